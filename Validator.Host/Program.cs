@@ -1,0 +1,2 @@
+Console.WriteLine("validator");
+return 0;
