@@ -1,2 +1,10 @@
-Console.WriteLine("validator");
-return 0;
+namespace Validator.Host;
+
+internal static class Program
+{
+    private static int Main()
+    {
+        Console.WriteLine("validator");
+        return 0;
+    }
+}
