@@ -1,0 +1,91 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+
+namespace Validator.Crypto.Simd;
+
+/// <summary>The instruction sets a kernel may be written for, in rising order of preference on x86-64.</summary>
+public enum CpuPath
+{
+    /// <summary>Plain integer code: the oracle of every other path.</summary>
+    Scalar = 0,
+
+    /// <summary>128-bit vectors on AArch64.</summary>
+    AdvSimd = 1,
+
+    /// <summary>256-bit vectors on x86-64.</summary>
+    Avx2 = 2,
+
+    /// <summary>512-bit vectors (F, BW, DQ, VL) on x86-64.</summary>
+    Avx512 = 3,
+}
+
+/// <summary>
+/// The one dispatch of this library. The best path is found once at start; tests force a lower one on their own thread
+/// of control with <see cref="Force"/>. Under Native AOT the <c>IsSupported</c> checks are constants of the publish target.
+/// </summary>
+public static class CpuPaths
+{
+    private static CpuPath s_current = Best;
+
+    /// <summary>The best path this process can run.</summary>
+    public static CpuPath Best
+    {
+        get
+        {
+            if (Avx512BW.IsSupported && Avx512DQ.VL.IsSupported)
+            {
+                return CpuPath.Avx512;
+            }
+
+            if (Avx2.IsSupported)
+            {
+                return CpuPath.Avx2;
+            }
+
+            return AdvSimd.Arm64.IsSupported ? CpuPath.AdvSimd : CpuPath.Scalar;
+        }
+    }
+
+    /// <summary>The path in use.</summary>
+    public static CpuPath Current => s_current;
+
+    /// <summary>True where 256-bit kernels are to be used (AVX2, and AVX-512 wherever no wider kernel exists).</summary>
+    internal static bool UseAvx2
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Avx2.IsSupported && s_current >= CpuPath.Avx2;
+    }
+
+    /// <summary>True where 512-bit kernels are to be used.</summary>
+    internal static bool UseAvx512
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Avx512BW.IsSupported && s_current >= CpuPath.Avx512;
+    }
+
+    /// <summary>True if this process can run <paramref name="path"/>.</summary>
+    public static bool CanRun(CpuPath path) => path switch
+    {
+        CpuPath.Scalar => true,
+        CpuPath.AdvSimd => AdvSimd.Arm64.IsSupported,
+        CpuPath.Avx2 => Avx2.IsSupported,
+        CpuPath.Avx512 => Avx512BW.IsSupported && Avx512DQ.VL.IsSupported,
+        _ => false,
+    };
+
+    /// <summary>
+    /// Makes the whole process use <paramref name="path"/>. For tests, self-tests and benchmarks; every path gives the same
+    /// bytes, so other threads see only a change of speed.
+    /// </summary>
+    /// <exception cref="PlatformNotSupportedException">The processor cannot run it.</exception>
+    public static void Force(CpuPath path)
+    {
+        if (!CanRun(path))
+        {
+            throw new PlatformNotSupportedException($"This processor cannot run the {path} path.");
+        }
+
+        s_current = path;
+    }
+}

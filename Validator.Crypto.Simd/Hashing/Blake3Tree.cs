@@ -1,0 +1,165 @@
+using System.Runtime.CompilerServices;
+
+namespace Validator.Crypto.Simd.Hashing;
+
+/// <summary>
+/// The tree above the chunks (BLAKE3 paper, section 2.1; splitting as in section 5.3): whole subtrees are reduced a vector
+/// of chunks, then a vector of parents, at a time.
+/// </summary>
+internal static unsafe class Blake3Tree
+{
+    /// <summary>The most chaining values one level of the recursion holds: the widest vector.</summary>
+    internal const int MaxDegree = 16;
+
+    /// <summary>Chunks compressed at once on the path in use; at least 1.</summary>
+    internal static int Degree => 1;
+
+    /// <summary>A message of any length to <paramref name="output"/>, extended as far as that is long.</summary>
+    internal static void HashAll(uint* key, uint flags, ReadOnlySpan<byte> input, Span<byte> output)
+    {
+        uint* cv = stackalloc uint[8];
+        byte* block = stackalloc byte[64];
+        fixed (byte* p = input)
+        {
+            int blockLength;
+            uint rootFlags;
+            if (input.Length <= Blake3Scalar.ChunkBytes)
+            {
+                Copy(cv, key);
+                int head = input.Length <= 64 ? 0 : (input.Length - 1) & ~63;
+                uint start = Blake3Scalar.ChunkStart;
+                for (int i = 0; i < head; i += 64)
+                {
+                    Blake3Scalar.CompressInPlace(cv, p + i, 64, 0, flags | start);
+                    start = 0;
+                }
+
+                blockLength = input.Length - head;
+                new Span<byte>(block, 64).Clear();
+                input[head..].CopyTo(new Span<byte>(block, 64));
+                rootFlags = flags | start | Blake3Scalar.ChunkEnd;
+            }
+            else
+            {
+                SubtreeToParent(p, input.Length, key, 0, flags, block);
+                Copy(cv, key);
+                blockLength = 64;
+                rootFlags = flags | Blake3Scalar.Parent;
+            }
+
+            RootOutput(cv, block, (uint)blockLength, rootFlags, output);
+        }
+    }
+
+    /// <summary>Extendable output of the root node (paper, section 2.6).</summary>
+    internal static void RootOutput(uint* cv, byte* block, uint blockLength, uint flags, Span<byte> output)
+    {
+        byte* full = stackalloc byte[64];
+        ulong counter = 0;
+        while (output.Length > 0)
+        {
+            Blake3Scalar.CompressXof(cv, block, blockLength, counter++, flags | Blake3Scalar.Root, full);
+            int take = Math.Min(64, output.Length);
+            new ReadOnlySpan<byte>(full, take).CopyTo(output);
+            output = output[take..];
+        }
+    }
+
+    /// <summary>Reduces more than one chunk to the two chaining values (64 bytes) of its top parent node.</summary>
+    internal static void SubtreeToParent(byte* input, int length, uint* key, ulong counter, uint flags, byte* block64)
+    {
+        byte* values = stackalloc byte[MaxDegree * 32];
+        byte* parents = stackalloc byte[MaxDegree * 32];
+        int count = Wide(input, length, key, counter, flags, values);
+        while (count > 2)
+        {
+            count = Parents(values, count, key, flags, parents);
+            Unsafe.CopyBlockUnaligned(values, parents, (uint)(count * 32));
+        }
+
+        Unsafe.CopyBlockUnaligned(block64, values, 64);
+    }
+
+    /// <summary>
+    /// Reduces a subtree to between two and max(2, Degree) chaining values (one if it is a single chunk); returns how many.
+    /// </summary>
+    private static int Wide(byte* input, int length, uint* key, ulong counter, uint flags, byte* output)
+    {
+        int degree = Degree;
+        if (length <= degree * Blake3Scalar.ChunkBytes)
+        {
+            return Chunks(input, length, key, counter, flags, output);
+        }
+
+        int left = LeftLength(length);
+        byte* values = stackalloc byte[2 * MaxDegree * 32];
+        int leftSpace = left > Blake3Scalar.ChunkBytes ? Math.Max(degree, 2) : 1;
+        int leftCount = Wide(input, left, key, counter, flags, values);
+        int rightCount = Wide(input + left, length - left, key, counter + (ulong)(left / Blake3Scalar.ChunkBytes), flags,
+            values + (leftSpace * 32));
+        if (leftCount == 1)
+        {
+            Unsafe.CopyBlockUnaligned(output, values, 64);
+            return 2;
+        }
+
+        return Parents(values, leftCount + rightCount, key, flags, output);
+    }
+
+    /// <summary>The largest power of two of whole chunks that leaves at least one byte to the right.</summary>
+    private static int LeftLength(int length)
+    {
+        uint chunks = (uint)(length - 1) / Blake3Scalar.ChunkBytes;
+        return (int)(System.Numerics.BitOperations.RoundUpToPowerOf2(chunks + 1) / 2) * Blake3Scalar.ChunkBytes;
+    }
+
+    /// <summary>Chaining values of consecutive chunks, the last of which may be short; returns their number.</summary>
+    private static int Chunks(byte* input, int length, uint* key, ulong counter, uint flags, byte* output)
+    {
+        uint* cv = stackalloc uint[8];
+        int count = 0;
+        while (length > 0)
+        {
+            int take = Math.Min(length, Blake3Scalar.ChunkBytes);
+            Copy(cv, key);
+            Blake3Scalar.Chunk(cv, input, take, counter + (ulong)count, flags, 0);
+            Store(output + (32 * count), cv);
+            input += take;
+            length -= take;
+            count++;
+        }
+
+        return count;
+    }
+
+    /// <summary>Pairs chaining values into parents; an odd last one is carried up. Returns how many are left.</summary>
+    private static int Parents(byte* values, int count, uint* key, uint flags, byte* output)
+    {
+        uint* cv = stackalloc uint[8];
+        int pairs = count / 2;
+        for (int i = 0; i < pairs; i++)
+        {
+            Copy(cv, key);
+            Blake3Scalar.CompressInPlace(cv, values + (64 * i), 64, 0, flags | Blake3Scalar.Parent);
+            Store(output + (32 * i), cv);
+        }
+
+        if ((count & 1) != 0)
+        {
+            Unsafe.CopyBlockUnaligned(output + (32 * pairs), values + (64 * pairs), 32);
+            return pairs + 1;
+        }
+
+        return pairs;
+    }
+
+    internal static void Copy(uint* target, uint* source) => Unsafe.CopyBlockUnaligned(target, source, 32);
+
+    internal static void Store(byte* target, uint* cv)
+    {
+        for (int i = 0; i < 8; i++)
+        {
+            Blake3Scalar.WriteWord(target + (4 * i), cv[i]);
+        }
+    }
+}

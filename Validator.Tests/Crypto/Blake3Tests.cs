@@ -1,0 +1,103 @@
+using System.Text;
+using System.Text.Json;
+using Validator.Crypto.Simd;
+
+namespace Validator.Tests.Crypto;
+
+[Collection("cpu paths")]
+public class Blake3Tests
+{
+    // The official file: hash, keyed hash and key derivation with extended output, on every path, whole and in pieces.
+    [VectorFact("blake3/test_vectors.json")]
+    public void Official_vectors_hold_on_every_path() => EveryPath.Run(path =>
+    {
+        JsonElement file = VectorFiles.Load("blake3/test_vectors.json");
+        byte[] key = Encoding.ASCII.GetBytes(file.GetProperty("key").GetString()!);
+        byte[] context = Encoding.ASCII.GetBytes(file.GetProperty("context_string").GetString()!);
+        foreach (JsonElement test in file.GetProperty("cases").EnumerateArray())
+        {
+            byte[] input = Pattern(test.GetProperty("input_len").GetInt32());
+            byte[] expected = test.Hex("hash");
+            byte[] output = new byte[expected.Length];
+            Blake3.HashXof(input, output);
+            Assert.True(expected.AsSpan().SequenceEqual(output), $"{path.Name} hash of {input.Length}");
+            Blake3.KeyedHash(key, input, output);
+            Assert.True(test.Hex("keyed_hash").AsSpan().SequenceEqual(output), $"{path.Name} keyed {input.Length}");
+            Blake3.DeriveKey(context, input, output);
+            Assert.True(test.Hex("derive_key").AsSpan().SequenceEqual(output), $"{path.Name} derive {input.Length}");
+
+            foreach ((Blake3Hasher hasher, string field) in new[]
+                { (new Blake3Hasher(), "hash"), (Blake3Hasher.Keyed(key), "keyed_hash"), (Blake3Hasher.ForDeriveKey(context), "derive_key") })
+            {
+                foreach (int step in new[] { 1, 63, 64, 65, 1000, 1024, 1025, 5000, 1 << 20 })
+                {
+                    hasher.Reset();
+                    for (int at = 0; at < input.Length; at += step)
+                    {
+                        hasher.Update(input.AsSpan(at, Math.Min(step, input.Length - at)));
+                    }
+
+                    hasher.Finalize(output);
+                    Assert.True(test.Hex(field).AsSpan().SequenceEqual(output), $"{path.Name} {field} {input.Length} by {step}");
+                }
+            }
+        }
+    });
+
+    // Many messages at once give each message's own digest, whatever the mixture of lengths and the overlap.
+    [Fact]
+    public void Hashing_many_equals_hashing_each() => EveryPath.Run(path =>
+    {
+        Random random = new(1);
+        byte[] data = new byte[20_000];
+        random.NextBytes(data);
+        for (int round = 0; round < 60; round++)
+        {
+            int count = random.Next(0, 70);
+            int limit = new[] { 1, 65, 300, 1025, 3000 }[round % 5];
+            int[] offsets = new int[count];
+            int[] lengths = new int[count];
+            int same = random.Next(limit);
+            for (int i = 0; i < count; i++)
+            {
+                lengths[i] = round % 3 == 0 ? same : random.Next(limit);
+                offsets[i] = random.Next(data.Length - lengths[i] + 1);
+            }
+
+            byte[] digests = new byte[32 * count];
+            Blake3.HashMany(data, offsets, lengths, digests);
+            byte[] one = new byte[32];
+            Blake3Hasher hasher = new();
+            for (int i = 0; i < count; i++)
+            {
+                hasher.Reset();
+                hasher.Update(data.AsSpan(offsets[i], lengths[i]));
+                hasher.Finalize(one);
+                Assert.True(one.AsSpan().SequenceEqual(digests.AsSpan(32 * i, 32)), $"{path.Name} {lengths[i]} bytes in lane {i}");
+            }
+        }
+    });
+
+    // Ranges outside the data are the caller's error, told before any byte is read.
+    [Fact]
+    public void Hashing_many_refuses_ranges_outside_the_data()
+    {
+        byte[] digest = new byte[32];
+        Assert.Throws<ArgumentException>(() => Blake3.HashMany(new byte[10], [5], [6], digest));
+        Assert.Throws<ArgumentException>(() => Blake3.HashMany(new byte[10], [-1], [1], digest));
+        Assert.Throws<ArgumentException>(() => Blake3.HashMany(new byte[10], [0], [-1], digest));
+        Assert.Throws<ArgumentException>(() => Blake3.HashMany(new byte[10], [0, 1], [1, 1], digest));
+        Assert.Throws<ArgumentException>(() => Blake3.Hash([], new byte[31]));
+    }
+
+    private static byte[] Pattern(int length)
+    {
+        byte[] bytes = new byte[length];
+        for (int i = 0; i < length; i++)
+        {
+            bytes[i] = (byte)(i % 251);
+        }
+
+        return bytes;
+    }
+}
