@@ -1,0 +1,158 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Effects;
+
+public enum EffectKind : byte
+{
+    /// <summary>
+    /// Sign Header, then store header, signature and body, sync, then send to all and answer with Signed(Number).
+    /// Header.Kind says which body: Vertex (with the batch Token), Block (PrePrepare), ViewChange, NewView; none for votes
+    /// and Stop. Everything persisted before it in effect order is durable with it.
+    /// </summary>
+    Sign,
+
+    /// <summary>Store in the vote store, ordered before the next Sign: an accepted Block body.</summary>
+    PersistBlock,
+
+    /// <summary>Store in the vote store: the prepared Certificate.</summary>
+    PersistCertificate,
+
+    /// <summary>Store in the vote store: the NewView entered.</summary>
+    PersistNewView,
+
+    /// <summary>Keep the vertex waiting under Token (header, signature, payload); answer VertexDurable once synced.</summary>
+    StoreVertex,
+
+    /// <summary>Forget the payload waiting under Token; Reason says why.</summary>
+    DropVertex,
+
+    /// <summary>Send one stored signed message again: Message with Block, ViewChange or NewView where it has a body. To: peer or -1 for all.</summary>
+    Send,
+
+    /// <summary>Send own stored vertex Digest to peer To again.</summary>
+    SendVertex,
+    SendStatus,
+    SendFetch,
+    SendCertificate,
+    SendEvidence,
+
+    /// <summary>The shell may hand in Count client batches in all beyond those handed in so far.</summary>
+    BatchCredit,
+
+    /// <summary>
+    /// Block is final; execute it: the vertices in Order, in that order. Certificate is the commit certificate that made it
+    /// final (its own or a descendant's). Answer with Executed. Blocks come in sequence without gaps.
+    /// </summary>
+    Execute,
+
+    /// <summary>Keep and count Evidence against Message.Sender.</summary>
+    Evidence,
+
+    /// <summary>A view was entered or left; for logs and metrics. View, Reason.</summary>
+    ViewChanged,
+
+    /// <summary>A message was refused; for counting. Reason, From in To.</summary>
+    Rejected,
+
+    /// <summary>Stop the process: Reason. Nothing may be signed after it.</summary>
+    Halt,
+}
+
+/// <summary>Why Core refused or dropped something. One counter each; labels are these names.</summary>
+public enum Reason : byte
+{
+    None,
+    WrongEpoch,
+    UnknownSender,
+    NotLeader,
+    Duplicate,
+    OldView,
+    OldSequence,
+    BeyondWindow,
+    WrongParent,
+    CutRegresses,
+    CutTooLarge,
+    CutEquivocates,
+    TimestampNotAfterParent,
+    ExecutedRegresses,
+    ExecutedTooOld,
+    ExecutedRootDiffers,
+    Equivocation,
+    VertexKnown,
+    VertexBehindCut,
+    VertexTooFarAhead,
+    LaneVariants,
+    LaneFull,
+    NewViewUnjustified,
+    ViewChangeUnjustified,
+    BufferFull,
+    FetchUnasked,
+    ChainBroken,
+    Timeout,
+    Joined,
+    Entered,
+    ConflictingCertificates,
+    ExecutionDiverged,
+    NotSigning,
+    VoteStoreContradicted,
+}
+
+/// <summary>One thing the shell must do. Effects are carried out in order; only the fields that Kind names are set.</summary>
+public struct Effect
+{
+    public EffectKind Kind;
+    public Reason Reason;
+
+    /// <summary>Committee index, or -1 for all others.</summary>
+    public int To;
+
+    /// <summary>Sign effects are numbered from 1 without gaps.</summary>
+    public ulong Number;
+    public SignedHeader Header;
+    public Signed? Message;
+    public Block? Block;
+    public VertexHeader? Vertex;
+    public ViewChange? ViewChange;
+    public NewView? NewView;
+    public Certificate? Certificate;
+    public Evidence? Evidence;
+    public Status? Status;
+    public FetchRequest Request;
+    public VertexHeader[]? Order;
+    public ulong Token;
+    public Hash256 Digest;
+    public ulong View;
+    public uint Count;
+}
+
+/// <summary>Collects the effects of one or several inputs, in order. Reused by the shell: no allocation once grown.</summary>
+public sealed class EffectBuffer
+{
+    private Effect[] _items = new Effect[64];
+
+    public int Count { get; private set; }
+
+    public ref readonly Effect this[int index] => ref _items[index];
+
+    public ReadOnlySpan<Effect> Items => _items.AsSpan(0, Count);
+
+    internal ref Effect Add(EffectKind kind)
+    {
+        if (Count == _items.Length)
+        {
+            Array.Resize(ref _items, 2 * Count);
+        }
+
+        ref Effect effect = ref _items[Count++];
+        effect.Kind = kind;
+        effect.To = -1;
+        return ref effect;
+    }
+
+    public void Clear()
+    {
+        Array.Clear(_items, 0, Count);
+        Count = 0;
+    }
+}

@@ -1,0 +1,75 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Effects;
+
+public enum InputKind : byte
+{
+    /// <summary>Only time has passed.</summary>
+    Tick,
+
+    /// <summary>Verified messages from From (structure and every signature inside checked by the shell).</summary>
+    PrePrepare,
+    Vote,
+    Stop,
+    ViewChange,
+    NewView,
+    Certificate,
+    Vertex,
+    Block,
+    FinalBlocks,
+    Evidence,
+    Status,
+
+    /// <summary>A peer said that it has not what we asked: Request.</summary>
+    NotFound,
+
+    /// <summary>A sealed batch of client transactions: Token, TransactionRoot, PayloadBytes, TransactionCount. Spends one credit.</summary>
+    ClientBatch,
+
+    /// <summary>The signature of the record handed over as Sign effect number Number, now durable and sent.</summary>
+    Signed,
+
+    /// <summary>A stored vertex is durable: Digest.</summary>
+    VertexDurable,
+
+    /// <summary>Block Sequence was executed: root in Digest.</summary>
+    Executed,
+
+    PeerUp,
+    PeerDown,
+}
+
+/// <summary>
+/// One step of Core's life. Times come with every input: monotonic for timers, wall for timestamps; both microseconds.
+/// Only the fields that Kind names are set.
+/// </summary>
+public struct Input
+{
+    public InputKind Kind;
+    public long MonotonicMicros;
+    public ulong WallMicros;
+
+    /// <summary>Committee index of the authenticated peer that delivered this, or -1 for ourselves.</summary>
+    public int From;
+
+    public Signed? Message;
+    public Block? Block;
+    public VertexHeader? Vertex;
+    public ViewChange? ViewChange;
+    public NewView? NewView;
+    public Certificate? Certificate;
+    public FinalBlocks? FinalBlocks;
+    public Evidence? Evidence;
+    public Status? Status;
+    public FetchRequest Request;
+
+    /// <summary>The shell's handle of a payload that waits for Core's word.</summary>
+    public ulong Token;
+    public ulong Number;
+    public ulong Sequence;
+    public Hash256 Digest;
+    public Hash256 TransactionRoot;
+    public uint PayloadBytes;
+    public uint TransactionCount;
+}

@@ -1,0 +1,114 @@
+namespace Validator.Core.Primitives;
+
+/// <summary>One member of a committee, as genesis names it.</summary>
+/// <param name="Name">1 to 64 bytes of [a-z0-9.-_], unique.</param>
+/// <param name="ConsensusKey">ML-DSA-87 public key, 2592 bytes: votes and vertices.</param>
+/// <param name="TransportKey">ML-DSA-87 public key, 2592 bytes: TLS only.</param>
+/// <param name="Weight">At least 1.</param>
+public sealed record Member(string Name, byte[] ConsensusKey, byte[] TransportKey, uint Weight);
+
+/// <summary>
+/// One epoch's validators by weight. W total, F = floor((W-1)/3), q = floor(2W/3)+1 (PROTOCOL.md, section 2).
+/// </summary>
+public sealed class Committee
+{
+    private readonly uint[] _weights;
+
+    /// <summary>The reason a set of weights cannot form a committee, or null when it can.</summary>
+    public static string? Refusal(ReadOnlySpan<uint> weights)
+    {
+        if (weights.Length is 0 or > Limits.MaxCommittee)
+        {
+            return $"a committee has 1 to {Limits.MaxCommittee} members, not {weights.Length}";
+        }
+
+        ulong total = 0;
+        foreach (uint weight in weights)
+        {
+            if (weight == 0)
+            {
+                return "every member needs a weight of at least 1";
+            }
+
+            total += weight;
+        }
+
+        ulong faulty = (total - 1) / 3;
+        if (weights.Length >= 4)
+        {
+            foreach (uint weight in weights)
+            {
+                if (weight > faulty)
+                {
+                    return $"a member's weight {weight} exceeds F = {faulty}: its failure alone could stop or split the cluster";
+                }
+            }
+        }
+
+        return null;
+    }
+
+    public Committee(ReadOnlySpan<uint> weights)
+    {
+        Require.That(Refusal(weights) is null);
+        _weights = weights.ToArray();
+        foreach (uint weight in _weights)
+        {
+            Total += weight;
+        }
+
+        Faulty = (Total - 1) / 3;
+        Quorum = (2 * Total / 3) + 1;
+        Require.That((2 * Quorum) - Total > Faulty);
+        Require.That(Total - Faulty >= Quorum);
+    }
+
+    public int Count => _weights.Length;
+
+    /// <summary>W, the sum of all weights.</summary>
+    public ulong Total { get; }
+
+    /// <summary>F, the largest weight that may be Byzantine.</summary>
+    public ulong Faulty { get; }
+
+    /// <summary>q: any two sets of this weight share an honest member.</summary>
+    public ulong Quorum { get; }
+
+    public uint Weight(int member) => _weights[member];
+
+    /// <summary>The leader of a view: members in turn.</summary>
+    public int Leader(ulong epoch, ulong view) => (int)((epoch + view) % (ulong)Count);
+}
+
+/// <summary>A set of committee members that knows its weight. Each member counts once.</summary>
+public struct MemberSet
+{
+    private ulong _low;
+    private ulong _high;
+
+    public ulong Weight { get; private set; }
+
+    public readonly bool Contains(int member) =>
+        ((member < 64 ? _low >> member : _high >> (member - 64)) & 1) != 0;
+
+    /// <returns>False when the member was in the set already.</returns>
+    public bool Add(Committee committee, int member)
+    {
+        if (Contains(member))
+        {
+            return false;
+        }
+
+        if (member < 64)
+        {
+            _low |= 1UL << member;
+        }
+        else
+        {
+            _high |= 1UL << (member - 64);
+        }
+
+        Weight += committee.Weight(member);
+        return true;
+    }
+}

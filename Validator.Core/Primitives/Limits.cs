@@ -1,0 +1,29 @@
+namespace Validator.Core.Primitives;
+
+/// <summary>Sizes fixed by the protocol version; what a genesis may choose is in <see cref="GenesisParameters"/>.</summary>
+public static class Limits
+{
+    public const ushort ProtocolVersion = 1;
+
+    public const int MaxCommittee = 128;
+    public const int MaxNameBytes = 64;
+
+    /// <summary>A transaction's bytes, without its kind. PROTOCOL.md, section 1.</summary>
+    public const int MaxTransactionBytes = 64 * 1024;
+
+    /// <summary>A vertex's payload, framing included.</summary>
+    public const int MaxVertexPayloadBytes = 512 * 1024;
+
+    /// <summary>Kind (1 B) and length (4 B) before each transaction in a payload.</summary>
+    public const int TransactionFramingBytes = 5;
+
+    /// <summary>Most transactions in one vertex; a one-byte transaction takes six bytes of payload.</summary>
+    public const int MaxVertexTransactions = MaxVertexPayloadBytes / (TransactionFramingBytes + 1);
+
+    /// <summary>Variants kept of one lane slot: the first seen, one named by a cut, one for evidence (rule L4).</summary>
+    public const int MaxSlotVariants = 3;
+
+    /// <summary>ML-DSA-87, FIPS 204 table 2.</summary>
+    public const int PublicKeyBytes = 2592;
+    public const int SignatureBytes = 4627;
+}

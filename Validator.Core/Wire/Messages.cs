@@ -1,0 +1,164 @@
+using Validator.Core.Primitives;
+
+namespace Validator.Core.Wire;
+
+/// <summary>What a signature is for; also the ML-DSA context (one byte), so that no signature serves two purposes.</summary>
+public enum MessageKind : byte
+{
+    Vertex = 1,
+    PrePrepare = 2,
+    Prepare = 3,
+    Commit = 4,
+    Stop = 5,
+    ViewChange = 6,
+    NewView = 7,
+}
+
+/// <summary>
+/// What a validator signs, with protocol version and chain id. A slot is (epoch, kind, view, sequence) per sender:
+/// two different digests in one slot are evidence. PrePrepare shares its slot with Prepare (rule P1).
+/// </summary>
+/// <param name="View">0 for a vertex; the view asked for, in Stop, ViewChange and NewView.</param>
+/// <param name="Sequence">Block sequence; lane height for a vertex; 0 in Stop, ViewChange and NewView.</param>
+/// <param name="Digest">Block hash, vertex hash, or hash of the claims; zero in Stop.</param>
+public readonly record struct SignedHeader(
+    MessageKind Kind, int Sender, ulong Epoch, ulong View, ulong Sequence, Hash256 Digest);
+
+/// <summary>A header with its ML-DSA-87 signature, 4627 bytes.</summary>
+public sealed record Signed(SignedHeader Header, byte[] Signature);
+
+/// <summary>A lane's vertex by height and hash. Height 0 and a zero hash: nothing of this lane yet.</summary>
+public readonly record struct LaneTip(ulong Height, Hash256 Hash);
+
+/// <summary>A vertex without its payload; its hash covers exactly this (PROTOCOL.md, section 1).</summary>
+public sealed class VertexHeader
+{
+    public required ulong Epoch { get; init; }
+    public required int Author { get; init; }
+
+    /// <summary>1 for the lane's first vertex.</summary>
+    public required ulong Height { get; init; }
+
+    /// <summary>Hash of the author's vertex one below; zero at height 1.</summary>
+    public required Hash256 Predecessor { get; init; }
+
+    /// <summary>One per lane, newest known; the author's own entry is zero.</summary>
+    public required LaneTip[] Parents { get; init; }
+
+    /// <summary>BLAKE3 over the transaction ids, 32 bytes each, in order.</summary>
+    public required Hash256 TransactionRoot { get; init; }
+
+    public required uint PayloadBytes { get; init; }
+    public required uint TransactionCount { get; init; }
+
+    /// <summary>BLAKE3 of the encoding above (Wire/VertexCodec).</summary>
+    public required Hash256 Hash { get; init; }
+}
+
+/// <summary>What PBFT orders. Hashes only; the view is not part of it.</summary>
+public sealed class Block
+{
+    public required ulong Epoch { get; init; }
+    public required ulong Sequence { get; init; }
+    public required Hash256 Parent { get; init; }
+    public required ulong TimestampMicros { get; init; }
+
+    /// <summary>Newest block whose execution this one states, and its root.</summary>
+    public required ulong ExecutedSequence { get; init; }
+    public required Hash256 ExecutedRoot { get; init; }
+
+    /// <summary>Per lane, the newest vertex to include.</summary>
+    public required LaneTip[] Cut { get; init; }
+
+    /// <summary>BLAKE3 of the encoding above (Wire/BlockCodec).</summary>
+    public required Hash256 Hash { get; init; }
+}
+
+public enum Phase : byte
+{
+    Prepared = 1,
+    Committed = 2,
+}
+
+/// <summary>A vote inside a certificate. In a prepared certificate the leader's is its PrePrepare.</summary>
+public readonly record struct CertificateVote(int Sender, byte[] Signature);
+
+/// <summary>Votes of quorum weight on one (epoch, view, sequence, block hash, phase), by ascending sender.</summary>
+public sealed class Certificate
+{
+    public required Phase Phase { get; init; }
+    public required ulong Epoch { get; init; }
+    public required ulong View { get; init; }
+    public required ulong Sequence { get; init; }
+    public required Hash256 BlockHash { get; init; }
+    public required CertificateVote[] Votes { get; init; }
+}
+
+/// <summary>The highest certificate of one kind that a ViewChange states; absent when Sequence is 0.</summary>
+public readonly record struct Claim(ulong View, ulong Sequence, Hash256 BlockHash)
+{
+    public bool IsAbsent => Sequence == 0;
+}
+
+/// <summary>What ViewChange signs (rule V3): its digest is the BLAKE3 of both claims' encoding.</summary>
+public readonly record struct Claims(Claim Prepared, Claim Committed);
+
+/// <summary>ViewChange(v) with the certificates of its claims; null where the claim is absent.</summary>
+public sealed class ViewChange
+{
+    public required Signed Signed { get; init; }
+    public required Claims Claims { get; init; }
+    public Certificate? Prepared { get; init; }
+    public Certificate? Committed { get; init; }
+}
+
+/// <summary>A ViewChange inside a NewView, without its certificates.</summary>
+public readonly record struct ViewChangeSummary(int Sender, Claims Claims, byte[] Signature);
+
+/// <summary>
+/// NewView(v): q weight of ViewChanges of view v by ascending sender, and the certificate of the highest claim of each
+/// kind. The digest is the BLAKE3 of the summaries' encoding without signatures (sender and claims of each).
+/// </summary>
+public sealed class NewView
+{
+    public required Signed Signed { get; init; }
+    public required ViewChangeSummary[] ViewChanges { get; init; }
+    public Certificate? Prepared { get; init; }
+    public Certificate? Committed { get; init; }
+}
+
+/// <summary>Two signed headers of one sender and slot with different digests: they convict it, nothing else does.</summary>
+public sealed record Evidence(Signed First, Signed Second);
+
+/// <summary>
+/// Unsigned, from one authenticated peer, a few times a second: how far it is. Lets the receiver pull what it lacks and
+/// send again what the peer lacks.
+/// </summary>
+/// <param name="FinalSequence">Newest final block.</param>
+/// <param name="FinalEpochs">Highest epoch known final, for a validator that lost its votes (section 6).</param>
+/// <param name="Tips">Per lane, the newest vertex held.</param>
+public sealed record Status(ulong Epoch, ulong View, ulong FinalSequence, ulong FinalEpochs, LaneTip[] Tips);
+
+public enum FetchKind : byte
+{
+    /// <summary>Vertices by hash: the vertex named and up to Count-1 of its predecessors, newest first.</summary>
+    Vertices = 1,
+
+    /// <summary>One block body by hash.</summary>
+    Block = 2,
+
+    /// <summary>Final blocks from Sequence on, up to Count, with a commit certificate that covers them.</summary>
+    FinalBlocks = 3,
+
+    /// <summary>The signed original of (Author, MessageKind, View, Sequence), to make evidence.</summary>
+    Original = 4,
+
+    /// <summary>The author's own lane from height Sequence on, up to Count, oldest first.</summary>
+    Lane = 5,
+}
+
+/// <summary>A request to one peer. Answered by its shell from its stores; its Core never sees it.</summary>
+public readonly record struct FetchRequest(FetchKind Kind, ulong Epoch, int Author, ulong Sequence, uint Count, Hash256 Hash);
+
+/// <summary>Answer to FinalBlocks: bodies in sequence order, each the child of the one before, and a commit certificate of the last.</summary>
+public sealed record FinalBlocks(Block[] Blocks, Certificate Certificate);
