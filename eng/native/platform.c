@@ -1,0 +1,77 @@
+/* What a static binary alone in an empty root directory needs of its platform. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <openssl/crypto.h>
+
+/* The .NET runtime reads /dev/urandom, which an empty root has not; the kernel's call needs no file.
+   Linked with --wrap, so this takes the place of System.Native's function. 0 is success. */
+int32_t __wrap_SystemNative_GetCryptographicallySecureRandomBytes(uint8_t *buffer, int32_t length);
+int32_t __wrap_SystemNative_GetCryptographicallySecureRandomBytes(uint8_t *buffer, int32_t length)
+{
+    while (length > 0) {
+        ssize_t got = getrandom(buffer, (size_t)length, 0);
+        if (got < 0) {
+            if (errno == EINTR)
+                continue;
+            return -1;
+        }
+        buffer += got;
+        length -= (int32_t)got;
+    }
+    return 0;
+}
+
+/* Every initialisation of OpenSSL, the runtime's too, passes here: no openssl.cnf of the host is read, and no exit
+   handler frees OpenSSL's tables under threads that still run. */
+int __real_OPENSSL_init_crypto(uint64_t options, const OPENSSL_INIT_SETTINGS *settings);
+int __wrap_OPENSSL_init_crypto(uint64_t options, const OPENSSL_INIT_SETTINGS *settings);
+int __wrap_OPENSSL_init_crypto(uint64_t options, const OPENSSL_INIT_SETTINGS *settings)
+{
+    options &= ~(uint64_t)OPENSSL_INIT_LOAD_CONFIG;
+    options |= OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT;
+    return __real_OPENSSL_init_crypto(options, settings);
+}
+
+/* Archives built on glibc 2.38 or later name the C23 forms of strtol and scanf; an older glibc has the C17 ones, which
+   differ in the 0b prefix only. Weak, so that a newer glibc's own come first in a static link. */
+#define WEAK __attribute__((weak))
+long __isoc23_strtol(const char *text, char **end, int base);
+unsigned long __isoc23_strtoul(const char *text, char **end, int base);
+long long __isoc23_strtoll(const char *text, char **end, int base);
+unsigned long long __isoc23_strtoull(const char *text, char **end, int base);
+intmax_t __isoc23_strtoimax(const char *text, char **end, int base);
+uintmax_t __isoc23_strtoumax(const char *text, char **end, int base);
+int __isoc23_sscanf(const char *text, const char *format, ...);
+
+WEAK long __isoc23_strtol(const char *text, char **end, int base) { return strtol(text, end, base); }
+WEAK unsigned long __isoc23_strtoul(const char *text, char **end, int base) { return strtoul(text, end, base); }
+WEAK long long __isoc23_strtoll(const char *text, char **end, int base) { return strtoll(text, end, base); }
+WEAK unsigned long long __isoc23_strtoull(const char *text, char **end, int base) { return strtoull(text, end, base); }
+WEAK intmax_t __isoc23_strtoimax(const char *text, char **end, int base) { return strtoimax(text, end, base); }
+WEAK uintmax_t __isoc23_strtoumax(const char *text, char **end, int base) { return strtoumax(text, end, base); }
+
+WEAK int __isoc23_sscanf(const char *text, const char *format, ...)
+{
+    __builtin_va_list arguments;
+    __builtin_va_start(arguments, format);
+    int count = vsscanf(text, format, arguments);
+    __builtin_va_end(arguments);
+    return count;
+}
+
+#ifdef VALIDATOR_SHARED
+/* The shared library's stderr (see --defsym in eng/native.sh): a stream of our own on descriptor 2. */
+extern FILE *validator_stderr;
+FILE *validator_stderr;
+
+__attribute__((constructor)) static void open_stderr(void)
+{
+    validator_stderr = fdopen(2, "w");
+    if (validator_stderr != NULL)
+        setvbuf(validator_stderr, NULL, _IONBF, 0);
+}
+#endif
