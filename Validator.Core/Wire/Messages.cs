@@ -158,7 +158,12 @@ public enum FetchKind : byte
 }
 
 /// <summary>A request to one peer. Answered by its shell from its stores; its Core never sees it.</summary>
-public readonly record struct FetchRequest(FetchKind Kind, ulong Epoch, int Author, ulong Sequence, uint Count, Hash256 Hash);
+public readonly record struct FetchRequest(FetchKind Kind, ulong Epoch, int Author, ulong Sequence, uint Count, Hash256 Hash)
+{
+    /// <summary>Original only: the view of the signed record asked for, and its kind. Zero otherwise.</summary>
+    public ulong View { get; init; }
+    public MessageKind Message { get; init; }
+}
 
 /// <summary>Answer to FinalBlocks: bodies in sequence order, each the child of the one before, and a commit certificate of the last.</summary>
 public sealed record FinalBlocks(Block[] Blocks, Certificate Certificate);

@@ -1,0 +1,59 @@
+namespace Validator.Core.Wire;
+
+/// <summary>Why bytes or a message were refused. A peer's fault, so a value: one counter each, labelled by these names.</summary>
+public enum DecodeError : byte
+{
+    None,
+
+    // Bytes.
+    Truncated,
+    TrailingBytes,
+    FrameTooLarge,
+    UnknownFrameType,
+    WrongTag,
+    ReservedNotZero,
+    LaneCountDiffers,
+    MemberOutOfRange,
+    UnknownKind,
+
+    // Fields that contradict their definition.
+    WrongMessageKind,
+    HeaderMalformed,
+    HeaderContradictsBody,
+    DigestDiffers,
+    TipMalformed,
+    SequenceZero,
+    ParentZero,
+    ExecutedNotBelowSequence,
+    HeightZero,
+    PredecessorMalformed,
+    OwnParentNotZero,
+
+    // Payloads.
+    PayloadSize,
+    PayloadTooLarge,
+    TransactionCount,
+    TransactionLength,
+    TransactionKindUnknown,
+    TransactionKindUnsupported,
+    TransactionRootDiffers,
+
+    // Certificates, view changes, evidence.
+    VoteCount,
+    NotAscending,
+    NoQuorum,
+    NotLeader,
+    ClaimMalformed,
+    ClaimNotBelowView,
+    ClaimsConflict,
+    CertificateMissing,
+    CertificateContradictsClaim,
+    EvidenceOtherSender,
+    EvidenceOtherSlot,
+    EvidenceSameDigest,
+
+    // Synchronization.
+    BlockCount,
+    ChainBroken,
+    FetchMalformed,
+}

@@ -1,0 +1,157 @@
+using System.Diagnostics.CodeAnalysis;
+using Validator.Core.Primitives;
+
+namespace Validator.Core.Wire;
+
+/// <summary>How far a peer is; unsigned (FORMATS.md, "Status").</summary>
+public static class StatusCodec
+{
+    public static int EncodedSize(int committeeSize) => WireSizes.StatusFixed + (committeeSize * WireSizes.LaneTip);
+
+    public static bool TryRead(
+        ReadOnlySpan<byte> data, int committeeSize, [NotNullWhen(true)] out Status? value, out DecodeError error)
+    {
+        WireReader reader = new(data);
+        reader.Check(reader.U16() == committeeSize, DecodeError.LaneCountDiffers);
+        reader.Reserved(6);
+        value = new Status(reader.U64(), reader.U64(), reader.U64(), reader.U64(), reader.Tips(committeeSize));
+        return reader.Finish(ref value, out error);
+    }
+
+    /// <returns>Bytes written: <see cref="EncodedSize"/>.</returns>
+    public static int Write(Status value, Span<byte> destination)
+    {
+        WireWriter writer = new(destination);
+        writer.U16(value.Tips.Length);
+        writer.Zeros(6);
+        writer.U64(value.Epoch);
+        writer.U64(value.View);
+        writer.U64(value.FinalSequence);
+        writer.U64(value.FinalEpochs);
+        writer.Tips(value.Tips);
+        return writer.Written;
+    }
+}
+
+/// <summary>A request to a peer, and its echo in NotFound (FORMATS.md, "FetchRequest"). Unused fields are zero.</summary>
+public static class FetchRequestCodec
+{
+    public const int EncodedSize = WireSizes.FetchRequest;
+
+    /// <summary>Most items that one request may ask for; the answerer may give fewer.</summary>
+    public const uint MaxCount = 1024;
+
+    public static bool TryRead(ReadOnlySpan<byte> data, int committeeSize, out FetchRequest value, out DecodeError error)
+    {
+        WireReader reader = new(data);
+        FetchKind kind = (FetchKind)reader.U8();
+        MessageKind message = (MessageKind)reader.U8();
+        int author = reader.Member(committeeSize);
+        uint count = reader.U32();
+        value = new FetchRequest(kind, reader.U64(), author, reader.U64(), count, Hash256.Zero) { View = reader.U64(), Message = message };
+        value = value with { Hash = reader.Hash() };
+        reader.Check(kind is >= FetchKind.Vertices and <= FetchKind.Lane, DecodeError.UnknownKind);
+        reader.Check(IsWellFormed(value), DecodeError.FetchMalformed);
+        if (reader.Finish(out error))
+        {
+            return true;
+        }
+
+        value = default;
+        return false;
+    }
+
+    /// <returns>Bytes written: <see cref="EncodedSize"/>.</returns>
+    public static int Write(in FetchRequest value, Span<byte> destination)
+    {
+        WireWriter writer = new(destination);
+        writer.U8((byte)value.Kind);
+        writer.U8((byte)value.Message);
+        writer.U16(value.Author);
+        writer.U32(value.Count);
+        writer.U64(value.Epoch);
+        writer.U64(value.Sequence);
+        writer.U64(value.View);
+        writer.Hash(value.Hash);
+        return writer.Written;
+    }
+
+    private static bool IsWellFormed(in FetchRequest request)
+    {
+        bool original = request.Kind == FetchKind.Original;
+        bool byHash = request.Kind is FetchKind.Vertices or FetchKind.Block;
+        return (byHash ? !request.Hash.IsZero : original || request.Hash.IsZero)
+            && request.Count <= MaxCount
+            && (original ? request.Message is >= MessageKind.Vertex and <= MessageKind.NewView : request.Message == 0 && request.View == 0);
+    }
+}
+
+/// <summary>Final blocks in sequence, each the child of the one before, and a commit certificate of the last.</summary>
+public static class FinalBlocksCodec
+{
+    public static int EncodedSize(FinalBlocks value) =>
+        WireSizes.FinalBlocksFixed + (value.Blocks.Length * BlockCodec.EncodedSize(value.Blocks[0].Cut.Length))
+        + CertificateCodec.EncodedSize(value.Certificate);
+
+    public static bool TryRead(
+        ReadOnlySpan<byte> data, int committeeSize, [NotNullWhen(true)] out FinalBlocks? value, out DecodeError error)
+    {
+        WireReader reader = new(data);
+        value = Read(ref reader, data, committeeSize);
+        return reader.Finish(ref value, out error);
+    }
+
+    /// <returns>Bytes written: <see cref="EncodedSize"/>.</returns>
+    public static int Write(FinalBlocks value, Span<byte> destination)
+    {
+        Require.That(value.Blocks.Length is > 0 and <= FrameLimits.MaxFinalBlocks);
+        WireWriter writer = new(destination);
+        writer.U16(value.Blocks.Length);
+        writer.Zeros(6);
+        foreach (Block block in value.Blocks)
+        {
+            BlockCodec.Write(ref writer, block);
+        }
+
+        CertificateCodec.Write(ref writer, value.Certificate);
+        return writer.Written;
+    }
+
+    private static FinalBlocks? Read(ref WireReader reader, ReadOnlySpan<byte> data, int committeeSize)
+    {
+        int count = reader.U16();
+        reader.Reserved(6);
+        reader.Check(count is > 0 and <= FrameLimits.MaxFinalBlocks, DecodeError.BlockCount);
+        reader.Need(count, BlockCodec.EncodedSize(committeeSize));
+        if (!reader.Ok)
+        {
+            return null;
+        }
+
+        Block[] blocks = new Block[count];
+        for (int i = 0; i < count; i++)
+        {
+            Block? block = BlockCodec.Read(ref reader, data, committeeSize);
+            if (block is null)
+            {
+                return null;
+            }
+
+            bool chained = i == 0 || (block.Parent == blocks[i - 1].Hash
+                && block.Epoch == blocks[i - 1].Epoch && block.Sequence == blocks[i - 1].Sequence + 1);
+            reader.Check(chained, DecodeError.ChainBroken);
+            blocks[i] = block;
+        }
+
+        Certificate? certificate = CertificateCodec.Read(ref reader, committeeSize);
+        if (certificate is null)
+        {
+            return null;
+        }
+
+        bool covers = certificate.Phase == Phase.Committed && certificate.Epoch == blocks[^1].Epoch
+            && certificate.Sequence == blocks[^1].Sequence && certificate.BlockHash == blocks[^1].Hash;
+        reader.Check(covers, DecodeError.ChainBroken);
+        return new FinalBlocks(blocks, certificate);
+    }
+}
