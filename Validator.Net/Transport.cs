@@ -1,0 +1,73 @@
+using System.Net;
+using Validator.Net.Buffers;
+using Validator.Net.Discovery;
+using Validator.Net.Rings;
+
+namespace Validator.Net;
+
+/// <summary>
+/// A peer's three one-way byte channels, in falling priority: what waits in Control is written before Payload, and that
+/// before Sync. Frames of one channel arrive in order; between channels there is no order.
+/// </summary>
+public enum Channel : byte
+{
+    /// <summary>Votes, blocks, view changes.</summary>
+    Control = 0,
+
+    /// <summary>Vertices with their payload.</summary>
+    Payload = 1,
+
+    /// <summary>Answers to fetches, bulk.</summary>
+    Sync = 2,
+}
+
+/// <summary>What a <see cref="TransportEvent"/> tells.</summary>
+public enum TransportEventKind : byte
+{
+    /// <summary>A whole frame has arrived; its Buffer is set and the consumer owns one reference.</summary>
+    Frame = 0,
+
+    /// <summary>The peer's connection stands and its key is the pinned one.</summary>
+    PeerUp = 1,
+
+    /// <summary>The peer's connection is gone; what was queued for it is dropped.</summary>
+    PeerDown = 2,
+}
+
+/// <summary>One item for the consumer. Buffer is set for frames alone and must be released once.</summary>
+public readonly record struct TransportEvent(TransportEventKind Kind, Channel Channel, int Peer, PooledBuffer? Buffer);
+
+/// <summary>
+/// Authenticated, encrypted, ordered frames between committee members. Identity is the peer's transport key;
+/// addresses are hints. One thread consumes Events; each sending thread has an outbox of its own.
+/// Best effort: frames for an absent peer or over a full queue are dropped and counted, and the layer above asks again.
+/// </summary>
+public interface ITransport : IDisposable
+{
+    /// <summary>What has arrived, for one consumer thread. While it is full nothing more is read from any peer.</summary>
+    SpscRing<TransportEvent> Events { get; }
+
+    /// <summary>Counters, readable from any thread at any time.</summary>
+    TransportStatistics Statistics { get; }
+
+    /// <summary>Where the socket is bound; the port is real even if 0 was asked for. Valid after construction.</summary>
+    IPEndPoint LocalEndPoint { get; }
+
+    /// <summary>Starts the network thread. Once.</summary>
+    void Start();
+
+    /// <summary>A queue for one producer thread. Created at any time; each costs its ring for the transport's life.</summary>
+    Outbox CreateOutbox();
+
+    /// <summary>Replaces the addresses tried for a peer; an existing connection stays. Any thread.</summary>
+    void SetAddresses(int peer, IReadOnlyList<PeerAddress> addresses);
+
+    /// <summary>Closes the peer's connection and refuses its key from now on: its membership has ended. Any thread.</summary>
+    void RemovePeer(int peer);
+
+    /// <summary>True while the peer's connection stands. Any thread.</summary>
+    bool IsUp(int peer);
+
+    /// <summary>Tells all peers goodbye, closes and joins the thread: within 500 ms. Queued frames are dropped.</summary>
+    void Stop();
+}

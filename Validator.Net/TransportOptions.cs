@@ -1,0 +1,104 @@
+using System.Net;
+using Validator.Net.Buffers;
+using Validator.Net.Discovery;
+using Validator.Net.Rings;
+
+namespace Validator.Net;
+
+/// <summary>A committee member as the transport sees it.</summary>
+/// <param name="PublicKey">Raw ML-DSA-87 transport key, 2592 bytes: the peer's identity.</param>
+/// <param name="Addresses">Hints, tried in turn; may be empty for a peer that dials us.</param>
+public sealed record TransportPeer(byte[] PublicKey, IReadOnlyList<PeerAddress> Addresses);
+
+/// <summary>Congestion control of every connection.</summary>
+public enum CongestionControl
+{
+    Cubic = 0,
+    Bbr = 1,
+}
+
+/// <summary>Whether packets are spread over the round trip.</summary>
+public enum Pacing
+{
+    /// <summary>On, except towards loopback addresses, where timers are coarser than the round trip.</summary>
+    Auto = 0,
+    On = 1,
+    Off = 2,
+}
+
+/// <summary>All that a transport needs to know. Sizes in bytes.</summary>
+public sealed record TransportOptions
+{
+    /// <summary>Address and port of the node's one UDP socket; port 0 takes a free one.</summary>
+    public required IPEndPoint Listen { get; init; }
+
+    /// <summary>Own index in Peers.</summary>
+    public required int SelfIndex { get; init; }
+
+    /// <summary>All members by committee index, ourselves included.</summary>
+    public required IReadOnlyList<TransportPeer> Peers { get; init; }
+
+    /// <summary>Seed of our own ML-DSA-87 transport key, 32 bytes. Cleared by the caller after construction.</summary>
+    public required byte[] PrivateKeySeed { get; init; }
+
+    /// <summary>Where received frames are put; its MaxBufferBytes is at least MaxFrameBytes.</summary>
+    public required PinnedBufferPool ReceivePool { get; init; }
+
+    /// <summary>Woken when Events has something.</summary>
+    public required IWaker Consumer { get; init; }
+
+    /// <summary>ALPN, 1 to 255 ASCII bytes: transport version and chain, so that strangers part at the handshake.</summary>
+    public string ApplicationProtocol { get; init; } = "validator/1";
+
+    /// <summary>Longest frame that is sent or accepted, without its prefix.</summary>
+    public int MaxFrameBytes { get; init; } = 1024 * 1024;
+
+    /// <summary>Items in Events.</summary>
+    public int EventRingCapacity { get; init; } = 8192;
+
+    /// <summary>Items in each outbox.</summary>
+    public int OutboxCapacity { get; init; } = 4096;
+
+    /// <summary>Unacknowledged and queued bytes per peer; the newest frame is dropped when it does not fit.</summary>
+    public int ControlQueueBytes { get; init; } = 8 * 1024 * 1024;
+
+    /// <inheritdoc cref="ControlQueueBytes"/>
+    public int PayloadQueueBytes { get; init; } = 32 * 1024 * 1024;
+
+    /// <inheritdoc cref="ControlQueueBytes"/>
+    public int SyncQueueBytes { get; init; } = 32 * 1024 * 1024;
+
+    /// <summary>Flow-control window per peer and channel: what a peer may have sent that we have not yet taken.</summary>
+    public int ControlWindowBytes { get; init; } = 2 * 1024 * 1024;
+
+    /// <inheritdoc cref="ControlWindowBytes"/>
+    public int BulkWindowBytes { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>Connections in handshake that others have begun; more are refused.</summary>
+    public int MaxPendingHandshakes { get; init; } = 64;
+
+    /// <summary>Silence after which a connection is given up.</summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Silence after which a ping is sent.</summary>
+    public TimeSpan KeepAlive { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>Time for a whole handshake.</summary>
+    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>First pause before dialling again; doubles up to ReconnectMax, each with up to half of jitter.</summary>
+    public TimeSpan ReconnectMin { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <inheritdoc cref="ReconnectMin"/>
+    public TimeSpan ReconnectMax { get; init; } = TimeSpan.FromSeconds(5);
+
+    public CongestionControl CongestionControl { get; init; } = CongestionControl.Cubic;
+
+    public Pacing Pacing { get; init; } = Pacing.Auto;
+
+    /// <summary>Largest UDP payload sent, 1200 to 65527. Path discovery goes up to it.</summary>
+    public int MaxDatagramBytes { get; init; } = 1452;
+
+    /// <summary>Called on the network thread for what an operator should see; never once per packet. Must return at once.</summary>
+    public Action<TransportLogEvent>? Log { get; init; }
+}
