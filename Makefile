@@ -1,0 +1,43 @@
+# `make` lists the targets.
+ISA ?= v3
+ARGS ?=
+FILTER ?=
+CONFIGURATION ?= Release
+
+export DOTNET_NOLOGO = 1
+export DOTNET_CLI_TELEMETRY_OPTOUT = 1
+export DOTNET_CLI_WORKLOAD_UPDATE_NOTIFY_DISABLE = true
+export DOTNET_GENERATE_ASPNET_CERTIFICATE = false
+export DOTNET_CLI_USE_MSBUILD_SERVER = 0
+export MSBUILDDISABLENODEREUSE = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test build publish bench fmt clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup:
+	@command -v dotnet >/dev/null || { echo "make: the .NET 10 SDK is needed (dotnet is not on PATH)" >&2; exit 1; }
+	@bash eng/native.sh
+
+run: publish ## a local cluster of four validators under load; ARGS="--rate 5000 --duration 1m" and so on
+	@artifacts/validator localnet $(ARGS)
+
+test: build publish ## every test, the published binary's too; FILTER=... as for dotnet test
+	@FILTER='$(FILTER)' CONFIGURATION=$(CONFIGURATION) bash eng/test.sh
+
+build: setup ## compiles everything for the JIT
+	@dotnet build Validator.sln -c $(CONFIGURATION) -v:q -clp:NoSummary
+
+publish: setup ## artifacts/validator, one static binary; ISA=v4 (AVX-512) makes artifacts/validator-v4
+	@bash eng/publish.sh $(ISA)
+
+bench: build ## benchmarks; ARGS="--filter *Name*" as for BenchmarkDotNet
+	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- $(if $(ARGS),$(ARGS),--filter '*')
+
+fmt: ## formats the sources
+	@dotnet format Validator.sln
+
+clean: ## removes what was built; the native parts stay in .native/
+	@rm -rf artifacts */bin */obj

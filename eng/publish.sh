@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# make publish: the static binary. eng/publish.sh [v3|v4]  ->  artifacts/validator[-v4] and its symbols, .dbg
+# FRAMEWORK=net9.0 or net10.0 overrides the choice made below.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+isa=${1:-v3}
+case $isa in
+    v3) name=validator ;;
+    v4) name=validator-v4 ;;
+    *) echo "publish: unknown ISA '$isa': v3 (AVX2) or v4 (AVX-512)" >&2; exit 2 ;;
+esac
+
+# Native AOT for net10.0 needs a runtime package that not every registry serves. A trial restore tells; the answer is
+# kept for this SDK.
+choose_framework() {
+    local sdk kept=.native/framework probe=.native/probe
+    sdk=$(dotnet --version)
+    if [ -e $kept ] && [ "$(cut -d' ' -f1 $kept)" = "$sdk" ]; then cut -d' ' -f2 $kept; return; fi
+    rm -rf $probe
+    mkdir -p $probe
+    echo '<Project />' | tee $probe/Directory.Build.props >$probe/Directory.Packages.props
+    cat >$probe/probe.csproj <<'XML'
+<Project Sdk="Microsoft.NET.Sdk.Web">
+  <PropertyGroup>
+    <TargetFramework>net10.0</TargetFramework>
+    <RuntimeIdentifier>linux-x64</RuntimeIdentifier>
+    <PublishAot>true</PublishAot>
+    <NuGetAudit>false</NuGetAudit>
+  </PropertyGroup>
+</Project>
+XML
+    local framework=net9.0
+    dotnet restore $probe/probe.csproj >$probe/log 2>&1 && framework=net10.0
+    rm -rf $probe/obj
+    echo "$sdk $framework" >$kept
+    echo $framework
+}
+
+framework=${FRAMEWORK:-$(choose_framework)}
+why=
+[ "$framework" = net9.0 ] && why=" (Native AOT for net10.0 is not to be had from this package registry)"
+echo "publish: $framework, x86-64-$isa$why"
+
+# cmake finds the OpenSSL for the runtime's own cryptography here.
+export OPENSSL_ROOT_DIR=$root/.native/sdk
+out=artifacts/publish/$framework-$isa
+# The names of glibc functions that want shared libraries are warnings of the linker's, and known.
+dotnet publish Validator.Host/Validator.Host.csproj -c Release -o "$out" -v:q -clp:"ErrorsOnly;NoSummary" \
+    -p:ValidatorPublish=true -p:ValidatorFramework="$framework" -p:ValidatorIsa="$isa"
+
+if readelf -lW "$out/validator" | grep -q INTERP || [ -n "$(readelf -dW "$out/validator" | grep NEEDED)" ]; then
+    echo "publish: error: the binary is not static" >&2
+    exit 1
+fi
+# -lssl that finds the system's older OpenSSL first would link in silence.
+version=$(sed -n 's/^# *define OPENSSL_VERSION_TEXT "\(.*\)"/\1/p' .native/sdk/include/openssl/opensslv.h)
+if LC_ALL=C grep -qaE 'OpenSSL [0-9]+\.[0-9]+\.[0-9]+ [0-9]+ [A-Z]' "$out/validator" && ! LC_ALL=C grep -qaF "$version" "$out/validator"; then
+    echo "publish: error: the binary holds another OpenSSL than $version" >&2
+    exit 1
+fi
+# A new file, moved into place: a validator that is running keeps the old one.
+for suffix in '' .dbg; do
+    cp "$out/validator$suffix" "artifacts/$name$suffix.new"
+    mv -f "artifacts/$name$suffix.new" "artifacts/$name$suffix"
+done
+echo "publish: artifacts/$name, $(stat -c %s artifacts/$name) bytes; $(file -b artifacts/$name | grep -oE 'static-pie linked|statically linked')"

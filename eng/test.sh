@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# make test: runs what is built and ends with one line, "N passed, N failed". FILTER narrows it, as for dotnet test.
+set -uo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+results=artifacts/test
+rm -rf $results
+arguments=(--no-build -c "${CONFIGURATION:-Release}" --results-directory $results --logger "trx;LogFileName=tests.trx"
+    --logger "console;verbosity=minimal" --blame-hang-timeout 10m --blame-hang-dump-type none)
+[ -n "${FILTER:-}" ] && arguments+=(--filter "$FILTER")
+
+dotnet test Validator.Tests/Validator.Tests.csproj "${arguments[@]}"
+status=$?
+
+read -r passed failed skipped < <(cat $results/*.trx 2>/dev/null | perl -ne '
+    if (/<Counters total="(\d+)" executed="(\d+)" passed="(\d+)" failed="(\d+)"/) { $p += $3; $f += $4; $s += $1 - $2 }
+    END { printf "%d %d %d\n", $p // 0, $f // 0, $s // 0 }')
+# A test host that died, or found nothing to run, has not passed.
+if [ "$failed" -eq 0 ] && { [ $status -ne 0 ] || [ "$passed" -eq 0 ]; }; then
+    echo "test: the runner ended with status $status and counted no failure" >&2
+    failed=1
+fi
+line="$passed passed, $failed failed"
+[ "$skipped" -gt 0 ] && line="$line, $skipped skipped"
+echo "$line"
+[ "$failed" -eq 0 ]
