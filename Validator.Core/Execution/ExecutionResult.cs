@@ -1,0 +1,142 @@
+using System.Diagnostics.CodeAnalysis;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Execution;
+
+/// <summary>One vertex to execute.</summary>
+/// <param name="Ids">Its transaction ids, 32 bytes each, in payload order.</param>
+public readonly record struct OrderedVertex(VertexHeader Header, ReadOnlyMemory<byte> Ids);
+
+/// <summary>
+/// What executing one block gave. Filled by <see cref="Executor.Execute"/>; may be filled again once nobody reads it.
+/// Transactions are counted in execution order over all vertices of the block, from 0.
+/// </summary>
+public sealed class ExecutionResult
+{
+    private byte[] _verdicts = [];
+    private ulong[] _repeats = [];
+
+    public ulong Sequence { get; internal set; }
+
+    /// <summary>Executed root (rule P6).</summary>
+    public Hash256 Root { get; internal set; }
+
+    /// <summary>Global index of the block's first accepted transaction; the following ones count up without gaps.</summary>
+    public ulong FirstIndex { get; internal set; }
+    public uint Accepted { get; internal set; }
+    public uint Rejected { get; internal set; }
+
+    /// <summary>Bit i mod 8 of byte i / 8: transaction i was accepted. Padding bits are zero.</summary>
+    public ReadOnlySpan<byte> Verdicts => _verdicts.AsSpan(0, VerdictBytes(Accepted + Rejected));
+
+    /// <summary>For each rejected transaction, in order, the global index of the first with its id.</summary>
+    public ReadOnlySpan<ulong> FirstIndices => _repeats.AsSpan(0, (int)Rejected);
+
+    public bool IsAccepted(int transaction) => ((_verdicts[transaction >> 3] >> (transaction & 7)) & 1) != 0;
+
+    internal static int VerdictBytes(uint transactions) => (int)((transactions + 7) / 8);
+
+    internal void Begin(ulong sequence, ulong firstIndex, uint transactions)
+    {
+        Sequence = sequence;
+        FirstIndex = firstIndex;
+        Accepted = 0;
+        Rejected = 0;
+        int bytes = VerdictBytes(transactions);
+        if (_verdicts.Length < bytes)
+        {
+            _verdicts = new byte[Math.Max(bytes, 2 * _verdicts.Length)];
+        }
+
+        _verdicts.AsSpan(0, bytes).Clear();
+    }
+
+    internal void Accept()
+    {
+        uint transaction = Accepted + Rejected;
+        _verdicts[transaction >> 3] |= (byte)(1 << (int)(transaction & 7));
+        Accepted++;
+    }
+
+    internal void Reject(ulong firstIndex)
+    {
+        if (Rejected == _repeats.Length)
+        {
+            Array.Resize(ref _repeats, Math.Max(64, 2 * _repeats.Length));
+        }
+
+        _repeats[Rejected++] = firstIndex;
+    }
+}
+
+/// <summary>An execution result as stored beside its block (FORMATS.md, "Execution record").</summary>
+public static class ExecutionResultCodec
+{
+    private const int FixedBytes = 56;
+
+    public static int EncodedSize(ExecutionResult value) =>
+        FixedBytes + value.Verdicts.Length + (value.FirstIndices.Length * sizeof(ulong));
+
+    /// <returns>Bytes written: <see cref="EncodedSize"/>.</returns>
+    public static int Write(ExecutionResult value, Span<byte> destination)
+    {
+        WireWriter writer = new(destination);
+        writer.U64(value.Sequence);
+        writer.U64(value.FirstIndex);
+        writer.U32(value.Accepted);
+        writer.U32(value.Rejected);
+        writer.Hash(value.Root);
+        writer.Bytes(value.Verdicts);
+        foreach (ulong index in value.FirstIndices)
+        {
+            writer.U64(index);
+        }
+
+        return writer.Written;
+    }
+
+    public static bool TryRead(ReadOnlySpan<byte> data, [NotNullWhen(true)] out ExecutionResult? value, out DecodeError error)
+    {
+        WireReader reader = new(data);
+        value = Read(ref reader);
+        return reader.Finish(ref value, out error);
+    }
+
+    private static ExecutionResult? Read(ref WireReader reader)
+    {
+        ulong sequence = reader.U64();
+        ulong firstIndex = reader.U64();
+        uint accepted = reader.U32();
+        uint rejected = reader.U32();
+        Hash256 root = reader.Hash();
+        ulong transactions = (ulong)accepted + rejected;
+        reader.Check(transactions <= int.MaxValue, DecodeError.TransactionCount);
+        reader.Check(((transactions + 7) / 8) + ((ulong)rejected * sizeof(ulong)) == (ulong)reader.Remaining, DecodeError.Truncated);
+        if (!reader.Ok)
+        {
+            return null;
+        }
+
+        ReadOnlySpan<byte> verdicts = reader.Take(ExecutionResult.VerdictBytes((uint)transactions));
+        ExecutionResult result = new();
+        result.Begin(sequence, firstIndex, (uint)transactions);
+        for (uint i = 0; i < transactions; i++)
+        {
+            if (((verdicts[(int)(i >> 3)] >> (int)(i & 7)) & 1) != 0)
+            {
+                result.Accept();
+            }
+            else
+            {
+                result.Reject(reader.U64());
+            }
+        }
+
+        // A wrong count of set bits or a set padding bit shows here.
+        bool exact = result.Accepted == accepted && result.Rejected == rejected && result.Verdicts.SequenceEqual(verdicts);
+        reader.Check(exact, DecodeError.TransactionCount);
+        result.Root = root;
+        return result;
+    }
+}

@@ -1,0 +1,137 @@
+using System.Buffers.Binary;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Crypto.Simd;
+
+namespace Validator.Core.Execution;
+
+/// <summary>
+/// Executes final blocks in sequence (rules P5 and P6): drops repeats within the dedup window, gives each accepted transaction
+/// its global index, and computes the executed root. Deterministic; no allocation per block once grown. Not thread-safe.
+/// </summary>
+public sealed class Executor
+{
+    private readonly DedupWindow _window;
+    private readonly Hash256 _committeeDigest;
+    private readonly Hash256 _noncesDigest = Hash256.Of(default);
+    private readonly Blake3Hasher _ids = new();
+    private readonly byte[] _digest = new byte[Hash256.Size];
+    private ulong _loadUntil;
+
+    /// <param name="dedupWindow">Ordered transactions among which a repeat is dropped.</param>
+    /// <param name="startingRoot">The root before the first block; the chain id at genesis.</param>
+    /// <param name="tableSeed">See <see cref="DedupWindow"/>; results do not depend on it.</param>
+    public Executor(uint dedupWindow, Hash256 startingRoot, Hash256 committeeDigest, ulong tableSeed = 0)
+    {
+        _window = new DedupWindow(dedupWindow, tableSeed);
+        _committeeDigest = committeeDigest;
+        DedupWindowSize = dedupWindow;
+        Root = startingRoot;
+    }
+
+    public static Executor ForGenesis(Genesis genesis, Hash256 chainId, ulong tableSeed = 0) =>
+        new(genesis.Parameters.DedupWindow, chainId, GenesisCodec.CommitteeDigest(0, genesis.Members), tableSeed);
+
+    public uint DedupWindowSize { get; }
+
+    /// <summary>Last executed block; 0 at genesis.</summary>
+    public ulong Sequence { get; private set; }
+
+    /// <summary>Executed root at <see cref="Sequence"/>.</summary>
+    public Hash256 Root { get; private set; }
+
+    /// <summary>Global index of the next accepted transaction.</summary>
+    public ulong NextIndex => _window.Next;
+
+    /// <summary>Executes the next block.</summary>
+    /// <param name="order">The block's vertices in the order that Core gave.</param>
+    /// <param name="result">Filled anew.</param>
+    public void Execute(Block block, ReadOnlySpan<OrderedVertex> order, ExecutionResult result)
+    {
+        Require.That(block.Sequence == Sequence + 1);
+        Require.That(IsRestored);
+        uint transactions = 0;
+        foreach (ref readonly OrderedVertex vertex in order)
+        {
+            Require.That(vertex.Ids.Length == vertex.Header.TransactionCount * Hash256.Size);
+            transactions = checked(transactions + vertex.Header.TransactionCount);
+        }
+
+        result.Begin(block.Sequence, NextIndex, transactions);
+        _ids.Reset();
+        foreach (ref readonly OrderedVertex vertex in order)
+        {
+            ExecuteVertex(vertex.Ids.Span, result);
+        }
+
+        _ids.Finalize(_digest);
+        Root = NextRoot(block.Hash, result);
+        Sequence = block.Sequence;
+        result.Root = Root;
+    }
+
+    /// <summary>Finds the global index of a transaction that was accepted within the dedup window.</summary>
+    public bool TryFindIndex(in Hash256 id, out ulong index)
+    {
+        Span<byte> bytes = stackalloc byte[Hash256.Size];
+        id.CopyTo(bytes);
+        return _window.TryFind(bytes, out index);
+    }
+
+    /// <summary>
+    /// Goes on after block <paramref name="sequence"/>, as stored. Then the ids of the accepted transactions from the returned
+    /// index up to <paramref name="nextIndex"/> must be loaded.
+    /// </summary>
+    public ulong BeginRestore(ulong sequence, Hash256 root, ulong nextIndex)
+    {
+        Sequence = sequence;
+        Root = root;
+        _loadUntil = nextIndex;
+        _window.BeginLoad(nextIndex);
+        return _window.Next;
+    }
+
+    /// <summary>Appends stored ids, 32 bytes each, in order of global index.</summary>
+    /// <returns>False when they cannot be what was executed: too many, or one twice in the window.</returns>
+    public bool LoadIds(ReadOnlySpan<byte> ids) =>
+        !IsRestored && (ulong)ids.Length / Hash256.Size <= _loadUntil - _window.Next && _window.Load(ids);
+
+    /// <summary>True when all ids are loaded and the next block may be executed.</summary>
+    public bool IsRestored => _window.Next >= _loadUntil;
+
+    private void ExecuteVertex(ReadOnlySpan<byte> ids, ExecutionResult result)
+    {
+        int runStart = 0;
+        for (int at = 0; at < ids.Length; at += Hash256.Size)
+        {
+            if (_window.TryAdd(ids.Slice(at, Hash256.Size), out ulong index))
+            {
+                result.Accept();
+                continue;
+            }
+
+            result.Reject(index);
+            _ids.Update(ids[runStart..at]);
+            runStart = at + Hash256.Size;
+        }
+
+        _ids.Update(ids[runStart..]);
+    }
+
+    private Hash256 NextRoot(in Hash256 blockHash, ExecutionResult result)
+    {
+        Span<byte> state = stackalloc byte[24 + (6 * Hash256.Size)];
+        state.Clear();
+        state[0] = WireTags.ExecutedRoot;
+        BinaryPrimitives.WriteUInt64LittleEndian(state[8..], result.FirstIndex);
+        BinaryPrimitives.WriteUInt32LittleEndian(state[16..], result.Accepted);
+        BinaryPrimitives.WriteUInt32LittleEndian(state[20..], result.Rejected);
+        Root.CopyTo(state[24..]);
+        blockHash.CopyTo(state[56..]);
+        _digest.CopyTo(state[88..]);
+        _window.Digest().CopyTo(state[120..]);
+        _noncesDigest.CopyTo(state[152..]);
+        _committeeDigest.CopyTo(state[184..]);
+        return Hash256.Of(state);
+    }
+}

@@ -1,0 +1,122 @@
+using Validator.Core.Primitives;
+
+namespace Validator.Core.Wire.Validation;
+
+/// <summary>One signature that must hold before a message is believed: by Sender's consensus key, over Header.</summary>
+public readonly record struct SignatureCheck(int Sender, SignedHeader Header, byte[] Signature);
+
+/// <summary>
+/// What a decoded message must satisfy that depends on the committee (leader, quorum weight), and the signatures it implies.
+/// Stateless: the same for everyone, whatever they hold. That the epoch is the committee's is the caller's check.
+/// </summary>
+public static class SignatureChecks
+{
+    /// <summary>Appends to <paramref name="checks"/> every signature inside <paramref name="frame"/>.</summary>
+    /// <returns>None, or why the message is refused whatever its signatures; then some checks may have been appended.</returns>
+    public static DecodeError Collect(in Frame frame, Committee committee, List<SignatureCheck> checks)
+    {
+        switch (frame.Type)
+        {
+            case FrameType.Vertex:
+                VertexHeader vertex = frame.Vertex!;
+                checks.Add(new SignatureCheck(vertex.Author, VertexCodec.HeaderToSign(vertex), frame.VertexSignature!));
+                return DecodeError.None;
+            case FrameType.PrePrepare or FrameType.Vote or FrameType.Stop:
+                Add(frame.Message!, checks);
+                return CheckLeader(frame.Message!.Header, committee);
+            case FrameType.ViewChange:
+                return OfViewChange(frame.ViewChange!, committee, checks);
+            case FrameType.NewView:
+                return OfNewView(frame.NewView!, committee, checks);
+            case FrameType.Certificate:
+                return OfCertificate(frame.Certificate!, committee, checks);
+            case FrameType.FinalBlocks:
+                return OfCertificate(frame.FinalBlocks!.Certificate, committee, checks);
+            case FrameType.Evidence:
+                Add(frame.Evidence!.First, checks);
+                Add(frame.Evidence.Second, checks);
+                return DecodeError.None;
+            default:
+                return DecodeError.None;
+        }
+    }
+
+    /// <summary>A certificate's quorum, and its votes. In a prepared one the leader's vote is its PrePrepare (rule P1).</summary>
+    public static DecodeError OfCertificate(Certificate certificate, Committee committee, List<SignatureCheck> checks)
+    {
+        int leader = committee.Leader(certificate.Epoch, certificate.View);
+        MemberSet voters = default;
+        foreach (ref readonly CertificateVote vote in certificate.Votes.AsSpan())
+        {
+            if (!voters.Add(committee, vote.Sender))
+            {
+                return DecodeError.NotAscending;
+            }
+
+            MessageKind kind = certificate.Phase == Phase.Committed ? MessageKind.Commit
+                : vote.Sender == leader ? MessageKind.PrePrepare
+                : MessageKind.Prepare;
+            SignedHeader header = new(
+                kind, vote.Sender, certificate.Epoch, certificate.View, certificate.Sequence, certificate.BlockHash);
+            checks.Add(new SignatureCheck(vote.Sender, header, vote.Signature));
+        }
+
+        return voters.Weight >= committee.Quorum ? DecodeError.None : DecodeError.NoQuorum;
+    }
+
+    // A Prepare by the view's leader is refused: its PrePrepare is its only Prepare, and a certificate could not tell them apart.
+    private static DecodeError CheckLeader(in SignedHeader header, Committee committee)
+    {
+        bool isLeader = header.Sender == committee.Leader(header.Epoch, header.View);
+        return header.Kind switch
+        {
+            MessageKind.PrePrepare or MessageKind.NewView => isLeader ? DecodeError.None : DecodeError.NotLeader,
+            MessageKind.Prepare => isLeader ? DecodeError.WrongMessageKind : DecodeError.None,
+            _ => DecodeError.None,
+        };
+    }
+
+    private static DecodeError OfViewChange(ViewChange value, Committee committee, List<SignatureCheck> checks)
+    {
+        Add(value.Signed, checks);
+        return OfProofs(value.Prepared, value.Committed, committee, checks);
+    }
+
+    private static DecodeError OfNewView(NewView value, Committee committee, List<SignatureCheck> checks)
+    {
+        SignedHeader own = value.Signed.Header;
+        DecodeError error = CheckLeader(own, committee);
+        if (error != DecodeError.None)
+        {
+            return error;
+        }
+
+        Add(value.Signed, checks);
+        MemberSet senders = default;
+        foreach (ref readonly ViewChangeSummary summary in value.ViewChanges.AsSpan())
+        {
+            if (!senders.Add(committee, summary.Sender))
+            {
+                return DecodeError.NotAscending;
+            }
+
+            SignedHeader header = new(
+                MessageKind.ViewChange, summary.Sender, own.Epoch, own.View, 0, ClaimsCodec.Digest(summary.Claims));
+            checks.Add(new SignatureCheck(summary.Sender, header, summary.Signature));
+        }
+
+        return senders.Weight < committee.Quorum ? DecodeError.NoQuorum
+            : OfProofs(value.Prepared, value.Committed, committee, checks);
+    }
+
+    // That certificates equal their claims, and that no claim lacks its certificate, decoding has checked.
+    private static DecodeError OfProofs(
+        Certificate? prepared, Certificate? committed, Committee committee, List<SignatureCheck> checks)
+    {
+        DecodeError error = prepared is null ? DecodeError.None : OfCertificate(prepared, committee, checks);
+        return error != DecodeError.None || committed is null ? error : OfCertificate(committed, committee, checks);
+    }
+
+    private static void Add(Signed signed, List<SignatureCheck> checks) =>
+        checks.Add(new SignatureCheck(signed.Header.Sender, signed.Header, signed.Signature));
+}
