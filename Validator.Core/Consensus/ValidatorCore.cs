@@ -1,70 +1,53 @@
+using Validator.Core.Dag;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 
 namespace Validator.Core.Consensus;
 
-/// <summary>What a restarted validator reads back from its stores before the first input.</summary>
-public sealed class RecoveredState
-{
-    /// <summary>All own signed records of the epoch that are not yet behind the executed point, in the order of their Sign.</summary>
-    public List<(Signed Message, Block? Block, ViewChange? ViewChange, NewView? NewView)> Signed { get; } = [];
-    public List<Block> Blocks { get; } = [];
-    public List<Certificate> PreparedCertificates { get; } = [];
-
-    /// <summary>The NewView of the highest view entered, if any.</summary>
-    public NewView? EnteredNewView { get; set; }
-
-    /// <summary>The last executed block with its certificate and root; null at genesis.</summary>
-    public Block? LastFinal { get; set; }
-    public Certificate? LastFinalCertificate { get; set; }
-    public Hash256 LastExecutedRoot { get; set; }
-
-    /// <summary>Roots of the newest executed blocks, oldest first, ending with LastFinal: window + 16 of them where there are so many.</summary>
-    public List<(ulong Sequence, Hash256 Root)> RecentRoots { get; } = [];
-
-    /// <summary>Durable vertices above the last final cut, any order, with their signatures (own ones included).</summary>
-    public List<(VertexHeader Vertex, byte[] Signature)> Vertices { get; } = [];
-
-    /// <summary>Own lane's newest vertex ever signed, final or not; height 0 when none.</summary>
-    public LaneTip OwnTip { get; set; }
-}
-
-/// <summary>Local settings that never decide validity.</summary>
-public sealed record CoreSettings
-{
-    /// <summary>Base of the view timer, microseconds; doubles per failed view up to 64 times.</summary>
-    public long ViewTimeoutMicros { get; init; } = 500_000;
-
-    /// <summary>Least time between two proposals under load, microseconds.</summary>
-    public long BlockIntervalMicros { get; init; } = 20_000;
-
-    /// <summary>Blocks a leader keeps in flight.</summary>
-    public int PipelineBlocks { get; init; } = 4;
-
-    /// <summary>Period of Status to every peer, microseconds.</summary>
-    public long StatusIntervalMicros { get; init; } = 250_000;
-
-    /// <summary>Vertices held or announced but not ordered, over all lanes; beyond it others' wait and own batches get no credit.</summary>
-    public int MaxPendingVertices { get; init; } = 10_000;
-
-    /// <summary>Own vertices not yet ordered.</summary>
-    public int MaxOwnPendingVertices { get; init; } = 64;
-
-    /// <summary>An idle validator authors an empty vertex this often, microseconds; 0: never.</summary>
-    public long IdleVertexMicros { get; init; } = 10_000_000;
-
-    /// <summary>False: follow, serve and execute, but sign nothing (section 6).</summary>
-    public bool Signs { get; init; } = true;
-}
-
 /// <summary>
 /// The whole protocol as one deterministic state machine: inputs in, effects out, the same bytes for the same inputs.
-/// Not thread-safe; one thread owns it.
+/// Not thread-safe; one thread owns it. The parts: Lanes (section 3), Ordering (4), ViewChanges (5), Finality, Sync.
 /// </summary>
 public sealed partial class ValidatorCore
 {
+    /// <summary>Roots and hashes of final blocks remembered, so that any block in reach can be judged.</summary>
+    private const int HistoryBlocks = 512;
+
+    /// <summary>Messages of this many views ahead are kept; a validator further behind enters by NewView.</summary>
+    private const ulong MaxViewsAhead = 8;
+
+    private readonly Lane[] _lanes;
+    private readonly Dictionary<(ulong View, ulong Sequence), Slot> _slots = [];
+    private readonly Dictionary<Hash256, BlockEntry> _blocks = [];
+    private readonly CertificateBook _prepared = new();
+    private readonly CertificateBook _committed = new();
+    private readonly FetchTable _fetches = new();
+    private readonly ViewTimer _timer;
+    private readonly bool[] _connected;
+    private readonly bool[] _convicted;
+    private readonly uint _window;
+
+    private EffectBuffer _out = null!;
+    private long _now;
+    private ulong _wall;
+    private ulong _signNumber;
+    private bool _signs;
+    private bool _halted;
+
+    // Set whenever something may unblock a proposal, a vote or finality; cleared by Recheck.
+    private bool _recheck = true;
+
+    private sealed class BlockEntry(Block block)
+    {
+        public Block Block { get; } = block;
+
+        /// <summary>Voted for here: kept until final, whatever the view does (rule P5).</summary>
+        public bool Accepted { get; set; }
+    }
+
     /// <param name="self">Own index in the committee.</param>
+    /// <param name="recovered">What the stores hold; null for an empty one.</param>
     public ValidatorCore(Genesis genesis, Hash256 chainId, int self, CoreSettings settings, RecoveredState? recovered = null)
     {
         Genesis = genesis;
@@ -72,7 +55,30 @@ public sealed partial class ValidatorCore
         Self = self;
         Settings = settings;
         Committee = genesis.ToCommittee();
-        _ = recovered;
+        Require.That(self >= 0 && self < Committee.Count);
+        _window = genesis.Parameters.WindowBlocks;
+        _signs = settings.Signs;
+        _lanes = new Lane[Committee.Count];
+        for (int i = 0; i < _lanes.Length; i++)
+        {
+            _lanes[i] = new Lane(i);
+        }
+
+        _timer = new ViewTimer(Committee.Count, settings.ViewTimeoutMicros);
+        _connected = new bool[Committee.Count];
+        _convicted = new bool[Committee.Count];
+        _stopViews = new ulong[Committee.Count];
+        _viewChanges = new ViewChange?[Committee.Count];
+        _peers = new PeerProgress[Committee.Count];
+        _final = StartBlock(genesis, chainId);
+        _roots[0] = Hash256.Zero;
+        _finalHashes[0] = _final.Hash;
+        _base = new Claim(0, 0, _final.Hash);
+        _baseFinal = true;
+        if (recovered is not null)
+        {
+            Recover(recovered);
+        }
     }
 
     public Genesis Genesis { get; }
@@ -84,13 +90,183 @@ public sealed partial class ValidatorCore
     /// <summary>Monotonic microseconds at which a Tick is due, at the latest.</summary>
     public long NextDeadline { get; private set; }
 
+    /// <summary>The only epoch so far.</summary>
+    public ulong Epoch => 0;
+
     public ulong View { get; private set; }
-    public ulong FinalSequence { get; private set; }
+
+    /// <summary>True once this view's NewView is in (always in view 0): proposals of this view may be judged.</summary>
+    public bool ViewActive { get; private set; } = true;
+
+    /// <summary>Newest block handed out for execution.</summary>
+    public ulong FinalSequence => _final.Sequence;
+
+    public int Leader => Committee.Leader(Epoch, View);
+
+    /// <summary>False for a follower: it lost its votes, or met one of its own that it does not know.</summary>
+    public bool Signs => _signs;
+
+    /// <summary>The block that every chain starts from, at sequence 0 of epoch 0.</summary>
+    public static Block StartBlock(Genesis genesis, Hash256 chainId) => BlockCodec.Seal(
+        0, 0, chainId, genesis.TimestampMicros, 0, Hash256.Zero, new LaneTip[genesis.Members.Length]);
 
     /// <summary>One step: the effects are appended to <paramref name="effects"/>.</summary>
     public void Handle(in Input input, EffectBuffer effects)
     {
-        _ = effects;
-        NextDeadline = input.MonotonicMicros + Settings.StatusIntervalMicros;
+        if (_halted)
+        {
+            return;
+        }
+
+        _out = effects;
+        _now = Math.Max(_now, input.MonotonicMicros);
+        _wall = input.WallMicros;
+        Dispatch(in input);
+        Advance();
+    }
+
+    private void Dispatch(in Input input)
+    {
+        switch (input.Kind)
+        {
+            case InputKind.Tick:
+                break;
+            case InputKind.PrePrepare:
+                OnPrePrepare(input.Message!, input.Block!, input.From);
+                break;
+            case InputKind.Vote:
+                OnVote(input.Message!, input.From);
+                break;
+            case InputKind.Stop:
+                OnStop(input.Message!, input.From);
+                break;
+            case InputKind.ViewChange:
+                OnViewChange(input.ViewChange!, input.From);
+                break;
+            case InputKind.NewView:
+                OnNewView(input.NewView!, input.From);
+                break;
+            case InputKind.Certificate:
+                OnCertificate(input.Certificate!, input.From);
+                break;
+            case InputKind.Vertex:
+                OnVertex(input.Message!, input.Vertex!, input.Token, input.From);
+                break;
+            case InputKind.VertexDurable:
+                OnVertexDurable(input.Digest);
+                break;
+            case InputKind.Block:
+                OnBlock(input.Block!, input.From);
+                break;
+            case InputKind.FinalBlocks:
+                OnFinalBlocks(input.FinalBlocks!, input.From);
+                break;
+            case InputKind.Evidence:
+                OnEvidence(input.Evidence!);
+                break;
+            case InputKind.Status:
+                OnStatus(input.Status!, input.From);
+                break;
+            case InputKind.NotFound:
+                OnNotFound(input.Request, input.From);
+                break;
+            case InputKind.ClientBatch:
+                OnClientBatch(in input);
+                break;
+            case InputKind.Signed:
+                OnSigned(input.Message!);
+                break;
+            case InputKind.Executed:
+                OnExecuted(input.Sequence, input.Digest);
+                break;
+            case InputKind.PeerUp:
+                OnPeerUp(input.From);
+                break;
+            case InputKind.PeerDown:
+                OnPeerDown(input.From);
+                break;
+            default:
+                Require.Fail("every input kind is handled");
+                break;
+        }
+    }
+
+    /// <summary>What time and changed state make due, after every input.</summary>
+    private void Advance()
+    {
+        while (_recheck && !_halted)
+        {
+            _recheck = false;
+            TryFinalize();
+            TryAcceptAll();
+            TryCommitAll();
+            TryPropose();
+        }
+
+        if (_halted)
+        {
+            return;
+        }
+
+        AdvanceViewTimer();
+        AdvanceStatus();
+        AuthorWhenIdle();
+        GrantCredit();
+        _fetches.Advance(_now, NextConnected, SendFetch);
+        NextDeadline = ComputeDeadline();
+    }
+
+    private long ComputeDeadline()
+    {
+        long next = Math.Min(_nextStatusMicros, _fetches.NextDeadline());
+        next = Math.Min(next, ViewDeadline());
+        next = Math.Min(next, _proposeAtMicros > _now ? _proposeAtMicros : long.MaxValue);
+        next = Math.Min(next, _timestampWaitMicros > _now ? _timestampWaitMicros : long.MaxValue);
+        if (_signs && Settings.IdleVertexMicros > 0)
+        {
+            next = Math.Min(next, _lastAuthoredMicros + Settings.IdleVertexMicros);
+        }
+
+        return next;
+    }
+
+    private ref Effect Emit(EffectKind kind) => ref _out.Add(kind);
+
+    private void Reject(Reason reason, int from)
+    {
+        ref Effect effect = ref Emit(EffectKind.Rejected);
+        effect.Reason = reason;
+        effect.To = from;
+    }
+
+    /// <summary>Sign, persist, send: one item. The caller fills in the body.</summary>
+    private ref Effect Sign(MessageKind kind, ulong view, ulong sequence, in Hash256 digest)
+    {
+        Require.That(_signs);
+        ref Effect effect = ref Emit(EffectKind.Sign);
+        effect.Number = ++_signNumber;
+        effect.Header = new SignedHeader(kind, Self, Epoch, view, sequence, digest);
+        return ref effect;
+    }
+
+    private void Halt(Reason reason)
+    {
+        _halted = true;
+        _signs = false;
+        NextDeadline = long.MaxValue;
+        Emit(EffectKind.Halt).Reason = reason;
+    }
+
+    /// <summary>
+    /// Something valid bears our signature and our store does not know it: a twin, or a disk rolled back. Signing again
+    /// could contradict it (section 6).
+    /// </summary>
+    private void StopSigning()
+    {
+        if (_signs)
+        {
+            _signs = false;
+            Emit(EffectKind.Rejected).Reason = Reason.VoteStoreContradicted;
+        }
     }
 }

@@ -8,7 +8,8 @@ public enum EffectKind : byte
     /// <summary>
     /// Sign Header, then store header, signature and body, sync, then send to all and answer with Signed(Number).
     /// Header.Kind says which body: Vertex (with the batch Token), Block (PrePrepare), ViewChange, NewView; none for votes
-    /// and Stop. Everything persisted before it in effect order is durable with it.
+    /// and Stop. ViewChange and NewView come with an empty signature for the shell to fill. Everything persisted before it in
+    /// effect order is durable with it.
     /// </summary>
     Sign,
 

@@ -141,7 +141,7 @@ public sealed record Status(ulong Epoch, ulong View, ulong FinalSequence, ulong 
 
 public enum FetchKind : byte
 {
-    /// <summary>Vertices by hash: the vertex named and up to Count-1 of its predecessors, newest first.</summary>
+    /// <summary>Vertices by hash: the vertex named and up to Count-1 of its nearest predecessors, oldest first, so that each finds its own predecessor in place.</summary>
     Vertices = 1,
 
     /// <summary>One block body by hash.</summary>

@@ -1,0 +1,29 @@
+namespace Validator.Core.Consensus;
+
+/// <summary>Local settings that never decide validity.</summary>
+public sealed record CoreSettings
+{
+    /// <summary>Base of the view timer, microseconds; doubles per failed view up to 64 times.</summary>
+    public long ViewTimeoutMicros { get; init; } = 500_000;
+
+    /// <summary>Least time between two proposals under load, microseconds.</summary>
+    public long BlockIntervalMicros { get; init; } = 20_000;
+
+    /// <summary>Blocks a leader keeps in flight.</summary>
+    public int PipelineBlocks { get; init; } = 4;
+
+    /// <summary>Period of Status to every peer, microseconds.</summary>
+    public long StatusIntervalMicros { get; init; } = 250_000;
+
+    /// <summary>Vertices held or announced but not ordered, over all lanes; beyond it others' wait and own batches get no credit.</summary>
+    public int MaxPendingVertices { get; init; } = 10_000;
+
+    /// <summary>Own vertices not yet ordered.</summary>
+    public int MaxOwnPendingVertices { get; init; } = 64;
+
+    /// <summary>An idle validator authors an empty vertex this often, microseconds; 0: never.</summary>
+    public long IdleVertexMicros { get; init; } = 10_000_000;
+
+    /// <summary>False: follow, serve and execute, but sign nothing (section 6).</summary>
+    public bool Signs { get; init; } = true;
+}

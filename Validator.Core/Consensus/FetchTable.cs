@@ -1,0 +1,134 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Consensus;
+
+/// <summary>One outstanding question to the peers.</summary>
+internal sealed class Fetch(FetchRequest request, int peer)
+{
+    public FetchRequest Request { get; } = request;
+    public int Peer { get; set; } = peer;
+    public long DeadlineMicros { get; set; }
+    public int Attempts { get; set; }
+}
+
+/// <summary>What was asked of whom; asks the next peer when one does not answer. Bounded.</summary>
+internal sealed class FetchTable
+{
+    public const int MaxOutstanding = 256;
+
+    /// <summary>Before another peer is asked, microseconds; doubles up to eight times.</summary>
+    private const long PatienceMicros = 300_000;
+
+    /// <summary>Afterwards the need has to come up again by itself.</summary>
+    private const int MaxAttempts = 16;
+
+    private readonly List<Fetch> _fetches = [];
+
+    public IReadOnlyList<Fetch> Outstanding => _fetches;
+
+    public bool Asked(FetchKind kind, in Hash256 hash)
+    {
+        foreach (Fetch fetch in _fetches)
+        {
+            if (fetch.Request.Kind == kind && fetch.Request.Hash == hash)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    public bool Asked(FetchKind kind)
+    {
+        foreach (Fetch fetch in _fetches)
+        {
+            if (fetch.Request.Kind == kind)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <returns>The new entry, or null when it is asked already or the table is full.</returns>
+    public Fetch? Add(in FetchRequest request, int peer, long now)
+    {
+        if (_fetches.Count >= MaxOutstanding || Asked(request.Kind, request.Hash))
+        {
+            return null;
+        }
+
+        Fetch fetch = new(request, peer) { DeadlineMicros = now + PatienceMicros };
+        _fetches.Add(fetch);
+        return fetch;
+    }
+
+    public bool Complete(FetchKind kind, in Hash256 hash)
+    {
+        for (int i = 0; i < _fetches.Count; i++)
+        {
+            if (_fetches[i].Request.Kind == kind && _fetches[i].Request.Hash == hash)
+            {
+                _fetches.RemoveAt(i);
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Makes a fetch due at once: the peer has it not, or is gone.</summary>
+    public void Hasten(Predicate<Fetch> which, long now)
+    {
+        foreach (Fetch fetch in _fetches)
+        {
+            if (which(fetch))
+            {
+                fetch.DeadlineMicros = now;
+            }
+        }
+    }
+
+    /// <summary>Turns due fetches to their next peer; forgets those asked too often.</summary>
+    /// <param name="nextPeer">The connected peer after the given one, or -1.</param>
+    /// <param name="ask">Sends the request to its peer.</param>
+    public void Advance(long now, Func<int, int> nextPeer, Action<Fetch> ask)
+    {
+        for (int i = 0; i < _fetches.Count; i++)
+        {
+            Fetch fetch = _fetches[i];
+            if (fetch.DeadlineMicros > now)
+            {
+                continue;
+            }
+
+            if (++fetch.Attempts > MaxAttempts)
+            {
+                _fetches.RemoveAt(i--);
+                continue;
+            }
+
+            fetch.DeadlineMicros = now + (PatienceMicros << Math.Min(fetch.Attempts / 4, 3));
+            int peer = nextPeer(fetch.Peer);
+            if (peer >= 0)
+            {
+                fetch.Peer = peer;
+                ask(fetch);
+            }
+        }
+    }
+
+    public long NextDeadline()
+    {
+        long next = long.MaxValue;
+        foreach (Fetch fetch in _fetches)
+        {
+            next = Math.Min(next, fetch.DeadlineMicros);
+        }
+
+        return next;
+    }
+}

@@ -1,0 +1,226 @@
+using Validator.Core.Dag;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Consensus;
+
+/// <summary>Vertices: others' and our own (PROTOCOL.md, section 3).</summary>
+public sealed partial class ValidatorCore
+{
+    /// <summary>Own vertices between the batch and its signature: two keep signer and disk busy, more would only shrink batches.</summary>
+    private const int MaxUnsigned = 2;
+
+    private LaneTip _ownTip;
+    private int _unsigned;
+    private int _creditGiven;
+    private long _lastAuthoredMicros;
+
+    private int PendingVertices
+    {
+        get
+        {
+            int count = 0;
+            foreach (Lane lane in _lanes)
+            {
+                count += lane.Count;
+            }
+
+            return count;
+        }
+    }
+
+    private int OwnPending => (int)(_ownTip.Height - Math.Min(_lanes[Self].Final.Height, _ownTip.Height));
+
+    private void OnVertex(Signed message, VertexHeader vertex, ulong token, int from)
+    {
+        Lane lane = _lanes[vertex.Author];
+        bool asked = _fetches.Complete(FetchKind.Vertices, vertex.Hash);
+        Reason reason = VertexFault(lane, vertex, asked);
+        if (lane.Find(vertex.Hash) is null && lane.At(vertex.Height) is { Signature: { } signature } twin)
+        {
+            ConvictTwin(twin.Header, signature, message);
+        }
+
+        if (vertex.Author == Self && reason == Reason.None)
+        {
+            // Above our own tip, or beside it: we did not sign this.
+            StopSigning();
+        }
+
+        if (reason != Reason.None)
+        {
+            ref Effect drop = ref Emit(EffectKind.DropVertex);
+            drop.Token = token;
+            drop.Reason = reason;
+            drop.To = from;
+            return;
+        }
+
+        lane.Add(new VertexEntry(vertex, message.Signature));
+        ref Effect store = ref Emit(EffectKind.StoreVertex);
+        store.Token = token;
+        store.Vertex = vertex;
+        store.Digest = vertex.Hash;
+    }
+
+    private Reason VertexFault(Lane lane, VertexHeader vertex, bool asked)
+    {
+        if (vertex.Epoch != Epoch)
+        {
+            return Reason.WrongEpoch;
+        }
+
+        if (vertex.Height <= lane.Final.Height)
+        {
+            return Reason.VertexBehindCut;
+        }
+
+        if (lane.Find(vertex.Hash) is not null)
+        {
+            return Reason.VertexKnown;
+        }
+
+        int variants = lane.Variants(vertex.Height);
+        if (variants >= Limits.MaxSlotVariants || (variants > 0 && !asked))
+        {
+            return Reason.LaneVariants;
+        }
+
+        if (asked)
+        {
+            return Reason.None;
+        }
+
+        return vertex.Height > lane.Tip.Height + (ulong)Settings.MaxPendingVertices ? Reason.VertexTooFarAhead
+            : PendingVertices >= Settings.MaxPendingVertices ? Reason.LaneFull
+            : Reason.None;
+    }
+
+    private void ConvictTwin(VertexHeader known, byte[] signature, Signed message)
+    {
+        SignedHeader header = new(MessageKind.Vertex, known.Author, known.Epoch, 0, known.Height, known.Hash);
+        Convict(new Signed(header, signature), message);
+    }
+
+    private void OnVertexDurable(in Hash256 hash)
+    {
+        foreach (Lane lane in _lanes)
+        {
+            if (lane.Find(hash) is { } entry)
+            {
+                _recheck |= lane.MarkDurable(entry, _now);
+                return;
+            }
+        }
+    }
+
+    private void OnClientBatch(in Input input)
+    {
+        Require.That(_creditGiven > 0);
+        _creditGiven--;
+        if (!_signs)
+        {
+            ref Effect drop = ref Emit(EffectKind.DropVertex);
+            drop.Token = input.Token;
+            drop.Reason = Reason.NotSigning;
+            return;
+        }
+
+        Author(input.Token, input.TransactionRoot, input.PayloadBytes, input.TransactionCount);
+    }
+
+    private void AuthorWhenIdle()
+    {
+        if (_signs && Settings.IdleVertexMicros > 0 && _now >= _lastAuthoredMicros + Settings.IdleVertexMicros
+            && OwnPending < Settings.MaxOwnPendingVertices)
+        {
+            Author(0, Hash256.Of([]), 0, 0);
+        }
+    }
+
+    private void Author(ulong token, in Hash256 transactionRoot, uint payloadBytes, uint count)
+    {
+        LaneTip[] parents = new LaneTip[_lanes.Length];
+        for (int i = 0; i < parents.Length; i++)
+        {
+            parents[i] = i == Self ? default : _lanes[i].Tip;
+        }
+
+        VertexHeader vertex = VertexCodec.Seal(
+            Epoch, Self, _ownTip.Height + 1, _ownTip.Hash, parents, transactionRoot, payloadBytes, count);
+        _ownTip = new LaneTip(vertex.Height, vertex.Hash);
+        _lanes[Self].Add(new VertexEntry(vertex, null));
+        _unsigned++;
+        _lastAuthoredMicros = _now;
+        ref Effect effect = ref Sign(MessageKind.Vertex, 0, vertex.Height, vertex.Hash);
+        effect.Vertex = vertex;
+        effect.Token = token;
+    }
+
+    private void OnVertexSigned(Signed message)
+    {
+        _unsigned--;
+        Require.That(_unsigned >= 0);
+        if (_lanes[Self].Find(message.Header.Digest) is { } entry)
+        {
+            entry.Signature = message.Signature;
+            _recheck |= _lanes[Self].MarkDurable(entry, _now);
+            // It went to all: from now on a leader that is connected has been shown it.
+            if (Leader == Self || _connected[Leader])
+            {
+                _timer.Shown(Self, message.Header.Sequence, _now);
+            }
+        }
+    }
+
+    private void GrantCredit()
+    {
+        if (!_signs || PendingVertices >= Settings.MaxPendingVertices)
+        {
+            return;
+        }
+
+        int room = Math.Min(MaxUnsigned - _unsigned, Settings.MaxOwnPendingVertices - OwnPending) - _creditGiven;
+        if (room > 0)
+        {
+            _creditGiven += room;
+            Emit(EffectKind.BatchCredit).Count = (uint)room;
+        }
+    }
+
+    /// <summary>Two signed messages in one slot: kept, counted and told to all, once per offender (section 8).</summary>
+    private void Convict(Signed first, Signed second)
+    {
+        int offender = first.Header.Sender;
+        if (_convicted[offender])
+        {
+            return;
+        }
+
+        OnEvidence(new Evidence(first, second));
+    }
+
+    private void OnEvidence(Evidence evidence)
+    {
+        SignedHeader header = evidence.First.Header;
+        if (header.Kind == MessageKind.Vertex)
+        {
+            _lanes[header.Sender].Equivocated = true;
+            _timer.Drop(header.Sender);
+        }
+
+        if (_convicted[header.Sender])
+        {
+            return;
+        }
+
+        _convicted[header.Sender] = true;
+        Emit(EffectKind.Evidence).Evidence = evidence;
+        Emit(EffectKind.SendEvidence).Evidence = evidence;
+        if (header.Sender == Self)
+        {
+            StopSigning();
+        }
+    }
+}

@@ -1,0 +1,151 @@
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Consensus;
+
+/// <summary>The leader's side of the normal case: what to propose, and when (rules P1, V4, V5).</summary>
+public sealed partial class ValidatorCore
+{
+    private long _lastProposalMicros = long.MinValue / 2;
+
+    // The newest final block that ordered something (rule V5).
+    private ulong _finalNonEmpty;
+
+    private void TryPropose()
+    {
+        if (!_signs || !ViewActive || Leader != Self)
+        {
+            return;
+        }
+
+        Hash256 parentHash = _accepted?.Hash ?? _base.BlockHash;
+        if (FindBlock(parentHash) is not { } parent)
+        {
+            if (_accepted is null && _base.Sequence > FinalSequence)
+            {
+                FetchBlock(parentHash, NextConnected(Self));
+            }
+
+            return;
+        }
+
+        if (_accepted is null && !_baseFinal)
+        {
+            ProposeBase(parent);
+            return;
+        }
+
+        ulong sequence = parent.Sequence + 1;
+        if (sequence <= FinalSequence
+            || sequence > FinalSequence + Math.Min(_window, (ulong)Settings.PipelineBlocks)
+            || !WorthProposing(parent, out LaneTip[] cut))
+        {
+            return;
+        }
+
+        if (_now < _lastProposalMicros + Settings.BlockIntervalMicros)
+        {
+            _proposeAtMicros = _lastProposalMicros + Settings.BlockIntervalMicros;
+            return;
+        }
+
+        ulong executed = parent.ExecutedSequence;
+        Hash256 root = parent.ExecutedRoot;
+        if (_executed > executed)
+        {
+            executed = _executed;
+            root = _roots[executed];
+        }
+
+        if (executed + _window + 16 < sequence)
+        {
+            return;
+        }
+
+        Propose(BlockCodec.Seal(
+            Epoch, sequence, parent.Hash, Math.Max(_wall, parent.TimestampMicros + 1), executed, root, cut));
+    }
+
+    /// <summary>The base itself, voted again in this view (rule V4).</summary>
+    private void ProposeBase(Block block)
+    {
+        switch (Judge(block, isBase: true, NextConnected(Self), out Reason reason))
+        {
+            case Verdict.Accept:
+                Propose(block);
+                break;
+            case Verdict.Refuse:
+                // A certified block that cannot extend what is final: more than F are faulty.
+                Halt(reason == Reason.WrongParent ? Reason.ConflictingCertificates : reason);
+                break;
+            case Verdict.Wait:
+                break;
+        }
+    }
+
+    private void Propose(Block block)
+    {
+        Require.That(Leader == Self && ViewActive);
+        Slot slot = SlotFor(new SignedHeader(MessageKind.PrePrepare, Self, Epoch, View, block.Sequence, block.Hash), Self)!;
+        Require.That(slot is not null);
+        Accept(slot, block);
+        _lastProposalMicros = _now;
+        _recheck = true;
+        Sign(MessageKind.PrePrepare, View, block.Sequence, block.Hash).Block = block;
+    }
+
+    /// <summary>Something new to order, or a root to certify (rule V5).</summary>
+    private bool WorthProposing(Block parent, out LaneTip[] cut)
+    {
+        cut = new LaneTip[_lanes.Length];
+        ulong room = Genesis.Parameters.MaxBlockVertices;
+        bool any = false;
+        for (int i = 0; i < cut.Length; i++)
+        {
+            cut[i] = parent.Cut[i];
+            LaneTip tip = _lanes[i].Tip;
+            if (tip.Height <= cut[i].Height || _lanes[i].Equivocated || !_lanes[i].DescendsFrom(tip, cut[i]))
+            {
+                continue;
+            }
+
+            ulong step = tip.Height - cut[i].Height;
+            if (step > room)
+            {
+                // The vertex that still fits: walk down the chain we hold.
+                tip = _lanes[i].AncestorAt(tip, cut[i].Height + room);
+                step = room;
+            }
+
+            if (step > 0)
+            {
+                cut[i] = tip;
+                room -= step;
+                any = true;
+            }
+        }
+
+        return any || (LastNonEmpty(parent) > parent.ExecutedSequence && _executed >= LastNonEmpty(parent));
+    }
+
+    private ulong LastNonEmpty(Block tip)
+    {
+        for (Block block = tip; block.Sequence > FinalSequence;)
+        {
+            if (FindBlock(block.Parent) is not { } parent)
+            {
+                return block.Sequence;
+            }
+
+            if (!block.Cut.AsSpan().SequenceEqual(parent.Cut))
+            {
+                return block.Sequence;
+            }
+
+            block = parent;
+        }
+
+        return _finalNonEmpty;
+    }
+}

@@ -1,0 +1,30 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Consensus;
+
+/// <summary>What a restarted validator reads back from its stores before the first input.</summary>
+public sealed class RecoveredState
+{
+    /// <summary>All own signed records of the epoch that are not yet behind the executed point, in the order of their Sign.</summary>
+    public List<(Signed Message, Block? Block, ViewChange? ViewChange, NewView? NewView)> Signed { get; } = [];
+    public List<Block> Blocks { get; } = [];
+    public List<Certificate> PreparedCertificates { get; } = [];
+
+    /// <summary>The NewView of the highest view entered, if any.</summary>
+    public NewView? EnteredNewView { get; set; }
+
+    /// <summary>The last executed block with its certificate and root; null at genesis.</summary>
+    public Block? LastFinal { get; set; }
+    public Certificate? LastFinalCertificate { get; set; }
+    public Hash256 LastExecutedRoot { get; set; }
+
+    /// <summary>Roots of the newest executed blocks, oldest first, ending with LastFinal: window + 16 of them where there are so many.</summary>
+    public List<(ulong Sequence, Hash256 Root)> RecentRoots { get; } = [];
+
+    /// <summary>Durable vertices above the last final cut, any order, with their signatures (own ones included).</summary>
+    public List<(VertexHeader Vertex, byte[] Signature)> Vertices { get; } = [];
+
+    /// <summary>Own lane's newest vertex ever signed, final or not; height 0 when none.</summary>
+    public LaneTip OwnTip { get; set; }
+}

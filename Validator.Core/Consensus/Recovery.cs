@@ -1,0 +1,200 @@
+using Validator.Core.Dag;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Consensus;
+
+/// <summary>Back to the same votes after a restart (PROTOCOL.md, section 6).</summary>
+public sealed partial class ValidatorCore
+{
+    private void Recover(RecoveredState state)
+    {
+        RecoverFinal(state);
+        RecoverLanes(state);
+        foreach (Block block in state.Blocks)
+        {
+            if (block.Sequence > FinalSequence)
+            {
+                _blocks.TryAdd(block.Hash, new BlockEntry(block) { Accepted = true });
+            }
+        }
+
+        foreach (Certificate prepared in state.PreparedCertificates)
+        {
+            _prepared.Add(prepared);
+        }
+
+        RecoverView(state);
+        if (_finalCertificate is { } certificate && certificate.View == View)
+        {
+            // A certificate of this view for the final block: what comes next rests on it (rule P2c), not on the base again.
+            _accepted = _final;
+        }
+
+        foreach ((Signed message, Block? block, _, _) in state.Signed)
+        {
+            RecoverVote(message, block);
+        }
+
+        // Certificates of the view we are in open its slots again.
+        foreach (Certificate prepared in state.PreparedCertificates)
+        {
+            if (prepared.View == View && FindSlot(View, prepared.Sequence) is { } slot)
+            {
+                slot.Prepared = prepared;
+            }
+        }
+    }
+
+    private void RecoverFinal(RecoveredState state)
+    {
+        if (state.LastFinal is null)
+        {
+            return;
+        }
+
+        Require.That(state.LastFinalCertificate is not null);
+        _final = state.LastFinal;
+        _finalCertificate = state.LastFinalCertificate;
+        _finalNonEmpty = _final.Sequence;
+        _executed = _final.Sequence;
+        _finalHashes[_final.Sequence] = _final.Hash;
+        _committed.Add(state.LastFinalCertificate);
+        if (state.LastFinalCertificate.Sequence > _final.Sequence)
+        {
+            _toFinalize = state.LastFinalCertificate;
+        }
+
+        foreach ((ulong sequence, Hash256 root) in state.RecentRoots)
+        {
+            _roots[sequence] = root;
+        }
+
+        _roots[_executed] = state.LastExecutedRoot;
+        for (int i = 0; i < _lanes.Length; i++)
+        {
+            _lanes[i].Finalize(_final.Cut[i], 0);
+        }
+    }
+
+    private void RecoverLanes(RecoveredState state)
+    {
+        foreach ((VertexHeader vertex, byte[] signature) in state.Vertices)
+        {
+            Lane lane = _lanes[vertex.Author];
+            if (vertex.Height > lane.Final.Height && lane.Find(vertex.Hash) is null)
+            {
+                VertexEntry entry = new(vertex, signature);
+                lane.Add(entry);
+                lane.MarkDurable(entry, 0);
+            }
+        }
+
+        _ownTip = state.OwnTip;
+        // Finality of our own vertices was learned from peers after the store lost them: it is not our store any more.
+        if (_ownTip.Height < _lanes[Self].Final.Height)
+        {
+            _signs = false;
+        }
+    }
+
+    /// <summary>The view is the highest in which we signed anything that only someone inside it signs.</summary>
+    private void RecoverView(RecoveredState state)
+    {
+        foreach ((Signed message, _, ViewChange? change, NewView? newView) in state.Signed)
+        {
+            SignedHeader header = message.Header;
+            switch (header.Kind)
+            {
+                case MessageKind.Stop:
+                    if (header.View >= _stopSent)
+                    {
+                        _stopSent = header.View;
+                        _ownStop = message;
+                    }
+
+                    RaiseStopView(Self, header.View);
+                    break;
+                case MessageKind.ViewChange:
+                    View = Math.Max(View, header.View);
+                    if (_ownViewChange is null || header.View >= _ownViewChange.Signed.Header.View)
+                    {
+                        _ownViewChange = change;
+                        _viewChanges[Self] = change;
+                    }
+
+                    RaiseStopView(Self, header.View);
+                    break;
+                case MessageKind.NewView:
+                    _newViewToSign = newView;
+                    break;
+                case MessageKind.PrePrepare:
+                case MessageKind.Prepare:
+                case MessageKind.Commit:
+                    View = Math.Max(View, header.View);
+                    break;
+                default:
+                    break;
+            }
+        }
+
+        _stopSent = Math.Max(_stopSent, View);
+        if (_newViewToSign is { } own && own.Signed.Header.View < View)
+        {
+            _newViewToSign = null;
+        }
+
+        NewView? entered = state.EnteredNewView is { } stored && stored.Signed.Header.View == View ? stored : _newViewToSign;
+        ViewActive = View == 0 || entered is not null;
+        if (entered is not null)
+        {
+            _newView = entered;
+            AdoptBase(entered);
+        }
+
+        _prepared.Prune(View);
+    }
+
+    private void RecoverVote(Signed message, Block? block)
+    {
+        SignedHeader header = message.Header;
+        if (header.View != View || header.Sequence < FinalSequence
+            || header.Kind is not (MessageKind.PrePrepare or MessageKind.Prepare or MessageKind.Commit))
+        {
+            return;
+        }
+
+        if (!_slots.TryGetValue((View, header.Sequence), out Slot? slot))
+        {
+            slot = new Slot(View, header.Sequence, Committee.Count);
+            _slots.Add((View, header.Sequence), slot);
+        }
+
+        if (header.Kind == MessageKind.Commit)
+        {
+            slot.CommitSent = header.Digest;
+            slot.Commits.Put(message);
+            return;
+        }
+
+        slot.Accepted = header.Digest;
+        slot.Prepares.Put(message);
+        Block? body = block ?? FindBlock(header.Digest);
+        // The body was written before the vote, so it is there unless it is final and gone.
+        Require.That(body is not null || header.Sequence <= FinalSequence);
+        if (header.Kind == MessageKind.PrePrepare)
+        {
+            slot.Proposal = message;
+            slot.Block = body;
+            if (body is not null)
+            {
+                RememberBlock(body);
+            }
+        }
+
+        if (body is not null && (_accepted is null || body.Sequence > _accepted.Sequence))
+        {
+            _accepted = body;
+        }
+    }
+}

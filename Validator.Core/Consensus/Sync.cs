@@ -1,0 +1,251 @@
+using Validator.Core.Dag;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Consensus;
+
+/// <summary>
+/// Status exchange: pull what we lack, send again what a peer lacks. Every loss, restart and partition heals through it.
+/// </summary>
+public sealed partial class ValidatorCore
+{
+    /// <summary>Final blocks asked for at once.</summary>
+    private const uint FinalBlocksPerFetch = 16;
+
+    /// <summary>Vertices asked for at once.</summary>
+    private const ulong VerticesPerFetch = 64;
+
+    /// <summary>Slots whose messages are sent again per status of a peer that does not move.</summary>
+    private const int SlotsPerRepeat = 8;
+
+    private readonly PeerProgress[] _peers;
+    private long _nextStatusMicros;
+
+    /// <summary>What a peer's last status said.</summary>
+    private struct PeerProgress
+    {
+        public ulong View;
+        public ulong FinalSequence;
+        public bool Known;
+    }
+
+    private void AdvanceStatus()
+    {
+        if (_now < _nextStatusMicros)
+        {
+            return;
+        }
+
+        _nextStatusMicros = _now + Settings.StatusIntervalMicros;
+        SendStatus(-1);
+        if (Leader == Self || _connected[Leader])
+        {
+            for (int i = 0; i < _lanes.Length; i++)
+            {
+                // A leader that holds an author's evidence does not propose it, rightly (rule L4).
+                if (!_lanes[i].Equivocated)
+                {
+                    _timer.Shown(i, _lanes[i].Tip.Height, _now);
+                }
+            }
+        }
+    }
+
+    private void SendStatus(int to)
+    {
+        LaneTip[] tips = new LaneTip[_lanes.Length];
+        for (int i = 0; i < tips.Length; i++)
+        {
+            tips[i] = _lanes[i].Tip;
+        }
+
+        ref Effect effect = ref Emit(EffectKind.SendStatus);
+        effect.To = to;
+        effect.Status = new Status(Epoch, View, FinalSequence, Epoch, tips);
+    }
+
+    private void OnStatus(Status status, int from)
+    {
+        if (status.Epoch != Epoch)
+        {
+            Reject(Reason.WrongEpoch, from);
+            return;
+        }
+
+        ref PeerProgress peer = ref _peers[from];
+        bool stuck = peer.Known && peer.View == status.View && peer.FinalSequence == status.FinalSequence;
+        bool behind = status.FinalSequence > FinalSequence;
+        peer.Known = true;
+        peer.View = status.View;
+        peer.FinalSequence = status.FinalSequence;
+        if (behind && (stuck || status.FinalSequence > FinalSequence + 2) && !_fetches.Asked(FetchKind.FinalBlocks) && _toFinalize is null)
+        {
+            Ask(new FetchRequest(FetchKind.FinalBlocks, Epoch, 0, FinalSequence + 1, FinalBlocksPerFetch, Hash256.Zero), from);
+        }
+
+        PullLanes(status, from);
+        if (status.View < View || (stuck && status.View == View))
+        {
+            RepeatTo(from, status);
+        }
+    }
+
+    private void PullLanes(Status status, int from)
+    {
+        for (int i = 0; i < _lanes.Length; i++)
+        {
+            Lane lane = _lanes[i];
+            LaneTip tip = status.Tips[i];
+            if (tip.Height <= lane.Final.Height || tip == lane.Tip)
+            {
+                continue;
+            }
+
+            bool stalled = _now - lane.AdvancedMicros >= Settings.StatusIntervalMicros;
+            bool twin = tip.Height <= lane.Tip.Height && lane.At(tip.Height) is { } known && known.Header.Hash != tip.Hash
+                && lane.Find(tip.Hash) is null;
+            if (twin || (stalled && tip.Height > lane.Tip.Height))
+            {
+                FetchVertex(lane, tip, from);
+            }
+        }
+    }
+
+    /// <summary>Sends a peer that does not move our own messages that it may have lost.</summary>
+    private void RepeatTo(int peer, Status status)
+    {
+        if (status.View < View || !ViewActive)
+        {
+            if (_newView is { } entered)
+            {
+                ref Effect effect = ref Emit(EffectKind.Send);
+                effect.To = peer;
+                effect.Message = entered.Signed;
+                effect.NewView = entered;
+            }
+            else
+            {
+                if (_ownStop is { } stop)
+                {
+                    SendStored(peer, stop);
+                }
+
+                if (_ownViewChange is { } change && change.Signed.Header.View == View)
+                {
+                    ref Effect effect = ref Emit(EffectKind.Send);
+                    effect.To = peer;
+                    effect.Message = change.Signed;
+                    effect.ViewChange = change;
+                }
+            }
+        }
+
+        int sent = 0;
+        ulong last = FinalSequence + (2 * _window);
+        for (ulong sequence = Math.Max(status.FinalSequence, 1); sequence <= last && sent < SlotsPerRepeat; sequence++)
+        {
+            if (FindSlot(View, sequence) is { } slot && RepeatSlot(peer, slot))
+            {
+                sent++;
+            }
+        }
+    }
+
+    private bool RepeatSlot(int peer, Slot slot)
+    {
+        bool any = false;
+        if (slot.Proposal is { } proposal && (proposal.Header.Sender == Self || slot.Prepares[peer] is null))
+        {
+            SendStored(peer, proposal, slot.Block);
+            any = true;
+        }
+
+        if (slot.Prepares[Self] is { } prepare && prepare.Header.Kind == MessageKind.Prepare)
+        {
+            SendStored(peer, prepare);
+            any = true;
+        }
+
+        if (slot.Commits[Self] is { } commit)
+        {
+            SendStored(peer, commit);
+            any = true;
+        }
+
+        return any;
+    }
+
+    private void SendStored(int to, Signed message, Block? block = null)
+    {
+        ref Effect effect = ref Emit(EffectKind.Send);
+        effect.To = to;
+        effect.Message = message;
+        effect.Block = block;
+    }
+
+    private void OnPeerUp(int peer)
+    {
+        _connected[peer] = true;
+        _peers[peer] = default;
+        SendStatus(peer);
+    }
+
+    private void OnPeerDown(int peer)
+    {
+        _connected[peer] = false;
+        _fetches.Hasten(fetch => fetch.Peer == peer, _now);
+    }
+
+    private void OnNotFound(FetchRequest request, int from) =>
+        _fetches.Hasten(fetch => fetch.Peer == from && fetch.Request.Kind == request.Kind && fetch.Request.Hash == request.Hash, _now);
+
+    private void FetchBlock(in Hash256 hash, int preferred) =>
+        Ask(new FetchRequest(FetchKind.Block, Epoch, 0, 0, 1, hash), preferred);
+
+    /// <summary>Asks for a vertex, or for the lowest gap below it when it is here but not held.</summary>
+    private void FetchVertex(Lane lane, LaneTip tip, int preferred)
+    {
+        Hash256 hash = tip.Hash;
+        ulong depth = tip.Height > lane.Tip.Height ? tip.Height - lane.Tip.Height : 1;
+        if (lane.Find(hash) is { } entry && !lane.FirstGap(entry, out hash, out depth))
+        {
+            // Only the disk is awaited.
+            return;
+        }
+
+        uint count = (uint)Math.Clamp(depth, 1, VerticesPerFetch);
+        Ask(new FetchRequest(FetchKind.Vertices, Epoch, lane.Author, 0, count, hash), preferred);
+    }
+
+    private void Ask(in FetchRequest request, int preferred)
+    {
+        int peer = preferred >= 0 && preferred != Self && _connected[preferred] ? preferred : NextConnected(preferred);
+        if (peer >= 0 && _fetches.Add(request, peer, _now) is { } fetch)
+        {
+            SendFetch(fetch);
+        }
+    }
+
+    private void SendFetch(Fetch fetch)
+    {
+        ref Effect effect = ref Emit(EffectKind.SendFetch);
+        effect.To = fetch.Peer;
+        effect.Request = fetch.Request;
+    }
+
+    private int NextConnected(int after)
+    {
+        int start = Math.Max(after, 0);
+        for (int i = 1; i <= Committee.Count; i++)
+        {
+            int peer = (start + i) % Committee.Count;
+            if (peer != Self && _connected[peer])
+            {
+                return peer;
+            }
+        }
+
+        return -1;
+    }
+}

@@ -1,0 +1,469 @@
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Consensus;
+
+/// <summary>Stop, ViewChange, NewView (PROTOCOL.md, section 5).</summary>
+public sealed partial class ValidatorCore
+{
+    // Per member, the highest view for which it sent Stop or ViewChange; our own counts once signed.
+    private readonly ulong[] _stopViews;
+    private readonly ViewChange?[] _viewChanges;
+    private readonly Dictionary<int, Signed> _stops = [];
+
+    private ulong _stopSent;
+    private Signed? _ownStop;
+    private ViewChange? _ownViewChange;
+    private ViewChange? _viewChangeToSign;
+    private NewView? _newViewToSign;
+    private NewView? _newView;
+    private long _viewEnteredMicros;
+    private long _repeatStopMicros;
+
+    // What the first block of this view is or extends (rule V4).
+    private Claim _base;
+    private bool _baseFinal;
+
+    private long ViewDeadline()
+    {
+        if (!_signs)
+        {
+            return long.MaxValue;
+        }
+
+        if (_stopSent > View)
+        {
+            return _repeatStopMicros;
+        }
+
+        long oldest = OldestWorkMicros();
+        return oldest == long.MaxValue ? long.MaxValue : Math.Max(oldest, _viewEnteredMicros) + _timer.TimeoutMicros;
+    }
+
+    private long OldestWorkMicros()
+    {
+        if (!ViewActive)
+        {
+            return _viewEnteredMicros;
+        }
+
+        long oldest = _timer.OldestMicros();
+        for (Block? block = _accepted; block is not null && block.Sequence > FinalSequence; block = FindBlock(block.Parent))
+        {
+            if (FindSlot(View, block.Sequence) is { Accepted.IsZero: false } slot)
+            {
+                oldest = Math.Min(oldest, slot.AcceptedMicros);
+            }
+        }
+
+        return oldest;
+    }
+
+    private void AdvanceViewTimer()
+    {
+        if (ViewDeadline() > _now)
+        {
+            return;
+        }
+
+        if (_stopSent > View)
+        {
+            _repeatStopMicros = _now + (Settings.ViewTimeoutMicros / 2);
+            if (_ownStop is { } stop)
+            {
+                SendStored(-1, stop);
+            }
+
+            return;
+        }
+
+        ref Effect effect = ref Emit(EffectKind.ViewChanged);
+        effect.View = View;
+        effect.Reason = Reason.Timeout;
+        SendStop(View + 1);
+    }
+
+    private void SendStop(ulong view)
+    {
+        Require.That(view > View && view > _stopSent);
+        _stopSent = view;
+        _ownStop = null;
+        _repeatStopMicros = _now + (Settings.ViewTimeoutMicros / 2);
+        Sign(MessageKind.Stop, view, 0, Hash256.Zero);
+    }
+
+    private void OnStop(Signed message, int from)
+    {
+        SignedHeader header = message.Header;
+        if (header.Epoch != Epoch || header.View <= View)
+        {
+            Reject(header.Epoch != Epoch ? Reason.WrongEpoch : Reason.OldView, from);
+            return;
+        }
+
+        if (header.Sender == Self && header.View > _stopSent)
+        {
+            StopSigning();
+        }
+
+        _stops[header.Sender] = message;
+        RaiseStopView(header.Sender, header.View);
+        EvaluateStops();
+    }
+
+    private void RaiseStopView(int member, ulong view) => _stopViews[member] = Math.Max(_stopViews[member], view);
+
+    /// <summary>Rule V2: join what more than F ask for; enter what a quorum asks for.</summary>
+    private void EvaluateStops()
+    {
+        ulong join = HighestViewWith(Committee.Faulty + 1, includeSelf: false);
+        if (_signs && join > View && join > _stopSent)
+        {
+            ref Effect effect = ref Emit(EffectKind.ViewChanged);
+            effect.View = join;
+            effect.Reason = Reason.Joined;
+            SendStop(join);
+        }
+
+        ulong enter = HighestViewWith(Committee.Quorum, includeSelf: true);
+        if (enter > View)
+        {
+            EnterView(enter);
+        }
+    }
+
+    private ulong HighestViewWith(ulong weight, bool includeSelf)
+    {
+        ulong best = 0;
+        for (int i = 0; i < _stopViews.Length; i++)
+        {
+            ulong candidate = _stopViews[i];
+            if (candidate <= best)
+            {
+                continue;
+            }
+
+            ulong sum = 0;
+            for (int j = 0; j < _stopViews.Length; j++)
+            {
+                if (_stopViews[j] >= candidate && (includeSelf || j != Self))
+                {
+                    sum += Committee.Weight(j);
+                }
+            }
+
+            if (sum >= weight)
+            {
+                best = candidate;
+            }
+        }
+
+        return best;
+    }
+
+    /// <summary>A quorum signed in that certificate's view, so a quorum had entered it.</summary>
+    private void NoteViewOf(Certificate certificate)
+    {
+        if (certificate.View <= View)
+        {
+            return;
+        }
+
+        foreach (CertificateVote vote in certificate.Votes)
+        {
+            RaiseStopView(vote.Sender, certificate.View);
+        }
+
+        EvaluateStops();
+    }
+
+    private void EnterView(ulong view)
+    {
+        Require.That(view > View);
+        View = view;
+        ViewActive = false;
+        _accepted = null;
+        _newView = null;
+        _newViewToSign = null;
+        _viewEnteredMicros = _now;
+        _stopSent = Math.Max(_stopSent, view);
+        _timer.FailedViews++;
+        _timer.NewLeader(_final.Cut);
+        _prepared.Prune(view);
+        _committed.Prune(view);
+        ForgetBehindView();
+        ref Effect effect = ref Emit(EffectKind.ViewChanged);
+        effect.View = view;
+        effect.Reason = Reason.Entered;
+        if (_signs)
+        {
+            SignViewChange(view);
+        }
+
+        _recheck = true;
+    }
+
+    private void ForgetBehindView()
+    {
+        foreach ((ulong View, ulong Sequence) key in _slots.Keys)
+        {
+            if (key.View < View)
+            {
+                _slots.Remove(key);
+            }
+        }
+
+        // Bodies that nobody here voted for are kept only as far as memory is bounded; they can be fetched again.
+        if (_blocks.Count > 4 * _window)
+        {
+            foreach ((Hash256 hash, BlockEntry entry) in _blocks)
+            {
+                if (!entry.Accepted)
+                {
+                    _blocks.Remove(hash);
+                }
+            }
+        }
+    }
+
+    private void SignViewChange(ulong view)
+    {
+        Certificate? prepared = _prepared.HighestBelow(view);
+        Certificate? committed = _committed.HighestBelow(view);
+        Claims claims = new(CertificateBook.ClaimOf(prepared), CertificateBook.ClaimOf(committed));
+        Hash256 digest = ClaimsCodec.Digest(claims);
+        SignedHeader header = new(MessageKind.ViewChange, Self, Epoch, view, 0, digest);
+        _viewChangeToSign = new ViewChange
+        {
+            Signed = new Signed(header, []),
+            Claims = claims,
+            Prepared = prepared,
+            Committed = committed,
+        };
+        Sign(MessageKind.ViewChange, view, 0, digest).ViewChange = _viewChangeToSign;
+    }
+
+    private void OnViewChange(ViewChange message, int from)
+    {
+        SignedHeader header = message.Signed.Header;
+        if (header.Epoch != Epoch || header.View < View)
+        {
+            Reject(header.Epoch != Epoch ? Reason.WrongEpoch : Reason.OldView, from);
+            return;
+        }
+
+        if (header.Sender == Self && header.View > View)
+        {
+            StopSigning();
+        }
+
+        ViewChange? known = _viewChanges[header.Sender];
+        if (known is not null && known.Signed.Header.View >= header.View)
+        {
+            if (known.Signed.Header.View == header.View && known.Signed.Header.Digest != header.Digest)
+            {
+                Convict(known.Signed, message.Signed);
+            }
+
+            Reject(Reason.Duplicate, from);
+            return;
+        }
+
+        _viewChanges[header.Sender] = message;
+        RaiseStopView(header.Sender, header.View);
+        if (message.Prepared is not null)
+        {
+            OnCertificate(message.Prepared, from);
+        }
+
+        if (message.Committed is not null)
+        {
+            OnCertificate(message.Committed, from);
+        }
+
+        EvaluateStops();
+        TrySignNewView();
+    }
+
+    private void TrySignNewView()
+    {
+        if (!_signs || ViewActive || Leader != Self || _newViewToSign is not null || View == 0)
+        {
+            return;
+        }
+
+        List<ViewChangeSummary> summaries = [];
+        ulong weight = 0;
+        Certificate? prepared = null;
+        Certificate? committed = null;
+        for (int i = 0; i < _viewChanges.Length; i++)
+        {
+            if (_viewChanges[i] is { } change && change.Signed.Header.View == View)
+            {
+                summaries.Add(new ViewChangeSummary(i, change.Claims, change.Signed.Signature));
+                weight += Committee.Weight(i);
+                prepared = Higher(prepared, change.Prepared);
+                committed = Higher(committed, change.Committed);
+            }
+        }
+
+        if (weight < Committee.Quorum)
+        {
+            return;
+        }
+
+        ViewChangeSummary[] changes = [.. summaries];
+        Hash256 digest = NewViewCodec.Digest(changes);
+        _newViewToSign = new NewView
+        {
+            Signed = new Signed(new SignedHeader(MessageKind.NewView, Self, Epoch, View, 0, digest), []),
+            ViewChanges = changes,
+            Prepared = prepared,
+            Committed = committed,
+        };
+        Sign(MessageKind.NewView, View, 0, digest).NewView = _newViewToSign;
+    }
+
+    private static Certificate? Higher(Certificate? a, Certificate? b) =>
+        CertificateBook.Compare(CertificateBook.ClaimOf(b), CertificateBook.ClaimOf(a)) > 0 ? b : a;
+
+    private void OnNewView(NewView message, int from)
+    {
+        SignedHeader header = message.Signed.Header;
+        if (header.Epoch != Epoch || header.View < View || header.Sender != Committee.Leader(header.Epoch, header.View))
+        {
+            Reject(header.Epoch != Epoch ? Reason.WrongEpoch : header.View < View ? Reason.OldView : Reason.NotLeader, from);
+            return;
+        }
+
+        if (header.View == View && ViewActive)
+        {
+            if (_newView is { } known && known.Signed.Header.Digest != header.Digest)
+            {
+                Convict(known.Signed, message.Signed);
+            }
+
+            Reject(Reason.Duplicate, from);
+            return;
+        }
+
+        if (header.Sender == Self && _newViewToSign?.Signed.Header.Digest != header.Digest)
+        {
+            StopSigning();
+        }
+
+        foreach (ViewChangeSummary change in message.ViewChanges)
+        {
+            RaiseStopView(change.Sender, header.View);
+        }
+
+        EvaluateStops();
+        // A quorum already asks for a later view.
+        if (View != header.View)
+        {
+            return;
+        }
+
+        ActivateView(message);
+    }
+
+    /// <summary>The first acceptance of this view may rest on this NewView, and on no other (rule V4).</summary>
+    private void ActivateView(NewView message)
+    {
+        Require.That(!ViewActive && message.Signed.Header.View == View);
+        ViewActive = true;
+        _newView = message;
+        AdoptBase(message);
+        Emit(EffectKind.PersistNewView).NewView = message;
+        if (message.Prepared is not null)
+        {
+            OnPreparedCertificate(message.Prepared);
+        }
+
+        if (message.Committed is not null)
+        {
+            OnCommitCertificate(message.Committed);
+        }
+
+        _lastProposalMicros = long.MinValue / 2;
+        _recheck = true;
+    }
+
+    private void AdoptBase(NewView message)
+    {
+        Claim prepared = CertificateBook.ClaimOf(message.Prepared);
+        Claim committed = CertificateBook.ClaimOf(message.Committed);
+        _baseFinal = CertificateBook.Compare(committed, prepared) >= 0;
+        _base = _baseFinal ? committed : prepared;
+        if (_base.IsAbsent)
+        {
+            _base = new Claim(0, 0, StartBlock(Genesis, ChainId).Hash);
+        }
+    }
+
+    /// <summary>What our own signature now stands on.</summary>
+    private void OnSigned(Signed message)
+    {
+        SignedHeader header = message.Header;
+        switch (header.Kind)
+        {
+            case MessageKind.Vertex:
+                OnVertexSigned(message);
+                break;
+            case MessageKind.PrePrepare:
+                if (FindSlot(header.View, header.Sequence) is { } slot && FindBlock(header.Digest) is { } block)
+                {
+                    slot.Proposal = message;
+                    slot.Block = block;
+                    slot.Prepares.Put(message);
+                    CountPrepares(slot, header.Digest);
+                }
+
+                break;
+            case MessageKind.Prepare:
+            case MessageKind.Commit:
+                if (FindSlot(header.View, header.Sequence) is not null)
+                {
+                    OnVote(message, Self);
+                }
+
+                break;
+            case MessageKind.Stop:
+                _ownStop = message;
+                RaiseStopView(Self, header.View);
+                EvaluateStops();
+                break;
+            case MessageKind.ViewChange:
+                if (_viewChangeToSign is { } change && change.Signed.Header == header)
+                {
+                    _ownViewChange = new ViewChange
+                    {
+                        Signed = message,
+                        Claims = change.Claims,
+                        Prepared = change.Prepared,
+                        Committed = change.Committed,
+                    };
+                    OnViewChange(_ownViewChange, Self);
+                }
+
+                break;
+            case MessageKind.NewView:
+                if (_newViewToSign is { } own && own.Signed.Header == header && !ViewActive)
+                {
+                    ActivateView(new NewView
+                    {
+                        Signed = message,
+                        ViewChanges = own.ViewChanges,
+                        Prepared = own.Prepared,
+                        Committed = own.Committed,
+                    });
+                }
+
+                break;
+            default:
+                Require.Fail("every signed kind comes back");
+                break;
+        }
+    }
+}
