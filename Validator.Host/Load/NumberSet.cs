@@ -1,0 +1,55 @@
+using System.Numerics;
+
+namespace Validator.Host.Load;
+
+/// <summary>A set of transaction numbers, dense from 0: one bit each. One writer; not synchronized.</summary>
+public sealed class NumberSet
+{
+    private ulong[] _words = new ulong[1024];
+
+    public long Count { get; private set; }
+
+    /// <summary>False when the number was there already.</summary>
+    public bool Add(ulong number)
+    {
+        int word = checked((int)(number >> 6));
+        if (word >= _words.Length)
+        {
+            Array.Resize(ref _words, Math.Max(word + 1, checked(_words.Length * 2)));
+        }
+
+        ulong bit = 1UL << (int)(number & 63);
+        if ((_words[word] & bit) != 0)
+        {
+            return false;
+        }
+
+        _words[word] |= bit;
+        Count++;
+        return true;
+    }
+
+    public bool Contains(ulong number)
+    {
+        ulong word = number >> 6;
+        return word < (ulong)_words.Length && (_words[word] & (1UL << (int)(number & 63))) != 0;
+    }
+
+    /// <summary>How many of these numbers at least one of <paramref name="others"/> lacks.</summary>
+    public long CountMissingFromAny(IReadOnlyList<NumberSet> others)
+    {
+        long missing = 0;
+        for (int i = 0; i < _words.Length; i++)
+        {
+            ulong common = ulong.MaxValue;
+            foreach (NumberSet other in others)
+            {
+                common &= i < other._words.Length ? other._words[i] : 0;
+            }
+
+            missing += BitOperations.PopCount(_words[i] & ~common);
+        }
+
+        return missing;
+    }
+}
