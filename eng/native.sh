@@ -130,8 +130,8 @@ fetch() {
 
 obtain() {
     local part package suite version sha new=$native/lock.new
-    rm -rf "$sdk" "$native/lib" "$native/root"
-    mkdir -p "$sdk/include" "$sdk/lib" "$native/lib" "$native/root" "$native/debs"
+    rm -rf "$sdk" "$native/lib" "$native/root" "$native/licenses"
+    mkdir -p "$sdk/include" "$sdk/lib" "$native/lib" "$native/root" "$native/licenses" "$native/debs"
     : >"$native/origin"
     for part in rocksdb openssl ngtcp2; do
         if [ $update_lock -eq 0 ] && [ "${VALIDATOR_NATIVE_FROM:-system}" != debian ] && system_has $part; then
@@ -172,6 +172,10 @@ take() {
         ngtcp2) archives=(ngtcp2 ngtcp2_crypto_ossl)
             cp -rL "${prefix}usr/include/ngtcp2" "$sdk/include/" ;;
     esac
+    # Every package's licence travels with the binary (eng/publish.sh).
+    while read -r name; do
+        if [ -e "${prefix}usr/share/doc/$name/copyright" ]; then cp -L "${prefix}usr/share/doc/$name/copyright" "$native/licenses/$name.txt"; fi
+    done < <(awk -v p="$part" '$1 == p { print $2 }' "$lock")
     for name in ${archives[@]+"${archives[@]}"}; do cp -L "${prefix}usr/lib/$multiarch/lib$name.a" "$sdk/lib/"; done
     for name in ${shared[@]+"${shared[@]}"}; do
         so=

@@ -65,4 +65,8 @@ for suffix in '' .dbg; do
     cp "$out/validator$suffix" "artifacts/$name$suffix.new"
     mv -f "artifacts/$name$suffix.new" "artifacts/$name$suffix"
 done
+# What a copy of the binary must bring with it (docs/THIRD-PARTY.md).
+rm -rf artifacts/licenses
+cp -r .native/licenses artifacts/licenses
+cp docs/THIRD-PARTY.md LICENSE artifacts/licenses/
 echo "publish: artifacts/$name, $(stat -c %s artifacts/$name) bytes; $(file -b artifacts/$name | grep -oE 'static-pie linked|statically linked')"
