@@ -94,7 +94,7 @@ public sealed class Executor
     /// <summary>Appends stored ids, 32 bytes each, in order of global index.</summary>
     /// <returns>False when they cannot be what was executed: too many, or one twice in the window.</returns>
     public bool LoadIds(ReadOnlySpan<byte> ids) =>
-        !IsRestored && (ulong)ids.Length / Hash256.Size <= _loadUntil - _window.Next && _window.Load(ids);
+        (ulong)ids.Length / Hash256.Size <= (IsRestored ? 0 : _loadUntil - _window.Next) && _window.Load(ids);
 
     /// <summary>True when all ids are loaded and the next block may be executed.</summary>
     public bool IsRestored => _window.Next >= _loadUntil;

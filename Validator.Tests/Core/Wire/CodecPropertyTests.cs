@@ -1,0 +1,162 @@
+using FsCheck;
+using FsCheck.Fluent;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Tests.Core.Wire;
+
+public class CodecPropertyTests
+{
+    // Every well-formed message of every type survives the trip byte for byte, whatever the committee's size.
+    [Fact]
+    public void Valid_frames_round_trip_exactly() => ForSeeds(150, seed =>
+    {
+        int lanes = 1 + (int)((uint)seed % 9);
+        MessageBuilder builder = new(new RandomValues(seed), lanes);
+        foreach (FrameType type in MessageBuilder.AllTypes)
+        {
+            (_, byte[] bytes) = builder.Build(type);
+            Assert.True(FrameCodec.TryRead(bytes, lanes, out Frame decoded, out DecodeError error), $"{type}: {error}");
+            Assert.Equal(type, decoded.Type);
+            Assert.Equal(bytes, Encode(decoded, bytes));
+            Assert.True(bytes.Length <= FrameLimits.MaxFrameBytes(lanes));
+        }
+    });
+
+    // A frame cut short or with a byte too many is refused with a reason; nothing throws or reads beyond its bytes.
+    [Fact]
+    public void Truncated_and_extended_frames_are_refused() => ForSeeds(25, seed =>
+    {
+        Random random = new(seed);
+        MessageBuilder builder = new(new RandomValues(seed), 4);
+        foreach (FrameType type in MessageBuilder.AllTypes)
+        {
+            (_, byte[] bytes) = builder.Build(type);
+            for (int i = 0; i < 60; i++)
+            {
+                int length = i < 20 ? Math.Min(i, bytes.Length - 1) : random.Next(bytes.Length);
+                Assert.False(FrameCodec.TryRead(bytes.AsSpan(0, length), 4, out _, out DecodeError cut), $"{type} {length}");
+                Assert.NotEqual(DecodeError.None, cut);
+            }
+
+            Assert.False(FrameCodec.TryRead([.. bytes, 0], 4, out _, out DecodeError error), $"{type}");
+            Assert.NotEqual(DecodeError.None, error);
+        }
+    });
+
+    // One encoding per message: a mutated frame is refused, or it means exactly its own bytes.
+    [Fact]
+    public void Mutated_frames_are_refused_or_canonical() => ForSeeds(60, seed =>
+    {
+        Random random = new(seed);
+        MessageBuilder builder = new(new RandomValues(seed), 4);
+        foreach (FrameType type in MessageBuilder.AllTypes)
+        {
+            (_, byte[] bytes) = builder.Build(type);
+            for (int i = 0; i < 60; i++)
+            {
+                // Half of them near the start, where the fields are; the rest falls mostly into signatures.
+                int at = random.Next(i % 2 == 0 ? Math.Min(bytes.Length, 400) : bytes.Length);
+                byte before = bytes[at];
+                bytes[at] ^= (byte)(i % 3 == 0 ? 1 << random.Next(8) : random.Next(1, 256));
+                AssertRefusedOrCanonical(bytes);
+                bytes[at] = before;
+            }
+        }
+    });
+
+    // Random bytes behind each type byte never throw.
+    [Fact]
+    public void Random_bytes_are_refused_or_canonical() => ForSeeds(300, seed =>
+    {
+        Random random = new(seed);
+        byte[] bytes = new byte[random.Next(1, 12_000)];
+        random.NextBytes(bytes);
+        if (seed % 2 == 0)
+        {
+            Array.Clear(bytes, 1, Math.Min(bytes.Length - 1, 64));
+        }
+
+        for (int type = 0; type < 16; type++)
+        {
+            bytes[0] = (byte)type;
+            AssertRefusedOrCanonical(bytes);
+        }
+    });
+
+    // Genesis and execution records come from disks and operators: damage is a refusal, never an exception.
+    [Fact]
+    public void Damaged_genesis_is_refused_or_canonical()
+    {
+        byte[] bytes = GenesisCodec.Encode(GenesisSamples.Four());
+        ForSeeds(200, seed =>
+        {
+            Random random = new(seed);
+            byte[] damaged = bytes.AsSpan(0, seed % 3 == 0 ? random.Next(bytes.Length) : bytes.Length).ToArray();
+            if (damaged.Length > 0)
+            {
+                damaged[random.Next(seed % 2 == 0 ? damaged.Length : Math.Min(damaged.Length, 90))] ^= (byte)random.Next(1, 256);
+            }
+
+            if (GenesisCodec.TryDecode(damaged, out Genesis? genesis, out string? refusal))
+            {
+                Assert.Equal(damaged, GenesisCodec.Encode(genesis));
+            }
+            else
+            {
+                Assert.NotEmpty(refusal);
+            }
+        });
+    }
+
+    // A decoded vote or vertex costs its result objects and nothing more: decoding is on the path of every message.
+    [Theory]
+    [InlineData(FrameType.Vote, 4_900)]
+    [InlineData(FrameType.Vertex, 5_200)]
+    public void Decoding_allocates_only_the_result(FrameType type, int limitBytes)
+    {
+        (_, byte[] bytes) = new MessageBuilder(new CountingValues(), 4).Build(type);
+        Assert.True(FrameCodec.TryRead(bytes, 4, out _, out _));
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++)
+        {
+            FrameCodec.TryRead(bytes, 4, out _, out _);
+        }
+
+        Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / 100, 0, limitBytes);
+    }
+
+    // The bound on frames is derived, and FORMATS.md states it for two sizes; a longer frame is refused before it is read.
+    [Theory]
+    [InlineData(4, 529_172)]
+    [InlineData(128, 1_795_420)]
+    public void Frame_bound_is_as_documented(int lanes, int bytes)
+    {
+        Assert.Equal(bytes, FrameLimits.MaxFrameBytes(lanes));
+        byte[] tooLong = new byte[bytes + 1];
+        tooLong[0] = (byte)FrameType.Vertex;
+        Assert.False(FrameCodec.TryRead(tooLong, lanes, out _, out DecodeError error));
+        Assert.Equal(DecodeError.FrameTooLarge, error);
+    }
+
+    internal static byte[] Encode(in Frame frame, byte[] original) =>
+        MessageBuilder.Encode(frame, frame.Type == FrameType.Vertex ? original.AsSpan(frame.PayloadOffset) : default);
+
+    internal static void ForSeeds(int count, Action<int> check)
+    {
+        Property property = Prop.ForAll(Gen.Choose(0, int.MaxValue).ToArbitrary(), check);
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(count), property);
+    }
+
+    private static void AssertRefusedOrCanonical(byte[] bytes)
+    {
+        if (FrameCodec.TryRead(bytes, 4, out Frame frame, out DecodeError error))
+        {
+            Assert.Equal(bytes, Encode(frame, bytes));
+        }
+        else
+        {
+            Assert.NotEqual(DecodeError.None, error);
+        }
+    }
+}
