@@ -1,0 +1,130 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Host.Api;
+
+/// <summary>Why a submission was not taken. Nothing of it was kept.</summary>
+public enum SubmitRefusal : byte
+{
+    None,
+
+    /// <summary>The bounded queue of pending client batches is full: try again after <see cref="INodeGateway.RetryAfter"/>.</summary>
+    Full,
+
+    /// <summary>The node is recovering, or halted.</summary>
+    NotReady,
+
+    /// <summary>The node is stopping.</summary>
+    Draining,
+
+    /// <summary>The node follows without signing (PROTOCOL.md, section 6), so it authors no vertex.</summary>
+    NotSigning,
+}
+
+/// <summary>
+/// All that HTTP knows of the node. Called from thread-pool threads, concurrently; no member blocks on the node's threads.
+/// </summary>
+public interface INodeGateway
+{
+    /// <summary>True when the node takes part: stores open, recovered, quorum weight connected (itself included).</summary>
+    bool IsReady(out string reason);
+
+    /// <summary>Most framed bytes of one submission: the genesis limit of a vertex's payload.</summary>
+    int MaxSubmissionBytes { get; }
+
+    /// <summary>How long a client should wait after <see cref="SubmitRefusal.Full"/>.</summary>
+    TimeSpan RetryAfter { get; }
+
+    /// <summary>
+    /// Hands over a submission. On <see cref="SubmitRefusal.None"/> the node holds a reference to it (as if by
+    /// <see cref="Submission.AddReference"/>), puts all of it into one vertex, completes it exactly once, and releases it.
+    /// On any other value it holds nothing.
+    /// </summary>
+    SubmitRefusal TrySubmit(Submission submission);
+
+    /// <summary>A recent snapshot; at most some hundreds of milliseconds old.</summary>
+    NodeStatus GetStatus();
+
+    /// <summary>Where a transaction stands, while it is recent.</summary>
+    /// <returns>False when this node does not know it, or no longer.</returns>
+    bool TryFindTransaction(in Hash256 id, out TransactionState state);
+
+    /// <summary>A vertex held durably here, by hash; null when there is none. May read the disk.</summary>
+    StoredVertex? FindVertex(in Hash256 hash);
+
+    /// <summary>An executed block, by sequence; null when not final here yet. May read the disk.</summary>
+    StoredBlock? FindBlock(ulong sequence);
+
+    /// <summary>The global index that the next final transaction will get.</summary>
+    ulong NextFinalIndex { get; }
+
+    /// <summary>The oldest global index still readable here.</summary>
+    ulong FirstFinalIndex { get; }
+
+    /// <summary>Opens a forward reader of final transactions at <paramref name="fromIndex"/>, which may lie in the future.</summary>
+    IFinalizedReader OpenFinalized(ulong fromIndex);
+}
+
+/// <summary>A node that <c>validator run</c> can start and stop.</summary>
+public interface IValidatorNode : INodeGateway, IAsyncDisposable
+{
+    /// <summary>Completes when the node has stopped by itself, with the process's exit code (a failed disk, a halt by safety).</summary>
+    Task<int> Stopped { get; }
+
+    /// <summary>From now on every submission is refused as draining; those taken are still completed where possible.</summary>
+    void Drain();
+}
+
+/// <summary>Reads final transactions by global index, in order, without gaps. One thread at a time.</summary>
+public interface IFinalizedReader : IDisposable
+{
+    /// <summary>The index that the next <see cref="Read"/> starts with.</summary>
+    ulong NextIndex { get; }
+
+    /// <summary>Adds transactions to <paramref name="page"/> until it is full or no more are final. May read the disk.</summary>
+    /// <returns>How many were added; 0 when caught up.</returns>
+    int Read(FinalizedPage page);
+
+    /// <summary>Completes when <see cref="Read"/> would add something.</summary>
+    /// <returns>False when the node stops: nothing more will come.</returns>
+    ValueTask<bool> WaitAsync(CancellationToken cancellation);
+}
+
+public enum TransactionStage : byte
+{
+    /// <summary>In a durable vertex of this validator.</summary>
+    Durable,
+
+    /// <summary>Ordered and executed: it has a global index.</summary>
+    Finalized,
+
+    /// <summary>Ordered, and dropped by execution in the same way everywhere.</summary>
+    Rejected,
+}
+
+/// <summary>Why execution dropped a transaction.</summary>
+public enum TransactionRejection : byte
+{
+    None,
+
+    /// <summary>The same bytes were ordered before; the index is that of the first.</summary>
+    Repeat,
+    BadNonce,
+    Invalid,
+}
+
+/// <param name="Index">Global index when finalized; the first one's when rejected as a repeat.</param>
+/// <param name="BlockSequence">The block that ordered it; 0 while only durable.</param>
+public readonly record struct TransactionState(
+    TransactionStage Stage, ulong Index, ulong BlockSequence, TransactionRejection Rejection);
+
+public sealed record StoredVertex(VertexHeader Header, byte[] Signature, byte[] Payload);
+
+/// <param name="Block">The block asked for.</param>
+/// <param name="Between">Its descendants up to the certified one, in sequence order; empty when its own certificate is held.</param>
+/// <param name="Certificate">A commit certificate of the last of those.</param>
+/// <param name="FirstIndex">Global index of its first transaction.</param>
+/// <param name="TransactionCount">Transactions that got an index in it.</param>
+/// <param name="ExecutedRoot">The root after its execution.</param>
+public sealed record StoredBlock(
+    Block Block, Block[] Between, Certificate Certificate, ulong FirstIndex, uint TransactionCount, Hash256 ExecutedRoot);

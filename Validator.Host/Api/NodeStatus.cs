@@ -1,0 +1,68 @@
+namespace Validator.Host.Api;
+
+/// <summary>A snapshot of the node, published by its own threads and read by the API and the metrics page.</summary>
+public sealed record NodeStatus
+{
+    /// <summary>Own name in genesis.</summary>
+    public required string Node { get; init; }
+
+    /// <summary>64 hexadecimal digits.</summary>
+    public required string ChainId { get; init; }
+
+    public required bool Ready { get; init; }
+
+    /// <summary>Why it is not ready; empty when it is.</summary>
+    public string Reason { get; init; } = "";
+
+    /// <summary>False: follows without signing (PROTOCOL.md, section 6).</summary>
+    public required bool Signing { get; init; }
+
+    public ulong Epoch { get; init; }
+    public ulong View { get; init; }
+
+    /// <summary>The leader's name in this view.</summary>
+    public string Leader { get; init; } = "";
+
+    /// <summary>Newest final block, and newest executed one.</summary>
+    public ulong FinalSequence { get; init; }
+    public ulong ExecutedSequence { get; init; }
+
+    /// <summary>64 hexadecimal digits: root after <see cref="ExecutedSequence"/>.</summary>
+    public string ExecutedRoot { get; init; } = "";
+
+    /// <summary>How many blocks the furthest peer is ahead of us.</summary>
+    public ulong LagBlocks { get; init; }
+
+    public ulong NextFinalIndex { get; init; }
+
+    /// <summary>Own lane's newest height.</summary>
+    public ulong LaneHeight { get; init; }
+
+    /// <summary>Client transactions taken and not final, and the vertices that wait for an order.</summary>
+    public ulong PendingTransactions { get; init; }
+    public ulong PendingVertices { get; init; }
+
+    /// <summary>Weights: of all, of a quorum, of those connected (itself included).</summary>
+    public ulong TotalWeight { get; init; }
+    public ulong QuorumWeight { get; init; }
+    public ulong ConnectedWeight { get; init; }
+
+    public PeerStatus[] Peers { get; init; } = [];
+}
+
+/// <summary>One other member of the committee, as seen from here. Counts are since the start of the process.</summary>
+public sealed record PeerStatus
+{
+    public required string Name { get; init; }
+    public required bool Connected { get; init; }
+    public string Address { get; init; } = "";
+    public ulong View { get; init; }
+    public ulong FinalSequence { get; init; }
+    public double RttMs { get; init; }
+    public ulong BytesSent { get; init; }
+    public ulong BytesReceived { get; init; }
+
+    /// <summary>Frames dropped because its queue was full.</summary>
+    public ulong Dropped { get; init; }
+    public ulong Connects { get; init; }
+}

@@ -1,0 +1,56 @@
+namespace Validator.Host.Config;
+
+/// <summary>node.toml, checked and typed. Local limits and places only: nothing here decides validity.</summary>
+public sealed record NodeConfig
+{
+    public NodeSection Node { get; init; } = new();
+    public ConsensusSection Consensus { get; init; } = new();
+    public NetworkSection Network { get; init; } = new();
+    public StorageSection Storage { get; init; } = new();
+    public CryptoSection Crypto { get; init; } = new();
+    public MetricsSection Metrics { get; init; } = new();
+    public ApiSection Api { get; init; } = new();
+    public LoggingSection Logging { get; init; } = new();
+
+    /// <summary>What is accepted but has no effect, or an unexpected one; logged at start.</summary>
+    public IReadOnlyList<string> Notices { get; init; } = [];
+}
+
+/// <param name="Id">The member of genesis that this validator is.</param>
+/// <param name="GenesisPath">Default: genesis.json in the data directory.</param>
+public sealed record NodeSection(
+    string Id = "", string DataDir = "", string LogLevel = "info", string GenesisPath = "");
+
+/// <param name="FinalityTimeoutMs">Base of the view timer unless view_timeout_ms is given.</param>
+/// <param name="MaxPendingVertices">Vertices held or announced but not ordered, over all lanes.</param>
+/// <param name="BlockIntervalMs">Least time between two proposals under load.</param>
+public sealed record ConsensusSection(
+    string Algorithm = "bft",
+    int FinalityTimeoutMs = 500,
+    int MaxPendingVertices = 10_000,
+    int ViewTimeoutMs = 500,
+    int BlockIntervalMs = 20);
+
+/// <param name="Host">Address to bind, from listen_addr; its port is not opened.</param>
+/// <param name="QuicPort">UDP port of the QUIC transport.</param>
+public sealed record NetworkSection(string Host = "0.0.0.0", int QuicPort = 9001, string[]? BootstrapPeers = null)
+{
+    public string[] Peers => BootstrapPeers ?? [];
+}
+
+/// <param name="Path">Folder of the databases.</param>
+/// <param name="CacheSizeMb">Block cache, total over all column families.</param>
+/// <param name="WriteBufferMb">Write buffers, total over all column families.</param>
+public sealed record StorageSection(string Path = "", int CacheSizeMb = 512, int WriteBufferMb = 128);
+
+/// <param name="KeyPath">Folder with consensus.key and transport.key.</param>
+public sealed record CryptoSection(string KeyPath = "");
+
+public sealed record MetricsSection(
+    bool Enabled = true, int Port = 9090, string Endpoint = "/metrics", string Host = "0.0.0.0");
+
+/// <param name="Host">Address to bind.</param>
+public sealed record ApiSection(string Host = "127.0.0.1", int Port = 8080);
+
+/// <param name="Json">JSON lines instead of text.</param>
+public sealed record LoggingSection(bool Json = false);

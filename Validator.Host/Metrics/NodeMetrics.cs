@@ -1,0 +1,118 @@
+using Validator.Core.Effects;
+
+namespace Validator.Host.Metrics;
+
+/// <summary>What convicts a validator; the <c>kind</c> label of <c>cretoai_byzantine_violations_total</c>.</summary>
+public enum Violation : byte
+{
+    /// <summary>Two proposals or votes in one slot.</summary>
+    EquivocatingVote,
+
+    /// <summary>Two vertices in one lane slot.</summary>
+    EquivocatingVertex,
+
+    /// <summary>Two of Stop, ViewChange or NewView in one slot.</summary>
+    EquivocatingViewChange,
+}
+
+/// <summary>
+/// Every count that the node keeps, in fields: no lookup by name on a data path. What is a state rather than an event
+/// (view, sequence, peers) is taken from <see cref="Api.NodeStatus"/> at the scrape instead.
+/// </summary>
+public sealed class NodeMetrics
+{
+    private static readonly double[] LatencyBounds =
+        [0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10];
+
+    private static readonly double[] BatchBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+
+    private readonly Counter[,] _violations;
+
+    /// <param name="memberNames">Genesis names in committee order: the only values of a label that names a validator.</param>
+    public NodeMetrics(string[] memberNames)
+    {
+        MemberNames = memberNames;
+        _violations = new Counter[memberNames.Length, Enum.GetValues<Violation>().Length];
+        for (int i = 0; i < _violations.GetLength(0); i++)
+        {
+            for (int j = 0; j < _violations.GetLength(1); j++)
+            {
+                _violations[i, j] = new Counter();
+            }
+        }
+
+        Rejected = NewCounters(Enum.GetValues<Reason>().Length);
+        MalformedFrames = NewCounters(memberNames.Length);
+    }
+
+    public string[] MemberNames { get; }
+
+    /// <summary>Own client transactions: seconds from acceptance to execution.</summary>
+    public Histogram FinalitySeconds { get; } = new(LatencyBounds);
+
+    /// <summary>Vertices of all lanes that a final block ordered.</summary>
+    public Counter VerticesFinalized { get; } = new();
+    public Counter VerticesAuthored { get; } = new();
+    public Counter TransactionsFinalized { get; } = new();
+
+    /// <summary>Ordered and dropped by execution: repeats and the like.</summary>
+    public Counter TransactionsRejected { get; } = new();
+    public Counter BlocksFinalized { get; } = new();
+
+    /// <summary>Blocks that were proposed here.</summary>
+    public Counter BlocksProposed { get; } = new();
+    public Counter ViewChanges { get; } = new();
+
+    /// <summary>Timeouts that made this validator send Stop.</summary>
+    public Counter ViewTimeouts { get; } = new();
+
+    /// <summary>Refused by Core, by <see cref="Reason"/>.</summary>
+    public Counter[] Rejected { get; }
+    public Counter Votes { get; } = new();
+
+    /// <summary>Frames that no codec accepts, per sending member.</summary>
+    public Counter[] MalformedFrames { get; }
+
+    /// <summary>Connections refused because the key is not the genesis one.</summary>
+    public Counter ConnectionsRefused { get; } = new();
+    public Counter NetworkBytesSent { get; } = new();
+    public Counter NetworkBytesReceived { get; } = new();
+    public Counter FetchesSent { get; } = new();
+    public Counter FetchesServed { get; } = new();
+
+    /// <summary>Signatures verified per batch, and how they turned out.</summary>
+    public Histogram ValidationBatch { get; } = new(BatchBounds);
+    public Histogram ValidationSeconds { get; } = new(LatencyBounds);
+    public Counter SignaturesVerified { get; } = new();
+    public Counter SignaturesFailed { get; } = new();
+    public Counter SignaturesMade { get; } = new();
+
+    /// <summary>One group commit of the vote store, and of the ledger: seconds, sync included.</summary>
+    public Histogram VoteCommitSeconds { get; } = new(LatencyBounds);
+    public Histogram LedgerCommitSeconds { get; } = new(LatencyBounds);
+    public Counter VoteSyncs { get; } = new();
+    public Counter LedgerSyncs { get; } = new();
+    public Counter VoteBytesWritten { get; } = new();
+    public Counter LedgerBytesWritten { get; } = new();
+
+    /// <summary>Client requests: transactions taken, and those refused by <see cref="Api.SubmitRefusal"/>.</summary>
+    public Counter TransactionsAccepted { get; } = new();
+    public Counter[] SubmissionsRefused { get; } = NewCounters(Enum.GetValues<Api.SubmitRefusal>().Length);
+    public Gauge StreamSubscribers { get; } = new();
+
+    /// <summary>Stream subscribers closed because they read too slowly.</summary>
+    public Counter StreamsClosedSlow { get; } = new();
+
+    public Counter ByzantineViolations(int member, Violation kind) => _violations[member, (int)kind];
+
+    private static Counter[] NewCounters(int count)
+    {
+        Counter[] counters = new Counter[count];
+        for (int i = 0; i < count; i++)
+        {
+            counters[i] = new Counter();
+        }
+
+        return counters;
+    }
+}
