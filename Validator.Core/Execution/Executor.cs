@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Validator.Core.Consensus;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Crypto.Simd;
@@ -19,7 +20,7 @@ public sealed class Executor
     private ulong _loadUntil;
 
     /// <param name="dedupWindow">Ordered transactions among which a repeat is dropped.</param>
-    /// <param name="startingRoot">The root before the first block; the chain id at genesis.</param>
+    /// <param name="startingRoot">The root before the first block: the starting block's executed root.</param>
     /// <param name="tableSeed">See <see cref="DedupWindow"/>; results do not depend on it.</param>
     public Executor(uint dedupWindow, Hash256 startingRoot, Hash256 committeeDigest, ulong tableSeed = 0)
     {
@@ -30,7 +31,9 @@ public sealed class Executor
     }
 
     public static Executor ForGenesis(Genesis genesis, Hash256 chainId, ulong tableSeed = 0) =>
-        new(genesis.Parameters.DedupWindow, chainId, GenesisCodec.CommitteeDigest(0, genesis.Members), tableSeed);
+        new(
+            genesis.Parameters.DedupWindow, ValidatorCore.StartBlock(genesis, chainId).ExecutedRoot,
+            GenesisCodec.CommitteeDigest(0, genesis.Members), tableSeed);
 
     public uint DedupWindowSize { get; }
 

@@ -36,13 +36,6 @@ public static class BlockCodec
         };
     }
 
-    /// <summary>
-    /// The starting block of epoch 0: sequence 0, empty cut, genesis time; its root is the chain id, so that every later
-    /// hash and root depends on genesis. It never travels.
-    /// </summary>
-    public static Block Starting(Genesis genesis, Hash256 chainId) =>
-        Seal(0, 0, Hash256.Zero, genesis.TimestampMicros, 0, chainId, new LaneTip[genesis.Members.Length]);
-
     public static bool TryRead(
         ReadOnlySpan<byte> data, int committeeSize, [NotNullWhen(true)] out Block? value, out DecodeError error)
     {

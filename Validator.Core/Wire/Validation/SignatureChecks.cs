@@ -64,17 +64,10 @@ public static class SignatureChecks
         return voters.Weight >= committee.Quorum ? DecodeError.None : DecodeError.NoQuorum;
     }
 
-    // A Prepare by the view's leader is refused: its PrePrepare is its only Prepare, and a certificate could not tell them apart.
-    private static DecodeError CheckLeader(in SignedHeader header, Committee committee)
-    {
-        bool isLeader = header.Sender == committee.Leader(header.Epoch, header.View);
-        return header.Kind switch
-        {
-            MessageKind.PrePrepare or MessageKind.NewView => isLeader ? DecodeError.None : DecodeError.NotLeader,
-            MessageKind.Prepare => isLeader ? DecodeError.WrongMessageKind : DecodeError.None,
-            _ => DecodeError.None,
-        };
-    }
+    // A Prepare by the leader passes: it never counts (rule P1), but with the PrePrepare it may convict.
+    private static DecodeError CheckLeader(in SignedHeader header, Committee committee) =>
+        header.Kind is not (MessageKind.PrePrepare or MessageKind.NewView)
+        || header.Sender == committee.Leader(header.Epoch, header.View) ? DecodeError.None : DecodeError.NotLeader;
 
     private static DecodeError OfViewChange(ViewChange value, Committee committee, List<SignatureCheck> checks)
     {
