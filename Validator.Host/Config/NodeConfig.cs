@@ -41,10 +41,22 @@ public sealed record NetworkSection(string Host = "0.0.0.0", int QuicPort = 9001
 /// <param name="Path">Folder of the databases.</param>
 /// <param name="CacheSizeMb">Block cache, total over all column families.</param>
 /// <param name="WriteBufferMb">Write buffers, total over all column families.</param>
-public sealed record StorageSection(string Path = "", int CacheSizeMb = 512, int WriteBufferMb = 128);
+public sealed record StorageSection(string Path = "", int CacheSizeMb = 512, int WriteBufferMb = 128)
+{
+    /// <summary>The small database of consensus records; <c>init</c> creates it.</summary>
+    public string VotesPath => System.IO.Path.Combine(Path, "votes");
+
+    /// <summary>Vertices, blocks, indices.</summary>
+    public string LedgerPath => System.IO.Path.Combine(Path, "ledger");
+}
 
 /// <param name="KeyPath">Folder with consensus.key and transport.key.</param>
-public sealed record CryptoSection(string KeyPath = "");
+public sealed record CryptoSection(string KeyPath = "")
+{
+    public string ConsensusKeyFile => System.IO.Path.Combine(KeyPath, "consensus.key");
+
+    public string TransportKeyFile => System.IO.Path.Combine(KeyPath, "transport.key");
+}
 
 public sealed record MetricsSection(
     bool Enabled = true, int Port = 9090, string Endpoint = "/metrics", string Host = "0.0.0.0");

@@ -1,0 +1,200 @@
+using System.Collections;
+using System.Globalization;
+using System.Net;
+using System.Text;
+using Validator.Net.Discovery;
+
+namespace Validator.Host.Config;
+
+/// <summary>Reads node.toml and the environment into a checked <see cref="NodeConfig"/>.</summary>
+public static class ConfigLoader
+{
+    /// <exception cref="ConfigException">The file cannot be read or has faults; the message has one line for each.</exception>
+    public static NodeConfig Load(string file, IDictionary environment)
+    {
+        string text;
+        try
+        {
+            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(file));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"{file}: cannot be read: {e.Message}");
+        }
+        catch (ArgumentException)
+        {
+            throw new ConfigException($"{file}: is not UTF-8 text");
+        }
+
+        return Parse(file, text.TrimStart('\uFEFF'), environment);
+    }
+
+    /// <param name="file">Named in errors; relative paths count from its folder.</param>
+    /// <exception cref="ConfigException">One line for each fault.</exception>
+    public static NodeConfig Parse(string file, string text, IDictionary environment)
+    {
+        Settings settings = Settings.Read(file, text, environment);
+        List<string> notices = [];
+        string folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
+        NodeSection node = Node(settings, folder);
+        NodeConfig config = new()
+        {
+            Node = node,
+            Consensus = Consensus(settings),
+            Network = Network(settings, notices),
+            Storage = Storage(settings, folder, node.DataDir),
+            Crypto = Crypto(settings, folder, node.DataDir),
+            Metrics = Metrics(settings),
+            Api = Api(settings),
+            Logging = new LoggingSection(Only(settings, "logging.format", "text", "json") == "json"),
+            Notices = notices,
+        };
+        if (settings.Errors.Count > 0)
+        {
+            throw new ConfigException(string.Join('\n', settings.Errors));
+        }
+
+        return config;
+    }
+
+    private static NodeSection Node(Settings settings, string folder)
+    {
+        string id = settings.String("node.id", "");
+        if (id.Length == 0)
+        {
+            settings.Fail("node.id", "is required: this validator's name in genesis");
+        }
+
+        string dataDir = settings.String("node.data_dir", "");
+        if (dataDir.Length == 0)
+        {
+            settings.Fail("node.data_dir", "is required: the folder of this validator's data");
+        }
+
+        string level = Only(settings, "node.log_level", "info", "trace", "debug", "warn", "error");
+        dataDir = Path.GetFullPath(dataDir, folder);
+        return new NodeSection(id, dataDir, level, PathOf(settings, "node.genesis", folder, Path.Combine(dataDir, "genesis.json")));
+    }
+
+    private static ConsensusSection Consensus(Settings settings)
+    {
+        Only(settings, "consensus.algorithm", "bft");
+        double threshold = settings.Number("consensus.quorum_threshold") ?? 0.67;
+        if (threshold != 0.67)
+        {
+            settings.Fail(
+                "consensus.quorum_threshold",
+                string.Create(CultureInfo.InvariantCulture, $"only 0.67 is accepted, not {threshold}: it stands for \"more than two thirds of the weight\", floor(2W/3)+1, computed in integers. A smaller quorum could finalize two orders, a larger one stops for fewer failures than the committee bears"));
+        }
+
+        int finality = settings.Integer("consensus.finality_timeout_ms", 500, 50, 60_000);
+        return new ConsensusSection(
+            FinalityTimeoutMs: finality,
+            MaxPendingVertices: settings.Integer("consensus.max_pending_vertices", 10_000, 256, 1_000_000),
+            ViewTimeoutMs: settings.Integer("consensus.view_timeout_ms", finality, 50, 60_000),
+            BlockIntervalMs: settings.Integer("consensus.block_interval_ms", 20, 1, 1000));
+    }
+
+    private static NetworkSection Network(Settings settings, List<string> notices)
+    {
+        IPEndPoint listen = EndPoint(settings, "network.listen_addr", "0.0.0.0:9000");
+        int port = settings.Integer("network.quic_port", 9001, 1, 65535);
+        if (settings.Has("network.listen_addr") && listen.Port != port)
+        {
+            notices.Add($"network.listen_addr: port {listen.Port} is not opened; validators meet by QUIC on UDP port {port} (network.quic_port)");
+        }
+
+        string[] peers = settings.Strings("network.bootstrap_peers");
+        foreach (string peer in peers)
+        {
+            if (!PeerHints.TrySplit(peer, out string address, out _, out string error)
+                || !Multiaddr.TryParse(address, out _, out error))
+            {
+                settings.Fail("network.bootstrap_peers", $"'{peer}': {error}");
+            }
+        }
+
+        return new NetworkSection(listen.Address.ToString(), port, peers);
+    }
+
+    private static StorageSection Storage(Settings settings, string folder, string dataDir)
+    {
+        Only(settings, "storage.backend", "rocksdb");
+        return new StorageSection(
+            PathOf(settings, "storage.path", folder, Path.Combine(dataDir, "db")),
+            settings.Integer("storage.cache_size_mb", 512, 1, 65_536),
+            settings.Integer("storage.write_buffer_mb", 128, 1, 16_384));
+    }
+
+    private static CryptoSection Crypto(Settings settings, string folder, string dataDir)
+    {
+        Only(settings, "crypto.signature_algorithm", "ml-dsa-87");
+        Only(settings, "crypto.hash_algorithm", "blake3");
+        return new CryptoSection(PathOf(settings, "crypto.key_path", folder, Path.Combine(dataDir, "keys")));
+    }
+
+    private static MetricsSection Metrics(Settings settings)
+    {
+        string bind = settings.String("metrics.bind", "0.0.0.0");
+        if (!IPAddress.TryParse(bind, out _))
+        {
+            settings.Fail("metrics.bind", $"expected an IP address, not '{bind}'");
+        }
+
+        string endpoint = settings.String("metrics.endpoint", "/metrics");
+        if (!endpoint.StartsWith('/') || endpoint.AsSpan().IndexOfAny("{}?# *") >= 0)
+        {
+            settings.Fail("metrics.endpoint", $"expected a path that begins with '/', not '{endpoint}'");
+        }
+
+        return new MetricsSection(
+            settings.Boolean("metrics.enabled", true), settings.Integer("metrics.port", 9090, 0, 65535), endpoint, bind);
+    }
+
+    private static ApiSection Api(Settings settings)
+    {
+        IPEndPoint listen = EndPoint(settings, "api.listen", "127.0.0.1:8080");
+        return new ApiSection(listen.Address.ToString(), listen.Port);
+    }
+
+    private static IPEndPoint EndPoint(Settings settings, string path, string fallback)
+    {
+        string text = settings.String(path, fallback);
+        int colon = text.LastIndexOf(':');
+        if (colon > 0
+            && IPAddress.TryParse(text[..colon], out IPAddress? address)
+            && (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork || text[0] == '[')
+            && ushort.TryParse(text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
+        {
+            return new IPEndPoint(address, port);
+        }
+
+        settings.Fail(path, $"expected ADDRESS:PORT with an IP address, as {fallback} or [::]:9000, not '{text}'");
+        return IPEndPoint.Parse(fallback);
+    }
+
+    private static string PathOf(Settings settings, string path, string folder, string fallback)
+    {
+        string text = settings.String(path, fallback);
+        if (text.Length == 0)
+        {
+            settings.Fail(path, "expected a path, not an empty string");
+            return fallback;
+        }
+
+        return Path.GetFullPath(text, folder);
+    }
+
+    /// <summary>A word of a fixed list; the first is the default.</summary>
+    private static string Only(Settings settings, string path, params string[] allowed)
+    {
+        string value = settings.String(path, allowed[0]);
+        if (Array.IndexOf(allowed, value) < 0)
+        {
+            settings.Fail(path, $"expected {string.Join(" or ", allowed.Select(a => $"\"{a}\""))}, not \"{value}\"");
+            return allowed[0];
+        }
+
+        return value;
+    }
+}

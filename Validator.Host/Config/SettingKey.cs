@@ -1,0 +1,43 @@
+namespace Validator.Host.Config;
+
+/// <summary>One key of node.toml.</summary>
+/// <param name="Path">With its section: network.quic_port.</param>
+/// <param name="Help">For the reference that <c>validator run --help-config</c> prints.</param>
+internal sealed record SettingKey(string Path, TomlKind Kind, string Default, string Help)
+{
+    public static readonly SettingKey[] All =
+    [
+        new("node.id", TomlKind.String, "", "required: this validator's name in genesis"),
+        new("node.data_dir", TomlKind.String, "", "required: folder of its data; relative paths count from this file"),
+        new("node.log_level", TomlKind.String, "info", "trace, debug, info, warn or error"),
+        new("node.genesis", TomlKind.String, "DATA_DIR/genesis.json", "the chain's genesis file"),
+        new("consensus.algorithm", TomlKind.String, "bft", "bft alone"),
+        new("consensus.quorum_threshold", TomlKind.Float, "0.67", "0.67 alone: more than two thirds of the weight, computed in integers"),
+        new("consensus.finality_timeout_ms", TomlKind.Integer, "500", "50 to 60000: base of the view timer"),
+        new("consensus.view_timeout_ms", TomlKind.Integer, "finality_timeout_ms", "50 to 60000: the same, and it wins when both are given"),
+        new("consensus.block_interval_ms", TomlKind.Integer, "20", "1 to 1000: least time between two proposals under load"),
+        new("consensus.max_pending_vertices", TomlKind.Integer, "10000", "256 to 1000000: vertices held and not yet ordered"),
+        new("network.listen_addr", TomlKind.String, "0.0.0.0:9000", "ADDRESS:PORT; QUIC binds the address with quic_port, this port stays closed"),
+        new("network.quic_port", TomlKind.Integer, "9001", "1 to 65535: UDP port between validators"),
+        new("network.bootstrap_peers", TomlKind.Array, "[]", "hints where members may be: /ip4/ADDRESS/udp/PORT/quic-v1[/p2p/NAME], also /ip6, /dns"),
+        new("storage.backend", TomlKind.String, "rocksdb", "rocksdb alone"),
+        new("storage.path", TomlKind.String, "DATA_DIR/db", "folder of the databases"),
+        new("storage.cache_size_mb", TomlKind.Integer, "512", "1 to 65536: block cache, over all column families"),
+        new("storage.write_buffer_mb", TomlKind.Integer, "128", "1 to 16384: write buffers, over all column families"),
+        new("crypto.signature_algorithm", TomlKind.String, "ml-dsa-87", "ml-dsa-87 alone"),
+        new("crypto.hash_algorithm", TomlKind.String, "blake3", "blake3 alone"),
+        new("crypto.key_path", TomlKind.String, "DATA_DIR/keys", "folder of consensus.key and transport.key"),
+        new("metrics.enabled", TomlKind.Boolean, "true", "whether the metrics page is served"),
+        new("metrics.bind", TomlKind.String, "0.0.0.0", "address of the metrics page"),
+        new("metrics.port", TomlKind.Integer, "9090", "0 to 65535; 0 takes a free one"),
+        new("metrics.endpoint", TomlKind.String, "/metrics", "path of the metrics page"),
+        new("api.listen", TomlKind.String, "127.0.0.1:8080", "ADDRESS:PORT of the HTTP API; port 0 takes a free one"),
+        new("logging.format", TomlKind.String, "text", "text or json (one object a line)"),
+    ];
+
+    public static readonly string[] Sections = [.. All.Select(k => k.Path[..k.Path.IndexOf('.')]).Distinct()];
+
+    public string Variable => Settings.Prefix + Path.Replace(".", "__", StringComparison.Ordinal).ToUpperInvariant();
+
+    public static bool IsSection(string path) => Array.IndexOf(Sections, path) >= 0;
+}
