@@ -84,6 +84,46 @@ public class CodecPropertyTests
         }
     });
 
+    // A payload has one reading: what parses is exactly its transactions written again; anything else is refused in time.
+    [Fact]
+    public void Damaged_payloads_are_refused_or_canonical() => ForSeeds(300, seed =>
+    {
+        Random random = new(seed);
+        byte[] payload = new MessageBuilder(new RandomValues(seed), 4).Payload(random.Next(1, 8));
+        payload = payload[..(seed % 3 == 0 ? random.Next(payload.Length) : payload.Length)];
+        if (payload.Length > 0)
+        {
+            payload[random.Next(payload.Length)] ^= (byte)random.Next(256);
+        }
+
+        byte[] again = new byte[payload.Length];
+        int written = 0;
+        PayloadReader reader = new(payload);
+        while (reader.MoveNext())
+        {
+            written += PayloadWriter.Append(again.AsSpan(written), reader.Kind, reader.Bytes);
+        }
+
+        Assert.Equal(payload[..written], again[..written]);
+        Assert.Equal(reader.Error == DecodeError.None, written == payload.Length);
+    });
+
+    // A stored header reads back to the same hash, and never from bytes that are not its own.
+    [Fact]
+    public void Stored_headers_round_trip() => ForSeeds(100, seed =>
+    {
+        Random random = new(seed);
+        MessageBuilder builder = new(new RandomValues(seed), 4);
+        VertexHeader header = builder.Vertex(builder.Payload(random.Next(4)));
+        byte[] bytes = new byte[VertexCodec.HeaderSize(4)];
+        Assert.Equal(bytes.Length, VertexCodec.WriteHeader(header, bytes));
+        Assert.True(VertexCodec.TryReadHeader(bytes, 4, out VertexHeader? read, out _));
+        Assert.Equal(header.Hash, read.Hash);
+        Assert.False(VertexCodec.TryReadHeader(bytes.AsSpan(0, random.Next(bytes.Length)), 4, out _, out _));
+        Assert.False(VertexCodec.TryReadHeader(bytes, 5, out _, out DecodeError error));
+        Assert.Equal(DecodeError.LaneCountDiffers, error);
+    });
+
     // Genesis and execution records come from disks and operators: damage is a refusal, never an exception.
     [Fact]
     public void Damaged_genesis_is_refused_or_canonical()
