@@ -11,19 +11,12 @@ public sealed class MpmcRing<T>
 {
     private readonly Slot[] _slots;
     private readonly int _mask;
-    private Indices _indices;
+    private MpmcIndices _indices;
 
     private struct Slot
     {
         public long Sequence;
         public T Item;
-    }
-
-    [StructLayout(LayoutKind.Explicit, Size = 384)]
-    private struct Indices
-    {
-        [FieldOffset(128)] public long Head;
-        [FieldOffset(256)] public long Tail;
     }
 
     /// <param name="capacity">Slots; rounded up to a power of two, at least 2.</param>
@@ -83,4 +76,12 @@ public sealed class MpmcRing<T>
             }
         }
     }
+}
+
+// Not nested: a generic type's nested types are generic, and those cannot have an explicit layout.
+[StructLayout(LayoutKind.Explicit, Size = 384)]
+internal struct MpmcIndices
+{
+    [FieldOffset(128)] public long Head;
+    [FieldOffset(256)] public long Tail;
 }
