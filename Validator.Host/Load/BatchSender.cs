@@ -1,0 +1,197 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Headers;
+using Validator.Core.Primitives;
+
+namespace Validator.Host.Load;
+
+/// <summary>
+/// The open loop: one thread that at fixed times sends each target what has fallen due, whatever the answers do. A late tick
+/// sends late, but latency counts from when a transaction was due, so nothing is hidden (no coordinated omission).
+/// </summary>
+internal sealed class BatchSender : IDisposable
+{
+    /// <summary>A target gets one request in this time: at 2,000 tx/s on four targets, five transactions each.</summary>
+    private const long PeriodMicros = 10_000;
+
+    /// <summary>Stays below every validator's limit of one vertex (512 KiB).</summary>
+    private const int MaxBatchBytes = 256 * 1024;
+
+    private readonly LoadOptions _options;
+    private readonly TransactionPattern _pattern;
+    private readonly TargetTally[] _tallies;
+    private readonly HttpClient _http;
+    private readonly Uri[] _addresses;
+    private readonly long[] _next;
+    private long _inFlight;
+
+    public BatchSender(LoadOptions options, TransactionPattern pattern, TargetTally[] tallies)
+    {
+        _options = options;
+        _pattern = pattern;
+        _tallies = tallies;
+        _http = new HttpClient(new SocketsHttpHandler
+        {
+            UseProxy = false,
+            UseCookies = false,
+            AllowAutoRedirect = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            ActivityHeadersPropagator = null,
+            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+        })
+        {
+            Timeout = options.RequestTimeout,
+        };
+        _addresses = Array.ConvertAll(options.Targets, t => new Uri(t, "/v1/transactions/batch"));
+        _next = new long[options.Targets.Length];
+        for (int i = 0; i < _next.Length; i++)
+        {
+            _next[i] = i;
+        }
+    }
+
+    /// <summary>Requests without an answer yet.</summary>
+    public long InFlight => Interlocked.Read(ref _inFlight);
+
+    /// <summary>Sends all of it; returns when the last is sent or the token is cancelled.</summary>
+    /// <param name="startTimestamp">Stopwatch ticks of time zero.</param>
+    public void Run(long startTimestamp, CancellationToken cancellation)
+    {
+        int targets = _addresses.Length;
+        long slot = PeriodMicros / targets;
+        for (long tick = 0; !cancellation.IsCancellationRequested; tick++)
+        {
+            SleepUntil(startTimestamp, tick * slot);
+            SendDue((int)(tick % targets), MicrosSince(startTimestamp));
+            if (Array.TrueForAll(_next, n => n >= _options.Total))
+            {
+                return;
+            }
+        }
+    }
+
+    public static long MicrosSince(long timestamp) => (long)Stopwatch.GetElapsedTime(timestamp).TotalMicroseconds;
+
+    public void Dispose() => _http.Dispose();
+
+    private static void SleepUntil(long startTimestamp, long micros)
+    {
+        long ahead = micros - MicrosSince(startTimestamp);
+        if (ahead > 0)
+        {
+            Thread.Sleep((int)((ahead + 999) / 1000));
+        }
+    }
+
+    private void SendDue(int target, long nowMicros)
+    {
+        int framed = _pattern.Size + Limits.TransactionFramingBytes;
+        int most = Math.Max(1, MaxBatchBytes / framed);
+        int targets = _addresses.Length;
+        while (true)
+        {
+            long first = _next[target];
+            int count = 0;
+            while (count < most && _next[target] < _options.Total && _options.DueMicros(_next[target]) <= nowMicros)
+            {
+                _next[target] += targets;
+                count++;
+            }
+
+            if (count == 0)
+            {
+                return;
+            }
+
+            byte[] body = ArrayPool<byte>.Shared.Rent(count * framed);
+            for (int i = 0; i < count; i++)
+            {
+                Span<byte> at = body.AsSpan(i * framed, framed);
+                BinaryPrimitives.WriteUInt32LittleEndian(at, (uint)_pattern.Size);
+                at[4] = 0;
+                _pattern.Fill((ulong)(first + ((long)i * targets)), at[Limits.TransactionFramingBytes..]);
+            }
+
+            _tallies[target].AddSubmitted(count);
+            Interlocked.Increment(ref _inFlight);
+            _ = SendAsync(target, first, count, new PooledBody(body, count * framed));
+        }
+    }
+
+    private async Task SendAsync(int target, long first, int count, PooledBody body)
+    {
+        TargetTally tally = _tallies[target];
+        try
+        {
+            using HttpRequestMessage request = new(HttpMethod.Post, _addresses[target]) { Content = body };
+            using HttpResponseMessage response = await _http.SendAsync(request).ConfigureAwait(false);
+            if (response.StatusCode is HttpStatusCode.Accepted or HttpStatusCode.OK)
+            {
+                tally.AddAccepted((ulong)first, (ulong)_addresses.Length, count);
+            }
+            else
+            {
+                string detail = await response.Content.ReadAsStringAsync().ConfigureAwait(false);
+                tally.AddRejected(count, $"{_addresses[target].Authority} answered {(int)response.StatusCode}: {FirstLine(detail)}");
+            }
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
+        {
+            tally.AddTimedOut(count, $"{_addresses[target].Authority}: {FirstLine(e.Message)}");
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _inFlight);
+        }
+    }
+
+    private static string FirstLine(string text)
+    {
+        int end = text.AsSpan().IndexOfAny('\r', '\n');
+        text = end < 0 ? text : text[..end];
+        return text.Length <= 200 ? text : text[..200];
+    }
+
+    /// <summary>A request body in a pooled buffer, given back when the request is over and the body was written whole.</summary>
+    private sealed class PooledBody : HttpContent
+    {
+        private readonly byte[] _buffer;
+        private readonly int _length;
+        private int _writing;
+        private bool _returned;
+
+        public PooledBody(byte[] buffer, int length)
+        {
+            _buffer = buffer;
+            _length = length;
+            Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = _length;
+            return true;
+        }
+
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            Interlocked.Increment(ref _writing);
+            await stream.WriteAsync(_buffer.AsMemory(0, _length)).ConfigureAwait(false);
+            Interlocked.Decrement(ref _writing);
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            // An answer may overtake the rest of the body, or the write may fail: then the garbage collector has it.
+            if (disposing && !_returned && Volatile.Read(ref _writing) == 0)
+            {
+                _returned = true;
+                ArrayPool<byte>.Shared.Return(_buffer);
+            }
+
+            base.Dispose(disposing);
+        }
+    }
+}

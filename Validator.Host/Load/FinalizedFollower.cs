@@ -1,0 +1,219 @@
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using Validator.Core.Primitives;
+using Validator.Crypto.Simd;
+
+namespace Validator.Host.Load;
+
+/// <summary>
+/// Follows one validator's stream of final transactions: no index missing, none twice, every byte as it was sent, the order
+/// as in the other streams; and measures when the validator's own clients know. Reconnects where the stream ended.
+/// </summary>
+internal sealed class FinalizedFollower
+{
+    private const int MostPerBatch = 64;
+
+    private readonly LoadOptions _options;
+    private readonly TransactionPattern _pattern;
+    private readonly OrderComparison _order;
+    private readonly TargetTally _tally;
+    private readonly HttpClient _http;
+    private readonly int _stream;
+    private readonly bool _ownTrafficOnly;
+    private readonly ulong[] _numbers = new ulong[MostPerBatch];
+    private readonly long[] _finality = new long[MostPerBatch];
+    private readonly int[] _offsets = new int[MostPerBatch];
+    private readonly int[] _lengths = new int[MostPerBatch];
+    private readonly byte[] _claimedIds = new byte[MostPerBatch * Hash256.Size];
+    private readonly byte[] _ids = new byte[MostPerBatch * Hash256.Size];
+    private byte[] _payloads = new byte[64 * 1024];
+    private int _batched;
+    private int _payloadBytes;
+    private int _numbered;
+    private long _startTimestamp;
+
+    /// <param name="stream">Index of the target.</param>
+    /// <param name="from">Global index to begin at; the same for all streams.</param>
+    /// <param name="ownTrafficOnly">True: a transaction that is not of this run is a divergence.</param>
+    public FinalizedFollower(
+        LoadOptions options, TransactionPattern pattern, OrderComparison order, TargetTally tally, HttpClient http,
+        int stream, ulong from, bool ownTrafficOnly)
+    {
+        _options = options;
+        _pattern = pattern;
+        _order = order;
+        _tally = tally;
+        _http = http;
+        _stream = stream;
+        _ownTrafficOnly = ownTrafficOnly;
+        NextIndex = from;
+    }
+
+    /// <summary>The index expected next.</summary>
+    public ulong NextIndex { get; private set; }
+
+    /// <summary>Completes when the first subscription stands, so that no load is sent before.</summary>
+    public TaskCompletionSource Subscribed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Sets time zero of the schedule, Stopwatch ticks; before the first transaction is sent.</summary>
+    public void SetStart(long timestamp) => Volatile.Write(ref _startTimestamp, timestamp);
+
+    /// <summary>Runs until cancelled. Failures of the connection are notes and lead to another try.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        while (!cancellation.IsCancellationRequested)
+        {
+            try
+            {
+                await FollowOnceAsync(cancellation).ConfigureAwait(false);
+                _tally.AddNote($"{_options.Targets[_stream].Authority}: the stream ended");
+            }
+            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+            {
+                _tally.AddNote($"{_options.Targets[_stream].Authority}: stream: {e.Message}");
+            }
+
+            await Task.Delay(100, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task FollowOnceAsync(CancellationToken cancellation)
+    {
+        using HttpRequestMessage request = new(
+            HttpMethod.Get, new Uri(_options.Targets[_stream], $"/v1/finalized?from={NextIndex}"));
+        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(FinalizedStream.MediaType));
+        using HttpResponseMessage response = await _http
+            .SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
+        response.EnsureSuccessStatusCode();
+        Subscribed.TrySetResult();
+
+        await using Stream body = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
+        byte[] buffer = new byte[FinalizedStream.MaxRecordBytes];
+        int filled = 0;
+        while (true)
+        {
+            int read = await body.ReadAsync(buffer.AsMemory(filled), cancellation).ConfigureAwait(false);
+            if (read == 0)
+            {
+                return;
+            }
+
+            filled += read;
+            int used = Take(buffer.AsSpan(0, filled), Stopwatch.GetTimestamp());
+            if (used < 0)
+            {
+                throw new IOException($"not a stream of final transactions, after index {NextIndex}");
+            }
+
+            buffer.AsSpan(used, filled - used).CopyTo(buffer);
+            filled -= used;
+            if (filled == buffer.Length)
+            {
+                throw new IOException($"a record of the stream is too long, after index {NextIndex}");
+            }
+        }
+    }
+
+    /// <summary>Takes all complete records; returns the bytes used, or -1 for a malformed record.</summary>
+    private int Take(ReadOnlySpan<byte> data, long receivedTimestamp)
+    {
+        int used = 0;
+        while (true)
+        {
+            if (_payloads.Length - _payloadBytes < Limits.MaxTransactionBytes + 1)
+            {
+                Array.Resize(ref _payloads, _payloads.Length + (2 * Limits.MaxTransactionBytes));
+            }
+
+            StreamRecord record = FinalizedStream.Read(
+                data[used..], _payloads.AsSpan(_payloadBytes), _claimedIds.AsSpan(_batched * Hash256.Size, Hash256.Size));
+            if (record.Outcome == StreamRead.Malformed)
+            {
+                return -1;
+            }
+
+            used += record.Consumed;
+            if (record.Outcome == StreamRead.Transaction)
+            {
+                AddToBatch(record);
+            }
+
+            if (_batched == MostPerBatch || (_batched > 0 && record.Outcome == StreamRead.NeedMore))
+            {
+                CloseBatch(receivedTimestamp);
+            }
+
+            if (record.Outcome == StreamRead.NeedMore)
+            {
+                return used;
+            }
+        }
+    }
+
+    private void AddToBatch(in StreamRecord record)
+    {
+        if (record.Index != NextIndex)
+        {
+            _tally.AddCorrupt(
+                $"{_options.Targets[_stream].Authority}: index {record.Index} where {NextIndex} is next in the stream");
+        }
+
+        NextIndex = record.Index + 1;
+        _offsets[_batched] = _payloadBytes;
+        _lengths[_batched] = record.Length;
+        _payloadBytes += record.Length;
+        _batched++;
+    }
+
+    private void CloseBatch(long receivedTimestamp)
+    {
+        Blake3.HashMany(_payloads, _offsets.AsSpan(0, _batched), _lengths.AsSpan(0, _batched), _ids);
+        long nowMicros = (long)Stopwatch.GetElapsedTime(Volatile.Read(ref _startTimestamp), receivedTimestamp).TotalMicroseconds;
+        for (int i = 0; i < _batched; i++)
+        {
+            ReadOnlySpan<byte> id = _ids.AsSpan(i * Hash256.Size, Hash256.Size);
+            ReadOnlySpan<byte> claimed = _claimedIds.AsSpan(i * Hash256.Size, Hash256.Size);
+            _order.Append(_stream, id);
+            if (!claimed.SequenceEqual(id))
+            {
+                _tally.AddCorrupt($"{_options.Targets[_stream].Authority}: an id in the stream is not the payload's hash");
+            }
+
+            Check(_payloads.AsSpan(_offsets[i] + 1, _lengths[i] - 1), nowMicros);
+        }
+
+        bool inTime = nowMicros <= (long)_options.Duration.TotalMicroseconds + 1_000_000;
+        _tally.AddFinal(_numbers.AsSpan(0, _numbered), _finality.AsSpan(0, _numbered), inTime);
+        _batched = 0;
+        _payloadBytes = 0;
+        _numbered = 0;
+    }
+
+    private void Check(ReadOnlySpan<byte> transaction, long nowMicros)
+    {
+        bool ours = _pattern.TryRecognise(transaction, out ulong number) && number < (ulong)_options.Total;
+        if (!ours)
+        {
+            if (_ownTrafficOnly)
+            {
+                _tally.AddCorrupt($"{_options.Targets[_stream].Authority}: a transaction that nobody sent");
+            }
+
+            return;
+        }
+
+        if (!_pattern.IsIntact(number, transaction))
+        {
+            _tally.AddCorrupt($"{_options.Targets[_stream].Authority}: transaction {number} has other bytes than were sent");
+            return;
+        }
+
+        bool own = number % (ulong)_options.Targets.Length == (ulong)_stream;
+        _numbers[_numbered] = number;
+        _finality[_numbered++] = own ? nowMicros - _options.DueMicros((long)number) : -1;
+    }
+}
