@@ -1,0 +1,220 @@
+using System.Runtime.CompilerServices;
+using Validator.Crypto.Simd.Hashing;
+using static Validator.Crypto.Simd.Lattice.MlDsaParameters;
+
+namespace Validator.Crypto.Simd.Lattice;
+
+/// <summary>Pseudorandom sampling (FIPS 204, section 7.3), a Keccak lane a polynomial.</summary>
+internal static unsafe class Sampling
+{
+    private const int MaxWidth = KeccakLanes.MaxWidth;
+
+    /// <summary>
+    /// ExpandA (algorithm 32): the 8 by 7 matrix of the seed rho, in [0, q), in lane order, into a matrix of
+    /// <paramref name="columns"/> (7 or 8) columns.
+    /// </summary>
+    internal static void ExpandMatrix(byte* rho, int* matrix, int columns)
+    {
+        int width = KeccakLanes.Width;
+        ulong* state = stackalloc ulong[KeccakLanes.MaxStateWords];
+        int* polys = stackalloc int[MaxWidth * N];
+        int* counts = stackalloc int[MaxWidth];
+        byte* seed = stackalloc byte[SeedBytes + 2];
+        byte* block = stackalloc byte[Shake.Rate128];
+        Unsafe.CopyBlockUnaligned(seed, rho, SeedBytes);
+        for (int first = 0; first < K * L; first += width)
+        {
+            KeccakLanes.Clear(state, width);
+            for (int lane = 0; lane < width; lane++)
+            {
+                seed[SeedBytes] = (byte)((first + lane) % L);
+                seed[SeedBytes + 1] = (byte)((first + lane) / L);
+                KeccakLanes.Absorb(state, width, lane, seed, SeedBytes + 2);
+                KeccakLanes.Pad(state, width, lane, SeedBytes + 2, Shake.Rate128);
+                counts[lane] = 0;
+            }
+
+            bool more;
+            do
+            {
+                KeccakLanes.Permute(state, width);
+                more = false;
+                for (int lane = 0; lane < width; lane++)
+                {
+                    KeccakLanes.Extract(state, width, lane, block, Shake.Rate128 / 8);
+                    counts[lane] = RejectUniform(polys + (lane * N), counts[lane], block);
+                    more |= counts[lane] < N;
+                }
+            }
+            while (more);
+
+            for (int lane = 0; lane < width; lane++)
+            {
+                StoreEntry(matrix, (first + lane) / L, (first + lane) % L, columns, polys + (lane * N));
+            }
+        }
+    }
+
+    /// <summary>Puts a polynomial given in FIPS 204's order into the matrix; changes it to lane order on the way.</summary>
+    internal static void StoreEntry(int* matrix, int row, int column, int columns, int* poly)
+    {
+        Ntt.ToLaneOrder(poly);
+        for (int k = 0; k < N / Lanes; k++)
+        {
+            Unsafe.CopyBlockUnaligned(
+                matrix + Ntt.MatrixIndex(k, row, column, columns), poly + (k * Lanes), Lanes * sizeof(int));
+        }
+    }
+
+    /// <summary>
+    /// ExpandS (algorithm 33): <paramref name="count"/> polynomials in [-eta, eta] from rho' and consecutive numbers from
+    /// <paramref name="nonce"/>.
+    /// </summary>
+    internal static void ExpandSecret(byte* rhoPrime64, int nonce, int* polys, int count)
+    {
+        byte* seed = stackalloc byte[66];
+        byte* block = stackalloc byte[Shake.Rate256];
+        Unsafe.CopyBlockUnaligned(seed, rhoPrime64, 64);
+        for (int i = 0; i < count; i++)
+        {
+            seed[64] = (byte)(nonce + i);
+            seed[65] = (byte)((nonce + i) >> 8);
+            Shake.Init256(out Shake shake);
+            shake.Absorb(new ReadOnlySpan<byte>(seed, 66));
+            shake.Finish();
+            int filled = 0;
+            while (filled < N)
+            {
+                shake.Squeeze(new Span<byte>(block, Shake.Rate256));
+                filled = RejectBounded(polys + (i * N), filled, block);
+            }
+
+            shake.Clear();
+        }
+
+        new Span<byte>(seed, 66).Clear();
+        new Span<byte>(block, Shake.Rate256).Clear();
+    }
+
+    /// <summary>
+    /// ExpandMask (algorithm 34): the seven polynomials of y in (-gamma1, gamma1] from rho'' and kappa.
+    /// </summary>
+    internal static void ExpandMask(byte* rhoSecond64, int kappa, int* y)
+    {
+        int width = KeccakLanes.Width;
+        ulong* state = stackalloc ulong[KeccakLanes.MaxStateWords];
+        byte* seed = stackalloc byte[66];
+        const int paddedBytes = 5 * Shake.Rate256;
+        byte* bytes = stackalloc byte[MaxWidth * paddedBytes];
+        Unsafe.CopyBlockUnaligned(seed, rhoSecond64, 64);
+        for (int first = 0; first < L; first += width)
+        {
+            KeccakLanes.Clear(state, width);
+            for (int lane = 0; lane < width; lane++)
+            {
+                seed[64] = (byte)(kappa + first + lane);
+                seed[65] = (byte)((kappa + first + lane) >> 8);
+                KeccakLanes.Absorb(state, width, lane, seed, 66);
+                KeccakLanes.Pad(state, width, lane, 66, Shake.Rate256);
+            }
+
+            for (int block = 0; block < 5; block++)
+            {
+                KeccakLanes.Permute(state, width);
+                for (int lane = 0; lane < width; lane++)
+                {
+                    KeccakLanes.Extract(
+                        state, width, lane, bytes + (lane * paddedBytes) + (block * Shake.Rate256), Shake.Rate256 / 8);
+                }
+            }
+
+            for (int lane = 0; lane < width && first + lane < L; lane++)
+            {
+                Poly.UnpackZ(y + ((first + lane) * N), bytes + (lane * paddedBytes));
+            }
+        }
+
+        new Span<byte>(seed, 66).Clear();
+        new Span<byte>(bytes, MaxWidth * paddedBytes).Clear();
+        KeccakLanes.Clear(state, width);
+    }
+
+    /// <summary>SampleInBall (algorithm 29): tau coefficients of plus or minus one from a challenge hash.</summary>
+    internal static void Challenge(byte* challengeHash, int* c)
+    {
+        Shake.Init256(out Shake shake);
+        shake.Absorb(new ReadOnlySpan<byte>(challengeHash, ChallengeBytes));
+        shake.Finish();
+        byte* block = stackalloc byte[Shake.Rate256];
+        shake.Squeeze(new Span<byte>(block, Shake.Rate256));
+        if (ChallengeFromBlock(block, c))
+        {
+            return;
+        }
+
+        // The first block ran out (never seen; the mean need is 76 of 136 bytes): take as many as it needs.
+        byte* blocks = stackalloc byte[8 * Shake.Rate256];
+        Unsafe.CopyBlockUnaligned(blocks, block, Shake.Rate256);
+        shake.Squeeze(new Span<byte>(blocks + Shake.Rate256, 7 * Shake.Rate256));
+        ChallengeFromBytes(blocks, 8 * Shake.Rate256, c);
+    }
+
+    /// <summary>The same from the first block squeezed; false if it does not suffice.</summary>
+    internal static bool ChallengeFromBlock(byte* block, int* c) => ChallengeFromBytes(block, Shake.Rate256, c);
+
+    private static bool ChallengeFromBytes(byte* bytes, int length, int* c)
+    {
+        new Span<int>(c, N).Clear();
+        ulong signs = Unsafe.ReadUnaligned<ulong>(bytes);
+        int at = 8;
+        for (int i = N - Tau; i < N; i++)
+        {
+            int j;
+            do
+            {
+                if (at == length)
+                {
+                    return false;
+                }
+
+                j = bytes[at++];
+            }
+            while (j > i);
+
+            c[i] = c[j];
+            c[j] = 1 - (2 * (int)(signs & 1));
+            signs >>= 1;
+        }
+
+        return true;
+    }
+
+    /// <summary>Three bytes a candidate, top bit dropped, kept if below q (algorithm 14); 56 candidates a block.</summary>
+    private static int RejectUniform(int* poly, int count, byte* block)
+    {
+        for (byte* end = block + Shake.Rate128; block < end && count < N; block += 3)
+        {
+            int candidate = block[0] | (block[1] << 8) | ((block[2] & 0x7F) << 16);
+            poly[count] = candidate;
+            count += candidate < Q ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    /// <summary>Half a byte a candidate, kept if below 15, taken mod 5 (algorithms 15 and 31).</summary>
+    private static int RejectBounded(int* poly, int count, byte* block)
+    {
+        for (int i = 0; i < 2 * Shake.Rate256 && count < N; i++)
+        {
+            int candidate = (block[i / 2] >> (4 * (i & 1))) & 15;
+            if (candidate < 15)
+            {
+                // 205 / 1024 is 1/5 exactly enough below 15.
+                poly[count++] = Eta - (candidate - (((candidate * 205) >> 10) * 5));
+            }
+        }
+
+        return count;
+    }
+}
