@@ -7,13 +7,7 @@ namespace Validator.Crypto.Simd.Hashing;
 /// <summary>Four Keccak-f[1600] permutations at a time with AVX2; lane i of state word w lies at s[4 w + i].</summary>
 internal static unsafe class KeccakAvx2
 {
-    internal static void Permute(ulong* s)
-    {
-        fixed (ulong* constants = KeccakScalar.RoundConstants)
-        {
-            Rounds(s, constants);
-        }
-    }
+    internal static void Permute(ulong* s) => Rounds(s, KeccakScalar.RoundConstants);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<ulong> Rol(Vector256<ulong> x, int n) =>

@@ -7,13 +7,7 @@ namespace Validator.Crypto.Simd.Hashing;
 /// <summary>Eight Keccak-f[1600] permutations at a time with AVX-512; lane i of state word w lies at s[8 w + i].</summary>
 internal static unsafe class KeccakAvx512
 {
-    internal static void Permute(ulong* s)
-    {
-        fixed (ulong* constants = KeccakScalar.RoundConstants)
-        {
-            Rounds(s, constants);
-        }
-    }
+    internal static void Permute(ulong* s) => Rounds(s, KeccakScalar.RoundConstants);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<ulong> Xor3(Vector512<ulong> a, Vector512<ulong> b, Vector512<ulong> c) =>

@@ -1,13 +1,14 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Validator.Crypto.Simd.Hashing;
 
 /// <summary>The permutation Keccak-f[1600] on plain 64-bit integers (FIPS 202, section 3): the oracle of the vector kernels.</summary>
 internal static unsafe class KeccakScalar
 {
-    /// <summary>Round constants (FIPS 202, section 3.2.5), kept where the kernels can read them by pointer.</summary>
-    internal static ReadOnlySpan<ulong> RoundConstants =>
+    /// <summary>Round constants (FIPS 202, section 3.2.5), in native memory that lives as long as the process.</summary>
+    internal static readonly ulong* RoundConstants = Copy(
     [
         0x0000000000000001, 0x0000000000008082, 0x800000000000808A, 0x8000000080008000,
         0x000000000000808B, 0x0000000080000001, 0x8000000080008081, 0x8000000000008009,
@@ -15,15 +16,16 @@ internal static unsafe class KeccakScalar
         0x000000008000808B, 0x800000000000008B, 0x8000000000008089, 0x8000000000008003,
         0x8000000000008002, 0x8000000000000080, 0x000000000000800A, 0x800000008000000A,
         0x8000000080008081, 0x8000000000008080, 0x0000000080000001, 0x8000000080008008,
-    ];
+    ]);
 
     /// <summary>Permutes 25 lanes in place.</summary>
-    internal static void Permute(ulong* s)
+    internal static void Permute(ulong* s) => Rounds(s, RoundConstants);
+
+    private static ulong* Copy(ReadOnlySpan<ulong> values)
     {
-        fixed (ulong* constants = RoundConstants)
-        {
-            Rounds(s, constants);
-        }
+        ulong* table = (ulong*)NativeMemory.AlignedAlloc((nuint)values.Length * sizeof(ulong), 64);
+        values.CopyTo(new Span<ulong>(table, values.Length));
+        return table;
     }
 
     // In place on 25 locals: theta, then rho and pi backwards along pi's one cycle, then chi a row at a time.
