@@ -87,6 +87,7 @@ Acquire::Languages "none";
 APT::Architecture "amd64";
 APT::Architectures "amd64";
 APT::Get::List-Cleanup "false";
+APT::Update::Error-Mode "any";
 APT::Sandbox::User "$(id -un)";
 Dir::State "$apt/state";
 Dir::State::status "$apt/status";
