@@ -37,7 +37,8 @@ int __wrap_OPENSSL_init_crypto(uint64_t options, const OPENSSL_INIT_SETTINGS *se
 }
 
 /* Archives built on glibc 2.38 or later name the C23 forms of strtol and scanf; an older glibc has the C17 ones, which
-   differ in the 0b prefix only. Weak, so that a newer glibc's own come first in a static link. */
+   differ in the 0b prefix only. From 2.38 on the headers themselves send strtol to these names: a shim would call itself. */
+#if !__GLIBC_PREREQ(2, 38)
 #define WEAK __attribute__((weak))
 long __isoc23_strtol(const char *text, char **end, int base);
 unsigned long __isoc23_strtoul(const char *text, char **end, int base);
@@ -62,6 +63,7 @@ WEAK int __isoc23_sscanf(const char *text, const char *format, ...)
     __builtin_va_end(arguments);
     return count;
 }
+#endif
 
 #ifdef VALIDATOR_SHARED
 /* The shared library's stderr (see --defsym in eng/native.sh): a stream of our own on descriptor 2. */
