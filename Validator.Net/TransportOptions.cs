@@ -68,11 +68,11 @@ public sealed record TransportOptions
     /// <inheritdoc cref="ControlQueueBytes"/>
     public int SyncQueueBytes { get; init; } = 32 * 1024 * 1024;
 
-    /// <summary>Flow-control window per peer and channel: what a peer may have sent that we have not yet taken.</summary>
-    public int ControlWindowBytes { get; init; } = 2 * 1024 * 1024;
-
-    /// <inheritdoc cref="ControlWindowBytes"/>
-    public int BulkWindowBytes { get; init; } = 4 * 1024 * 1024;
+    /// <summary>
+    /// Flow-control window per peer and channel: what a peer may have sent that we have not yet taken. At least twice
+    /// MaxFrameBytes; memory is taken only as bytes really arrive.
+    /// </summary>
+    public int WindowBytes { get; init; } = 4 * 1024 * 1024;
 
     /// <summary>Connections in handshake that others have begun; more are refused.</summary>
     public int MaxPendingHandshakes { get; init; } = 64;

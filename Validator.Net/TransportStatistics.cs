@@ -62,7 +62,7 @@ public sealed class PeerStatistics
     internal long BytesInCount, BytesOutCount, PacketsInCount, PacketsOutCount, PacketsLostCount, RttMicrosecondsNow;
     internal long FramesInCount, FramesOutCount, HandshakesCount, ReconnectsCount, QueuedBytesNow, UpNow;
 
-    /// <summary>UDP payload bytes, counted when a connection is looked at, about once a second, and when it ends.</summary>
+    /// <summary>UDP payload bytes of this peer, brought up to date once a second while it is up.</summary>
     public long BytesIn => Volatile.Read(ref BytesInCount);
     public long BytesOut => Volatile.Read(ref BytesOutCount);
     public long PacketsIn => Volatile.Read(ref PacketsInCount);
@@ -98,7 +98,7 @@ public sealed class PeerStatistics
     public long HandshakesFailed(CloseReason reason) => Volatile.Read(ref Failed[(int)reason]);
 }
 
-/// <summary>The transport's counters.</summary>
+/// <summary>The transport's counters. Those of datagrams and handshakes are brought up to date once a second.</summary>
 public sealed class TransportStatistics
 {
     internal readonly long[] Failed = new long[PeerStatistics.Reasons];

@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.InteropServices;
 
 namespace Validator.Net.Rings;
 
@@ -11,7 +10,7 @@ public sealed class MpmcRing<T>
 {
     private readonly Slot[] _slots;
     private readonly int _mask;
-    private MpmcIndices _indices;
+    private RingIndices _indices;
 
     private struct Slot
     {
@@ -76,12 +75,4 @@ public sealed class MpmcRing<T>
             }
         }
     }
-}
-
-// Not nested: a generic type's nested types are generic, and those cannot have an explicit layout.
-[StructLayout(LayoutKind.Explicit, Size = 384)]
-internal struct MpmcIndices
-{
-    [FieldOffset(128)] public long Head;
-    [FieldOffset(256)] public long Tail;
 }

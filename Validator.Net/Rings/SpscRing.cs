@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 
 namespace Validator.Net.Rings;
 
@@ -13,7 +12,7 @@ public sealed class SpscRing<T>
 {
     private readonly T[] _slots;
     private readonly int _mask;
-    private SpscIndices _indices;
+    private RingIndices _indices;
 
     /// <param name="capacity">Slots; rounded up to a power of two, at least 2.</param>
     public SpscRing(int capacity)
@@ -89,15 +88,4 @@ public sealed class SpscRing<T>
         item = _slots[(int)head & _mask];
         return true;
     }
-}
-
-// Not nested: a generic type's nested types are generic, and those cannot have an explicit layout.
-// Two cache lines between the sides: the adjacent-line prefetcher pairs 64-byte lines.
-[StructLayout(LayoutKind.Explicit, Size = 384)]
-internal struct SpscIndices
-{
-    [FieldOffset(128)] public long Head;       // next slot to read; written by the consumer
-    [FieldOffset(136)] public long CachedTail; // consumer's last view of Tail
-    [FieldOffset(256)] public long Tail;       // next slot to write; written by the producer
-    [FieldOffset(264)] public long CachedHead; // producer's last view of Head
 }

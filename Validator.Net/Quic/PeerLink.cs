@@ -1,0 +1,149 @@
+using System.Net;
+using Validator.Net.Discovery;
+
+namespace Validator.Net.Quic;
+
+/// <summary>What the network thread knows of one peer: its connection, queues, addresses and when to dial again.</summary>
+internal sealed unsafe class PeerLink
+{
+    private const int MaxDoublings = 16;
+
+    internal readonly int Index;
+    internal readonly SendQueue[] Queues;
+    internal readonly PeerStatistics Statistics;
+
+    private IReadOnlyList<PeerAddress> _addresses;
+    private int _nextAddress;
+    private int _failures;
+
+    internal PeerLink(int index, TransportOptions options, PeerStatistics statistics)
+    {
+        Index = index;
+        Statistics = statistics;
+        Dials = index > options.SelfIndex;
+        _addresses = options.Peers[index].Addresses;
+        Queues =
+        [
+            new SendQueue(options.ControlQueueBytes),
+            new SendQueue(options.PayloadQueueBytes),
+            new SendQueue(options.SyncQueueBytes),
+        ];
+    }
+
+    /// <summary>Of two members the one with the lower index dials, so there is one connection for each pair.</summary>
+    internal bool Dials { get; }
+
+    /// <summary>The membership has ended.</summary>
+    internal bool Removed { get; set; }
+
+    /// <summary>The standing connection; 0 for none.</summary>
+    internal ulong Handle { get; private set; }
+
+    internal QuicView* View { get; private set; }
+
+    internal bool IsUp => Handle != 0;
+
+    /// <summary>What the consumer was last told of this connection.</summary>
+    internal bool AnnouncedUp { get; set; }
+
+    /// <summary>The consumer has yet to hear that the connection before this one is gone.</summary>
+    internal bool OwesDown { get; set; }
+
+    /// <summary>A dial or a name look-up is under way.</summary>
+    internal bool Dialling { get; set; }
+
+    /// <summary>When to dial next, ns; meaningful while down and not dialling.</summary>
+    internal ulong NextDial { get; set; }
+
+    internal bool HasDialled { get; set; }
+
+    /// <summary>Counters of the connections before this one.</summary>
+    internal QuicConnectionStats Before;
+
+    /// <summary>Counters of this connection when last looked at.</summary>
+    internal QuicConnectionStats Current;
+
+    internal void SetAddresses(IReadOnlyList<PeerAddress> addresses)
+    {
+        _addresses = addresses;
+        _nextAddress = 0;
+        NextDial = 0;
+        _failures = 0;
+    }
+
+    /// <summary>The next address in turn; false when there is none.</summary>
+    internal bool TryNextAddress(out PeerAddress address)
+    {
+        address = default;
+        if (_addresses.Count == 0) return false;
+        address = _addresses[_nextAddress++ % _addresses.Count];
+        return true;
+    }
+
+    internal void Attach(ulong handle, QuicView* view)
+    {
+        Handle = handle;
+        View = view;
+        Dialling = false;
+        _failures = 0;
+        Volatile.Write(ref Statistics.UpNow, 1);
+    }
+
+    /// <summary>The connection is gone: gives the queued buffers back and owes the consumer a PeerDown.</summary>
+    internal void Detach()
+    {
+        Handle = 0;
+        View = null;
+        foreach (SendQueue queue in Queues) queue.Clear();
+        Add(ref Before, Current);
+        Current = default;
+        if (AnnouncedUp) OwesDown = true;
+        AnnouncedUp = false;
+        Volatile.Write(ref Statistics.UpNow, 0);
+        Volatile.Write(ref Statistics.QueuedBytesNow, 0);
+    }
+
+    /// <summary>Sets NextDial: doubling pauses, of which the upper half is random so that peers do not move in step.</summary>
+    internal void BackOff(ulong now, TransportOptions options)
+    {
+        Dialling = false;
+        double full = options.ReconnectMin.TotalMilliseconds * Math.Pow(2, Math.Min(_failures, MaxDoublings));
+        full = Math.Min(full, options.ReconnectMax.TotalMilliseconds);
+        _failures++;
+        double milliseconds = full * (0.5 + 0.5 * Random.Shared.NextDouble());
+        NextDial = now + (ulong)(milliseconds * 1e6);
+    }
+
+    /// <summary>Publishes the connection's counters as sums over all connections.</summary>
+    internal void PublishStatistics()
+    {
+        PeerStatistics to = Statistics;
+        Volatile.Write(ref to.BytesInCount, Before.BytesIn + Current.BytesIn);
+        Volatile.Write(ref to.BytesOutCount, Before.BytesOut + Current.BytesOut);
+        Volatile.Write(ref to.PacketsInCount, Before.PacketsIn + Current.PacketsIn);
+        Volatile.Write(ref to.PacketsOutCount, Before.PacketsOut + Current.PacketsOut);
+        Volatile.Write(ref to.PacketsLostCount, Before.PacketsLost + Current.PacketsLost);
+        if (IsUp) Volatile.Write(ref to.RttMicrosecondsNow, Current.RttNanoseconds / 1000);
+    }
+
+    private static void Add(ref QuicConnectionStats sum, in QuicConnectionStats value)
+    {
+        sum.BytesIn += value.BytesIn;
+        sum.BytesOut += value.BytesOut;
+        sum.PacketsIn += value.PacketsIn;
+        sum.PacketsOut += value.PacketsOut;
+        sum.PacketsLost += value.PacketsLost;
+    }
+}
+
+/// <summary>An order from another thread to the network thread; rare, so it may allocate.</summary>
+internal readonly record struct LinkCommand(LinkCommandKind Kind, int Peer, IReadOnlyList<PeerAddress>? Addresses, IPEndPoint? Resolved);
+
+internal enum LinkCommandKind
+{
+    SetAddresses,
+    Remove,
+
+    /// <summary>A name was looked up; Resolved is null if it has no address.</summary>
+    Resolved,
+}

@@ -1,0 +1,427 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Validator.Net.Buffers;
+using Validator.Net.Discovery;
+using Validator.Net.Rings;
+
+namespace Validator.Net.Quic;
+
+/// <summary>
+/// The network thread. Each round: sleep until there is something; read datagrams; tell the consumer; take the
+/// producers' frames; dial who is due; write packets. Policy is here, QUIC itself in the shim.
+/// </summary>
+internal sealed unsafe class QuicLoop
+{
+    private const int Channels = 3;
+    private const int ReceiveRounds = 4;
+    private const int EventBatch = 64;
+    private const int OutboxItemsPerTurn = 512;
+    private const ulong NanosecondsPerMillisecond = 1_000_000;
+    private const ulong StatisticsInterval = 1000 * NanosecondsPerMillisecond;
+
+    /// <summary>How soon reading is tried again when the consumer or the pool held it up: neither tells of new room.</summary>
+    private const ulong BackpressureInterval = NanosecondsPerMillisecond;
+
+    /// <summary>Log lines per second that strangers can cause.</summary>
+    private const int LogsPerSecond = 20;
+
+    private readonly nint _endpoint;
+    private readonly TransportOptions _options;
+    private readonly SpscRing<TransportEvent> _events;
+    private readonly TransportStatistics _statistics;
+    private readonly FrameReader _reader;
+    private readonly QuicWaker _waker;
+    private readonly PeerLink?[] _links;
+    private readonly ConcurrentQueue<LinkCommand> _commands = new();
+    private readonly Lock _outboxLock = new();
+    private readonly QuicEvent[] _polled = new QuicEvent[EventBatch];
+    private Outbox[] _outboxes = [];
+    private volatile bool _stopping;
+    private bool _told;
+    private ulong _nextStatistics;
+    private int _logsLeft = LogsPerSecond;
+
+    internal QuicLoop(nint endpoint, TransportOptions options, SpscRing<TransportEvent> events, TransportStatistics statistics)
+    {
+        _endpoint = endpoint;
+        _options = options;
+        _events = events;
+        _statistics = statistics;
+        _reader = new FrameReader(events, options.ReceivePool, options.MaxFrameBytes);
+        _waker = new QuicWaker(endpoint);
+        _links = new PeerLink?[options.Peers.Count];
+        for (int i = 0; i < _links.Length; i++)
+        {
+            if (i != options.SelfIndex) _links[i] = new PeerLink(i, options, (PeerStatistics)statistics.Peers[i]);
+        }
+    }
+
+    internal Outbox CreateOutbox()
+    {
+        var outbox = new Outbox(_options.OutboxCapacity, _links.Length, _options.MaxFrameBytes, _waker);
+        lock (_outboxLock) Volatile.Write(ref _outboxes, [.. _outboxes, outbox]);
+        return outbox;
+    }
+
+    internal void Post(LinkCommand command)
+    {
+        _commands.Enqueue(command);
+        _waker.Wake();
+    }
+
+    internal void RequestStop()
+    {
+        _stopping = true;
+        _waker.Wake();
+    }
+
+    internal void Run()
+    {
+        bool readable = false;
+        while (!_stopping)
+        {
+            if (readable) QuicNative.Receive(_endpoint, ReceiveRounds);
+            PollEvents();
+            bool more = ReadFrames(out bool blocked);
+            more |= DrainOutboxes();
+            RunCommands();
+            ulong now = QuicNative.Now();
+            DialDue(now);
+            more |= QuicNative.Flush(_endpoint) != 0;
+            PollEvents();
+            ReleaseAcknowledged();
+            if (now >= _nextStatistics) PublishStatistics(now);
+            if (_told)
+            {
+                _told = false;
+                _options.Consumer.Wake();
+            }
+            Volatile.Write(ref _statistics.LoopsCount, _statistics.LoopsCount + 1);
+            Volatile.Write(ref _statistics.AllocatedBytesNow, GC.GetAllocatedBytesForCurrentThread());
+            readable = Sleep(more, blocked, now);
+        }
+        Close();
+    }
+
+    /// <summary>Says goodbye and frees everything. On the network thread, or instead of it.</summary>
+    internal void Close()
+    {
+        _waker.Close();
+        PublishStatistics(QuicNative.Now());
+        QuicNative.Free(_endpoint);
+        foreach (PeerLink? link in _links)
+        {
+            if (link is null) continue;
+            if (link.IsUp) link.Statistics.Closed[(int)CloseReason.LocalStop]++;
+            link.Detach();
+        }
+        foreach (Outbox outbox in Volatile.Read(ref _outboxes))
+        {
+            while (outbox.Ring.TryDequeue(out OutboxItem item)) item.Frame.Release();
+        }
+        _options.Consumer.Wake();
+    }
+
+    private bool Sleep(bool more, bool blocked, ulong now)
+    {
+        if (more) return QuicNative.Wait(_endpoint, 0) != 0;
+        ulong until = Math.Min(QuicNative.NextTimer(_endpoint), _nextStatistics);
+        foreach (PeerLink? link in _links)
+        {
+            if (link is { Dials: true, IsUp: false, Dialling: false, Removed: false }) until = Math.Min(until, link.NextDial);
+        }
+        if (blocked) until = Math.Min(until, now + BackpressureInterval);
+        _waker.Prepare();
+        bool work = _stopping || !_commands.IsEmpty;
+        foreach (Outbox outbox in Volatile.Read(ref _outboxes)) work |= !outbox.Ring.IsEmpty;
+        bool readable = QuicNative.Wait(_endpoint, work ? 0 : until) != 0;
+        _waker.Cancel();
+        return readable;
+    }
+
+    // ---------------------------------------------------------------- in
+
+    private void PollEvents()
+    {
+        while (true)
+        {
+            int count;
+            fixed (QuicEvent* events = _polled) count = QuicNative.Poll(_endpoint, events, EventBatch);
+            for (int i = 0; i < count; i++) Handle(in _polled[i]);
+            if (count < EventBatch) return;
+        }
+    }
+
+    private void Handle(in QuicEvent e)
+    {
+        PeerLink? link = (uint)e.Peer < (uint)_links.Length ? _links[e.Peer] : null;
+        switch (e.Kind)
+        {
+            case QuicEventKind.Up when link is not null:
+                ComeUp(link, e.Handle);
+                break;
+            case QuicEventKind.Closed when link is not null:
+                if (link.Handle == e.Handle) GoDown(link, e.Reason);
+                else if (e.Dialled != 0 && !link.IsUp) link.BackOff(QuicNative.Now(), _options);
+                break;
+            case QuicEventKind.Failed:
+                _statistics.Failed[(int)e.Reason]++;
+                if (link is not null && e.Dialled != 0)
+                {
+                    link.Statistics.Failed[(int)e.Reason]++;
+                    link.BackOff(QuicNative.Now(), _options);
+                }
+                if (e.Reason == CloseReason.WrongKey) Log(TransportLogLevel.Warning, e.Peer, "handshake refused: the key is not the pinned one", e.Reason);
+                else Log(TransportLogLevel.Debug, e.Peer, "handshake failed", e.Reason);
+                break;
+        }
+    }
+
+    private void ComeUp(PeerLink link, ulong handle)
+    {
+        QuicView* view = QuicNative.GetView(_endpoint, handle);
+        // It may be gone again already: its end is the next event, and it was never ours.
+        if (view == null) return;
+        if (link.Removed)
+        {
+            QuicNative.Close(_endpoint, handle, (ulong)CloseReason.Removed);
+            return;
+        }
+        if (link.IsUp)
+        {
+            QuicNative.Close(_endpoint, link.Handle, (ulong)CloseReason.Replaced);
+            link.Statistics.Closed[(int)CloseReason.Replaced]++;
+            link.Detach();
+        }
+        link.Attach(handle, view);
+        link.Statistics.HandshakesCount++;
+        Log(TransportLogLevel.Info, link.Index, "connected", CloseReason.None);
+    }
+
+    private void GoDown(PeerLink link, CloseReason reason)
+    {
+        link.Statistics.Closed[(int)reason]++;
+        link.Detach();
+        link.BackOff(QuicNative.Now(), _options);
+        Log(TransportLogLevel.Info, link.Index, "connection lost", reason);
+    }
+
+    private void CloseLink(PeerLink link, CloseReason reason)
+    {
+        if (!link.IsUp) return;
+        QuicNative.Close(_endpoint, link.Handle, (ulong)reason);
+        GoDown(link, reason);
+    }
+
+    /// <summary>All peers' Control first, then their Payload, then Sync. True if a turn ended with more to read.</summary>
+    private bool ReadFrames(out bool blocked)
+    {
+        blocked = false;
+        bool more = false;
+        foreach (PeerLink? link in _links)
+        {
+            if (link is not null && !Announce(link)) blocked = true;
+        }
+        for (int channel = 0; channel < Channels; channel++)
+        {
+            foreach (PeerLink? link in _links)
+            {
+                if (link is null || !link.AnnouncedUp || !link.IsUp) continue;
+                QuicRx* rx = QuicView.Rx(link.View, channel);
+                if (rx->Head == rx->Tail) continue;
+                FrameReader.Outcome outcome = _reader.Read(link.Index, channel, rx, out ulong consumed, out int frames);
+                if (frames > 0)
+                {
+                    _told = true;
+                    Volatile.Write(ref link.Statistics.FramesInCount, link.Statistics.FramesInCount + frames);
+                    QuicNative.Consume(_endpoint, link.Handle, (uint)channel, consumed);
+                }
+                if (outcome == FrameReader.Outcome.More) more = true;
+                if (outcome == FrameReader.Outcome.Blocked) blocked = true;
+                if (outcome == FrameReader.Outcome.Oversize)
+                {
+                    Volatile.Write(ref _statistics.OversizeCount, _statistics.OversizeCount + 1);
+                    CloseLink(link, CloseReason.OversizeFrame);
+                }
+            }
+        }
+        if (blocked) Volatile.Write(ref _statistics.BackpressureCount, _statistics.BackpressureCount + 1);
+        return more;
+    }
+
+    /// <summary>Brings the consumer's view of the peer up to date; false while the ring has no room for it.</summary>
+    private bool Announce(PeerLink link)
+    {
+        if (link.OwesDown)
+        {
+            if (!_events.TryEnqueue(new TransportEvent(TransportEventKind.PeerDown, default, link.Index, null))) return false;
+            link.OwesDown = false;
+            _told = true;
+        }
+        if (link.IsUp && !link.AnnouncedUp)
+        {
+            if (!_events.TryEnqueue(new TransportEvent(TransportEventKind.PeerUp, default, link.Index, null))) return false;
+            link.AnnouncedUp = true;
+            _told = true;
+        }
+        return true;
+    }
+
+    // ---------------------------------------------------------------- out
+
+    /// <summary>Takes one turn of each producer's frames. True if there is more.</summary>
+    private bool DrainOutboxes()
+    {
+        bool more = false;
+        foreach (Outbox outbox in Volatile.Read(ref _outboxes))
+        {
+            int taken = 0;
+            while (taken < OutboxItemsPerTurn && outbox.Ring.TryDequeue(out OutboxItem item))
+            {
+                Dispatch(in item);
+                taken++;
+            }
+            more |= taken == OutboxItemsPerTurn;
+        }
+        return more;
+    }
+
+    private void Dispatch(in OutboxItem item)
+    {
+        if (item.Peer != Outbox.Everyone)
+        {
+            PeerLink? link = _links[item.Peer];
+            if (link is not null) Send(link, item.Channel, item.Frame);
+        }
+        else
+        {
+            foreach (PeerLink? link in _links)
+            {
+                if (link is not null) Send(link, item.Channel, item.Frame);
+            }
+        }
+        item.Frame.Release();
+    }
+
+    private void Send(PeerLink link, Channel channel, PooledBuffer frame)
+    {
+        if (link.Removed) return;
+        SendQueue queue = link.Queues[(int)channel];
+        long wireBytes = frame.Length + PooledBuffer.PrefixBytes;
+        if (!link.IsUp || !queue.HasRoom(wireBytes) ||
+            QuicNative.Push(_endpoint, link.Handle, (uint)channel, frame.WirePointer, (ulong)wireBytes) == 0)
+        {
+            ref long dropped = ref link.Statistics.Dropped[(int)channel];
+            Volatile.Write(ref dropped, dropped + 1);
+            return;
+        }
+        queue.Add(frame.Retain());
+        Volatile.Write(ref link.Statistics.FramesOutCount, link.Statistics.FramesOutCount + 1);
+    }
+
+    private void ReleaseAcknowledged()
+    {
+        foreach (PeerLink? link in _links)
+        {
+            if (link is null || !link.IsUp) continue;
+            long queued = 0;
+            for (int channel = 0; channel < Channels; channel++)
+            {
+                SendQueue queue = link.Queues[channel];
+                queue.ReleaseUntil(QuicView.Tx(link.View, channel)->Acked);
+                queued += queue.Bytes;
+            }
+            Volatile.Write(ref link.Statistics.QueuedBytesNow, queued);
+        }
+    }
+
+    // ---------------------------------------------------------------- dialling
+
+    private void DialDue(ulong now)
+    {
+        foreach (PeerLink? link in _links)
+        {
+            if (link is { Dials: true, IsUp: false, Dialling: false, Removed: false } && link.NextDial <= now) Dial(link, now);
+        }
+    }
+
+    private void Dial(PeerLink link, ulong now)
+    {
+        if (!link.TryNextAddress(out PeerAddress address))
+        {
+            link.BackOff(now, _options);
+            return;
+        }
+        if (link.HasDialled) Volatile.Write(ref link.Statistics.ReconnectsCount, link.Statistics.ReconnectsCount + 1);
+        link.HasDialled = true;
+        link.Dialling = true;
+        if (address.TryGetEndPoint(out IPEndPoint endPoint)) Dial(link, endPoint);
+        else NameLookup.Begin(address, _options.Listen.AddressFamily, found => Post(new LinkCommand(LinkCommandKind.Resolved, link.Index, null, found)));
+    }
+
+    private void Dial(PeerLink link, IPEndPoint endPoint)
+    {
+        QuicAddress address = QuicAddress.From(endPoint);
+        if (QuicNative.Dial(_endpoint, link.Index, &address) != 0) return;
+        link.Statistics.Failed[(int)CloseReason.Internal]++;
+        link.BackOff(QuicNative.Now(), _options);
+    }
+
+    private void RunCommands()
+    {
+        while (_commands.TryDequeue(out LinkCommand command))
+        {
+            PeerLink? link = _links[command.Peer];
+            if (link is null) continue;
+            switch (command.Kind)
+            {
+                case LinkCommandKind.SetAddresses:
+                    link.SetAddresses(command.Addresses!);
+                    break;
+                case LinkCommandKind.Remove:
+                    link.Removed = true;
+                    QuicNative.Forbid(_endpoint, link.Index);
+                    CloseLink(link, CloseReason.Removed);
+                    break;
+                case LinkCommandKind.Resolved when link.Dialling && !link.Removed:
+                    if (command.Resolved is not null) Dial(link, command.Resolved);
+                    else link.BackOff(QuicNative.Now(), _options);
+                    break;
+            }
+        }
+    }
+
+    // ---------------------------------------------------------------- telling
+
+    private void PublishStatistics(ulong now)
+    {
+        _nextStatistics = now + StatisticsInterval;
+        _logsLeft = LogsPerSecond;
+        QuicCounters counters;
+        QuicNative.GetCounters(_endpoint, &counters);
+        Volatile.Write(ref _statistics.DatagramsInCount, counters.DatagramsIn);
+        Volatile.Write(ref _statistics.DatagramsOutCount, counters.DatagramsOut);
+        Volatile.Write(ref _statistics.MalformedCount, counters.Malformed);
+        Volatile.Write(ref _statistics.UnknownCount, counters.Unknown);
+        Volatile.Write(ref _statistics.RetriesCount, counters.Retries);
+        Volatile.Write(ref _statistics.BadTokenCount, counters.BadTokens);
+        Volatile.Write(ref _statistics.RefusedCount, counters.Refused);
+        Volatile.Write(ref _statistics.ResetsCount, counters.Resets);
+        Volatile.Write(ref _statistics.SendErrorCount, counters.SendErrors);
+        Volatile.Write(ref _statistics.WrongKeysCount, counters.WrongKeys);
+        foreach (PeerLink? link in _links)
+        {
+            if (link is null) continue;
+            QuicConnectionStats stats;
+            if (link.IsUp && QuicNative.GetStats(_endpoint, link.Handle, &stats) != 0) link.Current = stats;
+            link.PublishStatistics();
+        }
+    }
+
+    private void Log(TransportLogLevel level, int peer, string message, CloseReason reason)
+    {
+        if (_options.Log is null || _logsLeft <= 0) return;
+        _logsLeft--;
+        _options.Log(new TransportLogEvent(level, peer, message, reason));
+    }
+}

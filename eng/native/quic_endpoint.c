@@ -1,0 +1,720 @@
+/* The socket and all its connections: datagrams in and out in batches, dispatch by connection id, Retry, resets, timers. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+#include <openssl/err.h>
+#include "quic_internal.h"
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+#define RECEIVE_MESSAGES 16
+#define RECEIVE_BYTES 65536
+#define SOCKET_BUFFER_BYTES (8 * 1024 * 1024)
+#define RETRY_TOKEN_SECONDS 10
+#define RESETS_PER_SECOND 128
+/* A stateless reset must be shorter than what it answers, or two endpoints would answer each other for ever. */
+#define MIN_RESET_TRIGGER (NGTCP2_MIN_STATELESS_RESET_RANDLEN + NGTCP2_STATELESS_RESET_TOKENLEN + 1)
+#define NS_PER_SECOND 1000000000ull
+
+struct receive_batch {
+    struct mmsghdr messages[RECEIVE_MESSAGES];
+    struct iovec vectors[RECEIVE_MESSAGES];
+    struct sockaddr_storage from[RECEIVE_MESSAGES];
+    _Alignas(struct cmsghdr) uint8_t control[RECEIVE_MESSAGES][CMSG_SPACE(sizeof(int))];
+    uint8_t data[RECEIVE_MESSAGES][RECEIVE_BYTES];
+};
+
+int vq_abi(void)
+{
+    return VQ_ABI;
+}
+
+uint64_t vq_now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * NS_PER_SECOND + (uint64_t)time.tv_nsec;
+}
+
+/* ngtcp2 aborts on a timestamp that goes backwards. */
+HIDDEN uint64_t endpoint_now(vq_endpoint *endpoint)
+{
+    uint64_t now = vq_now();
+    if (now > endpoint->now)
+        endpoint->now = now;
+    return endpoint->now;
+}
+
+HIDDEN void endpoint_event(vq_endpoint *endpoint, uint32_t kind, const vq_conn *conn, uint32_t reason, uint64_t detail)
+{
+    /* One receive round or flush makes fewer events than this by far, and each is followed by a poll. */
+    if (endpoint->event_tail - endpoint->event_head == EVENT_CAPACITY)
+        abort();
+    endpoint->events[endpoint->event_tail++ % EVENT_CAPACITY] = (vq_event){
+        .kind = kind,
+        .peer = conn->peer,
+        .handle = conn_handle(conn),
+        .reason = reason,
+        .dialled = (uint32_t)conn->dialled,
+        .detail = detail,
+    };
+}
+
+/* ---------------------------------------------------------------- connection ids */
+
+/* All ids are ours and random, the Retry's too, so eight bytes of them are a good hash. */
+static uint32_t bucket_of(const uint8_t *cid)
+{
+    uint64_t hash;
+    memcpy(&hash, cid, sizeof hash);
+    return (uint32_t)(hash % CID_BUCKETS);
+}
+
+static vq_conn *cid_find(const vq_endpoint *endpoint, const uint8_t *cid, size_t length)
+{
+    if (length != CID_LENGTH)
+        return NULL;
+    for (const cid_node *node = endpoint->buckets[bucket_of(cid)]; node != NULL; node = node->bucket_next)
+        if (memcmp(node->cid, cid, CID_LENGTH) == 0)
+            return node->conn;
+    return NULL;
+}
+
+HIDDEN int cid_insert(vq_conn *conn, const uint8_t *cid)
+{
+    cid_node *node = malloc(sizeof *node);
+    if (node == NULL)
+        return 0;
+    cid_node **bucket = &conn->endpoint->buckets[bucket_of(cid)];
+    memcpy(node->cid, cid, CID_LENGTH);
+    node->conn = conn;
+    node->bucket_next = *bucket;
+    *bucket = node;
+    node->conn_next = conn->cids;
+    conn->cids = node;
+    return 1;
+}
+
+HIDDEN void cid_remove(vq_conn *conn, const uint8_t *cid)
+{
+    cid_node *found = NULL;
+    for (cid_node **at = &conn->cids; *at != NULL; at = &(*at)->conn_next) {
+        if (memcmp((*at)->cid, cid, CID_LENGTH) == 0) {
+            found = *at;
+            *at = found->conn_next;
+            break;
+        }
+    }
+    if (found == NULL)
+        return;
+    for (cid_node **at = &conn->endpoint->buckets[bucket_of(found->cid)]; *at != NULL; at = &(*at)->bucket_next) {
+        if (*at == found) {
+            *at = found->bucket_next;
+            break;
+        }
+    }
+    free(found);
+}
+
+static vq_conn *conn_of(vq_endpoint *endpoint, uint64_t handle)
+{
+    uint32_t slot = (uint32_t)handle;
+    if (slot >= endpoint->slot_count)
+        return NULL;
+    vq_conn *conn = endpoint->slots[slot].conn;
+    return conn != NULL && conn->generation == (uint32_t)(handle >> 32) ? conn : NULL;
+}
+
+/* ---------------------------------------------------------------- sending */
+
+static ssize_t send_once(vq_endpoint *endpoint, const struct sockaddr_storage *to, const uint8_t *data, size_t length,
+                         size_t segment)
+{
+    struct iovec vector = {.iov_base = (void *)data, .iov_len = length};
+    _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))] = {0};
+    struct msghdr message = {
+        .msg_name = (void *)to, .msg_namelen = address_length(to), .msg_iov = &vector, .msg_iovlen = 1};
+    if (segment != 0 && segment < length) {
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_UDP;
+        header->cmsg_type = UDP_SEGMENT;
+        header->cmsg_len = CMSG_LEN(sizeof(uint16_t));
+        uint16_t size = (uint16_t)segment;
+        memcpy(CMSG_DATA(header), &size, sizeof size);
+    }
+    ssize_t sent;
+    do {
+        sent = sendmsg(endpoint->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    if (sent >= 0)
+        endpoint->counters.datagrams_out += segment == 0 ? 1 : (length + segment - 1) / segment;
+    return sent;
+}
+
+/* Sends one datagram, or several of one length in one call. Returns 0 if the kernel has no room: what lies in the
+   endpoint's own buffer is then kept and sent first of all later; anything else is dropped, as networks do. */
+HIDDEN int endpoint_send(vq_endpoint *endpoint, const struct sockaddr_storage *to, const uint8_t *data, size_t length,
+                         size_t segment)
+{
+    size_t done = 0;
+    while (done < length) {
+        size_t piece = length - done;
+        if (segment != 0 && segment < piece && !endpoint->gso)
+            piece = segment;
+        if (send_once(endpoint, to, data + done, piece, segment) >= 0) {
+            done += piece;
+            continue;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
+            if (data != endpoint->tx_buffer)
+                return 0;
+            memmove(endpoint->tx_buffer, data + done, length - done);
+            endpoint->blocked_length = length - done;
+            endpoint->blocked_segment = segment;
+            endpoint->blocked_to = *to;
+            return 0;
+        }
+        if ((errno == EIO || errno == EINVAL || errno == EOPNOTSUPP) && segment != 0 && segment < piece) {
+            endpoint->gso = 0; /* the device does not segment: one by one from now on */
+            continue;
+        }
+        endpoint->counters.send_errors++;
+        done += piece;
+    }
+    return 1;
+}
+
+static int send_blocked(vq_endpoint *endpoint)
+{
+    if (endpoint->blocked_length == 0)
+        return 1;
+    size_t length = endpoint->blocked_length;
+    struct sockaddr_storage to = endpoint->blocked_to;
+    endpoint->blocked_length = 0;
+    return endpoint_send(endpoint, &to, endpoint->tx_buffer, length, endpoint->blocked_segment);
+}
+
+int vq_flush(vq_endpoint *endpoint)
+{
+    uint64_t now = endpoint_now(endpoint);
+    int more = 0;
+    for (uint32_t i = 0; i < endpoint->slot_count; i++) {
+        vq_conn *conn = endpoint->slots[i].conn;
+        if (conn != NULL && conn->expiry <= now)
+            conn_expire(conn);
+    }
+    if (!send_blocked(endpoint))
+        return 0;
+    for (uint32_t i = 0; i < endpoint->slot_count && endpoint->blocked_length == 0; i++) {
+        vq_conn *conn = endpoint->slots[i].conn;
+        if (conn != NULL && conn->dirty && conn_write(conn) > 0)
+            more = 1;
+    }
+    return more && endpoint->blocked_length == 0;
+}
+
+uint64_t vq_next_timer(const vq_endpoint *endpoint)
+{
+    uint64_t next = UINT64_MAX;
+    for (uint32_t i = 0; i < endpoint->slot_count; i++) {
+        const vq_conn *conn = endpoint->slots[i].conn;
+        if (conn != NULL && conn->expiry < next)
+            next = conn->expiry;
+    }
+    return next;
+}
+
+/* ---------------------------------------------------------------- receiving */
+
+static void send_version_negotiation(vq_endpoint *endpoint, const ngtcp2_version_cid *ids, const struct sockaddr_storage *to)
+{
+    uint8_t packet[NGTCP2_MAX_UDP_PAYLOAD_SIZE], unused;
+    uint32_t versions[] = {NGTCP2_PROTO_VER_V1};
+    random_bytes(&unused, 1);
+    ngtcp2_ssize length = ngtcp2_pkt_write_version_negotiation(packet, sizeof packet, unused, ids->scid, ids->scidlen,
+                                                               ids->dcid, ids->dcidlen, versions, 1);
+    if (length > 0)
+        endpoint_send(endpoint, to, packet, (size_t)length, 0);
+}
+
+static void send_retry(vq_endpoint *endpoint, const ngtcp2_pkt_hd *header, const struct sockaddr_storage *to)
+{
+    uint8_t token[NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2], packet[NGTCP2_MAX_UDP_PAYLOAD_SIZE];
+    ngtcp2_cid scid;
+    random_bytes(scid.data, CID_LENGTH);
+    scid.datalen = CID_LENGTH;
+    ngtcp2_ssize token_length = ngtcp2_crypto_generate_retry_token2(
+        token, endpoint->token_secret, sizeof endpoint->token_secret, header->version, (const ngtcp2_sockaddr *)to,
+        address_length(to), &scid, &header->dcid, endpoint_now(endpoint));
+    if (token_length < 0)
+        return;
+    ngtcp2_ssize length = ngtcp2_crypto_write_retry(packet, sizeof packet, header->version, &header->scid, &scid,
+                                                    &header->dcid, token, (size_t)token_length);
+    if (length <= 0)
+        return;
+    endpoint->counters.retries++;
+    endpoint_send(endpoint, to, packet, (size_t)length, 0);
+}
+
+static void send_reset(vq_endpoint *endpoint, const ngtcp2_version_cid *ids, size_t trigger,
+                       const struct sockaddr_storage *to)
+{
+    uint64_t second = endpoint_now(endpoint) / NS_PER_SECOND;
+    if (second != endpoint->reset_second) {
+        endpoint->reset_second = second;
+        endpoint->reset_count = 0;
+    }
+    if (trigger < MIN_RESET_TRIGGER || ids->dcidlen != CID_LENGTH || endpoint->reset_count++ >= RESETS_PER_SECOND)
+        return;
+    ngtcp2_cid cid;
+    ngtcp2_stateless_reset_token token;
+    uint8_t packet[64], noise[NGTCP2_MIN_STATELESS_RESET_RANDLEN];
+    ngtcp2_cid_init(&cid, ids->dcid, ids->dcidlen);
+    random_bytes(noise, sizeof noise);
+    if (ngtcp2_crypto_generate_stateless_reset_token(token.data, endpoint->reset_secret, sizeof endpoint->reset_secret,
+                                                     &cid) != 0)
+        return;
+    ngtcp2_ssize length = ngtcp2_pkt_write_stateless_reset2(packet, sizeof packet, &token, noise, sizeof noise);
+    if (length <= 0)
+        return;
+    endpoint->counters.resets++;
+    endpoint_send(endpoint, to, packet, (size_t)length, 0);
+}
+
+static int same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    if (a->ss_family != b->ss_family)
+        return 0;
+    if (a->ss_family == AF_INET) {
+        const struct sockaddr_in *x = (const void *)a, *y = (const void *)b;
+        return x->sin_port == y->sin_port && x->sin_addr.s_addr == y->sin_addr.s_addr;
+    }
+    const struct sockaddr_in6 *x = (const void *)a, *y = (const void *)b;
+    return x->sin6_port == y->sin6_port && memcmp(&x->sin6_addr, &y->sin6_addr, sizeof x->sin6_addr) == 0;
+}
+
+/* A stateless reset has a random connection id: only the connections with that address can tell. A connection that
+   does not know its token discards the packet. */
+static void unknown_short(vq_endpoint *endpoint, const ngtcp2_version_cid *ids, const struct sockaddr_storage *from,
+                          const uint8_t *packet, size_t length)
+{
+    endpoint->counters.unknown++;
+    for (uint32_t i = 0; i < endpoint->slot_count; i++) {
+        vq_conn *conn = endpoint->slots[i].conn;
+        if (conn != NULL && conn->up && same_address(&conn->remote, from) && !conn_read(conn, from, packet, length))
+            return;
+    }
+    send_reset(endpoint, ids, length, from);
+}
+
+static void first_packet(vq_endpoint *endpoint, const struct sockaddr_storage *from, const uint8_t *packet, size_t length)
+{
+    ngtcp2_pkt_hd header;
+    ngtcp2_cid original;
+    if (length < NGTCP2_MAX_UDP_PAYLOAD_SIZE || ngtcp2_accept(&header, packet, length) != 0) {
+        endpoint->counters.unknown++;
+        return;
+    }
+    if (header.tokenlen == 0) {
+        send_retry(endpoint, &header, from);
+        return;
+    }
+    if (header.dcid.datalen != CID_LENGTH || header.token[0] != NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2 ||
+        ngtcp2_crypto_verify_retry_token2(&original, header.token, header.tokenlen, endpoint->token_secret,
+                                          sizeof endpoint->token_secret, header.version, (const ngtcp2_sockaddr *)from,
+                                          address_length(from), &header.dcid, RETRY_TOKEN_SECONDS * NS_PER_SECOND,
+                                          endpoint_now(endpoint)) != 0) {
+        endpoint->counters.bad_tokens++;
+        return;
+    }
+    if (endpoint->pending >= endpoint->config.max_pending) {
+        endpoint->counters.refused++;
+        return;
+    }
+    vq_conn *conn = conn_accept(endpoint, &header, &original, from);
+    if (conn == NULL)
+        endpoint->counters.refused++;
+    else
+        conn_read(conn, from, packet, length);
+}
+
+static void dispatch(vq_endpoint *endpoint, const struct sockaddr_storage *from, const uint8_t *packet, size_t length)
+{
+    ngtcp2_version_cid ids;
+    endpoint->counters.datagrams_in++;
+    int error = length == 0 ? NGTCP2_ERR_INVALID_ARGUMENT : ngtcp2_pkt_decode_version_cid(&ids, packet, length, CID_LENGTH);
+    if (error == NGTCP2_ERR_VERSION_NEGOTIATION) {
+        endpoint->counters.malformed++;
+        if (length >= NGTCP2_MAX_UDP_PAYLOAD_SIZE)
+            send_version_negotiation(endpoint, &ids, from);
+        return;
+    }
+    if (error != 0) {
+        endpoint->counters.malformed++;
+        return;
+    }
+    vq_conn *conn = cid_find(endpoint, ids.dcid, ids.dcidlen);
+    if (conn != NULL)
+        conn_read(conn, from, packet, length);
+    else if (packet[0] & 0x80)
+        first_packet(endpoint, from, packet, length);
+    else
+        unknown_short(endpoint, &ids, from, packet, length);
+    ERR_clear_error();
+}
+
+static size_t segment_of(struct msghdr *message, size_t length)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
+            int size;
+            memcpy(&size, CMSG_DATA(c), sizeof size);
+            if (size > 0)
+                return (size_t)size;
+        }
+    }
+    return length == 0 ? 1 : length;
+}
+
+int vq_receive(vq_endpoint *endpoint, int rounds)
+{
+    struct receive_batch *batch = endpoint->batch;
+    int datagrams = 0;
+    for (int round = 0; round < rounds; round++) {
+        for (int i = 0; i < RECEIVE_MESSAGES; i++) {
+            batch->vectors[i] = (struct iovec){.iov_base = batch->data[i], .iov_len = RECEIVE_BYTES};
+            batch->messages[i].msg_hdr = (struct msghdr){
+                .msg_name = &batch->from[i],
+                .msg_namelen = sizeof batch->from[i],
+                .msg_iov = &batch->vectors[i],
+                .msg_iovlen = 1,
+                .msg_control = batch->control[i],
+                .msg_controllen = sizeof batch->control[i],
+            };
+        }
+        int got = recvmmsg(endpoint->socket, batch->messages, RECEIVE_MESSAGES, MSG_DONTWAIT, NULL);
+        for (int i = 0; i < got; i++) {
+            size_t length = batch->messages[i].msg_len;
+            size_t segment = segment_of(&batch->messages[i].msg_hdr, length);
+            size_t at = 0;
+            do {
+                size_t piece = length - at < segment ? length - at : segment;
+                dispatch(endpoint, &batch->from[i], batch->data[i] + at, piece);
+                at += segment;
+                datagrams++;
+            } while (at < length);
+        }
+        if (got < RECEIVE_MESSAGES)
+            break;
+    }
+    return datagrams;
+}
+
+/* ---------------------------------------------------------------- waiting */
+
+int vq_wait(vq_endpoint *endpoint, uint64_t until)
+{
+    struct pollfd files[2] = {
+        {.fd = endpoint->socket, .events = POLLIN | (endpoint->blocked_length != 0 ? POLLOUT : 0)},
+        {.fd = endpoint->wake, .events = POLLIN},
+    };
+    struct timespec timeout, *limit = NULL;
+    if (until != UINT64_MAX) {
+        uint64_t now = vq_now(), left = until > now ? until - now : 0;
+        timeout = (struct timespec){.tv_sec = (time_t)(left / NS_PER_SECOND), .tv_nsec = (long)(left % NS_PER_SECOND)};
+        limit = &timeout;
+    }
+    if (ppoll(files, 2, limit, NULL) <= 0)
+        return 0;
+    if (files[1].revents & POLLIN) {
+        uint64_t count;
+        ssize_t ignored = read(endpoint->wake, &count, sizeof count);
+        (void)ignored;
+    }
+    return (files[0].revents & (POLLIN | POLLERR)) != 0;
+}
+
+void vq_wake(vq_endpoint *endpoint)
+{
+    uint64_t one = 1;
+    ssize_t ignored = write(endpoint->wake, &one, sizeof one);
+    (void)ignored;
+}
+
+int vq_poll(vq_endpoint *endpoint, vq_event *events, int capacity)
+{
+    int count = 0;
+    while (count < capacity && endpoint->event_head != endpoint->event_tail)
+        events[count++] = endpoint->events[endpoint->event_head++ % EVENT_CAPACITY];
+    return count;
+}
+
+/* ---------------------------------------------------------------- connections by handle */
+
+static int to_sockaddr(const vq_address *address, int family, struct sockaddr_storage *out)
+{
+    memset(out, 0, sizeof *out);
+    if (family == AF_INET) {
+        if (address->is_v6)
+            return 0;
+        struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(address->port);
+        memcpy(&v4->sin_addr, address->ip, 4);
+        return 1;
+    }
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(address->port);
+    if (address->is_v6) {
+        memcpy(&v6->sin6_addr, address->ip, 16);
+        v6->sin6_scope_id = address->scope;
+    } else {
+        v6->sin6_addr.s6_addr[10] = v6->sin6_addr.s6_addr[11] = 0xff;
+        memcpy(&v6->sin6_addr.s6_addr[12], address->ip, 4);
+    }
+    return 1;
+}
+
+uint64_t vq_dial(vq_endpoint *endpoint, int32_t peer, const vq_address *address)
+{
+    struct sockaddr_storage remote;
+    if (peer < 0 || (uint32_t)peer >= endpoint->config.peers || !endpoint->allowed[peer] ||
+        !to_sockaddr(address, endpoint->family, &remote))
+        return 0;
+    vq_conn *conn = conn_dial(endpoint, peer, &remote);
+    ERR_clear_error();
+    return conn == NULL ? 0 : conn_handle(conn);
+}
+
+void vq_close(vq_endpoint *endpoint, uint64_t handle, uint64_t code)
+{
+    vq_conn *conn = conn_of(endpoint, handle);
+    if (conn == NULL)
+        return;
+    ngtcp2_ccerr error;
+    ngtcp2_ccerr_default(&error);
+    ngtcp2_ccerr_set_application_error(&error, code, NULL, 0);
+    conn_goodbye(conn, &error);
+    conn_delete(conn);
+}
+
+void vq_forbid(vq_endpoint *endpoint, int32_t peer)
+{
+    if (peer >= 0 && (uint32_t)peer < endpoint->config.peers)
+        endpoint->allowed[peer] = 0;
+}
+
+const vq_view *vq_get_view(vq_endpoint *endpoint, uint64_t handle)
+{
+    const vq_conn *conn = conn_of(endpoint, handle);
+    return conn == NULL ? NULL : &endpoint->views[conn->slot];
+}
+
+int vq_push(vq_endpoint *endpoint, uint64_t handle, uint32_t channel, const uint8_t *data, uint64_t length)
+{
+    vq_conn *conn = conn_of(endpoint, handle);
+    if (conn == NULL || !conn->up || channel >= VQ_CHANNELS || length == 0)
+        return 0;
+    send_queue *queue = &conn->tx[channel];
+    uint64_t used = queue->end - queue->unacked, size = queue->ring == NULL ? 0 : queue->mask + 1;
+    if (used == size) {
+        uint64_t larger = size == 0 ? 256 : size * 2;
+        slice *grown = malloc(larger * sizeof *grown);
+        if (grown == NULL)
+            return 0;
+        for (uint64_t i = queue->unacked; i != queue->end; i++)
+            grown[i & (larger - 1)] = queue->ring[i & queue->mask];
+        free(queue->ring);
+        queue->ring = grown;
+        queue->mask = larger - 1;
+    }
+    queue->ring[queue->end++ & queue->mask] = (slice){data, length};
+    endpoint->views[conn->slot].tx[channel].pushed = queue->end;
+    conn->dirty = 1;
+    return 1;
+}
+
+void vq_consume(vq_endpoint *endpoint, uint64_t handle, uint32_t channel, uint64_t length)
+{
+    vq_conn *conn = conn_of(endpoint, handle);
+    if (conn == NULL || channel >= VQ_CHANNELS)
+        return;
+    vq_rx *rx = &endpoint->views[conn->slot].rx[channel];
+    if (length > rx->tail - rx->head)
+        abort();
+    rx->head += length;
+    if (rx->head == rx->tail)
+        rx->head = rx->tail = 0; /* the front of the ring is warm in the cache */
+    /* The peer's streams: unidirectional, begun by the other side. */
+    int64_t stream = (int64_t)channel * 4 + (conn->dialled ? 3 : 2);
+    if (ngtcp2_conn_extend_max_stream_offset(conn->quic, stream, length) == 0) {
+        ngtcp2_conn_extend_max_offset(conn->quic, length);
+        conn->dirty = 1;
+    }
+}
+
+void vq_get_counters(const vq_endpoint *endpoint, vq_counters *counters)
+{
+    *counters = endpoint->counters;
+}
+
+int vq_get_stats(vq_endpoint *endpoint, uint64_t handle, vq_conn_stats *stats)
+{
+    vq_conn *conn = conn_of(endpoint, handle);
+    if (conn == NULL)
+        return 0;
+    ngtcp2_conn_info info;
+    ngtcp2_conn_get_conn_info2(conn->quic, &info);
+    *stats = (vq_conn_stats){
+        .bytes_in = info.bytes_recv,
+        .bytes_out = info.bytes_sent,
+        .packets_in = info.pkt_recv,
+        .packets_out = info.pkt_sent,
+        .packets_lost = info.pkt_lost,
+        .rtt_ns = info.smoothed_rtt,
+    };
+    return 1;
+}
+
+/* ---------------------------------------------------------------- opening and closing */
+
+static void set_buffer(int socket, int force, int normal)
+{
+    int size = SOCKET_BUFFER_BYTES;
+    if (setsockopt(socket, SOL_SOCKET, force, &size, sizeof size) != 0)
+        setsockopt(socket, SOL_SOCKET, normal, &size, sizeof size);
+}
+
+static int open_socket(vq_endpoint *endpoint, vq_address *bound)
+{
+    int one = 1, zero = 0, segment = 0;
+    socklen_t length = sizeof segment;
+    struct sockaddr_storage address;
+    endpoint->family = endpoint->config.listen.is_v6 ? AF_INET6 : AF_INET;
+    if (!to_sockaddr(&endpoint->config.listen, endpoint->family, &address))
+        return 0;
+    endpoint->socket = socket(endpoint->family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    endpoint->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (endpoint->socket < 0 || endpoint->wake < 0)
+        return 0;
+    if (endpoint->family == AF_INET6)
+        setsockopt(endpoint->socket, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+    /* QUIC discovers the path itself and must not be fragmented (RFC 9000, section 14). */
+    int discover = IP_PMTUDISC_PROBE;
+    setsockopt(endpoint->socket, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof discover);
+    discover = IPV6_PMTUDISC_PROBE;
+    if (endpoint->family == AF_INET6)
+        setsockopt(endpoint->socket, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &discover, sizeof discover);
+    set_buffer(endpoint->socket, SO_RCVBUFFORCE, SO_RCVBUF);
+    set_buffer(endpoint->socket, SO_SNDBUFFORCE, SO_SNDBUF);
+    setsockopt(endpoint->socket, SOL_UDP, UDP_GRO, &one, sizeof one);
+    endpoint->gso = getsockopt(endpoint->socket, SOL_UDP, UDP_SEGMENT, &segment, &length) == 0;
+    if (bind(endpoint->socket, (struct sockaddr *)&address, address_length(&address)) != 0)
+        return 0;
+    endpoint->local_length = sizeof endpoint->local;
+    if (getsockname(endpoint->socket, (struct sockaddr *)&endpoint->local, &endpoint->local_length) != 0)
+        return 0;
+    *bound = endpoint->config.listen;
+    bound->port = ntohs(endpoint->family == AF_INET6 ? ((struct sockaddr_in6 *)&endpoint->local)->sin6_port
+                                                     : ((struct sockaddr_in *)&endpoint->local)->sin_port);
+    return 1;
+}
+
+static int open_keys(vq_endpoint *endpoint)
+{
+    const vq_config *config = &endpoint->config;
+    endpoint->key = vq_mldsa87_private_new(config->seed);
+    endpoint->peer_keys = malloc((size_t)config->peers * VQ_MLDSA87_PUBLIC);
+    endpoint->allowed = malloc(config->peers);
+    if (endpoint->key == NULL || endpoint->peer_keys == NULL || endpoint->allowed == NULL)
+        return 0;
+    memcpy(endpoint->peer_keys, config->peer_keys, (size_t)config->peers * VQ_MLDSA87_PUBLIC);
+    memset(endpoint->allowed, 1, config->peers);
+    endpoint->allowed[config->self] = 0;
+    endpoint->alpn[0] = (uint8_t)config->alpn_length;
+    memcpy(endpoint->alpn + 1, config->alpn, config->alpn_length);
+    return derive_secret(config->seed, "validator stateless reset", endpoint->reset_secret) &&
+           derive_secret(config->seed, "validator retry token", endpoint->token_secret) && tls_contexts(endpoint);
+}
+
+static void release(vq_endpoint *endpoint)
+{
+    if (endpoint->socket >= 0)
+        close(endpoint->socket);
+    if (endpoint->wake >= 0)
+        close(endpoint->wake);
+    SSL_CTX_free(endpoint->client);
+    SSL_CTX_free(endpoint->server);
+    vq_mldsa87_free(endpoint->key);
+    OPENSSL_cleanse(endpoint->reset_secret, sizeof endpoint->reset_secret);
+    OPENSSL_cleanse(endpoint->token_secret, sizeof endpoint->token_secret);
+    free(endpoint->peer_keys);
+    free(endpoint->allowed);
+    free(endpoint->slots);
+    free(endpoint->views);
+    free(endpoint->batch);
+    free(endpoint);
+}
+
+vq_endpoint *vq_open(const vq_config *config, vq_address *bound, char *error, size_t error_size)
+{
+    const char *failed = NULL;
+    OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    vq_endpoint *endpoint = calloc(1, sizeof *endpoint);
+    if (endpoint == NULL)
+        return NULL;
+    endpoint->config = *config;
+    endpoint->socket = endpoint->wake = -1;
+    /* Each peer once, once more while a newer connection takes over, and the handshakes. */
+    endpoint->slot_count = 2 * config->peers + config->max_pending;
+    endpoint->slots = calloc(endpoint->slot_count, sizeof *endpoint->slots);
+    endpoint->views = calloc(endpoint->slot_count, sizeof *endpoint->views);
+    endpoint->batch = malloc(sizeof *endpoint->batch);
+    errno = 0;
+    if (config->alpn_length == 0 || config->alpn_length > 255 || config->self < 0 ||
+        (uint32_t)config->self >= config->peers)
+        failed = "configuration";
+    else if (endpoint->slots == NULL || endpoint->views == NULL || endpoint->batch == NULL)
+        failed = "memory";
+    else if (ngtcp2_crypto_ossl_init() != 0)
+        failed = "ngtcp2's OpenSSL glue";
+    else if (!open_keys(endpoint))
+        failed = "TLS keys";
+    else if (!open_socket(endpoint, bound))
+        failed = "UDP socket";
+    endpoint->config.seed = endpoint->config.peer_keys = endpoint->config.alpn = NULL;
+    if (failed == NULL)
+        return endpoint;
+    char reason[256] = "";
+    unsigned long code = ERR_peek_last_error();
+    if (code != 0)
+        ERR_error_string_n(code, reason, sizeof reason);
+    snprintf(error, error_size, "%s: %s%s%s", failed, errno != 0 ? strerror(errno) : "", errno != 0 && code != 0 ? "; " : "",
+             reason);
+    ERR_clear_error();
+    release(endpoint);
+    return NULL;
+}
+
+void vq_free(vq_endpoint *endpoint)
+{
+    for (uint32_t i = 0; i < endpoint->slot_count; i++)
+        if (endpoint->slots[i].conn != NULL)
+            vq_close(endpoint, conn_handle(endpoint->slots[i].conn), 0);
+    release(endpoint);
+}
