@@ -39,6 +39,7 @@ public sealed class Submission
     private byte[]? _ids;
     private readonly int _length;
     private int _references = 1;
+    private bool _durable;
 
     private Submission(byte[] framed, int length, byte[] ids, int count, bool wantsFinal)
     {
@@ -64,8 +65,11 @@ public sealed class Submission
     /// <summary>Ids in order, 32 bytes each.</summary>
     public ReadOnlySpan<byte> Ids => _ids.AsSpan(0, Count * Hash256.Size);
 
-    /// <summary>The vertex that carries it; set before completion.</summary>
+    /// <summary>The vertex that carries it; once <see cref="IsDurable"/>.</summary>
     public Hash256 VertexHash { get; private set; }
+
+    /// <summary>True from <see cref="CompleteDurable"/> on.</summary>
+    public bool IsDurable => Volatile.Read(ref _durable);
 
     /// <summary>Completes once: durable or final, see <see cref="WantsFinal"/>; or with the failure.</summary>
     public Task<SubmissionFailure> Completion => _done.Task;
@@ -96,6 +100,7 @@ public sealed class Submission
     public void CompleteDurable(in Hash256 vertexHash)
     {
         VertexHash = vertexHash;
+        Volatile.Write(ref _durable, true);
         if (!WantsFinal)
         {
             _done.TrySetResult(SubmissionFailure.None);

@@ -1,0 +1,84 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace Validator.Host.Api;
+
+/// <summary>Errors as RFC 9457 problem details. The type is a stable name that a client can switch on.</summary>
+internal static class Problem
+{
+    private const string TypePrefix = "urn:validator:problem:";
+
+    /// <param name="type">Short name: queue-full, bad-request.</param>
+    /// <param name="detail">What is wrong and what to do, for a person.</param>
+    public static Task WriteAsync(HttpContext context, int status, string type, string title, string detail)
+    {
+        HttpResponse response = context.Response;
+        response.StatusCode = status;
+        response.ContentType = "application/problem+json";
+        using (Utf8JsonWriter json = new(response.BodyWriter))
+        {
+            json.WriteStartObject();
+            json.WriteString("type", TypePrefix + type);
+            json.WriteString("title", title);
+            json.WriteNumber("status", status);
+            json.WriteString("detail", detail);
+            json.WriteString("instance", context.Request.Path);
+            json.WriteEndObject();
+        }
+
+        return response.BodyWriter.FlushAsync(context.RequestAborted).AsTask();
+    }
+
+    public static Task BadRequest(HttpContext context, string detail) =>
+        WriteAsync(context, StatusCodes.Status400BadRequest, "bad-request", "The request is not understood", detail);
+
+    public static Task NotFound(HttpContext context, string detail) =>
+        WriteAsync(context, StatusCodes.Status404NotFound, "not-found", "Not found", detail);
+
+    public static Task TooLarge(HttpContext context, string detail) =>
+        WriteAsync(context, StatusCodes.Status413PayloadTooLarge, "too-large", "The request is too large", detail);
+
+    public static Task NotReady(HttpContext context, string reason)
+    {
+        context.Response.Headers.RetryAfter = "1";
+        return WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "not-ready", "The validator is not ready", reason);
+    }
+
+    /// <summary>Answers what the router refused, and what Kestrel found wrong with a body, in the same form.</summary>
+    public static async Task Middleware(HttpContext context, RequestDelegate next)
+    {
+        try
+        {
+            await next(context).ConfigureAwait(false);
+        }
+        catch (BadHttpRequestException e) when (!context.Response.HasStarted)
+        {
+            if (e.StatusCode == StatusCodes.Status413PayloadTooLarge)
+            {
+                await TooLarge(context, "the body is longer than this validator accepts").ConfigureAwait(false);
+            }
+            else
+            {
+                await BadRequest(context, e.Message).ConfigureAwait(false);
+            }
+
+            return;
+        }
+
+        if (context.Response.HasStarted)
+        {
+            return;
+        }
+
+        if (context.Response.StatusCode == StatusCodes.Status404NotFound)
+        {
+            await NotFound(context, "there is no such path; see GET /v1/status and the API's documentation").ConfigureAwait(false);
+        }
+        else if (context.Response.StatusCode == StatusCodes.Status405MethodNotAllowed)
+        {
+            await WriteAsync(
+                context, StatusCodes.Status405MethodNotAllowed, "method-not-allowed", "The method is not allowed",
+                $"{context.Request.Method} is not allowed here; allowed: {context.Response.Headers.Allow}").ConfigureAwait(false);
+        }
+    }
+}

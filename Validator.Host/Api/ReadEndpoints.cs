@@ -1,0 +1,184 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Http;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Host.Api;
+
+/// <summary>Everything that is read once: status, transactions, vertices, blocks.</summary>
+internal sealed class ReadEndpoints(INodeGateway node, string[] memberNames)
+{
+    public Task Status(HttpContext context)
+    {
+        context.Response.ContentType = "application/json";
+        return JsonSerializer.SerializeAsync(
+            context.Response.Body, node.GetStatus(), ApiJson.Default.NodeStatus, context.RequestAborted);
+    }
+
+    /// <summary>200 while the process serves at all.</summary>
+    public static Task Health(HttpContext context) => WriteAsync(context, json => json.WriteString("status", "ok"));
+
+    /// <summary>200 when the validator takes part, else 503 with the reason.</summary>
+    public Task Ready(HttpContext context) => node.IsReady(out string reason)
+        ? WriteAsync(context, json => json.WriteString("status", "ready"))
+        : Problem.NotReady(context, reason);
+
+    public Task Transaction(HttpContext context)
+    {
+        if (!TryHash(context, "id", out Hash256 id))
+        {
+            return Problem.BadRequest(context, "expected the transaction's id, 64 hexadecimal digits");
+        }
+
+        if (!node.TryFindTransaction(id, out TransactionState state))
+        {
+            return Problem.NotFound(context, "this validator does not know the transaction, or no longer; it keeps recent ones only");
+        }
+
+        return WriteAsync(context, json =>
+        {
+            SubmitEndpoints.WriteHash(json, "id", id);
+            SubmitEndpoints.WriteState(json, state);
+        });
+    }
+
+    /// <summary>A vertex's header and signature; with ?payload=true its bytes too.</summary>
+    public Task Vertex(HttpContext context)
+    {
+        if (!TryHash(context, "hash", out Hash256 hash))
+        {
+            return Problem.BadRequest(context, "expected the vertex's hash, 64 hexadecimal digits");
+        }
+
+        if (node.FindVertex(hash) is not { } vertex)
+        {
+            return Problem.NotFound(context, "this validator holds no such vertex");
+        }
+
+        bool withPayload = context.Request.Query["payload"] == "true";
+        return WriteAsync(context, json =>
+        {
+            VertexHeader header = vertex.Header;
+            SubmitEndpoints.WriteHash(json, "hash", header.Hash);
+            json.WriteNumber("epoch", header.Epoch);
+            json.WriteString("author", memberNames[header.Author]);
+            json.WriteNumber("height", header.Height);
+            SubmitEndpoints.WriteHash(json, "predecessor", header.Predecessor);
+            WriteTips(json, "parents", header.Parents);
+            SubmitEndpoints.WriteHash(json, "transaction_root", header.TransactionRoot);
+            json.WriteNumber("transaction_count", header.TransactionCount);
+            json.WriteNumber("payload_bytes", header.PayloadBytes);
+            json.WriteBase64String("signature", vertex.Signature);
+            if (withPayload)
+            {
+                json.WriteBase64String("payload", vertex.Payload);
+            }
+        });
+    }
+
+    /// <summary>
+    /// A final block with a certificate that covers it: its own, or a descendant's with the blocks between, so that a client
+    /// can check the chain of hashes itself.
+    /// </summary>
+    public Task Block(HttpContext context)
+    {
+        string text = (string)context.Request.RouteValues["sequence"]!;
+        if (!ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong sequence) || sequence == 0)
+        {
+            return Problem.BadRequest(context, "expected a block's sequence, a number from 1");
+        }
+
+        if (node.FindBlock(sequence) is not { } found)
+        {
+            return Problem.NotFound(context, $"block {sequence} is not final here; the newest executed one is {node.GetStatus().ExecutedSequence}");
+        }
+
+        return WriteAsync(context, json =>
+        {
+            WriteBlock(json, found.Block);
+            json.WriteNumber("first_index", found.FirstIndex);
+            json.WriteNumber("transaction_count", found.TransactionCount);
+            SubmitEndpoints.WriteHash(json, "root_after", found.ExecutedRoot);
+            json.WriteStartArray("descendants");
+            foreach (Block block in found.Between)
+            {
+                json.WriteStartObject();
+                WriteBlock(json, block);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            WriteCertificate(json, found.Certificate);
+        });
+    }
+
+    private void WriteBlock(Utf8JsonWriter json, Block block)
+    {
+        SubmitEndpoints.WriteHash(json, "hash", block.Hash);
+        json.WriteNumber("epoch", block.Epoch);
+        json.WriteNumber("sequence", block.Sequence);
+        SubmitEndpoints.WriteHash(json, "parent", block.Parent);
+        json.WriteNumber("timestamp_micros", block.TimestampMicros);
+        json.WriteNumber("executed_sequence", block.ExecutedSequence);
+        SubmitEndpoints.WriteHash(json, "executed_root", block.ExecutedRoot);
+        WriteTips(json, "cut", block.Cut);
+    }
+
+    private void WriteTips(Utf8JsonWriter json, string name, LaneTip[] tips)
+    {
+        json.WriteStartArray(name);
+        for (int i = 0; i < tips.Length; i++)
+        {
+            json.WriteStartObject();
+            json.WriteString("lane", memberNames[i]);
+            json.WriteNumber("height", tips[i].Height);
+            SubmitEndpoints.WriteHash(json, "hash", tips[i].Hash);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private void WriteCertificate(Utf8JsonWriter json, Certificate certificate)
+    {
+        json.WriteStartObject("certificate");
+        json.WriteString("phase", certificate.Phase == Phase.Committed ? "committed" : "prepared");
+        json.WriteNumber("epoch", certificate.Epoch);
+        json.WriteNumber("view", certificate.View);
+        json.WriteNumber("sequence", certificate.Sequence);
+        SubmitEndpoints.WriteHash(json, "block_hash", certificate.BlockHash);
+        json.WriteStartArray("votes");
+        foreach (CertificateVote vote in certificate.Votes)
+        {
+            json.WriteStartObject();
+            json.WriteString("sender", memberNames[vote.Sender]);
+            json.WriteBase64String("signature", vote.Signature);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static bool TryHash(HttpContext context, string name, out Hash256 hash) =>
+        Hash256.TryParse((string)context.Request.RouteValues[name]!, out hash);
+
+    private static Task WriteAsync(HttpContext context, Action<Utf8JsonWriter> write)
+    {
+        context.Response.ContentType = "application/json";
+        using (Utf8JsonWriter json = new(context.Response.BodyWriter))
+        {
+            json.WriteStartObject();
+            write(json);
+            json.WriteEndObject();
+        }
+
+        return context.Response.BodyWriter.FlushAsync(context.RequestAborted).AsTask();
+    }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(NodeStatus))]
+internal sealed partial class ApiJson : JsonSerializerContext;

@@ -1,0 +1,266 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
+using Validator.Core.Primitives;
+using Validator.Host.Metrics;
+
+namespace Validator.Host.Api;
+
+/// <summary>POST /v1/transactions and /v1/transactions/batch.</summary>
+internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, ApiOptions options)
+{
+    /// <summary>202 once in a durable vertex; with ?wait=finalized 200 once executed.</summary>
+    public Task SubmitOne(HttpContext context) => Submit(context, batch: false);
+
+    /// <summary>The same for many: framed as in a payload (application/octet-stream), or a JSON array.</summary>
+    public Task SubmitBatch(HttpContext context) => Submit(context, batch: true);
+
+    private async Task Submit(HttpContext context, bool batch)
+    {
+        if (!TryWait(context, out bool wantsFinal) || !TryKind(context, out byte kind))
+        {
+            await Problem.BadRequest(context, "expected ?wait=durable or ?wait=finalized, and ?kind=0 or ?kind=1").ConfigureAwait(false);
+            return;
+        }
+
+        bool json = IsJson(context.Request.ContentType);
+
+        // Base64 makes four bytes of three, and each JSON transaction has a few dozen bytes around it.
+        int limit = json ? 4 * node.MaxSubmissionBytes : batch ? node.MaxSubmissionBytes : Limits.MaxTransactionBytes;
+        (bool fits, RequestBody body) = await RequestBody.ReadAsync(context, limit).ConfigureAwait(false);
+        if (!fits)
+        {
+            await Problem.TooLarge(context, $"the body may have {limit} bytes").ConfigureAwait(false);
+            return;
+        }
+
+        Submission? submission;
+        string? error;
+        FramingError framing;
+        using (body)
+        {
+            framing = Create(body.Span, json, batch, kind, wantsFinal, out submission, out error);
+        }
+
+        if (submission is null)
+        {
+            await Refuse(context, framing, error).ConfigureAwait(false);
+            return;
+        }
+
+        try
+        {
+            await Hand(context, submission, batch).ConfigureAwait(false);
+        }
+        finally
+        {
+            submission.Release();
+        }
+    }
+
+    private FramingError Create(
+        ReadOnlySpan<byte> body, bool json, bool batch, byte kind, bool wantsFinal, out Submission? submission, out string? error)
+    {
+        submission = null;
+        error = null;
+        if (json)
+        {
+            ArrayBufferWriter<byte> framed = new(Math.Max(256, body.Length));
+            error = TransactionJson.Read(body, batch, framed, node.MaxSubmissionBytes);
+            return error is null
+                ? Submission.TryCreate(framed.WrittenSpan, node.MaxSubmissionBytes, wantsFinal, out submission)
+                : FramingError.None;
+        }
+
+        if (batch)
+        {
+            return Submission.TryCreate(body, node.MaxSubmissionBytes, wantsFinal, out submission);
+        }
+
+        byte[] one = ArrayPool<byte>.Shared.Rent(Limits.TransactionFramingBytes + body.Length);
+        BinaryPrimitives.WriteUInt32LittleEndian(one, (uint)body.Length);
+        one[4] = kind;
+        body.CopyTo(one.AsSpan(Limits.TransactionFramingBytes));
+        FramingError result = Submission.TryCreate(
+            one.AsSpan(0, Limits.TransactionFramingBytes + body.Length), node.MaxSubmissionBytes, wantsFinal, out submission);
+        ArrayPool<byte>.Shared.Return(one);
+        return result;
+    }
+
+    private async Task Hand(HttpContext context, Submission submission, bool batch)
+    {
+        SubmitRefusal refusal = node.TrySubmit(submission);
+        if (refusal != SubmitRefusal.None)
+        {
+            metrics.SubmissionsRefused[(int)refusal].Add();
+            await Refuse(context, refusal).ConfigureAwait(false);
+            return;
+        }
+
+        metrics.TransactionsAccepted.Add(submission.Count);
+        SubmissionFailure failure = SubmissionFailure.None;
+        bool complete = true;
+        try
+        {
+            failure = await submission.Completion.WaitAsync(options.WaitTimeout, context.RequestAborted).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            complete = false;
+        }
+        catch (OperationCanceledException)
+        {
+            // The client has gone; the node still orders what it took.
+            return;
+        }
+
+        if (failure != SubmissionFailure.None)
+        {
+            await Problem.NotReady(context, failure == SubmissionFailure.Stopping
+                ? "the validator stops; the transaction may or may not become final"
+                : "the validator's disk failed; the transaction may or may not become final").ConfigureAwait(false);
+        }
+        else if (!complete && !submission.IsDurable)
+        {
+            await Problem.WriteAsync(
+                context, StatusCodes.Status504GatewayTimeout, "timeout", "No answer in time",
+                "the transaction is taken, but not durable yet; ask GET /v1/transactions/{id}").ConfigureAwait(false);
+        }
+        else
+        {
+            await Answer(context, submission, batch, complete && submission.WantsFinal).ConfigureAwait(false);
+        }
+    }
+
+    private static Task Answer(HttpContext context, Submission submission, bool batch, bool final)
+    {
+        HttpResponse response = context.Response;
+        response.StatusCode = final ? StatusCodes.Status200OK : StatusCodes.Status202Accepted;
+        response.ContentType = "application/json";
+        using (Utf8JsonWriter json = new(response.BodyWriter))
+        {
+            if (!batch)
+            {
+                WriteOne(json, submission, 0, final);
+            }
+            else
+            {
+                json.WriteStartObject();
+                json.WriteNumber("count", submission.Count);
+                WriteHash(json, "vertex", submission.VertexHash);
+                bool withIds = context.Request.Query["ids"] != "false";
+                if (withIds || final)
+                {
+                    json.WriteStartArray("transactions");
+                    for (int i = 0; i < submission.Count; i++)
+                    {
+                        WriteOne(json, submission, i, final);
+                    }
+
+                    json.WriteEndArray();
+                }
+
+                json.WriteEndObject();
+            }
+        }
+
+        return response.BodyWriter.FlushAsync(context.RequestAborted).AsTask();
+    }
+
+    private static void WriteOne(Utf8JsonWriter json, Submission submission, int index, bool final)
+    {
+        TransactionState state = final
+            ? submission.States[index]
+            : new TransactionState(TransactionStage.Durable, 0, 0, TransactionRejection.None);
+        json.WriteStartObject();
+        WriteHash(json, "id", new Hash256(submission.Ids[(index * Hash256.Size)..]));
+        WriteState(json, state);
+        json.WriteEndObject();
+    }
+
+    /// <summary>status, and what belongs to it: index and block, or reason and first_index.</summary>
+    public static void WriteState(Utf8JsonWriter json, in TransactionState state)
+    {
+        switch (state.Stage)
+        {
+            case TransactionStage.Finalized:
+                json.WriteString("status"u8, "finalized"u8);
+                json.WriteNumber("index"u8, state.Index);
+                json.WriteNumber("block"u8, state.BlockSequence);
+                break;
+            case TransactionStage.Rejected:
+                json.WriteString("status"u8, "rejected"u8);
+                json.WriteString("reason", Names.Snake(state.Rejection.ToString()));
+                if (state.Rejection == TransactionRejection.Repeat)
+                {
+                    json.WriteNumber("first_index"u8, state.Index);
+                }
+
+                json.WriteNumber("block"u8, state.BlockSequence);
+                break;
+            default:
+                json.WriteString("status"u8, "durable"u8);
+                break;
+        }
+    }
+
+    public static void WriteHash(Utf8JsonWriter json, string name, in Hash256 hash)
+    {
+        Span<byte> bytes = stackalloc byte[Hash256.Size];
+        Span<char> hex = stackalloc char[2 * Hash256.Size];
+        hash.CopyTo(bytes);
+        Convert.TryToHexStringLower(bytes, hex, out _);
+        json.WriteString(name, hex);
+    }
+
+    private Task Refuse(HttpContext context, SubmitRefusal refusal)
+    {
+        if (refusal == SubmitRefusal.Full)
+        {
+            int seconds = Math.Max(1, (int)Math.Ceiling(node.RetryAfter.TotalSeconds));
+            context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+            return Problem.WriteAsync(
+                context, StatusCodes.Status429TooManyRequests, "queue-full", "The queue of pending transactions is full",
+                $"nothing was taken; try again in {seconds} s");
+        }
+
+        node.IsReady(out string reason);
+        return Problem.NotReady(context, refusal switch
+        {
+            SubmitRefusal.Draining => "the validator is stopping; submit to another",
+            SubmitRefusal.NotSigning => "the validator follows without signing, so it takes no transactions; submit to another",
+            _ => reason.Length > 0 ? reason : "the validator is not ready",
+        });
+    }
+
+    private Task Refuse(HttpContext context, FramingError framing, string? error) => framing switch
+    {
+        FramingError.None => Problem.BadRequest(context, error ?? "the body is not understood"),
+        FramingError.TooLarge => Problem.TooLarge(context, $"the transactions may have {node.MaxSubmissionBytes} bytes together, framing included"),
+        FramingError.TransactionTooLarge => Problem.TooLarge(context, $"a transaction may have {Limits.MaxTransactionBytes} bytes"),
+        FramingError.KindNotAllowed => Problem.BadRequest(context, "clients may submit kind 0 (opaque) and 1 (signed envelope)"),
+        FramingError.Empty => Problem.BadRequest(context, "there is no transaction in the body"),
+        FramingError.EmptyTransaction => Problem.BadRequest(context, "a transaction has at least one byte"),
+        _ => Problem.BadRequest(context, "the framing is cut short; expected u32 LE length, u8 kind and the bytes for each transaction"),
+    };
+
+    private static bool TryWait(HttpContext context, out bool wantsFinal)
+    {
+        string? wait = context.Request.Query["wait"];
+        wantsFinal = wait == "finalized";
+        return wantsFinal || wait is null or "durable";
+    }
+
+    private static bool TryKind(HttpContext context, out byte kind)
+    {
+        string? text = context.Request.Query["kind"];
+        kind = 0;
+        return text is null || byte.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out kind);
+    }
+
+    private static bool IsJson(string? contentType) =>
+        MediaTypeHeaderValue.TryParse(contentType, out MediaTypeHeaderValue? type) && type.MediaType == "application/json";
+}

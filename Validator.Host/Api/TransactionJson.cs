@@ -1,0 +1,130 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Text.Json;
+using Validator.Core.Primitives;
+
+namespace Validator.Host.Api;
+
+/// <summary>
+/// Reads transactions from JSON straight into payload framing. One transaction is {"bytes": BASE64, "kind": 0}, kind being
+/// optional, or just the base64 string; a batch is an array of them.
+/// </summary>
+internal static class TransactionJson
+{
+    /// <param name="framed">Gets u32 length, u8 kind, bytes for each.</param>
+    /// <param name="maxFramed">Most bytes to frame.</param>
+    /// <returns>Null, or what is wrong with it.</returns>
+    public static string? Read(ReadOnlySpan<byte> json, bool batch, ArrayBufferWriter<byte> framed, int maxFramed)
+    {
+        Utf8JsonReader reader = new(json, new JsonReaderOptions { MaxDepth = 4 });
+        try
+        {
+            if (!reader.Read())
+            {
+                return "the body is empty";
+            }
+
+            string? error = batch ? ReadArray(ref reader, framed, maxFramed) : ReadOne(ref reader, framed);
+            return error ?? (reader.Read() ? "something follows the JSON value" : null);
+        }
+        catch (JsonException e)
+        {
+            return $"the body is not valid JSON: {e.Message}";
+        }
+    }
+
+    private static string? ReadArray(ref Utf8JsonReader reader, ArrayBufferWriter<byte> framed, int maxFramed)
+    {
+        if (reader.TokenType != JsonTokenType.StartArray)
+        {
+            return "expected an array of transactions";
+        }
+
+        for (int i = 0; ; i++)
+        {
+            reader.Read();
+            if (reader.TokenType == JsonTokenType.EndArray)
+            {
+                return null;
+            }
+
+            if (ReadOne(ref reader, framed) is { } error)
+            {
+                return $"transaction {i}: {error}";
+            }
+
+            if (framed.WrittenCount > maxFramed)
+            {
+                return $"the transactions are more than {maxFramed} bytes together";
+            }
+        }
+    }
+
+    private static string? ReadOne(ref Utf8JsonReader reader, ArrayBufferWriter<byte> framed)
+    {
+        if (reader.TokenType == JsonTokenType.String)
+        {
+            return Frame(ref reader, 0, framed);
+        }
+
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            return "expected {\"bytes\": BASE64} or a base64 string";
+        }
+
+        byte kind = 0;
+        int start = framed.WrittenCount;
+        bool found = false;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            bool isBytes = reader.ValueTextEquals("bytes"u8);
+            if (!isBytes && !reader.ValueTextEquals("kind"u8))
+            {
+                return $"unknown field '{reader.GetString()}'; expected bytes and kind";
+            }
+
+            reader.Read();
+            if (!isBytes)
+            {
+                if (reader.TokenType != JsonTokenType.Number || !reader.TryGetByte(out kind))
+                {
+                    return "kind is a number, 0 or 1";
+                }
+            }
+            else if (found || reader.TokenType != JsonTokenType.String)
+            {
+                return "bytes is one base64 string";
+            }
+            else if (Frame(ref reader, 0, framed) is { } error)
+            {
+                return error;
+            }
+
+            found |= isBytes;
+        }
+
+        if (!found)
+        {
+            return "bytes is missing";
+        }
+
+        // The kind may come after the bytes.
+        System.Runtime.InteropServices.MemoryMarshal.AsMemory(framed.WrittenMemory).Span[start + 4] = kind;
+        return null;
+    }
+
+    private static string? Frame(ref Utf8JsonReader reader, byte kind, ArrayBufferWriter<byte> framed)
+    {
+        if (!reader.TryGetBytesFromBase64(out byte[]? bytes))
+        {
+            return "bytes is not valid base64";
+        }
+
+        Span<byte> head = framed.GetSpan(Limits.TransactionFramingBytes);
+        BinaryPrimitives.WriteUInt32LittleEndian(head, (uint)bytes.Length);
+        head[4] = kind;
+        framed.Advance(Limits.TransactionFramingBytes);
+        framed.Write(bytes);
+        return null;
+    }
+}

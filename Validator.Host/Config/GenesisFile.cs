@@ -1,0 +1,207 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Host.Config;
+
+/// <summary>
+/// genesis.json and the public member files that it is built from. JSON is for people; the chain id is the hash of the
+/// canonical binary encoding (Validator.Core/Wire/GenesisCodec), so that layout and spaces do not matter.
+/// </summary>
+public static class GenesisFile
+{
+    private const int Format = 1;
+    private const int MaxFileBytes = 8 << 20;
+
+    /// <exception cref="ConfigException">Missing, not such a file, or a genesis that cannot run a chain.</exception>
+    public static Genesis Read(string path, out Hash256 chainId)
+    {
+        GenesisDocument document = Deserialize(path, ConfigJson.Default.GenesisDocument);
+        RequireFormat(path, document.Format);
+        Genesis genesis = new(
+            document.Network,
+            document.TimestampMicros,
+            document.Parameters.ToParameters(),
+            [.. document.Members.Select(m => ToMember(path, m))]);
+        if (GenesisCodec.Refusal(genesis) is { } refusal)
+        {
+            throw new ConfigException($"{path}: {refusal}");
+        }
+
+        chainId = GenesisCodec.ChainId(genesis);
+        if (document.ChainId is { } stated && stated != chainId.ToString())
+        {
+            throw new ConfigException($"{path}: chain_id says {stated}, but the content hashes to {chainId}: something was changed");
+        }
+
+        return genesis;
+    }
+
+    /// <exception cref="ConfigException">It cannot run a chain, or the file exists or cannot be written.</exception>
+    public static Hash256 Write(string path, Genesis genesis)
+    {
+        if (GenesisCodec.Refusal(genesis) is { } refusal)
+        {
+            throw new ConfigException($"this genesis cannot start a chain: {refusal}");
+        }
+
+        Hash256 chainId = GenesisCodec.ChainId(genesis);
+        GenesisDocument document = new()
+        {
+            Format = Format,
+            ChainId = chainId.ToString(),
+            Network = genesis.Network,
+            TimestampMicros = genesis.TimestampMicros,
+            Parameters = ParametersDocument.From(genesis.Parameters),
+            Members = [.. genesis.Members.Select(ToDocument)],
+        };
+        Serialize(path, JsonSerializer.SerializeToUtf8Bytes(document, ConfigJson.Default.GenesisDocument));
+        return chainId;
+    }
+
+    /// <summary>Reads the public file that <c>keygen</c> wrote.</summary>
+    /// <exception cref="ConfigException">It is not one.</exception>
+    public static Member ReadMember(string path)
+    {
+        MemberFile file = Deserialize(path, ConfigJson.Default.MemberFile);
+        RequireFormat(path, file.Format);
+        return ToMember(path, file.Member);
+    }
+
+    /// <exception cref="ConfigException">The file exists or cannot be written.</exception>
+    public static void WriteMember(string path, Member member) =>
+        Serialize(path, JsonSerializer.SerializeToUtf8Bytes(
+            new MemberFile { Format = Format, Member = ToDocument(member) }, ConfigJson.Default.MemberFile));
+
+    private static MemberDocument ToDocument(Member member) => new()
+    {
+        Name = member.Name,
+        Weight = member.Weight,
+        ConsensusKey = member.ConsensusKey,
+        TransportKey = member.TransportKey,
+    };
+
+    private static Member ToMember(string path, MemberDocument member)
+    {
+        if (member.ConsensusKey.Length != Limits.PublicKeyBytes || member.TransportKey.Length != Limits.PublicKeyBytes)
+        {
+            throw new ConfigException($"{path}: member '{member.Name}': both keys have {Limits.PublicKeyBytes} bytes, in base64");
+        }
+
+        return new Member(member.Name, member.ConsensusKey, member.TransportKey, member.Weight);
+    }
+
+    private static void RequireFormat(string path, int format)
+    {
+        if (format != Format)
+        {
+            throw new ConfigException($"{path}: format {format} is not known to this version; expected {Format}");
+        }
+    }
+
+    private static T Deserialize<T>(string path, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
+        where T : class
+    {
+        try
+        {
+            if (new FileInfo(path).Length > MaxFileBytes)
+            {
+                throw new ConfigException($"{path}: longer than {MaxFileBytes} bytes");
+            }
+
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), type) ?? throw new ConfigException($"{path}: holds null");
+        }
+        catch (JsonException e)
+        {
+            throw new ConfigException($"{path}:{e.LineNumber + 1}:{e.BytePositionInLine + 1}: {e.Message}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"{path}: cannot be read: {e.Message}");
+        }
+    }
+
+    private static void Serialize(string path, byte[] json)
+    {
+        try
+        {
+            using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write);
+            file.Write(json);
+            file.Write("\n"u8);
+            file.Flush(flushToDisk: true);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            throw new ConfigException($"{path}: exists already; it is not overwritten");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"{path}: cannot be written: {e.Message}");
+        }
+    }
+}
+
+internal sealed class GenesisDocument
+{
+    public required int Format { get; init; }
+    public string? ChainId { get; init; }
+    public required string Network { get; init; }
+    public required ulong TimestampMicros { get; init; }
+    public required ParametersDocument Parameters { get; init; }
+    public required MemberDocument[] Members { get; init; }
+}
+
+internal sealed class ParametersDocument
+{
+    public required uint WindowBlocks { get; init; }
+    public required ulong TimestampBoundMicros { get; init; }
+    public required uint MaxVertexPayloadBytes { get; init; }
+    public required uint MaxBlockVertices { get; init; }
+    public required uint DedupWindow { get; init; }
+    public required ulong EpochLengthBlocks { get; init; }
+
+    public static ParametersDocument From(GenesisParameters p) => new()
+    {
+        WindowBlocks = p.WindowBlocks,
+        TimestampBoundMicros = p.TimestampBoundMicros,
+        MaxVertexPayloadBytes = p.MaxVertexPayloadBytes,
+        MaxBlockVertices = p.MaxBlockVertices,
+        DedupWindow = p.DedupWindow,
+        EpochLengthBlocks = p.EpochLengthBlocks,
+    };
+
+    public GenesisParameters ToParameters() => new()
+    {
+        WindowBlocks = WindowBlocks,
+        TimestampBoundMicros = TimestampBoundMicros,
+        MaxVertexPayloadBytes = MaxVertexPayloadBytes,
+        MaxBlockVertices = MaxBlockVertices,
+        DedupWindow = DedupWindow,
+        EpochLengthBlocks = EpochLengthBlocks,
+    };
+}
+
+internal sealed class MemberDocument
+{
+    public required string Name { get; init; }
+    public required uint Weight { get; init; }
+    public required byte[] ConsensusKey { get; init; }
+    public required byte[] TransportKey { get; init; }
+}
+
+internal sealed class MemberFile
+{
+    public required int Format { get; init; }
+    public required MemberDocument Member { get; init; }
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectNullableAnnotations = true,
+    WriteIndented = true)]
+[JsonSerializable(typeof(GenesisDocument))]
+[JsonSerializable(typeof(MemberFile))]
+internal sealed partial class ConfigJson : JsonSerializerContext;

@@ -1,0 +1,184 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+
+namespace Validator.Host.Logging;
+
+/// <summary>
+/// Logs to standard error as text, or as one JSON object a line with the message's named values as fields. A thread of its own
+/// writes, so that a reader that stands still never holds up the node; what does not fit the queue is counted and dropped.
+/// </summary>
+public sealed class StderrLogs : ILoggerFactory, ILoggerProvider
+{
+    private const int QueueLines = 4096;
+
+    private readonly Channel<byte[]> _queue = Channel.CreateBounded<byte[]>(
+        new BoundedChannelOptions(QueueLines) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+
+    private readonly Stream _output;
+    private readonly Thread _thread;
+    private readonly LogLevel _least;
+    private readonly bool _json;
+    private long _dropped;
+
+    /// <param name="level">trace, debug, info, warn or error.</param>
+    /// <param name="output">Default: standard error.</param>
+    public StderrLogs(string level, bool json, Stream? output = null)
+    {
+        _least = level switch
+        {
+            "trace" => LogLevel.Trace,
+            "debug" => LogLevel.Debug,
+            "warn" => LogLevel.Warning,
+            "error" => LogLevel.Error,
+            _ => LogLevel.Information,
+        };
+        _json = json;
+        _output = output ?? Console.OpenStandardError();
+        _thread = new Thread(Write) { IsBackground = true, Name = "log" };
+        _thread.Start();
+    }
+
+    /// <summary>Lines that were dropped because the reader of standard error stands still.</summary>
+    public long Dropped => Volatile.Read(ref _dropped);
+
+    public ILogger CreateLogger(string categoryName) => new Log(this, categoryName);
+
+    public void AddProvider(ILoggerProvider provider) =>
+        throw new NotSupportedException("standard error is the only place that logs go to");
+
+    /// <summary>Writes what is queued, for at most half a second.</summary>
+    public void Dispose()
+    {
+        if (_queue.Writer.TryComplete())
+        {
+            _thread.Join(TimeSpan.FromMilliseconds(500));
+        }
+    }
+
+    private void Write()
+    {
+        ChannelReader<byte[]> reader = _queue.Reader;
+        try
+        {
+            while (reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+            {
+                while (reader.TryRead(out byte[]? line))
+                {
+                    _output.Write(line);
+                }
+
+                _output.Flush();
+            }
+        }
+        catch (IOException)
+        {
+            // Nobody reads standard error any more; there is no better place to say so.
+        }
+    }
+
+    private void Add(LogLevel level, string category, string message, object? state, Exception? exception)
+    {
+        byte[] line = _json ? JsonLine(level, category, message, state, exception) : TextLine(level, category, message, exception);
+        if (!_queue.Writer.TryWrite(line))
+        {
+            Interlocked.Increment(ref _dropped);
+        }
+    }
+
+    private static byte[] TextLine(LogLevel level, string category, string message, Exception? exception)
+    {
+        string error = exception is null ? "" : ": " + exception;
+        return Encoding.UTF8.GetBytes(string.Create(
+            CultureInfo.InvariantCulture, $"{DateTime.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {Name(level),-5} {category}: {message}{error}\n"));
+    }
+
+    private static byte[] JsonLine(LogLevel level, string category, string message, object? state, Exception? exception)
+    {
+        ArrayBufferWriter<byte> buffer = new(256);
+        using (Utf8JsonWriter json = new(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteString("time", DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ss.ffffffZ", CultureInfo.InvariantCulture));
+            json.WriteString("level", Name(level));
+            json.WriteString("logger", category);
+            json.WriteString("message", message);
+            if (state is IReadOnlyList<KeyValuePair<string, object?>> values)
+            {
+                foreach ((string key, object? value) in values)
+                {
+                    if (key != "{OriginalFormat}")
+                    {
+                        json.WritePropertyName(char.ToLowerInvariant(key[0]) + key[1..]);
+                        WriteValue(json, value);
+                    }
+                }
+            }
+
+            if (exception is not null)
+            {
+                json.WriteString("error", exception.ToString());
+            }
+
+            json.WriteEndObject();
+        }
+
+        buffer.Write("\n"u8);
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private static void WriteValue(Utf8JsonWriter json, object? value)
+    {
+        switch (value)
+        {
+            case null:
+                json.WriteNullValue();
+                break;
+            case bool flag:
+                json.WriteBooleanValue(flag);
+                break;
+            case int or long or short or byte or uint or ushort or sbyte:
+                json.WriteNumberValue(Convert.ToInt64(value, CultureInfo.InvariantCulture));
+                break;
+            case ulong number:
+                json.WriteNumberValue(number);
+                break;
+            case double number when double.IsFinite(number):
+                json.WriteNumberValue(number);
+                break;
+            default:
+                json.WriteStringValue(Convert.ToString(value, CultureInfo.InvariantCulture));
+                break;
+        }
+    }
+
+    private static string Name(LogLevel level) => level switch
+    {
+        LogLevel.Trace => "trace",
+        LogLevel.Debug => "debug",
+        LogLevel.Information => "info",
+        LogLevel.Warning => "warn",
+        LogLevel.Error => "error",
+        _ => "fatal",
+    };
+
+    private sealed class Log(StderrLogs owner, string category) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel != LogLevel.None && logLevel >= owner._least;
+
+        void ILogger.Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel))
+            {
+                owner.Add(logLevel, category, formatter(state, exception), state, exception);
+            }
+        }
+    }
+}

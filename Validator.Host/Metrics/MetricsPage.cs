@@ -1,0 +1,137 @@
+using Validator.Core.Effects;
+using Validator.Host.Api;
+
+namespace Validator.Host.Metrics;
+
+/// <summary>The whole metrics page: counters, the node's status, and the process.</summary>
+internal static class MetricsPage
+{
+    public static string Render(NodeMetrics metrics, NodeStatus status)
+    {
+        PrometheusText page = new();
+        Consensus(page, metrics, status);
+        Clients(page, metrics, status);
+        Network(page, metrics, status);
+        Validation(page, metrics);
+        Storage(page, metrics);
+        ProcessMetrics.Render(page);
+        return page.ToString();
+    }
+
+    private static void Consensus(PrometheusText page, NodeMetrics metrics, NodeStatus status)
+    {
+        page.Histogram("cretoai_finality_time_seconds", "Own client transactions: time from acceptance to execution.", metrics.FinalitySeconds);
+        page.Counter("cretoai_vertices_finalized_total", "Vertices of all lanes ordered by final blocks.", metrics.VerticesFinalized.Value);
+        page.Family("cretoai_byzantine_violations_total", "counter", "Proven faults: two signed messages of one validator in one slot.");
+        for (int i = 0; i < metrics.MemberNames.Length; i++)
+        {
+            foreach (Violation kind in Enum.GetValues<Violation>())
+            {
+                page.Sample(metrics.ByzantineViolations(i, kind).Value, ("node_id", metrics.MemberNames[i]), ("kind", Names.Snake(kind.ToString())));
+            }
+        }
+
+        page.Gauge("cretoai_ready", "1 when this validator takes part and a quorum is connected.", status.Ready ? 1 : 0);
+        page.Gauge("cretoai_signing", "0 when this validator follows without signing.", status.Signing ? 1 : 0);
+        page.Gauge("cretoai_epoch", "Current epoch.", status.Epoch);
+        page.Gauge("cretoai_view", "Current view.", status.View);
+        page.Gauge("cretoai_final_sequence", "Sequence of the newest final block.", status.FinalSequence);
+        page.Gauge("cretoai_executed_sequence", "Sequence of the newest executed block.", status.ExecutedSequence);
+        page.Gauge("cretoai_lag_blocks", "Blocks that the furthest peer is ahead.", status.LagBlocks);
+        page.Gauge("cretoai_lane_height", "Height of the own lane.", status.LaneHeight);
+        page.Gauge("cretoai_pending_vertices", "Vertices held and not yet ordered.", status.PendingVertices);
+        page.Counter("cretoai_view_changes_total", "Views entered after the first.", metrics.ViewChanges.Value);
+        page.Counter("cretoai_view_timeouts_total", "Timeouts that made this validator ask for the next view.", metrics.ViewTimeouts.Value);
+        page.Counter("cretoai_blocks_finalized_total", "Blocks that became final here.", metrics.BlocksFinalized.Value);
+        page.Counter("cretoai_blocks_proposed_total", "Blocks that this validator proposed.", metrics.BlocksProposed.Value);
+        page.Counter("cretoai_vertices_authored_total", "Vertices of the own lane.", metrics.VerticesAuthored.Value);
+        page.Counter("cretoai_votes_total", "Votes sent.", metrics.Votes.Value);
+        page.Family("cretoai_messages_rejected_total", "counter", "Messages that the protocol refused, by reason.");
+        foreach (Reason reason in Enum.GetValues<Reason>())
+        {
+            if (reason != Reason.None)
+            {
+                page.Sample(metrics.Rejected[(int)reason].Value, ("reason", Names.Snake(reason.ToString())));
+            }
+        }
+    }
+
+    private static void Clients(PrometheusText page, NodeMetrics metrics, NodeStatus status)
+    {
+        page.Counter("cretoai_transactions_accepted_total", "Client transactions taken.", metrics.TransactionsAccepted.Value);
+        page.Counter("cretoai_transactions_finalized_total", "Transactions that got a global index.", metrics.TransactionsFinalized.Value);
+        page.Counter("cretoai_transactions_rejected_total", "Transactions ordered and dropped by execution.", metrics.TransactionsRejected.Value);
+        page.Gauge("cretoai_pending_transactions", "Client transactions taken and not yet final.", status.PendingTransactions);
+        page.Gauge("cretoai_next_final_index", "Global index of the next final transaction.", status.NextFinalIndex);
+        page.Family("cretoai_submissions_refused_total", "counter", "Client requests that were not taken, by reason.");
+        foreach (SubmitRefusal refusal in Enum.GetValues<SubmitRefusal>())
+        {
+            if (refusal != SubmitRefusal.None)
+            {
+                page.Sample(metrics.SubmissionsRefused[(int)refusal].Value, ("reason", Names.Snake(refusal.ToString())));
+            }
+        }
+
+        page.Gauge("cretoai_stream_subscribers", "Readers of the finalized stream.", metrics.StreamSubscribers.Value);
+        page.Counter("cretoai_streams_closed_slow_total", "Readers closed because they were too slow.", metrics.StreamsClosedSlow.Value);
+    }
+
+    private static void Network(PrometheusText page, NodeMetrics metrics, NodeStatus status)
+    {
+        page.Gauge("cretoai_connected_weight", "Weight connected, itself included.", status.ConnectedWeight);
+        page.Gauge("cretoai_quorum_weight", "Weight of a quorum.", status.QuorumWeight);
+        Peers(page, "cretoai_peer_up", "gauge", "1 when connected.", status, p => p.Connected ? 1 : 0);
+        Peers(page, "cretoai_peer_rtt_seconds", "gauge", "Smoothed round-trip time.", status, p => p.RttMs / 1000);
+        Peers(page, "cretoai_peer_final_sequence", "gauge", "Newest final block that the peer reports.", status, p => p.FinalSequence);
+        Peers(page, "cretoai_peer_sent_bytes_total", "counter", "Frame bytes sent.", status, p => p.BytesSent);
+        Peers(page, "cretoai_peer_received_bytes_total", "counter", "Frame bytes received.", status, p => p.BytesReceived);
+        Peers(page, "cretoai_peer_dropped_frames_total", "counter", "Frames dropped because the peer's queue was full.", status, p => p.Dropped);
+        Peers(page, "cretoai_peer_connects_total", "counter", "Connections that came up.", status, p => p.Connects);
+        page.Family("cretoai_malformed_frames_total", "counter", "Frames that no codec accepts, by sender.");
+        for (int i = 0; i < metrics.MemberNames.Length; i++)
+        {
+            page.Sample(metrics.MalformedFrames[i].Value, ("peer", metrics.MemberNames[i]));
+        }
+
+        page.Counter("cretoai_connections_refused_total", "Connections refused for a key that genesis does not name.", metrics.ConnectionsRefused.Value);
+        page.Counter("cretoai_network_sent_bytes_total", "Datagram bytes sent.", metrics.NetworkBytesSent.Value);
+        page.Counter("cretoai_network_received_bytes_total", "Datagram bytes received.", metrics.NetworkBytesReceived.Value);
+        page.Counter("cretoai_fetches_sent_total", "Requests for something missing.", metrics.FetchesSent.Value);
+        page.Counter("cretoai_fetches_served_total", "Requests of peers answered.", metrics.FetchesServed.Value);
+    }
+
+    private static void Peers(
+        PrometheusText page, string name, string type, string help, NodeStatus status, Func<PeerStatus, double> value)
+    {
+        page.Family(name, type, help);
+        foreach (PeerStatus peer in status.Peers)
+        {
+            page.Sample(value(peer), ("peer", peer.Name));
+        }
+    }
+
+    private static void Validation(PrometheusText page, NodeMetrics metrics)
+    {
+        page.Histogram("cretoai_validation_batch_signatures", "Signatures verified in one batch.", metrics.ValidationBatch);
+        page.Histogram("cretoai_validation_seconds", "Time of one verification batch.", metrics.ValidationSeconds);
+        page.Counter("cretoai_signatures_verified_total", "Signatures found valid.", metrics.SignaturesVerified.Value);
+        page.Counter("cretoai_signatures_failed_total", "Signatures found invalid.", metrics.SignaturesFailed.Value);
+        page.Counter("cretoai_signatures_made_total", "Signatures made with the consensus key.", metrics.SignaturesMade.Value);
+    }
+
+    private static void Storage(PrometheusText page, NodeMetrics metrics)
+    {
+        page.Histogram("cretoai_vote_commit_seconds", "One group commit of the vote store, sync included.", metrics.VoteCommitSeconds);
+        page.Histogram("cretoai_ledger_commit_seconds", "One group commit of the ledger, sync included.", metrics.LedgerCommitSeconds);
+        page.Counter("cretoai_vote_syncs_total", "Syncs of the vote store.", metrics.VoteSyncs.Value);
+        page.Counter("cretoai_ledger_syncs_total", "Syncs of the ledger.", metrics.LedgerSyncs.Value);
+        page.Counter("cretoai_vote_written_bytes_total", "Bytes given to the vote store.", metrics.VoteBytesWritten.Value);
+        page.Counter("cretoai_ledger_written_bytes_total", "Bytes given to the ledger.", metrics.LedgerBytesWritten.Value);
+    }
+}
+
+internal static class Names
+{
+    /// <summary>TimestampNotAfterParent becomes timestamp_not_after_parent.</summary>
+    public static string Snake(string name) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(name);
+}
