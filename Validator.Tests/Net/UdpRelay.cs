@@ -1,0 +1,85 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Validator.Tests.Net;
+
+/// <summary>
+/// Stands between one dialler and one acceptor on loopback and forwards, loses, doubles or swaps their datagrams,
+/// seeded. The acceptor behind it can be exchanged.
+/// </summary>
+internal sealed class UdpRelay : IDisposable
+{
+    private readonly Socket _front = Bind();
+    private readonly Socket _back = Bind();
+    private readonly Thread[] _threads;
+    private volatile EndPoint? _dialler;
+    private volatile EndPoint _acceptor;
+    private volatile bool _silent;
+    private volatile bool _closed;
+
+    /// <param name="faultsPerThousand">Datagrams lost, and as many doubled, and as many swapped with the next.</param>
+    internal UdpRelay(EndPoint acceptor, int faultsPerThousand = 0)
+    {
+        _acceptor = acceptor;
+        _threads =
+        [
+            new Thread(() => Forward(_front, _back, faultsPerThousand, new Random(1), from => { _dialler = from; return _acceptor; })),
+            new Thread(() => Forward(_back, _front, faultsPerThousand, new Random(2), _ => _dialler)),
+        ];
+        foreach (Thread thread in _threads) thread.Start();
+    }
+
+    internal IPEndPoint Address => (IPEndPoint)_front.LocalEndPoint!;
+
+    /// <summary>Swallows everything while true.</summary>
+    internal bool Silent { set => _silent = value; }
+
+    internal EndPoint Acceptor { set => _acceptor = value; }
+
+    private static Socket Bind()
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 50 };
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return socket;
+    }
+
+    private void Forward(Socket from, Socket to, int faults, Random random, Func<EndPoint, EndPoint?> target)
+    {
+        byte[] buffer = new byte[65536];
+        byte[]? held = null;
+        while (!_closed)
+        {
+            EndPoint source = new IPEndPoint(IPAddress.Any, 0);
+            int length;
+            try
+            {
+                length = from.ReceiveFrom(buffer, ref source);
+            }
+            catch (SocketException)
+            {
+                continue;
+            }
+            if (target(source) is not { } destination || _silent) continue;
+            int dice = random.Next(1000);
+            if (dice < faults) continue;
+            if (dice < 2 * faults && held is null)
+            {
+                held = buffer[..length];
+                continue;
+            }
+            to.SendTo(buffer.AsSpan(0, length), destination);
+            if (dice >= 2 * faults && dice < 3 * faults) to.SendTo(buffer.AsSpan(0, length), destination);
+            if (held is null) continue;
+            to.SendTo(held, destination);
+            held = null;
+        }
+    }
+
+    public void Dispose()
+    {
+        _closed = true;
+        foreach (Thread thread in _threads) thread.Join();
+        _front.Dispose();
+        _back.Dispose();
+    }
+}
