@@ -44,7 +44,7 @@ internal sealed class BatchSender : IDisposable
         {
             Timeout = options.RequestTimeout,
         };
-        _addresses = Array.ConvertAll(options.Targets, t => new Uri(t, "/v1/transactions/batch"));
+        _addresses = Array.ConvertAll(options.Targets, t => new Uri(t, "/v1/transactions/batch?ids=false"));
         _next = new long[options.Targets.Length];
         for (int i = 0; i < _next.Length; i++)
         {

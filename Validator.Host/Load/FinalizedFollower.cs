@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net.Http.Headers;
 using Validator.Core.Primitives;
 using Validator.Crypto.Simd;
 
@@ -13,6 +12,10 @@ internal sealed class FinalizedFollower
 {
     private const int MostPerBatch = 64;
 
+    /// <summary>What becomes final so long after the load's end still counts into its rate: see
+    /// <see cref="LoadResult.FinalizedPerSecond"/>.</summary>
+    private const long GraceMicros = 1_000_000;
+
     private readonly LoadOptions _options;
     private readonly TransactionPattern _pattern;
     private readonly OrderComparison _order;
@@ -24,11 +27,9 @@ internal sealed class FinalizedFollower
     private readonly long[] _finality = new long[MostPerBatch];
     private readonly int[] _offsets = new int[MostPerBatch];
     private readonly int[] _lengths = new int[MostPerBatch];
-    private readonly byte[] _claimedIds = new byte[MostPerBatch * Hash256.Size];
+    private readonly Hash256[] _claimedIds = new Hash256[MostPerBatch];
     private readonly byte[] _ids = new byte[MostPerBatch * Hash256.Size];
-    private byte[] _payloads = new byte[64 * 1024];
     private int _batched;
-    private int _payloadBytes;
     private int _numbered;
     private long _startTimestamp;
 
@@ -84,15 +85,14 @@ internal sealed class FinalizedFollower
     private async Task FollowOnceAsync(CancellationToken cancellation)
     {
         using HttpRequestMessage request = new(
-            HttpMethod.Get, new Uri(_options.Targets[_stream], $"/v1/finalized?from={NextIndex}"));
-        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(FinalizedStream.MediaType));
+            HttpMethod.Get, new Uri(_options.Targets[_stream], $"/v1/finalized?from={NextIndex}&{FinalizedStream.Query}"));
         using HttpResponseMessage response = await _http
             .SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
         response.EnsureSuccessStatusCode();
         Subscribed.TrySetResult();
 
         await using Stream body = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
-        byte[] buffer = new byte[FinalizedStream.MaxRecordBytes];
+        byte[] buffer = new byte[4 * FinalizedStream.MaxRecordBytes];
         int filled = 0;
         while (true)
         {
@@ -111,10 +111,6 @@ internal sealed class FinalizedFollower
 
             buffer.AsSpan(used, filled - used).CopyTo(buffer);
             filled -= used;
-            if (filled == buffer.Length)
-            {
-                throw new IOException($"a record of the stream is too long, after index {NextIndex}");
-            }
         }
     }
 
@@ -124,37 +120,32 @@ internal sealed class FinalizedFollower
         int used = 0;
         while (true)
         {
-            if (_payloads.Length - _payloadBytes < Limits.MaxTransactionBytes + 1)
-            {
-                Array.Resize(ref _payloads, _payloads.Length + (2 * Limits.MaxTransactionBytes));
-            }
-
-            StreamRecord record = FinalizedStream.Read(
-                data[used..], _payloads.AsSpan(_payloadBytes), _claimedIds.AsSpan(_batched * Hash256.Size, Hash256.Size));
+            StreamRecord record = FinalizedStream.Read(data[used..]);
             if (record.Outcome == StreamRead.Malformed)
             {
                 return -1;
             }
 
-            used += record.Consumed;
             if (record.Outcome == StreamRead.Transaction)
             {
-                AddToBatch(record);
+                AddToBatch(record, used);
+                used += record.Consumed;
             }
 
-            if (_batched == MostPerBatch || (_batched > 0 && record.Outcome == StreamRead.NeedMore))
+            bool last = record.Outcome == StreamRead.NeedMore;
+            if (_batched == MostPerBatch || (_batched > 0 && last))
             {
-                CloseBatch(receivedTimestamp);
+                CloseBatch(data, receivedTimestamp);
             }
 
-            if (record.Outcome == StreamRead.NeedMore)
+            if (last)
             {
                 return used;
             }
         }
     }
 
-    private void AddToBatch(in StreamRecord record)
+    private void AddToBatch(in StreamRecord record, int at)
     {
         if (record.Index != NextIndex)
         {
@@ -163,33 +154,31 @@ internal sealed class FinalizedFollower
         }
 
         NextIndex = record.Index + 1;
-        _offsets[_batched] = _payloadBytes;
+        _offsets[_batched] = at + record.Start;
         _lengths[_batched] = record.Length;
-        _payloadBytes += record.Length;
+        _claimedIds[_batched] = record.Id;
         _batched++;
     }
 
-    private void CloseBatch(long receivedTimestamp)
+    private void CloseBatch(ReadOnlySpan<byte> data, long receivedTimestamp)
     {
-        Blake3.HashMany(_payloads, _offsets.AsSpan(0, _batched), _lengths.AsSpan(0, _batched), _ids);
+        Blake3.HashMany(data, _offsets.AsSpan(0, _batched), _lengths.AsSpan(0, _batched), _ids);
         long nowMicros = (long)Stopwatch.GetElapsedTime(Volatile.Read(ref _startTimestamp), receivedTimestamp).TotalMicroseconds;
         for (int i = 0; i < _batched; i++)
         {
             ReadOnlySpan<byte> id = _ids.AsSpan(i * Hash256.Size, Hash256.Size);
-            ReadOnlySpan<byte> claimed = _claimedIds.AsSpan(i * Hash256.Size, Hash256.Size);
             _order.Append(_stream, id);
-            if (!claimed.SequenceEqual(id))
+            if (_claimedIds[i] != new Hash256(id))
             {
                 _tally.AddCorrupt($"{_options.Targets[_stream].Authority}: an id in the stream is not the payload's hash");
             }
 
-            Check(_payloads.AsSpan(_offsets[i] + 1, _lengths[i] - 1), nowMicros);
+            Check(data.Slice(_offsets[i] + 1, _lengths[i] - 1), nowMicros);
         }
 
-        bool inTime = nowMicros <= (long)_options.Duration.TotalMicroseconds + 1_000_000;
+        bool inTime = nowMicros <= (long)_options.Duration.TotalMicroseconds + GraceMicros;
         _tally.AddFinal(_numbers.AsSpan(0, _numbered), _finality.AsSpan(0, _numbered), inTime);
         _batched = 0;
-        _payloadBytes = 0;
         _numbered = 0;
     }
 

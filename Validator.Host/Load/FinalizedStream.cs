@@ -1,107 +1,60 @@
-using System.Buffers;
-using System.Buffers.Text;
-using System.Text.Json;
+using System.Buffers.Binary;
 using Validator.Core.Primitives;
+using Validator.Host.Api;
 
 namespace Validator.Host.Load;
 
 internal enum StreamRead : byte
 {
-    /// <summary>No complete event: more bytes are wanted.</summary>
+    /// <summary>No complete record: more bytes are wanted.</summary>
     NeedMore,
-
-    /// <summary>An event without a transaction (a comment, a keep-alive).</summary>
-    Other,
     Transaction,
     Malformed,
 }
 
 /// <param name="Consumed">Bytes of the buffer used.</param>
+/// <param name="Start">Where in the buffer its kind is, which its bytes follow.</param>
 /// <param name="Length">Bytes of kind and transaction together.</param>
-internal readonly record struct StreamRecord(StreamRead Outcome, int Consumed, ulong Index, int Length);
+/// <param name="Id">As the server names it.</param>
+internal readonly record struct StreamRecord(
+    StreamRead Outcome, int Consumed, ulong Index, int Start, int Length, Hash256 Id);
 
-/// <summary>Reads the server-sent events of <c>GET /v1/finalized</c> from a buffer, without allocating.</summary>
+/// <summary>
+/// Reads the binary form of <c>GET /v1/finalized</c>: index (8 B) | block (8 B) | id (32 B) | length (4 B) | kind (1 B) |
+/// bytes; numbers little-endian, the length without the kind.
+/// </summary>
 internal static class FinalizedStream
 {
-    public const string MediaType = "text/event-stream";
+    public const string Query = "format=binary";
 
-    /// <summary>Base64 of the largest transaction, and room for the rest of its event.</summary>
-    public const int MaxRecordBytes = (Limits.MaxTransactionBytes * 4 / 3) + 4096;
+    public const int MaxRecordBytes = FinalizedStreaming.BinaryHeaderBytes + Limits.MaxTransactionBytes;
 
-    /// <summary>Reads one event.</summary>
-    /// <param name="transaction">Gets the kind and the bytes of a transaction.</param>
-    /// <param name="id">Gets the 32 bytes that the server names as its id.</param>
-    public static StreamRecord Read(ReadOnlySpan<byte> buffer, Span<byte> transaction, Span<byte> id)
+    private const int IdOffset = 16;
+    private const int LengthOffset = IdOffset + Hash256.Size;
+    private const int KindOffset = LengthOffset + 4;
+
+    public static StreamRecord Read(ReadOnlySpan<byte> buffer)
     {
-        int end = buffer.IndexOf("\n\n"u8);
-        if (end < 0)
+        if (buffer.Length < FinalizedStreaming.BinaryHeaderBytes)
         {
             return default;
         }
 
-        int consumed = end + 2;
-        ReadOnlySpan<byte> lines = buffer[..(end + 1)];
-        while (!lines.IsEmpty)
+        uint length = BinaryPrimitives.ReadUInt32LittleEndian(buffer[LengthOffset..]);
+        if (length is 0 or > Limits.MaxTransactionBytes)
         {
-            int newline = lines.IndexOf((byte)'\n');
-            ReadOnlySpan<byte> line = lines[..newline];
-            lines = lines[(newline + 1)..];
-            if (line.StartsWith("data:"u8))
-            {
-                int length = ReadData(line[5..], transaction, id, out ulong index);
-                return new StreamRecord(
-                    length > 0 ? StreamRead.Transaction : StreamRead.Malformed, consumed, index, length);
-            }
+            return default(StreamRecord) with { Outcome = StreamRead.Malformed };
         }
 
-        return new StreamRecord(StreamRead.Other, consumed, 0, 0);
-    }
-
-    private static int ReadData(ReadOnlySpan<byte> json, Span<byte> transaction, Span<byte> id, out ulong index)
-    {
-        index = 0;
-        int length = -1;
-        int found = 0;
-        try
-        {
-            Utf8JsonReader reader = new(json);
-            while (reader.Read())
-            {
-                if (reader.TokenType != JsonTokenType.PropertyName)
-                {
-                    continue;
-                }
-
-                ReadOnlySpan<byte> name = reader.ValueSpan;
-                if (name.SequenceEqual("index"u8))
-                {
-                    reader.Read();
-                    found += reader.TryGetUInt64(out index) ? 1 : 0;
-                }
-                else if (name.SequenceEqual("id"u8))
-                {
-                    reader.Read();
-                    found += Convert.FromHexString(reader.ValueSpan, id, out _, out int bytes) == OperationStatus.Done
-                        && bytes == Hash256.Size ? 1 : 0;
-                }
-                else if (name.SequenceEqual("kind"u8))
-                {
-                    reader.Read();
-                    found += reader.TryGetByte(out transaction[0]) ? 1 : 0;
-                }
-                else if (name.SequenceEqual("bytes"u8))
-                {
-                    reader.Read();
-                    found += Base64.DecodeFromUtf8(reader.ValueSpan, transaction[1..], out _, out length) == OperationStatus.Done
-                        ? 1 : 0;
-                }
-            }
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            return -1;
-        }
-
-        return found == 4 ? length + 1 : -1;
+        int size = FinalizedStreaming.BinaryHeaderBytes + (int)length;
+        return buffer.Length < size
+            ? default
+            : new StreamRecord(
+                StreamRead.Transaction,
+                size,
+                BinaryPrimitives.ReadUInt64LittleEndian(buffer),
+                KindOffset,
+                (int)length + 1,
+                new Hash256(buffer[IdOffset..]));
     }
 }

@@ -44,11 +44,10 @@ public sealed class NodeProcess : IDisposable
     public int ExitCode => _process is { HasExited: true } exited ? exited.ExitCode : -1;
 
     /// <summary>Starts it, or starts it again. The log is appended to.</summary>
-    /// <param name="wrapper">A program with arguments that starts the validator in its turn, such as strace; empty: none.</param>
-    public void Start(params string[] wrapper)
+    public void Start()
     {
         _process?.Dispose();
-        string[] command = [.. wrapper, .. _executable.Command, "run", "--config", _configPath, "--stop-with-stdin"];
+        string[] command = [.. _executable.Command, "run", "--config", _configPath, "--stop-with-stdin"];
         ProcessStartInfo start = new(command[0], command[1..])
         {
             RedirectStandardInput = true,

@@ -54,10 +54,10 @@ public sealed class LocalnetPartsTests
             a_total_more 100
             b_total 7
             """;
-        Assert.Equal(5.5, PrometheusText.Sum(Text, "a_total"));
-        Assert.Equal(2, PrometheusText.Sum(Text, "a_total", "x=\"1\""));
-        Assert.Equal(7, PrometheusText.Sum(Text, "b_total"));
-        Assert.Equal(0, PrometheusText.Sum(Text, "c_total"));
+        Assert.Equal(5.5, MetricsReader.Sum(Text, "a_total"));
+        Assert.Equal(2, MetricsReader.Sum(Text, "a_total", "x=\"1\""));
+        Assert.Equal(7, MetricsReader.Sum(Text, "b_total"));
+        Assert.Equal(0, MetricsReader.Sum(Text, "c_total"));
     }
 
     // Protects the figures taken from /proc, and that a process which is gone is no error.

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Validator.Host.Localnet;
 
 /// <summary>Just enough of Prometheus's text format to read a value back.</summary>
-public static class PrometheusText
+public static class MetricsReader
 {
     /// <summary>The sum of all samples called <paramref name="name"/> whose labels contain <paramref name="labels"/>.</summary>
     public static double Sum(string text, string name, string labels = "")

@@ -1,0 +1,136 @@
+using System.Buffers.Binary;
+using Microsoft.Extensions.Logging.Abstractions;
+using Validator.Core.Primitives;
+using Validator.Host.Api;
+using Validator.Host.Config;
+using Validator.Host.Metrics;
+
+namespace Validator.Tests.Host.Load;
+
+/// <summary>
+/// Some validators' real APIs over one list that stands for the agreed order, with one hook to spoil a stream and one to
+/// refuse a batch.
+/// </summary>
+internal sealed class FakeCluster : IAsyncDisposable
+{
+    private readonly List<byte[]> _order = [];
+    private readonly List<HttpServers> _servers = [];
+
+    /// <summary>What stream i gives in place of the n-th transaction (kind first).</summary>
+    public Func<int, ulong, byte[], byte[][]> Spoil { get; set; } = (_, _, transaction) => [transaction];
+
+    public Func<int, SubmitRefusal> Refuse { get; set; } = _ => SubmitRefusal.None;
+
+    public Uri[] Targets => [.. _servers.Select(s => s.ApiAddress)];
+
+    public static async Task<FakeCluster> StartAsync(int validators)
+    {
+        FakeCluster cluster = new();
+        string[] names = [.. Enumerable.Range(1, validators).Select(i => $"node-{i}")];
+        NodeConfig config = new() { Api = new ApiSection(Port: 0), Metrics = new MetricsSection(Enabled: false) };
+        for (int i = 0; i < validators; i++)
+        {
+            cluster._servers.Add(await HttpServers.StartAsync(
+                new Node(cluster, i), new NodeMetrics(names), config, NullLoggerFactory.Instance));
+        }
+
+        return cluster;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (HttpServers server in _servers)
+        {
+            await server.StopAsync(TimeSpan.FromMilliseconds(200));
+            await server.DisposeAsync();
+        }
+    }
+
+    private sealed class Node(FakeCluster cluster, int self) : INodeGateway
+    {
+        public int MaxSubmissionBytes => Limits.MaxVertexPayloadBytes;
+
+        public TimeSpan RetryAfter => TimeSpan.FromSeconds(1);
+
+        public ulong NextFinalIndex => 0;
+
+        public ulong FirstFinalIndex => 0;
+
+        public bool IsReady(out string reason)
+        {
+            reason = "";
+            return true;
+        }
+
+        public SubmitRefusal TrySubmit(Submission submission)
+        {
+            SubmitRefusal refusal = cluster.Refuse(self);
+            if (refusal != SubmitRefusal.None)
+            {
+                return refusal;
+            }
+
+            ReadOnlySpan<byte> framed = submission.Framed;
+            lock (cluster._order)
+            {
+                for (int at = 0; at < framed.Length;)
+                {
+                    int end = at + Limits.TransactionFramingBytes + BinaryPrimitives.ReadInt32LittleEndian(framed[at..]);
+                    cluster._order.Add(framed[(at + 4)..end].ToArray());
+                    at = end;
+                }
+            }
+
+            submission.CompleteDurable(Hash256.Zero);
+            return SubmitRefusal.None;
+        }
+
+        public NodeStatus GetStatus() => new() { Node = $"node-{self + 1}", ChainId = "", Ready = true, Signing = true };
+
+        public bool TryFindTransaction(in Hash256 id, out TransactionState state)
+        {
+            state = default;
+            return false;
+        }
+
+        public StoredVertex? FindVertex(in Hash256 hash) => null;
+
+        public StoredBlock? FindBlock(ulong sequence) => null;
+
+        public IFinalizedReader OpenFinalized(ulong fromIndex) => new Reader(cluster, self, fromIndex);
+    }
+
+    private sealed class Reader(FakeCluster cluster, int self, ulong from) : IFinalizedReader
+    {
+        private int _taken = (int)from;
+
+        public ulong NextIndex { get; private set; } = from;
+
+        public int Read(FinalizedPage page)
+        {
+            lock (cluster._order)
+            {
+                for (; _taken < cluster._order.Count && page.Count < FinalizedPage.MaxEntries / 2; _taken++)
+                {
+                    foreach (byte[] given in cluster.Spoil(self, (ulong)_taken, cluster._order[_taken]))
+                    {
+                        page.Add(NextIndex++, 1, Hash256.Of(given), given[0], given.AsSpan(1));
+                    }
+                }
+            }
+
+            return page.Count;
+        }
+
+        public async ValueTask<bool> WaitAsync(CancellationToken cancellation)
+        {
+            await Task.Delay(5, cancellation);
+            return true;
+        }
+
+        public void Dispose()
+        {
+            // Nothing is held.
+        }
+    }
+}
