@@ -1,0 +1,95 @@
+using Validator.Core.Primitives;
+using Validator.Host.Api;
+using Validator.Host.Metrics;
+
+namespace Validator.Host.Node;
+
+/// <summary>
+/// The submissions that go into one own vertex. Filled under the batcher's lock, then sealed once; after that it moves from
+/// thread to thread with its vertex, one owner at a time.
+/// </summary>
+internal sealed class ClientBatch
+{
+    private readonly List<Submission> _submissions = [];
+
+    public int PayloadBytes { get; private set; }
+
+    public int TransactionCount { get; private set; }
+
+    /// <summary>Set by <see cref="Seal"/>.</summary>
+    public byte[] Payload { get; private set; } = [];
+
+    /// <summary>32 bytes each.</summary>
+    public byte[] Ids { get; private set; } = [];
+
+    /// <summary>BLAKE3 over the ids.</summary>
+    public Hash256 Root { get; private set; }
+
+    public bool IsEmpty => _submissions.Count == 0;
+
+    public bool Fits(Submission submission, int maxPayloadBytes) =>
+        PayloadBytes + submission.Framed.Length <= maxPayloadBytes
+        && TransactionCount + submission.Count <= Limits.MaxVertexTransactions;
+
+    /// <summary>Takes a reference to the submission until <see cref="Seal"/>.</summary>
+    public void Add(Submission submission)
+    {
+        submission.AddReference();
+        _submissions.Add(submission);
+        PayloadBytes += submission.Framed.Length;
+        TransactionCount += submission.Count;
+    }
+
+    /// <summary>Puts payload and ids together and gives the submissions' buffers back.</summary>
+    public void Seal()
+    {
+        Payload = GC.AllocateUninitializedArray<byte>(PayloadBytes);
+        Ids = GC.AllocateUninitializedArray<byte>(TransactionCount * Hash256.Size);
+        int at = 0;
+        int index = 0;
+        foreach (Submission submission in _submissions)
+        {
+            submission.Framed.CopyTo(Payload.AsSpan(at));
+            at += submission.Framed.Length;
+            submission.Ids.CopyTo(Ids.AsSpan(index * Hash256.Size));
+            index += submission.Count;
+            submission.Release();
+        }
+
+        Root = Hash256.Of(Ids);
+    }
+
+    public void CompleteDurable(in Hash256 vertexHash)
+    {
+        foreach (Submission submission in _submissions)
+        {
+            submission.CompleteDurable(vertexHash);
+        }
+    }
+
+    /// <param name="states">One per transaction, in payload order.</param>
+    /// <param name="finality">Told the seconds since acceptance, once per transaction.</param>
+    public void CompleteFinal(ReadOnlySpan<TransactionState> states, Histogram finality)
+    {
+        Require.That(states.Length == TransactionCount);
+        int index = 0;
+        foreach (Submission submission in _submissions)
+        {
+            for (int i = 0; i < submission.Count; i++)
+            {
+                submission.SetState(i, states[index++]);
+            }
+
+            submission.CompleteFinal();
+            finality.ObserveSince(submission.AcceptedTimestamp, submission.Count);
+        }
+    }
+
+    public void Fail(SubmissionFailure failure)
+    {
+        foreach (Submission submission in _submissions)
+        {
+            submission.Fail(failure);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Host.Api;
+using Validator.Net.Rings;
+
+namespace Validator.Host.Node;
+
+/// <summary>Limits of the batcher; local, never deciding validity.</summary>
+internal sealed record ClientBatcherOptions
+{
+    public int MaxPayloadBytes { get; init; } = Limits.MaxVertexPayloadBytes;
+
+    /// <summary>Framed bytes that wait for a vertex; beyond it submissions are refused.</summary>
+    public long MaxPendingBytes { get; init; } = 32L * 1024 * 1024;
+
+    /// <summary>
+    /// Least time between two batches that are not full, microseconds. A lone transaction is sealed at once; under load
+    /// this bounds the signatures, syncs and verifications that each lane costs everybody.
+    /// </summary>
+    public long MinIntervalMicros { get; init; } = 20_000;
+}
+
+/// <summary>
+/// Where HTTP meets the node: gathers submissions into batches, one vertex each, and hands a sealed batch to Core for each
+/// credit that Core gives. Submitters share a short lock; it guards this boundary alone, no thread of the node takes it
+/// except the batcher's own.
+/// </summary>
+internal sealed class ClientBatcher : PipelineThread
+{
+    private readonly ClientBatcherOptions _options;
+    private readonly TokenTable<ClientBatch> _sealed;
+    private readonly SpscRing<Input> _core;
+    private readonly Lock _lock = new();
+    private readonly Queue<ClientBatch> _full = new();
+    private ClientBatch _open = new();
+    private long _pendingBytes;
+    private long _pendingTransactions;
+    private long _credits;
+    private bool _closed;
+    private long _lastSealMicros = long.MinValue / 2;
+    private bool _waitsForInterval;
+
+    public ClientBatcher(
+        ClientBatcherOptions options, TokenTable<ClientBatch> waiting, SpscRing<Input> core, IFaultSink faults)
+        : base("batcher", faults)
+    {
+        _options = options;
+        _sealed = waiting;
+        _core = core;
+    }
+
+    /// <summary>Set once before the start.</summary>
+    public IWaker? Core { get; set; }
+
+    /// <summary>Transactions taken and not handed to Core yet.</summary>
+    public long PendingTransactions => Volatile.Read(ref _pendingTransactions);
+
+    public int MaxPayloadBytes => _options.MaxPayloadBytes;
+
+    /// <summary>Thread-pool threads. Takes a reference to the submission on None, holds nothing otherwise.</summary>
+    public SubmitRefusal TrySubmit(Submission submission)
+    {
+        int bytes = submission.Framed.Length;
+        lock (_lock)
+        {
+            if (_closed)
+            {
+                return SubmitRefusal.Draining;
+            }
+
+            if (_pendingBytes + bytes > _options.MaxPendingBytes)
+            {
+                return SubmitRefusal.Full;
+            }
+
+            if (!_open.Fits(submission, _options.MaxPayloadBytes))
+            {
+                _full.Enqueue(_open);
+                _open = new ClientBatch();
+            }
+
+            _open.Add(submission);
+            _pendingBytes += bytes;
+            _pendingTransactions += submission.Count;
+        }
+
+        Waker.Wake();
+        return SubmitRefusal.None;
+    }
+
+    /// <summary>Core allows this many batches more. Core thread.</summary>
+    public void Grant(uint count)
+    {
+        Interlocked.Add(ref _credits, count);
+        Waker.Wake();
+    }
+
+    /// <summary>Refuses every later submission.</summary>
+    public void Close()
+    {
+        lock (_lock)
+        {
+            _closed = true;
+        }
+    }
+
+    /// <summary>Fails what has not been handed to Core. After the thread has ended.</summary>
+    public void FailPending(SubmissionFailure failure)
+    {
+        lock (_lock)
+        {
+            _closed = true;
+            _full.Enqueue(_open);
+            _open = new ClientBatch();
+            while (_full.TryDequeue(out ClientBatch? batch))
+            {
+                batch.Seal();
+                batch.Fail(failure);
+            }
+        }
+    }
+
+    protected override bool HasWork => Volatile.Read(ref _credits) > 0 && Volatile.Read(ref _pendingBytes) > 0 && !_waitsForInterval;
+
+    protected override int IdleMilliseconds => _waitsForInterval
+        ? (int)Math.Max(1, (_lastSealMicros + _options.MinIntervalMicros - Clock.MonotonicMicros() + 999) / 1000)
+        : -1;
+
+    protected override bool Work()
+    {
+        _waitsForInterval = false;
+        if (Stopping || Volatile.Read(ref _credits) <= 0 || TakeDue() is not { } batch)
+        {
+            return false;
+        }
+
+        batch.Seal();
+        Interlocked.Decrement(ref _credits);
+        ulong token = _sealed.TryPut(batch);
+        Require.That(token != 0, "Core gave more credits than batches can wait");
+        Input input = new()
+        {
+            Kind = InputKind.ClientBatch,
+            From = -1,
+            Token = token,
+            TransactionRoot = batch.Root,
+            PayloadBytes = (uint)batch.PayloadBytes,
+            TransactionCount = (uint)batch.TransactionCount,
+        };
+        return Hand(_core, input, Core!);
+    }
+
+    private ClientBatch? TakeDue()
+    {
+        long now = Clock.MonotonicMicros();
+        lock (_lock)
+        {
+            if (!_full.TryDequeue(out ClientBatch? batch))
+            {
+                if (_open.IsEmpty)
+                {
+                    return null;
+                }
+
+                if (now < _lastSealMicros + _options.MinIntervalMicros)
+                {
+                    _waitsForInterval = true;
+                    return null;
+                }
+
+                batch = _open;
+                _open = new ClientBatch();
+            }
+
+            _pendingBytes -= batch.PayloadBytes;
+            _pendingTransactions -= batch.TransactionCount;
+            _lastSealMicros = now;
+            return batch;
+        }
+    }
+}

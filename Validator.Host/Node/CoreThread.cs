@@ -1,0 +1,354 @@
+using Microsoft.Extensions.Logging;
+using Validator.Core.Consensus;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Api;
+using Validator.Host.Metrics;
+using Validator.Net;
+using Validator.Net.Rings;
+
+namespace Validator.Host.Node;
+
+/// <summary>
+/// Owns the state machine: takes inputs from every ring, stamps them with both clocks, and carries out the effects in order.
+/// Answers of our own threads come before anything from outside, and nothing from outside is taken while one of them is
+/// behind (see <see cref="Outlet{T}"/>).
+/// </summary>
+internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMetrics metrics, ILogger log, IFaultSink faults)
+    : PipelineThread("core", faults)
+{
+    private const int MostPerRing = 64;
+
+    private readonly EffectBuffer _effects = new();
+    private readonly ulong[] _peerView = new ulong[core.Committee.Count];
+    private readonly ulong[] _peerFinal = new ulong[core.Committee.Count];
+    private readonly bool[] _peerUp = new bool[core.Committee.Count];
+    private ulong _view;
+    private ulong _final;
+    private ulong _laneHeight;
+    private long _pendingVertices;
+    private bool _signs = core.Signs;
+
+    /// <summary>Answers of the vote store and the ledger.</summary>
+    public required SpscRing<Input>[] Answers { get; init; }
+
+    /// <summary>From validation and from the batcher.</summary>
+    public required SpscRing<Input>[] Outside { get; init; }
+
+    public required Outlet<VoteRecord> ToSigner { get; init; }
+
+    public required Outlet<LedgerItem> ToLedger { get; init; }
+
+    public required Outlet<ExecuteItem> ToExecution { get; init; }
+
+    public required Outlet<ServiceItem> ToService { get; init; }
+
+    public required TokenTable<PendingVertex> Vertices { get; init; }
+
+    public required TokenTable<ClientBatch> Batches { get; init; }
+
+    public required ClientBatcher Batcher { get; init; }
+
+    public required SignerThread Signer { get; init; }
+
+    public ulong View => Volatile.Read(ref _view);
+
+    public ulong FinalSequence => Volatile.Read(ref _final);
+
+    public bool Signs => Volatile.Read(ref _signs);
+
+    /// <summary>Own lane's newest height.</summary>
+    public ulong LaneHeight
+    {
+        get => Volatile.Read(ref _laneHeight);
+        init => _laneHeight = value;
+    }
+
+    /// <summary>Vertices held or being stored, and not ordered.</summary>
+    public long PendingVertices
+    {
+        get => Volatile.Read(ref _pendingVertices);
+        init => _pendingVertices = value;
+    }
+
+    /// <summary>What a peer's last status said.</summary>
+    public (ulong View, ulong FinalSequence) PeerProgress(int peer) =>
+        (Volatile.Read(ref _peerView[peer]), Volatile.Read(ref _peerFinal[peer]));
+
+    public bool PeerUp(int peer) => Volatile.Read(ref _peerUp[peer]);
+
+    protected override bool HasWork => AnyIn(Answers) || (!IsBlocked && AnyIn(Outside));
+
+    protected override int IdleMilliseconds
+    {
+        get
+        {
+            if (IsBlocked)
+            {
+                return 1;
+            }
+
+            long micros = core.NextDeadline - Clock.MonotonicMicros();
+            return micros <= 0 ? 0 : (int)Math.Min(1_000, (micros + 999) / 1_000);
+        }
+    }
+
+    private bool IsBlocked => ToSigner.IsBlocked || ToLedger.IsBlocked || ToExecution.IsBlocked || ToService.IsBlocked;
+
+    protected override bool Work()
+    {
+        int done = 0;
+        foreach (SpscRing<Input> ring in Answers)
+        {
+            done += Drain(ring, int.MaxValue);
+        }
+
+        foreach (SpscRing<Input> ring in Outside)
+        {
+            done += IsBlocked ? 0 : Drain(ring, MostPerRing);
+        }
+
+        if (Clock.MonotonicMicros() >= core.NextDeadline)
+        {
+            Step(new Input { Kind = InputKind.Tick, From = -1 });
+            done++;
+        }
+
+        ToSigner.Flush();
+        ToLedger.Flush();
+        ToExecution.Flush();
+        ToService.Flush();
+        if (done > 0)
+        {
+            sender.Flush();
+            Volatile.Write(ref _view, core.View);
+            Volatile.Write(ref _final, core.FinalSequence);
+        }
+
+        return done > 0;
+    }
+
+    private static bool AnyIn(SpscRing<Input>[] rings)
+    {
+        foreach (SpscRing<Input> ring in rings)
+        {
+            if (!ring.IsEmpty)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private int Drain(SpscRing<Input> ring, int most)
+    {
+        int done = 0;
+        while (done < most && ring.TryDequeue(out Input input))
+        {
+            done++;
+            Note(input);
+            Step(input);
+        }
+
+        return done;
+    }
+
+    private void Note(in Input input)
+    {
+        switch (input.Kind)
+        {
+            case InputKind.Status:
+                Volatile.Write(ref _peerView[input.From], input.Status!.View);
+                Volatile.Write(ref _peerFinal[input.From], input.Status.FinalSequence);
+                break;
+            case InputKind.PeerUp or InputKind.PeerDown:
+                Volatile.Write(ref _peerUp[input.From], input.Kind == InputKind.PeerUp);
+                break;
+            case InputKind.Vote:
+                metrics.Votes.Add();
+                break;
+        }
+    }
+
+    private void Step(Input input)
+    {
+        input.MonotonicMicros = Clock.MonotonicMicros();
+        input.WallMicros = Clock.WallMicros();
+        core.Handle(input, _effects);
+        foreach (ref readonly Effect effect in _effects.Items)
+        {
+            if (Faults.Faulted)
+            {
+                return;
+            }
+
+            Carry(effect);
+        }
+
+        _effects.Clear();
+    }
+
+    private void Carry(in Effect effect)
+    {
+        switch (effect.Kind)
+        {
+            case EffectKind.Sign:
+                CarrySign(effect);
+                break;
+            case EffectKind.PersistBlock:
+                ToSigner.Put(new VoteRecord { Kind = RecordKind.Block, Block = effect.Block });
+                ToService.Put(new ServiceItem { Kind = ServiceItemKind.Block, Block = effect.Block });
+                break;
+            case EffectKind.PersistCertificate:
+                ToSigner.Put(new VoteRecord { Kind = RecordKind.PreparedCertificate, Certificate = effect.Certificate });
+                break;
+            case EffectKind.PersistNewView:
+                ToSigner.Put(new VoteRecord { Kind = RecordKind.NewView, NewView = effect.NewView });
+                break;
+            case EffectKind.StoreVertex:
+                HeldVertex vertex = Vertices.Take(effect.Token)!.Release();
+                Volatile.Write(ref _pendingVertices, _pendingVertices + 1);
+                ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.Vertex, Vertex = vertex });
+                break;
+            case EffectKind.DropVertex:
+                Drop(effect);
+                break;
+            case EffectKind.BatchCredit:
+                Batcher.Grant(effect.Count);
+                break;
+            case EffectKind.Execute:
+                Volatile.Write(ref _pendingVertices, _pendingVertices - effect.Order!.Length);
+                ToExecution.Put(new ExecuteItem(effect.Block!, effect.Certificate!, effect.Order));
+                break;
+            case EffectKind.Evidence:
+                CountEvidence(effect.Evidence!);
+                break;
+            case EffectKind.ViewChanged:
+                NoteView(effect);
+                break;
+            case EffectKind.Rejected:
+                NoteRejected(effect);
+                break;
+            case EffectKind.Halt:
+                Faults.Fail(NodeExit.Halted, $"halted by safety: {effect.Reason}; nothing more is signed, keep the data directory");
+                break;
+            default:
+                CarrySend(effect);
+                break;
+        }
+    }
+
+    private void CarrySign(in Effect effect)
+    {
+        VoteRecord record = new()
+        {
+            Kind = RecordKind.Sign,
+            Number = effect.Number,
+            Header = effect.Header,
+            Block = effect.Block,
+            ViewChange = effect.ViewChange,
+            NewView = effect.NewView,
+            Vertex = effect.Vertex,
+        };
+        if (effect.Header.Kind == MessageKind.Vertex)
+        {
+            record.Batch = effect.Token == 0 ? null : Batches.Take(effect.Token);
+            Require.That(effect.Token == 0 || record.Batch is not null);
+            Volatile.Write(ref _laneHeight, effect.Header.Sequence);
+            Volatile.Write(ref _pendingVertices, _pendingVertices + 1);
+        }
+        else if (effect.Header.Kind == MessageKind.PrePrepare)
+        {
+            metrics.BlocksProposed.Add();
+        }
+        else if (effect.Header.Kind == MessageKind.Stop)
+        {
+            metrics.ViewTimeouts.Add();
+        }
+
+        ToSigner.Put(record);
+    }
+
+    private void Drop(in Effect effect)
+    {
+        metrics.Rejected[(int)effect.Reason].Add();
+        if (effect.Reason == Reason.NotSigning)
+        {
+            Batches.Take(effect.Token)?.Fail(SubmissionFailure.Stopping);
+            return;
+        }
+
+        Vertices.Take(effect.Token)?.Release();
+    }
+
+    private void CarrySend(in Effect effect)
+    {
+        switch (effect.Kind)
+        {
+            case EffectKind.Send:
+                Frame frame = FrameSender.FrameOf(effect.Message!, effect.Block, effect.ViewChange, effect.NewView);
+                sender.Send(effect.To, Channel.Control, frame);
+                break;
+            case EffectKind.SendVertex:
+                ToService.Put(new ServiceItem { Kind = ServiceItemKind.SendVertex, Peer = effect.To, Hash = effect.Digest });
+                break;
+            case EffectKind.SendStatus:
+                sender.Send(effect.To, Channel.Control, Frame.Of(effect.Status!));
+                break;
+            case EffectKind.SendFetch:
+                metrics.FetchesSent.Add();
+                sender.Send(effect.To, Channel.Control, Frame.Fetch(effect.Request));
+                break;
+            case EffectKind.SendCertificate:
+                sender.Send(effect.To, Channel.Control, Frame.Of(effect.Certificate!));
+                break;
+            case EffectKind.SendEvidence:
+                sender.Send(effect.To, Channel.Control, Frame.Of(effect.Evidence!));
+                break;
+            default:
+                Require.Fail("every effect kind is carried out");
+                break;
+        }
+    }
+
+    private void CountEvidence(Evidence evidence)
+    {
+        SignedHeader header = evidence.First.Header;
+        Violation violation = header.Kind switch
+        {
+            MessageKind.Vertex => Violation.EquivocatingVertex,
+            MessageKind.PrePrepare or MessageKind.Prepare or MessageKind.Commit => Violation.EquivocatingVote,
+            _ => Violation.EquivocatingViewChange,
+        };
+        metrics.ByzantineViolations(header.Sender, violation).Add();
+        log.LogWarning(
+            "evidence against {Member}: two {Kind} at view {View}, sequence {Sequence}",
+            core.Genesis.Members[header.Sender].Name, header.Kind, header.View, header.Sequence);
+        ToService.Put(new ServiceItem { Kind = ServiceItemKind.Evidence, Evidence = evidence });
+    }
+
+    private void NoteView(in Effect effect)
+    {
+        metrics.ViewChanges.Add(effect.Reason == Reason.Entered ? 1 : 0);
+        log.LogInformation("view {View}: {Reason}", effect.View, effect.Reason);
+    }
+
+    private void NoteRejected(in Effect effect)
+    {
+        metrics.Rejected[(int)effect.Reason].Add();
+        if (effect.Reason == Reason.VoteStoreContradicted)
+        {
+            Signer.StopSigning();
+            Volatile.Write(ref _signs, false);
+            log.LogCritical(
+                "a message signed with our consensus key is not in our vote store: another process uses the key, or the store"
+                + " was rolled back; from now on this validator follows and signs nothing");
+        }
+        else if (effect.Reason is not (Reason.Duplicate or Reason.OldView or Reason.OldSequence))
+        {
+            log.LogDebug("refused: {Reason}, from {Peer}", effect.Reason, effect.To);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Net.Rings;
+
+namespace Validator.Host.Node;
+
+/// <summary>A final block to execute, with the headers of its vertices in order.</summary>
+internal readonly record struct ExecuteItem(Block Block, Certificate Certificate, VertexHeader[] Order);
+
+/// <summary>Executes final blocks in sequence and hands the outcome to the ledger.</summary>
+internal sealed class ExecutionThread(Executor executor, VertexSource vertices, IFaultSink faults) : PipelineThread("execution", faults)
+{
+    private OrderedVertex[] _ordered = [];
+
+    public required SpscRing<ExecuteItem> Input { get; init; }
+
+    public required SpscRing<LedgerItem> ToLedger { get; init; }
+
+    public required IWaker Ledger { get; init; }
+
+    protected override bool HasWork => !Input.IsEmpty;
+
+    protected override bool Work()
+    {
+        if (!Input.TryDequeue(out ExecuteItem item))
+        {
+            return false;
+        }
+
+        int count = item.Order.Length;
+        if (_ordered.Length < count)
+        {
+            _ordered = new OrderedVertex[Math.Max(count, 2 * _ordered.Length)];
+        }
+
+        HeldVertex[] held = new HeldVertex[count];
+        for (int i = 0; i < count; i++)
+        {
+            HeldVertex? vertex = vertices.Find(item.Order[i].Hash);
+            Require.That(vertex is not null, "every vertex of a final block is held");
+            held[i] = vertex;
+            _ordered[i] = new OrderedVertex(vertex.Header, vertex.Ids);
+        }
+
+        ExecutionResult result = new();
+        executor.Execute(item.Block, _ordered.AsSpan(0, count), result);
+        Array.Clear(_ordered, 0, count);
+        ExecutedBlock executed = new(item.Block, item.Certificate, held, result);
+        return Hand(ToLedger, new LedgerItem { Kind = LedgerItemKind.Final, Executed = executed }, Ledger);
+    }
+}
+
+/// <summary>Vertices by hash, from memory or else from the ledger. One instance per thread.</summary>
+internal sealed class VertexSource(VertexCache cache, ILedger ledger)
+{
+    private readonly TransactionScratch _scratch = new();
+
+    public HeldVertex? Find(in Hash256 hash)
+    {
+        if (cache.Find(hash) is { } known)
+        {
+            return known;
+        }
+
+        if (!ledger.TryGetVertex(hash, out VertexHeader? header, out byte[]? signature, out byte[]? payload))
+        {
+            return null;
+        }
+
+        bool whole = _scratch.TryCompute(payload, (int)header.TransactionCount, out Hash256 root, out _);
+        Require.That(whole && root == header.TransactionRoot, "a stored vertex is what was validated");
+        return new HeldVertex(header, signature, payload, _scratch.Ids.ToArray());
+    }
+}

@@ -1,0 +1,278 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Metrics;
+using Validator.Net;
+using Validator.Net.Rings;
+
+namespace Validator.Host.Node;
+
+/// <summary>Where validation threads leave peers' requests. Bounded over all and per peer; what is too much is dropped.</summary>
+internal sealed class FetchIntake(int peers)
+{
+    private const int MaxPerPeer = 64;
+
+    private readonly int[] _waiting = new int[peers];
+    private long _dropped;
+
+    public MpmcRing<(int Peer, FetchRequest Request)> Ring { get; } = new(1024);
+
+    /// <summary>Set once before the start.</summary>
+    public IWaker? Service { get; set; }
+
+    public long Dropped => Volatile.Read(ref _dropped);
+
+    public void Offer(int peer, in FetchRequest request)
+    {
+        if (Interlocked.Increment(ref _waiting[peer]) <= MaxPerPeer && Ring.TryEnqueue((peer, request)))
+        {
+            Service!.Wake();
+            return;
+        }
+
+        Interlocked.Decrement(ref _waiting[peer]);
+        Interlocked.Increment(ref _dropped);
+    }
+
+    public bool TryTake(out (int Peer, FetchRequest Request) item)
+    {
+        if (!Ring.TryDequeue(out item))
+        {
+            return false;
+        }
+
+        Interlocked.Decrement(ref _waiting[item.Peer]);
+        return true;
+    }
+}
+
+internal enum ServiceItemKind : byte
+{
+    /// <summary>An accepted block body that peers may ask for.</summary>
+    Block,
+    SendVertex,
+
+    /// <summary>To be kept on disk.</summary>
+    Evidence,
+}
+
+/// <summary>What Core's thread leaves to the service: anything that may read or write the disk.</summary>
+internal struct ServiceItem
+{
+    public ServiceItemKind Kind;
+    public int Peer;
+    public Hash256 Hash;
+    public Block? Block;
+    public Evidence? Evidence;
+}
+
+/// <summary>
+/// Answers peers' requests from memory and stores, on a thread of low priority. A peer that does not take what it is sent
+/// waits; its requests neither pile up nor hold up those of others for longer than one answer.
+/// </summary>
+internal sealed class FetchService(
+    FetchIntake intake, FrameSender sender, ITransport transport, VertexSource vertices, ILedger ledger, IVoteStore votes,
+    EvidenceStore evidence, NodeMetrics metrics, int self, IFaultSink faults)
+    : PipelineThread("fetch", faults, ThreadPriority.BelowNormal)
+{
+    /// <summary>Payload bytes in one answer; who lacks more asks again.</summary>
+    private const int MaxAnswerBytes = 4 * 1024 * 1024;
+
+    private const int MaxVerticesPerAnswer = 256;
+
+    /// <summary>Bytes queued for a peer beyond which it gets no answers.</summary>
+    private const long MaxQueuedBytes = 16L * 1024 * 1024;
+
+    /// <summary>Unfinal block bodies kept: several windows of blocks, with their competitors in other views.</summary>
+    private const int MaxBlocks = 4096;
+
+    private readonly Dictionary<Hash256, Block> _blocks = [];
+    private readonly Queue<Hash256> _blockOrder = new();
+
+    public required SpscRing<ServiceItem> FromCore { get; init; }
+
+    protected override bool HasWork => !FromCore.IsEmpty || intake.Ring.Count > 0;
+
+    /// <summary>Remembers an accepted block; also called with the recovered ones before the start.</summary>
+    public void Remember(Block block)
+    {
+        if (!_blocks.TryAdd(block.Hash, block))
+        {
+            return;
+        }
+
+        _blockOrder.Enqueue(block.Hash);
+        if (_blockOrder.Count > MaxBlocks)
+        {
+            _blocks.Remove(_blockOrder.Dequeue());
+        }
+    }
+
+    protected override bool Work()
+    {
+        bool any = false;
+        while (FromCore.TryDequeue(out ServiceItem item))
+        {
+            any = true;
+            Serve(item);
+        }
+
+        if (intake.TryTake(out (int Peer, FetchRequest Request) asked))
+        {
+            any = true;
+            // Its queue is long: what it asks now it would only get twice, since it asks again.
+            if (transport.Statistics.Peers[asked.Peer].QueuedBytes <= MaxQueuedBytes)
+            {
+                Answer(asked.Peer, asked.Request);
+            }
+        }
+
+        if (any)
+        {
+            sender.Flush();
+        }
+
+        return any;
+    }
+
+    private void Serve(in ServiceItem item)
+    {
+        switch (item.Kind)
+        {
+            case ServiceItemKind.Block:
+                Remember(item.Block!);
+                break;
+            case ServiceItemKind.SendVertex:
+                if (vertices.Find(item.Hash) is { } vertex)
+                {
+                    sender.SendVertex(item.Peer, Channel.Payload, vertex);
+                }
+
+                break;
+            default:
+                evidence.Keep(item.Evidence!);
+                break;
+        }
+    }
+
+    private void Answer(int peer, in FetchRequest request)
+    {
+        bool answered = request.Kind switch
+        {
+            FetchKind.Vertices => AnswerVertices(peer, request),
+            FetchKind.Block => AnswerBlock(peer, request.Hash),
+            FetchKind.FinalBlocks => AnswerFinalBlocks(peer, request),
+            FetchKind.Original => AnswerOriginal(peer, request),
+            _ => AnswerLane(peer, request),
+        };
+        if (answered)
+        {
+            metrics.FetchesServed.Add();
+        }
+        else
+        {
+            sender.Send(peer, Channel.Control, Frame.NotFound(request));
+        }
+    }
+
+    /// <summary>The vertex named and its nearest predecessors, oldest first.</summary>
+    private bool AnswerVertices(int peer, in FetchRequest request)
+    {
+        Stack<HeldVertex> found = new();
+        Hash256 next = request.Hash;
+        int bytes = 0;
+        while (found.Count < Math.Min(request.Count, MaxVerticesPerAnswer) && bytes <= MaxAnswerBytes && !next.IsZero
+            && vertices.Find(next) is { } vertex)
+        {
+            found.Push(vertex);
+            bytes += vertex.Payload.Length + Limits.SignatureBytes;
+            next = vertex.Header.Predecessor;
+        }
+
+        bool any = found.Count > 0;
+        while (found.TryPop(out HeldVertex? vertex))
+        {
+            sender.SendVertex(peer, Channel.Sync, vertex);
+        }
+
+        return any;
+    }
+
+    private bool AnswerBlock(int peer, in Hash256 hash)
+    {
+        Block? block = _blocks.GetValueOrDefault(hash) ?? ledger.FindBlock(hash);
+        return block is not null && sender.Send(peer, Channel.Control, Frame.Of(block));
+    }
+
+    /// <summary>Final blocks from a sequence on, as many as are asked for and end with one whose own certificate is stored.</summary>
+    private bool AnswerFinalBlocks(int peer, in FetchRequest request)
+    {
+        uint most = Math.Min(request.Count, FrameLimits.MaxFinalBlocks);
+        List<Block> blocks = [];
+        int whole = 0;
+        Certificate? certificate = null;
+        for (ulong sequence = request.Sequence; blocks.Count < FrameLimits.MaxFinalBlocks; sequence++)
+        {
+            if (ledger.FindFinal(sequence) is not { } final)
+            {
+                break;
+            }
+
+            blocks.Add(final.Block);
+            if (final.Certificate.Sequence == sequence)
+            {
+                whole = blocks.Count;
+                certificate = final.Certificate;
+                if (whole >= most)
+                {
+                    break;
+                }
+            }
+            else if (whole > 0 && blocks.Count >= most)
+            {
+                break;
+            }
+        }
+
+        if (certificate is null)
+        {
+            return false;
+        }
+
+        Block[] answer = blocks.GetRange(0, whole).ToArray();
+        return sender.Send(peer, Channel.Sync, Frame.Of(new FinalBlocks(answer, certificate)));
+    }
+
+    /// <summary>Our own signed message in a slot; others' are theirs to give.</summary>
+    private bool AnswerOriginal(int peer, in FetchRequest request)
+    {
+        if (request.Author != self || request.Message is not (MessageKind.Prepare or MessageKind.Commit or MessageKind.Stop))
+        {
+            return false;
+        }
+
+        return votes.FindSigned(request.Message, request.View, request.Sequence) is { } signed
+            && sender.Send(peer, Channel.Sync, Frame.Of(signed));
+    }
+
+    /// <summary>Our own lane from a height on, oldest first.</summary>
+    private bool AnswerLane(int peer, in FetchRequest request)
+    {
+        if (request.Author != self)
+        {
+            return false;
+        }
+
+        int sent = 0;
+        int bytes = 0;
+        while (sent < Math.Min(request.Count, MaxVerticesPerAnswer) && bytes <= MaxAnswerBytes
+            && ledger.FindVertexAt(request.Epoch, request.Author, request.Sequence + (ulong)sent) is { } hash
+            && vertices.Find(hash) is { } vertex)
+        {
+            sender.SendVertex(peer, Channel.Sync, vertex);
+            bytes += vertex.Payload.Length + Limits.SignatureBytes;
+            sent++;
+        }
+
+        return sent > 0;
+    }
+}

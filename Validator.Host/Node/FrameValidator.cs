@@ -1,0 +1,238 @@
+using System.Diagnostics;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Core.Wire.Validation;
+using Validator.Host.Metrics;
+using Validator.Net;
+using Validator.Net.Buffers;
+
+namespace Validator.Host.Node;
+
+/// <summary>What every validation thread shares; all of it may be used by many threads.</summary>
+internal sealed record ValidationContext(
+    Genesis Genesis,
+    Committee Committee,
+    Hash256 ChainId,
+    SignatureCache Signatures,
+    VertexCache Cache,
+    TokenTable<PendingVertex> Pending,
+    PayloadBudget Budget,
+    NodeMetrics Metrics);
+
+/// <summary>
+/// One thread's validation: decodes frames, checks what needs no history, gathers the signatures they imply and verifies
+/// those not yet known in one batch. What holds becomes an input for Core; what does not is counted against its peer.
+/// Used as: <see cref="Add"/> for each frame of a batch, then <see cref="Complete"/>.
+/// </summary>
+internal sealed class FrameValidator(ValidationContext context, IVerifier verifier)
+{
+    private readonly List<Candidate> _candidates = [];
+    private readonly List<SignatureCheck> _checks = [];
+    private readonly List<Hash256> _keys = [];
+    private readonly List<SignatureCheck> _unknown = [];
+    private readonly List<int> _unknownAt = [];
+    private readonly TransactionScratch _scratch = new();
+    private bool[] _valid = new bool[64];
+
+    private struct Candidate
+    {
+        public Input Input;
+        public int FirstCheck;
+        public int Checks;
+        public HeldVertex? Vertex;
+    }
+
+    /// <summary>Frames that wait for <see cref="Complete"/>.</summary>
+    public int Count => _candidates.Count;
+
+    /// <summary>Decodes a frame and gathers its checks. The caller keeps its reference to the buffer.</summary>
+    /// <returns>True when it is a request for the fetch service instead.</returns>
+    public bool Add(int peer, PooledBuffer buffer, out FetchRequest request)
+    {
+        request = default;
+        if (!FrameCodec.TryRead(buffer.Span, context.Committee.Count, out Frame frame, out _))
+        {
+            context.Metrics.MalformedFrames[peer].Add();
+            return false;
+        }
+
+        if (frame.Type == FrameType.FetchRequest)
+        {
+            request = frame.Request;
+            return true;
+        }
+
+        Candidate candidate = new() { FirstCheck = _checks.Count };
+        DecodeError error = SignatureChecks.Collect(frame, context.Committee, _checks);
+        if (error == DecodeError.None && frame.Type == FrameType.Vertex)
+        {
+            ReadOnlySpan<byte> payload = buffer.Span[frame.PayloadOffset..];
+            error = TakeVertex(frame, payload, out candidate.Vertex);
+        }
+
+        if (error != DecodeError.None)
+        {
+            _checks.RemoveRange(candidate.FirstCheck, _checks.Count - candidate.FirstCheck);
+            context.Metrics.MalformedFrames[peer].Add();
+            return false;
+        }
+
+        candidate.Checks = _checks.Count - candidate.FirstCheck;
+        candidate.Input = InputOf(frame, peer);
+        _candidates.Add(candidate);
+        return false;
+    }
+
+    /// <summary>Verifies what was gathered and passes on what holds, in the order of <see cref="Add"/>.</summary>
+    public void Complete(Action<Input> pass)
+    {
+        long start = Stopwatch.GetTimestamp();
+        int verified = Verify();
+        if (verified > 0)
+        {
+            context.Metrics.ValidationBatch.Observe(verified);
+            context.Metrics.ValidationSeconds.ObserveSince(start);
+        }
+
+        foreach (ref Candidate candidate in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_candidates))
+        {
+            bool holds = !_valid.AsSpan(candidate.FirstCheck, candidate.Checks).Contains(false);
+            if (!holds)
+            {
+                context.Metrics.SignaturesFailed.Add();
+                continue;
+            }
+
+            if (candidate.Vertex is { } vertex && !Hold(vertex, ref candidate.Input))
+            {
+                continue;
+            }
+
+            pass(candidate.Input);
+        }
+
+        _candidates.Clear();
+        _checks.Clear();
+    }
+
+    private DecodeError TakeVertex(in Frame frame, ReadOnlySpan<byte> payload, out HeldVertex? vertex)
+    {
+        VertexHeader header = frame.Vertex!;
+        byte[] signature = frame.VertexSignature!;
+        if (context.Cache.Find(header.Hash) is { } known)
+        {
+            vertex = known with { Signature = signature };
+            return DecodeError.None;
+        }
+
+        vertex = null;
+        DecodeError error = VertexValidation.CheckPayload(header, payload, context.Genesis.Parameters, _scratch);
+        if (error == DecodeError.None)
+        {
+            vertex = new HeldVertex(header, signature, payload.ToArray(), _scratch.Ids.ToArray());
+        }
+
+        return error;
+    }
+
+    /// <summary>Puts a verified vertex where it waits for Core's word; false when there is no room.</summary>
+    private bool Hold(HeldVertex vertex, ref Input input)
+    {
+        if (context.Budget.TryTake(vertex.Payload.Length))
+        {
+            PendingVertex pending = new(vertex, context.Budget);
+            input.Token = context.Pending.TryPut(pending);
+            if (input.Token != 0)
+            {
+                return true;
+            }
+
+            pending.Release();
+        }
+
+        context.Metrics.Rejected[(int)Reason.BufferFull].Add();
+        return false;
+    }
+
+    private int Verify()
+    {
+        int count = _checks.Count;
+        if (_valid.Length < count)
+        {
+            _valid = new bool[Math.Max(count, 2 * _valid.Length)];
+        }
+
+        _keys.Clear();
+        _unknown.Clear();
+        _unknownAt.Clear();
+        Span<byte> preimage = stackalloc byte[SignedHeaderCodec.PreimageBytes];
+        for (int i = 0; i < count; i++)
+        {
+            SignatureCheck check = _checks[i];
+            SignedHeaderCodec.WritePreimage(check.Header, context.ChainId, preimage);
+            Hash256 key = SignatureCache.KeyOf(preimage, check.Signature);
+            _keys.Add(key);
+            _valid[i] = context.Signatures.Contains(key);
+            if (!_valid[i])
+            {
+                _unknown.Add(check);
+                _unknownAt.Add(i);
+            }
+        }
+
+        Span<bool> verdicts = _unknown.Count <= 256 ? stackalloc bool[_unknown.Count] : new bool[_unknown.Count];
+        verifier.Verify(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_unknown), verdicts);
+        for (int i = 0; i < verdicts.Length; i++)
+        {
+            _valid[_unknownAt[i]] = verdicts[i];
+            if (verdicts[i])
+            {
+                context.Signatures.Add(_keys[_unknownAt[i]]);
+            }
+        }
+
+        context.Metrics.SignaturesVerified.Add(verdicts.Length);
+        return verdicts.Length;
+    }
+
+    private static Input InputOf(in Frame frame, int peer)
+    {
+        Input input = new()
+        {
+            From = peer,
+            Message = frame.Message,
+            Block = frame.Block,
+            ViewChange = frame.ViewChange,
+            NewView = frame.NewView,
+            Certificate = frame.Certificate,
+            FinalBlocks = frame.FinalBlocks,
+            Evidence = frame.Evidence,
+            Status = frame.Status,
+            Request = frame.Request,
+            Vertex = frame.Vertex,
+        };
+        input.Kind = frame.Type switch
+        {
+            FrameType.Vertex => InputKind.Vertex,
+            FrameType.PrePrepare => InputKind.PrePrepare,
+            FrameType.Vote => InputKind.Vote,
+            FrameType.Stop => InputKind.Stop,
+            FrameType.ViewChange => InputKind.ViewChange,
+            FrameType.NewView => InputKind.NewView,
+            FrameType.Certificate => InputKind.Certificate,
+            FrameType.Block => InputKind.Block,
+            FrameType.FinalBlocks => InputKind.FinalBlocks,
+            FrameType.Evidence => InputKind.Evidence,
+            FrameType.Status => InputKind.Status,
+            FrameType.NotFound => InputKind.NotFound,
+            _ => throw new InvariantViolationException($"no input for a {frame.Type} frame"),
+        };
+        if (frame.Vertex is { } vertex)
+        {
+            input.Message = new Signed(VertexCodec.HeaderToSign(vertex), frame.VertexSignature!);
+        }
+
+        return input;
+    }
+}

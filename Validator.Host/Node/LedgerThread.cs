@@ -1,0 +1,230 @@
+using System.Diagnostics;
+using Validator.Core.Effects;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Api;
+using Validator.Host.Metrics;
+using Validator.Net.Rings;
+
+namespace Validator.Host.Node;
+
+internal enum LedgerItemKind : byte
+{
+    /// <summary>Another lane's vertex.</summary>
+    Vertex,
+
+    /// <summary>Our own: signed, and it must be durable here before its record goes to the vote store.</summary>
+    OwnVertex,
+
+    /// <summary>An executed block.</summary>
+    Final,
+}
+
+internal struct LedgerItem
+{
+    public LedgerItemKind Kind;
+    public HeldVertex? Vertex;
+    public VoteRecord Own;
+    public ExecutedBlock? Executed;
+}
+
+/// <summary>A final block with what its execution gave.</summary>
+internal sealed record ExecutedBlock(Block Block, Certificate Certificate, HeldVertex[] Vertices, ExecutionResult Result);
+
+/// <summary>
+/// The ledger's only writer: one group commit for all vertices and executed blocks that waited. After it vertices count as
+/// held, own ones go on to the vote store, and clients and Core learn of execution.
+/// </summary>
+internal sealed class LedgerThread(
+    ILedger ledger, VertexCache cache, RecentTransactions recent, FinalSignal signal, NodeMetrics metrics, IFaultSink faults, int self)
+    : PipelineThread("ledger", faults)
+{
+    private const int MostPerCommit = 128;
+
+    /// <summary>A group is closed at this many payload bytes, so that no vertex waits long behind others.</summary>
+    private const long MostBytesPerCommit = 8L * 1024 * 1024;
+
+    private readonly List<LedgerItem> _group = new(MostPerCommit);
+    private readonly Dictionary<Hash256, ClientBatch> _batches = [];
+    private TransactionState[] _states = [];
+    private long _pendingOwn;
+    private volatile ExecutedPoint? _executed;
+
+    private sealed record ExecutedPoint(ulong Sequence, Hash256 Root);
+
+    public required SpscRing<LedgerItem> FromCore { get; init; }
+
+    public required SpscRing<LedgerItem> FromSigner { get; init; }
+
+    public required SpscRing<LedgerItem> FromExecution { get; init; }
+
+    public required SpscRing<VoteRecord> ToVotes { get; init; }
+
+    public required VoteThread Votes { get; init; }
+
+    public required SpscRing<Input> ToCore { get; init; }
+
+    /// <summary>Set once before the start.</summary>
+    public IWaker? Core { get; set; }
+
+    /// <summary>Newest executed block on disk, and the root after it. Any thread.</summary>
+    public (ulong Sequence, Hash256 Root) Executed
+    {
+        get => _executed is { } executed ? (executed.Sequence, executed.Root) : default;
+        init => _executed = new ExecutedPoint(value.Sequence, value.Root);
+    }
+
+    /// <summary>Own client transactions in vertices that are not executed yet.</summary>
+    public long PendingOwnTransactions => Volatile.Read(ref _pendingOwn);
+
+    /// <summary>Fails the submissions that are in vertices, but not final. After the thread has ended.</summary>
+    public void FailPending(SubmissionFailure failure)
+    {
+        foreach (ClientBatch batch in _batches.Values)
+        {
+            batch.Fail(failure);
+        }
+    }
+
+    protected override bool HasWork => !FromCore.IsEmpty || !FromSigner.IsEmpty || !FromExecution.IsEmpty;
+
+    protected override bool Work()
+    {
+        long bytes = 0;
+        while (_group.Count < MostPerCommit && bytes < MostBytesPerCommit && TryTake(out LedgerItem item))
+        {
+            Add(item);
+            _group.Add(item);
+            bytes += item.Vertex?.Payload.Length ?? 0;
+        }
+
+        if (_group.Count == 0)
+        {
+            return false;
+        }
+
+        if (Commit(bytes))
+        {
+            foreach (ref readonly LedgerItem item in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_group))
+            {
+                Announce(item);
+            }
+        }
+
+        _group.Clear();
+        return true;
+    }
+
+    // Own vertices first: their clients wait.
+    private bool TryTake(out LedgerItem item) =>
+        FromSigner.TryDequeue(out item) || FromExecution.TryDequeue(out item) || FromCore.TryDequeue(out item);
+
+    private void Add(in LedgerItem item)
+    {
+        if (item.Vertex is { } vertex)
+        {
+            ledger.AddVertex(vertex.Header, vertex.Signature, vertex.Payload);
+        }
+
+        if (item.Executed is { } executed)
+        {
+            ledger.AddFinal(executed);
+        }
+    }
+
+    private bool Commit(long bytes)
+    {
+        long start = Stopwatch.GetTimestamp();
+        if (!ledger.Commit(out string? error))
+        {
+            Faults.Fail(NodeExit.Store, $"ledger: {error}; nothing is acknowledged that is not on disk, so the node stops");
+            return false;
+        }
+
+        metrics.LedgerCommitSeconds.ObserveSince(start);
+        metrics.LedgerSyncs.Add();
+        metrics.LedgerBytesWritten.Add(bytes);
+        return true;
+    }
+
+    private void Announce(in LedgerItem item)
+    {
+        switch (item.Kind)
+        {
+            case LedgerItemKind.Vertex:
+                cache.Add(item.Vertex!);
+                Hand(ToCore, new Input { Kind = InputKind.VertexDurable, From = -1, Digest = item.Vertex!.Header.Hash }, Core!);
+                break;
+            case LedgerItemKind.OwnVertex:
+                cache.Add(item.Vertex!);
+                TakeOwn(item);
+                Hand(ToVotes, item.Own, Votes.Waker);
+                break;
+            default:
+                AnnounceFinal(item.Executed!);
+                break;
+        }
+    }
+
+    private void TakeOwn(in LedgerItem item)
+    {
+        metrics.VerticesAuthored.Add();
+        if (item.Own.Batch is not { } batch)
+        {
+            return;
+        }
+
+        _batches.Add(item.Vertex!.Header.Hash, batch);
+        Volatile.Write(ref _pendingOwn, _pendingOwn + batch.TransactionCount);
+        for (int i = 0; i < batch.TransactionCount; i++)
+        {
+            Hash256 id = new(batch.Ids.AsSpan(i * Hash256.Size));
+            recent.Set(id, new TransactionState(TransactionStage.Durable, 0, 0, TransactionRejection.None));
+        }
+    }
+
+    private void AnnounceFinal(ExecutedBlock executed)
+    {
+        ExecutionResult result = executed.Result;
+        int transaction = 0;
+        int rejected = 0;
+        ulong index = result.FirstIndex;
+        foreach (HeldVertex vertex in executed.Vertices)
+        {
+            int count = (int)vertex.Header.TransactionCount;
+            if (_states.Length < count)
+            {
+                _states = new TransactionState[Math.Max(count, 2 * _states.Length)];
+            }
+
+            for (int i = 0; i < count; i++, transaction++)
+            {
+                bool accepted = result.IsAccepted(transaction);
+                TransactionState state = accepted
+                    ? new(TransactionStage.Finalized, index++, result.Sequence, TransactionRejection.None)
+                    : new(TransactionStage.Rejected, result.FirstIndices[rejected++], result.Sequence, TransactionRejection.Repeat);
+                _states[i] = state;
+                if (accepted)
+                {
+                    recent.Set(new Hash256(vertex.Ids.AsSpan(i * Hash256.Size)), state);
+                }
+            }
+
+            if (vertex.Header.Author == self && _batches.Remove(vertex.Header.Hash, out ClientBatch? batch))
+            {
+                Volatile.Write(ref _pendingOwn, _pendingOwn - batch.TransactionCount);
+                batch.CompleteFinal(_states.AsSpan(0, count), metrics.FinalitySeconds);
+            }
+        }
+
+        metrics.BlocksFinalized.Add();
+        metrics.VerticesFinalized.Add(executed.Vertices.Length);
+        metrics.TransactionsFinalized.Add(result.Accepted);
+        metrics.TransactionsRejected.Add(result.Rejected);
+        _executed = new ExecutedPoint(result.Sequence, result.Root);
+        signal.Advance(index);
+        Votes.DurablyExecuted(result.Sequence);
+        Hand(ToCore, new Input { Kind = InputKind.Executed, From = -1, Sequence = result.Sequence, Digest = result.Root }, Core!);
+    }
+}

@@ -1,0 +1,31 @@
+namespace Validator.Host.Node;
+
+/// <summary>Payload bytes of vertices that wait for Core's word, bounded over all of them.</summary>
+internal sealed class PayloadBudget(long maxBytes)
+{
+    private long _bytes;
+
+    public bool TryTake(int bytes)
+    {
+        if (Interlocked.Add(ref _bytes, bytes) <= maxBytes)
+        {
+            return true;
+        }
+
+        Interlocked.Add(ref _bytes, -bytes);
+        return false;
+    }
+
+    public void Give(int bytes) => Interlocked.Add(ref _bytes, -bytes);
+}
+
+/// <summary>A validated vertex that waits under a token.</summary>
+internal sealed class PendingVertex(HeldVertex vertex, PayloadBudget budget)
+{
+    /// <summary>Gives the bytes back to the budget; once.</summary>
+    public HeldVertex Release()
+    {
+        budget.Give(vertex.Payload.Length);
+        return vertex;
+    }
+}

@@ -1,0 +1,197 @@
+using Microsoft.Extensions.Logging;
+using Validator.Core.Consensus;
+using Validator.Core.Effects;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Config;
+using Validator.Host.Metrics;
+using Validator.Net;
+using Validator.Net.Buffers;
+using Validator.Net.Rings;
+
+namespace Validator.Host.Node;
+
+public sealed partial class ValidatorNode
+{
+    // Capacities. Core hands out at most a window's votes and two own vertices at a time, so answers always fit.
+    private const int AnswerRing = 4096;
+    private const int OutsideRing = 2048;
+    private const int WorkRing = 1024;
+    private const int MaxPendingPayloads = 2048;
+    private const long MaxPendingPayloadBytes = 64L * 1024 * 1024;
+    private const long VertexCacheBytes = 128L * 1024 * 1024;
+    private const int MaxWaitingBatches = 128;
+    private const long ReceivePoolBytes = 128L * 1024 * 1024;
+    private const long SendPoolBytes = 128L * 1024 * 1024;
+
+    /// <summary>Binds the socket and starts all threads. The node owns the stores from here on, failure included.</summary>
+    internal static ValidatorNode Create(NodeContext context, NodeStores stores, Func<TransportOptions, ITransport> transport)
+    {
+        try
+        {
+            ValidatorNode node = new(context, stores, transport);
+            node.Start();
+            return node;
+        }
+        catch
+        {
+            stores.Dispose();
+            throw;
+        }
+    }
+
+    private ValidatorNode(NodeContext context, NodeStores stores, Func<TransportOptions, ITransport> transport)
+    {
+        _context = context;
+        _stores = stores;
+        _log = context.Logs.CreateLogger("validator");
+        Genesis genesis = context.Genesis;
+        NodeMetrics metrics = context.Metrics;
+        _committee = genesis.ToCommittee();
+        ValidatorCore core = new(
+            genesis, context.ChainId, context.Self, CoreSettingsOf(context.Config.Consensus) with { Signs = stores.Signs },
+            stores.Recovered);
+        _cache = new VertexCache(VertexCacheBytes);
+        _key = new OpenSslSigner(context.Keys.ConsensusSeed);
+        SignatureCache signatures = new();
+        TokenTable<PendingVertex> pending = new(MaxPendingPayloads);
+        TokenTable<ClientBatch> batches = new(MaxWaitingBatches);
+        ValidationContext validation = new(
+            genesis, _committee, context.ChainId, signatures, _cache, pending, new PayloadBudget(MaxPendingPayloadBytes), metrics);
+        FetchIntake fetches = new(_committee.Count);
+
+        SpscRing<Input> fromVotes = new(AnswerRing);
+        SpscRing<Input> fromLedger = new(AnswerRing);
+        SpscRing<Input> fromBatcher = new(WorkRing);
+        SpscRing<Input> fromScheduler = new(OutsideRing);
+        SpscRing<VoteRecord> signerToVotes = new(WorkRing);
+        SpscRing<VoteRecord> ledgerToVotes = new(WorkRing);
+        SpscRing<LedgerItem> signerToLedger = new(WorkRing);
+        SpscRing<LedgerItem> executionToLedger = new(WorkRing);
+        Outlet<VoteRecord> toSigner = new(WorkRing);
+        Outlet<LedgerItem> toLedger = new(WorkRing);
+        Outlet<ExecuteItem> toExecution = new(WorkRing);
+        Outlet<ServiceItem> toService = new(WorkRing);
+
+        _workers = new ValidationWorker[Math.Max(0, Environment.ProcessorCount - 4)];
+        SpscRing<Input>[] fromWorkers = new SpscRing<Input>[_workers.Length];
+        for (int i = 0; i < _workers.Length; i++)
+        {
+            fromWorkers[i] = new SpscRing<Input>(OutsideRing);
+            OpenSslVerifier workerVerifier = new(genesis, context.ChainId);
+            _workers[i] = new ValidationWorker(i + 1, new FrameValidator(validation, workerVerifier), workerVerifier, this)
+            {
+                ToCore = fromWorkers[i], Fetches = fetches,
+            };
+        }
+
+        OpenSslVerifier verifier = new(genesis, context.ChainId);
+        _validation = new ValidationScheduler(new FrameValidator(validation, verifier), verifier, this)
+        {
+            ToCore = fromScheduler, Fetches = fetches, Workers = _workers,
+        };
+        _transport = transport(TransportOptionsOf(context, _validation.Waker));
+        _validation.Events = _transport.Events;
+        PinnedBufferPool sendPool = new(SendPoolBytes, FrameLimits.MaxFrameBytes(_committee.Count));
+        FrameSender SenderOf() => new(_transport.CreateOutbox(), sendPool);
+
+        _votes = new VoteThread(stores.Votes, SenderOf(), metrics, this)
+        {
+            FromSigner = signerToVotes, FromLedger = ledgerToVotes, ToCore = fromVotes,
+        };
+        _ledger = new LedgerThread(stores.Ledger, _cache, _recent, _signal, metrics, this, context.Self)
+        {
+            FromCore = toLedger.Ring, FromSigner = signerToLedger, FromExecution = executionToLedger,
+            ToVotes = ledgerToVotes, Votes = _votes, ToCore = fromLedger,
+            Executed = (stores.Executor.Sequence, stores.Executor.Root),
+        };
+        _signer = new SignerThread(_key, context.ChainId, signatures, metrics, this)
+        {
+            Input = toSigner.Ring, ToVotes = signerToVotes, ToLedger = signerToLedger, Votes = _votes.Waker, Ledger = _ledger.Waker,
+        };
+        _execution = new ExecutionThread(stores.Executor, new VertexSource(_cache, stores.Ledger), this)
+        {
+            Input = toExecution.Ring, ToLedger = executionToLedger, Ledger = _ledger.Waker,
+        };
+        EvidenceStore evidence = new(Path.Combine(context.Config.Node.DataDir, "evidence"), genesis, _log);
+        _service = new FetchService(
+            fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, stores.Votes, evidence, metrics,
+            context.Self, this)
+        {
+            FromCore = toService.Ring,
+        };
+        ClientBatcherOptions limits = new() { MaxPayloadBytes = (int)genesis.Parameters.MaxVertexPayloadBytes };
+        _batcher = new ClientBatcher(limits, batches, fromBatcher, this);
+        _core = new CoreThread(core, SenderOf(), metrics, _log, this)
+        {
+            Answers = [fromVotes, fromLedger], Outside = [fromScheduler, .. fromWorkers, fromBatcher],
+            ToSigner = toSigner, ToLedger = toLedger, ToExecution = toExecution, ToService = toService,
+            Vertices = pending, Batches = batches, Batcher = _batcher, Signer = _signer,
+            LaneHeight = stores.Recovered.OwnTip.Height, PendingVertices = stores.Recovered.Vertices.Count,
+        };
+        Connect(toSigner, toLedger, toExecution, toService, fetches);
+        stores.Recovered.Blocks.ForEach(_service.Remember);
+        _signal.Advance(stores.Executor.NextIndex);
+        if (!stores.Signs)
+        {
+            _signer.StopSigning();
+        }
+    }
+
+    private void Connect(
+        Outlet<VoteRecord> toSigner, Outlet<LedgerItem> toLedger, Outlet<ExecuteItem> toExecution, Outlet<ServiceItem> toService,
+        FetchIntake fetches)
+    {
+        toSigner.Consumer = _signer.Waker;
+        toLedger.Consumer = _ledger.Waker;
+        toExecution.Consumer = _execution.Waker;
+        toService.Consumer = _service.Waker;
+        fetches.Service = _service.Waker;
+        _votes.Core = _core.Waker;
+        _ledger.Core = _core.Waker;
+        _batcher.Core = _core.Waker;
+        _validation.Core = _core.Waker;
+        foreach (ValidationWorker worker in _workers)
+        {
+            worker.Core = _core.Waker;
+        }
+    }
+
+    private static CoreSettings CoreSettingsOf(ConsensusSection section) => new()
+    {
+        ViewTimeoutMicros = section.ViewTimeoutMs * 1000L,
+        BlockIntervalMicros = section.BlockIntervalMs * 1000L,
+        MaxPendingVertices = section.MaxPendingVertices,
+    };
+
+    private TransportOptions TransportOptionsOf(NodeContext context, IWaker consumer)
+    {
+        Member[] members = context.Genesis.Members;
+        int frameBytes = FrameLimits.MaxFrameBytes(members.Length);
+        return new TransportOptions
+        {
+            Listen = new System.Net.IPEndPoint(System.Net.IPAddress.Parse(context.Config.Network.Host), context.Config.Network.QuicPort),
+            SelfIndex = context.Self,
+            Peers = members.Select((member, i) => new TransportPeer(member.TransportKey, context.PeerAddresses[i])).ToArray(),
+            PrivateKeySeed = context.Keys.TransportSeed,
+            ReceivePool = new PinnedBufferPool(ReceivePoolBytes, frameBytes),
+            Consumer = consumer,
+            MaxFrameBytes = frameBytes,
+            ApplicationProtocol = "validator/1",
+            Log = LogTransport,
+        };
+    }
+
+    private void LogTransport(TransportLogEvent entry)
+    {
+        LogLevel level = entry.Level switch
+        {
+            TransportLogLevel.Debug => LogLevel.Debug,
+            TransportLogLevel.Info => LogLevel.Information,
+            _ => LogLevel.Warning,
+        };
+        string peer = entry.Peer < 0 ? "?" : _context.Genesis.Members[entry.Peer].Name;
+        _log.Log(level, "network: {Peer}: {Message}", peer, entry.Message);
+    }
+}

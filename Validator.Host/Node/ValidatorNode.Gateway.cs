@@ -1,0 +1,128 @@
+using Validator.Core.Primitives;
+using Validator.Host.Api;
+using Validator.Net;
+
+namespace Validator.Host.Node;
+
+/// <summary>What HTTP sees of the node. Called from thread-pool threads; reads counters, snapshots and the ledger only.</summary>
+public sealed partial class ValidatorNode
+{
+    public int MaxSubmissionBytes => _batcher.MaxPayloadBytes;
+
+    public TimeSpan RetryAfter => TimeSpan.FromSeconds(1);
+
+    public ulong NextFinalIndex => _signal.NextIndex;
+
+    public ulong FirstFinalIndex => 0;
+
+    public bool IsReady(out string reason)
+    {
+        ulong connected = ConnectedWeight();
+        reason = _faulted ? "stopped by a failure"
+            : _disposed ? "stopping"
+            : connected < _committee.Quorum
+                ? $"connected to weight {connected} of the {_committee.Quorum} that a quorum needs, itself included"
+            : "";
+        return reason.Length == 0;
+    }
+
+    public SubmitRefusal TrySubmit(Submission submission)
+    {
+        if (_faulted)
+        {
+            return SubmitRefusal.NotReady;
+        }
+
+        return _core.Signs ? _batcher.TrySubmit(submission) : SubmitRefusal.NotSigning;
+    }
+
+    public NodeStatus GetStatus()
+    {
+        bool ready = IsReady(out string reason);
+        ulong view = _core.View;
+        ulong final = _core.FinalSequence;
+        (ulong executed, Hash256 root) = _ledger.Executed;
+        PeerStatus[] peers = new PeerStatus[_committee.Count - 1];
+        ulong furthest = final;
+        int at = 0;
+        for (int i = 0; i < _committee.Count; i++)
+        {
+            if (i != _context.Self)
+            {
+                peers[at] = PeerStatusOf(i);
+                furthest = Math.Max(furthest, peers[at++].FinalSequence);
+            }
+        }
+
+        return new NodeStatus
+        {
+            Node = _context.Genesis.Members[_context.Self].Name,
+            ChainId = _context.ChainId.ToString(),
+            Ready = ready,
+            Reason = reason,
+            Signing = _core.Signs,
+            View = view,
+            Leader = _context.Genesis.Members[_committee.Leader(0, view)].Name,
+            FinalSequence = final,
+            ExecutedSequence = executed,
+            ExecutedRoot = root.ToString(),
+            LagBlocks = furthest - final,
+            NextFinalIndex = _signal.NextIndex,
+            LaneHeight = _core.LaneHeight,
+            PendingTransactions = (ulong)(_batcher.PendingTransactions + _ledger.PendingOwnTransactions),
+            PendingVertices = (ulong)Math.Max(0, _core.PendingVertices),
+            TotalWeight = _committee.Total,
+            QuorumWeight = _committee.Quorum,
+            ConnectedWeight = ConnectedWeight(),
+            Peers = peers,
+        };
+    }
+
+    public bool TryFindTransaction(in Hash256 id, out TransactionState state) => _recent.TryFind(id, out state);
+
+    public Api.StoredVertex? FindVertex(in Hash256 hash)
+    {
+        if (_cache.Find(hash) is { } held)
+        {
+            return new Api.StoredVertex(held.Header, held.Signature, held.Payload);
+        }
+
+        return _stores.Ledger.TryGetVertex(hash, out var header, out byte[]? signature, out byte[]? payload)
+            ? new Api.StoredVertex(header, signature, payload)
+            : null;
+    }
+
+    public Api.StoredBlock? FindBlock(ulong sequence) => _stores.Ledger.ShowBlock(sequence);
+
+    public IFinalizedReader OpenFinalized(ulong fromIndex) => new FinalizedReader(_stores.Ledger, _signal, fromIndex);
+
+    private PeerStatus PeerStatusOf(int peer)
+    {
+        PeerStatistics statistics = _transport.Statistics.Peers[peer];
+        (ulong view, ulong final) = _core.PeerProgress(peer);
+        return new PeerStatus
+        {
+            Name = _context.Genesis.Members[peer].Name,
+            Connected = statistics.IsUp,
+            View = view,
+            FinalSequence = final,
+            RttMs = statistics.RttMicroseconds / 1000.0,
+            BytesSent = (ulong)statistics.BytesOut,
+            BytesReceived = (ulong)statistics.BytesIn,
+            Dropped = (ulong)(statistics.FramesDropped(Channel.Control) + statistics.FramesDropped(Channel.Payload)
+                + statistics.FramesDropped(Channel.Sync)),
+            Connects = (ulong)statistics.Handshakes,
+        };
+    }
+
+    private ulong ConnectedWeight()
+    {
+        ulong weight = _committee.Weight(_context.Self);
+        for (int i = 0; i < _committee.Count; i++)
+        {
+            weight += i != _context.Self && _core.PeerUp(i) ? _committee.Weight(i) : 0;
+        }
+
+        return weight;
+    }
+}

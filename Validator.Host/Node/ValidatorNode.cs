@@ -1,0 +1,128 @@
+using Microsoft.Extensions.Logging;
+using Validator.Core.Consensus;
+using Validator.Core.Effects;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Api;
+using Validator.Host.Config;
+using Validator.Net;
+using Validator.Net.Buffers;
+using Validator.Net.Discovery;
+using Validator.Net.Rings;
+
+namespace Validator.Host.Node;
+
+/// <summary>
+/// One running validator: the threads, the rings between them, the stores and the transport. Frames come in through
+/// validation to Core; Core's effects go through signer, vote store and ledger to the network; execution answers Core and
+/// the API. See docs/ARCHITECTURE.md for the picture.
+/// </summary>
+public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
+{
+    private readonly NodeContext _context;
+    private readonly ILogger _log;
+    private readonly NodeStores _stores;
+    private readonly ITransport _transport;
+    private readonly VertexCache _cache;
+    private readonly RecentTransactions _recent = new();
+    private readonly FinalSignal _signal = new();
+    private readonly ClientBatcher _batcher;
+    private readonly CoreThread _core;
+    private readonly SignerThread _signer;
+    private readonly VoteThread _votes;
+    private readonly LedgerThread _ledger;
+    private readonly ExecutionThread _execution;
+    private readonly ValidationScheduler _validation;
+    private readonly ValidationWorker[] _workers;
+    private readonly FetchService _service;
+    private readonly ISigner _key;
+    private readonly Committee _committee;
+    private readonly TaskCompletionSource<int> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _lifecycle = new();
+    private volatile bool _faulted;
+    private bool _disposed;
+
+    public Task<int> Stopped => _stopped.Task;
+
+    bool IFaultSink.Faulted => _faulted;
+
+    /// <summary>The UDP address that peers reach us at.</summary>
+    public System.Net.IPEndPoint LocalEndPoint => _transport.LocalEndPoint;
+
+    /// <summary>
+    /// Reports a failure that ends the node. Nothing more is signed, stored or sent from the moment it returns; the exit
+    /// code is that of the first report.
+    /// </summary>
+    void IFaultSink.Fail(int exitCode, string message, Exception? cause)
+    {
+        _faulted = true;
+        _log.LogCritical(cause, "{Message}", message);
+        _stopped.TrySetResult(exitCode);
+    }
+
+    /// <summary>Stops taking part: within 2 s. What clients were not told is failed; what is durable stays durable.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        lock (_lifecycle)
+        {
+            if (_disposed)
+            {
+                return;
+            }
+
+            _disposed = true;
+        }
+
+        await Task.Run(Stop);
+    }
+
+    public void Drain() => _batcher.Close();
+
+    private void Start()
+    {
+        foreach (PipelineThread thread in Threads())
+        {
+            thread.Start();
+        }
+
+        _transport.Start();
+    }
+
+    // From the entrance to the exit, so that each thread still finds its successor running while it empties its rings.
+    private IEnumerable<PipelineThread> Threads() =>
+        [_batcher, _validation, .. _workers, _core, _signer, _execution, _ledger, _votes, _service];
+
+    private void Stop()
+    {
+        _batcher.Close();
+        bool ended = true;
+        foreach (PipelineThread thread in Threads())
+        {
+            ended &= thread.Stop(ended ? 500 : 50);
+        }
+
+        _transport.Stop();
+        _signal.Close();
+        _batcher.FailPending(SubmissionFailure.Stopping);
+        if (ended)
+        {
+            _ledger.FailPending(SubmissionFailure.Stopping);
+            foreach (PipelineThread thread in Threads())
+            {
+                thread.Dispose();
+            }
+
+            _transport.Dispose();
+            _key.Dispose();
+            _stores.Dispose();
+        }
+        else
+        {
+            // A thread hangs in the disk: closing the stores under it would crash. The process ends anyway.
+            _log.LogWarning("stopped while the disk was busy; everything acknowledged is on disk");
+        }
+
+        _stopped.TrySetResult(NodeExit.Stopped);
+    }
+}

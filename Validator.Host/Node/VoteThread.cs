@@ -1,0 +1,146 @@
+using System.Diagnostics;
+using Validator.Core.Effects;
+using Validator.Core.Wire;
+using Validator.Host.Metrics;
+using Validator.Net.Rings;
+
+namespace Validator.Host.Node;
+
+/// <summary>
+/// The one place from which signed messages leave for the first time: everything that waited goes into one synced write,
+/// and only after it to the network and back to Core. When the write fails nothing leaves, and the process ends.
+/// </summary>
+internal sealed class VoteThread(IVoteStore store, FrameSender sender, NodeMetrics metrics, IFaultSink faults)
+    : PipelineThread("vote-store", faults)
+{
+    private const int MostPerCommit = 256;
+
+    /// <summary>Executed blocks between two sweeps of what lies behind them.</summary>
+    private const ulong ForgetEvery = 64;
+
+    private readonly List<VoteRecord> _waiting = new(MostPerCommit);
+    private ulong _forgotten;
+    private ulong _durablyExecuted;
+
+    public required SpscRing<VoteRecord> FromSigner { get; init; }
+
+    public required SpscRing<VoteRecord> FromLedger { get; init; }
+
+    public required SpscRing<Input> ToCore { get; init; }
+
+    /// <summary>Set once before the start.</summary>
+    public IWaker? Core { get; set; }
+
+    /// <summary>Records behind this block are no longer needed: its execution is on disk. Ledger thread.</summary>
+    public void DurablyExecuted(ulong sequence) => Volatile.Write(ref _durablyExecuted, sequence);
+
+    protected override bool HasWork => !FromSigner.IsEmpty || !FromLedger.IsEmpty;
+
+    protected override bool Work()
+    {
+        int added = 0;
+        while (added < MostPerCommit && (FromSigner.TryDequeue(out VoteRecord record) || FromLedger.TryDequeue(out record)))
+        {
+            Add(record);
+            added++;
+        }
+
+        if (_waiting.Count > 0)
+        {
+            if (!Commit())
+            {
+                return false;
+            }
+
+            Release();
+        }
+
+        return added > 0;
+    }
+
+    private void Add(in VoteRecord record)
+    {
+        switch (record.Kind)
+        {
+            case RecordKind.Block:
+                store.AddBlock(record.Block!);
+                break;
+            case RecordKind.PreparedCertificate:
+                store.AddPreparedCertificate(record.Certificate!);
+                break;
+            case RecordKind.NewView:
+                store.AddNewView(record.NewView!);
+                break;
+            default:
+                AddSigned(record);
+                _waiting.Add(record);
+                break;
+        }
+    }
+
+    private void AddSigned(in VoteRecord record)
+    {
+        store.AddSigned(record.Signed!, EncodeBody(record));
+    }
+
+    private static byte[] EncodeBody(in VoteRecord record)
+    {
+        byte[] body = [];
+        switch (record.Header.Kind)
+        {
+            case MessageKind.PrePrepare:
+                body = new byte[BlockCodec.EncodedSize(record.Block!.Cut.Length)];
+                BlockCodec.Write(record.Block, body);
+                break;
+            case MessageKind.ViewChange:
+                body = new byte[ViewChangeCodec.EncodedSize(record.ViewChange!)];
+                ViewChangeCodec.Write(record.ViewChange!, body);
+                break;
+            case MessageKind.NewView:
+                body = new byte[NewViewCodec.EncodedSize(record.NewView!)];
+                NewViewCodec.Write(record.NewView!, body);
+                break;
+        }
+
+        return body;
+    }
+
+    private bool Commit()
+    {
+        ulong executed = Volatile.Read(ref _durablyExecuted);
+        if (executed >= _forgotten + ForgetEvery)
+        {
+            store.ForgetBelow(executed);
+            _forgotten = executed;
+        }
+
+        long start = Stopwatch.GetTimestamp();
+        if (!store.Commit(out string? error))
+        {
+            Faults.Fail(NodeExit.Store, $"vote store: {error}; no vote leaves that is not on disk, so the node stops");
+            return false;
+        }
+
+        metrics.VoteCommitSeconds.ObserveSince(start);
+        metrics.VoteSyncs.Add();
+        return true;
+    }
+
+    private void Release()
+    {
+        foreach (ref readonly VoteRecord record in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_waiting))
+        {
+            sender.BroadcastSigned(record);
+        }
+
+        sender.Flush();
+        foreach (ref readonly VoteRecord record in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_waiting))
+        {
+            Input input = new() { Kind = InputKind.Signed, From = -1, Number = record.Number, Message = record.Signed };
+            Hand(ToCore, input, Core!);
+            record.Batch?.CompleteDurable(record.Signed!.Header.Digest);
+        }
+
+        _waiting.Clear();
+    }
+}

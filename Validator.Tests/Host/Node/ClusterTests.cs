@@ -1,0 +1,63 @@
+using Validator.Core.Primitives;
+using Validator.Host.Api;
+using Validator.Host.Node;
+
+namespace Validator.Tests.Host.Node;
+
+public class ClusterTests
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    /// <summary>Protects the slice as a whole: what four validators accept becomes final once, in one order everywhere.</summary>
+    [Fact]
+    public async Task FourValidatorsFinalizeTheSameStream()
+    {
+        MemoryNetwork network = new(4);
+        await using TestCluster cluster = new(4, MemoryStores.Open, network.Create);
+        for (int i = 0; i < 4; i++)
+        {
+            cluster.Start(i);
+        }
+
+        await FinalizeAsync(cluster, 0, 2000);
+        await AssertSameStreamAsync(cluster, 2000);
+    }
+
+    private static async Task FinalizeAsync(TestCluster cluster, int first, int count)
+    {
+        const int Each = 10;
+        List<Submission> submitted = [];
+        for (int at = 0; at < count; at += Each)
+        {
+            int author = at / Each % 4;
+            Submission submission = TestCluster.Submission(author, first + at, Each, wantsFinal: true);
+            Assert.Equal(SubmitRefusal.None, cluster.Nodes[author]!.TrySubmit(submission));
+            submitted.Add(submission);
+        }
+
+        foreach (Submission submission in submitted)
+        {
+            Assert.Equal(SubmissionFailure.None, await submission.Completion.WaitAsync(Limit));
+            foreach (TransactionState state in submission.States)
+            {
+                Assert.Equal(TransactionStage.Finalized, state.Stage);
+            }
+
+            submission.Release();
+        }
+    }
+
+    private static async Task AssertSameStreamAsync(TestCluster cluster, int count)
+    {
+        List<(ulong Index, Hash256 Id)>? expected = null;
+        foreach (ValidatorNode? node in cluster.Nodes)
+        {
+            List<(ulong Index, Hash256 Id)> stream = await TestCluster.ReadFinalAsync(node!, count, Limit);
+            Assert.Equal(count, stream.Count);
+            Assert.Equal(Enumerable.Range(0, count).Select(i => (ulong)i), stream.Select(entry => entry.Index));
+            Assert.Equal(count, stream.Select(entry => entry.Id).Distinct().Count());
+            expected ??= stream;
+            Assert.Equal(expected, stream);
+        }
+    }
+}

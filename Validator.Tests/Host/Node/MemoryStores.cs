@@ -1,0 +1,145 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using Validator.Core.Consensus;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Api;
+using Validator.Host.Config;
+using Validator.Host.Node;
+
+namespace Validator.Tests.Host.Node;
+
+/// <summary>Stores without a disk, for tests of the pipeline alone. Commits can be told to fail.</summary>
+internal static class MemoryStores
+{
+    public static NodeStores Open(NodeContext context) => new(
+        new Votes(), new MemoryLedger(), new RecoveredState(), Executor.ForGenesis(context.Genesis, context.ChainId), true);
+
+    internal sealed class Votes : IVoteStore
+    {
+        private readonly ConcurrentDictionary<(MessageKind, ulong, ulong), Signed> _signed = new();
+
+        public string? Failure { get; set; }
+
+        public int Commits { get; private set; }
+
+        public void AddSigned(Signed signed, ReadOnlySpan<byte> body) =>
+            _signed[(signed.Header.Kind, signed.Header.View, signed.Header.Sequence)] = signed;
+
+        public void AddBlock(Block block)
+        {
+        }
+
+        public void AddPreparedCertificate(Certificate certificate)
+        {
+        }
+
+        public void AddNewView(NewView newView)
+        {
+        }
+
+        public bool Commit([NotNullWhen(false)] out string? error)
+        {
+            Commits++;
+            error = Failure;
+            return error is null;
+        }
+
+        public void ForgetBelow(ulong sequence)
+        {
+        }
+
+        public Signed? FindSigned(MessageKind kind, ulong view, ulong sequence) => _signed.GetValueOrDefault((kind, view, sequence));
+
+        public void Dispose()
+        {
+        }
+    }
+
+    private sealed class MemoryLedger : ILedger
+    {
+        private readonly ConcurrentDictionary<Hash256, (VertexHeader Header, byte[] Signature, byte[] Payload)> _vertices = new();
+        private readonly ConcurrentDictionary<ulong, (Block Block, Certificate Certificate)> _finals = new();
+        private readonly List<(ulong Sequence, Hash256 Id, byte[] Bytes)> _stream = [];
+
+        public void AddVertex(VertexHeader header, byte[] signature, byte[] payload) =>
+            _vertices[header.Hash] = (header, signature, payload);
+
+        public void AddFinal(ExecutedBlock executed)
+        {
+            _finals[executed.Block.Sequence] = (executed.Block, executed.Certificate);
+            int transaction = 0;
+            foreach (HeldVertex vertex in executed.Vertices)
+            {
+                PayloadReader reader = new(vertex.Payload);
+                for (int i = 0; reader.MoveNext(); i++)
+                {
+                    if (executed.Result.IsAccepted(transaction++))
+                    {
+                        Hash256 id = new(vertex.Ids.AsSpan(32 * i));
+                        lock (_stream)
+                        {
+                            _stream.Add((executed.Block.Sequence, id, reader.Bytes.ToArray()));
+                        }
+                    }
+                }
+            }
+        }
+
+        public bool Commit([NotNullWhen(false)] out string? error)
+        {
+            error = null;
+            return true;
+        }
+
+        public bool TryGetVertex(
+            in Hash256 hash, [NotNullWhen(true)] out VertexHeader? header, [NotNullWhen(true)] out byte[]? signature,
+            [NotNullWhen(true)] out byte[]? payload)
+        {
+            bool found = _vertices.TryGetValue(hash, out (VertexHeader Header, byte[] Signature, byte[] Payload) vertex);
+            (header, signature, payload) = vertex;
+            return found;
+        }
+
+        public Hash256? FindVertexAt(ulong epoch, int author, ulong height) => null;
+
+        public Block? FindBlock(in Hash256 hash)
+        {
+            foreach ((Block block, _) in _finals.Values)
+            {
+                if (block.Hash == hash)
+                {
+                    return block;
+                }
+            }
+
+            return null;
+        }
+
+        public (Block Block, Certificate Certificate)? FindFinal(ulong sequence) =>
+            _finals.TryGetValue(sequence, out (Block Block, Certificate Certificate) final) ? final : null;
+
+        public StoredBlock? ShowBlock(ulong sequence) => null;
+
+        public int ReadFinalized(ulong from, ulong end, FinalizedPage page)
+        {
+            lock (_stream)
+            {
+                int added = 0;
+                while (!page.IsFull && from < end)
+                {
+                    (ulong sequence, Hash256 id, byte[] bytes) = _stream[(int)from];
+                    page.Add(from++, sequence, id, 0, bytes);
+                    added++;
+                }
+
+                return added;
+            }
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}

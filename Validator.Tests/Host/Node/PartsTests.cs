@@ -1,0 +1,150 @@
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Api;
+using Validator.Host.Node;
+using Validator.Net.Rings;
+
+namespace Validator.Tests.Host.Node;
+
+public class PartsTests
+{
+    /// <summary>Protects Core from a token of the past naming a newer payload.</summary>
+    [Fact]
+    public void AnOldTokenFindsNothing()
+    {
+        TokenTable<string> table = new(1);
+        ulong first = table.TryPut("first");
+        Assert.Equal(0UL, table.TryPut("no room"));
+        Assert.Equal("first", table.Take(first));
+        Assert.Null(table.Take(first));
+        ulong second = table.TryPut("second");
+        Assert.NotEqual(first, second);
+        Assert.Null(table.Take(first));
+        Assert.Equal("second", table.Take(second));
+        Assert.Null(table.Take(0));
+        Assert.Null(table.Take(ulong.MaxValue));
+    }
+
+    /// <summary>Protects memory: the cache forgets the oldest first and never keeps more bytes than it may.</summary>
+    [Fact]
+    public void TheVertexCacheKeepsToItsBytes()
+    {
+        VertexCache cache = new(100_000);
+        HeldVertex[] vertices = Enumerable.Range(1, 40).Select(height => Vertex((ulong)height, 5_000)).ToArray();
+        foreach (HeldVertex vertex in vertices)
+        {
+            cache.Add(vertex);
+            Assert.True(cache.Bytes <= 100_000);
+            Assert.Same(vertex, cache.Find(vertex.Header.Hash));
+        }
+
+        Assert.Null(cache.Find(vertices[0].Header.Hash));
+        Assert.NotNull(cache.Find(vertices[35].Header.Hash));
+    }
+
+    /// <summary>Protects clients who ask where a transaction stands: final is never overwritten, and old ones give way.</summary>
+    [Fact]
+    public void RecentTransactionsKeepTheFinalState()
+    {
+        RecentTransactions recent = new(64);
+        Hash256 id = Hash256.Of([1]);
+        TransactionState durable = new(TransactionStage.Durable, 0, 0, TransactionRejection.None);
+        TransactionState final = new(TransactionStage.Finalized, 7, 3, TransactionRejection.None);
+        recent.Set(id, durable);
+        Assert.True(recent.TryFind(id, out TransactionState state));
+        Assert.Equal(durable, state);
+        recent.Set(id, final);
+        recent.Set(id, durable);
+        Assert.True(recent.TryFind(id, out state));
+        Assert.Equal(final, state);
+        for (int i = 0; i < 10_000; i++)
+        {
+            recent.Set(Hash256.Of(BitConverter.GetBytes(i)), final);
+        }
+
+        Assert.False(recent.TryFind(id, out _));
+        Assert.True(recent.TryFind(Hash256.Of(BitConverter.GetBytes(9_999)), out _));
+    }
+
+    /// <summary>Protects stream subscribers from sleeping through an advance, and from waiting for a stopped node.</summary>
+    [Fact]
+    public async Task TheFinalSignalWakesAndCloses()
+    {
+        FinalSignal signal = new();
+        ValueTask<bool> first = signal.WaitAsync(0, CancellationToken.None);
+        Assert.False(first.IsCompleted);
+        signal.Advance(1);
+        Assert.True(await first);
+        Assert.True(await signal.WaitAsync(0, CancellationToken.None));
+        ValueTask<bool> second = signal.WaitAsync(1, CancellationToken.None);
+        signal.Close();
+        Assert.False(await second);
+        Assert.False(await signal.WaitAsync(1, CancellationToken.None));
+        Assert.True(await signal.WaitAsync(0, CancellationToken.None));
+    }
+
+    /// <summary>Protects the bounds at the API: no batch without credit, refusal when full, nothing lost in between.</summary>
+    [Fact]
+    public void TheBatcherWaitsForCreditAndRefusesWhenFull()
+    {
+        TokenTable<ClientBatch> waiting = new(16);
+        SpscRing<Input> core = new(16);
+        using Parker waker = new();
+        Faults faults = new();
+        ClientBatcherOptions options = new() { MaxPayloadBytes = 130, MaxPendingBytes = 300, MinIntervalMicros = 0 };
+        using ClientBatcher batcher = new(options, waiting, core, faults) { Core = waker };
+        batcher.Start();
+
+        Submission[] taken = Enumerable.Range(0, 4).Select(i => TestCluster.Submission(0, 5 * i, 5, wantsFinal: false)).ToArray();
+        Assert.All(taken, submission => Assert.Equal(SubmitRefusal.None, batcher.TrySubmit(submission)));
+        Submission refused = TestCluster.Submission(0, 100, 5, wantsFinal: false);
+        Assert.Equal(SubmitRefusal.Full, batcher.TrySubmit(refused));
+        Assert.True(core.IsEmpty);
+
+        batcher.Grant(5);
+        List<ulong> tokens = [];
+        Assert.True(SpinWait.SpinUntil(
+            () =>
+            {
+                while (core.TryDequeue(out Input input))
+                {
+                    Assert.Equal(InputKind.ClientBatch, input.Kind);
+                    tokens.Add(input.Token);
+                }
+
+                return tokens.Count == 2;
+            },
+            TimeSpan.FromSeconds(10)));
+        Assert.Equal(0, batcher.PendingTransactions);
+        foreach (ulong token in tokens)
+        {
+            ClientBatch batch = waiting.Take(token)!;
+            Assert.Equal(10, batch.TransactionCount);
+            Assert.Equal(Hash256.Of(batch.Ids), batch.Root);
+            batch.CompleteDurable(Hash256.Zero);
+        }
+
+        Assert.All(taken, submission => Assert.True(submission.Completion.Wait(TimeSpan.FromSeconds(10))));
+        batcher.Close();
+        Assert.Equal(SubmitRefusal.Draining, batcher.TrySubmit(refused));
+        Assert.True(batcher.Stop(1000));
+        Assert.False(((IFaultSink)faults).Faulted);
+    }
+
+    private static HeldVertex Vertex(ulong height, int bytes)
+    {
+        Hash256 before = height == 1 ? Hash256.Zero : Hash256.Of([2]);
+        VertexHeader header = VertexCodec.Seal(0, 0, height, before, new LaneTip[4], Hash256.Zero, (uint)bytes, 1);
+        return new HeldVertex(header, [], new byte[bytes], new byte[32]);
+    }
+
+    internal sealed class Faults : IFaultSink
+    {
+        public int? ExitCode { get; private set; }
+
+        public bool Faulted => ExitCode is not null;
+
+        public void Fail(int exitCode, string message, Exception? cause = null) => ExitCode ??= exitCode;
+    }
+}

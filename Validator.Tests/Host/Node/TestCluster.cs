@@ -1,0 +1,153 @@
+using System.Buffers.Binary;
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Api;
+using Validator.Host.Config;
+using Validator.Host.Keys;
+using Validator.Host.Metrics;
+using Validator.Host.Node;
+using Validator.Net;
+using Validator.Net.Discovery;
+using Validator.Net.Native;
+
+namespace Validator.Tests.Host.Node;
+
+/// <summary>Validators of one process with stores in a temporary folder.</summary>
+internal sealed class TestCluster : IAsyncDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("validator-node-").FullName;
+    private readonly Func<TransportOptions, ITransport> _transport;
+    private readonly Func<NodeContext, NodeStores> _stores;
+    private readonly ValidatorKeys[] _keys;
+    private readonly int[] _ports;
+
+    public TestCluster(int members, Func<NodeContext, NodeStores> stores, Func<TransportOptions, ITransport> transport)
+    {
+        _stores = stores;
+        _transport = transport;
+        _keys = Enumerable.Range(0, members).Select(KeysOf).ToArray();
+        _ports = Enumerable.Range(0, members).Select(_ => FreePort()).ToArray();
+        Member[] all = _keys.Select((k, i) => new Member($"node-{i + 1}", k.ConsensusPublicKey, k.TransportPublicKey, 1)).ToArray();
+        Genesis = new Genesis("test", (ulong)DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() * 1000, new GenesisParameters(), all);
+        ChainId = GenesisCodec.ChainId(Genesis);
+        Nodes = new ValidatorNode?[members];
+    }
+
+    public Genesis Genesis { get; }
+
+    public Hash256 ChainId { get; }
+
+    public ValidatorNode?[] Nodes { get; }
+
+    public string DataOf(int member) => Path.Combine(_folder, $"node-{member + 1}");
+
+    public NodeContext ContextOf(int member)
+    {
+        NodeConfig config = new()
+        {
+            Node = new NodeSection($"node-{member + 1}", DataOf(member)),
+            Network = new NetworkSection("127.0.0.1", _ports[member]),
+            Storage = new StorageSection(Path.Combine(DataOf(member), "db"), 16, 8),
+        };
+        PeerAddress[][] addresses = _ports
+            .Select((port, i) => i == member ? [] : new[] { PeerAddress.From(new IPEndPoint(IPAddress.Loopback, port)) })
+            .ToArray();
+        NodeMetrics metrics = new(Genesis.Members.Select(m => m.Name).ToArray());
+        ValidatorKeys keys = _keys[member] with { };
+        return new NodeContext(config, Genesis, ChainId, member, keys, addresses, metrics, Logs());
+    }
+
+    public void Start(int member)
+    {
+        NodeContext context = ContextOf(member);
+        Nodes[member] = ValidatorNode.Create(context, _stores(context), _transport);
+    }
+
+    public async Task StopAsync(int member)
+    {
+        if (Nodes[member] is { } node)
+        {
+            Nodes[member] = null;
+            await node.DisposeAsync();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        for (int i = 0; i < Nodes.Length; i++)
+        {
+            await StopAsync(i);
+        }
+
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>A submission of opaque transactions that name their author and number.</summary>
+    public static Submission Submission(int author, int first, int count, bool wantsFinal)
+    {
+        byte[] framed = new byte[count * (Limits.TransactionFramingBytes + 8)];
+        for (int i = 0; i < count; i++)
+        {
+            Span<byte> one = framed.AsSpan(i * (Limits.TransactionFramingBytes + 8));
+            BinaryPrimitives.WriteUInt32LittleEndian(one, 8);
+            BinaryPrimitives.WriteInt32LittleEndian(one[5..], author);
+            BinaryPrimitives.WriteInt32LittleEndian(one[9..], first + i);
+        }
+
+        Assert.Equal(FramingError.None, Validator.Host.Api.Submission.TryCreate(framed, framed.Length, wantsFinal, out Submission? made));
+        return made!;
+    }
+
+    /// <summary>Reads a node's final transactions until there are so many.</summary>
+    public static async Task<List<(ulong Index, Hash256 Id)>> ReadFinalAsync(INodeGateway node, int count, TimeSpan limit)
+    {
+        using CancellationTokenSource timeout = new(limit);
+        using IFinalizedReader reader = node.OpenFinalized(0);
+        using FinalizedPage page = new();
+        List<(ulong, Hash256)> all = [];
+        while (all.Count < count)
+        {
+            page.Clear();
+            if (reader.Read(page) == 0)
+            {
+                Assert.True(await reader.WaitAsync(timeout.Token));
+                continue;
+            }
+
+            foreach (FinalizedEntry entry in page.Entries)
+            {
+                all.Add((entry.Index, entry.Id));
+            }
+        }
+
+        return all;
+    }
+
+    private static ILoggerFactory Logs() => Environment.GetEnvironmentVariable("VALIDATOR_TEST_LOG") is { Length: > 0 }
+        ? LoggerFactory.Create(builder => builder.AddSimpleConsole(o => o.SingleLine = true).SetMinimumLevel(LogLevel.Debug))
+        : NullLoggerFactory.Instance;
+
+    private static ValidatorKeys KeysOf(int member)
+    {
+        byte[] Seed(byte purpose) => Enumerable.Range(0, 32).Select(i => (byte)((i * 7) + (member * 31) + purpose)).ToArray();
+        byte[] PublicOf(byte[] seed)
+        {
+            byte[] key = new byte[Limits.PublicKeyBytes];
+            OpenSslMlDsa87.PublicKeyFromSeed(seed, key);
+            return key;
+        }
+
+        byte[] consensus = Seed(1);
+        byte[] transport = Seed(2);
+        return new ValidatorKeys(consensus, PublicOf(consensus), transport, PublicOf(transport));
+    }
+
+    private static int FreePort()
+    {
+        using System.Net.Sockets.UdpClient probe = new(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)probe.Client.LocalEndPoint!).Port;
+    }
+}
