@@ -1,7 +1,7 @@
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
-using Validator.Net.Native;
+using Validator.Crypto.Simd;
 
 namespace Validator.Host.Node;
 
@@ -14,59 +14,80 @@ internal interface ISigner : IDisposable
 }
 
 /// <summary>Checks signatures of committee members in batches. One instance per thread.</summary>
-internal interface IVerifier : IDisposable
+internal interface IVerifier
 {
     /// <param name="valid">One verdict per check.</param>
     void Verify(ReadOnlySpan<SignatureCheck> checks, Span<bool> valid);
 }
 
-/// <summary>ML-DSA-87 by OpenSSL.</summary>
-internal sealed class OpenSslSigner(ReadOnlySpan<byte> seed) : ISigner
+/// <summary>ML-DSA-87 with the consensus key, hedged.</summary>
+internal sealed class ConsensusSigner(ReadOnlySpan<byte> seed) : ISigner
 {
-    private readonly OpenSslMlDsa87 _key = OpenSslMlDsa87.FromSeed(seed);
+    private readonly MlDsa87Signer _key = new(seed);
 
     public void Sign(MessageKind kind, ReadOnlySpan<byte> preimage, Span<byte> signature)
     {
         byte context = (byte)kind;
-        _key.Sign(new ReadOnlySpan<byte>(in context), preimage, signature);
+        _key.Sign(preimage, new ReadOnlySpan<byte>(in context), signature);
     }
 
     public void Dispose() => _key.Dispose();
 }
 
-/// <summary>ML-DSA-87 by OpenSSL. The keys are built from genesis' bytes, never read from elsewhere.</summary>
-internal sealed class OpenSslVerifier : IVerifier
+/// <summary>
+/// The committee's keys, expanded once from genesis' bytes and never read from elsewhere; shared by the verifying threads
+/// and disposed after the last of them.
+/// </summary>
+internal sealed class CommitteeKeys(Genesis genesis) : IDisposable
 {
-    private readonly OpenSslMlDsa87[] _keys;
-    private readonly Hash256 _chainId;
+    private readonly PreparedVerificationKey[] _keys =
+        Array.ConvertAll(genesis.Members, member => PreparedVerificationKey.Create(member.ConsensusKey));
 
-    public OpenSslVerifier(Genesis genesis, Hash256 chainId)
-    {
-        _chainId = chainId;
-        _keys = Array.ConvertAll(genesis.Members, member =>
-        {
-            Require.That(OpenSslMlDsa87.TryFromPublicKey(member.ConsensusKey, out OpenSslMlDsa87 key), "genesis holds valid keys");
-            return key;
-        });
-    }
-
-    public void Verify(ReadOnlySpan<SignatureCheck> checks, Span<bool> valid)
-    {
-        Span<byte> preimage = stackalloc byte[SignedHeaderCodec.PreimageBytes];
-        for (int i = 0; i < checks.Length; i++)
-        {
-            ref readonly SignatureCheck check = ref checks[i];
-            SignedHeaderCodec.WritePreimage(check.Header, _chainId, preimage);
-            byte context = (byte)check.Header.Kind;
-            valid[i] = _keys[check.Sender].Verify(new ReadOnlySpan<byte>(in context), preimage, check.Signature);
-        }
-    }
+    public PreparedVerificationKey this[int member] => _keys[member];
 
     public void Dispose()
     {
-        foreach (OpenSslMlDsa87 key in _keys)
+        foreach (PreparedVerificationKey key in _keys)
         {
             key.Dispose();
         }
+    }
+}
+
+/// <summary>ML-DSA-87 in batches, grouped by key. Its buffers grow to the largest batch met.</summary>
+internal sealed class BatchedVerifier(CommitteeKeys keys, Hash256 chainId) : IVerifier
+{
+    private static readonly byte[][] Contexts = Enumerable.Range(0, 1 + (int)MessageKind.NewView).Select(k => new[] { (byte)k }).ToArray();
+
+    private VerificationItem[] _items = [];
+    private byte[] _preimages = [];
+
+    public void Verify(ReadOnlySpan<SignatureCheck> checks, Span<bool> valid)
+    {
+        if (_items.Length < checks.Length)
+        {
+            int capacity = Math.Max(checks.Length, 2 * _items.Length);
+            _items = new VerificationItem[capacity];
+            _preimages = new byte[capacity * SignedHeaderCodec.PreimageBytes];
+        }
+
+        for (int i = 0; i < checks.Length; i++)
+        {
+            ref readonly SignatureCheck check = ref checks[i];
+            Memory<byte> preimage = _preimages.AsMemory(i * SignedHeaderCodec.PreimageBytes, SignedHeaderCodec.PreimageBytes);
+            SignedHeaderCodec.WritePreimage(check.Header, chainId, preimage.Span);
+            _items[i] = new VerificationItem
+            {
+                Key = keys[check.Sender], Message = preimage, Context = Contexts[(int)check.Header.Kind], Signature = check.Signature,
+            };
+        }
+
+        BatchVerifier.Verify(_items.AsSpan(0, checks.Length));
+        for (int i = 0; i < checks.Length; i++)
+        {
+            valid[i] = _items[i].Valid;
+        }
+
+        Array.Clear(_items, 0, checks.Length);
     }
 }

@@ -14,7 +14,7 @@ internal readonly record struct ReceivedFrame(int Peer, PooledBuffer Buffer);
 /// as one batch; those with payload go to the workers, a peer's always to the same one, or are done here one at a time
 /// when there are none, with a look at the control frames in between.
 /// </summary>
-internal sealed class ValidationScheduler(FrameValidator validator, IVerifier verifier, IFaultSink faults)
+internal sealed class ValidationScheduler(FrameValidator validator, IFaultSink faults)
     : PipelineThread("validation", faults)
 {
     private const int MostControlPerRound = 128;
@@ -37,12 +37,6 @@ internal sealed class ValidationScheduler(FrameValidator validator, IVerifier ve
     public required ValidationWorker[] Workers { get; init; }
 
     protected override bool HasWork => !Events!.IsEmpty || _bulk.Count > 0;
-
-    public override void Dispose()
-    {
-        verifier.Dispose();
-        base.Dispose();
-    }
 
     protected override bool Work()
     {
@@ -112,7 +106,7 @@ internal sealed class ValidationScheduler(FrameValidator validator, IVerifier ve
 }
 
 /// <summary>Validates frames with payload on a core of its own.</summary>
-internal sealed class ValidationWorker(int number, FrameValidator validator, IVerifier verifier, IFaultSink faults)
+internal sealed class ValidationWorker(int number, FrameValidator validator, IFaultSink faults)
     : PipelineThread($"validation-{number}", faults)
 {
     private const int MostPerRound = 16;
@@ -129,12 +123,6 @@ internal sealed class ValidationWorker(int number, FrameValidator validator, IVe
     public required FetchIntake Fetches { get; init; }
 
     protected override bool HasWork => !Input.IsEmpty;
-
-    public override void Dispose()
-    {
-        verifier.Dispose();
-        base.Dispose();
-    }
 
     protected override bool Work()
     {

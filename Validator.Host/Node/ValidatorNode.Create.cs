@@ -53,12 +53,14 @@ public sealed partial class ValidatorNode
             genesis, context.ChainId, context.Self, CoreSettingsOf(context.Config.Consensus) with { Signs = stores.Signs },
             stores.Recovered);
         _cache = new VertexCache(VertexCacheBytes);
-        _key = new OpenSslSigner(context.Keys.ConsensusSeed);
+        _key = new ConsensusSigner(context.Keys.ConsensusSeed);
+        _keys = new CommitteeKeys(genesis);
         SignatureCache signatures = new();
         TokenTable<PendingVertex> pending = new(MaxPendingPayloads);
         TokenTable<ClientBatch> batches = new(MaxWaitingBatches);
         ValidationContext validation = new(
             genesis, _committee, context.ChainId, signatures, _cache, pending, new PayloadBudget(MaxPendingPayloadBytes), metrics);
+        FrameValidator ValidatorOf() => new(validation, new BatchedVerifier(_keys, context.ChainId));
         FetchIntake fetches = new(_committee.Count);
 
         SpscRing<Input> fromVotes = new(AnswerRing);
@@ -79,15 +81,13 @@ public sealed partial class ValidatorNode
         for (int i = 0; i < _workers.Length; i++)
         {
             fromWorkers[i] = new SpscRing<Input>(OutsideRing);
-            OpenSslVerifier workerVerifier = new(genesis, context.ChainId);
-            _workers[i] = new ValidationWorker(i + 1, new FrameValidator(validation, workerVerifier), workerVerifier, this)
+            _workers[i] = new ValidationWorker(i + 1, ValidatorOf(), this)
             {
                 ToCore = fromWorkers[i], Fetches = fetches,
             };
         }
 
-        OpenSslVerifier verifier = new(genesis, context.ChainId);
-        _validation = new ValidationScheduler(new FrameValidator(validation, verifier), verifier, this)
+        _validation = new ValidationScheduler(ValidatorOf(), this)
         {
             ToCore = fromScheduler, Fetches = fetches, Workers = _workers,
         };

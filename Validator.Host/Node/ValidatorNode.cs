@@ -36,7 +36,8 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly ValidationScheduler _validation;
     private readonly ValidationWorker[] _workers;
     private readonly FetchService _service;
-    private readonly ISigner _key;
+    private readonly ConsensusSigner _key;
+    private readonly CommitteeKeys _keys;
     private readonly Committee _committee;
     private readonly TaskCompletionSource<int> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lifecycle = new();
@@ -115,6 +116,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
 
             _transport.Dispose();
             _key.Dispose();
+            _keys.Dispose();
             _stores.Dispose();
         }
         else

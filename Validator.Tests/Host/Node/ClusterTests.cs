@@ -1,6 +1,7 @@
 using Validator.Core.Primitives;
 using Validator.Host.Api;
 using Validator.Host.Node;
+using Validator.Net.Quic;
 
 namespace Validator.Tests.Host.Node;
 
@@ -14,6 +15,20 @@ public class ClusterTests
     {
         MemoryNetwork network = new(4);
         await using TestCluster cluster = new(4, MemoryStores.Open, network.Create);
+        for (int i = 0; i < 4; i++)
+        {
+            cluster.Start(i);
+        }
+
+        await FinalizeAsync(cluster, 0, 2000);
+        await AssertSameStreamAsync(cluster, 2000);
+    }
+
+    /// <summary>The same over the real transport: mutual TLS on loopback.</summary>
+    [Fact]
+    public async Task FourValidatorsFinalizeTheSameStreamOverQuic()
+    {
+        await using TestCluster cluster = new(4, MemoryStores.Open, options => new QuicTransport(options));
         for (int i = 0; i < 4; i++)
         {
             cluster.Start(i);

@@ -145,9 +145,5 @@ public class FrameValidatorTests
                 Verified++;
             }
         }
-
-        public void Dispose()
-        {
-        }
     }
 }
