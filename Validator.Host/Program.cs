@@ -1,10 +1,26 @@
+using Validator.Core.Primitives;
+using Validator.Host.Cli;
+
 namespace Validator.Host;
 
 internal static class Program
 {
-    private static int Main()
+    private static int Main(string[] args)
     {
-        Console.WriteLine("validator");
-        return 0;
+        AppDomain.CurrentDomain.UnhandledException += (_, e) =>
+        {
+            // A thread of our own failed: nothing may be signed after it.
+            Console.Error.WriteLine($"fatal: {e.ExceptionObject}");
+            Environment.Exit(ExitCodes.Internal);
+        };
+        try
+        {
+            return CommandLine.Run(args);
+        }
+        catch (InvariantViolationException e)
+        {
+            Console.Error.WriteLine($"fatal: {e}");
+            return ExitCodes.Internal;
+        }
     }
 }

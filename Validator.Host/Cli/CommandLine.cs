@@ -1,0 +1,189 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.Globalization;
+using Validator.Host.Config;
+using Validator.Host.Keys;
+
+namespace Validator.Host.Cli;
+
+/// <summary>The commands, their help with examples, and their exit codes.</summary>
+public static class CommandLine
+{
+    private const string ExitCodeHelp = """
+        Exit codes:
+          0  done
+          1  what was asked about is not so (health, ready, submit, localnet, load)
+          2  command line, configuration or genesis
+          3  database: missing, foreign, locked, corrupt, full disk
+          4  keys: missing, readable by others, not the ones genesis names
+          5  stopped by safety
+          70 broken invariant of our own (please report)
+
+        Every key of node.toml: validator config
+        """;
+
+    public static int Run(string[] args)
+    {
+        ParseResult parsed = Root().Parse(args);
+        int code = parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        return parsed.Errors.Count > 0 ? ExitCodes.Usage : code;
+    }
+
+    /// <summary>Runs an action; an operator's fault becomes its message and exit code.</summary>
+    internal static int Guard(Func<int> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (ConfigException e)
+        {
+            Console.Error.WriteLine(e.Message);
+            return ExitCodes.Usage;
+        }
+        catch (KeyException e)
+        {
+            Console.Error.WriteLine(e.Message);
+            return ExitCodes.Keys;
+        }
+    }
+
+    private static RootCommand Root()
+    {
+        RootCommand root = new("A Byzantine-fault-tolerant validator: clients submit transactions, the cluster agrees on one order.")
+        {
+            SetupCommands.Init(),
+            SetupCommands.Keygen(),
+            SetupCommands.Genesis(),
+            RunCommand.Create(),
+            ClientCommands.Submit(),
+            ClientCommands.Tail(),
+            ClientCommands.Status(),
+            ClientCommands.Health(),
+            ClientCommands.Ready(),
+            InfoCommands.Config(),
+            InfoCommands.SelfTest(),
+            InfoCommands.Version(),
+        };
+        foreach (Option option in root.Options)
+        {
+            if (option is HelpOption help)
+            {
+                help.Action = new HelpWithExamples((HelpAction)help.Action!);
+            }
+            else if (option is VersionOption version)
+            {
+                version.Action = new PrintVersion();
+            }
+        }
+
+        return root;
+    }
+
+    private static readonly Dictionary<string, string> Examples = new(StringComparer.Ordinal)
+    {
+        ["validator"] = """
+              validator init --validators 4 --out cluster
+              validator run --config cluster/node-1/node.toml
+              validator localnet --rate 5000 --duration 1m
+            """,
+        ["init"] = """
+              validator init --validators 4 --out cluster
+              validator init --validators 4 --out cluster --base-port 20000
+            """,
+        ["keygen"] = """
+              validator keygen --name alice --out alice/keys
+            """,
+        ["build"] = """
+              validator genesis build --network test --member alice.json --member bob.json --member carol.json --member dave.json --out genesis.json
+            """,
+        ["verify"] = """
+              validator genesis verify genesis.json
+            """,
+        ["run"] = """
+              validator run --config /etc/validator/node.toml
+              VALIDATOR_NETWORK__QUIC_PORT=9101 validator run --config node.toml
+              validator run --config node.toml --check
+            """,
+        ["submit"] = """
+              validator submit "hello" --wait
+              validator submit --file payment.bin --api http://127.0.0.1:8080
+            """,
+        ["tail"] = """
+              validator tail --from 0
+              validator tail --text
+            """,
+        ["status"] = """
+              validator status --api http://127.0.0.1:8080
+            """,
+    };
+
+    private sealed class HelpWithExamples(HelpAction inner) : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            int code = inner.Invoke(parseResult);
+            TextWriter output = parseResult.InvocationConfiguration.Output;
+            Command command = parseResult.CommandResult.Command;
+            if (Examples.TryGetValue(command is RootCommand ? "validator" : command.Name, out string? examples))
+            {
+                output.WriteLine("Examples:");
+                output.WriteLine(examples);
+                output.WriteLine();
+            }
+
+            if (command is RootCommand)
+            {
+                output.WriteLine(ExitCodeHelp);
+            }
+
+            return code;
+        }
+    }
+
+    private sealed class PrintVersion : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            parseResult.InvocationConfiguration.Output.WriteLine(BuildInfo.Version);
+            return ExitCodes.Success;
+        }
+    }
+
+    /// <summary>An option that reads 500ms, 30s, 5m or 1h.</summary>
+    internal static Option<TimeSpan> Duration(string name, string description, TimeSpan fallback) => new(name)
+    {
+        Description = description,
+        HelpName = "30s",
+        DefaultValueFactory = _ => fallback,
+        CustomParser = result =>
+        {
+            string text = result.Tokens[0].Value;
+            if (!TryDuration(text, out TimeSpan value))
+            {
+                result.AddError($"{name}: '{text}' is not a duration; expected 500ms, 30s, 5m or 1h");
+            }
+
+            return value;
+        },
+    };
+
+    internal static bool TryDuration(string text, out TimeSpan value)
+    {
+        int unit = text.AsSpan().IndexOfAnyExceptInRange('0', '9');
+        value = default;
+        if (unit <= 0 || !int.TryParse(text.AsSpan(0, unit), NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+        {
+            return false;
+        }
+
+        double seconds = text[unit..] switch { "ms" => 0.001, "s" => 1, "m" => 60, "h" => 3600, _ => 0 };
+        value = TimeSpan.FromSeconds(number * seconds);
+        return seconds > 0;
+    }
+}

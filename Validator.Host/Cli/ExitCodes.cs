@@ -1,0 +1,28 @@
+namespace Validator.Host.Cli;
+
+/// <summary>What the process's exit code means; printed by <c>validator --help</c>.</summary>
+public static class ExitCodes
+{
+    public const int Success = 0;
+
+    /// <summary>What was asked about is not so: not healthy, not ready, refused, lost.</summary>
+    public const int Failed = 1;
+
+    /// <summary>The command line, configuration or genesis is at fault.</summary>
+    public const int Usage = 2;
+
+    /// <summary>A database is missing, foreign, locked, corrupt or cannot be written.</summary>
+    public const int Store = 3;
+
+    /// <summary>A key is missing, readable by others, or not the one genesis names.</summary>
+    public const int Keys = 4;
+
+    /// <summary>Stopped by safety: more than F was proven faulty, or execution differs.</summary>
+    public const int Halted = 5;
+
+    /// <summary>A broken invariant of our own.</summary>
+    public const int Internal = 70;
+
+    /// <summary>Ended by a signal while it was starting or for the second time.</summary>
+    public const int Interrupted = 130;
+}

@@ -1,0 +1,121 @@
+using System.Collections;
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using Validator.Core.Primitives;
+using Validator.Host.Api;
+using Validator.Host.Config;
+using Validator.Host.Keys;
+using Validator.Host.Logging;
+using Validator.Host.Metrics;
+
+namespace Validator.Host.Cli;
+
+/// <summary><c>validator run</c>: checks everything, starts the node, serves, and stops within two seconds of a signal.</summary>
+public static partial class RunCommand
+{
+    /// <summary>Requests under way get this long to finish once the node drains.</summary>
+    private static readonly TimeSpan StopPatience = TimeSpan.FromMilliseconds(700);
+
+    internal static Command Create()
+    {
+        Option<string> config = new("--config") { Description = "The node.toml", Required = true };
+        Option<bool> check = new("--check") { Description = "Check configuration, genesis and keys, then end" };
+        Option<bool> stdin = new("--stop-with-stdin") { Description = "Stop when standard input ends", Hidden = true };
+        Command command = new("run", "Run a validator") { config, check, stdin };
+        command.SetAction(parsed => CommandLine.Guard(() =>
+        {
+            NodeConfig loaded = ConfigLoader.Load(parsed.GetValue(config)!, Environment.GetEnvironmentVariables());
+            using StderrLogs logs = new(loaded.Node.LogLevel, loaded.Logging.Json);
+            NodeContext context = Prepare(loaded, logs);
+            if (parsed.GetValue(check))
+            {
+                Console.WriteLine($"{parsed.GetValue(config)}: good; chain {context.ChainId}, member {loaded.Node.Id}");
+                return ExitCodes.Success;
+            }
+
+            return RunAsync(context, NodeFactory.Start, parsed.GetValue(stdin)).GetAwaiter().GetResult();
+        }));
+        return command;
+    }
+
+    /// <summary>Reads genesis and keys and finds the own place.</summary>
+    /// <exception cref="ConfigException">Genesis or the own name in it is at fault.</exception>
+    /// <exception cref="KeyException">The keys are.</exception>
+    public static NodeContext Prepare(NodeConfig config, ILoggerFactory logs)
+    {
+        Genesis genesis = GenesisFile.Read(config.Node.GenesisPath, out Hash256 chainId);
+        int self = Array.FindIndex(genesis.Members, m => m.Name == config.Node.Id);
+        if (self < 0)
+        {
+            throw new ConfigException(
+                $"node.id: genesis ({config.Node.GenesisPath}) has no member '{config.Node.Id}'; it has {string.Join(", ", genesis.Members.Take(8).Select(m => m.Name))}");
+        }
+
+        ValidatorKeys keys = ValidatorKeys.Read(config.Crypto);
+        keys.RequireMember(genesis.Members[self], config.Crypto);
+        return new NodeContext(
+            config, genesis, chainId, self, keys,
+            PeerHints.ByMember(config.Network.Peers, genesis, self),
+            new NodeMetrics([.. genesis.Members.Select(m => m.Name)]), logs);
+    }
+
+    /// <summary>Runs until a signal, the end of standard input, or the node's own end.</summary>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(NodeContext context, Func<NodeContext, IValidatorNode> start, bool stopWithStdin)
+    {
+        ILogger log = context.Logs.CreateLogger("validator");
+        TaskCompletionSource<string> stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+        foreach (string notice in context.Config.Notices)
+        {
+            LogNotice(log, notice);
+        }
+
+        await using IValidatorNode node = start(context);
+        HttpServers servers;
+        try
+        {
+            servers = await HttpServers.StartAsync(node, context.Metrics, context.Config, context.Logs).ConfigureAwait(false);
+        }
+        catch (IOException e)
+        {
+            Console.Error.WriteLine($"api.listen or metrics.port: {e.Message}");
+            return ExitCodes.Usage;
+        }
+
+        await using (servers)
+        {
+            LogStarted(
+                log, context.Config.Node.Id, context.ChainId.ToString(), BuildInfo.Version, servers.ApiAddress.ToString(),
+                servers.MetricsAddress?.ToString() ?? "off", context.Config.Network.QuicPort);
+            if (stopWithStdin)
+            {
+                Localnet.StdinWatch.Start(() => stop.TrySetResult("standard input ended"));
+            }
+
+            await Task.WhenAny(stop.Task, node.Stopped).ConfigureAwait(false);
+            int code = node.Stopped.IsCompleted ? await node.Stopped.ConfigureAwait(false) : ExitCodes.Success;
+            LogStopping(log, stop.Task.IsCompleted ? await stop.Task.ConfigureAwait(false) : "the node ended by itself", code);
+            node.Drain();
+            await servers.StopAsync(StopPatience).ConfigureAwait(false);
+            return code;
+        }
+
+        void OnSignal(PosixSignalContext signal)
+        {
+            // A second signal means now.
+            signal.Cancel = stop.TrySetResult(signal.Signal.ToString());
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Notice}")]
+    private static partial void LogNotice(ILogger logger, string notice);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "started {Node} of chain {Chain}, version {Version}: API {Api}, metrics {Metrics}, QUIC port {QuicPort}")]
+    private static partial void LogStarted(ILogger logger, string node, string chain, string version, string api, string metrics, int quicPort);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "stopping: {Cause}, exit code {Code}")]
+    private static partial void LogStopping(ILogger logger, string cause, int code);
+}

@@ -1,0 +1,174 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Validator.Core.Primitives;
+using Validator.Host.Config;
+using Validator.Host.Keys;
+
+namespace Validator.Host.Cli;
+
+/// <summary>init, keygen, genesis build and genesis verify.</summary>
+internal static class SetupCommands
+{
+    public static Command Init()
+    {
+        Option<int> validators = new("--validators") { Description = "How many", DefaultValueFactory = _ => 4 };
+        Option<string> output = new("--out") { Description = "A new folder", Required = true };
+        Option<string> network = new("--network") { Description = "The chain's name", DefaultValueFactory = _ => "local" };
+        Option<int> basePort = new("--base-port")
+        {
+            Description = "First of three loopback ports in a row for each validator: QUIC, API, metrics; 0 finds free ones",
+            DefaultValueFactory = _ => 0,
+        };
+        validators.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && result.GetValueOrDefault<int>() is < 1 or > Limits.MaxCommittee)
+            {
+                result.AddError($"--validators: expected 1 to {Limits.MaxCommittee}");
+            }
+        });
+        basePort.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is not 0 and (< 1024 or > 65000))
+            {
+                result.AddError("--base-port: expected 1024 to 65000, or 0 for free ports");
+            }
+        });
+        Command command = new("init", "Write everything for a trial on this machine: genesis, keys, vote stores, a node.toml each")
+        {
+            validators, output, network, basePort,
+        };
+        command.SetAction(parsed => CommandLine.Guard(() => Init(
+            parsed.GetValue(validators), parsed.GetValue(output)!, parsed.GetValue(network)!, parsed.GetValue(basePort))));
+        return command;
+    }
+
+    public static Command Keygen()
+    {
+        Option<string> name = new("--name") { Description = "The validator's name in genesis", Required = true };
+        Option<string> output = new("--out") { Description = "Folder for consensus.key and transport.key", Required = true };
+        Option<uint> weight = new("--weight") { Description = "Voting weight to ask for", DefaultValueFactory = _ => 1 };
+        Command command = new("keygen", "Make a validator's two keys, and a public member file for genesis build")
+        {
+            name, output, weight,
+        };
+        command.SetAction(parsed => CommandLine.Guard(() =>
+        {
+            string folder = parsed.GetValue(output)!;
+            string member = Path.Combine(folder, parsed.GetValue(name)! + ".json");
+            ValidatorKeys keys = ValidatorKeys.Create(new CryptoSection(folder));
+            GenesisFile.WriteMember(
+                member, new Member(parsed.GetValue(name)!, keys.ConsensusPublicKey, keys.TransportPublicKey, parsed.GetValue(weight)));
+            Console.WriteLine($"private: {Path.Combine(folder, "consensus.key")}, {Path.Combine(folder, "transport.key")} (never send these)");
+            Console.WriteLine($"public:  {member} (give this to whoever builds genesis)");
+            return ExitCodes.Success;
+        }));
+        return command;
+    }
+
+    public static Command Genesis()
+    {
+        return new Command("genesis", "Build or check a chain's genesis, from public files only") { Build(), Verify() };
+    }
+
+    private static Command Build()
+    {
+        Option<string[]> members = new("--member") { Description = "A public member file from keygen; once for each validator", Required = true };
+        Option<string> output = new("--out") { Description = "The genesis file to write", Required = true };
+        Option<string> network = new("--network") { Description = "The chain's name", Required = true };
+        Option<ulong> epoch = new("--epoch-length") { Description = "Blocks in an epoch; 0: epochs end on request only", DefaultValueFactory = _ => 0 };
+        Command command = new("build", "Build genesis.json from member files; their order is the committee's") { members, output, network, epoch };
+        command.SetAction(parsed => CommandLine.Guard(() =>
+        {
+            Member[] committee = Array.ConvertAll(parsed.GetValue(members)!, GenesisFile.ReadMember);
+            Genesis genesis = new(
+                parsed.GetValue(network)!,
+                (ulong)(DateTime.UtcNow - DateTime.UnixEpoch).Ticks / 10,
+                new GenesisParameters { EpochLengthBlocks = parsed.GetValue(epoch) },
+                committee);
+            GenesisFile.Write(parsed.GetValue(output)!, genesis);
+            return Describe(parsed.GetValue(output)!);
+        }));
+        return command;
+    }
+
+    private static Command Verify()
+    {
+        Argument<string> file = new("file") { Description = "A genesis.json" };
+        Command command = new("verify", "Check a genesis file and print its chain id, to be compared by all operators") { file };
+        command.SetAction(parsed => CommandLine.Guard(() => Describe(parsed.GetValue(file)!)));
+        return command;
+    }
+
+    private static int Describe(string path)
+    {
+        Genesis genesis = GenesisFile.Read(path, out Hash256 chainId);
+        Committee committee = genesis.ToCommittee();
+        Console.WriteLine($"chain id  {chainId}");
+        Console.WriteLine($"network   {genesis.Network}");
+        Console.WriteLine($"start     {DateTime.UnixEpoch.AddTicks((long)genesis.TimestampMicros * 10).ToString("u", CultureInfo.InvariantCulture)}");
+        Console.WriteLine($"weight    {committee.Total}, quorum {committee.Quorum}, faulty at most {committee.Faulty}");
+        foreach (Member member in genesis.Members)
+        {
+            Console.WriteLine($"member    {member.Name} weight {member.Weight} consensus {Fingerprint(member.ConsensusKey)} transport {Fingerprint(member.TransportKey)}");
+        }
+
+        if (Initializer.Warning(genesis.Members.Length) is { } warning)
+        {
+            Console.Error.WriteLine($"warning: {warning}");
+        }
+
+        return ExitCodes.Success;
+    }
+
+    private static string Fingerprint(byte[] key) => Hash256.Of(key).ToString()[..16];
+
+    private static int Init(int validators, string output, string network, int basePort)
+    {
+        if (basePort > 0 && basePort + (3 * validators) > 65536)
+        {
+            throw new ConfigException($"--base-port: {validators} validators need {3 * validators} ports; begin at {65536 - (3 * validators)} or below");
+        }
+
+        InitPorts[] ports = basePort > 0 ? Initializer.PortsFrom(basePort, validators) : FreePorts(validators);
+        string[] configs = Initializer.Run(new InitOptions
+        {
+            Validators = validators, Out = output, Network = network, Ports = ports,
+        });
+        if (Initializer.Warning(validators) is { } warning)
+        {
+            Console.Error.WriteLine($"warning: {warning}");
+        }
+
+        Console.WriteLine("Start each of:");
+        for (int i = 0; i < configs.Length; i++)
+        {
+            Console.WriteLine($"  validator run --config {configs[i]}   # API http://127.0.0.1:{ports[i].Api}, metrics http://127.0.0.1:{ports[i].Metrics}/metrics");
+        }
+
+        return ExitCodes.Success;
+    }
+
+    /// <summary>Ports that were free a moment ago: all held at once, so that no two are the same.</summary>
+    private static InitPorts[] FreePorts(int validators)
+    {
+        List<Socket> held = [];
+        try
+        {
+            return [.. Enumerable.Range(0, validators).Select(_ => new InitPorts(Free(SocketType.Dgram), Free(SocketType.Stream), Free(SocketType.Stream)))];
+        }
+        finally
+        {
+            held.ForEach(s => s.Dispose());
+        }
+
+        int Free(SocketType type)
+        {
+            Socket socket = new(AddressFamily.InterNetwork, type, type == SocketType.Dgram ? ProtocolType.Udp : ProtocolType.Tcp);
+            held.Add(socket);
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            return ((IPEndPoint)socket.LocalEndPoint!).Port;
+        }
+    }
+}
