@@ -57,6 +57,8 @@ public static class CommandLine
             SetupCommands.Keygen(),
             SetupCommands.Genesis(),
             RunCommand.Create(),
+            LoadCommands.Localnet(),
+            LoadCommands.Load(),
             ClientCommands.Submit(),
             ClientCommands.Tail(),
             ClientCommands.Status(),
@@ -105,6 +107,13 @@ public static class CommandLine
               validator run --config /etc/validator/node.toml
               VALIDATOR_NETWORK__QUIC_PORT=9101 validator run --config node.toml
               validator run --config node.toml --check
+            """,
+        ["localnet"] = """
+              validator localnet
+              validator localnet --validators 7 --rate 5000 --duration 1m --report report.json
+            """,
+        ["load"] = """
+              validator load --api http://127.0.0.1:8080 --api http://127.0.0.1:8081 --rate 1000
             """,
         ["submit"] = """
               validator submit "hello" --wait

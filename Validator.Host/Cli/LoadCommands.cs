@@ -1,0 +1,96 @@
+using System.CommandLine;
+using Validator.Core.Primitives;
+using Validator.Host.Load;
+using Validator.Host.Localnet;
+
+namespace Validator.Host.Cli;
+
+/// <summary>localnet and load.</summary>
+internal static class LoadCommands
+{
+    public static Command Localnet()
+    {
+        Option<int> validators = Number("--validators", "How many", 4, 1, Limits.MaxCommittee);
+        LoadSettings load = new();
+        Option<string?> directory = new("--dir") { Description = "A new folder for the validators; kept. Default: a temporary one, removed" };
+        Option<bool> keep = new("--keep") { Description = "Keep the temporary folder" };
+        Option<string?> report = new("--report") { Description = "Write the numbers as JSON to this file" };
+        Command command = new("localnet", "Start a cluster on this machine, load it, and check that nothing is lost, doubled or ordered differently")
+        {
+            validators, load.Rate, load.Size, load.Duration, load.Seed, directory, keep, report,
+        };
+        command.SetAction(parsed => CommandLine.Guard(() => new LocalnetRun(
+            new LocalnetOptions
+            {
+                Validators = parsed.GetValue(validators),
+                Rate = parsed.GetValue(load.Rate),
+                Size = parsed.GetValue(load.Size),
+                Duration = parsed.GetValue(load.Duration),
+                Seed = parsed.GetValue(load.Seed),
+                Directory = parsed.GetValue(directory),
+                Keep = parsed.GetValue(keep),
+                ReportPath = parsed.GetValue(report),
+            },
+            Console.Out,
+            !Console.IsOutputRedirected).RunAsync().GetAwaiter().GetResult()));
+        return command;
+    }
+
+    public static Command Load()
+    {
+        LoadSettings load = new();
+        Option<string[]> targets = new("--api")
+        {
+            Description = "A validator's API; once for each, the load is spread evenly",
+            DefaultValueFactory = _ => ["http://127.0.0.1:8080"],
+        };
+        Option<string?> report = new("--report") { Description = "Write the numbers as JSON to this file" };
+        targets.Validators.Add(result =>
+        {
+            foreach (string target in result.GetValueOrDefault<string[]>() ?? [])
+            {
+                if (!Uri.TryCreate(target, UriKind.Absolute, out Uri? uri) || uri.Scheme != Uri.UriSchemeHttp)
+                {
+                    result.AddError($"--api: '{target}' is not an address as http://127.0.0.1:8080");
+                }
+            }
+        });
+        Command command = new("load", "Load validators that run already, and check their order") { targets, load.Rate, load.Size, load.Duration, load.Seed, report };
+        command.SetAction(parsed => CommandLine.Guard(() => LoadCommandRun.RunAsync(
+            new LoadOptions
+            {
+                Targets = Array.ConvertAll(parsed.GetValue(targets)!, t => new Uri(t)),
+                Rate = parsed.GetValue(load.Rate),
+                Size = parsed.GetValue(load.Size),
+                Duration = parsed.GetValue(load.Duration),
+                Seed = parsed.GetValue(load.Seed),
+            },
+            parsed.GetValue(report),
+            Console.Out).GetAwaiter().GetResult()));
+        return command;
+    }
+
+    private static Option<int> Number(string name, string description, int fallback, int min, int max)
+    {
+        Option<int> option = new(name) { Description = description, DefaultValueFactory = _ => fallback };
+        option.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() < min || result.GetValueOrDefault<int>() > max)
+            {
+                result.AddError($"{name}: expected {min} to {max}");
+            }
+        });
+        return option;
+    }
+
+    private sealed class LoadSettings
+    {
+        public Option<int> Rate { get; } = Number("--rate", "Transactions per second, over all validators", 2000, 1, 1_000_000);
+
+        public Option<int> Size { get; } = Number("--size", "Bytes of a transaction", 512, TransactionPattern.MinSize, Limits.MaxTransactionBytes);
+
+        public Option<TimeSpan> Duration { get; } = CommandLine.Duration("--duration", "How long", TimeSpan.FromSeconds(30));
+
+        public Option<ulong> Seed { get; } = new("--seed") { Description = "Of the payloads", DefaultValueFactory = _ => 1 };
+    }
+}
