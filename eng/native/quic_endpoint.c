@@ -1,4 +1,4 @@
-/* The socket and all its connections: datagrams in and out in batches, dispatch by connection id, Retry, resets, timers. */
+/* The socket and all its connections: sending in batches, timers, waiting, connections by id and by handle. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/udp.h>
@@ -12,29 +12,7 @@
 #include <openssl/err.h>
 #include "quic_internal.h"
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
-
-#define RECEIVE_MESSAGES 16
-#define RECEIVE_BYTES 65536
 #define SOCKET_BUFFER_BYTES (8 * 1024 * 1024)
-#define RETRY_TOKEN_SECONDS 10
-#define RESETS_PER_SECOND 128
-/* A stateless reset must be shorter than what it answers, or two endpoints would answer each other for ever. */
-#define MIN_RESET_TRIGGER (NGTCP2_MIN_STATELESS_RESET_RANDLEN + NGTCP2_STATELESS_RESET_TOKENLEN + 1)
-#define NS_PER_SECOND 1000000000ull
-
-struct receive_batch {
-    struct mmsghdr messages[RECEIVE_MESSAGES];
-    struct iovec vectors[RECEIVE_MESSAGES];
-    struct sockaddr_storage from[RECEIVE_MESSAGES];
-    _Alignas(struct cmsghdr) uint8_t control[RECEIVE_MESSAGES][CMSG_SPACE(sizeof(int))];
-    uint8_t data[RECEIVE_MESSAGES][RECEIVE_BYTES];
-};
 
 int vq_abi(void)
 {
@@ -82,7 +60,7 @@ static uint32_t bucket_of(const uint8_t *cid)
     return (uint32_t)(hash % CID_BUCKETS);
 }
 
-static vq_conn *cid_find(const vq_endpoint *endpoint, const uint8_t *cid, size_t length)
+HIDDEN vq_conn *cid_find(const vq_endpoint *endpoint, const uint8_t *cid, size_t length)
 {
     if (length != CID_LENGTH)
         return NULL;
@@ -236,192 +214,6 @@ uint64_t vq_next_timer(const vq_endpoint *endpoint)
             next = conn->expiry;
     }
     return next;
-}
-
-/* ---------------------------------------------------------------- receiving */
-
-static void send_version_negotiation(vq_endpoint *endpoint, const ngtcp2_version_cid *ids, const struct sockaddr_storage *to)
-{
-    uint8_t packet[NGTCP2_MAX_UDP_PAYLOAD_SIZE], unused;
-    uint32_t versions[] = {NGTCP2_PROTO_VER_V1};
-    random_bytes(&unused, 1);
-    ngtcp2_ssize length = ngtcp2_pkt_write_version_negotiation(packet, sizeof packet, unused, ids->scid, ids->scidlen,
-                                                               ids->dcid, ids->dcidlen, versions, 1);
-    if (length > 0)
-        endpoint_send(endpoint, to, packet, (size_t)length, 0);
-}
-
-static void send_retry(vq_endpoint *endpoint, const ngtcp2_pkt_hd *header, const struct sockaddr_storage *to)
-{
-    uint8_t token[NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2], packet[NGTCP2_MAX_UDP_PAYLOAD_SIZE];
-    ngtcp2_cid scid;
-    random_bytes(scid.data, CID_LENGTH);
-    scid.datalen = CID_LENGTH;
-    ngtcp2_ssize token_length = ngtcp2_crypto_generate_retry_token2(
-        token, endpoint->token_secret, sizeof endpoint->token_secret, header->version, (const ngtcp2_sockaddr *)to,
-        address_length(to), &scid, &header->dcid, endpoint_now(endpoint));
-    if (token_length < 0)
-        return;
-    ngtcp2_ssize length = ngtcp2_crypto_write_retry(packet, sizeof packet, header->version, &header->scid, &scid,
-                                                    &header->dcid, token, (size_t)token_length);
-    if (length <= 0)
-        return;
-    endpoint->counters.retries++;
-    endpoint_send(endpoint, to, packet, (size_t)length, 0);
-}
-
-static void send_reset(vq_endpoint *endpoint, const ngtcp2_version_cid *ids, size_t trigger,
-                       const struct sockaddr_storage *to)
-{
-    uint64_t second = endpoint_now(endpoint) / NS_PER_SECOND;
-    if (second != endpoint->reset_second) {
-        endpoint->reset_second = second;
-        endpoint->reset_count = 0;
-    }
-    if (trigger < MIN_RESET_TRIGGER || ids->dcidlen != CID_LENGTH || endpoint->reset_count++ >= RESETS_PER_SECOND)
-        return;
-    ngtcp2_cid cid;
-    ngtcp2_stateless_reset_token token;
-    uint8_t packet[64], noise[NGTCP2_MIN_STATELESS_RESET_RANDLEN];
-    ngtcp2_cid_init(&cid, ids->dcid, ids->dcidlen);
-    random_bytes(noise, sizeof noise);
-    if (ngtcp2_crypto_generate_stateless_reset_token(token.data, endpoint->reset_secret, sizeof endpoint->reset_secret,
-                                                     &cid) != 0)
-        return;
-    ngtcp2_ssize length = ngtcp2_pkt_write_stateless_reset2(packet, sizeof packet, &token, noise, sizeof noise);
-    if (length <= 0)
-        return;
-    endpoint->counters.resets++;
-    endpoint_send(endpoint, to, packet, (size_t)length, 0);
-}
-
-static int same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-    if (a->ss_family != b->ss_family)
-        return 0;
-    if (a->ss_family == AF_INET) {
-        const struct sockaddr_in *x = (const void *)a, *y = (const void *)b;
-        return x->sin_port == y->sin_port && x->sin_addr.s_addr == y->sin_addr.s_addr;
-    }
-    const struct sockaddr_in6 *x = (const void *)a, *y = (const void *)b;
-    return x->sin6_port == y->sin6_port && memcmp(&x->sin6_addr, &y->sin6_addr, sizeof x->sin6_addr) == 0;
-}
-
-/* A stateless reset has a random connection id: only the connections with that address can tell. A connection that
-   does not know its token discards the packet. */
-static void unknown_short(vq_endpoint *endpoint, const ngtcp2_version_cid *ids, const struct sockaddr_storage *from,
-                          const uint8_t *packet, size_t length)
-{
-    endpoint->counters.unknown++;
-    for (uint32_t i = 0; i < endpoint->slot_count; i++) {
-        vq_conn *conn = endpoint->slots[i].conn;
-        if (conn != NULL && conn->up && same_address(&conn->remote, from) && !conn_read(conn, from, packet, length))
-            return;
-    }
-    send_reset(endpoint, ids, length, from);
-}
-
-static void first_packet(vq_endpoint *endpoint, const struct sockaddr_storage *from, const uint8_t *packet, size_t length)
-{
-    ngtcp2_pkt_hd header;
-    ngtcp2_cid original;
-    if (length < NGTCP2_MAX_UDP_PAYLOAD_SIZE || ngtcp2_accept(&header, packet, length) != 0) {
-        endpoint->counters.unknown++;
-        return;
-    }
-    if (header.tokenlen == 0) {
-        send_retry(endpoint, &header, from);
-        return;
-    }
-    if (header.dcid.datalen != CID_LENGTH || header.token[0] != NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2 ||
-        ngtcp2_crypto_verify_retry_token2(&original, header.token, header.tokenlen, endpoint->token_secret,
-                                          sizeof endpoint->token_secret, header.version, (const ngtcp2_sockaddr *)from,
-                                          address_length(from), &header.dcid, RETRY_TOKEN_SECONDS * NS_PER_SECOND,
-                                          endpoint_now(endpoint)) != 0) {
-        endpoint->counters.bad_tokens++;
-        return;
-    }
-    if (endpoint->pending >= endpoint->config.max_pending) {
-        endpoint->counters.refused++;
-        return;
-    }
-    vq_conn *conn = conn_accept(endpoint, &header, &original, from);
-    if (conn == NULL)
-        endpoint->counters.refused++;
-    else
-        conn_read(conn, from, packet, length);
-}
-
-static void dispatch(vq_endpoint *endpoint, const struct sockaddr_storage *from, const uint8_t *packet, size_t length)
-{
-    ngtcp2_version_cid ids;
-    endpoint->counters.datagrams_in++;
-    int error = length == 0 ? NGTCP2_ERR_INVALID_ARGUMENT : ngtcp2_pkt_decode_version_cid(&ids, packet, length, CID_LENGTH);
-    if (error == NGTCP2_ERR_VERSION_NEGOTIATION) {
-        endpoint->counters.malformed++;
-        if (length >= NGTCP2_MAX_UDP_PAYLOAD_SIZE)
-            send_version_negotiation(endpoint, &ids, from);
-        return;
-    }
-    if (error != 0) {
-        endpoint->counters.malformed++;
-        return;
-    }
-    vq_conn *conn = cid_find(endpoint, ids.dcid, ids.dcidlen);
-    if (conn != NULL)
-        conn_read(conn, from, packet, length);
-    else if (packet[0] & 0x80)
-        first_packet(endpoint, from, packet, length);
-    else
-        unknown_short(endpoint, &ids, from, packet, length);
-    ERR_clear_error();
-}
-
-static size_t segment_of(struct msghdr *message, size_t length)
-{
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
-        if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
-            int size;
-            memcpy(&size, CMSG_DATA(c), sizeof size);
-            if (size > 0)
-                return (size_t)size;
-        }
-    }
-    return length == 0 ? 1 : length;
-}
-
-int vq_receive(vq_endpoint *endpoint, int rounds)
-{
-    struct receive_batch *batch = endpoint->batch;
-    int datagrams = 0;
-    for (int round = 0; round < rounds; round++) {
-        for (int i = 0; i < RECEIVE_MESSAGES; i++) {
-            batch->vectors[i] = (struct iovec){.iov_base = batch->data[i], .iov_len = RECEIVE_BYTES};
-            batch->messages[i].msg_hdr = (struct msghdr){
-                .msg_name = &batch->from[i],
-                .msg_namelen = sizeof batch->from[i],
-                .msg_iov = &batch->vectors[i],
-                .msg_iovlen = 1,
-                .msg_control = batch->control[i],
-                .msg_controllen = sizeof batch->control[i],
-            };
-        }
-        int got = recvmmsg(endpoint->socket, batch->messages, RECEIVE_MESSAGES, MSG_DONTWAIT, NULL);
-        for (int i = 0; i < got; i++) {
-            size_t length = batch->messages[i].msg_len;
-            size_t segment = segment_of(&batch->messages[i].msg_hdr, length);
-            size_t at = 0;
-            do {
-                size_t piece = length - at < segment ? length - at : segment;
-                dispatch(endpoint, &batch->from[i], batch->data[i] + at, piece);
-                at += segment;
-                datagrams++;
-            } while (at < length);
-        }
-        if (got < RECEIVE_MESSAGES)
-            break;
-    }
-    return datagrams;
 }
 
 /* ---------------------------------------------------------------- waiting */
@@ -684,7 +476,7 @@ vq_endpoint *vq_open(const vq_config *config, vq_address *bound, char *error, si
     endpoint->slot_count = 2 * config->peers + config->max_pending;
     endpoint->slots = calloc(endpoint->slot_count, sizeof *endpoint->slots);
     endpoint->views = calloc(endpoint->slot_count, sizeof *endpoint->views);
-    endpoint->batch = malloc(sizeof *endpoint->batch);
+    endpoint->batch = receive_batch_new();
     errno = 0;
     if (config->alpn_length == 0 || config->alpn_length > 255 || config->self < 0 ||
         (uint32_t)config->self >= config->peers)

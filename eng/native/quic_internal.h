@@ -11,6 +11,15 @@
 #include "mldsa_ossl.h"
 #include "quic_shim.h"
 
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+#define NS_PER_SECOND 1000000000ull
+
 #define HIDDEN __attribute__((visibility("hidden")))
 
 #define CID_LENGTH 16
@@ -101,6 +110,9 @@ HIDDEN SSL *tls_session(vq_conn *conn);
 HIDDEN int tls_alpn_agreed(const vq_conn *conn);
 HIDDEN int derive_secret(const uint8_t *seed, const char *label, uint8_t *secret);
 
+/* quic_receive.c */
+HIDDEN struct receive_batch *receive_batch_new(void);
+
 /* quic_conn.c */
 HIDDEN vq_conn *conn_dial(vq_endpoint *endpoint, int32_t peer, const struct sockaddr_storage *remote);
 HIDDEN vq_conn *conn_accept(vq_endpoint *endpoint, const ngtcp2_pkt_hd *header, const ngtcp2_cid *original,
@@ -119,6 +131,7 @@ HIDDEN int cid_insert(vq_conn *conn, const uint8_t *cid);
 HIDDEN void cid_remove(vq_conn *conn, const uint8_t *cid);
 HIDDEN int endpoint_send(vq_endpoint *endpoint, const struct sockaddr_storage *to, const uint8_t *data, size_t length,
                          size_t segment);
+HIDDEN vq_conn *cid_find(const vq_endpoint *endpoint, const uint8_t *cid, size_t length);
 HIDDEN void random_bytes(uint8_t *out, size_t length);
 
 static inline uint64_t conn_handle(const vq_conn *conn)
