@@ -83,6 +83,19 @@ public static unsafe class Blake3
     private static void HashManyChecked(
         ReadOnlySpan<byte> data, ReadOnlySpan<int> offsets, ReadOnlySpan<int> lengths, Span<byte> digests)
     {
+        if (Blake3Lanes.Width > 1)
+        {
+            uint* key = stackalloc uint[8];
+            Blake3Scalar.InitialCv(key);
+            fixed (byte* d = data, o = digests)
+            fixed (int* at = offsets, length = lengths)
+            {
+                Blake3Lanes.HashMany(d, at, length, offsets.Length, key, o);
+            }
+
+            return;
+        }
+
         for (int i = 0; i < offsets.Length; i++)
         {
             Hash(data.Slice(offsets[i], lengths[i]), digests.Slice(OutputBytes * i, OutputBytes));

@@ -12,7 +12,7 @@ internal static unsafe class Blake3Tree
     internal const int MaxDegree = 16;
 
     /// <summary>Chunks compressed at once on the path in use; at least 1.</summary>
-    internal static int Degree => 1;
+    internal static int Degree => Blake3Lanes.Width;
 
     /// <summary>A message of any length to <paramref name="output"/>, extended as far as that is long.</summary>
     internal static void HashAll(uint* key, uint flags, ReadOnlySpan<byte> input, Span<byte> output)
@@ -116,8 +116,24 @@ internal static unsafe class Blake3Tree
     /// <summary>Chaining values of consecutive chunks, the last of which may be short; returns their number.</summary>
     private static int Chunks(byte* input, int length, uint* key, ulong counter, uint flags, byte* output)
     {
-        uint* cv = stackalloc uint[8];
         int count = 0;
+        int whole = length / Blake3Scalar.ChunkBytes;
+        if (Degree > 1 && whole > 1)
+        {
+            byte** inputs = stackalloc byte*[MaxDegree];
+            for (int i = 0; i < whole; i++)
+            {
+                inputs[i] = input + (i * Blake3Scalar.ChunkBytes);
+            }
+
+            Blake3Lanes.Run(Blake3Lanes.WidthFor(whole), inputs, whole, Blake3Scalar.ChunkBytes, key, counter, 1,
+                flags, Blake3Scalar.ChunkStart, Blake3Scalar.ChunkEnd, output);
+            count = whole;
+            input += whole * Blake3Scalar.ChunkBytes;
+            length -= whole * Blake3Scalar.ChunkBytes;
+        }
+
+        uint* cv = stackalloc uint[8];
         while (length > 0)
         {
             int take = Math.Min(length, Blake3Scalar.ChunkBytes);
@@ -137,7 +153,19 @@ internal static unsafe class Blake3Tree
     {
         uint* cv = stackalloc uint[8];
         int pairs = count / 2;
-        for (int i = 0; i < pairs; i++)
+        bool vectors = Degree > 1 && pairs > 2;
+        if (vectors)
+        {
+            byte** inputs = stackalloc byte*[MaxDegree];
+            for (int i = 0; i < pairs; i++)
+            {
+                inputs[i] = values + (64 * i);
+            }
+
+            Blake3Lanes.Run(Blake3Lanes.WidthFor(pairs), inputs, pairs, 64, key, 0, 0, flags | Blake3Scalar.Parent, 0, 0, output);
+        }
+
+        for (int i = 0; i < pairs && !vectors; i++)
         {
             Copy(cv, key);
             Blake3Scalar.CompressInPlace(cv, values + (64 * i), 64, 0, flags | Blake3Scalar.Parent);

@@ -1,0 +1,216 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Validator.Crypto.Simd.Hashing;
+
+/// <summary>BLAKE3 compressions eight lanes at a time with AVX2, and the transpositions around them.</summary>
+internal static unsafe class Blake3Avx2
+{
+    /// <summary>
+    /// Compresses a block a lane: word w of the chaining values lies at h[8 w + lane], of the blocks at m[8 w + lane]; the
+    /// tail holds the counters' low and high words, block lengths and flags.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void Compress(uint* h, uint* m, uint* tail)
+    {
+        Vector256<uint> v0 = Vector256.Load(h);
+        Vector256<uint> v1 = Vector256.Load(h + 8);
+        Vector256<uint> v2 = Vector256.Load(h + 16);
+        Vector256<uint> v3 = Vector256.Load(h + 24);
+        Vector256<uint> v4 = Vector256.Load(h + 32);
+        Vector256<uint> v5 = Vector256.Load(h + 40);
+        Vector256<uint> v6 = Vector256.Load(h + 48);
+        Vector256<uint> v7 = Vector256.Load(h + 56);
+        Vector256<uint> v8 = Vector256.Create(Blake3Scalar.Iv0), v9 = Vector256.Create(Blake3Scalar.Iv1);
+        Vector256<uint> v10 = Vector256.Create(Blake3Scalar.Iv2), v11 = Vector256.Create(Blake3Scalar.Iv3);
+        Vector256<uint> v12 = Vector256.Load(tail);
+        Vector256<uint> v13 = Vector256.Load(tail + 8);
+        Vector256<uint> v14 = Vector256.Load(tail + 16);
+        Vector256<uint> v15 = Vector256.Load(tail + 24);
+
+        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
+            ref v12, ref v13, ref v14, ref v15, m, m + 16, m + 32, m + 48,
+            m + 8, m + 24, m + 40, m + 56);
+        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
+            ref v15, ref v12, ref v13, ref v14, m + 64, m + 80, m + 96, m + 112,
+            m + 72, m + 88, m + 104, m + 120);
+
+        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
+            ref v12, ref v13, ref v14, ref v15, m + 16, m + 24, m + 56, m + 32,
+            m + 48, m + 80, m, m + 104);
+        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
+            ref v15, ref v12, ref v13, ref v14, m + 8, m + 96, m + 72, m + 120,
+            m + 88, m + 40, m + 112, m + 64);
+
+        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
+            ref v12, ref v13, ref v14, ref v15, m + 24, m + 80, m + 104, m + 56,
+            m + 32, m + 96, m + 16, m + 112);
+        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
+            ref v15, ref v12, ref v13, ref v14, m + 48, m + 72, m + 88, m + 64,
+            m + 40, m, m + 120, m + 8);
+
+        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
+            ref v12, ref v13, ref v14, ref v15, m + 80, m + 96, m + 112, m + 104,
+            m + 56, m + 72, m + 24, m + 120);
+        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
+            ref v15, ref v12, ref v13, ref v14, m + 32, m + 88, m + 40, m + 8,
+            m, m + 16, m + 64, m + 48);
+
+        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
+            ref v12, ref v13, ref v14, ref v15, m + 96, m + 72, m + 120, m + 112,
+            m + 104, m + 88, m + 80, m + 64);
+        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
+            ref v15, ref v12, ref v13, ref v14, m + 56, m + 40, m, m + 48,
+            m + 16, m + 24, m + 8, m + 32);
+
+        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
+            ref v12, ref v13, ref v14, ref v15, m + 72, m + 88, m + 64, m + 120,
+            m + 112, m + 40, m + 96, m + 8);
+        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
+            ref v15, ref v12, ref v13, ref v14, m + 104, m, m + 16, m + 32,
+            m + 24, m + 80, m + 48, m + 56);
+
+        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
+            ref v12, ref v13, ref v14, ref v15, m + 88, m + 40, m + 8, m + 64,
+            m + 120, m, m + 72, m + 48);
+        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
+            ref v15, ref v12, ref v13, ref v14, m + 112, m + 16, m + 24, m + 56,
+            m + 80, m + 96, m + 32, m + 104);
+
+        (v0 ^ v8).Store(h);
+        (v1 ^ v9).Store(h + 8);
+        (v2 ^ v10).Store(h + 16);
+        (v3 ^ v11).Store(h + 24);
+        (v4 ^ v12).Store(h + 32);
+        (v5 ^ v13).Store(h + 40);
+        (v6 ^ v14).Store(h + 48);
+        (v7 ^ v15).Store(h + 56);
+    }
+
+    /// <summary>Turns 64 bytes of each of eight lanes into words side by side, <paramref name="stride"/> words a row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void LoadBlocks(byte** inputs, uint* m, int stride)
+    {
+        for (int half = 0; half < 2; half++)
+        {
+            Vector256<uint> r0 = Vector256.Load((uint*)(inputs[0] + (32 * half))), r1 = Vector256.Load((uint*)(inputs[1] + (32 * half)));
+            Vector256<uint> r2 = Vector256.Load((uint*)(inputs[2] + (32 * half))), r3 = Vector256.Load((uint*)(inputs[3] + (32 * half)));
+            Vector256<uint> r4 = Vector256.Load((uint*)(inputs[4] + (32 * half))), r5 = Vector256.Load((uint*)(inputs[5] + (32 * half)));
+            Vector256<uint> r6 = Vector256.Load((uint*)(inputs[6] + (32 * half))), r7 = Vector256.Load((uint*)(inputs[7] + (32 * half)));
+            Transpose(ref r0, ref r1, ref r2, ref r3, ref r4, ref r5, ref r6, ref r7);
+            uint* at = m + (8 * half * stride);
+            r0.Store(at);
+            r1.Store(at + stride);
+            r2.Store(at + (2 * stride));
+            r3.Store(at + (3 * stride));
+            r4.Store(at + (4 * stride));
+            r5.Store(at + (5 * stride));
+            r6.Store(at + (6 * stride));
+            r7.Store(at + (7 * stride));
+        }
+    }
+
+    /// <summary>Writes the chaining values of eight lanes one after the other, 32 bytes each.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void StoreValues(uint* h, byte* output, int stride)
+    {
+        Vector256<uint> r0 = Vector256.Load(h), r1 = Vector256.Load(h + stride);
+        Vector256<uint> r2 = Vector256.Load(h + (2 * stride)), r3 = Vector256.Load(h + (3 * stride));
+        Vector256<uint> r4 = Vector256.Load(h + (4 * stride)), r5 = Vector256.Load(h + (5 * stride));
+        Vector256<uint> r6 = Vector256.Load(h + (6 * stride)), r7 = Vector256.Load(h + (7 * stride));
+        Transpose(ref r0, ref r1, ref r2, ref r3, ref r4, ref r5, ref r6, ref r7);
+        r0.AsByte().Store(output);
+        r1.AsByte().Store(output + 32);
+        r2.AsByte().Store(output + 64);
+        r3.AsByte().Store(output + 96);
+        r4.AsByte().Store(output + 128);
+        r5.AsByte().Store(output + 160);
+        r6.AsByte().Store(output + 192);
+        r7.AsByte().Store(output + 224);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Transpose(
+        ref Vector256<uint> r0, ref Vector256<uint> r1, ref Vector256<uint> r2, ref Vector256<uint> r3,
+        ref Vector256<uint> r4, ref Vector256<uint> r5, ref Vector256<uint> r6, ref Vector256<uint> r7)
+    {
+        Vector256<ulong> a0 = Avx2.UnpackLow(r0, r1).AsUInt64(), a1 = Avx2.UnpackHigh(r0, r1).AsUInt64();
+        Vector256<ulong> a2 = Avx2.UnpackLow(r2, r3).AsUInt64(), a3 = Avx2.UnpackHigh(r2, r3).AsUInt64();
+        Vector256<ulong> a4 = Avx2.UnpackLow(r4, r5).AsUInt64(), a5 = Avx2.UnpackHigh(r4, r5).AsUInt64();
+        Vector256<ulong> a6 = Avx2.UnpackLow(r6, r7).AsUInt64(), a7 = Avx2.UnpackHigh(r6, r7).AsUInt64();
+        Vector256<uint> b0 = Avx2.UnpackLow(a0, a2).AsUInt32(), b1 = Avx2.UnpackHigh(a0, a2).AsUInt32();
+        Vector256<uint> b2 = Avx2.UnpackLow(a1, a3).AsUInt32(), b3 = Avx2.UnpackHigh(a1, a3).AsUInt32();
+        Vector256<uint> b4 = Avx2.UnpackLow(a4, a6).AsUInt32(), b5 = Avx2.UnpackHigh(a4, a6).AsUInt32();
+        Vector256<uint> b6 = Avx2.UnpackLow(a5, a7).AsUInt32(), b7 = Avx2.UnpackHigh(a5, a7).AsUInt32();
+        r0 = Avx2.Permute2x128(b0, b4, 0x20);
+        r1 = Avx2.Permute2x128(b1, b5, 0x20);
+        r2 = Avx2.Permute2x128(b2, b6, 0x20);
+        r3 = Avx2.Permute2x128(b3, b7, 0x20);
+        r4 = Avx2.Permute2x128(b0, b4, 0x31);
+        r5 = Avx2.Permute2x128(b1, b5, 0x31);
+        r6 = Avx2.Permute2x128(b2, b6, 0x31);
+        r7 = Avx2.Permute2x128(b3, b7, 0x31);
+    }
+
+    /// <summary>Four independent G functions side by side: one alone waits for itself.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Quad(
+        ref Vector256<uint> a0, ref Vector256<uint> a1, ref Vector256<uint> a2, ref Vector256<uint> a3,
+        ref Vector256<uint> b0, ref Vector256<uint> b1, ref Vector256<uint> b2, ref Vector256<uint> b3,
+        ref Vector256<uint> c0, ref Vector256<uint> c1, ref Vector256<uint> c2, ref Vector256<uint> c3,
+        ref Vector256<uint> d0, ref Vector256<uint> d1, ref Vector256<uint> d2, ref Vector256<uint> d3,
+        uint* x0, uint* x1, uint* x2, uint* x3, uint* y0, uint* y1, uint* y2, uint* y3)
+    {
+        a0 += b0 + Vector256.Load(x0);
+        a1 += b1 + Vector256.Load(x1);
+        a2 += b2 + Vector256.Load(x2);
+        a3 += b3 + Vector256.Load(x3);
+        d0 = Right16(d0 ^ a0);
+        d1 = Right16(d1 ^ a1);
+        d2 = Right16(d2 ^ a2);
+        d3 = Right16(d3 ^ a3);
+        c0 += d0;
+        c1 += d1;
+        c2 += d2;
+        c3 += d3;
+        b0 = Right12(b0 ^ c0);
+        b1 = Right12(b1 ^ c1);
+        b2 = Right12(b2 ^ c2);
+        b3 = Right12(b3 ^ c3);
+        a0 += b0 + Vector256.Load(y0);
+        a1 += b1 + Vector256.Load(y1);
+        a2 += b2 + Vector256.Load(y2);
+        a3 += b3 + Vector256.Load(y3);
+        d0 = Right8(d0 ^ a0);
+        d1 = Right8(d1 ^ a1);
+        d2 = Right8(d2 ^ a2);
+        d3 = Right8(d3 ^ a3);
+        c0 += d0;
+        c1 += d1;
+        c2 += d2;
+        c3 += d3;
+        b0 = Right7(b0 ^ c0);
+        b1 = Right7(b1 ^ c1);
+        b2 = Right7(b2 ^ c2);
+        b3 = Right7(b3 ^ c3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> Right16(Vector256<uint> x) => Avx2.Shuffle(
+        x.AsByte(),
+        Vector256.Create((byte)2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13))
+        .AsUInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> Right8(Vector256<uint> x) => Avx2.Shuffle(
+        x.AsByte(),
+        Vector256.Create((byte)1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12, 1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12))
+        .AsUInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> Right12(Vector256<uint> x) => (x >>> 12) | (x << 20);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> Right7(Vector256<uint> x) => (x >>> 7) | (x << 25);
+}
