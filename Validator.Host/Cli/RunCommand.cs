@@ -105,6 +105,13 @@ public static partial class RunCommand
 
         void OnSignal(PosixSignalContext signal)
         {
+            // Ctrl-C reaches a terminal's whole group: a parent that has us tied to its pipe decides for us then.
+            if (stopWithStdin && signal.Signal == PosixSignal.SIGINT)
+            {
+                signal.Cancel = true;
+                return;
+            }
+
             // A second signal means now.
             signal.Cancel = stop.TrySetResult(signal.Signal.ToString());
         }

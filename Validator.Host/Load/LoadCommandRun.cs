@@ -1,16 +1,13 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Validator.Host.Api;
+using Validator.Host.Cli;
 
 namespace Validator.Host.Load;
 
 /// <summary>The whole of <c>validator load</c>: sends to validators that run already, and judges what it sees.</summary>
 public static class LoadCommandRun
 {
-    private const int ExitGood = 0;
-    private const int ExitFailed = 1;
-    private const int ExitInterrupted = 130;
-
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(LoadOptions options, string? reportPath, TextWriter output)
     {
@@ -32,17 +29,17 @@ public static class LoadCommandRun
                 report.Write(reportPath);
             }
 
-            return result.Interrupted ? ExitInterrupted : failures.Count == 0 ? ExitGood : ExitFailed;
+            return result.Interrupted ? ExitCodes.Interrupted : failures.Count == 0 ? ExitCodes.Success : ExitCodes.Failed;
         }
         catch (Exception e) when (e is HttpRequestException or TimeoutException or IOException or JsonException)
         {
             output.WriteLine(e.Message);
-            return ExitFailed;
+            return ExitCodes.Failed;
         }
         catch (OperationCanceledException)
         {
             output.WriteLine("interrupted before the load began");
-            return ExitInterrupted;
+            return ExitCodes.Interrupted;
         }
 
         void Interrupt(PosixSignalContext context)

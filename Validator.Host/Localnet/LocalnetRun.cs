@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Validator.Host.Cli;
 using Validator.Host.Config;
 using Validator.Host.Keys;
 using Validator.Host.Load;
@@ -33,12 +34,6 @@ public sealed record LocalnetOptions
 /// <summary>The whole of <c>validator localnet</c>: set up, start, load, show, stop, judge.</summary>
 public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool onTerminal)
 {
-    private const int ExitGood = 0;
-    private const int ExitFailed = 1;
-    private const int ExitUsage = 2;
-    private const int ExitDisk = 3;
-    private const int ExitInterrupted = 130;
-
     private static readonly TimeSpan ReadyPatience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
 
@@ -55,13 +50,13 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
         if (Directory.Exists(directory) && Directory.EnumerateFileSystemEntries(directory).Any())
         {
             output.WriteLine($"{directory} is not empty: localnet starts a new chain, so give it a new folder");
-            return ExitUsage;
+            return ExitCodes.Usage;
         }
 
         if (options.Validators is < 1 or > Validator.Core.Primitives.Limits.MaxCommittee)
         {
             output.WriteLine($"a cluster has 1 to {Validator.Core.Primitives.Limits.MaxCommittee} validators, not {options.Validators}");
-            return ExitUsage;
+            return ExitCodes.Usage;
         }
 
         using CancellationTokenSource interrupted = new();
@@ -71,17 +66,17 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
         try
         {
             Directory.CreateDirectory(directory);
-            return HasRoom(directory) ? await RunInAsync(directory, interrupted.Token).ConfigureAwait(false) : ExitDisk;
+            return HasRoom(directory) ? await RunInAsync(directory, interrupted.Token).ConfigureAwait(false) : ExitCodes.Store;
         }
         catch (Exception e) when (e is LocalClusterException or ConfigException or KeyException or TimeoutException or IOException or UnauthorizedAccessException)
         {
             output.WriteLine(e.Message);
-            return ExitFailed;
+            return ExitCodes.Failed;
         }
         catch (OperationCanceledException) when (interrupted.IsCancellationRequested)
         {
             output.WriteLine("interrupted before the load began");
-            return ExitInterrupted;
+            return ExitCodes.Interrupted;
         }
         finally
         {
@@ -151,7 +146,7 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
             report.Write(path);
         }
 
-        return result.Interrupted ? ExitInterrupted : failures.Count == 0 ? ExitGood : ExitFailed;
+        return result.Interrupted ? ExitCodes.Interrupted : failures.Count == 0 ? ExitCodes.Success : ExitCodes.Failed;
     }
 
     private async Task ShowAsync(LocalCluster cluster, LoadRun run, Task running)

@@ -108,22 +108,4 @@ public sealed class LoadPartsTests
         comparison.CompareTails();
         Assert.Equal(expected, comparison.Diverged);
     }
-
-    // Protects the command line: lengths of time as people write them, and a plain error for anything else.
-    [Theory]
-    [InlineData("30s", 30.0)]
-    [InlineData("500ms", 0.5)]
-    [InlineData("1.5m", 90.0)]
-    [InlineData("2h", 7200.0)]
-    [InlineData("7", 7.0)]
-    [InlineData("0s", null)]
-    [InlineData("-5s", null)]
-    [InlineData("s", null)]
-    [InlineData("25h", null)]
-    [InlineData("NaNs", null)]
-    public void Durations_are_read_as_people_write_them(string text, double? seconds)
-    {
-        Assert.Equal(seconds is not null, LoadCommand.TryParseDuration(text, out TimeSpan duration));
-        Assert.Equal(seconds ?? 0, duration.TotalSeconds);
-    }
 }
