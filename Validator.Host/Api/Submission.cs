@@ -22,7 +22,7 @@ public enum FramingError : byte
     EmptyTransaction,
     TransactionTooLarge,
 
-    /// <summary>Clients may submit kinds 0 and 1 only.</summary>
+    /// <summary>Clients may submit kind 0 only, in this protocol version.</summary>
     KindNotAllowed,
     TooLarge,
 }
@@ -168,7 +168,8 @@ public sealed class Submission
                 return FramingError.TransactionTooLarge;
             }
 
-            if (framed[at + 4] > 1)
+            // No rules verify envelopes in this protocol version, and a vertex with one is invalid to everybody.
+            if (framed[at + 4] != (byte)Core.Wire.TransactionKind.Opaque)
             {
                 return FramingError.KindNotAllowed;
             }

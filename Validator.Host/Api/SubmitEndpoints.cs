@@ -22,7 +22,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
     {
         if (!TryWait(context, out bool wantsFinal) || !TryKind(context, out byte kind))
         {
-            await Problem.BadRequest(context, "expected ?wait=durable or ?wait=finalized, and ?kind=0 or ?kind=1").ConfigureAwait(false);
+            await Problem.BadRequest(context, "expected ?wait=durable or ?wait=finalized, and ?kind=0").ConfigureAwait(false);
             return;
         }
 
@@ -241,7 +241,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         FramingError.None => Problem.BadRequest(context, error ?? "the body is not understood"),
         FramingError.TooLarge => Problem.TooLarge(context, $"the transactions may have {node.MaxSubmissionBytes} bytes together, framing included"),
         FramingError.TransactionTooLarge => Problem.TooLarge(context, $"a transaction may have {Limits.MaxTransactionBytes} bytes"),
-        FramingError.KindNotAllowed => Problem.BadRequest(context, "clients may submit kind 0 (opaque) and 1 (signed envelope)"),
+        FramingError.KindNotAllowed => Problem.BadRequest(context, "clients may submit kind 0 (opaque) only: this protocol version verifies no envelopes"),
         FramingError.Empty => Problem.BadRequest(context, "there is no transaction in the body"),
         FramingError.EmptyTransaction => Problem.BadRequest(context, "a transaction has at least one byte"),
         _ => Problem.BadRequest(context, "the framing is cut short; expected u32 LE length, u8 kind and the bytes for each transaction"),

@@ -25,6 +25,10 @@ internal sealed class Outlet<T>(int capacity)
         }
     }
 
+    /// <summary>The oldest item, whether it has reached the ring or not. Once neither side runs any more.</summary>
+    public bool TryTakeBack([System.Diagnostics.CodeAnalysis.MaybeNullWhen(false)] out T item) =>
+        Ring.TryDequeue(out item) || _overflow.TryDequeue(out item);
+
     /// <summary>Moves what waited, then wakes the consumer. Called once after each batch of inputs.</summary>
     public void Flush()
     {

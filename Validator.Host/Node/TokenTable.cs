@@ -39,6 +39,9 @@ internal sealed class TokenTable<T> where T : class
         return ((ulong)generation << 32) | ((uint)place + 1);
     }
 
+    /// <summary>All things that still wait. Once no thread uses the table any more.</summary>
+    public IEnumerable<T> Remaining() => _items.OfType<T>();
+
     /// <summary>Takes the thing out and frees its place; null when the token is not (or no longer) known.</summary>
     public T? Take(ulong token)
     {

@@ -57,7 +57,6 @@ public sealed partial class ValidatorNode
         _keys = new CommitteeKeys(genesis);
         SignatureCache signatures = new();
         TokenTable<PendingVertex> pending = new(MaxPendingPayloads);
-        TokenTable<ClientBatch> batches = new(MaxWaitingBatches);
         ValidationContext validation = new(
             genesis, _committee, context.ChainId, signatures, _cache, pending, new PayloadBudget(MaxPendingPayloadBytes), metrics);
         FrameValidator ValidatorOf() => new(validation, new BatchedVerifier(_keys, context.ChainId));
@@ -69,9 +68,7 @@ public sealed partial class ValidatorNode
         SpscRing<Input> fromScheduler = new(OutsideRing);
         SpscRing<VoteRecord> signerToVotes = new(WorkRing);
         SpscRing<VoteRecord> ledgerToVotes = new(WorkRing);
-        SpscRing<LedgerItem> signerToLedger = new(WorkRing);
         SpscRing<LedgerItem> executionToLedger = new(WorkRing);
-        Outlet<VoteRecord> toSigner = new(WorkRing);
         Outlet<LedgerItem> toLedger = new(WorkRing);
         Outlet<ExecuteItem> toExecution = new(WorkRing);
         Outlet<ServiceItem> toService = new(WorkRing);
@@ -102,13 +99,13 @@ public sealed partial class ValidatorNode
         };
         _ledger = new LedgerThread(stores.Ledger, _cache, _recent, _signal, metrics, this, context.Self)
         {
-            FromCore = toLedger.Ring, FromSigner = signerToLedger, FromExecution = executionToLedger,
+            FromCore = toLedger.Ring, FromSigner = _signerToLedger, FromExecution = executionToLedger,
             ToVotes = ledgerToVotes, Votes = _votes, ToCore = fromLedger,
             Executed = (stores.Executor.Sequence, stores.Executor.Root),
         };
         _signer = new SignerThread(_key, context.ChainId, signatures, metrics, this)
         {
-            Input = toSigner.Ring, ToVotes = signerToVotes, ToLedger = signerToLedger, Votes = _votes.Waker, Ledger = _ledger.Waker,
+            Input = _toSigner.Ring, ToVotes = signerToVotes, ToLedger = _signerToLedger, Votes = _votes.Waker, Ledger = _ledger.Waker,
         };
         _execution = new ExecutionThread(stores.Executor, new VertexSource(_cache, stores.Ledger), this)
         {
@@ -122,15 +119,15 @@ public sealed partial class ValidatorNode
             FromCore = toService.Ring,
         };
         ClientBatcherOptions limits = new() { MaxPayloadBytes = (int)genesis.Parameters.MaxVertexPayloadBytes };
-        _batcher = new ClientBatcher(limits, batches, fromBatcher, this);
+        _batcher = new ClientBatcher(limits, _batches, fromBatcher, this);
         _core = new CoreThread(core, SenderOf(), metrics, _log, this)
         {
             Answers = [fromVotes, fromLedger], Outside = [fromScheduler, .. fromWorkers, fromBatcher],
-            ToSigner = toSigner, ToLedger = toLedger, ToExecution = toExecution, ToService = toService,
-            Vertices = pending, Batches = batches, Batcher = _batcher, Signer = _signer,
+            ToSigner = _toSigner, ToLedger = toLedger, ToExecution = toExecution, ToService = toService,
+            Vertices = pending, Batches = _batches, Batcher = _batcher, Signer = _signer,
             LaneHeight = stores.Recovered.OwnTip.Height, PendingVertices = stores.Recovered.Vertices.Count,
         };
-        Connect(toSigner, toLedger, toExecution, toService, fetches);
+        Connect(toLedger, toExecution, toService, fetches);
         stores.Recovered.Blocks.ForEach(_service.Remember);
         _signal.Advance(stores.Executor.NextIndex);
         if (!stores.Signs)
@@ -140,10 +137,9 @@ public sealed partial class ValidatorNode
     }
 
     private void Connect(
-        Outlet<VoteRecord> toSigner, Outlet<LedgerItem> toLedger, Outlet<ExecuteItem> toExecution, Outlet<ServiceItem> toService,
-        FetchIntake fetches)
+        Outlet<LedgerItem> toLedger, Outlet<ExecuteItem> toExecution, Outlet<ServiceItem> toService, FetchIntake fetches)
     {
-        toSigner.Consumer = _signer.Waker;
+        _toSigner.Consumer = _signer.Waker;
         toLedger.Consumer = _ledger.Waker;
         toExecution.Consumer = _execution.Waker;
         toService.Consumer = _service.Waker;

@@ -39,6 +39,9 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly ConsensusSigner _key;
     private readonly CommitteeKeys _keys;
     private readonly Committee _committee;
+    private readonly TokenTable<ClientBatch> _batches = new(MaxWaitingBatches);
+    private readonly Outlet<VoteRecord> _toSigner = new(WorkRing);
+    private readonly SpscRing<LedgerItem> _signerToLedger = new(WorkRing);
     private readonly TaskCompletionSource<int> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lifecycle = new();
     private volatile bool _faulted;
@@ -105,10 +108,9 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
 
         _transport.Stop();
         _signal.Close();
-        _batcher.FailPending(SubmissionFailure.Stopping);
         if (ended)
         {
-            _ledger.FailPending(SubmissionFailure.Stopping);
+            FailPending(_faulted ? SubmissionFailure.StorageFailed : SubmissionFailure.Stopping);
             foreach (PipelineThread thread in Threads())
             {
                 thread.Dispose();
@@ -126,5 +128,26 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
         }
 
         _stopped.TrySetResult(NodeExit.Stopped);
+    }
+
+    /// <summary>Completes every submission that is still under way, wherever the threads left it.</summary>
+    private void FailPending(SubmissionFailure failure)
+    {
+        _batcher.FailPending(failure);
+        _ledger.FailPending(failure);
+        foreach (ClientBatch batch in _batches.Remaining())
+        {
+            batch.Fail(failure);
+        }
+
+        while (_toSigner.TryTakeBack(out VoteRecord record))
+        {
+            record.Batch?.Fail(failure);
+        }
+
+        while (_signerToLedger.TryDequeue(out LedgerItem item))
+        {
+            item.Own.Batch?.Fail(failure);
+        }
     }
 }

@@ -47,7 +47,8 @@ internal sealed class VoteThread(IVoteStore store, FrameSender sender, NodeMetri
 
         if (_waiting.Count > 0)
         {
-            if (!Commit())
+            // A halt meanwhile: what was signed before it is on disk, and stays here.
+            if (!Commit() || Faults.Faulted)
             {
                 return false;
             }
@@ -80,7 +81,9 @@ internal sealed class VoteThread(IVoteStore store, FrameSender sender, NodeMetri
 
     private void AddSigned(in VoteRecord record)
     {
-        store.AddSigned(record.Signed!, EncodeBody(record));
+        byte[] body = EncodeBody(record);
+        store.AddSigned(record.Signed!, body);
+        metrics.VoteBytesWritten.Add(SignedCodec.EncodedSize + body.Length);
     }
 
     private static byte[] EncodeBody(in VoteRecord record)
