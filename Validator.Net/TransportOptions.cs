@@ -41,7 +41,10 @@ public sealed record TransportOptions
     /// <summary>Seed of our own ML-DSA-87 transport key, 32 bytes. Cleared by the caller after construction.</summary>
     public required byte[] PrivateKeySeed { get; init; }
 
-    /// <summary>Where received frames are put; its MaxBufferBytes is at least MaxFrameBytes.</summary>
+    /// <summary>
+    /// Where received frames are put; its MaxBufferBytes is at least MaxFrameBytes. Frames to be sent come from another
+    /// pool: two nodes whose pools are full of what they send each other would both stop reading.
+    /// </summary>
     public required PinnedBufferPool ReceivePool { get; init; }
 
     /// <summary>Woken when Events has something.</summary>
@@ -74,7 +77,7 @@ public sealed record TransportOptions
     /// </summary>
     public int WindowBytes { get; init; } = 4 * 1024 * 1024;
 
-    /// <summary>Connections in handshake that others have begun; more are refused.</summary>
+    /// <summary>Handshakes begun by others; beyond it one that is older than 1 s makes way, else the newcomer is refused.</summary>
     public int MaxPendingHandshakes { get; init; } = 64;
 
     /// <summary>Silence after which a connection is given up.</summary>

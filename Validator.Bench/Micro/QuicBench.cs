@@ -111,7 +111,7 @@ public class QuicBench
         SelfIndex = self,
         Peers = peers,
         PrivateKeySeed = seed,
-        ReceivePool = _pool,
+        ReceivePool = new PinnedBufferPool(256L << 20, 1 << 20),
         Consumer = consumer,
         PayloadQueueBytes = 64 << 20,
     };

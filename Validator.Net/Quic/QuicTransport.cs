@@ -102,6 +102,7 @@ public sealed class QuicTransport : ITransport
         OpenSslMlDsa87.PublicKeyFromSeed(options.PrivateKeySeed, own);
         if (!own.AsSpan().SequenceEqual(options.Peers[options.SelfIndex].PublicKey)) throw new ArgumentException("PrivateKeySeed does not belong to our own public key in Peers");
         if (options.MaxFrameBytes < 1 || options.MaxFrameBytes > options.ReceivePool.MaxBufferBytes) throw new ArgumentException("ReceivePool's buffers do not hold MaxFrameBytes");
+        if (options.ReceivePool.MaxBytes / 4 < options.ReceivePool.MaxBufferBytes) throw new ArgumentException("ReceivePool is smaller than four of its largest buffers");
         if (options.WindowBytes / 2 < options.MaxFrameBytes) throw new ArgumentException("WindowBytes is less than two frames of MaxFrameBytes");
         if (options.MaxDatagramBytes is < MinDatagram or > MaxDatagram) throw new ArgumentException("MaxDatagramBytes is not within 1200 to 65527");
         if (options.ApplicationProtocol.Length is 0 or > 255 || !Ascii.IsValid(options.ApplicationProtocol)) throw new ArgumentException("ApplicationProtocol is not 1 to 255 ASCII characters");

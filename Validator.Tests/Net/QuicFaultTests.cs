@@ -8,12 +8,14 @@ public class QuicFaultTests
 {
     // Protects delivery over a bad path: datagrams lost, doubled and swapped; frames still whole, once and in order.
     [Theory]
-    [InlineData(CongestionControl.Cubic)]
-    [InlineData(CongestionControl.Bbr)]
-    public void FramesSurviveABadPath(CongestionControl control)
+    [InlineData(CongestionControl.Cubic, Pacing.Auto, 1452)]
+    [InlineData(CongestionControl.Cubic, Pacing.On, 16_000)]
+    [InlineData(CongestionControl.Bbr, Pacing.On, 1200)]
+    public void FramesSurviveABadPath(CongestionControl control, Pacing pacing, int datagram)
     {
-        using TransportNode first = TransportNode.Create(0, 2, o => o with { CongestionControl = control });
-        using TransportNode second = TransportNode.Create(1, 2, o => o with { CongestionControl = control });
+        TransportOptions Change(TransportOptions o) => o with { CongestionControl = control, Pacing = pacing, MaxDatagramBytes = datagram };
+        using TransportNode first = TransportNode.Create(0, 2, Change);
+        using TransportNode second = TransportNode.Create(1, 2, Change);
         using var relay = new UdpRelay(second.Transport.LocalEndPoint, faultsPerThousand: 20);
         first.Transport.SetAddresses(1, [PeerAddress.From(relay.Address)]);
         first.Transport.Start();
@@ -119,6 +121,26 @@ public class QuicFaultTests
         Assert.Equal(1, first.Transport.Statistics.Peers[1].ConnectionsClosed(CloseReason.IdleTimeout));
         relay.Silent = false;
         TransportNode.Until(both, () => first.Transport.IsUp(1) && second.Transport.IsUp(0));
+    }
+
+    // Protects members from strangers: a handshake that falls silent makes way, though its own timeout is far off.
+    [Fact]
+    public void SilentHandshakesMakeWay()
+    {
+        static TransportOptions One(TransportOptions o) => o with { MaxPendingHandshakes = 1, HandshakeTimeout = TimeSpan.FromMinutes(5) };
+        using TransportNode stuck = TransportNode.Create(0, 3, One);
+        using TransportNode member = TransportNode.Create(1, 3);
+        using TransportNode acceptor = TransportNode.Create(2, 3, One);
+        // The Retry and the first datagram of the answer.
+        using var relay = new UdpRelay(acceptor.Transport.LocalEndPoint, answers: 2);
+        stuck.Transport.SetAddresses(2, [PeerAddress.From(relay.Address)]);
+        acceptor.Transport.Start();
+        stuck.Transport.Start();
+        acceptor.Until(() => acceptor.Transport.Statistics.Retries > 0);
+        member.Knows(2, acceptor);
+        member.Transport.Start();
+        TransportNode.Until([stuck, member, acceptor], () => member.Transport.IsUp(2) && acceptor.Transport.Statistics.HandshakesFailed(CloseReason.HandshakeTimeout) > 0);
+        Assert.False(acceptor.Transport.IsUp(0));
     }
 
     // Protects addressing: names are looked up, a dead address is followed by the next, and one IPv6 socket serves both families.

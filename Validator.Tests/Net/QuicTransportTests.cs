@@ -50,7 +50,7 @@ public class QuicTransportTests
             Assert.All(node.Transport.Statistics.Peers, p => Assert.Equal(0, p.FramesDropped(Channel.Control) + p.FramesDropped(Channel.Payload) + p.FramesDropped(Channel.Sync)));
         }
         foreach (TransportNode node in nodes) node.Dispose();
-        Assert.All(nodes, n => Assert.Equal(0, n.Pool.RentedBytes));
+        Assert.All(nodes, n => Assert.Equal(0, n.Pool.RentedBytes + n.SendPool.RentedBytes));
     }
 
     private static int LengthOf(int i) => i % 97 == 0 ? 60_000 : i % 7 * 100;
@@ -235,7 +235,7 @@ public class QuicTransportTests
         Assert.True(peer.FramesDropped(Channel.Sync) > 0);
         Assert.True(peer.QueuedBytes <= 100_000);
         sender.Dispose();
-        Assert.Equal(0, sender.Pool.RentedBytes);
+        Assert.Equal(0, sender.SendPool.RentedBytes);
     }
 
     // Protects the socket: noise, truncated and mutated packets change counters and nothing else.

@@ -16,6 +16,7 @@ internal sealed class TransportNode : IDisposable
 
     internal readonly Parker Parker = new();
     internal readonly PinnedBufferPool Pool;
+    internal readonly PinnedBufferPool SendPool = new(128 * 1024 * 1024, 1024 * 1024);
     internal readonly QuicTransport Transport;
     internal readonly Outbox Outbox;
 
@@ -102,7 +103,7 @@ internal sealed class TransportNode : IDisposable
     /// <summary>A frame of that length whose bytes follow from the tag.</summary>
     internal PooledBuffer Frame(int length, int tag)
     {
-        Assert.True(Pool.TryRent(length, out PooledBuffer? buffer));
+        Assert.True(SendPool.TryRent(length, out PooledBuffer? buffer));
         Fill(buffer.Span, tag);
         return buffer;
     }

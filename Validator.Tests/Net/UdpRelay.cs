@@ -17,14 +17,16 @@ internal sealed class UdpRelay : IDisposable
     private volatile bool _silent;
     private volatile bool _closed;
 
+    /// <param name="acceptor">Where the dialler's datagrams go.</param>
     /// <param name="faultsPerThousand">Datagrams lost, and as many doubled, and as many swapped with the next.</param>
-    internal UdpRelay(EndPoint acceptor, int faultsPerThousand = 0)
+    /// <param name="answers">How many of the acceptor's datagrams are let through.</param>
+    internal UdpRelay(EndPoint acceptor, int faultsPerThousand = 0, int answers = int.MaxValue)
     {
         _acceptor = acceptor;
         _threads =
         [
             new Thread(() => Forward(_front, _back, faultsPerThousand, new Random(1), from => { _dialler = from; return _acceptor; })),
-            new Thread(() => Forward(_back, _front, faultsPerThousand, new Random(2), _ => _dialler)),
+            new Thread(() => Forward(_back, _front, faultsPerThousand, new Random(2), _ => answers-- > 0 ? _dialler : null)),
         ];
         foreach (Thread thread in _threads) thread.Start();
     }

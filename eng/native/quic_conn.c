@@ -233,6 +233,7 @@ static vq_conn *conn_new(vq_endpoint *endpoint, const struct sockaddr_storage *r
     conn->slot = slot;
     conn->generation = ++endpoint->slots[slot].generation;
     conn->expiry = UINT64_MAX;
+    conn->born = endpoint_now(endpoint);
     conn->paced = endpoint->config.pacing == 1 || (endpoint->config.pacing == 0 && !is_loopback(remote));
     for (uint32_t i = 0; i < VQ_CHANNELS; i++)
         conn->tx[i].stream = -1;

@@ -63,6 +63,7 @@ typedef struct vq_conn {
     struct sockaddr_storage remote;
     send_queue tx[VQ_CHANNELS];
     uint64_t expiry;
+    uint64_t born;
     uint32_t slot;
     uint32_t generation;
     int32_t peer; /* expected when dialled; else -1 until the certificate is known */

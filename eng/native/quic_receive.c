@@ -9,6 +9,8 @@
 #define RECEIVE_BYTES 65536
 #define RETRY_TOKEN_SECONDS 10
 #define RESETS_PER_SECOND 128
+/* An honest handshake takes two round trips; what is older makes way when there are too many. */
+#define PATIENT_HANDSHAKE_NS NS_PER_SECOND
 /* A stateless reset must be shorter than what it answers, or two endpoints would answer each other for ever. */
 #define MIN_RESET_TRIGGER (NGTCP2_MIN_STATELESS_RESET_RANDLEN + NGTCP2_STATELESS_RESET_TOKENLEN + 1)
 
@@ -106,6 +108,23 @@ static void unknown_short(vq_endpoint *endpoint, const ngtcp2_version_cid *ids, 
     send_reset(endpoint, ids, length, from);
 }
 
+/* Strangers who begin handshakes and fall silent must not keep members out. Returns 1 if there is room now. */
+static int make_room(vq_endpoint *endpoint)
+{
+    if (endpoint->pending < endpoint->config.max_pending)
+        return 1;
+    vq_conn *oldest = NULL;
+    for (uint32_t i = 0; i < endpoint->slot_count; i++) {
+        vq_conn *conn = endpoint->slots[i].conn;
+        if (conn != NULL && !conn->dialled && !conn->up && (oldest == NULL || conn->born < oldest->born))
+            oldest = conn;
+    }
+    if (oldest == NULL || endpoint_now(endpoint) - oldest->born < PATIENT_HANDSHAKE_NS)
+        return 0;
+    conn_end(oldest, VQ_HANDSHAKE_TIMEOUT, 0);
+    return 1;
+}
+
 static void first_packet(vq_endpoint *endpoint, const struct sockaddr_storage *from, const uint8_t *packet, size_t length)
 {
     ngtcp2_pkt_hd header;
@@ -126,7 +145,7 @@ static void first_packet(vq_endpoint *endpoint, const struct sockaddr_storage *f
         endpoint->counters.bad_tokens++;
         return;
     }
-    if (endpoint->pending >= endpoint->config.max_pending) {
+    if (!make_room(endpoint)) {
         endpoint->counters.refused++;
         return;
     }
