@@ -26,6 +26,11 @@ public static class CommandLine
     public static int Run(string[] args)
     {
         ParseResult parsed = Root().Parse(args);
+        if (parsed.Action is ParseErrorAction errors)
+        {
+            errors.ShowHelp = false;
+        }
+
         int code = parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         return parsed.Errors.Count > 0 ? ExitCodes.Usage : code;
     }

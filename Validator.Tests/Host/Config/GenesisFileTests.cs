@@ -1,0 +1,59 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Config;
+using Validator.Host.Keys;
+
+namespace Validator.Tests.Host.Config;
+
+public class GenesisFileTests
+{
+    // Protects the chain id: JSON is only a form; what is written reads back to the same genesis, and edits are noticed.
+    [Fact]
+    public void RoundTripsAndNoticesEdits()
+    {
+        using TemporaryFolder folder = new();
+        Genesis genesis = new("net-1", 1_700_000_000_000_000, new GenesisParameters { EpochLengthBlocks = 1000 }, [.. Enumerable.Range(0, 4).Select(Member)]);
+        string path = folder.File("genesis.json");
+        Hash256 written = GenesisFile.Write(path, genesis);
+        Genesis read = GenesisFile.Read(path, out Hash256 chainId);
+        Assert.Equal(written, chainId);
+        Assert.Equal(GenesisCodec.Encode(genesis), GenesisCodec.Encode(read));
+
+        string text = File.ReadAllText(path);
+        Refused(path, text.Replace("\"epoch_length_blocks\": 1000", "\"epoch_length_blocks\": 1001", StringComparison.Ordinal), "something was changed");
+        Refused(path, text.Replace("\"network\"", "\"netwrok\"", StringComparison.Ordinal), "netwrok");
+        Refused(path, text.Replace("\"format\": 1", "\"format\": 2", StringComparison.Ordinal), "format 2 is not known");
+        Refused(path, text[..^20], "genesis.json:");
+    }
+
+    // Protects genesis building by separate operators: public files alone suffice, and hold no private byte.
+    [Fact]
+    public void MemberFilesCarryPublicKeysAlone()
+    {
+        using TemporaryFolder folder = new();
+        ValidatorKeys keys = ValidatorKeys.Create(new CryptoSection(folder.File("keys")));
+        string path = folder.File("alice.json");
+        GenesisFile.WriteMember(path, new Member("alice", keys.ConsensusPublicKey, keys.TransportPublicKey, 3));
+        Member read = GenesisFile.ReadMember(path);
+        Assert.Equal(("alice", 3u), (read.Name, read.Weight));
+        Assert.Equal(keys.ConsensusPublicKey, read.ConsensusKey);
+        string text = File.ReadAllText(path);
+        Assert.DoesNotContain(Convert.ToBase64String(keys.ConsensusSeed)[..40], text, StringComparison.Ordinal);
+        Assert.DoesNotContain(Convert.ToHexStringLower(keys.ConsensusSeed), text, StringComparison.Ordinal);
+    }
+
+    private static Member Member(int index)
+    {
+        byte[] consensus = new byte[Limits.PublicKeyBytes];
+        byte[] transport = new byte[Limits.PublicKeyBytes];
+        consensus.AsSpan().Fill((byte)(index + 1));
+        transport.AsSpan().Fill((byte)(index + 101));
+        return new Member($"node-{index}", consensus, transport, 1);
+    }
+
+    private static void Refused(string path, string text, string expected)
+    {
+        File.WriteAllText(path, text);
+        Assert.Contains(expected, Assert.Throws<ConfigException>(() => GenesisFile.Read(path, out _)).Message, StringComparison.Ordinal);
+    }
+}
