@@ -1,0 +1,155 @@
+using System.Buffers.Binary;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Api;
+
+namespace Validator.Tests.Host.Api;
+
+/// <summary>A node of the API's tests: takes what it is told to take, and has as many final transactions as it is told.</summary>
+internal sealed class FakeNode : INodeGateway
+{
+    private readonly Lock _lock = new();
+    private TaskCompletionSource _advanced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ulong _next;
+
+    public SubmitRefusal Refusal { get; set; }
+
+    /// <summary>How a taken submission ends; by default durable, or final from index 100 on.</summary>
+    public Action<Submission> Complete { get; set; } = DefaultCompletion;
+
+    public List<byte[]> Submitted { get; } = [];
+
+    public string NotReadyReason { get; set; } = "";
+
+    public int TransactionBytes { get; set; } = 100;
+
+    public Dictionary<Hash256, TransactionState> Known { get; } = [];
+
+    public StoredVertex? Vertex { get; set; }
+
+    public StoredBlock? Block { get; set; }
+
+    public int MaxSubmissionBytes => Limits.MaxVertexPayloadBytes;
+
+    public TimeSpan RetryAfter => TimeSpan.FromMilliseconds(1500);
+
+    public ulong NextFinalIndex
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _next;
+            }
+        }
+    }
+
+    public ulong FirstFinalIndex { get; set; }
+
+    public void Finalize(ulong next)
+    {
+        lock (_lock)
+        {
+            _next = next;
+            _advanced.TrySetResult();
+            _advanced = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+    }
+
+    public bool IsReady(out string reason)
+    {
+        reason = NotReadyReason;
+        return reason.Length == 0;
+    }
+
+    public SubmitRefusal TrySubmit(Submission submission)
+    {
+        if (Refusal == SubmitRefusal.None)
+        {
+            submission.AddReference();
+            Submitted.Add(submission.Framed.ToArray());
+            Complete(submission);
+            submission.Release();
+        }
+
+        return Refusal;
+    }
+
+    public NodeStatus GetStatus() => new()
+    {
+        Node = "node-1",
+        ChainId = new string('0', 64),
+        Ready = NotReadyReason.Length == 0,
+        Reason = NotReadyReason,
+        Signing = true,
+        View = 3,
+        Peers = [new PeerStatus { Name = "node-2", Connected = true, RttMs = 0.25 }],
+    };
+
+    public bool TryFindTransaction(in Hash256 id, out TransactionState state) => Known.TryGetValue(id, out state);
+
+    public StoredVertex? FindVertex(in Hash256 hash) => Vertex is { } vertex && vertex.Header.Hash == hash ? vertex : null;
+
+    public StoredBlock? FindBlock(ulong sequence) => Block is { } block && block.Block.Sequence == sequence ? block : null;
+
+    public IFinalizedReader OpenFinalized(ulong fromIndex) => new Reader(this, fromIndex);
+
+    /// <summary>The bytes that the transaction with this index has.</summary>
+    public byte[] Transaction(ulong index)
+    {
+        byte[] bytes = new byte[TransactionBytes];
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes, index);
+        return bytes;
+    }
+
+    private static void DefaultCompletion(Submission submission)
+    {
+        submission.CompleteDurable(Hash256.Of("vertex"u8));
+        for (int i = 0; i < submission.Count; i++)
+        {
+            submission.SetState(i, new TransactionState(TransactionStage.Finalized, 100 + (ulong)i, 7, TransactionRejection.None));
+        }
+
+        submission.CompleteFinal();
+    }
+
+    private sealed class Reader(FakeNode node, ulong from) : IFinalizedReader
+    {
+        public ulong NextIndex { get; private set; } = from;
+
+        public int Read(FinalizedPage page)
+        {
+            int added = 0;
+            for (ulong end = node.NextFinalIndex; NextIndex < end && !page.IsFull; NextIndex++, added++)
+            {
+                byte[] bytes = node.Transaction(NextIndex);
+                page.Add(NextIndex, 1 + (NextIndex / 10), Hash256.Of(bytes), 0, bytes);
+            }
+
+            return added;
+        }
+
+        public async ValueTask<bool> WaitAsync(CancellationToken cancellation)
+        {
+            while (true)
+            {
+                Task advanced;
+                lock (node._lock)
+                {
+                    if (NextIndex < node._next)
+                    {
+                        return true;
+                    }
+
+                    advanced = node._advanced.Task;
+                }
+
+                await advanced.WaitAsync(cancellation);
+            }
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}

@@ -1,0 +1,155 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using Validator.Core.Primitives;
+using Validator.Host.Api;
+
+namespace Validator.Tests.Host.Api;
+
+public class StreamTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    // Protects the stream's promise: nothing missing, nothing twice, across a resume by Last-Event-ID and while new ones come.
+    [Fact]
+    public async Task ResumesWithoutGapOrRepeat()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        api.Node.Finalize(2500);
+        List<ulong> seen = await ReadEvents(api, "/v1/finalized?from=0", lastEventId: null, 1300);
+        Task<List<ulong>> rest = ReadEvents(api, "/v1/finalized", lastEventId: seen[^1], 3700);
+        api.Node.Finalize(3000);
+        await Task.Delay(20);
+        api.Node.Finalize(5000);
+        seen.AddRange(await rest.WaitAsync(Patience));
+        Assert.Equal(Enumerable.Range(0, 5000).Select(i => (ulong)i), seen);
+    }
+
+    // Protects followers that say nothing about where to begin: they get what becomes final from now on.
+    [Fact]
+    public async Task BeginsNowByDefault()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        api.Node.Finalize(10);
+        Task<List<ulong>> events = ReadEvents(api, "/v1/finalized", lastEventId: null, 1, onOpen: () => api.Node.Finalize(11));
+        Assert.Equal([10UL], await events.WaitAsync(Patience));
+    }
+
+    // Protects the binary form: fixed offsets, the same transactions.
+    [Fact]
+    public async Task BinaryRecordsHaveFixedOffsets()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        api.Node.Finalize(3);
+        using HttpResponseMessage response = await Open(api, "/v1/finalized?from=1&format=binary", null);
+        await using Stream stream = await response.Content.ReadAsStreamAsync();
+        byte[] record = new byte[53 + api.Node.TransactionBytes];
+        for (ulong index = 1; index < 3; index++)
+        {
+            await stream.ReadExactlyAsync(record).AsTask().WaitAsync(Patience);
+            byte[] expected = api.Node.Transaction(index);
+            Assert.Equal(index, BinaryPrimitives.ReadUInt64LittleEndian(record));
+            Assert.Equal(1UL, BinaryPrimitives.ReadUInt64LittleEndian(record.AsSpan(8)));
+            Assert.Equal(Hash256.Of(expected), new Hash256(record.AsSpan(16)));
+            Assert.Equal(expected.Length, BinaryPrimitives.ReadInt32LittleEndian(record.AsSpan(48)));
+            Assert.Equal(expected, record[53..]);
+        }
+    }
+
+    // Protects memory: a subscriber that does not read is closed and counted, not buffered for.
+    [Fact]
+    public async Task ASlowSubscriberIsClosed()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync(new ApiOptions { WriteTimeout = TimeSpan.FromMilliseconds(300) });
+        api.Node.TransactionBytes = 60_000;
+        api.Node.Finalize(ulong.MaxValue);
+        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 16 * 1024 };
+        await socket.ConnectAsync(IPAddress.Loopback, api.Servers.ApiAddress.Port);
+        await socket.SendAsync(Encoding.ASCII.GetBytes("GET /v1/finalized?from=0 HTTP/1.1\r\nHost: x\r\n\r\n"));
+        using CancellationTokenSource limit = new(Patience);
+        while (api.Metrics.StreamsClosedSlow.Value == 0)
+        {
+            await Task.Delay(20, limit.Token);
+        }
+
+        byte[] buffer = new byte[64 * 1024];
+        bool ended = false;
+        while (!ended)
+        {
+            try
+            {
+                ended = await socket.ReceiveAsync(buffer, limit.Token) == 0;
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
+            {
+                ended = true;
+            }
+        }
+
+        while (api.Metrics.StreamSubscribers.Value != 0)
+        {
+            await Task.Delay(20, limit.Token);
+        }
+    }
+
+    // Protects subscribers' understanding: what cannot be served is a problem document.
+    [Theory]
+    [InlineData("/v1/finalized?from=x", null, 400)]
+    [InlineData("/v1/finalized", "x", 400)]
+    [InlineData("/v1/finalized?format=xml", null, 400)]
+    [InlineData("/v1/finalized?from=4", null, 410)]
+    public async Task RefusesWithAReason(string path, string? lastEventId, int expected)
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        api.Node.FirstFinalIndex = 5;
+        using HttpResponseMessage response = await Open(api, path, lastEventId);
+        Assert.Equal(expected, (int)response.StatusCode);
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType!.MediaType);
+    }
+
+    // Protects graceful stops: open streams end, and the listeners close without waiting for their clients.
+    [Fact]
+    public async Task StoppingEndsStreams()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        using HttpResponseMessage response = await Open(api, "/v1/finalized?from=0", null);
+        await using Stream stream = await response.Content.ReadAsStreamAsync();
+        await api.Servers.StopAsync(TimeSpan.FromSeconds(5)).WaitAsync(Patience);
+        Assert.Equal(0, await stream.ReadAsync(new byte[1]).AsTask().WaitAsync(Patience));
+    }
+
+    private static async Task<HttpResponseMessage> Open(ApiFixture api, string path, string? lastEventId)
+    {
+        using HttpRequestMessage request = new(HttpMethod.Get, path);
+        if (lastEventId is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Last-Event-ID", lastEventId);
+        }
+
+        return await api.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+    }
+
+    private static async Task<List<ulong>> ReadEvents(ApiFixture api, string path, ulong? lastEventId, int count, Action? onOpen = null)
+    {
+        using HttpResponseMessage response = await Open(api, path, lastEventId?.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        Assert.Equal("text/event-stream", response.Content.Headers.ContentType!.MediaType);
+        onOpen?.Invoke();
+        using StreamReader reader = new(await response.Content.ReadAsStreamAsync());
+        List<ulong> seen = [];
+        while (seen.Count < count && await reader.ReadLineAsync().WaitAsync(Patience) is { } line)
+        {
+            if (line.StartsWith("data: ", StringComparison.Ordinal))
+            {
+                JsonElement data = JsonDocument.Parse(line[6..]).RootElement;
+                ulong index = data.GetProperty("index").GetUInt64();
+                Assert.Equal(api.Node.Transaction(index), data.GetProperty("bytes").GetBytesFromBase64());
+                Assert.Equal(Hash256.Of(api.Node.Transaction(index)).ToString(), data.GetProperty("id").GetString());
+                seen.Add(index);
+            }
+        }
+
+        return seen;
+    }
+}

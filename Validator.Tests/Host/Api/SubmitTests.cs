@@ -1,0 +1,144 @@
+using System.Text;
+using System.Text.Json;
+using Validator.Core.Primitives;
+using Validator.Host.Api;
+
+namespace Validator.Tests.Host.Api;
+
+public class SubmitTests
+{
+    // Protects clients' promises: 202 with the id once durable, 200 with index and block once final, and the same bytes handed on.
+    [Fact]
+    public async Task AnswersDurableThenFinal()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        string id = Hash256.Of("\u0000hello"u8).ToString();
+
+        (int status, JsonElement body, _) = await api.PostAsync("/v1/transactions", "hello"u8.ToArray());
+        Assert.Equal((202, id, "durable"), (status, body.GetProperty("id").GetString(), body.GetProperty("status").GetString()));
+        Assert.Equal([5, 0, 0, 0, 0, .. "hello"u8], api.Node.Submitted[0]);
+
+        (status, body, _) = await api.PostJsonAsync("/v1/transactions?wait=finalized", "{\"kind\":0,\"bytes\":\"aGVsbG8=\"}");
+        Assert.Equal((200, id, 100, 7), (status, body.GetProperty("id").GetString(), body.GetProperty("index").GetInt32(), body.GetProperty("block").GetInt32()));
+
+        (status, _, _) = await api.PostAsync("/v1/transactions?kind=1", "hello"u8.ToArray());
+        Assert.Equal((202, 1), (status, api.Node.Submitted[2][4]));
+    }
+
+    // Protects a client that repeats itself: the receipt names the first index.
+    [Fact]
+    public async Task ARepeatNamesTheFirstIndex()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        api.Node.Complete = submission =>
+        {
+            submission.CompleteDurable(Hash256.Zero);
+            submission.SetState(0, new TransactionState(TransactionStage.Rejected, 41, 9, TransactionRejection.Repeat));
+            submission.CompleteFinal();
+        };
+        (int status, JsonElement body, _) = await api.PostAsync("/v1/transactions?wait=finalized", [1]);
+        Assert.Equal((200, "rejected", "repeat", 41), (
+            status, body.GetProperty("status").GetString(), body.GetProperty("reason").GetString(), body.GetProperty("first_index").GetInt32()));
+    }
+
+    // Protects batches: both forms frame to the same payload, with one answer for all.
+    [Fact]
+    public async Task BatchesAreOneSubmission()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        byte[] framed = [1, 0, 0, 0, 0, 65, 2, 0, 0, 0, 1, 66, 67];
+        (int status, JsonElement body, _) = await api.PostAsync("/v1/transactions/batch", framed);
+        Assert.Equal((202, 2), (status, body.GetProperty("count").GetInt32()));
+        Assert.Equal(Hash256.Of([1, 66, 67]).ToString(), body.GetProperty("transactions")[1].GetProperty("id").GetString());
+
+        (status, body, _) = await api.PostJsonAsync("/v1/transactions/batch?wait=finalized", "[\"QQ==\", {\"bytes\":\"QkM=\",\"kind\":1}]");
+        Assert.Equal((200, 101), (status, body.GetProperty("transactions")[1].GetProperty("index").GetInt32()));
+        Assert.Equal(framed, api.Node.Submitted[0]);
+        Assert.Equal(framed, api.Node.Submitted[1]);
+
+        (_, body, _) = await api.PostAsync("/v1/transactions/batch?ids=false", framed);
+        Assert.False(body.TryGetProperty("transactions", out _));
+    }
+
+    // Protects against bad input: each fault has its status and a sentence, and nothing reaches the node.
+    [Theory]
+    [InlineData("/v1/transactions", "application/octet-stream", "", 400, "at least one byte")]
+    [InlineData("/v1/transactions?wait=never", "application/octet-stream", "x", 400, "?wait=")]
+    [InlineData("/v1/transactions?kind=2", "application/octet-stream", "x", 400, "kind 0")]
+    [InlineData("/v1/transactions", "application/json", "{\"bytes\":\"!\"}", 400, "base64")]
+    [InlineData("/v1/transactions", "application/json", "{\"data\":\"QQ==\"}", 400, "unknown field 'data'")]
+    [InlineData("/v1/transactions", "application/json", "{\"kind\":1}", 400, "bytes is missing")]
+    [InlineData("/v1/transactions", "application/json", "{\"bytes\":", 400, "not valid JSON")]
+    [InlineData("/v1/transactions", "application/json", "{\"bytes\":\"\"}", 400, "at least one byte")]
+    [InlineData("/v1/transactions/batch", "application/json", "{}", 400, "expected an array")]
+    [InlineData("/v1/transactions/batch", "application/json", "[]", 400, "no transaction")]
+    [InlineData("/v1/transactions/batch", "application/octet-stream", "abc", 400, "cut short")]
+    [InlineData("/v1/transactions/batch", "application/octet-stream", "\u0009\0\0\0\0abc", 400, "cut short")]
+    public async Task RefusesWhatItDoesNotUnderstand(string path, string type, string text, int expected, string part)
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        (int status, JsonElement body, HttpResponseMessage response) = await api.PostAsync(path, Encoding.UTF8.GetBytes(text), type);
+        Assert.Equal(expected, status);
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType!.MediaType);
+        Assert.Equal(expected, body.GetProperty("status").GetInt32());
+        Assert.Contains(part, body.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Empty(api.Node.Submitted);
+    }
+
+    // Protects memory: bodies beyond the limits are refused with 413, announced or not.
+    [Theory]
+    [InlineData("/v1/transactions", Limits.MaxTransactionBytes + 1, false)]
+    [InlineData("/v1/transactions", Limits.MaxTransactionBytes + 1, true)]
+    [InlineData("/v1/transactions/batch", Limits.MaxVertexPayloadBytes + 1, false)]
+    [InlineData("/v1/transactions/batch", (4 * Limits.MaxVertexPayloadBytes) + 1, true)]
+    public async Task RefusesBodiesBeyondTheLimit(string path, int size, bool chunked)
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        using HttpRequestMessage request = new(HttpMethod.Post, path) { Content = new ByteArrayContent(new byte[size]) };
+        request.Headers.TransferEncodingChunked = chunked;
+        using HttpResponseMessage response = await api.Client.SendAsync(request);
+        Assert.Equal(413, (int)response.StatusCode);
+        Assert.Empty(api.Node.Submitted);
+    }
+
+    // Protects the largest allowed transaction and batch.
+    [Fact]
+    public async Task TakesTheLargest()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        Assert.Equal(202, (await api.PostAsync("/v1/transactions", new byte[Limits.MaxTransactionBytes])).Status);
+        string large = Convert.ToBase64String(new byte[Limits.MaxTransactionBytes]);
+        Assert.Equal(202, (await api.PostJsonAsync("/v1/transactions/batch", $"[{string.Join(',', Enumerable.Repeat($"\"{large}\"", 7))}]")).Status);
+    }
+
+    // Protects the node under pressure: a full queue answers 429 with Retry-After; not ready, draining and not signing 503.
+    [Theory]
+    [InlineData(SubmitRefusal.Full, 429, "queue-full", "2")]
+    [InlineData(SubmitRefusal.NotReady, 503, "not-ready", "1")]
+    [InlineData(SubmitRefusal.Draining, 503, "not-ready", "1")]
+    [InlineData(SubmitRefusal.NotSigning, 503, "not-ready", "1")]
+    public async Task SaysWhenItCannotTakeMore(SubmitRefusal refusal, int expected, string type, string retryAfter)
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        api.Node.Refusal = refusal;
+        (int status, JsonElement body, HttpResponseMessage response) = await api.PostAsync("/v1/transactions", [1]);
+        Assert.Equal(expected, status);
+        Assert.Equal($"urn:validator:problem:{type}", body.GetProperty("type").GetString());
+        Assert.Equal(retryAfter, Assert.Single(response.Headers.GetValues("Retry-After")));
+        Assert.Equal(1, api.Metrics.SubmissionsRefused[(int)refusal].Value);
+    }
+
+    // Protects honesty about time: durable but not final in time is 202, not even durable is 504, a failed disk 503.
+    [Fact]
+    public async Task SaysHowFarItCame()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync(new ApiOptions { WaitTimeout = TimeSpan.FromMilliseconds(50) });
+        api.Node.Complete = submission => submission.CompleteDurable(Hash256.Zero);
+        (int status, JsonElement body, _) = await api.PostAsync("/v1/transactions?wait=finalized", [1]);
+        Assert.Equal((202, "durable"), (status, body.GetProperty("status").GetString()));
+        api.Node.Complete = _ => { };
+        Assert.Equal(504, (await api.PostAsync("/v1/transactions", [1])).Status);
+        api.Node.Complete = submission => submission.Fail(SubmissionFailure.StorageFailed);
+        Assert.Equal(503, (await api.PostAsync("/v1/transactions", [1])).Status);
+    }
+}
