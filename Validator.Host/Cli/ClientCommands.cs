@@ -16,9 +16,8 @@ internal static class ClientCommands
         Argument<string?> text = new("text") { Description = "The transaction as text", Arity = ArgumentArity.ZeroOrOne };
         Option<string?> file = new("--file") { Description = "A file with its bytes; - for standard input" };
         Option<bool> wait = new("--wait") { Description = "Wait until it is final" };
-        Option<int> kind = new("--kind") { Description = "0 opaque, 1 signed envelope", DefaultValueFactory = _ => 0 };
         Option<string> api = Api();
-        Command command = new("submit", "Submit one transaction and print the answer") { text, file, wait, kind, api };
+        Command command = new("submit", "Submit one transaction and print the answer") { text, file, wait, api };
         command.Validators.Add(result =>
         {
             if ((result.GetValue(text) is null) == (result.GetValue(file) is null))
@@ -30,7 +29,7 @@ internal static class ClientCommands
         {
             byte[] bytes = parsed.GetValue(text) is { } given ? Encoding.UTF8.GetBytes(given) : ReadAll(parsed.GetValue(file)!);
             using HttpRequestMessage request = new(
-                HttpMethod.Post, $"{parsed.GetValue(api)}/v1/transactions?kind={parsed.GetValue(kind)}{(parsed.GetValue(wait) ? "&wait=finalized" : "")}")
+                HttpMethod.Post, $"{parsed.GetValue(api)}/v1/transactions{(parsed.GetValue(wait) ? "?wait=finalized" : "")}")
             {
                 Content = new ByteArrayContent(bytes),
             };
