@@ -1,0 +1,157 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace Validator.Crypto.Simd;
+
+/// <summary>
+/// Known answers over deterministic inputs of our own, on every path this process can run: for `validator selftest`, and so
+/// for the published binary, whose code another compiler made. Takes well under two seconds. Forces paths while it runs.
+/// </summary>
+public static class CryptoSelfTest
+{
+    // BLAKE3 digests over everything a part computes. Validator.Tests.Crypto makes the same keys and signatures with OpenSSL,
+    // and checks the hash by its official vectors, on the way to these values.
+    internal const string Blake3Answer = "5E625020A2388EF5F7B085A2DECC37043AD1E341B8E23A4DB60430C3D657483D";
+    internal const string MlDsaAnswer = "4A25660E4D519219932692E810EAB0AA7EFB9FF7E4B9C58184CA469BECB45967";
+
+    private const int Keys = 2;
+    private const int SignaturesPerKey = 6;
+
+    /// <summary>Runs all parts on all paths; writes a line each and the path in use. True if every answer is right.</summary>
+    public static bool Run(TextWriter output)
+    {
+        CpuPath before = CpuPaths.Current;
+        bool passed = true;
+        try
+        {
+            foreach (CpuPath path in (ReadOnlySpan<CpuPath>)[CpuPath.Scalar, CpuPath.AdvSimd, CpuPath.Avx2, CpuPath.Avx512])
+            {
+                if (!CpuPaths.CanRun(path))
+                {
+                    continue;
+                }
+
+                CpuPaths.Force(path);
+                passed &= Report(output, path, "BLAKE3", Blake3Digest(), Blake3Answer);
+                passed &= Report(output, path, "ML-DSA-87", MlDsaDigest(static _ => { }), MlDsaAnswer);
+            }
+        }
+        finally
+        {
+            CpuPaths.Force(before);
+        }
+
+        output.WriteLine($"crypto path in use: {before}");
+        return passed;
+    }
+
+    /// <summary>Digest of hashes of many lengths: whole, keyed, derived, in pieces and many at once.</summary>
+    internal static string Blake3Digest()
+    {
+        byte[] data = Bytes("blake3", 40_000);
+        byte[] digest = new byte[32];
+        Blake3Hasher all = new();
+        foreach (int length in (ReadOnlySpan<int>)[0, 1, 63, 64, 65, 1023, 1024, 1025, 2048, 5000, 16_384, 16_385, 40_000])
+        {
+            ReadOnlySpan<byte> input = data.AsSpan(0, length);
+            Blake3.Hash(input, digest);
+            all.Update(digest);
+            Blake3.KeyedHash(data.AsSpan(0, 32), input, digest);
+            all.Update(digest);
+            Blake3.DeriveKey("validator self-test"u8, input, digest);
+            all.Update(digest);
+            all.Update(input);
+        }
+
+        int[] offsets = new int[100];
+        int[] lengths = new int[100];
+        for (int i = 0; i < offsets.Length; i++)
+        {
+            offsets[i] = 37 * i;
+            lengths[i] = i < 40 ? 100 : i * 23 % 1500;
+        }
+
+        byte[] digests = new byte[32 * offsets.Length];
+        Blake3.HashMany(data, offsets, lengths, digests);
+        all.Update(digests);
+        all.Finalize(digest);
+        return Convert.ToHexString(digest);
+    }
+
+    /// <summary>
+    /// Digest of key pairs, deterministic signatures and verdicts on valid and damaged ones, single and batched;
+    /// <paramref name="observe"/> sees each case.
+    /// </summary>
+    internal static string MlDsaDigest(Action<SelfTestCase> observe)
+    {
+        Blake3Hasher all = new();
+        byte[] publicKey = new byte[MlDsa87.PublicKeyBytes];
+        byte[] secretKey = new byte[MlDsa87.SecretKeyBytes];
+        for (int k = 0; k < Keys; k++)
+        {
+            byte[] seed = Bytes($"seed {k}", 32);
+            MlDsa87.KeyGen(seed, publicKey, secretKey);
+            all.Update(publicKey);
+            all.Update(secretKey);
+            using MlDsa87Signer signer = new(seed);
+            using PreparedVerificationKey key = PreparedVerificationKey.Create(publicKey);
+            VerificationItem[] items = new VerificationItem[2 * SignaturesPerKey];
+            for (int i = 0; i < SignaturesPerKey; i++)
+            {
+                byte[] message = Bytes($"message {k} {i}", 61 * i);
+                byte[] context = Bytes($"context {k} {i}", 51 * i);
+                byte[] signature = new byte[MlDsa87.SignatureBytes];
+                signer.SignDeterministic(message, context, signature);
+                all.Update(signature);
+                observe(new SelfTestCase(seed, publicKey, secretKey, message, context, signature));
+                byte[] damaged = [.. signature];
+                damaged[i * 925] ^= 1;
+                items[2 * i] = new VerificationItem { Key = key, Message = message, Context = context, Signature = signature };
+                items[(2 * i) + 1] = items[2 * i] with { Signature = damaged };
+            }
+
+            BatchVerifier.Verify(items);
+            foreach (ref VerificationItem item in items.AsSpan())
+            {
+                bool single = key.Verify(item.Message.Span, item.Context.Span, item.Signature.Span);
+                all.Update([(byte)(item.Valid ? 1 : 0), (byte)(single ? 1 : 0)]);
+            }
+        }
+
+        byte[] digest = new byte[32];
+        all.Finalize(digest);
+        return Convert.ToHexString(digest);
+    }
+
+    private static bool Report(TextWriter output, CpuPath path, string part, string actual, string expected)
+    {
+        bool same = actual == expected;
+        output.WriteLine(same ? $"{part} on {path}: ok" : $"{part} on {path}: FAILED, got {actual}");
+        return same;
+    }
+
+    /// <summary>Reproducible bytes: splitmix64 (Steele, Lea, Flood, 2014) from a name, independent of what is tested.</summary>
+    private static byte[] Bytes(string name, int length)
+    {
+        ulong state = 0;
+        foreach (byte b in Encoding.ASCII.GetBytes(name))
+        {
+            state = (state * 257) + b;
+        }
+
+        byte[] bytes = new byte[(length + 7) / 8 * 8];
+        for (int i = 0; i < bytes.Length; i += 8)
+        {
+            state += 0x9E3779B97F4A7C15;
+            ulong z = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9;
+            z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+            BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(i), z ^ (z >> 31));
+        }
+
+        return bytes[..length];
+    }
+}
+
+/// <summary>One signature of the self-test, for a second implementation to judge.</summary>
+internal readonly record struct SelfTestCase(
+    byte[] Seed, byte[] PublicKey, byte[] SecretKey, byte[] Message, byte[] Context, byte[] Signature);
