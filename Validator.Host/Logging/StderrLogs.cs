@@ -22,12 +22,15 @@ public sealed class StderrLogs : ILoggerFactory, ILoggerProvider
     private readonly Thread _thread;
     private readonly LogLevel _least;
     private readonly bool _json;
+    private readonly TimeSpan _patience;
     private long _dropped;
 
     /// <param name="level">trace, debug, info, warn or error.</param>
     /// <param name="output">Default: standard error.</param>
-    public StderrLogs(string level, bool json, Stream? output = null)
+    /// <param name="patience">How long Dispose waits for what is queued; default half a second.</param>
+    public StderrLogs(string level, bool json, Stream? output = null, TimeSpan? patience = null)
     {
+        _patience = patience ?? TimeSpan.FromMilliseconds(500);
         _least = level switch
         {
             "trace" => LogLevel.Trace,
@@ -50,12 +53,12 @@ public sealed class StderrLogs : ILoggerFactory, ILoggerProvider
     public void AddProvider(ILoggerProvider provider) =>
         throw new NotSupportedException("standard error is the only place that logs go to");
 
-    /// <summary>Writes what is queued, for at most half a second.</summary>
+    /// <summary>Writes what is queued, but does not wait for a reader that stands still.</summary>
     public void Dispose()
     {
         if (_queue.Writer.TryComplete())
         {
-            _thread.Join(TimeSpan.FromMilliseconds(500));
+            _thread.Join(_patience);
         }
     }
 
@@ -74,7 +77,7 @@ public sealed class StderrLogs : ILoggerFactory, ILoggerProvider
                 _output.Flush();
             }
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
             // Nobody reads standard error any more; there is no better place to say so.
         }

@@ -12,7 +12,7 @@ public class StderrLogsTests
     public void WritesJsonLines()
     {
         using MemoryStream output = new();
-        using (StderrLogs logs = new("info", json: true, output))
+        using (StderrLogs logs = new("info", json: true, output, TimeSpan.FromSeconds(30)))
         {
             ILogger log = logs.CreateLogger("node");
             log.LogInformation("view {View} of {Leader}\n", 7UL, "node-2");
