@@ -38,13 +38,37 @@ public class ClusterTests
         await AssertSameStreamAsync(cluster, 2000);
     }
 
-    private static async Task FinalizeAsync(TestCluster cluster, int first, int count)
+    /// <summary>Protects a validator that lost its votes: it signs nothing, fetches what it missed, and follows from there on.</summary>
+    [Fact]
+    public async Task AValidatorWithoutVotesCatchesUpAndFollows()
+    {
+        MemoryNetwork network = new(4);
+        bool wiped = false;
+        await using TestCluster cluster = new(4, context => MemoryStores.Open(context) with { Signs = !wiped }, network.Create);
+        for (int i = 0; i < 3; i++)
+        {
+            cluster.Start(i);
+        }
+
+        await FinalizeAsync(cluster, 0, 1500, authors: 3);
+        wiped = true;
+        cluster.Start(3);
+        await FinalizeAsync(cluster, 1500, 500, authors: 3);
+        await AssertSameStreamAsync(cluster, 2000);
+        Submission refused = TestCluster.Submission(3, 0, 1, wantsFinal: false);
+        Assert.Equal(SubmitRefusal.NotSigning, cluster.Nodes[3]!.TrySubmit(refused));
+        NodeStatus status = cluster.Nodes[3]!.GetStatus();
+        Assert.False(status.Signing);
+        Assert.Equal(0UL, status.LaneHeight);
+    }
+
+    private static async Task FinalizeAsync(TestCluster cluster, int first, int count, int authors = 4)
     {
         const int Each = 10;
         List<Submission> submitted = [];
         for (int at = 0; at < count; at += Each)
         {
-            int author = at / Each % 4;
+            int author = at / Each % authors;
             Submission submission = TestCluster.Submission(author, first + at, Each, wantsFinal: true);
             Assert.Equal(SubmitRefusal.None, cluster.Nodes[author]!.TrySubmit(submission));
             submitted.Add(submission);
