@@ -166,9 +166,6 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
             case InputKind.PeerUp or InputKind.PeerDown:
                 Volatile.Write(ref _peerUp[input.From], input.Kind == InputKind.PeerUp);
                 break;
-            case InputKind.Vote:
-                metrics.Votes.Add();
-                break;
         }
     }
 
@@ -259,16 +256,26 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
             Volatile.Write(ref _laneHeight, effect.Header.Sequence);
             Volatile.Write(ref _pendingVertices, _pendingVertices + 1);
         }
-        else if (effect.Header.Kind == MessageKind.PrePrepare)
-        {
-            metrics.BlocksProposed.Add();
-        }
-        else if (effect.Header.Kind == MessageKind.Stop)
-        {
-            metrics.ViewTimeouts.Add();
-        }
 
+        CountSigned(effect.Header.Kind);
         ToSigner.Put(record);
+    }
+
+    private void CountSigned(MessageKind kind)
+    {
+        switch (kind)
+        {
+            case MessageKind.PrePrepare:
+                metrics.BlocksProposed.Add();
+                metrics.Votes.Add();
+                break;
+            case MessageKind.Prepare or MessageKind.Commit:
+                metrics.Votes.Add();
+                break;
+            case MessageKind.Stop:
+                metrics.ViewTimeouts.Add();
+                break;
+        }
     }
 
     private void Drop(in Effect effect)

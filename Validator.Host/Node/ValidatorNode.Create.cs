@@ -71,7 +71,6 @@ public sealed partial class ValidatorNode
         SpscRing<LedgerItem> executionToLedger = new(WorkRing);
         Outlet<LedgerItem> toLedger = new(WorkRing);
         Outlet<ExecuteItem> toExecution = new(WorkRing);
-        Outlet<ServiceItem> toService = new(WorkRing);
 
         _workers = new ValidationWorker[Math.Max(0, Environment.ProcessorCount - 4)];
         SpscRing<Input>[] fromWorkers = new SpscRing<Input>[_workers.Length];
@@ -111,23 +110,23 @@ public sealed partial class ValidatorNode
         {
             Input = toExecution.Ring, ToLedger = executionToLedger, Ledger = _ledger.Waker,
         };
-        EvidenceStore evidence = new(Path.Combine(context.Config.Node.DataDir, "evidence"), genesis, _log);
+        _evidence = new EvidenceStore(Path.Combine(context.Config.Node.DataDir, "evidence"), genesis, _log);
         _service = new FetchService(
-            fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, stores.Votes, evidence, metrics,
+            fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, stores.Votes, _evidence, metrics,
             context.Self, this)
         {
-            FromCore = toService.Ring,
+            FromCore = _toService.Ring,
         };
         ClientBatcherOptions limits = new() { MaxPayloadBytes = (int)genesis.Parameters.MaxVertexPayloadBytes };
         _batcher = new ClientBatcher(limits, _batches, fromBatcher, this);
         _core = new CoreThread(core, SenderOf(), metrics, _log, this)
         {
             Answers = [fromVotes, fromLedger], Outside = [fromScheduler, .. fromWorkers, fromBatcher],
-            ToSigner = _toSigner, ToLedger = toLedger, ToExecution = toExecution, ToService = toService,
+            ToSigner = _toSigner, ToLedger = toLedger, ToExecution = toExecution, ToService = _toService,
             Vertices = pending, Batches = _batches, Batcher = _batcher, Signer = _signer,
             LaneHeight = stores.Recovered.OwnTip.Height, PendingVertices = stores.Recovered.Vertices.Count,
         };
-        Connect(toLedger, toExecution, toService, fetches);
+        Connect(toLedger, toExecution, fetches);
         stores.Recovered.Blocks.ForEach(_service.Remember);
         _signal.Advance(stores.Executor.NextIndex);
         if (!stores.Signs)
@@ -136,13 +135,12 @@ public sealed partial class ValidatorNode
         }
     }
 
-    private void Connect(
-        Outlet<LedgerItem> toLedger, Outlet<ExecuteItem> toExecution, Outlet<ServiceItem> toService, FetchIntake fetches)
+    private void Connect(Outlet<LedgerItem> toLedger, Outlet<ExecuteItem> toExecution, FetchIntake fetches)
     {
         _toSigner.Consumer = _signer.Waker;
         toLedger.Consumer = _ledger.Waker;
         toExecution.Consumer = _execution.Waker;
-        toService.Consumer = _service.Waker;
+        _toService.Consumer = _service.Waker;
         fetches.Service = _service.Waker;
         _votes.Core = _core.Waker;
         _ledger.Core = _core.Waker;

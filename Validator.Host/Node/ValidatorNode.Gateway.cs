@@ -1,5 +1,6 @@
 using Validator.Core.Primitives;
 using Validator.Host.Api;
+using Validator.Host.Metrics;
 using Validator.Net;
 
 namespace Validator.Host.Node;
@@ -38,6 +39,7 @@ public sealed partial class ValidatorNode
 
     public NodeStatus GetStatus()
     {
+        CountNetwork();
         bool ready = IsReady(out string reason);
         ulong view = _core.View;
         ulong final = _core.FinalSequence;
@@ -95,6 +97,26 @@ public sealed partial class ValidatorNode
     public Api.StoredBlock? FindBlock(ulong sequence) => _stores.Ledger.ShowBlock(sequence);
 
     public IFinalizedReader OpenFinalized(ulong fromIndex) => new FinalizedReader(_stores.Ledger, _signal, fromIndex);
+
+    /// <summary>Brings the counters of the metrics page up to what the transport has counted.</summary>
+    private void CountNetwork()
+    {
+        long sent = 0;
+        long received = 0;
+        foreach (PeerStatistics peer in _transport.Statistics.Peers)
+        {
+            sent += peer.BytesOut;
+            received += peer.BytesIn;
+        }
+
+        lock (_lifecycle)
+        {
+            NodeMetrics metrics = _context.Metrics;
+            metrics.NetworkBytesSent.Add(Math.Max(0, sent - metrics.NetworkBytesSent.Value));
+            metrics.NetworkBytesReceived.Add(Math.Max(0, received - metrics.NetworkBytesReceived.Value));
+            metrics.ConnectionsRefused.Add(Math.Max(0, _transport.Statistics.WrongKeys - metrics.ConnectionsRefused.Value));
+        }
+    }
 
     private PeerStatus PeerStatusOf(int peer)
     {

@@ -16,7 +16,7 @@ namespace Validator.Host.Node;
 /// <summary>
 /// One running validator: the threads, the rings between them, the stores and the transport. Frames come in through
 /// validation to Core; Core's effects go through signer, vote store and ledger to the network; execution answers Core and
-/// the API. See docs/ARCHITECTURE.md for the picture.
+/// the API.
 /// </summary>
 public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
 {
@@ -36,12 +36,14 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly ValidationScheduler _validation;
     private readonly ValidationWorker[] _workers;
     private readonly FetchService _service;
+    private readonly EvidenceStore _evidence;
     private readonly ConsensusSigner _key;
     private readonly CommitteeKeys _keys;
     private readonly Committee _committee;
     private readonly TokenTable<ClientBatch> _batches = new(MaxWaitingBatches);
     private readonly Outlet<VoteRecord> _toSigner = new(WorkRing);
     private readonly SpscRing<LedgerItem> _signerToLedger = new(WorkRing);
+    private readonly Outlet<ServiceItem> _toService = new(WorkRing);
     private readonly TaskCompletionSource<int> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lifecycle = new();
     private volatile bool _faulted;
@@ -110,6 +112,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
         _signal.Close();
         if (ended)
         {
+            KeepEvidence();
             FailPending(_faulted ? SubmissionFailure.StorageFailed : SubmissionFailure.Stopping);
             foreach (PipelineThread thread in Threads())
             {
@@ -128,6 +131,18 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
         }
 
         _stopped.TrySetResult(NodeExit.Stopped);
+    }
+
+    /// <summary>A halt stops all threads at once, the one that writes evidence too.</summary>
+    private void KeepEvidence()
+    {
+        while (_toService.TryTakeBack(out ServiceItem item))
+        {
+            if (item.Evidence is { } evidence)
+            {
+                _evidence.Keep(evidence);
+            }
+        }
     }
 
     /// <summary>Completes every submission that is still under way, wherever the threads left it.</summary>

@@ -62,6 +62,30 @@ public class ClusterTests
         Assert.Equal(0UL, status.LaneHeight);
     }
 
+    /// <summary>Protects clients of a node that stops without a quorum: each gets its answer, none hangs.</summary>
+    [Fact]
+    public async Task StoppingAnswersEveryClient()
+    {
+        MemoryNetwork network = new(4);
+        await using TestCluster cluster = new(4, MemoryStores.Open, network.Create);
+        cluster.Start(0);
+        ValidatorNode node = cluster.Nodes[0]!;
+        Assert.False(node.IsReady(out string reason));
+        Assert.NotEmpty(reason);
+        Submission[] submissions = Enumerable.Range(0, 200)
+            .Select(i => TestCluster.Submission(0, 10 * i, 10, wantsFinal: i % 2 == 0)).ToArray();
+        Assert.All(submissions, submission => Assert.Equal(SubmitRefusal.None, node.TrySubmit(submission)));
+        Assert.Equal(SubmissionFailure.None, await submissions[1].Completion.WaitAsync(Limit));
+        await cluster.StopAsync(0);
+        Assert.Equal(NodeExit.Stopped, await node.Stopped);
+        Assert.Equal(SubmitRefusal.Draining, node.TrySubmit(TestCluster.Submission(0, 0, 1, wantsFinal: false)));
+        foreach (Submission submission in submissions)
+        {
+            SubmissionFailure failure = await submission.Completion.WaitAsync(Limit);
+            Assert.True(failure == SubmissionFailure.Stopping || (failure == SubmissionFailure.None && !submission.WantsFinal));
+        }
+    }
+
     private static async Task FinalizeAsync(TestCluster cluster, int first, int count, int authors = 4)
     {
         const int Each = 10;
