@@ -12,10 +12,10 @@ export DOTNET_CLI_USE_MSBUILD_SERVER = 0
 export MSBUILDDISABLENODEREUSE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test build publish bench fmt clean
+.PHONY: help setup run test build publish bench bench-crypto fmt clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup:
 	@command -v dotnet >/dev/null || { echo "make: the .NET 10 SDK is needed (dotnet is not on PATH)" >&2; exit 1; }
@@ -35,6 +35,9 @@ publish: setup ## artifacts/validator, one static binary; ISA=v4 (AVX-512) makes
 
 bench: build ## benchmarks; ARGS="--filter *Name*" as for BenchmarkDotNet
 	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- $(if $(ARGS),$(ARGS),--filter '*')
+
+bench-crypto: build ## a table of signatures and hashes against OpenSSL, one path after the other
+	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- crypto
 
 fmt: ## formats the sources
 	@dotnet format Validator.sln
