@@ -10,9 +10,10 @@ internal static class Summary
         output.WriteLine($"finalized    {report.FinalizedTps:F1} tx/s");
         output.WriteLine($"finality     p50 {report.FinalityMs.P50:F1} ms   p99 {report.FinalityMs.P99:F1} ms   max {report.FinalityMs.Max:F1} ms");
         output.WriteLine(
-            $"transactions submitted {report.Submitted}   accepted {report.Accepted}   finalized {report.Finalized}   "
-            + $"rejected {report.Rejected}   timed out {report.TimedOut}");
-        output.WriteLine($"checks       lost {report.Lost}   duplicated {report.Duplicated}   diverged {report.Diverged}");
+            $"transactions submitted {report.Submitted}   accepted {report.Accepted}   finalized {report.Finalized}");
+        output.WriteLine(
+            $"checks       rejected {report.Rejected}   timed out {report.TimedOut}   lost {report.Lost}   "
+            + $"duplicated {report.Duplicated}   diverged {report.Diverged}");
         if (report.Blocks is not null)
         {
             output.WriteLine(

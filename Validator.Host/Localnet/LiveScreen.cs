@@ -97,6 +97,9 @@ public sealed class LiveScreen(TextWriter output, bool inPlace, string title)
             + $"p50 {cluster.P50Ms:F1} ms  p99 {cluster.P99Ms:F1} ms  view {view}  sequence {sequence}  up {up}/{nodes.Count}";
     }
 
-    private static string Clock(TimeSpan time) =>
-        $"{(int)time.TotalMinutes:00}:{time.Seconds:00}";
+    private static string Clock(TimeSpan time)
+    {
+        int seconds = (int)Math.Round(time.TotalSeconds);
+        return $"{seconds / 60:00}:{seconds % 60:00}";
+    }
 }
