@@ -46,8 +46,8 @@ public static class Initializer
             return null;
         }
 
-        string count = validators == 1 ? "1 validator" : $"{validators} validators";
-        return $"{count} tolerate no fault: when one stops or lies, the cluster stops or is not safe. Use 4 to tolerate one";
+        string count = validators == 1 ? "a lone validator tolerates" : $"{validators} validators tolerate";
+        return $"{count} no fault: when one stops or lies, the cluster stops or is not safe. Use 4 to tolerate one";
     }
 
     /// <returns>The paths of the configuration files, in committee order.</returns>

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using Validator.Core.Primitives;
+using Validator.Crypto.Simd;
 using Validator.Host.Config;
-using Validator.Net.Native;
 
 namespace Validator.Host.Keys;
 
@@ -59,7 +59,9 @@ public sealed record ValidatorKeys(
     private static byte[] PublicKey(byte[] seed)
     {
         byte[] key = new byte[Limits.PublicKeyBytes];
-        OpenSslMlDsa87.PublicKeyFromSeed(seed, key);
+        byte[] secret = new byte[MlDsa87.SecretKeyBytes];
+        MlDsa87.KeyGen(seed, key, secret);
+        CryptographicOperations.ZeroMemory(secret);
         return key;
     }
 }

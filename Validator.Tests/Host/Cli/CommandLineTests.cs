@@ -1,0 +1,118 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Validator.Core.Primitives;
+using Validator.Host.Api;
+using Validator.Host.Cli;
+using Validator.Host.Config;
+using Validator.Tests.Host.Api;
+
+namespace Validator.Tests.Host.Cli;
+
+public class CommandLineTests
+{
+    // Protects scripts: each kind of fault has its own exit code.
+    [Fact]
+    public void ExitCodesTellWhatWasWrong()
+    {
+        using TemporaryFolder folder = new();
+        string cluster = folder.File("cluster");
+        string config = Path.Combine(cluster, "node-1", "node.toml");
+        Assert.Equal(2, CommandLine.Run(["frobnicate"]));
+        Assert.Equal(2, CommandLine.Run(["init", "--validators", "0", "--out", cluster]));
+        Assert.Equal(2, CommandLine.Run(["localnet", "--duration", "5x"]));
+        Assert.Equal(2, CommandLine.Run(["submit"]));
+        Assert.Equal(2, CommandLine.Run(["run", "--config", config, "--check"]));
+        Assert.Equal(0, CommandLine.Run(["init", "--validators", "4", "--out", cluster]));
+        Assert.Equal(2, CommandLine.Run(["init", "--validators", "4", "--out", cluster]));
+        Assert.Equal(0, CommandLine.Run(["run", "--config", config, "--check"]));
+        Assert.Equal(0, CommandLine.Run(["genesis", "verify", Path.Combine(cluster, "genesis.json")]));
+        Assert.Equal(1, CommandLine.Run(["health", "--api", "http://127.0.0.1:1"]));
+        File.SetUnixFileMode(Path.Combine(cluster, "node-1", "keys", "consensus.key"), (UnixFileMode)0x1b4);
+        Assert.Equal(4, CommandLine.Run(["run", "--config", config, "--check"]));
+        Assert.Equal(0, CommandLine.Run(["--help"]));
+        Assert.Equal(0, CommandLine.Run(["version"]));
+    }
+
+    // Protects separate operators: keygen on each side, genesis from the public files alone, the same chain for all.
+    [Fact]
+    public void GenesisIsBuiltFromPublicFiles()
+    {
+        using TemporaryFolder folder = new();
+        List<string> build = ["genesis", "build", "--network", "test", "--out", folder.File("genesis.json")];
+        foreach (string name in new[] { "a", "b", "c", "d" })
+        {
+            Assert.Equal(0, CommandLine.Run(["keygen", "--name", name, "--out", folder.File(name)]));
+            File.Move(folder.File(name, name + ".json"), folder.File(name + ".json"));
+            Directory.Delete(folder.File(name), recursive: true);
+            build.AddRange(["--member", folder.File(name + ".json")]);
+        }
+
+        Assert.Equal(0, CommandLine.Run([.. build]));
+        Genesis genesis = GenesisFile.Read(folder.File("genesis.json"), out _);
+        Assert.Equal(["a", "b", "c", "d"], genesis.Members.Select(m => m.Name));
+        Assert.Equal(2, CommandLine.Run([.. build]));
+    }
+
+    // Protects small trials from false confidence: fewer than four validators are told that no fault is tolerated.
+    [Fact]
+    public void WarnsBelowFour()
+    {
+        Assert.Contains("Use 4", Initializer.Warning(3), StringComparison.Ordinal);
+        Assert.Null(Initializer.Warning(4));
+    }
+
+    // Protects the way from a node's own end to the process's exit code, with its listeners open in between.
+    [Fact]
+    public async Task RunEndsWithTheNodesExitCode()
+    {
+        using TemporaryFolder folder = new();
+        string[] configs = Initializer.Run(new InitOptions
+        {
+            Validators = 1, Out = folder.File("c"), Ports = [new InitPorts(1, 0, 0)],
+        });
+        NodeConfig config = ConfigLoader.Load(configs[0], new System.Collections.Hashtable());
+        StoppingNode node = new();
+        int code = await RunCommand.RunAsync(RunCommand.Prepare(config, NullLoggerFactory.Instance), _ => node, stopWithStdin: false);
+        Assert.Equal((5, true, true), (code, node.Drained, node.Disposed));
+    }
+
+    private sealed class StoppingNode : IValidatorNode
+    {
+        private readonly FakeNode _inner = new();
+
+        public bool Drained { get; private set; }
+
+        public bool Disposed { get; private set; }
+
+        public Task<int> Stopped { get; } = Task.Delay(50).ContinueWith(_ => ExitCodes.Halted, TaskScheduler.Default);
+
+        public int MaxSubmissionBytes => _inner.MaxSubmissionBytes;
+
+        public TimeSpan RetryAfter => _inner.RetryAfter;
+
+        public ulong NextFinalIndex => 0;
+
+        public ulong FirstFinalIndex => 0;
+
+        public void Drain() => Drained = true;
+
+        public ValueTask DisposeAsync()
+        {
+            Disposed = true;
+            return ValueTask.CompletedTask;
+        }
+
+        public bool IsReady(out string reason) => _inner.IsReady(out reason);
+
+        public SubmitRefusal TrySubmit(Submission submission) => SubmitRefusal.Draining;
+
+        public NodeStatus GetStatus() => _inner.GetStatus();
+
+        public bool TryFindTransaction(in Hash256 id, out TransactionState state) => _inner.TryFindTransaction(id, out state);
+
+        public StoredVertex? FindVertex(in Hash256 hash) => null;
+
+        public StoredBlock? FindBlock(ulong sequence) => null;
+
+        public IFinalizedReader OpenFinalized(ulong fromIndex) => _inner.OpenFinalized(fromIndex);
+    }
+}
