@@ -88,7 +88,14 @@ public sealed class HttpServers : IAsyncDisposable
         using CancellationTokenSource limit = new(patience);
         Task api = _api.StopAsync(limit.Token);
         Task page = _metrics?.StopAsync(limit.Token) ?? Task.CompletedTask;
-        await Task.WhenAll(api, page).ConfigureAwait(false);
+        try
+        {
+            await Task.WhenAll(api, page).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // Requests that outlasted the patience were cut off.
+        }
     }
 
     public async ValueTask DisposeAsync()

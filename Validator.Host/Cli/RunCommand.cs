@@ -79,7 +79,7 @@ public static partial class RunCommand
         {
             servers = await HttpServers.StartAsync(node, context.Metrics, context.Config, context.Logs).ConfigureAwait(false);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
             Console.Error.WriteLine($"api.listen or metrics.port: {e.Message}");
             return ExitCodes.Usage;

@@ -120,6 +120,22 @@ public class StreamTests
         Assert.Equal(0, await stream.ReadAsync(new byte[1]).AsTask().WaitAsync(Patience));
     }
 
+    // Protects the two seconds that a stop may take: a request that waits for finality does not hold it up.
+    [Fact]
+    public async Task StoppingCutsOffWhatWaits()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        api.Node.Complete = _ => { };
+        Task<HttpResponseMessage> waiting = api.Client.PostAsync(new Uri("/v1/transactions", UriKind.Relative), new ByteArrayContent([1]));
+        while (api.Node.Submitted.Count == 0)
+        {
+            await Task.Delay(5);
+        }
+
+        await api.Servers.StopAsync(TimeSpan.FromMilliseconds(100)).WaitAsync(Patience);
+        await Assert.ThrowsAsync<HttpRequestException>(() => waiting.WaitAsync(Patience));
+    }
+
     private static async Task<HttpResponseMessage> Open(ApiFixture api, string path, string? lastEventId)
     {
         using HttpRequestMessage request = new(HttpMethod.Get, path);
