@@ -4,6 +4,7 @@ using System.CommandLine.Invocation;
 using System.Globalization;
 using Validator.Host.Config;
 using Validator.Host.Keys;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
 
@@ -51,6 +52,11 @@ public static class CommandLine
         {
             Console.Error.WriteLine(e.Message);
             return ExitCodes.Keys;
+        }
+        catch (StoreException e)
+        {
+            Console.Error.WriteLine(e.Message);
+            return ExitCodes.Store;
         }
     }
 

@@ -3,6 +3,7 @@ using System.Text;
 using Validator.Core.Primitives;
 using Validator.Host.Config;
 using Validator.Host.Keys;
+using Validator.Host.Node;
 
 namespace Validator.Host.Cli;
 
@@ -53,6 +54,7 @@ public static class Initializer
     /// <returns>The paths of the configuration files, in committee order.</returns>
     /// <exception cref="ConfigException">The folder is in use or cannot be written, or the committee cannot be.</exception>
     /// <exception cref="KeyException">A key cannot be written.</exception>
+    /// <exception cref="Storage.StoreException">A vote store cannot be created.</exception>
     public static string[] Run(InitOptions options)
     {
         Require.That(options.Ports.Length == options.Validators);
@@ -71,6 +73,8 @@ public static class Initializer
         {
             configs[i] = Path.Combine(root, names[i], "node.toml");
             File.WriteAllText(configs[i], NodeToml(options, names, i));
+            StorageSection storage = new(Path.Combine(root, names[i], "db"));
+            ValidatorNode.CreateVoteStore(storage, chainId, keys[i].ConsensusPublicKey);
         }
 
         return configs;

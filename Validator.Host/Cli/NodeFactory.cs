@@ -1,10 +1,11 @@
 using Validator.Host.Api;
 using Validator.Host.Config;
+using Validator.Host.Node;
 
 namespace Validator.Host.Cli;
 
 /// <summary>The node that <c>run</c> starts.</summary>
 internal static class NodeFactory
 {
-    public static IValidatorNode Start(NodeContext context) => throw new ConfigException("this build holds no node");
+    public static IValidatorNode Start(NodeContext context) => ValidatorNode.Create(context);
 }

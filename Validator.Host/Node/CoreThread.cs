@@ -3,6 +3,7 @@ using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Host.Cli;
 using Validator.Host.Api;
 using Validator.Host.Metrics;
 using Validator.Net;
@@ -229,7 +230,7 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
                 NoteRejected(effect);
                 break;
             case EffectKind.Halt:
-                Faults.Fail(NodeExit.Halted, $"halted by safety: {effect.Reason}; nothing more is signed, keep the data directory");
+                Faults.Fail(ExitCodes.Halted, $"halted by safety: {effect.Reason}; nothing more is signed, keep the data directory");
                 break;
             default:
                 CarrySend(effect);

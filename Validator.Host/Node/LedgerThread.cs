@@ -3,6 +3,7 @@ using Validator.Core.Effects;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Host.Cli;
 using Validator.Host.Api;
 using Validator.Host.Metrics;
 using Validator.Net.Rings;
@@ -138,7 +139,7 @@ internal sealed class LedgerThread(
         long start = Stopwatch.GetTimestamp();
         if (!ledger.Commit(out string? error))
         {
-            Faults.Fail(NodeExit.Store, $"ledger: {error}; nothing is acknowledged that is not on disk, so the node stops");
+            Faults.Fail(ExitCodes.Store, $"ledger: {error}; nothing is acknowledged that is not on disk, so the node stops");
             return false;
         }
 

@@ -1,3 +1,4 @@
+using Validator.Host.Cli;
 using Validator.Net.Rings;
 
 namespace Validator.Host.Node;
@@ -112,7 +113,7 @@ internal abstract class PipelineThread : IDisposable
         }
         catch (Exception e)
         {
-            _faults.Fail(NodeExit.Internal, $"{_thread.Name} thread: {e.Message}", e);
+            _faults.Fail(ExitCodes.Internal, $"{_thread.Name} thread: {e.Message}", e);
         }
     }
 }

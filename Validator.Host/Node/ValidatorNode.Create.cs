@@ -8,6 +8,7 @@ using Validator.Host.Config;
 using Validator.Host.Metrics;
 using Validator.Net;
 using Validator.Net.Buffers;
+using Validator.Net.Quic;
 using Validator.Net.Rings;
 
 namespace Validator.Host.Node;
@@ -24,6 +25,20 @@ public sealed partial class ValidatorNode
     private const int MaxWaitingBatches = 128;
     private const long ReceivePoolBytes = 128L * 1024 * 1024;
     private const long SendPoolBytes = 128L * 1024 * 1024;
+
+    /// <summary>
+    /// Creates the empty store of a validator's votes: once in its life, by <c>init</c>. A node started without one signs
+    /// nothing (PROTOCOL.md, section 6).
+    /// </summary>
+    /// <exception cref="Storage.StoreException">There is one already, or the folder cannot be written.</exception>
+    public static void CreateVoteStore(StorageSection storage, Hash256 chainId, ReadOnlySpan<byte> consensusPublicKey) =>
+        RocksVoteStore.Create(storage.VotesPath, Storage.StoreIdentity.Of(chainId, consensusPublicKey));
+
+    /// <summary>Opens the stores, recovers, binds the UDP socket and starts all threads.</summary>
+    /// <param name="context">Configuration, genesis and keys, all checked.</param>
+    /// <exception cref="Storage.StoreException">A store is foreign, locked, corrupt, of another format, or its disk fails.</exception>
+    public static ValidatorNode Create(NodeContext context) => Create(
+        context, Recovery.Open(context, context.Logs.CreateLogger("validator")), options => new QuicTransport(options));
 
     /// <summary>Binds the socket and starts all threads. The node owns the stores from here on, failure included.</summary>
     internal static ValidatorNode Create(NodeContext context, NodeStores stores, Func<TransportOptions, ITransport> transport)

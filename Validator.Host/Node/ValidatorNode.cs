@@ -4,6 +4,7 @@ using Validator.Core.Effects;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Host.Cli;
 using Validator.Host.Api;
 using Validator.Host.Config;
 using Validator.Net;
@@ -130,7 +131,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
             _log.LogWarning("stopped while the disk was busy; everything acknowledged is on disk");
         }
 
-        _stopped.TrySetResult(NodeExit.Stopped);
+        _stopped.TrySetResult(ExitCodes.Success);
     }
 
     /// <summary>A halt stops all threads at once, the one that writes evidence too.</summary>

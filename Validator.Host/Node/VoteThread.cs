@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Validator.Core.Effects;
 using Validator.Core.Wire;
+using Validator.Host.Cli;
 using Validator.Host.Metrics;
 using Validator.Net.Rings;
 
@@ -120,7 +121,7 @@ internal sealed class VoteThread(IVoteStore store, FrameSender sender, NodeMetri
         long start = Stopwatch.GetTimestamp();
         if (!store.Commit(out string? error))
         {
-            Faults.Fail(NodeExit.Store, $"vote store: {error}; no vote leaves that is not on disk, so the node stops");
+            Faults.Fail(ExitCodes.Store, $"vote store: {error}; no vote leaves that is not on disk, so the node stops");
             return false;
         }
 

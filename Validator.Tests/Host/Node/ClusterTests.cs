@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Host.Cli;
 using Validator.Host.Api;
 using Validator.Host.Node;
 using Validator.Net.Quic;
@@ -36,6 +37,28 @@ public class ClusterTests
 
         await FinalizeAsync(cluster, 0, 2000);
         await AssertSameStreamAsync(cluster, 2000);
+    }
+
+    /// <summary>Protects what was acknowledged: all stop, all start again from disk, and the stream goes on where it was.</summary>
+    [Fact]
+    public async Task TheStreamGoesOnAfterARestartOfAll()
+    {
+        await using TestCluster cluster = new(4, TestCluster.OpenStores, options => new QuicTransport(options));
+        for (int round = 0; round < 3; round++)
+        {
+            for (int i = 0; i < 4; i++)
+            {
+                cluster.Start(i);
+            }
+
+            await FinalizeAsync(cluster, 1000 * round, 1000);
+            await AssertSameStreamAsync(cluster, 1000 * (round + 1));
+            for (int i = 0; i < 4; i++)
+            {
+                Assert.True(cluster.Nodes[i]!.GetStatus().Signing);
+                await cluster.StopAsync(i);
+            }
+        }
     }
 
     /// <summary>Protects a validator that lost its votes: it signs nothing, fetches what it missed, and follows from there on.</summary>
@@ -77,7 +100,7 @@ public class ClusterTests
         Assert.All(submissions, submission => Assert.Equal(SubmitRefusal.None, node.TrySubmit(submission)));
         Assert.Equal(SubmissionFailure.None, await submissions[1].Completion.WaitAsync(Limit));
         await cluster.StopAsync(0);
-        Assert.Equal(NodeExit.Stopped, await node.Stopped);
+        Assert.Equal(ExitCodes.Success, await node.Stopped);
         Assert.Equal(SubmitRefusal.Draining, node.TrySubmit(TestCluster.Submission(0, 0, 1, wantsFinal: false)));
         foreach (Submission submission in submissions)
         {

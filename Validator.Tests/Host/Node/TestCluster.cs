@@ -9,6 +9,7 @@ using Validator.Host.Config;
 using Validator.Host.Keys;
 using Validator.Host.Metrics;
 using Validator.Host.Node;
+using Validator.Host.Storage;
 using Validator.Net;
 using Validator.Net.Discovery;
 using Validator.Net.Native;
@@ -83,6 +84,18 @@ internal sealed class TestCluster : IAsyncDisposable
         }
 
         Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>Stores on disk; the vote store is made where there is none, as <c>init</c> does.</summary>
+    public static NodeStores OpenStores(NodeContext context)
+    {
+        string path = context.Config.Storage.VotesPath;
+        if (!RocksVoteStore.Exists(path))
+        {
+            RocksVoteStore.Create(path, StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey));
+        }
+
+        return Recovery.Open(context, NullLogger.Instance);
     }
 
     /// <summary>A submission of opaque transactions that name their author and number.</summary>

@@ -1,6 +1,7 @@
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Host.Cli;
 using Validator.Host.Metrics;
 using Validator.Host.Node;
 using Validator.Net;
@@ -42,7 +43,7 @@ public class VoteThreadTests
         Assert.Equal(1, store.Commits);
         Assert.Equal(failure is null ? 3 : 0, outbox.Ring.Count);
         Assert.Equal(failure is null ? 3 : 0, toCore.Count);
-        Assert.Equal(failure is null ? null : NodeExit.Store, faults.ExitCode);
+        Assert.Equal(failure is null ? null : ExitCodes.Store, faults.ExitCode);
         thread.Dispose();
     }
 }

@@ -1,0 +1,189 @@
+using Microsoft.Extensions.Logging;
+using Validator.Core.Consensus;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Config;
+using Validator.Host.Storage;
+
+namespace Validator.Host.Node;
+
+/// <summary>Opens the stores and reads back where the validator was.</summary>
+internal static class Recovery
+{
+    /// <exception cref="StoreException">A store is foreign, locked, corrupt, of another format, or its disk fails.</exception>
+    public static NodeStores Open(NodeContext context, ILogger log)
+    {
+        StorageSection storage = context.Config.Storage;
+        StoreIdentity identity = StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey);
+        int committee = context.Genesis.Members.Length;
+        RocksVoteStore? votes = OpenVotes(storage.VotesPath, identity, log);
+        RocksLedger? ledger = null;
+        try
+        {
+            ledger = RocksLedger.Open(
+                storage.LedgerPath, identity, committee, storage.CacheSizeMb * 1024L * 1024, storage.WriteBufferMb * 1024L * 1024);
+            RecoveredState state = new();
+            votes?.Recover(committee, state);
+            Executor executor = ReadLedger(context, ledger, state);
+            bool signs = votes is not null && OwnLaneIsWhole(context, ledger, state, log);
+            return new NodeStores(votes ?? (IVoteStore)new NoVoteStore(), ledger, state, executor, signs);
+        }
+        catch
+        {
+            ledger?.Dispose();
+            votes?.Dispose();
+            throw;
+        }
+    }
+
+    private static RocksVoteStore? OpenVotes(string path, StoreIdentity identity, ILogger log)
+    {
+        try
+        {
+            return RocksVoteStore.Open(path, identity);
+        }
+        catch (StoreException e) when (e.Fault == StoreFault.Missing)
+        {
+            log.LogCritical("{Error} This validator may have voted before: it follows, serves and executes, and signs nothing", e.Message);
+            return null;
+        }
+    }
+
+    private static Executor ReadLedger(NodeContext context, RocksLedger ledger, RecoveredState state)
+    {
+        Genesis genesis = context.Genesis;
+        Executor executor = Executor.ForGenesis(genesis, context.ChainId, (ulong)Random.Shared.NextInt64());
+        LaneTip[] cut = new LaneTip[genesis.Members.Length];
+        if (ledger.LastFinal() is { } last)
+        {
+            cut = last.Block.Cut;
+            state.LastFinal = last.Block;
+            state.LastFinalCertificate = last.Certificate;
+            state.LastExecutedRoot = last.Result.Root;
+            ReadRoots(genesis, ledger, last, state);
+            RestoreWindow(executor, ledger, last);
+        }
+
+        for (int author = 0; author < cut.Length; author++)
+        {
+            foreach (Hash256 hash in ledger.VerticesAbove(0, author, cut[author].Height))
+            {
+                if (ledger.TryGetVertex(hash, out VertexHeader? header, out byte[]? signature, out _))
+                {
+                    state.Vertices.Add((header, signature));
+                }
+            }
+        }
+
+        return executor;
+    }
+
+    private static void ReadRoots(Genesis genesis, RocksLedger ledger, FinalRecord last, RecoveredState state)
+    {
+        ulong count = Math.Min(last.Block.Sequence, genesis.Parameters.WindowBlocks + 16);
+        for (ulong sequence = last.Block.Sequence - count + 1; sequence <= last.Block.Sequence; sequence++)
+        {
+            if (ledger.Final(sequence) is { } final)
+            {
+                state.RecentRoots.Add((sequence, final.Result.Root));
+            }
+        }
+    }
+
+    private static void RestoreWindow(Executor executor, RocksLedger ledger, FinalRecord last)
+    {
+        ulong next = last.Result.FirstIndex + last.Result.Accepted;
+        ulong from = executor.BeginRestore(last.Block.Sequence, last.Result.Root, next);
+        byte[] ids = new byte[1024 * Hash256.Size];
+        int used = 0;
+        bool whole = true;
+        if (from < next)
+        {
+            foreach ((_, _, Hash256 id, _, _, _) in ledger.Transactions(from))
+            {
+                id.CopyTo(ids.AsSpan(used));
+                used += Hash256.Size;
+                if (used == ids.Length)
+                {
+                    whole &= executor.LoadIds(ids);
+                    used = 0;
+                }
+            }
+        }
+
+        whole &= used == 0 || executor.LoadIds(ids.AsSpan(0, used));
+        if (!whole || !executor.IsRestored)
+        {
+            throw new StoreException(
+                StoreFault.Corrupt, "the ledger's transactions do not fit its blocks. Move the ledger away: it is fetched again from the others.");
+        }
+    }
+
+    /// <summary>
+    /// Brings the own tip up to what the ledger holds (a vertex is written there first), and refuses to sign where the two
+    /// stores contradict each other.
+    /// </summary>
+    private static bool OwnLaneIsWhole(NodeContext context, RocksLedger ledger, RecoveredState state, ILogger log)
+    {
+        foreach ((VertexHeader vertex, _) in state.Vertices)
+        {
+            if (vertex.Author != context.Self)
+            {
+                continue;
+            }
+
+            if (vertex.Height == state.OwnTip.Height && vertex.Hash != state.OwnTip.Hash)
+            {
+                log.LogCritical("two own vertices at height {Height} in the stores: another process used our key; nothing is signed", vertex.Height);
+                return false;
+            }
+
+            if (vertex.Height > state.OwnTip.Height)
+            {
+                state.OwnTip = new LaneTip(vertex.Height, vertex.Hash);
+            }
+        }
+
+        if (state.OwnTip.Height > 0 && !ledger.TryGetVertex(state.OwnTip.Hash, out _, out _, out _))
+        {
+            log.LogWarning("own vertex at height {Height} is not in the ledger; it is fetched from the others", state.OwnTip.Height);
+        }
+
+        return true;
+    }
+}
+
+/// <summary>Stands where a validator has lost its votes: it signs nothing, so there is nothing to keep.</summary>
+internal sealed class NoVoteStore : IVoteStore
+{
+    public void AddSigned(Signed signed, ReadOnlySpan<byte> body) => Require.Fail("nothing is signed without a vote store");
+
+    public void AddBlock(Block block)
+    {
+    }
+
+    public void AddPreparedCertificate(Certificate certificate)
+    {
+    }
+
+    public void AddNewView(NewView newView)
+    {
+    }
+
+    public bool Commit([System.Diagnostics.CodeAnalysis.NotNullWhen(false)] out string? error)
+    {
+        error = null;
+        return true;
+    }
+
+    public void ForgetBelow(ulong sequence)
+    {
+    }
+
+    public Signed? FindSigned(MessageKind kind, ulong view, ulong sequence) => null;
+
+    public void Dispose()
+    {
+    }
+}

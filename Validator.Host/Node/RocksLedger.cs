@@ -1,0 +1,339 @@
+using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Api;
+using Validator.Host.Storage;
+using Validator.Host.Storage.Native;
+
+namespace Validator.Host.Node;
+
+/// <summary>An executed block as stored.</summary>
+internal sealed record FinalRecord(Block Block, Certificate Certificate, ExecutionResult Result, Hash256[] Order);
+
+/// <summary>
+/// Vertices with payload and executed blocks with their outcome. One thread adds and commits; any thread reads.
+/// Families: vertices: hash to signature, header, payload. edges: vertex hash and parent's hash. index_height: epoch, author,
+/// height, vertex hash. finalized: block sequence to block, certificate, result, vertices in order. index_timestamp: block
+/// timestamp and sequence. metadata: H block hash to sequence; G first global index to sequence. Integers in keys big-endian.
+/// </summary>
+internal sealed class RocksLedger : ILedger
+{
+    private const int Vertices = 1;
+    private const int Edges = 2;
+    private const int Metadata = 3;
+    private const int IndexHeight = 4;
+    private const int IndexTimestamp = 5;
+    private const int Finalized = 6;
+
+    private static readonly string[] Families =
+        ["default", "vertices", "edges", "metadata", "index_height", "index_timestamp", "finalized"];
+
+    private static readonly byte[] IdentityKey = [(byte)'I'];
+
+    private readonly RocksDb _database;
+    private readonly RocksDbBatch _batch;
+    private readonly int _committeeSize;
+
+    private RocksLedger(RocksDb database, int committeeSize)
+    {
+        _database = database;
+        _batch = new RocksDbBatch(database);
+        _committeeSize = committeeSize;
+    }
+
+    /// <summary>Opens the ledger, or creates it where there is none: unlike votes it can be fetched again.</summary>
+    public static RocksLedger Open(string path, StoreIdentity identity, int committeeSize, long cacheBytes, long writeBufferBytes)
+    {
+        RocksDbOptions options = new() { CacheBytes = cacheBytes, WriteBufferBytes = writeBufferBytes, BlobFamily = "vertices" };
+        if (!StoreDirectory.Exists(path))
+        {
+            StoreDirectory.Create(path, Families, options, Metadata, IdentityKey, identity.Encode(StoreKind.Ledger)).Dispose();
+        }
+
+        RocksDb database = StoreDirectory.Open(
+            path, Families, options, Metadata, IdentityKey, identity, StoreKind.Ledger, "It is created at the first start.");
+        return new RocksLedger(database, committeeSize);
+    }
+
+    public void AddVertex(VertexHeader header, byte[] signature, byte[] payload)
+    {
+        byte[] prefix = new byte[Limits.SignatureBytes + VertexCodec.HeaderSize(_committeeSize)];
+        signature.CopyTo(prefix, 0);
+        VertexCodec.WriteHeader(header, prefix.AsSpan(Limits.SignatureBytes));
+        Span<byte> hash = stackalloc byte[Hash256.Size];
+        header.Hash.CopyTo(hash);
+        _batch.Put(Vertices, hash, prefix, payload);
+        _batch.Put(IndexHeight, HeightKey(header.Epoch, header.Author, header.Height, header.Hash), default);
+        AddEdge(header.Hash, header.Predecessor);
+        foreach (LaneTip parent in header.Parents)
+        {
+            AddEdge(header.Hash, parent.Hash);
+        }
+    }
+
+    public void AddFinal(ExecutedBlock executed)
+    {
+        Block block = executed.Block;
+        Span<byte> sequence = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64BigEndian(sequence, block.Sequence);
+        _batch.Put(Finalized, sequence, Encode(executed));
+        _batch.Put(Metadata, Key('H', block.Hash), sequence);
+        if (executed.Result.Accepted > 0)
+        {
+            _batch.Put(Metadata, Key('G', executed.Result.FirstIndex), sequence);
+        }
+
+        Span<byte> time = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt64BigEndian(time, block.TimestampMicros);
+        sequence.CopyTo(time[8..]);
+        _batch.Put(IndexTimestamp, time, default);
+    }
+
+    public bool Commit([NotNullWhen(false)] out string? error)
+    {
+        error = _database.Write(_batch, sync: true);
+        _batch.Clear();
+        return error is null;
+    }
+
+    public bool TryGetVertex(
+        in Hash256 hash, [NotNullWhen(true)] out VertexHeader? header, [NotNullWhen(true)] out byte[]? signature,
+        [NotNullWhen(true)] out byte[]? payload)
+    {
+        header = null;
+        signature = payload = null;
+        using PinnedValue value = _database.Get(Vertices, hash.ToArray());
+        if (!value.Found)
+        {
+            return false;
+        }
+
+        int headerEnd = Limits.SignatureBytes + VertexCodec.HeaderSize(_committeeSize);
+        if (value.Span.Length < headerEnd
+            || !VertexCodec.TryReadHeader(value.Span[Limits.SignatureBytes..headerEnd], _committeeSize, out header, out _)
+            || header.Hash != hash || value.Span.Length - headerEnd != header.PayloadBytes)
+        {
+            throw Damaged($"vertex {hash}");
+        }
+
+        signature = value.Span[..Limits.SignatureBytes].ToArray();
+        payload = value.Span[headerEnd..].ToArray();
+        return true;
+    }
+
+    public Hash256? FindVertexAt(ulong epoch, int author, ulong height)
+    {
+        byte[] prefix = HeightKey(epoch, author, height, Hash256.Zero);
+        using RocksDbIterator heights = _database.Iterate(IndexHeight);
+        heights.Seek(prefix);
+        return heights.Valid && heights.Key[..18].SequenceEqual(prefix.AsSpan(0, 18)) ? new Hash256(heights.Key[18..]) : null;
+    }
+
+    /// <summary>Vertices of a lane above a height, by height.</summary>
+    public IEnumerable<Hash256> VerticesAbove(ulong epoch, int author, ulong height)
+    {
+        using RocksDbIterator heights = _database.Iterate(IndexHeight);
+        byte[] lane = HeightKey(epoch, author, height + 1, Hash256.Zero);
+        for (heights.Seek(lane); heights.Valid && heights.Key[..10].SequenceEqual(lane.AsSpan(0, 10)); heights.Next())
+        {
+            yield return new Hash256(heights.Key[18..]);
+        }
+    }
+
+    public Block? FindBlock(in Hash256 hash)
+    {
+        using PinnedValue sequence = _database.Get(Metadata, Key('H', hash));
+        return sequence.Found ? Final(BinaryPrimitives.ReadUInt64BigEndian(sequence.Span))?.Block : null;
+    }
+
+    public (Block Block, Certificate Certificate)? FindFinal(ulong sequence) =>
+        Final(sequence) is { } final ? (final.Block, final.Certificate) : null;
+
+    /// <summary>The newest executed block; null at genesis.</summary>
+    public FinalRecord? LastFinal()
+    {
+        using RocksDbIterator finals = _database.Iterate(Finalized);
+        Span<byte> last = stackalloc byte[8];
+        last.Fill(0xff);
+        finals.SeekForPrevious(last);
+        return finals.Valid ? Decode(finals.Value) : null;
+    }
+
+    public FinalRecord? Final(ulong sequence)
+    {
+        Span<byte> key = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64BigEndian(key, sequence);
+        using PinnedValue value = _database.Get(Finalized, key);
+        return value.Found ? Decode(value.Span) : null;
+    }
+
+    public StoredBlock? ShowBlock(ulong sequence)
+    {
+        if (Final(sequence) is not { } final)
+        {
+            return null;
+        }
+
+        List<Block> between = [];
+        for (ulong next = sequence + 1; next <= final.Certificate.Sequence; next++)
+        {
+            if (Final(next) is not { } descendant)
+            {
+                return null;
+            }
+
+            between.Add(descendant.Block);
+        }
+
+        return new StoredBlock(
+            final.Block, [.. between], final.Certificate, final.Result.FirstIndex, final.Result.Accepted, final.Result.Root);
+    }
+
+    public int ReadFinalized(ulong from, ulong end, FinalizedPage page)
+    {
+        int added = 0;
+        foreach ((ulong index, ulong sequence, Hash256 id, byte[] payload, int offset, int length) in Transactions(from))
+        {
+            if (page.IsFull || index >= end)
+            {
+                break;
+            }
+
+            page.Add(index, sequence, id, payload[offset], payload.AsSpan(offset + 1, length - 1));
+            added++;
+        }
+
+        return added;
+    }
+
+    /// <summary>Accepted transactions by global index from one on. The offset is that of the kind byte.</summary>
+    public IEnumerable<(ulong Index, ulong Sequence, Hash256 Id, byte[] Payload, int Offset, int Length)> Transactions(ulong from)
+    {
+        TransactionScratch scratch = new();
+        for (ulong sequence = BlockOf(from); Final(sequence) is { } final; sequence++)
+        {
+            ulong index = final.Result.FirstIndex;
+            int transaction = 0;
+            foreach (Hash256 hash in final.Order)
+            {
+                if (!TryGetVertex(hash, out VertexHeader? header, out _, out byte[]? payload)
+                    || !scratch.TryCompute(payload, (int)header.TransactionCount, out _, out _))
+                {
+                    throw Damaged($"vertex {hash} of block {sequence}");
+                }
+
+                for (int i = 0; i < header.TransactionCount; i++)
+                {
+                    if (final.Result.IsAccepted(transaction++) && index++ >= from)
+                    {
+                        Hash256 id = new(scratch.Ids[(i * Hash256.Size)..]);
+                        yield return (index - 1, sequence, id, payload, scratch.Offsets[i], scratch.Lengths[i]);
+                    }
+                }
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _batch.Dispose();
+        _database.Dispose();
+    }
+
+    /// <summary>The block that holds a global index, or the last one with any below it; else the first.</summary>
+    private ulong BlockOf(ulong index)
+    {
+        using RocksDbIterator firsts = _database.Iterate(Metadata);
+        firsts.SeekForPrevious(Key('G', index));
+        return firsts.Valid && firsts.Key[0] == (byte)'G' ? BinaryPrimitives.ReadUInt64BigEndian(firsts.Value) : 1;
+    }
+
+    private void AddEdge(in Hash256 child, in Hash256 parent)
+    {
+        if (!parent.IsZero)
+        {
+            Span<byte> key = stackalloc byte[2 * Hash256.Size];
+            child.CopyTo(key);
+            parent.CopyTo(key[Hash256.Size..]);
+            _batch.Put(Edges, key, default);
+        }
+    }
+
+    // Lengths of block, certificate and result, then these, then the vertices' hashes.
+    private static byte[] Encode(ExecutedBlock executed)
+    {
+        int block = BlockCodec.EncodedSize(executed.Block.Cut.Length);
+        int certificate = CertificateCodec.EncodedSize(executed.Certificate);
+        int result = ExecutionResultCodec.EncodedSize(executed.Result);
+        byte[] value = new byte[12 + block + certificate + result + (executed.Vertices.Length * Hash256.Size)];
+        BinaryPrimitives.WriteInt32LittleEndian(value, block);
+        BinaryPrimitives.WriteInt32LittleEndian(value.AsSpan(4), certificate);
+        BinaryPrimitives.WriteInt32LittleEndian(value.AsSpan(8), result);
+        Span<byte> rest = value.AsSpan(12);
+        BlockCodec.Write(executed.Block, rest);
+        CertificateCodec.Write(executed.Certificate, rest[block..]);
+        ExecutionResultCodec.Write(executed.Result, rest[(block + certificate)..]);
+        rest = rest[(block + certificate + result)..];
+        foreach (HeldVertex vertex in executed.Vertices)
+        {
+            vertex.Header.Hash.CopyTo(rest);
+            rest = rest[Hash256.Size..];
+        }
+
+        return value;
+    }
+
+    private FinalRecord Decode(ReadOnlySpan<byte> value)
+    {
+        int block = BinaryPrimitives.ReadInt32LittleEndian(value);
+        int certificate = BinaryPrimitives.ReadInt32LittleEndian(value[4..]);
+        int result = BinaryPrimitives.ReadInt32LittleEndian(value[8..]);
+        ReadOnlySpan<byte> rest = value[12..];
+        if (!BlockCodec.TryRead(rest[..block], _committeeSize, out Block? body, out _)
+            || !CertificateCodec.TryRead(rest.Slice(block, certificate), _committeeSize, out Certificate? proof, out _)
+            || !ExecutionResultCodec.TryRead(rest.Slice(block + certificate, result), out ExecutionResult? outcome, out _))
+        {
+            throw Damaged("a final block");
+        }
+
+        rest = rest[(block + certificate + result)..];
+        Hash256[] order = new Hash256[rest.Length / Hash256.Size];
+        for (int i = 0; i < order.Length; i++)
+        {
+            order[i] = new Hash256(rest[(i * Hash256.Size)..]);
+        }
+
+        return new FinalRecord(body, proof, outcome, order);
+    }
+
+    private static StoreException Damaged(string what) => new(
+        StoreFault.Corrupt, $"the ledger's record of {what} is damaged. Move the ledger away: it is fetched again from the others.");
+
+    private static byte[] HeightKey(ulong epoch, int author, ulong height, in Hash256 hash)
+    {
+        byte[] key = new byte[18 + Hash256.Size];
+        BinaryPrimitives.WriteUInt64BigEndian(key, epoch);
+        BinaryPrimitives.WriteUInt16BigEndian(key.AsSpan(8), (ushort)author);
+        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(10), height);
+        hash.CopyTo(key.AsSpan(18));
+        return key;
+    }
+
+    private static byte[] Key(char kind, in Hash256 hash)
+    {
+        byte[] key = new byte[1 + Hash256.Size];
+        key[0] = (byte)kind;
+        hash.CopyTo(key.AsSpan(1));
+        return key;
+    }
+
+    private static byte[] Key(char kind, ulong number)
+    {
+        byte[] key = new byte[9];
+        key[0] = (byte)kind;
+        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(1), number);
+        return key;
+    }
+}

@@ -1,0 +1,272 @@
+using System.Buffers.Binary;
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using Validator.Core.Consensus;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Storage;
+using Validator.Host.Storage.Native;
+
+namespace Validator.Host.Node;
+
+/// <summary>
+/// Own signed records with what they rest on, in a small database of its own, so that a vote's sync never waits behind
+/// payload. One thread adds and commits; any thread finds; recovery comes before both.
+/// Keys: S number: a signed record and its body; B sequence hash: an accepted block; C sequence view: a prepared
+/// certificate; N: the NewView entered; T: own lane's newest vertex ever signed.
+/// </summary>
+internal sealed class RocksVoteStore : IVoteStore
+{
+    private const byte SignedKey = (byte)'S';
+    private const byte BlockKey = (byte)'B';
+    private const byte CertificateKey = (byte)'C';
+
+    private static readonly string[] Families = ["default"];
+    private static readonly byte[] IdentityKey = [(byte)'I'];
+    private static readonly byte[] NewViewKey = [(byte)'N'];
+    private static readonly byte[] TipKey = [(byte)'T'];
+
+    private static readonly RocksDbOptions Options = new() { WriteBufferBytes = 8 << 20, CacheBytes = 4 << 20 };
+
+    private readonly RocksDb _database;
+    private readonly RocksDbBatch _batch;
+    private readonly SortedDictionary<ulong, SignedHeader> _numbers = [];
+    private readonly ConcurrentDictionary<(MessageKind Kind, ulong View, ulong Sequence), Signed> _signed = new();
+    private readonly SortedSet<(ulong Sequence, Hash256 Hash)> _blocks = [];
+    private readonly SortedSet<(ulong Sequence, ulong View)> _certificates = [];
+    private ulong _next = 1;
+
+    private RocksVoteStore(RocksDb database)
+    {
+        _database = database;
+        _batch = new RocksDbBatch(database);
+    }
+
+    public static bool Exists(string path) => StoreDirectory.Exists(path);
+
+    /// <summary>Creates an empty store, for <c>init</c> alone.</summary>
+    public static void Create(string path, StoreIdentity identity) =>
+        StoreDirectory.Create(path, Families, Options, 0, IdentityKey, identity.Encode(StoreKind.Votes)).Dispose();
+
+    public static RocksVoteStore Open(string path, StoreIdentity identity) => new(StoreDirectory.Open(
+        path, Families, Options, 0, IdentityKey, identity, StoreKind.Votes,
+        "'validator init' creates it, once; a validator without its votes follows and signs nothing."));
+
+    public void AddSigned(Signed signed, ReadOnlySpan<byte> body)
+    {
+        SignedHeader header = signed.Header;
+        byte[] value = new byte[SignedCodec.EncodedSize + body.Length];
+        SignedCodec.Write(signed, value);
+        if (header.Kind == MessageKind.Vertex)
+        {
+            // Heights only grow, so the newest says which slots are taken; the vertices themselves are in the ledger.
+            _batch.Put(0, TipKey, value);
+            return;
+        }
+
+        body.CopyTo(value.AsSpan(SignedCodec.EncodedSize));
+        Span<byte> key = stackalloc byte[9];
+        key[0] = SignedKey;
+        BinaryPrimitives.WriteUInt64BigEndian(key[1..], _next);
+        _batch.Put(0, key, value);
+        Remember(_next++, signed);
+    }
+
+    public void AddBlock(Block block)
+    {
+        byte[] value = new byte[BlockCodec.EncodedSize(block.Cut.Length)];
+        BlockCodec.Write(block, value);
+        _batch.Put(0, KeyOf(block.Sequence, block.Hash), value);
+        _blocks.Add((block.Sequence, block.Hash));
+    }
+
+    public void AddPreparedCertificate(Certificate certificate)
+    {
+        byte[] value = new byte[CertificateCodec.EncodedSize(certificate)];
+        CertificateCodec.Write(certificate, value);
+        _batch.Put(0, KeyOf(certificate.Sequence, certificate.View), value);
+        _certificates.Add((certificate.Sequence, certificate.View));
+    }
+
+    public void AddNewView(NewView newView)
+    {
+        byte[] value = new byte[NewViewCodec.EncodedSize(newView)];
+        NewViewCodec.Write(newView, value);
+        _batch.Put(0, NewViewKey, value);
+    }
+
+    public bool Commit([NotNullWhen(false)] out string? error)
+    {
+        error = _database.Write(_batch, sync: true);
+        _batch.Clear();
+        return error is null;
+    }
+
+    public void ForgetBelow(ulong sequence)
+    {
+        ForgetSigned(sequence);
+        while (_blocks.Count > 0 && _blocks.Min.Sequence < sequence)
+        {
+            _batch.Delete(0, KeyOf(_blocks.Min.Sequence, _blocks.Min.Hash));
+            _blocks.Remove(_blocks.Min);
+        }
+
+        // The highest by (view, sequence) stays, final or not: a ViewChange claims it (rule V3).
+        (ulong Sequence, ulong View) highest = _certificates.MaxBy(c => (c.View, c.Sequence));
+        foreach ((ulong Sequence, ulong View) certificate in _certificates.Where(c => c.Sequence < sequence && c != highest).ToArray())
+        {
+            _batch.Delete(0, KeyOf(certificate.Sequence, certificate.View));
+            _certificates.Remove(certificate);
+        }
+    }
+
+    public Signed? FindSigned(MessageKind kind, ulong view, ulong sequence) => _signed.GetValueOrDefault((kind, view, sequence));
+
+    /// <summary>Reads everything back into <paramref name="state"/>. Before the first Add.</summary>
+    public void Recover(int committeeSize, RecoveredState state)
+    {
+        using RocksDbIterator records = _database.Iterate(0);
+        for (records.Seek([]); records.Valid; records.Next())
+        {
+            bool whole = records.Key[0] switch
+            {
+                SignedKey => RecoverSigned(records.Key, records.Value, committeeSize, state),
+                BlockKey => RecoverBlock(records.Value, committeeSize, state),
+                CertificateKey => RecoverCertificate(records.Value, committeeSize, state),
+                (byte)'N' => RecoverNewView(records.Value, committeeSize, state),
+                (byte)'T' => RecoverTip(records.Value, committeeSize, state),
+                _ => true,
+            };
+            if (!whole)
+            {
+                throw new StoreException(
+                    StoreFault.Corrupt,
+                    $"the vote store's record {Convert.ToHexStringLower(records.Key)} is damaged. Keep a copy of it; without its votes the"
+                    + " validator must not sign: move the store away and it follows without signing.");
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _batch.Dispose();
+        _database.Dispose();
+    }
+
+    private void ForgetSigned(ulong sequence)
+    {
+        // The newest of each kind stays: the view we are in, and that we were here at all, follow from them.
+        Dictionary<MessageKind, ulong> newest = [];
+        foreach ((ulong number, SignedHeader header) in _numbers)
+        {
+            newest[header.Kind] = number;
+        }
+
+        Span<byte> key = stackalloc byte[9];
+        key[0] = SignedKey;
+        foreach ((ulong number, SignedHeader header) in _numbers.ToArray())
+        {
+            bool vote = header.Kind is MessageKind.PrePrepare or MessageKind.Prepare or MessageKind.Commit;
+            if (number != newest[header.Kind] && (!vote || header.Sequence < sequence))
+            {
+                BinaryPrimitives.WriteUInt64BigEndian(key[1..], number);
+                _batch.Delete(0, key);
+                _numbers.Remove(number);
+                _signed.TryRemove((header.Kind, header.View, header.Sequence), out _);
+            }
+        }
+    }
+
+    private void Remember(ulong number, Signed signed)
+    {
+        SignedHeader header = signed.Header;
+        _numbers[number] = header;
+        _signed[(header.Kind, header.View, header.Sequence)] = signed;
+    }
+
+    private bool RecoverSigned(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    {
+        if (value.Length < SignedCodec.EncodedSize
+            || !SignedCodec.TryRead(value[..SignedCodec.EncodedSize], committeeSize, out Signed? signed, out _))
+        {
+            return false;
+        }
+
+        ReadOnlySpan<byte> body = value[SignedCodec.EncodedSize..];
+        Block? block = null;
+        ViewChange? viewChange = null;
+        NewView? newView = null;
+        bool whole = signed.Header.Kind switch
+        {
+            MessageKind.PrePrepare => BlockCodec.TryRead(body, committeeSize, out block, out _),
+            MessageKind.ViewChange => ViewChangeCodec.TryRead(body, committeeSize, out viewChange, out _),
+            MessageKind.NewView => NewViewCodec.TryRead(body, committeeSize, out newView, out _),
+            _ => body.IsEmpty,
+        };
+        ulong number = BinaryPrimitives.ReadUInt64BigEndian(key[1..]);
+        _next = number + 1;
+        Remember(number, signed);
+        state.Signed.Add((signed, block, viewChange, newView));
+        return whole;
+    }
+
+    private bool RecoverBlock(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    {
+        if (!BlockCodec.TryRead(value, committeeSize, out Block? block, out _))
+        {
+            return false;
+        }
+
+        _blocks.Add((block.Sequence, block.Hash));
+        state.Blocks.Add(block);
+        return true;
+    }
+
+    private bool RecoverCertificate(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    {
+        if (!CertificateCodec.TryRead(value, committeeSize, out Certificate? certificate, out _))
+        {
+            return false;
+        }
+
+        _certificates.Add((certificate.Sequence, certificate.View));
+        state.PreparedCertificates.Add(certificate);
+        return true;
+    }
+
+    private static bool RecoverNewView(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    {
+        bool whole = NewViewCodec.TryRead(value, committeeSize, out NewView? newView, out _);
+        state.EnteredNewView = newView;
+        return whole;
+    }
+
+    private static bool RecoverTip(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    {
+        if (!SignedCodec.TryRead(value, committeeSize, out Signed? signed, out _))
+        {
+            return false;
+        }
+
+        state.OwnTip = new LaneTip(signed.Header.Sequence, signed.Header.Digest);
+        return true;
+    }
+
+    private static byte[] KeyOf(ulong sequence, in Hash256 hash)
+    {
+        byte[] key = new byte[9 + Hash256.Size];
+        key[0] = BlockKey;
+        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(1), sequence);
+        hash.CopyTo(key.AsSpan(9));
+        return key;
+    }
+
+    private static byte[] KeyOf(ulong sequence, ulong view)
+    {
+        byte[] key = new byte[17];
+        key[0] = CertificateKey;
+        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(1), sequence);
+        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(9), view);
+        return key;
+    }
+}

@@ -1,0 +1,431 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Validator.Core.Primitives;
+using static Validator.Host.Storage.Native.RocksDbNative;
+
+namespace Validator.Host.Storage.Native;
+
+/// <summary>How one database is opened. Byte counts are totals over all of its column families.</summary>
+internal sealed record RocksDbOptions
+{
+    public bool Create { get; init; }
+    public required long WriteBufferBytes { get; init; }
+    public required long CacheBytes { get; init; }
+
+    /// <summary>enum of c.h: 0 none, 4 LZ4, 7 Zstd.</summary>
+    public int Compression { get; init; } = 4;
+
+    /// <summary>The column family whose large values go to blob files, which compaction does not rewrite.</summary>
+    public string? BlobFamily { get; init; }
+}
+
+/// <summary>
+/// An open RocksDB: one writer, readers on any thread until <see cref="Dispose"/>. Faults come as text. Only what 7.8 can
+/// read is written. Column family handles go before the database, or Debian's build aborts on an assertion.
+/// </summary>
+internal sealed unsafe class RocksDb : IDisposable
+{
+    // Of the enums in c.h. An incomplete record at a log's end is a write that never returned; any other damage is refused.
+    private const int TolerateCorruptedTailRecords = 0;
+    private const int WarnLevel = 2;
+
+    private const int TableFormatVersion = 5;
+    private const double BloomBitsPerKey = 10;
+    private const ulong MinBlobBytes = 1024;
+    private const ulong BlobFileBytes = 64 * 1024 * 1024;
+    private const ulong MinWalBytes = 64 * 1024 * 1024;
+
+    private readonly nint[] _families;
+    private readonly nint _readOptions;
+    private readonly nint _syncedWrite;
+    private readonly nint _unsyncedWrite;
+    private readonly nint _cache;
+    private nint _database;
+
+    private RocksDb(nint database, nint[] families, nint cache)
+    {
+        _database = database;
+        _families = families;
+        _cache = cache;
+        _readOptions = rocksdb_readoptions_create();
+        rocksdb_readoptions_set_verify_checksums(_readOptions, 1);
+        _syncedWrite = rocksdb_writeoptions_create();
+        rocksdb_writeoptions_set_sync(_syncedWrite, 1);
+        _unsyncedWrite = rocksdb_writeoptions_create();
+    }
+
+    /// <summary>Opens with exactly these column families; family 0 is "default".</summary>
+    /// <returns>Null on failure, with RocksDB's text in <paramref name="error"/>.</returns>
+    public static RocksDb? TryOpen(string path, ReadOnlySpan<string> families, RocksDbOptions settings, out string? error)
+    {
+        nint cache = rocksdb_cache_create_lru((nuint)settings.CacheBytes);
+        nint[] options = new nint[families.Length];
+        nint[] handles = new nint[families.Length];
+        byte** names = stackalloc byte*[families.Length];
+        nint pathText = Marshal.StringToCoTaskMemUTF8(path);
+        for (int i = 0; i < families.Length; i++)
+        {
+            options[i] = FamilyOptions(settings, cache, blobs: families[i] == settings.BlobFamily);
+            names[i] = (byte*)Marshal.StringToCoTaskMemUTF8(families[i]);
+        }
+
+        nint databaseOptions = DatabaseOptions(settings, cache);
+        nint database;
+        byte* text = null;
+        fixed (nint* optionList = options)
+        fixed (nint* handleList = handles)
+        {
+            database = rocksdb_open_column_families(
+                databaseOptions, (byte*)pathText, families.Length, names, optionList, handleList, &text);
+        }
+
+        rocksdb_options_destroy(databaseOptions);
+        for (int i = 0; i < families.Length; i++)
+        {
+            rocksdb_options_destroy(options[i]);
+            Marshal.FreeCoTaskMem((nint)names[i]);
+        }
+
+        Marshal.FreeCoTaskMem(pathText);
+        error = TakeError(text);
+        if (error is not null)
+        {
+            rocksdb_cache_destroy(cache);
+            return null;
+        }
+
+        return new RocksDb(database, handles, cache);
+    }
+
+    /// <summary>Bytes in the block cache now.</summary>
+    public long CacheUsage => (long)rocksdb_cache_get_usage(_cache);
+
+    /// <summary>The value of a key, pinned where RocksDB has it. Dispose it soon; throws on damage.</summary>
+    public PinnedValue Get(int family, ReadOnlySpan<byte> key)
+    {
+        Require.That(_database != 0);
+        byte* text = null;
+        nint slice;
+        fixed (byte* keyBytes = key)
+        {
+            slice = rocksdb_get_pinned_cf(_database, _readOptions, _families[family], keyBytes, (nuint)key.Length, &text);
+        }
+
+        ThrowIfError(text);
+        return new PinnedValue(slice);
+    }
+
+    public RocksDbIterator Iterate(int family)
+    {
+        Require.That(_database != 0);
+        return new RocksDbIterator(rocksdb_create_iterator_cf(_database, _readOptions, _families[family]));
+    }
+
+    /// <summary>Writes a batch atomically; with <paramref name="sync"/> it is on disk (fdatasync of the log) when this returns null.</summary>
+    /// <returns>RocksDB's text on failure.</returns>
+    public string? Write(RocksDbBatch batch, bool sync)
+    {
+        Require.That(_database != 0);
+        byte* text = null;
+        rocksdb_write(_database, sync ? _syncedWrite : _unsyncedWrite, batch.Handle, &text);
+        return TakeError(text);
+    }
+
+    internal nint Family(int family) => _families[family];
+
+    /// <summary>Writes all memtables to table files.</summary>
+    public string? Flush()
+    {
+        nint options = rocksdb_flushoptions_create();
+        string? error = null;
+        foreach (nint family in _families)
+        {
+            byte* text = null;
+            rocksdb_flush_cf(_database, options, family, &text);
+            error ??= TakeError(text);
+        }
+
+        rocksdb_flushoptions_destroy(options);
+        return error;
+    }
+
+    /// <summary>An integer property of one column family, or summed over all of them; 0 when RocksDB does not know it.</summary>
+    /// <param name="name">NUL-terminated.</param>
+    public ulong Property(ReadOnlySpan<byte> name, bool perFamily)
+    {
+        Require.That(_database != 0 && name[^1] == 0);
+        ulong sum = 0;
+        ulong value;
+        fixed (byte* text = name)
+        {
+            if (!perFamily)
+            {
+                return rocksdb_property_int(_database, text, &value) == 0 ? value : 0;
+            }
+
+            foreach (nint family in _families)
+            {
+                sum += rocksdb_property_int_cf(_database, family, text, &value) == 0 ? value : 0;
+            }
+        }
+
+        return sum;
+    }
+
+    public void Dispose()
+    {
+        nint database = Interlocked.Exchange(ref _database, 0);
+        if (database == 0)
+        {
+            return;
+        }
+
+        foreach (nint family in _families)
+        {
+            rocksdb_column_family_handle_destroy(family);
+        }
+
+        rocksdb_close(database);
+        rocksdb_readoptions_destroy(_readOptions);
+        rocksdb_writeoptions_destroy(_syncedWrite);
+        rocksdb_writeoptions_destroy(_unsyncedWrite);
+        rocksdb_cache_destroy(_cache);
+    }
+
+    /// <summary>Copies and frees RocksDB's error text.</summary>
+    internal static string? TakeError(byte* text)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        string error = Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text));
+        rocksdb_free(text);
+        return error;
+    }
+
+    internal static void ThrowIfError(byte* text)
+    {
+        if (TakeError(text) is { } error)
+        {
+            throw StoreErrors.Read(error);
+        }
+    }
+
+    private static nint DatabaseOptions(RocksDbOptions settings, nint cache)
+    {
+        nint options = FamilyOptions(settings, cache, blobs: false);
+        byte create = settings.Create ? (byte)1 : (byte)0;
+        rocksdb_options_set_create_if_missing(options, create);
+        rocksdb_options_set_create_missing_column_families(options, create);
+        rocksdb_options_set_error_if_exists(options, create);
+        rocksdb_options_set_paranoid_checks(options, 1);
+        rocksdb_options_set_wal_recovery_mode(options, TolerateCorruptedTailRecords);
+        rocksdb_options_set_db_write_buffer_size(options, (nuint)settings.WriteBufferBytes);
+        // By default it is a multiple of all families' buffers: several times what one would expect on disk.
+        rocksdb_options_set_max_total_wal_size(options, Math.Max(MinWalBytes, 2 * (ulong)settings.WriteBufferBytes));
+        rocksdb_options_set_max_open_files(options, 512);
+        rocksdb_options_set_max_background_jobs(options, 2);
+        rocksdb_options_set_bytes_per_sync(options, 1024 * 1024);
+        rocksdb_options_set_info_log_level(options, WarnLevel);
+        rocksdb_options_set_max_log_file_size(options, 1024 * 1024);
+        rocksdb_options_set_keep_log_file_num(options, 4);
+        rocksdb_options_set_stats_dump_period_sec(options, 0);
+        rocksdb_options_set_stats_persist_period_sec(options, 0);
+        return options;
+    }
+
+    private static nint FamilyOptions(RocksDbOptions settings, nint cache, bool blobs)
+    {
+        nint options = rocksdb_options_create();
+        // Half of the total: one family fills while its last buffer is flushed, and the total still bounds them all.
+        rocksdb_options_set_write_buffer_size(options, (nuint)Math.Max(64 * 1024, settings.WriteBufferBytes / 2));
+        rocksdb_options_set_max_write_buffer_number(options, 4);
+        rocksdb_options_set_compression(options, settings.Compression);
+        if (blobs)
+        {
+            rocksdb_options_set_enable_blob_files(options, 1);
+            rocksdb_options_set_min_blob_size(options, MinBlobBytes);
+            rocksdb_options_set_blob_file_size(options, BlobFileBytes);
+            rocksdb_options_set_blob_compression_type(options, settings.Compression);
+        }
+
+        nint table = rocksdb_block_based_options_create();
+        rocksdb_block_based_options_set_format_version(table, TableFormatVersion);
+        rocksdb_block_based_options_set_block_cache(table, cache);
+        // Otherwise index and filter blocks lie outside the cache's total, and grow with the data.
+        rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
+        rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom_full(BloomBitsPerKey));
+        rocksdb_options_set_block_based_table_factory(options, table);
+        rocksdb_block_based_options_destroy(table);
+        return options;
+    }
+}
+
+/// <summary>A value in RocksDB's memory, valid until disposed.</summary>
+internal readonly unsafe ref struct PinnedValue(nint slice)
+{
+    public bool Found => slice != 0;
+
+    public ReadOnlySpan<byte> Span
+    {
+        get
+        {
+            if (slice == 0)
+            {
+                return default;
+            }
+
+            nuint length;
+            byte* value = rocksdb_pinnableslice_value(slice, &length);
+            return new ReadOnlySpan<byte>(value, checked((int)length));
+        }
+    }
+
+    public void Dispose()
+    {
+        if (slice != 0)
+        {
+            rocksdb_pinnableslice_destroy(slice);
+        }
+    }
+}
+
+/// <summary>A snapshot of one column family, walked in key order. One thread; dispose it before the database.</summary>
+internal sealed unsafe class RocksDbIterator(nint handle) : IDisposable
+{
+    private nint _handle = handle;
+
+    /// <summary>False at the end; throws when it ended because of damage.</summary>
+    public bool Valid
+    {
+        get
+        {
+            if (rocksdb_iter_valid(_handle) != 0)
+            {
+                return true;
+            }
+
+            byte* text = null;
+            rocksdb_iter_get_error(_handle, &text);
+            RocksDb.ThrowIfError(text);
+            return false;
+        }
+    }
+
+    /// <summary>Valid until the iterator moves.</summary>
+    public ReadOnlySpan<byte> Key
+    {
+        get
+        {
+            nuint length;
+            byte* key = rocksdb_iter_key(_handle, &length);
+            return new ReadOnlySpan<byte>(key, checked((int)length));
+        }
+    }
+
+    /// <summary>Valid until the iterator moves.</summary>
+    public ReadOnlySpan<byte> Value
+    {
+        get
+        {
+            nuint length;
+            byte* value = rocksdb_iter_value(_handle, &length);
+            return new ReadOnlySpan<byte>(value, checked((int)length));
+        }
+    }
+
+    /// <summary>To the first key at or after this one.</summary>
+    public void Seek(ReadOnlySpan<byte> key)
+    {
+        fixed (byte* bytes = key)
+        {
+            rocksdb_iter_seek(_handle, bytes, (nuint)key.Length);
+        }
+    }
+
+    /// <summary>To the last key at or before this one.</summary>
+    public void SeekForPrevious(ReadOnlySpan<byte> key)
+    {
+        fixed (byte* bytes = key)
+        {
+            rocksdb_iter_seek_for_prev(_handle, bytes, (nuint)key.Length);
+        }
+    }
+
+    public void Next() => rocksdb_iter_next(_handle);
+
+    public void Previous() => rocksdb_iter_prev(_handle);
+
+    public void Dispose()
+    {
+        nint handle = Interlocked.Exchange(ref _handle, 0);
+        if (handle != 0)
+        {
+            rocksdb_iter_destroy(handle);
+        }
+    }
+}
+
+/// <summary>Writes that become visible and durable together. One thread.</summary>
+internal sealed unsafe class RocksDbBatch(RocksDb database) : IDisposable
+{
+    internal nint Handle { get; private set; } = rocksdb_writebatch_create();
+
+    public int Count => rocksdb_writebatch_count(Handle);
+
+    /// <summary>Bytes that the log will get.</summary>
+    public long Bytes
+    {
+        get
+        {
+            nuint size;
+            _ = rocksdb_writebatch_data(Handle, &size);
+            return (long)size;
+        }
+    }
+
+    public void Put(int family, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    {
+        fixed (byte* keyBytes = key)
+        fixed (byte* valueBytes = value)
+        {
+            rocksdb_writebatch_put_cf(Handle, database.Family(family), keyBytes, (nuint)key.Length, valueBytes, (nuint)value.Length);
+        }
+    }
+
+    /// <summary>Puts a value of two parts without joining them first.</summary>
+    public void Put(int family, ReadOnlySpan<byte> key, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
+    {
+        fixed (byte* keyBytes = key)
+        fixed (byte* firstBytes = first)
+        fixed (byte* secondBytes = second)
+        {
+            byte* keyPart = keyBytes;
+            nuint keyLength = (nuint)key.Length;
+            byte** parts = stackalloc byte*[2] { firstBytes, secondBytes };
+            nuint* lengths = stackalloc nuint[2] { (nuint)first.Length, (nuint)second.Length };
+            rocksdb_writebatch_putv_cf(Handle, database.Family(family), 1, &keyPart, &keyLength, 2, parts, lengths);
+        }
+    }
+
+    public void Delete(int family, ReadOnlySpan<byte> key)
+    {
+        fixed (byte* keyBytes = key)
+        {
+            rocksdb_writebatch_delete_cf(Handle, database.Family(family), keyBytes, (nuint)key.Length);
+        }
+    }
+
+    public void Clear() => rocksdb_writebatch_clear(Handle);
+
+    public void Dispose()
+    {
+        if (Handle != 0)
+        {
+            rocksdb_writebatch_destroy(Handle);
+            Handle = 0;
+        }
+    }
+}

@@ -1,0 +1,148 @@
+using Validator.Host.Storage.Native;
+
+namespace Validator.Host.Storage;
+
+/// <summary>Turns RocksDB's error texts into faults with advice.</summary>
+internal static class StoreErrors
+{
+    public static StoreException Open(string path, string text)
+    {
+        StoreFault fault = Classify(text);
+        string advice = fault switch
+        {
+            StoreFault.Locked => "another process (or this one, twice) has it open. One data directory serves one validator; stop the other.",
+            StoreFault.DiskFull => "the disk is full. Free some space and start again; nothing acknowledged was lost.",
+            StoreFault.Unwritable => "the directory cannot be written. Check its owner, its mode and the mount.",
+            StoreFault.Exists => "there is a store already. It is never overwritten: a second vote store with one key could sign twice.",
+            StoreFault.NewerFormat => "it has parts that this binary does not know. Run the newer binary that wrote it.",
+            StoreFault.Corrupt => "its files are damaged. Keep a copy. A damaged ledger can be moved away, it is fetched again from the others; "
+                + "a damaged vote store must not be replaced by an older copy: without it the validator follows and signs nothing until a later epoch.",
+            _ => "the disk or the directory failed. Check the kernel's log and the mount.",
+        };
+        return new StoreException(fault, $"{path}: {advice} ({text})");
+    }
+
+    public static StoreException Read(string text) => new(Classify(text), $"reading a store failed: {text}");
+
+    public static StoreFault Classify(string text)
+    {
+        if (Has("lock hold by current process") || (Has("LOCK") && Has("temporarily unavailable")))
+        {
+            return StoreFault.Locked;
+        }
+
+        if (Has("No space left") || Has("Disk quota exceeded"))
+        {
+            return StoreFault.DiskFull;
+        }
+
+        if (Has("Permission denied") || Has("Read-only file system") || Has("Not a directory") || Has("Operation not permitted"))
+        {
+            return StoreFault.Unwritable;
+        }
+
+        if (Has("error_if_exists"))
+        {
+            return StoreFault.Exists;
+        }
+
+        if (Has("Column families not opened") || Has("Column family not found") || Has("Unsupported") || Has("Not implemented"))
+        {
+            return StoreFault.NewerFormat;
+        }
+
+        // A file that a table of contents names and that is gone is damage too.
+        bool corrupt = text.StartsWith("Corruption", StringComparison.Ordinal) || Has("No such file") || Has("Invalid argument");
+        return corrupt ? StoreFault.Corrupt : StoreFault.InputOutput;
+
+        bool Has(string part) => text.Contains(part, StringComparison.Ordinal);
+    }
+}
+
+/// <summary>What both stores do to come into being and to open.</summary>
+internal static class StoreDirectory
+{
+    private static readonly string[] s_incomplete = ["*.log", "MANIFEST-*", "*.sst", "*.blob"];
+
+    public static bool Exists(string path) => File.Exists(Path.Combine(path, "CURRENT"));
+
+    /// <summary>Creates an empty database with its identity record, synced.</summary>
+    public static RocksDb Create(
+        string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
+        ReadOnlySpan<byte> identity)
+    {
+        try
+        {
+            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreException(StoreFault.Unwritable, $"{path}: the directory cannot be created. Check its parent. ({e.Message})");
+        }
+
+        RocksDb database = RocksDb.TryOpen(path, families, options with { Create = true }, out string? error)
+            ?? throw Open(path, error!);
+        using RocksDbBatch batch = new(database);
+        batch.Put(identityFamily, identityKey, identity);
+        if (database.Write(batch, sync: true) is { } failure)
+        {
+            database.Dispose();
+            throw Open(path, failure);
+        }
+
+        return database;
+    }
+
+    /// <summary>Opens an existing database and checks whose it is. Creates nothing.</summary>
+    public static RocksDb Open(
+        string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
+        StoreIdentity identity, StoreKind kind, string whenMissing)
+    {
+        if (!Exists(path))
+        {
+            throw Damaged(path)
+                ? Open(path, "Corruption: no CURRENT file beside tables or logs")
+                : new StoreException(StoreFault.Missing, $"{path}: there is no store. {whenMissing}");
+        }
+
+        RocksDb database = RocksDb.TryOpen(path, families, options, out string? error) ?? throw Open(path, error!);
+        try
+        {
+            using PinnedValue record = database.Get(identityFamily, identityKey);
+            if (!record.Found)
+            {
+                throw new StoreException(
+                    StoreFault.ForeignKind,
+                    $"{path} has no identity record: its creation was cut short, or it is another program's. Move it away.");
+            }
+
+            identity.Check(record.Span, kind, path);
+            return database;
+        }
+        catch
+        {
+            database.Dispose();
+            throw;
+        }
+    }
+
+    private static StoreException Open(string path, string text) => StoreErrors.Open(path, text);
+
+    private static bool Damaged(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            return false;
+        }
+
+        foreach (string pattern in s_incomplete)
+        {
+            if (Directory.EnumerateFiles(path, pattern).Any())
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

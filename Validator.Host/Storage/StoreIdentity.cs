@@ -1,0 +1,96 @@
+using System.Buffers.Binary;
+using Validator.Core.Primitives;
+
+namespace Validator.Host.Storage;
+
+/// <summary>Whose a store is. Written when it is created and compared at each opening.</summary>
+/// <param name="ChainId">BLAKE3 of genesis.</param>
+/// <param name="ConsensusKeyHash">BLAKE3 of the own ML-DSA-87 public key, 2592 bytes.</param>
+public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
+{
+    /// <summary>Version of the layout of keys and values, for both stores; see FORMATS in this folder's README.</summary>
+    public const ushort FormatVersion = 1;
+
+    internal const int EncodedSize = 16 + (2 * Hash256.Size);
+
+    private static ReadOnlySpan<byte> Magic => "VALIDATORDB"u8;
+
+    public static StoreIdentity Of(Hash256 chainId, ReadOnlySpan<byte> consensusPublicKey) =>
+        new(chainId, Hash256.Of(consensusPublicKey));
+
+    /// <summary>11 bytes magic, kind, u16 format version, 2 reserved, chain id, key hash.</summary>
+    internal byte[] Encode(StoreKind kind, ushort formatVersion = FormatVersion)
+    {
+        byte[] record = new byte[EncodedSize];
+        Magic.CopyTo(record);
+        record[11] = (byte)kind;
+        BinaryPrimitives.WriteUInt16LittleEndian(record.AsSpan(12), formatVersion);
+        ChainId.CopyTo(record.AsSpan(16));
+        ConsensusKeyHash.CopyTo(record.AsSpan(16 + Hash256.Size));
+        return record;
+    }
+
+    /// <summary>Throws unless the stored record is this store's, of this format.</summary>
+    internal void Check(ReadOnlySpan<byte> record, StoreKind kind, string path)
+    {
+        if (record.Length < 16 || !record[..11].SequenceEqual(Magic))
+        {
+            throw new StoreException(
+                StoreFault.ForeignKind, $"{path} is not a validator's database. Give another path, or move what is there away.");
+        }
+
+        if (record[11] != (byte)kind)
+        {
+            throw new StoreException(
+                StoreFault.ForeignKind, $"{path} holds a {Name((StoreKind)record[11])}, not a {Name(kind)}. Check the paths in the configuration.");
+        }
+
+        ushort version = BinaryPrimitives.ReadUInt16LittleEndian(record[12..]);
+        if (version > FormatVersion)
+        {
+            throw new StoreException(
+                StoreFault.NewerFormat,
+                $"{path} has format {version}, this binary knows formats up to {FormatVersion}. Run the newer binary that wrote it.");
+        }
+
+        if (version < FormatVersion)
+        {
+            throw new StoreException(
+                StoreFault.OlderFormat,
+                $"{path} has format {version}, this binary uses {FormatVersion}. Run 'validator db migrate' once, with the node stopped.");
+        }
+
+        if (record.Length != EncodedSize)
+        {
+            throw new StoreException(StoreFault.Corrupt, $"{path}: the identity record has {record.Length} bytes, not {EncodedSize}.");
+        }
+
+        Hash256 chain = new(record[16..]);
+        if (chain != ChainId)
+        {
+            throw new StoreException(
+                StoreFault.ForeignChain,
+                $"{path} belongs to chain {chain}, the configured genesis is chain {ChainId}. Give the right genesis, or another path.");
+        }
+
+        if (new Hash256(record[(16 + Hash256.Size)..]) != ConsensusKeyHash)
+        {
+            throw new StoreException(
+                StoreFault.ForeignKey,
+                $"{path} belongs to another consensus key. Give the key that it was created with (crypto.key_path), or another path.");
+        }
+    }
+
+    private static string Name(StoreKind kind) => kind switch
+    {
+        StoreKind.Votes => "vote store",
+        StoreKind.Ledger => "ledger",
+        _ => "database of an unknown kind",
+    };
+}
+
+internal enum StoreKind : byte
+{
+    Votes = 1,
+    Ledger = 2,
+}
