@@ -107,13 +107,17 @@ public static unsafe class BatchVerifier
     private static int VerifyLanes(Span<VerificationItem> items, ReadOnlySpan<int> lanes, int width)
     {
         const int CommitmentBytes = VerifyCore.CommitmentBytes;
-        ulong* state = stackalloc ulong[KeccakLanes.MaxStateWords];
-        byte* commitments = stackalloc byte[KeccakLanes.MaxWidth * CommitmentBytes];
-        int* challenges = stackalloc int[KeccakLanes.MaxWidth * MlDsaParameters.N];
+        byte* stateSpace = stackalloc byte[(KeccakLanes.MaxStateWords * sizeof(ulong)) + Scratch.Slack];
+        ulong* state = (ulong*)Scratch.Align(stateSpace);
+        byte* commitmentsSpace = stackalloc byte[KeccakLanes.MaxWidth * CommitmentBytes + Scratch.Slack];
+        byte* commitments = (byte*)Scratch.Align(commitmentsSpace);
+        byte* challengesSpace = stackalloc byte[((KeccakLanes.MaxWidth * MlDsaParameters.N) * sizeof(int)) + Scratch.Slack];
+        int* challenges = (int*)Scratch.Align(challengesSpace);
         Mus(items, lanes, state, width, commitments);
         Challenges(items, lanes, state, width, challenges);
 
-        int* polys = stackalloc int[(VerifyCore.Columns + MlDsaParameters.K) * MlDsaParameters.N];
+        byte* polysSpace = stackalloc byte[(((VerifyCore.Columns + MlDsaParameters.K) * MlDsaParameters.N) * sizeof(int)) + Scratch.Slack];
+        int* polys = (int*)Scratch.Align(polysSpace);
         for (int lane = 0; lane < lanes.Length; lane++)
         {
             ref VerificationItem item = ref items[lanes[lane]];

@@ -51,7 +51,8 @@ public static unsafe class MlDsa87
             return false;
         }
 
-        byte* prepared = stackalloc byte[VerifyCore.PreparedBytes];
+        byte* preparedSpace = stackalloc byte[VerifyCore.PreparedBytes + Scratch.Slack];
+        byte* prepared = (byte*)Scratch.Align(preparedSpace);
         byte* mu = stackalloc byte[MuBytes];
         fixed (byte* pk = publicKey, sig = signature)
         {
@@ -69,7 +70,8 @@ public static unsafe class MlDsa87
             return false;
         }
 
-        byte* prepared = stackalloc byte[VerifyCore.PreparedBytes];
+        byte* preparedSpace = stackalloc byte[VerifyCore.PreparedBytes + Scratch.Slack];
+        byte* prepared = (byte*)Scratch.Align(preparedSpace);
         fixed (byte* pk = publicKey, m = mu, sig = signature)
         {
             VerifyCore.Prepare(pk, prepared);

@@ -27,9 +27,12 @@ internal static unsafe class Blake3Lanes
         int width, byte** inputs, int count, int length, uint* key, ulong counter, uint counterStep,
         uint flags, uint startFlags, uint endFlags, byte* output)
     {
-        uint* h = stackalloc uint[8 * MaxWidth];
-        uint* m = stackalloc uint[16 * MaxWidth];
-        uint* tail = stackalloc uint[4 * MaxWidth];
+        byte* hSpace = stackalloc byte[((8 * MaxWidth) * sizeof(uint)) + Scratch.Slack];
+        uint* h = (uint*)Scratch.Align(hSpace);
+        byte* mSpace = stackalloc byte[((16 * MaxWidth) * sizeof(uint)) + Scratch.Slack];
+        uint* m = (uint*)Scratch.Align(mSpace);
+        byte* tailSpace = stackalloc byte[((4 * MaxWidth) * sizeof(uint)) + Scratch.Slack];
+        uint* tail = (uint*)Scratch.Align(tailSpace);
         byte* padded = stackalloc byte[MaxWidth * BlockBytes];
         byte** at = stackalloc byte*[MaxWidth];
         for (int lane = 0; lane < width; lane++)
@@ -112,9 +115,12 @@ internal static unsafe class Blake3Lanes
     private static int Mixed(byte* data, int* offsets, int* lengths, int next, int count, uint* key, byte* digests)
     {
         int width = WidthFor(count - next);
-        uint* h = stackalloc uint[8 * MaxWidth];
-        uint* m = stackalloc uint[16 * MaxWidth];
-        uint* tail = stackalloc uint[4 * MaxWidth];
+        byte* hSpace = stackalloc byte[((8 * MaxWidth) * sizeof(uint)) + Scratch.Slack];
+        uint* h = (uint*)Scratch.Align(hSpace);
+        byte* mSpace = stackalloc byte[((16 * MaxWidth) * sizeof(uint)) + Scratch.Slack];
+        uint* m = (uint*)Scratch.Align(mSpace);
+        byte* tailSpace = stackalloc byte[((4 * MaxWidth) * sizeof(uint)) + Scratch.Slack];
+        uint* tail = (uint*)Scratch.Align(tailSpace);
         byte* padded = stackalloc byte[MaxWidth * BlockBytes];
         byte** at = stackalloc byte*[MaxWidth];
         byte** blocks = stackalloc byte*[MaxWidth];

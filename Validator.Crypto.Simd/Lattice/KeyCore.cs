@@ -34,7 +34,8 @@ internal static unsafe class KeyCore
         shake.Squeeze(new Span<byte>(material, 128));
         shake.Clear();
 
-        int* secrets = stackalloc int[(L + K) * N];
+        byte* secretsSpace = stackalloc byte[(((L + K) * N) * sizeof(int)) + Scratch.Slack];
+        int* secrets = (int*)Scratch.Align(secretsSpace);
         Sampling.ExpandMatrix(material, matrix, L);
         Sampling.ExpandSecret(material + 32, 0, secrets, L + K);
 
@@ -57,7 +58,8 @@ internal static unsafe class KeyCore
     /// </summary>
     internal static bool TryRecoverPublicKey(byte* secretKey, byte* publicKey, int* matrix)
     {
-        int* secrets = stackalloc int[(L + K) * N];
+        byte* secretsSpace = stackalloc byte[(((L + K) * N) * sizeof(int)) + Scratch.Slack];
+        int* secrets = (int*)Scratch.Align(secretsSpace);
         bool inRange = true;
         for (int i = 0; i < L + K; i++)
         {
@@ -85,7 +87,8 @@ internal static unsafe class KeyCore
     /// <summary>t = A s1 + s2, rounded: t1 into the public key after rho, t0 packed. Overwrites s1.</summary>
     private static void PublicPart(byte* rho, int* matrix, int* secrets, byte* publicKey, byte* packedT0)
     {
-        int* t = stackalloc int[K * N];
+        byte* tSpace = stackalloc byte[((K * N) * sizeof(int)) + Scratch.Slack];
+        int* t = (int*)Scratch.Align(tSpace);
         int* t0 = stackalloc int[N];
         for (int i = 0; i < L; i++)
         {

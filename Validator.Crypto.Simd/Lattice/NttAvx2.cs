@@ -289,7 +289,8 @@ internal static unsafe class NttAvx2
     internal static void MatrixVector(int* result, int* matrix, int* vector, int columns)
     {
         Vector256<int> q = Vector256.Create(Q), qInverse = Vector256.Create(QInverse);
-        int* odd = stackalloc int[8 * Lanes];
+        byte* oddSpace = stackalloc byte[((8 * Lanes) * sizeof(int)) + Scratch.Slack];
+        int* odd = (int*)Scratch.Align(oddSpace);
         for (int k = 0; k < N; k += Lanes)
         {
             int* v = vector + k;

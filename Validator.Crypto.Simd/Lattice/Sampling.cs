@@ -16,8 +16,10 @@ internal static unsafe class Sampling
     internal static void ExpandMatrix(byte* rho, int* matrix, int columns)
     {
         int width = KeccakLanes.Width;
-        ulong* state = stackalloc ulong[KeccakLanes.MaxStateWords];
-        int* polys = stackalloc int[MaxWidth * N];
+        byte* stateSpace = stackalloc byte[(KeccakLanes.MaxStateWords * sizeof(ulong)) + Scratch.Slack];
+        ulong* state = (ulong*)Scratch.Align(stateSpace);
+        byte* polysSpace = stackalloc byte[((MaxWidth * N) * sizeof(int)) + Scratch.Slack];
+        int* polys = (int*)Scratch.Align(polysSpace);
         int* counts = stackalloc int[MaxWidth];
         byte* seed = stackalloc byte[SeedBytes + 2];
         byte* block = stackalloc byte[Shake.Rate128];
@@ -102,7 +104,8 @@ internal static unsafe class Sampling
     internal static void ExpandMask(byte* rhoSecond64, int kappa, int* y)
     {
         int width = KeccakLanes.Width;
-        ulong* state = stackalloc ulong[KeccakLanes.MaxStateWords];
+        byte* stateSpace = stackalloc byte[(KeccakLanes.MaxStateWords * sizeof(ulong)) + Scratch.Slack];
+        ulong* state = (ulong*)Scratch.Align(stateSpace);
         byte* seed = stackalloc byte[66];
         const int paddedBytes = 5 * Shake.Rate256;
         byte* bytes = stackalloc byte[MaxWidth * paddedBytes];

@@ -60,7 +60,8 @@ internal static unsafe class SignCore
     /// <summary>Signs mu; <paramref name="random32"/> is fresh randomness (hedged) or zero (deterministic).</summary>
     internal static void SignMu(byte* prepared, byte* mu, byte* random32, byte* signature)
     {
-        byte* scratch = stackalloc byte[ScratchBytes];
+        byte* scratchSpace = stackalloc byte[ScratchBytes + Scratch.Slack];
+        byte* scratch = (byte*)Scratch.Align(scratchSpace);
         int* polys = (int*)scratch;
         byte* commitment = scratch + (ScratchPolys * N * sizeof(int));
         byte* rhoSecond = commitment + VerifyCore.CommitmentBytes;

@@ -112,7 +112,8 @@ internal static unsafe class VerifyCore
     /// <summary>Verifies one signature on mu.</summary>
     internal static bool VerifyMu(byte* prepared, byte* mu, byte* signature)
     {
-        int* polys = stackalloc int[(Columns + K) * N];
+        byte* polysSpace = stackalloc byte[(((Columns + K) * N) * sizeof(int)) + Scratch.Slack];
+        int* polys = (int*)Scratch.Align(polysSpace);
         if (!Decode(signature, polys))
         {
             return false;
