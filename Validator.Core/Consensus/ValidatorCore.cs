@@ -71,7 +71,7 @@ public sealed partial class ValidatorCore
         _viewChanges = new ViewChange?[Committee.Count];
         _peers = new PeerProgress[Committee.Count];
         _final = StartBlock(genesis, chainId);
-        _roots[0] = Hash256.Zero;
+        _roots[0] = _final.ExecutedRoot;
         _finalHashes[0] = _final.Hash;
         _base = new Claim(0, 0, _final.Hash);
         _baseFinal = true;
@@ -222,7 +222,7 @@ public sealed partial class ValidatorCore
         next = Math.Min(next, ViewDeadline());
         next = Math.Min(next, _proposeAtMicros > _now ? _proposeAtMicros : long.MaxValue);
         next = Math.Min(next, _timestampWaitMicros > _now ? _timestampWaitMicros : long.MaxValue);
-        if (_signs && Settings.IdleVertexMicros > 0)
+        if (_signs && Settings.IdleVertexMicros > 0 && OwnPending < Settings.MaxOwnPendingVertices)
         {
             next = Math.Min(next, _lastAuthoredMicros + Settings.IdleVertexMicros);
         }
