@@ -1,0 +1,257 @@
+using System.Diagnostics;
+using System.Net;
+using System.Runtime.InteropServices;
+using Validator.Core.Primitives;
+using Validator.Host.Api;
+using Validator.Host.Config;
+using Validator.Host.Keys;
+using Validator.Host.Load;
+using Validator.Host.Localnet;
+
+namespace Validator.Tests.Processes;
+
+/// <summary>Real validators as processes: the published binary where there is one, else the build under the JIT.</summary>
+internal sealed partial class ProcessCluster : IAsyncDisposable
+{
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(60) };
+    private readonly TempFolder _folder;
+
+    private ProcessCluster(TempFolder folder, LocalCluster cluster)
+    {
+        _folder = folder;
+        Cluster = cluster;
+    }
+
+    public enum Signal
+    {
+        Kill = 9,
+        Terminate = 15,
+        Continue = 18,
+        Stop = 19,
+    }
+
+    public LocalCluster Cluster { get; }
+
+    public NodeProcess[] Nodes => Cluster.Nodes;
+
+    public static Executable Binary { get; } = FindBinary();
+
+    /// <summary>A new chain with nothing started.</summary>
+    public static ProcessCluster Create(int validators = 4)
+    {
+        TempFolder folder = new();
+        return new ProcessCluster(folder, LocalCluster.Create(folder.Path, validators, Binary));
+    }
+
+    /// <summary>A new chain with all validators ready.</summary>
+    public static async Task<ProcessCluster> StartAsync(int validators = 4)
+    {
+        ProcessCluster cluster = Create(validators);
+        try
+        {
+            cluster.Cluster.StartAll();
+            await cluster.Cluster.WaitReadyAsync(cluster.Nodes, Patience);
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    public static void Send(NodeProcess node, Signal signal) => Send(node.ProcessId, signal);
+
+    public static void Send(int processId, Signal signal) => Assert.Equal(0, KillNative(processId, (int)signal));
+
+    public async Task<NodeStatus> StatusAsync(NodeProcess node)
+    {
+        NodeStatus? status = await Cluster.StatusAsync(node);
+        Assert.True(status is not null, $"{node.Name} does not answer:\n{node.LogTail(20)}");
+        return status;
+    }
+
+    public async Task<NodeProcess> LeaderAsync()
+    {
+        string name = (await StatusAsync(Nodes[0])).Leader;
+        return Nodes.Single(n => n.Name == name);
+    }
+
+    /// <summary>Submits one transaction and waits until the validator says that it is final.</summary>
+    /// <returns>From the request to the answer.</returns>
+    public async Task<TimeSpan> SubmitFinalAsync(NodeProcess node, byte[] transaction)
+    {
+        long start = Stopwatch.GetTimestamp();
+        using HttpResponseMessage response = await PostAsync(node, transaction, "?wait=finalized");
+        string answer = await response.Content.ReadAsStringAsync();
+        Assert.True(response.StatusCode == HttpStatusCode.OK, $"{(int)response.StatusCode} {answer}\n{node.LogTail(20)}");
+        return Stopwatch.GetElapsedTime(start);
+    }
+
+    /// <summary>Submits one transaction, without waiting for finality; true for 202.</summary>
+    public async Task<HttpStatusCode> SubmitAsync(NodeProcess node, byte[] transaction)
+    {
+        using HttpResponseMessage response = await PostAsync(node, transaction, "");
+        return response.StatusCode;
+    }
+
+    /// <summary>Ids of the first <paramref name="count"/> final transactions, as this validator streams them.</summary>
+    public async Task<List<Hash256>> ReadStreamAsync(NodeProcess node, int count)
+    {
+        List<Hash256> ids = [];
+        using CancellationTokenSource timeout = new(TimeSpan.FromSeconds(30));
+        using Stream stream = await _http.GetStreamAsync(new Uri(node.Api, $"/v1/finalized?from=0&{FinalizedStream.Query}"), timeout.Token);
+        byte[] buffer = new byte[FinalizedStream.MaxRecordBytes];
+        int filled = 0;
+        while (ids.Count < count)
+        {
+            StreamRecord record = FinalizedStream.Read(buffer.AsSpan(0, filled));
+            Assert.NotEqual(StreamRead.Malformed, record.Outcome);
+            if (record.Outcome == StreamRead.NeedMore)
+            {
+                int read = await stream.ReadAsync(buffer.AsMemory(filled), timeout.Token);
+                Assert.NotEqual(0, read);
+                filled += read;
+                continue;
+            }
+
+            Assert.Equal((ulong)ids.Count, record.Index);
+            Assert.Equal(record.Id, Hash256.Of(buffer.AsSpan(record.Start, record.Length)));
+            ids.Add(record.Id);
+            buffer.AsSpan(record.Consumed, filled - record.Consumed).CopyTo(buffer);
+            filled -= record.Consumed;
+        }
+
+        return ids;
+    }
+
+    /// <summary>A second process for the same data, on ports of its own.</summary>
+    public NodeProcess SecondProcessOn(NodeProcess node)
+    {
+        string config = Path.Combine(node.Directory, "second.toml");
+        NodePorts ports = NodePorts.Find(1)[0];
+        File.WriteAllText(config, WithPorts(File.ReadAllText(Path.Combine(node.Directory, "node.toml")), node.Ports, ports));
+        return new NodeProcess(node.Name + " again", node.Directory, config, ports, Binary);
+    }
+
+    /// <summary>
+    /// A process that knows the real members and their addresses, and calls itself by one's name, but has made its own keys
+    /// (and a genesis that names them, or it would not even start). It has no vote store, so it only follows.
+    /// </summary>
+    public NodeProcess StrangerInTheNameOf(NodeProcess node)
+    {
+        string folder = Path.Combine(_folder.Path, "stranger");
+        Directory.CreateDirectory(folder);
+        ValidatorKeys keys = ValidatorKeys.Create(new CryptoSection(Path.Combine(folder, "keys")));
+        Genesis genesis = GenesisFile.Read(Path.Combine(_folder.Path, "genesis.json"), out _);
+        Member[] members = Array.ConvertAll(genesis.Members, m => m.Name == node.Name
+            ? new Member(m.Name, keys.ConsensusPublicKey, keys.TransportPublicKey, m.Weight)
+            : m);
+        GenesisFile.Write(Path.Combine(folder, "genesis.json"), genesis with { Members = members });
+        string config = Path.Combine(folder, "node.toml");
+        NodePorts ports = NodePorts.Find(1)[0];
+        string text = WithPorts(File.ReadAllText(Path.Combine(node.Directory, "node.toml")), node.Ports, ports);
+        File.WriteAllText(config, text.Replace("../genesis.json", "genesis.json"));
+        return new NodeProcess("stranger", folder, config, ports, Binary);
+    }
+
+    /// <summary>Polls until it holds.</summary>
+    public static async Task UntilAsync(string what, TimeSpan patience, Func<Task<bool>> holds)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (!await holds())
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < patience, $"not within {patience.TotalSeconds} s: {what}");
+            await Task.Delay(25);
+        }
+    }
+
+    /// <summary>A load over all validators, with what it finds in the end.</summary>
+    public LoadRun Load(int rate, int seconds, TimeSpan? drain = null) => new(
+        new LoadOptions
+        {
+            Targets = Array.ConvertAll(Nodes, n => n.Api),
+            Rate = rate,
+            Size = 256,
+            Duration = TimeSpan.FromSeconds(seconds),
+            Seed = 11,
+            RequestTimeout = TimeSpan.FromSeconds(5),
+            DrainTimeout = drain ?? TimeSpan.FromSeconds(30),
+        },
+        from: 0,
+        ownTrafficOnly: true);
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (NodeProcess node in Nodes.Where(n => n.IsRunning))
+        {
+            // A stopped process takes no other signal but SIGKILL, which this ends in.
+            node.Kill();
+        }
+
+        Cluster.Dispose();
+        _http.Dispose();
+        await Task.Yield();
+        _folder.Dispose();
+    }
+
+    private Task<HttpResponseMessage> PostAsync(NodeProcess node, byte[] transaction, string query)
+    {
+        ByteArrayContent content = new(transaction);
+        content.Headers.ContentType = new("application/octet-stream");
+        return _http.PostAsync(new Uri(node.Api, $"/v1/transactions{query}"), content);
+    }
+
+    private static string WithPorts(string config, NodePorts old, NodePorts ports) => config
+        .Replace($":{old.Quic}\"", $":{ports.Quic}\"")
+        .Replace($"quic_port = {old.Quic}", $"quic_port = {ports.Quic}")
+        .Replace($":{old.Api}\"", $":{ports.Api}\"")
+        .Replace($"port = {old.Metrics}", $"port = {ports.Metrics}");
+
+    private static Executable FindBinary()
+    {
+        string? given = Environment.GetEnvironmentVariable("TEST_VALIDATOR_BINARY");
+        if (!string.IsNullOrEmpty(given))
+        {
+            return Executable.At(given);
+        }
+
+        DirectoryInfo? root = new(AppContext.BaseDirectory);
+        while (root is not null && !File.Exists(Path.Combine(root.FullName, "Validator.sln")))
+        {
+            root = root.Parent;
+        }
+
+        string published = Path.Combine(root?.FullName ?? "", "artifacts", "validator");
+        return File.Exists(published)
+            ? Executable.At(published)
+            : Executable.At(Path.Combine(AppContext.BaseDirectory, "validator.dll"));
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int KillNative(int processId, int signal);
+}
+
+/// <summary>A folder of its own for one test, removed at the end.</summary>
+internal sealed class TempFolder : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("validator-test-").FullName;
+
+    public void Dispose()
+    {
+        try
+        {
+            Directory.Delete(Path, recursive: true);
+        }
+        catch (IOException)
+        {
+            // A process that is just being torn down may still write; the system's temporary folder is cleaned anyway.
+        }
+    }
+}
+
+/// <summary>Tests that start clusters share two cores: one after the other, and not beside other tests.</summary>
+[CollectionDefinition(nameof(ProcessTests), DisableParallelization = true)]
+public sealed class ProcessTests;
