@@ -4,7 +4,7 @@ namespace Validator.Crypto.Simd;
 
 /// <summary>
 /// BLAKE3 (O'Connor, Aumasson, Neves, Wilcox-O'Hearn, 2020): hash, keyed hash, key derivation, extendable output, and many
-/// short messages at a time. Nothing here allocates; input and output may alias.
+/// short messages at a time. Nothing here allocates. Of single messages input and output may be the same memory.
 /// </summary>
 public static unsafe class Blake3
 {
@@ -59,7 +59,7 @@ public static unsafe class Blake3
     /// <summary>
     /// Hashes independent messages, a vector lane each: message i is <c>lengths[i]</c> bytes at <c>offsets[i]</c> of
     /// <paramref name="data"/>, its digest the 32 bytes at <c>32 * i</c> of <paramref name="digests"/>. Messages may overlap
-    /// and differ in length; those above one chunk (1,024 bytes) take the path of long messages.
+    /// and differ in length; those above one chunk (1,024 bytes) take the path of long messages. The digests must not lie in the data.
     /// </summary>
     /// <exception cref="ArgumentException">Counts differ, the digests do not fit, or a range leaves the data.</exception>
     public static void HashMany(ReadOnlySpan<byte> data, ReadOnlySpan<int> offsets, ReadOnlySpan<int> lengths, Span<byte> digests)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
@@ -10,7 +11,10 @@ public enum CpuPath
     /// <summary>Plain integer code: the oracle of every other path.</summary>
     Scalar = 0,
 
-    /// <summary>128-bit vectors on AArch64.</summary>
+    /// <summary>
+    /// 128-bit vectors, written portably for AArch64, so that its logic runs, and is tested, on any processor that has them.
+    /// BLAKE3 only: the lattice transforms and Keccak are scalar there.
+    /// </summary>
     AdvSimd = 1,
 
     /// <summary>256-bit vectors on x86-64.</summary>
@@ -50,6 +54,13 @@ public static class CpuPaths
     /// <summary>The path in use.</summary>
     public static CpuPath Current => s_current;
 
+    /// <summary>True where 128-bit kernels are to be used.</summary>
+    internal static bool UseVector128
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => s_current == CpuPath.AdvSimd;
+    }
+
     /// <summary>True where 256-bit kernels are to be used (AVX2, and AVX-512 wherever no wider kernel exists).</summary>
     internal static bool UseAvx2
     {
@@ -68,7 +79,7 @@ public static class CpuPaths
     public static bool CanRun(CpuPath path) => path switch
     {
         CpuPath.Scalar => true,
-        CpuPath.AdvSimd => AdvSimd.Arm64.IsSupported,
+        CpuPath.AdvSimd => Vector128.IsHardwareAccelerated,
         CpuPath.Avx2 => Avx2.IsSupported,
         CpuPath.Avx512 => Avx512BW.IsSupported && Avx512DQ.VL.IsSupported,
         _ => false,

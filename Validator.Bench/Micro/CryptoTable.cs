@@ -31,7 +31,8 @@ internal static class CryptoTable
         Workload work = new();
         foreach (CpuPath path in Enum.GetValues<CpuPath>().Reverse())
         {
-            if (CpuPaths.CanRun(path) && path != CpuPath.Scalar)
+            // A path below AVX2 would be measured only where it is the best there is.
+            if (CpuPaths.CanRun(path) && (path >= CpuPath.Avx2 || path == CpuPaths.Best))
             {
                 CpuPaths.Force(path);
                 Measure(path, work.Rows());

@@ -13,10 +13,10 @@ internal static unsafe class Blake3Lanes
     private const int LengthRow = 2, FlagRow = 3;
 
     /// <summary>Lanes of the widest kernel of the path in use; 1 where there is none.</summary>
-    internal static int Width => CpuPaths.UseAvx512 ? 16 : CpuPaths.UseAvx2 ? 8 : 1;
+    internal static int Width => CpuPaths.UseAvx512 ? 16 : CpuPaths.UseAvx2 ? 8 : CpuPaths.UseVector128 ? 4 : 1;
 
     /// <summary>The kernel to use for <paramref name="count"/> equal inputs: a half-empty wide one costs more than a narrow one.</summary>
-    internal static int WidthFor(int count) => CpuPaths.UseAvx512 && count > 8 ? 16 : 8;
+    internal static int WidthFor(int count) => count > 8 ? Width : Math.Min(Width, 8);
 
     /// <summary>
     /// Compresses one input a lane, all of <paramref name="length"/> bytes (1 to 1,024; 0 for empty messages), from
@@ -98,7 +98,7 @@ internal static unsafe class Blake3Lanes
                     key, 0, new ReadOnlySpan<byte>(data + offsets[next], length), new Span<byte>(digests + (32 * next), 32));
                 next++;
             }
-            else if (same >= 8 || next + same == count)
+            else if (same >= Math.Min(Width, 8) || next + same == count)
             {
                 Run(WidthFor(same), inputs, same, length, key, 0, 0, 0, Blake3Scalar.ChunkStart,
                     Blake3Scalar.ChunkEnd | Blake3Scalar.Root, digests + (32 * next));
@@ -224,6 +224,12 @@ internal static unsafe class Blake3Lanes
 
     private static void LoadBlocks(int width, byte** inputs, uint* m)
     {
+        if (width == 4)
+        {
+            Blake3Vector128.LoadBlocks(inputs, m);
+            return;
+        }
+
         Blake3Avx2.LoadBlocks(inputs, m, width);
         if (width == 16)
         {
@@ -237,6 +243,10 @@ internal static unsafe class Blake3Lanes
         {
             Blake3Avx512.Compress(h, m, tail);
         }
+        else if (width == 4)
+        {
+            Blake3Vector128.Compress(h, m, tail);
+        }
         else
         {
             Blake3Avx2.Compress(h, m, tail);
@@ -247,7 +257,15 @@ internal static unsafe class Blake3Lanes
     {
         byte* all = stackalloc byte[32 * MaxWidth];
         byte* target = count == width ? output : all;
-        Blake3Avx2.StoreValues(h, target, width);
+        if (width == 4)
+        {
+            Blake3Vector128.StoreValues(h, target);
+        }
+        else
+        {
+            Blake3Avx2.StoreValues(h, target, width);
+        }
+
         if (width == 16)
         {
             Blake3Avx2.StoreValues(h + 8, target + 256, width);
