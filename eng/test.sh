@@ -3,6 +3,18 @@
 set -uo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# Tools that only tests use. Where they cannot be installed, the tests that need them say so.
+missing=()
+for tool in strace prometheus; do
+    command -v $tool >/dev/null || missing+=($tool)
+done
+if [ ${#missing[@]} -gt 0 ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+    echo "test: installing ${missing[*]}"
+    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}"; } \
+        >/dev/null 2>&1 || echo "test: could not install ${missing[*]}" >&2
+fi
+
 results=artifacts/test
 rm -rf $results
 arguments=(--no-build -c "${CONFIGURATION:-Release}" --results-directory $results --logger "trx;LogFileName=tests.trx"
