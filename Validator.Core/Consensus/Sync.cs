@@ -21,6 +21,7 @@ public sealed partial class ValidatorCore
 
     private readonly PeerProgress[] _peers;
     private long _nextStatusMicros;
+    private long _quorumSinceMicros = long.MaxValue;
 
     /// <summary>What a peer's last status said.</summary>
     private struct PeerProgress
@@ -188,12 +189,28 @@ public sealed partial class ValidatorCore
     {
         _connected[peer] = true;
         _peers[peer] = default;
+        NoteQuorum();
         SendStatus(peer);
+        // What was sent before the peer was there; it may be all that is missing.
+        RepeatTo(peer, new Status(Epoch, View, FinalSequence, Epoch, _final.Cut));
+    }
+
+    /// <summary>Since when peers of quorum weight, ourselves included, are connected; long.MaxValue while they are not.</summary>
+    private void NoteQuorum()
+    {
+        ulong weight = Committee.Weight(Self);
+        for (int i = 0; i < _connected.Length; i++)
+        {
+            weight += _connected[i] ? Committee.Weight(i) : 0;
+        }
+
+        _quorumSinceMicros = weight < Committee.Quorum ? long.MaxValue : Math.Min(_quorumSinceMicros, _now);
     }
 
     private void OnPeerDown(int peer)
     {
         _connected[peer] = false;
+        NoteQuorum();
         _fetches.Hasten(fetch => fetch.Peer == peer, _now);
     }
 

@@ -75,6 +75,7 @@ public sealed partial class ValidatorCore
         _finalHashes[0] = _final.Hash;
         _base = new Claim(0, 0, _final.Hash);
         _baseFinal = true;
+        NoteQuorum();
         if (recovered is not null)
         {
             Recover(recovered);

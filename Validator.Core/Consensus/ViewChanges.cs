@@ -37,8 +37,11 @@ public sealed partial class ValidatorCore
             return _repeatStopMicros;
         }
 
+        // Without a quorum no leader could have done better (rule V1).
         long oldest = OldestWorkMicros();
-        return oldest == long.MaxValue ? long.MaxValue : Math.Max(oldest, _viewEnteredMicros) + _timer.TimeoutMicros;
+        return oldest == long.MaxValue || _quorumSinceMicros == long.MaxValue
+            ? long.MaxValue
+            : Math.Max(oldest, Math.Max(_viewEnteredMicros, _quorumSinceMicros)) + _timer.TimeoutMicros;
     }
 
     private long OldestWorkMicros()
