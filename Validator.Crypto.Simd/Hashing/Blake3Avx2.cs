@@ -29,54 +29,19 @@ internal static unsafe class Blake3Avx2
         Vector256<uint> v14 = Vector256.Load(tail + 16);
         Vector256<uint> v15 = Vector256.Load(tail + 24);
 
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m, m + 16, m + 32, m + 48,
-            m + 8, m + 24, m + 40, m + 56);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 64, m + 80, m + 96, m + 112,
-            m + 72, m + 88, m + 104, m + 120);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 16, m + 24, m + 56, m + 32,
-            m + 48, m + 80, m, m + 104);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 8, m + 96, m + 72, m + 120,
-            m + 88, m + 40, m + 112, m + 64);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 24, m + 80, m + 104, m + 56,
-            m + 32, m + 96, m + 16, m + 112);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 48, m + 72, m + 88, m + 64,
-            m + 40, m, m + 120, m + 8);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 80, m + 96, m + 112, m + 104,
-            m + 56, m + 72, m + 24, m + 120);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 32, m + 88, m + 40, m + 8,
-            m, m + 16, m + 64, m + 48);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 96, m + 72, m + 120, m + 112,
-            m + 104, m + 88, m + 80, m + 64);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 56, m + 40, m, m + 48,
-            m + 16, m + 24, m + 8, m + 32);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 72, m + 88, m + 64, m + 120,
-            m + 112, m + 40, m + 96, m + 8);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 104, m, m + 16, m + 32,
-            m + 24, m + 80, m + 48, m + 56);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 88, m + 40, m + 8, m + 64,
-            m + 120, m, m + 72, m + 48);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 112, m + 16, m + 24, m + 56,
-            m + 80, m + 96, m + 32, m + 104);
+        // A loop, not seven copies: the ahead-of-time compiler stops inlining after a few.
+        fixed (byte* schedule = Blake3Scalar.Schedule)
+        {
+            for (byte* s = schedule; s < schedule + 112; s += 16)
+            {
+                Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
+                    ref v12, ref v13, ref v14, ref v15, m + (8 * s[0]), m + (8 * s[2]), m + (8 * s[4]), m + (8 * s[6]),
+                    m + (8 * s[1]), m + (8 * s[3]), m + (8 * s[5]), m + (8 * s[7]));
+                Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
+                    ref v15, ref v12, ref v13, ref v14, m + (8 * s[8]), m + (8 * s[10]), m + (8 * s[12]), m + (8 * s[14]),
+                    m + (8 * s[9]), m + (8 * s[11]), m + (8 * s[13]), m + (8 * s[15]));
+            }
+        }
 
         (v0 ^ v8).Store(h);
         (v1 ^ v9).Store(h + 8);

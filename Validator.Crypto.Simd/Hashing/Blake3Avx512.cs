@@ -29,54 +29,19 @@ internal static unsafe class Blake3Avx512
         Vector512<uint> v14 = Vector512.Load(tail + 32);
         Vector512<uint> v15 = Vector512.Load(tail + 48);
 
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m, m + 32, m + 64, m + 96,
-            m + 16, m + 48, m + 80, m + 112);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 128, m + 160, m + 192, m + 224,
-            m + 144, m + 176, m + 208, m + 240);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 32, m + 48, m + 112, m + 64,
-            m + 96, m + 160, m, m + 208);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 16, m + 192, m + 144, m + 240,
-            m + 176, m + 80, m + 224, m + 128);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 48, m + 160, m + 208, m + 112,
-            m + 64, m + 192, m + 32, m + 224);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 96, m + 144, m + 176, m + 128,
-            m + 80, m, m + 240, m + 16);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 160, m + 192, m + 224, m + 208,
-            m + 112, m + 144, m + 48, m + 240);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 64, m + 176, m + 80, m + 16,
-            m, m + 32, m + 128, m + 96);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 192, m + 144, m + 240, m + 224,
-            m + 208, m + 176, m + 160, m + 128);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 112, m + 80, m, m + 96,
-            m + 32, m + 48, m + 16, m + 64);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 144, m + 176, m + 128, m + 240,
-            m + 224, m + 80, m + 192, m + 16);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 208, m, m + 32, m + 64,
-            m + 48, m + 160, m + 96, m + 112);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 176, m + 80, m + 16, m + 128,
-            m + 240, m, m + 144, m + 96);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 224, m + 32, m + 48, m + 112,
-            m + 160, m + 192, m + 64, m + 208);
+        // A loop, not seven copies: the ahead-of-time compiler stops inlining after a few.
+        fixed (byte* schedule = Blake3Scalar.Schedule)
+        {
+            for (byte* s = schedule; s < schedule + 112; s += 16)
+            {
+                Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
+                    ref v12, ref v13, ref v14, ref v15, m + (16 * s[0]), m + (16 * s[2]), m + (16 * s[4]), m + (16 * s[6]),
+                    m + (16 * s[1]), m + (16 * s[3]), m + (16 * s[5]), m + (16 * s[7]));
+                Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
+                    ref v15, ref v12, ref v13, ref v14, m + (16 * s[8]), m + (16 * s[10]), m + (16 * s[12]), m + (16 * s[14]),
+                    m + (16 * s[9]), m + (16 * s[11]), m + (16 * s[13]), m + (16 * s[15]));
+            }
+        }
 
         (v0 ^ v8).Store(h);
         (v1 ^ v9).Store(h + 16);

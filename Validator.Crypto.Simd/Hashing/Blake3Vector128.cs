@@ -28,54 +28,19 @@ internal static unsafe class Blake3Vector128
         Vector128<uint> v14 = Vector128.Load(tail + 8);
         Vector128<uint> v15 = Vector128.Load(tail + 12);
 
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m, m + 8, m + 16, m + 24,
-            m + 4, m + 12, m + 20, m + 28);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 32, m + 40, m + 48, m + 56,
-            m + 36, m + 44, m + 52, m + 60);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 8, m + 12, m + 28, m + 16,
-            m + 24, m + 40, m, m + 52);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 4, m + 48, m + 36, m + 60,
-            m + 44, m + 20, m + 56, m + 32);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 12, m + 40, m + 52, m + 28,
-            m + 16, m + 48, m + 8, m + 56);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 24, m + 36, m + 44, m + 32,
-            m + 20, m, m + 60, m + 4);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 40, m + 48, m + 56, m + 52,
-            m + 28, m + 36, m + 12, m + 60);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 16, m + 44, m + 20, m + 4,
-            m, m + 8, m + 32, m + 24);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 48, m + 36, m + 60, m + 56,
-            m + 52, m + 44, m + 40, m + 32);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 28, m + 20, m, m + 24,
-            m + 8, m + 12, m + 4, m + 16);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 36, m + 44, m + 32, m + 60,
-            m + 56, m + 20, m + 48, m + 4);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 52, m, m + 8, m + 16,
-            m + 12, m + 40, m + 24, m + 28);
-
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m + 44, m + 20, m + 4, m + 32,
-            m + 60, m, m + 36, m + 24);
-        Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-            ref v15, ref v12, ref v13, ref v14, m + 56, m + 8, m + 12, m + 28,
-            m + 40, m + 48, m + 16, m + 52);
+        // A loop, not seven copies: the ahead-of-time compiler stops inlining after a few.
+        fixed (byte* schedule = Blake3Scalar.Schedule)
+        {
+            for (byte* s = schedule; s < schedule + 112; s += 16)
+            {
+                Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
+                    ref v12, ref v13, ref v14, ref v15, m + (4 * s[0]), m + (4 * s[2]), m + (4 * s[4]), m + (4 * s[6]),
+                    m + (4 * s[1]), m + (4 * s[3]), m + (4 * s[5]), m + (4 * s[7]));
+                Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
+                    ref v15, ref v12, ref v13, ref v14, m + (4 * s[8]), m + (4 * s[10]), m + (4 * s[12]), m + (4 * s[14]),
+                    m + (4 * s[9]), m + (4 * s[11]), m + (4 * s[13]), m + (4 * s[15]));
+            }
+        }
 
         (v0 ^ v8).Store(h);
         (v1 ^ v9).Store(h + 4);
