@@ -131,6 +131,8 @@ public sealed partial class ValidatorCore
         switch (input.Kind)
         {
             case InputKind.Tick:
+                // A proposal's pace or a timestamp may have come due.
+                _recheck = true;
                 break;
             case InputKind.PrePrepare:
                 OnPrePrepare(input.Message!, input.Block!, input.From);
