@@ -144,7 +144,8 @@ public sealed partial class ValidatorCore
 
         int sent = 0;
         ulong last = FinalSequence + (2 * _window);
-        for (ulong sequence = Math.Max(status.FinalSequence, 1); sequence <= last && sent < SlotsPerRepeat; sequence++)
+        // In a later view even a final base is voted again (rule V4), so the peer's own final slot counts there.
+        for (ulong sequence = status.FinalSequence + (View == 0 ? 1u : 0u); sequence <= last && sent < SlotsPerRepeat; sequence++)
         {
             if (FindSlot(View, sequence) is { } slot && RepeatSlot(peer, slot))
             {

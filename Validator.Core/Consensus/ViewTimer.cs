@@ -55,6 +55,8 @@ internal sealed class ViewTimer
 
     public void Ordered(int lane, ulong height)
     {
+        // What is ordered before the leader counts as shown must not start the timer afterwards.
+        _shownHeight[lane] = Math.Max(_shownHeight[lane], height);
         while (_shown[lane].TryPeek(out (ulong Height, long Since) first) && first.Height <= height)
         {
             _shown[lane].Dequeue();
