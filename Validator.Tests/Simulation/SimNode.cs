@@ -15,6 +15,26 @@ public sealed class SimDisk
     public Dictionary<Hash256, SimVertex> Vertices { get; } = [];
     public List<SimFinal> Finals { get; } = [];
     public LaneTip OwnTip { get; set; }
+
+    /// <summary>A backup: what is written to either does not reach the other.</summary>
+    public SimDisk Copy()
+    {
+        SimDisk copy = new() { Entered = Entered, OwnTip = OwnTip };
+        copy.Signed.AddRange(Signed);
+        copy.Prepared.AddRange(Prepared);
+        copy.Finals.AddRange(Finals);
+        foreach (Block block in Blocks.Values)
+        {
+            copy.Blocks.Add(block.Hash, block);
+        }
+
+        foreach (SimVertex vertex in Vertices.Values)
+        {
+            copy.Vertices.Add(vertex.Header.Hash, vertex);
+        }
+
+        return copy;
+    }
 }
 
 /// <summary>A vertex with its transactions, each known by a number.</summary>
@@ -64,7 +84,7 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
         _queued = [];
         _credit = 0;
         _diskFreeAt = _execFreeAt = Cluster.Now;
-        Core = new ValidatorCore(Cluster.Genesis, Cluster.ChainId, Index, settings, Recovered());
+        Core = new ValidatorCore(Cluster.Genesis, Cluster.ChainId, Index, settings with { Signs = settings.Signs && HasVotes }, Recovered());
         Feed(new Input { Kind = InputKind.Tick });
         Cluster.Connect(Index);
     }
@@ -78,6 +98,12 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
 
     /// <summary>The disk is new: what it had signed is forgotten. Only sensible with Signs = false afterwards.</summary>
     public void Wipe() => Disk = new SimDisk();
+
+    /// <summary>The disk is an older copy of itself.</summary>
+    public void RollBack(SimDisk backup) => Disk = backup;
+
+    /// <summary>False from the next start on: the store of votes is gone, and the shell knows it.</summary>
+    public bool HasVotes { get; set; } = true;
 
     public void Feed(Input input)
     {

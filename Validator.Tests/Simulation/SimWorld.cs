@@ -60,6 +60,9 @@ public sealed class SimWorld
     public bool HasFaults { get; }
     public bool Reorders { get; }
     public SimCluster Cluster { get; set; } = null!;
+
+    /// <summary>Scripted worlds put their own node in a place; null leaves it to the world.</summary>
+    public Func<SimCluster, int, SimNode?>? Cast { get; init; }
     public int Crashes { get; private set; }
     public int CrashesBetweenSyncAndSend { get; private set; }
 
@@ -97,7 +100,7 @@ public sealed class SimWorld
         }
     }
 
-    public SimNode MakeNode(SimCluster cluster, int index) => Byzantine.Contains(index)
+    public SimNode MakeNode(SimCluster cluster, int index) => Cast?.Invoke(cluster, index) is { } cast ? cast : Byzantine.Contains(index)
         ? new ByzantineNode(cluster, index, Settings, new SimRandom(_random.Next()))
         : new SimNode(cluster, index, Settings) { ClockSkewMicros = _random.Between(-400_000, 400_000) };
 
@@ -180,10 +183,16 @@ public sealed class SimWorld
         SimNode node = Cluster.Nodes[_random.Below(Cluster.Nodes.Length)];
         if (node.Running)
         {
-            ulong transaction = ++_nextTransaction;
-            _submitted.Add(transaction);
-            node.Submit(transaction);
+            Submit(node);
         }
+    }
+
+    /// <summary>A client hands a new transaction to a running node.</summary>
+    public void Submit(SimNode node)
+    {
+        ulong transaction = ++_nextTransaction;
+        _submitted.Add(transaction);
+        node.Submit(transaction);
     }
 
     private void InjectFault()

@@ -1,0 +1,82 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+using Validator.Core.Consensus;
+
+namespace Validator.Tests.Tidy;
+
+/// <summary>Rules of the house that no compiler checks.</summary>
+public sealed class TidyTests
+{
+    private const int MostLines = 600;
+
+    // Protects: the protocol core stays a pure state machine, which needs hashes and nothing else.
+    [Fact]
+    public void Core_references_the_hashes_alone()
+    {
+        XDocument project = XDocument.Load(Path.Combine(SourceTree.Root, "Validator.Core", "Validator.Core.csproj"));
+        Assert.Equal(["../Validator.Crypto.Simd/Validator.Crypto.Simd.csproj"], Includes(project, "ProjectReference"));
+        Assert.All(Includes(project, "PackageReference"), package => Assert.EndsWith("Analyzers", package));
+        Assert.All(
+            typeof(ValidatorCore).Assembly.GetReferencedAssemblies(),
+            name => Assert.True(name.Name == "Validator.Crypto.Simd" || IsRuntime(name), name.Name));
+    }
+
+    // Protects: the crypto library stays free of everything but the runtime.
+    [Fact]
+    public void Crypto_references_nothing()
+    {
+        XDocument project = XDocument.Load(Path.Combine(SourceTree.Root, "Validator.Crypto.Simd", "Validator.Crypto.Simd.csproj"));
+        Assert.Empty(Includes(project, "ProjectReference"));
+        Assert.All(Includes(project, "PackageReference"), package => Assert.EndsWith("Analyzers", package));
+    }
+
+    // Protects: files stay small enough to be read whole.
+    [Fact]
+    public void No_source_file_is_long() => AssertNone(
+        SourceTree.Sources.Where(f => SourceTree.Lines(f).Length > MostLines));
+
+    // Protects: nothing half done is merged. The words are spelled apart so that this file passes.
+    [Fact]
+    public void Nothing_is_left_for_later()
+    {
+        Regex later = new(@"\b(TO" + @"DO|FIX" + @"ME|XX" + @"X|HA" + @"CK|NotImplemented" + @"Exception)\b");
+        AssertNone(Matches(SourceTree.Files.Where(f => !f.EndsWith(".json", StringComparison.Ordinal)), later));
+    }
+
+    // Protects: native code is linked under one logical name, statically in a published binary.
+    [Fact]
+    public void Native_imports_use_the_logical_name()
+    {
+        string[] shipped = [.. SourceTree.Sources.Where(f => !f.StartsWith("Validator.Tests/", StringComparison.Ordinal))];
+        AssertNone(Matches(shipped, new Regex(@"\bDllImport\b|\bLibraryImport\((?!Library\b|""validator_native"")")));
+        AssertNone(Matches(shipped, new Regex(@"\bstring Library = (?!""validator_native"";)")));
+    }
+
+    // Protects: the tree builds anywhere, and tells nothing of where it was written.
+    [Fact]
+    public void No_machine_is_named()
+    {
+        string[] machines =
+        [
+            @"(?<![\w./-])/(work|home|Users|root)/", @"(?<![\w.-])/tmp/[a-z]+/", @"[A-Z]:\\\\?Users",
+            @"https?://[\w.-]*(nuget|artifactory|jfrog|nexus|pypi|npmjs)[\w.-]*", @"NUGET_[A-Z_]*=http",
+        ];
+        AssertNone(Matches(
+            SourceTree.Files.Where(f => !f.EndsWith("Tidy/TidyTests.cs", StringComparison.Ordinal)), new Regex(string.Join('|', machines))));
+    }
+
+    private static bool IsRuntime(AssemblyName name) =>
+        name.Name!.StartsWith("System.", StringComparison.Ordinal) || name.Name is "System" or "netstandard" or "mscorlib";
+
+    private static string[] Includes(XDocument project, string item) =>
+        [.. project.Descendants(item).Select(e => e.Attribute("Include")!.Value.Replace('\\', '/'))];
+
+    private static IEnumerable<string> Matches(IEnumerable<string> files, Regex pattern) =>
+        from file in files
+        from line in SourceTree.Lines(file).Select((text, i) => (Text: text, Number: i + 1))
+        where pattern.IsMatch(line.Text)
+        select $"{file}:{line.Number}: {line.Text.Trim()}";
+
+    private static void AssertNone(IEnumerable<string> found) => Assert.Equal([], found);
+}
