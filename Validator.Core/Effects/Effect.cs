@@ -31,11 +31,8 @@ public enum EffectKind : byte
     /// <summary>Send one stored signed message again: Message with Block, ViewChange or NewView where it has a body. To: peer or -1 for all.</summary>
     Send,
 
-    /// <summary>Send own stored vertex Digest to peer To again.</summary>
-    SendVertex,
     SendStatus,
     SendFetch,
-    SendCertificate,
     SendEvidence,
 
     /// <summary>The shell may hand in Count client batches in all beyond those handed in so far.</summary>

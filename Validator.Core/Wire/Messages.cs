@@ -149,21 +149,10 @@ public enum FetchKind : byte
 
     /// <summary>Final blocks from Sequence on, up to Count, with a commit certificate that covers them.</summary>
     FinalBlocks = 3,
-
-    /// <summary>The signed original of (Author, MessageKind, View, Sequence), to make evidence.</summary>
-    Original = 4,
-
-    /// <summary>The author's own lane from height Sequence on, up to Count, oldest first.</summary>
-    Lane = 5,
 }
 
 /// <summary>A request to one peer. Answered by its shell from its stores; its Core never sees it.</summary>
-public readonly record struct FetchRequest(FetchKind Kind, ulong Epoch, int Author, ulong Sequence, uint Count, Hash256 Hash)
-{
-    /// <summary>Original only: the view of the signed record asked for, and its kind. Zero otherwise.</summary>
-    public ulong View { get; init; }
-    public MessageKind Message { get; init; }
-}
+public readonly record struct FetchRequest(FetchKind Kind, ulong Epoch, int Author, ulong Sequence, uint Count, Hash256 Hash);
 
 /// <summary>Answer to FinalBlocks: bodies in sequence order, each the child of the one before, and a commit certificate of the last.</summary>
 public sealed record FinalBlocks(Block[] Blocks, Certificate Certificate);

@@ -45,12 +45,11 @@ public static class FetchRequestCodec
     {
         WireReader reader = new(data);
         FetchKind kind = (FetchKind)reader.U8();
-        MessageKind message = (MessageKind)reader.U8();
+        reader.Reserved(1);
         int author = reader.Member(committeeSize);
         uint count = reader.U32();
-        value = new FetchRequest(kind, reader.U64(), author, reader.U64(), count, Hash256.Zero) { View = reader.U64(), Message = message };
-        value = value with { Hash = reader.Hash() };
-        reader.Check(kind is >= FetchKind.Vertices and <= FetchKind.Lane, DecodeError.UnknownKind);
+        value = new FetchRequest(kind, reader.U64(), author, reader.U64(), count, reader.Hash());
+        reader.Check(kind is >= FetchKind.Vertices and <= FetchKind.FinalBlocks, DecodeError.UnknownKind);
         reader.Check(IsWellFormed(value), DecodeError.FetchMalformed);
         if (reader.Finish(out error))
         {
@@ -66,23 +65,19 @@ public static class FetchRequestCodec
     {
         WireWriter writer = new(destination);
         writer.U8((byte)value.Kind);
-        writer.U8((byte)value.Message);
+        writer.Zeros(1);
         writer.U16(value.Author);
         writer.U32(value.Count);
         writer.U64(value.Epoch);
         writer.U64(value.Sequence);
-        writer.U64(value.View);
         writer.Hash(value.Hash);
         return writer.Written;
     }
 
     private static bool IsWellFormed(in FetchRequest request)
     {
-        bool original = request.Kind == FetchKind.Original;
         bool byHash = request.Kind is FetchKind.Vertices or FetchKind.Block;
-        return (byHash ? !request.Hash.IsZero : original || request.Hash.IsZero)
-            && request.Count <= MaxCount
-            && (original ? request.Message is >= MessageKind.Vertex and <= MessageKind.NewView : request.Message == 0 && request.View == 0);
+        return byHash != request.Hash.IsZero && request.Count <= MaxCount;
     }
 }
 

@@ -74,6 +74,6 @@ internal static class WireSizes
     public const int SummaryDigested = 8 + (2 * Claim);
     public const int Summary = SummaryDigested + Limits.SignatureBytes;
     public const int StatusFixed = 40;
-    public const int FetchRequest = 64;
+    public const int FetchRequest = 56;
     public const int FinalBlocksFixed = 8;
 }

@@ -299,18 +299,12 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
                 Frame frame = FrameSender.FrameOf(effect.Message!, effect.Block, effect.ViewChange, effect.NewView);
                 sender.Send(effect.To, Channel.Control, frame);
                 break;
-            case EffectKind.SendVertex:
-                ToService.Put(new ServiceItem { Kind = ServiceItemKind.SendVertex, Peer = effect.To, Hash = effect.Digest });
-                break;
             case EffectKind.SendStatus:
                 sender.Send(effect.To, Channel.Control, Frame.Of(effect.Status!));
                 break;
             case EffectKind.SendFetch:
                 metrics.FetchesSent.Add();
                 sender.Send(effect.To, Channel.Control, Frame.Fetch(effect.Request));
-                break;
-            case EffectKind.SendCertificate:
-                sender.Send(effect.To, Channel.Control, Frame.Of(effect.Certificate!));
                 break;
             case EffectKind.SendEvidence:
                 sender.Send(effect.To, Channel.Control, Frame.Of(effect.Evidence!));

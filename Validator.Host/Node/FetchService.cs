@@ -49,7 +49,6 @@ internal enum ServiceItemKind : byte
 {
     /// <summary>An accepted block body that peers may ask for.</summary>
     Block,
-    SendVertex,
 
     /// <summary>To be kept on disk.</summary>
     Evidence,
@@ -59,8 +58,6 @@ internal enum ServiceItemKind : byte
 internal struct ServiceItem
 {
     public ServiceItemKind Kind;
-    public int Peer;
-    public Hash256 Hash;
     public Block? Block;
     public Evidence? Evidence;
 }
@@ -70,8 +67,8 @@ internal struct ServiceItem
 /// waits; its requests neither pile up nor hold up those of others for longer than one answer.
 /// </summary>
 internal sealed class FetchService(
-    FetchIntake intake, FrameSender sender, ITransport transport, VertexSource vertices, ILedger ledger, IVoteStore votes,
-    EvidenceStore evidence, NodeMetrics metrics, int self, IFaultSink faults)
+    FetchIntake intake, FrameSender sender, ITransport transport, VertexSource vertices, ILedger ledger,
+    EvidenceStore evidence, NodeMetrics metrics, IFaultSink faults)
     : PipelineThread("fetch", faults, ThreadPriority.BelowNormal)
 {
     /// <summary>Payload bytes in one answer; who lacks more asks again.</summary>
@@ -141,13 +138,6 @@ internal sealed class FetchService(
             case ServiceItemKind.Block:
                 Remember(item.Block!);
                 break;
-            case ServiceItemKind.SendVertex:
-                if (vertices.Find(item.Hash) is { } vertex)
-                {
-                    sender.SendVertex(item.Peer, Channel.Payload, vertex);
-                }
-
-                break;
             default:
                 evidence.Keep(item.Evidence!);
                 break;
@@ -160,9 +150,7 @@ internal sealed class FetchService(
         {
             FetchKind.Vertices => AnswerVertices(peer, request),
             FetchKind.Block => AnswerBlock(peer, request.Hash),
-            FetchKind.FinalBlocks => AnswerFinalBlocks(peer, request),
-            FetchKind.Original => AnswerOriginal(peer, request),
-            _ => AnswerLane(peer, request),
+            _ => AnswerFinalBlocks(peer, request),
         };
         if (answered)
         {
@@ -240,39 +228,5 @@ internal sealed class FetchService(
 
         Block[] answer = blocks.GetRange(0, whole).ToArray();
         return sender.Send(peer, Channel.Sync, Frame.Of(new FinalBlocks(answer, certificate)));
-    }
-
-    /// <summary>Our own signed message in a slot; others' are theirs to give.</summary>
-    private bool AnswerOriginal(int peer, in FetchRequest request)
-    {
-        if (request.Author != self || request.Message is not (MessageKind.Prepare or MessageKind.Commit or MessageKind.Stop))
-        {
-            return false;
-        }
-
-        return votes.FindSigned(request.Message, request.View, request.Sequence) is { } signed
-            && sender.Send(peer, Channel.Sync, Frame.Of(signed));
-    }
-
-    /// <summary>Our own lane from a height on, oldest first.</summary>
-    private bool AnswerLane(int peer, in FetchRequest request)
-    {
-        if (request.Author != self)
-        {
-            return false;
-        }
-
-        int sent = 0;
-        int bytes = 0;
-        while (sent < Math.Min(request.Count, MaxVerticesPerAnswer) && bytes <= MaxAnswerBytes
-            && ledger.FindVertexAt(request.Epoch, request.Author, request.Sequence + (ulong)sent) is { } hash
-            && vertices.Find(hash) is { } vertex)
-        {
-            sender.SendVertex(peer, Channel.Sync, vertex);
-            bytes += vertex.Payload.Length + Limits.SignatureBytes;
-            sent++;
-        }
-
-        return sent > 0;
     }
 }

@@ -181,8 +181,6 @@ internal sealed class NoVoteStore : IVoteStore
     {
     }
 
-    public Signed? FindSigned(MessageKind kind, ulong view, ulong sequence) => null;
-
     public void Dispose()
     {
     }

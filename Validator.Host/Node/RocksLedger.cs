@@ -123,14 +123,6 @@ internal sealed class RocksLedger : ILedger
         return true;
     }
 
-    public Hash256? FindVertexAt(ulong epoch, int author, ulong height)
-    {
-        byte[] prefix = HeightKey(epoch, author, height, Hash256.Zero);
-        using RocksDbIterator heights = _database.Iterate(IndexHeight);
-        heights.Seek(prefix);
-        return heights.Valid && heights.Key[..18].SequenceEqual(prefix.AsSpan(0, 18)) ? new Hash256(heights.Key[18..]) : null;
-    }
-
     /// <summary>Vertices of a lane above a height, by height.</summary>
     public IEnumerable<Hash256> VerticesAbove(ulong epoch, int author, ulong height)
     {

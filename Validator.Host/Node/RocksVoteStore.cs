@@ -31,7 +31,6 @@ internal sealed class RocksVoteStore : IVoteStore
     private readonly RocksDb _database;
     private readonly RocksDbBatch _batch;
     private readonly SortedDictionary<ulong, SignedHeader> _numbers = [];
-    private readonly ConcurrentDictionary<(MessageKind Kind, ulong View, ulong Sequence), Signed> _signed = new();
     private readonly SortedSet<(ulong Sequence, Hash256 Hash)> _blocks = [];
     private readonly SortedSet<(ulong Sequence, ulong View)> _certificates = [];
     private ulong _next = 1;
@@ -120,8 +119,6 @@ internal sealed class RocksVoteStore : IVoteStore
         }
     }
 
-    public Signed? FindSigned(MessageKind kind, ulong view, ulong sequence) => _signed.GetValueOrDefault((kind, view, sequence));
-
     /// <summary>Reads everything back into <paramref name="state"/>. Before the first Add.</summary>
     public void Recover(int committeeSize, RecoveredState state)
     {
@@ -172,17 +169,11 @@ internal sealed class RocksVoteStore : IVoteStore
                 BinaryPrimitives.WriteUInt64BigEndian(key[1..], number);
                 _batch.Delete(0, key);
                 _numbers.Remove(number);
-                _signed.TryRemove((header.Kind, header.View, header.Sequence), out _);
             }
         }
     }
 
-    private void Remember(ulong number, Signed signed)
-    {
-        SignedHeader header = signed.Header;
-        _numbers[number] = header;
-        _signed[(header.Kind, header.View, header.Sequence)] = signed;
-    }
+    private void Remember(ulong number, Signed signed) => _numbers[number] = signed.Header;
 
     private bool RecoverSigned(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
     {

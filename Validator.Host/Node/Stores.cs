@@ -7,7 +7,7 @@ using Validator.Host.Api;
 
 namespace Validator.Host.Node;
 
-/// <summary>What the node asks of the store of its own votes. Add and Commit belong to one thread; FindSigned to any.</summary>
+/// <summary>What the node asks of the store of its own votes. It belongs to one thread.</summary>
 internal interface IVoteStore : IDisposable
 {
     /// <param name="body">The encoded block, ViewChange or NewView of a record that has one.</param>
@@ -24,8 +24,6 @@ internal interface IVoteStore : IDisposable
 
     /// <summary>Records behind a durably executed block may go with the next commit.</summary>
     void ForgetBelow(ulong sequence);
-
-    Signed? FindSigned(MessageKind kind, ulong view, ulong sequence);
 }
 
 /// <summary>What the node asks of the ledger. Add and Commit belong to one thread; reads to any.</summary>
@@ -41,9 +39,6 @@ internal interface ILedger : IDisposable
     bool TryGetVertex(
         in Hash256 hash, [NotNullWhen(true)] out VertexHeader? header, [NotNullWhen(true)] out byte[]? signature,
         [NotNullWhen(true)] out byte[]? payload);
-
-    /// <summary>A lane's vertex at a height; null when there is none.</summary>
-    Hash256? FindVertexAt(ulong epoch, int author, ulong height);
 
     /// <summary>An executed block by hash.</summary>
     Block? FindBlock(in Hash256 hash);

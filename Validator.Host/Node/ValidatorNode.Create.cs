@@ -127,8 +127,7 @@ public sealed partial class ValidatorNode
         };
         _evidence = new EvidenceStore(Path.Combine(context.Config.Node.DataDir, "evidence"), genesis, _log);
         _service = new FetchService(
-            fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, stores.Votes, _evidence, metrics,
-            context.Self, this)
+            fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, _evidence, metrics, this)
         {
             FromCore = _toService.Ring,
         };

@@ -227,11 +227,10 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
 
     private FetchRequest Request()
     {
-        FetchKind kind = (FetchKind)(1 + values.Choose(5));
+        FetchKind kind = (FetchKind)(1 + values.Choose(3));
         bool byHash = kind is FetchKind.Vertices or FetchKind.Block;
         Hash256 hash = byHash ? values.Hash() : Hash256.Zero;
-        FetchRequest request = new(kind, values.U64(), values.Choose(lanes), values.U64(), (uint)values.Choose(1025), hash);
-        return kind != FetchKind.Original ? request : request with { View = values.U64(), Message = MessageKind.Commit };
+        return new FetchRequest(kind, values.U64(), values.Choose(lanes), values.U64(), (uint)values.Choose(1025), hash);
     }
 
     private Certificate? Proof(Phase phase, ulong epoch, in Claim claim, int least = 1) =>

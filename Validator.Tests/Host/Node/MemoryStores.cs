@@ -18,14 +18,13 @@ internal static class MemoryStores
 
     internal sealed class Votes : IVoteStore
     {
-        private readonly ConcurrentDictionary<(MessageKind, ulong, ulong), Signed> _signed = new();
-
         public string? Failure { get; set; }
 
         public int Commits { get; private set; }
 
-        public void AddSigned(Signed signed, ReadOnlySpan<byte> body) =>
-            _signed[(signed.Header.Kind, signed.Header.View, signed.Header.Sequence)] = signed;
+        public void AddSigned(Signed signed, ReadOnlySpan<byte> body)
+        {
+        }
 
         public void AddBlock(Block block)
         {
@@ -49,8 +48,6 @@ internal static class MemoryStores
         public void ForgetBelow(ulong sequence)
         {
         }
-
-        public Signed? FindSigned(MessageKind kind, ulong view, ulong sequence) => _signed.GetValueOrDefault((kind, view, sequence));
 
         public void Dispose()
         {
@@ -101,8 +98,6 @@ internal static class MemoryStores
             (header, signature, payload) = vertex;
             return found;
         }
-
-        public Hash256? FindVertexAt(ulong epoch, int author, ulong height) => null;
 
         public Block? FindBlock(in Hash256 hash)
         {
