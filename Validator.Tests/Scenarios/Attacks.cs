@@ -1,0 +1,24 @@
+using Validator.Core.Consensus;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Tests.Simulation;
+
+namespace Validator.Tests.Scenarios;
+
+/// <summary>Sends vertices that nobody can ever order: a chain above a gap that it never closes.</summary>
+internal sealed class FloodingAuthor(SimCluster cluster, int index, CoreSettings settings) : SimNode(cluster, index, settings)
+{
+    public void Flood(int count)
+    {
+        Hash256 predecessor = Hash256.Of([1]);
+        for (ulong height = 2; height < (ulong)count + 2; height++)
+        {
+            VertexHeader header = VertexCodec.Seal(
+                0, Index, height, predecessor, new LaneTip[Cluster.Nodes.Length], Root([]), 0, 0);
+            SignedHeader slot = new(MessageKind.Vertex, Index, 0, 0, height, header.Hash);
+            Cluster.SendVertex(Index, -1, new SimVertex(header, SimKeys.Sign(slot, Cluster.ChainId), []));
+            predecessor = header.Hash;
+        }
+    }
+}
