@@ -52,7 +52,7 @@ public sealed partial class ValidatorCore
             ? known != certificate.BlockHash
             : _toFinalize is not null && _toFinalize.Sequence == certificate.Sequence && _toFinalize.BlockHash != certificate.BlockHash)
         {
-            Halt(Reason.ConflictingCertificates);
+            Halt(Reason.ConflictingCertificates, certificate, certificate.Sequence <= FinalSequence ? _finalCertificate : _toFinalize);
             return;
         }
 
@@ -82,7 +82,7 @@ public sealed partial class ValidatorCore
 
             if (block.Parent != _final.Hash)
             {
-                Halt(Reason.ConflictingCertificates);
+                Halt(Reason.ConflictingCertificates, certificate, _finalCertificate);
                 return;
             }
 
@@ -124,7 +124,7 @@ public sealed partial class ValidatorCore
         Require.That(block.Sequence == FinalSequence + 1);
         if (_roots.TryGetValue(block.ExecutedSequence, out Hash256 own) && own != block.ExecutedRoot)
         {
-            Halt(Reason.ExecutionDiverged);
+            Halt(Reason.ExecutionDiverged, certificate, null);
             return;
         }
 
@@ -189,7 +189,7 @@ public sealed partial class ValidatorCore
 
         if (FinalStates(sequence, out Hash256 certified) && certified != root)
         {
-            Halt(Reason.ExecutionDiverged);
+            Halt(Reason.ExecutionDiverged, _finalCertificate, null);
             return;
         }
 

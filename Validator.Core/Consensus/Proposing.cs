@@ -77,7 +77,7 @@ public sealed partial class ValidatorCore
                 break;
             case Verdict.Refuse:
                 // A certified block that cannot extend what is final: more than F are faulty.
-                Halt(reason == Reason.WrongParent ? Reason.ConflictingCertificates : reason);
+                Halt(reason == Reason.WrongParent ? Reason.ConflictingCertificates : reason, _finalCertificate, null);
                 break;
             case Verdict.Wait:
                 break;

@@ -252,12 +252,15 @@ public sealed partial class ValidatorCore
         return ref effect;
     }
 
-    private void Halt(Reason reason)
+    private void Halt(Reason reason, Certificate? certificate, Certificate? conflicting)
     {
         _halted = true;
         _signs = false;
         NextDeadline = long.MaxValue;
-        Emit(EffectKind.Halt).Reason = reason;
+        ref Effect effect = ref Emit(EffectKind.Halt);
+        effect.Reason = reason;
+        effect.Certificate = certificate;
+        effect.Conflicting = conflicting;
     }
 
     /// <summary>

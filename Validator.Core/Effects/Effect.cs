@@ -53,7 +53,10 @@ public enum EffectKind : byte
     /// <summary>A message was refused; for counting. Reason, From in To.</summary>
     Rejected,
 
-    /// <summary>Stop the process: Reason. Nothing may be signed after it.</summary>
+    /// <summary>
+    /// Stop the process: Reason. Nothing may be signed after it. Certificate and Conflicting, where known, are the two commit
+    /// certificates to keep (section 8): the one that came, and the one it contradicts or a descendant's on that chain.
+    /// </summary>
     Halt,
 }
 
@@ -114,6 +117,7 @@ public struct Effect
     public ViewChange? ViewChange;
     public NewView? NewView;
     public Certificate? Certificate;
+    public Certificate? Conflicting;
     public Evidence? Evidence;
     public Status? Status;
     public FetchRequest Request;

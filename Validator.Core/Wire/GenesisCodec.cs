@@ -175,7 +175,8 @@ public static class GenesisCodec
         }
     }
 
-    private static bool IsName(string name)
+    /// <summary>What a network and a member may be called: 1 to <see cref="Limits.MaxNameBytes"/> characters of a-z 0-9 . - _</summary>
+    public static bool IsName(string name)
     {
         foreach (char c in name)
         {

@@ -55,6 +55,8 @@ public sealed record PeerStatus
 {
     public required string Name { get; init; }
     public required bool Connected { get; init; }
+
+    /// <summary>Where it is looked for, from bootstrap_peers; empty when it is to call us.</summary>
     public string Address { get; init; } = "";
     public ulong View { get; init; }
     public ulong FinalSequence { get; init; }

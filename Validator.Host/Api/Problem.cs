@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 
@@ -8,6 +9,9 @@ internal static class Problem
 {
     private const string TypePrefix = "urn:validator:problem:";
 
+    // The body is JSON and never HTML, so quotes in the words stay readable.
+    private static readonly JsonWriterOptions s_readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <param name="type">Short name: queue-full, bad-request.</param>
     /// <param name="detail">What is wrong and what to do, for a person.</param>
     public static Task WriteAsync(HttpContext context, int status, string type, string title, string detail)
@@ -15,7 +19,7 @@ internal static class Problem
         HttpResponse response = context.Response;
         response.StatusCode = status;
         response.ContentType = "application/problem+json";
-        using (Utf8JsonWriter json = new(response.BodyWriter))
+        using (Utf8JsonWriter json = new(response.BodyWriter, s_readable))
         {
             json.WriteStartObject();
             json.WriteString("type", TypePrefix + type);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace Validator.Host.Cli;
@@ -29,7 +30,7 @@ internal static class ClientCommands
         {
             byte[] bytes = parsed.GetValue(text) is { } given ? Encoding.UTF8.GetBytes(given) : ReadAll(parsed.GetValue(file)!);
             using HttpRequestMessage request = new(
-                HttpMethod.Post, $"{parsed.GetValue(api)}/v1/transactions{(parsed.GetValue(wait) ? "?wait=finalized" : "")}")
+                HttpMethod.Post, $"{AddressOf(parsed, api)}/v1/transactions{(parsed.GetValue(wait) ? "?wait=finalized" : "")}")
             {
                 Content = new ByteArrayContent(bytes),
             };
@@ -47,7 +48,7 @@ internal static class ClientCommands
         Option<string> api = Api();
         Command command = new("tail", "Print final transactions, one JSON object a line") { from, text, count, api };
         command.SetAction(parsed => Call(() => Follow(
-            parsed.GetValue(api)!, parsed.GetValue(from), parsed.GetValue(text), parsed.GetValue(count)).GetAwaiter().GetResult()));
+            AddressOf(parsed, api), parsed.GetValue(from), parsed.GetValue(text), parsed.GetValue(count)).GetAwaiter().GetResult()));
         return command;
     }
 
@@ -63,7 +64,7 @@ internal static class ClientCommands
         Command command = new(name, description) { api };
         command.SetAction(parsed => Call(() =>
         {
-            using HttpRequestMessage request = new(HttpMethod.Get, parsed.GetValue(api) + path);
+            using HttpRequestMessage request = new(HttpMethod.Get, AddressOf(parsed, api) + path);
             return Print(request, TimeSpan.FromSeconds(5));
         }));
         return command;
@@ -81,6 +82,8 @@ internal static class ClientCommands
         });
         return api;
     }
+
+    private static string AddressOf(ParseResult parsed, Option<string> api) => parsed.GetValue(api)!.TrimEnd('/');
 
     private static int Call(Func<int> action)
     {
@@ -124,7 +127,7 @@ internal static class ClientCommands
         {
             using JsonDocument document = JsonDocument.Parse(json);
             using MemoryStream buffer = new();
-            using (Utf8JsonWriter writer = new(buffer, new JsonWriterOptions { Indented = true }))
+            using (Utf8JsonWriter writer = new(buffer, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
             {
                 document.RootElement.WriteTo(writer);
             }

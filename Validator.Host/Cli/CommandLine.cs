@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using Validator.Host.Config;
 using Validator.Host.Keys;
@@ -16,10 +17,11 @@ public static class CommandLine
           0  done
           1  what was asked about is not so (health, ready, submit, localnet, load)
           2  command line, configuration or genesis
-          3  database: missing, foreign, locked, corrupt, full disk
+          3  database: foreign, locked, corrupt, full disk
           4  keys: missing, readable by others, not the ones genesis names
-          5  stopped by safety
+          5  stopped by safety, or not started after that
           70 broken invariant of our own (please report)
+          130 ended by a second signal
 
         Every key of node.toml: validator config
         """;
@@ -67,6 +69,7 @@ public static class CommandLine
             SetupCommands.Init(),
             SetupCommands.Keygen(),
             SetupCommands.Genesis(),
+            VoteCommands.Votes(),
             RunCommand.Create(),
             LoadCommands.Localnet(),
             LoadCommands.Load(),
@@ -113,6 +116,12 @@ public static class CommandLine
             """,
         ["verify"] = """
               validator genesis verify genesis.json
+            """,
+        ["create"] = """
+              validator votes create --config /etc/validator/node.toml --never-signed
+            """,
+        ["mark-restored"] = """
+              validator votes mark-restored --config /etc/validator/node.toml
             """,
         ["run"] = """
               validator run --config /etc/validator/node.toml
@@ -174,6 +183,12 @@ public static class CommandLine
             return ExitCodes.Success;
         }
     }
+
+    /// <summary>An option's number, before it is known to be one; null when it is none.</summary>
+    internal static int? Integer(OptionResult option, int fallback) =>
+        option.Tokens.Count == 0 ? fallback
+        : int.TryParse(option.Tokens[^1].Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) ? value
+        : null;
 
     /// <summary>An option that reads 500ms, 30s, 5m or 1h.</summary>
     internal static Option<TimeSpan> Duration(string name, string description, TimeSpan fallback) => new(name)

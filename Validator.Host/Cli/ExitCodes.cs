@@ -11,7 +11,7 @@ public static class ExitCodes
     /// <summary>The command line, configuration or genesis is at fault.</summary>
     public const int Usage = 2;
 
-    /// <summary>A database is missing, foreign, locked, corrupt or cannot be written.</summary>
+    /// <summary>A database is foreign, locked, corrupt or cannot be written.</summary>
     public const int Store = 3;
 
     /// <summary>A key is missing, readable by others, or not the one genesis names.</summary>

@@ -30,8 +30,8 @@ public sealed record InitOptions
 }
 
 /// <summary>
-/// <c>validator init</c>: a whole cluster's files for a trial on one machine. Only here are vote stores created
-/// (PROTOCOL.md, section 6): <c>run</c> never makes one, so a validator that lost its votes is noticed.
+/// <c>validator init</c>: a whole cluster's files for a trial on one machine. Vote stores are created here and by
+/// <c>votes create</c> (PROTOCOL.md, section 6): <c>run</c> never makes one, so a validator that lost its votes is noticed.
 /// </summary>
 public static class Initializer
 {

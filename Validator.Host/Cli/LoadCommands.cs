@@ -75,7 +75,7 @@ internal static class LoadCommands
         Option<int> option = new(name) { Description = description, DefaultValueFactory = _ => fallback };
         option.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int>() < min || result.GetValueOrDefault<int>() > max)
+            if (CommandLine.Integer(result, fallback) is not { } value || value < min || value > max)
             {
                 result.AddError($"{name}: expected {min} to {max}");
             }

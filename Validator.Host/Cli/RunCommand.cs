@@ -8,6 +8,7 @@ using Validator.Host.Config;
 using Validator.Host.Keys;
 using Validator.Host.Logging;
 using Validator.Host.Metrics;
+using Validator.Host.Node;
 
 namespace Validator.Host.Cli;
 
@@ -28,9 +29,18 @@ public static partial class RunCommand
             NodeConfig loaded = ConfigLoader.Load(parsed.GetValue(config)!, Environment.GetEnvironmentVariables());
             using StderrLogs logs = new(loaded.Node.LogLevel, loaded.Logging.Json);
             NodeContext context = Prepare(loaded, logs);
+            if (File.Exists(loaded.Node.HaltedMarker))
+            {
+                Console.Error.WriteLine(
+                    $"{loaded.Node.HaltedMarker}: this validator halted by safety ({File.ReadAllText(loaded.Node.HaltedMarker).Trim()}). Keep a copy"
+                    + " of the data directory and settle with the other operators what happened; start again only then, after removing this file");
+                return ExitCodes.Halted;
+            }
+
             if (parsed.GetValue(check))
             {
                 Console.WriteLine($"{parsed.GetValue(config)}: good; chain {context.ChainId}, member {loaded.Node.Id}");
+                Console.WriteLine($"votes: {VoteStoreSetup.Describe(loaded.Storage)}");
                 return ExitCodes.Success;
             }
 

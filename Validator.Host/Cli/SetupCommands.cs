@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Validator.Core.Primitives;
+using Validator.Core.Wire;
 using Validator.Host.Config;
 using Validator.Host.Keys;
 
@@ -23,14 +24,14 @@ internal static class SetupCommands
         };
         validators.Validators.Add(result =>
         {
-            if (result.Tokens.Count > 0 && result.GetValueOrDefault<int>() is < 1 or > Limits.MaxCommittee)
+            if (CommandLine.Integer(result, 4) is null or < 1 or > Limits.MaxCommittee)
             {
                 result.AddError($"--validators: expected 1 to {Limits.MaxCommittee}");
             }
         });
         basePort.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int>() is not 0 and (< 1024 or > 65000))
+            if (CommandLine.Integer(result, 0) is null or (not 0 and (< 1024 or > 65000)))
             {
                 result.AddError("--base-port: expected 1024 to 65000, or 0 for free ports");
             }
@@ -49,6 +50,13 @@ internal static class SetupCommands
         Option<string> name = new("--name") { Description = "The validator's name in genesis", Required = true };
         Option<string> output = new("--out") { Description = "Folder for consensus.key and transport.key", Required = true };
         Option<uint> weight = new("--weight") { Description = "Voting weight to ask for", DefaultValueFactory = _ => 1 };
+        name.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && !GenesisCodec.IsName(result.Tokens[0].Value))
+            {
+                result.AddError($"--name: expected 1 to {Limits.MaxNameBytes} characters of a-z 0-9 . - _");
+            }
+        });
         Command command = new("keygen", "Make a validator's two keys, and a public member file for genesis build")
         {
             name, output, weight,

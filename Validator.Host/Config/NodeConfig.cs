@@ -19,7 +19,14 @@ public sealed record NodeConfig
 /// <param name="Id">The member of genesis that this validator is.</param>
 /// <param name="GenesisPath">Default: genesis.json in the data directory.</param>
 public sealed record NodeSection(
-    string Id = "", string DataDir = "", string LogLevel = "info", string GenesisPath = "");
+    string Id = "", string DataDir = "", string LogLevel = "info", string GenesisPath = "")
+{
+    /// <summary>Folder of what convicts others.</summary>
+    public string EvidencePath => System.IO.Path.Combine(DataDir, "evidence");
+
+    /// <summary>There after a halt by safety: <c>run</c> refuses to start until an operator has removed it.</summary>
+    public string HaltedMarker => System.IO.Path.Combine(DataDir, "halted");
+}
 
 /// <param name="FinalityTimeoutMs">Base of the view timer unless view_timeout_ms is given.</param>
 /// <param name="MaxPendingVertices">Vertices held or announced but not ordered, over all lanes.</param>
@@ -43,8 +50,11 @@ public sealed record NetworkSection(string Host = "0.0.0.0", int QuicPort = 9001
 /// <param name="WriteBufferMb">Write buffers, total over all column families.</param>
 public sealed record StorageSection(string Path = "", int CacheSizeMb = 512, int WriteBufferMb = 128)
 {
-    /// <summary>The small database of consensus records; <c>init</c> creates it.</summary>
+    /// <summary>The small database of consensus records; <c>init</c> or <c>votes create</c> creates it.</summary>
     public string VotesPath => System.IO.Path.Combine(Path, "votes");
+
+    /// <summary>There when the vote store came from a backup: later votes are lost, so nothing is signed.</summary>
+    public string RestoredMarker => System.IO.Path.Combine(Path, "votes.restored");
 
     /// <summary>Vertices, blocks, indices.</summary>
     public string LedgerPath => System.IO.Path.Combine(Path, "ledger");

@@ -53,6 +53,8 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
 
     public required SignerThread Signer { get; init; }
 
+    public required EvidenceStore Evidence { get; init; }
+
     public ulong View => Volatile.Read(ref _view);
 
     public ulong FinalSequence => Volatile.Read(ref _final);
@@ -230,6 +232,7 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
                 NoteRejected(effect);
                 break;
             case EffectKind.Halt:
+                Evidence.KeepHalt(effect);
                 Faults.Fail(ExitCodes.Halted, $"halted by safety: {effect.Reason}; nothing more is signed, keep the data directory");
                 break;
             default:

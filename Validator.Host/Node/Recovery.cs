@@ -17,7 +17,7 @@ internal static class Recovery
         StorageSection storage = context.Config.Storage;
         StoreIdentity identity = StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey);
         int committee = context.Genesis.Members.Length;
-        RocksVoteStore? votes = OpenVotes(storage.VotesPath, identity, log);
+        RocksVoteStore? votes = OpenVotes(storage, identity, log);
         RocksLedger? ledger = null;
         try
         {
@@ -37,11 +37,19 @@ internal static class Recovery
         }
     }
 
-    private static RocksVoteStore? OpenVotes(string path, StoreIdentity identity, ILogger log)
+    private static RocksVoteStore? OpenVotes(StorageSection storage, StoreIdentity identity, ILogger log)
     {
+        if (File.Exists(storage.RestoredMarker))
+        {
+            log.LogCritical(
+                "{Marker}: the vote store came from a backup and may lack later votes. This validator follows, serves and executes,"
+                + " and signs nothing", storage.RestoredMarker);
+            return null;
+        }
+
         try
         {
-            return RocksVoteStore.Open(path, identity);
+            return RocksVoteStore.Open(storage.VotesPath, identity);
         }
         catch (StoreException e) when (e.Fault == StoreFault.Missing)
         {

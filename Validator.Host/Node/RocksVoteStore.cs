@@ -43,13 +43,13 @@ internal sealed class RocksVoteStore : IVoteStore
 
     public static bool Exists(string path) => StoreDirectory.Exists(path);
 
-    /// <summary>Creates an empty store, for <c>init</c> alone.</summary>
+    /// <summary>Creates an empty store: once in the life of a key.</summary>
     public static void Create(string path, StoreIdentity identity) =>
         StoreDirectory.Create(path, Families, Options, 0, IdentityKey, identity.Encode(StoreKind.Votes)).Dispose();
 
     public static RocksVoteStore Open(string path, StoreIdentity identity) => new(StoreDirectory.Open(
         path, Families, Options, 0, IdentityKey, identity, StoreKind.Votes,
-        "'validator init' creates it, once; a validator without its votes follows and signs nothing."));
+        "For a key that has never signed anything: stop, and make it once with 'validator votes create'."));
 
     public void AddSigned(Signed signed, ReadOnlySpan<byte> body)
     {

@@ -27,8 +27,8 @@ public sealed partial class ValidatorNode
     private const long SendPoolBytes = 128L * 1024 * 1024;
 
     /// <summary>
-    /// Creates the empty store of a validator's votes: once in its life, by <c>init</c>. A node started without one signs
-    /// nothing (PROTOCOL.md, section 6).
+    /// Creates the empty store of a new key's votes, for <c>init</c>. A node started without one signs nothing (PROTOCOL.md,
+    /// section 6).
     /// </summary>
     /// <exception cref="Storage.StoreException">There is one already, or the folder cannot be written.</exception>
     public static void CreateVoteStore(StorageSection storage, Hash256 chainId, ReadOnlySpan<byte> consensusPublicKey) =>
@@ -125,7 +125,7 @@ public sealed partial class ValidatorNode
         {
             Input = toExecution.Ring, ToLedger = executionToLedger, Ledger = _ledger.Waker,
         };
-        _evidence = new EvidenceStore(Path.Combine(context.Config.Node.DataDir, "evidence"), genesis, _log);
+        _evidence = new EvidenceStore(context.Config.Node, genesis, _log);
         _service = new FetchService(
             fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, _evidence, metrics, this)
         {
@@ -137,7 +137,7 @@ public sealed partial class ValidatorNode
         {
             Answers = [fromVotes, fromLedger], Outside = [fromScheduler, .. fromWorkers, fromBatcher],
             ToSigner = _toSigner, ToLedger = toLedger, ToExecution = toExecution, ToService = _toService,
-            Vertices = pending, Batches = _batches, Batcher = _batcher, Signer = _signer,
+            Vertices = pending, Batches = _batches, Batcher = _batcher, Signer = _signer, Evidence = _evidence,
             LaneHeight = stores.Recovered.OwnTip.Height, PendingVertices = stores.Recovered.Vertices.Count,
         };
         Connect(toLedger, toExecution, fetches);

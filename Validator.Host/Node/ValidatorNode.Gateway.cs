@@ -126,6 +126,7 @@ public sealed partial class ValidatorNode
         {
             Name = _context.Genesis.Members[peer].Name,
             Connected = statistics.IsUp,
+            Address = string.Join(' ', _context.PeerAddresses[peer]),
             View = view,
             FinalSequence = final,
             RttMs = statistics.RttMicroseconds / 1000.0,

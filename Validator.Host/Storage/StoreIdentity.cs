@@ -57,7 +57,7 @@ public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
         {
             throw new StoreException(
                 StoreFault.OlderFormat,
-                $"{path} has format {version}, this binary uses {FormatVersion}. Run 'validator db migrate' once, with the node stopped.");
+                $"{path} has format {version}, this binary reads format {FormatVersion} alone. Run the older binary that wrote it.");
         }
 
         if (record.Length != EncodedSize)

@@ -19,6 +19,9 @@ public class CommandLineTests
         Assert.Equal(2, CommandLine.Run(["frobnicate"]));
         Assert.Equal(2, CommandLine.Run(["init", "--validators", "0", "--out", cluster]));
         Assert.Equal(2, CommandLine.Run(["localnet", "--duration", "5x"]));
+        Assert.Equal(2, CommandLine.Run(["localnet", "--rate", "x"]));
+        Assert.Equal(2, CommandLine.Run(["init", "--base-port", "x", "--out", cluster]));
+        Assert.Equal(2, CommandLine.Run(["keygen", "--name", "a b", "--out", cluster]));
         Assert.Equal(2, CommandLine.Run(["submit"]));
         Assert.Equal(2, CommandLine.Run(["run", "--config", config, "--check"]));
         Assert.Equal(0, CommandLine.Run(["init", "--validators", "4", "--out", cluster]));

@@ -1,0 +1,99 @@
+using System.Collections;
+using Microsoft.Extensions.Logging.Abstractions;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Cli;
+using Validator.Host.Config;
+using Validator.Host.Node;
+using Validator.Host.Storage;
+
+namespace Validator.Tests.Host.Cli;
+
+public class VoteCommandsTests
+{
+    // Protects separate operators: after keygen and genesis build one explicit command, once, makes a signing validator of it.
+    [Fact]
+    public void ANewKeyGetsItsVoteStoreOnce()
+    {
+        using TemporaryFolder folder = new();
+        string config = SeparateOperator(folder);
+        Assert.False(Signs(config));
+        Assert.Equal(2, CommandLine.Run(["votes", "create", "--config", config]));
+        Assert.False(Signs(config));
+        Assert.Equal(0, CommandLine.Run(["votes", "create", "--config", config, "--never-signed"]));
+        Assert.True(Signs(config));
+        Assert.Equal(3, CommandLine.Run(["votes", "create", "--config", config, "--never-signed"]));
+        Assert.True(Signs(config));
+    }
+
+    // Protects against signing with an old copy of the votes: after mark-restored nothing is signed, and no new store is made.
+    [Fact]
+    public void ARestoredVoteStoreDoesNotSign()
+    {
+        using TemporaryFolder folder = new();
+        string config = SeparateOperator(folder);
+        Assert.Equal(0, CommandLine.Run(["votes", "create", "--config", config, "--never-signed"]));
+        Assert.Equal(0, CommandLine.Run(["votes", "mark-restored", "--config", config]));
+        Assert.False(Signs(config));
+        Directory.Delete(Load(config).Storage.VotesPath, recursive: true);
+        Assert.Equal(3, CommandLine.Run(["votes", "create", "--config", config, "--never-signed"]));
+        Assert.False(Signs(config));
+    }
+
+    // Protects a key whose votes are lost: where the ledger holds a vertex that it signed, an empty vote store is refused.
+    [Fact]
+    public void AKeyThatTheLedgerKnowsGetsNoNewVoteStore()
+    {
+        using TemporaryFolder folder = new();
+        string config = SeparateOperator(folder);
+        NodeContext context = Context(config);
+        using (NodeStores stores = Recovery.Open(context, NullLogger.Instance))
+        {
+            VertexHeader own = VertexCodec.Seal(0, 0, 1, Hash256.Zero, [default], Hash256.Of([]), 0, 0);
+            stores.Ledger.AddVertex(own, new byte[Limits.SignatureBytes], []);
+            Assert.True(stores.Ledger.Commit(out _));
+        }
+
+        StoreException refused = Assert.Throws<StoreException>(() => VoteStoreSetup.Create(context));
+        Assert.Contains("votes are lost", refused.Message, StringComparison.Ordinal);
+        Assert.False(Signs(config));
+    }
+
+    // Protects a halt from the supervisor that starts everything again.
+    [Fact]
+    public void AHaltedValidatorDoesNotStart()
+    {
+        using TemporaryFolder folder = new();
+        string config = SeparateOperator(folder);
+        File.WriteAllText(Load(config).Node.HaltedMarker, "ConflictingCertificates");
+        Assert.Equal(5, CommandLine.Run(["run", "--config", config]));
+    }
+
+    private static string SeparateOperator(TemporaryFolder folder)
+    {
+        Assert.Equal(0, CommandLine.Run(["keygen", "--name", "alice", "--out", folder.File("keys")]));
+        Assert.Equal(
+            0, CommandLine.Run(["genesis", "build", "--network", "t", "--member", folder.File("keys", "alice.json"), "--out", folder.File("genesis.json")]));
+        string config = folder.File("node.toml");
+        File.WriteAllText(config, """
+            [node]
+            id = "alice"
+            data_dir = "."
+            [storage]
+            path = "db"
+            [crypto]
+            key_path = "keys"
+            """);
+        return config;
+    }
+
+    private static bool Signs(string config)
+    {
+        using NodeStores stores = Recovery.Open(Context(config), NullLogger.Instance);
+        return stores.Signs;
+    }
+
+    private static NodeConfig Load(string config) => ConfigLoader.Load(config, new Hashtable());
+
+    private static NodeContext Context(string config) => RunCommand.Prepare(Load(config), NullLoggerFactory.Instance);
+}

@@ -1,0 +1,47 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Validator.Core.Consensus;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Config;
+using Validator.Host.Node;
+using Validator.Tests.Core.Wire;
+
+namespace Validator.Tests.Host.Node;
+
+public class HaltTests
+{
+    /// <summary>Protects section 8: of two conflicting commit certificates both are kept, and the next start knows of the halt.</summary>
+    [Fact]
+    public void BothConflictingCertificatesAreKept()
+    {
+        Genesis genesis = GenesisSamples.Four();
+        ValidatorCore core = new(genesis, Hash256.Of("chain"u8), 0, new CoreSettings());
+        Certificate first = Committed("one block"u8);
+        Certificate second = Committed("another block"u8);
+        EffectBuffer effects = new();
+        core.Handle(new Input { Kind = InputKind.Certificate, From = 1, Certificate = first }, effects);
+        Assert.DoesNotContain(effects.Items.ToArray(), e => e.Kind == EffectKind.Halt);
+        effects.Clear();
+        core.Handle(new Input { Kind = InputKind.Certificate, From = 2, Certificate = second }, effects);
+        Effect halt = Assert.Single(effects.Items.ToArray(), e => e.Kind == EffectKind.Halt);
+        Assert.Equal((Reason.ConflictingCertificates, second, first), (halt.Reason, halt.Certificate, halt.Conflicting));
+
+        using TemporaryFolder folder = new();
+        NodeSection node = new(DataDir: folder.Path);
+        new EvidenceStore(node, genesis, NullLogger.Instance).KeepHalt(halt);
+        Hash256[] kept = Array.ConvertAll(Directory.GetFiles(node.EvidencePath, "halt-*"), file =>
+        {
+            Assert.True(CertificateCodec.TryRead(File.ReadAllBytes(file), 4, out Certificate? certificate, out _));
+            return certificate.BlockHash;
+        });
+        Assert.Equal(new[] { first.BlockHash, second.BlockHash }.Order(), kept.Order());
+        Assert.Contains("ConflictingCertificates", File.ReadAllText(node.HaltedMarker), StringComparison.Ordinal);
+    }
+
+    private static Certificate Committed(ReadOnlySpan<byte> block) => new()
+    {
+        Phase = Phase.Committed, Epoch = 0, View = 0, Sequence = 1, BlockHash = Hash256.Of(block),
+        Votes = [.. Enumerable.Range(1, 3).Select(i => new CertificateVote(i, new byte[Limits.SignatureBytes]))],
+    };
+}
