@@ -217,6 +217,11 @@ public sealed partial class ValidatorCore
         }
 
         OnCertificate(answer.Certificate, from);
+        if (answer.Certificate.Sequence > FinalSequence && !_halted)
+        {
+            // Nearer than a certificate whose chain is not here yet; that one is learned again.
+            _toFinalize = answer.Certificate;
+        }
     }
 
     /// <summary>A vote of ours that we never decided: a twin signs with our key, or our disk was rolled back.</summary>

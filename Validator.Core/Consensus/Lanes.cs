@@ -30,6 +30,9 @@ public sealed partial class ValidatorCore
         }
     }
 
+    /// <summary>Vertices of one lane that are taken unasked: no author can use up the room of the others.</summary>
+    private int LaneShare => Math.Max(Settings.MaxOwnPendingVertices, Settings.MaxPendingVertices / _lanes.Length);
+
     private int OwnPending => (int)(_ownTip.Height - Math.Min(_lanes[Self].Final.Height, _ownTip.Height));
 
     private void OnVertex(Signed message, VertexHeader vertex, ulong token, int from)
@@ -81,19 +84,15 @@ public sealed partial class ValidatorCore
             return Reason.VertexKnown;
         }
 
-        int variants = lane.Variants(vertex.Height);
-        if (variants >= Limits.MaxSlotVariants || (variants > 0 && !asked))
-        {
-            return Reason.LaneVariants;
-        }
-
         if (asked)
         {
+            // A cut may name any variant, whatever was shown to us before: without it the block could never be final here.
             return Reason.None;
         }
 
-        return vertex.Height > lane.Tip.Height + (ulong)Settings.MaxPendingVertices ? Reason.VertexTooFarAhead
-            : PendingVertices >= Settings.MaxPendingVertices ? Reason.LaneFull
+        return lane.Equivocated || lane.Variants(vertex.Height) > 0 ? Reason.LaneVariants
+            : vertex.Height > lane.Tip.Height + (ulong)LaneShare ? Reason.VertexTooFarAhead
+            : lane.Count >= LaneShare ? Reason.LaneFull
             : Reason.None;
     }
 
@@ -132,12 +131,17 @@ public sealed partial class ValidatorCore
 
     private void AuthorWhenIdle()
     {
-        if (_signs && Settings.IdleVertexMicros > 0 && _now >= _lastAuthoredMicros + Settings.IdleVertexMicros
-            && OwnPending < Settings.MaxOwnPendingVertices)
+        if (_now >= IdleVertexDue())
         {
             Author(0, Hash256.Of([]), 0, 0);
         }
     }
+
+    /// <summary>Counted from when a quorum is there: right after a start, peers may know own vertices that a rolled-back disk does not.</summary>
+    private long IdleVertexDue() =>
+        !_signs || Settings.IdleVertexMicros == 0 || OwnPending >= Settings.MaxOwnPendingVertices || _quorumSinceMicros == long.MaxValue
+            ? long.MaxValue
+            : Math.Max(_lastAuthoredMicros, _quorumSinceMicros) + Settings.IdleVertexMicros;
 
     private void Author(ulong token, in Hash256 transactionRoot, uint payloadBytes, uint count)
     {
@@ -166,11 +170,8 @@ public sealed partial class ValidatorCore
         {
             entry.Signature = message.Signature;
             _recheck |= _lanes[Self].MarkDurable(entry, _now);
-            // It went to all: from now on a leader that is connected has been shown it.
-            if (Leader == Self || _connected[Leader])
-            {
-                _timer.Shown(Self, message.Header.Sequence, _now);
-            }
+            // It went to all; a leader that is not connected has to be replaced all the more.
+            _timer.Shown(Self, message.Header.Sequence, _now);
         }
     }
 

@@ -25,7 +25,7 @@ public sealed partial class ValidatorCore
         }
 
         RecoverView(state);
-        if (_finalCertificate is { } certificate && certificate.View == View)
+        if (_finalCertificate is { } certificate && certificate.View == View && certificate.Sequence == _final.Sequence)
         {
             // A certificate of this view for the final block: what comes next rests on it (rule P2c), not on the base again.
             _accepted = _final;
@@ -34,6 +34,13 @@ public sealed partial class ValidatorCore
         foreach ((Signed message, Block? block, _, _) in state.Signed)
         {
             RecoverVote(message, block);
+        }
+
+        if (_finalCertificate is { } last && last.View >= View && Array.Exists(last.Votes, v => v.Sender == Self)
+            && FindSlot(last.View, last.Sequence)?.CommitSent != last.BlockHash)
+        {
+            // The ledger proves a Commit of ours that the votes do not know: they were rolled back.
+            _signs = false;
         }
 
         // Certificates of the view we are in open its slots again.
@@ -180,8 +187,12 @@ public sealed partial class ValidatorCore
         slot.Accepted = header.Digest;
         slot.Prepares.Put(message);
         Block? body = block ?? FindBlock(header.Digest);
-        // The body was written before the vote, so it is there unless it is final and gone.
-        Require.That(body is not null || header.Sequence <= FinalSequence);
+        if (body is null && header.Sequence > FinalSequence)
+        {
+            // Written before the vote and forgotten once executed: the ledger is older than the votes.
+            _signs = false;
+        }
+
         if (header.Kind == MessageKind.PrePrepare)
         {
             slot.Proposal = message;

@@ -40,15 +40,13 @@ public sealed partial class ValidatorCore
 
         _nextStatusMicros = _now + Settings.StatusIntervalMicros;
         SendStatus(-1);
-        if (Leader == Self || _connected[Leader])
+        // A leader that is gone is shown it too: whoever cannot be reached does not lead.
+        for (int i = 0; i < _lanes.Length; i++)
         {
-            for (int i = 0; i < _lanes.Length; i++)
+            // A leader that holds an author's evidence does not propose it, rightly (rule L4).
+            if (!_lanes[i].Equivocated)
             {
-                // A leader that holds an author's evidence does not propose it, rightly (rule L4).
-                if (!_lanes[i].Equivocated)
-                {
-                    _timer.Shown(i, _lanes[i].Tip.Height, _now);
-                }
+                _timer.Shown(i, _lanes[i].Tip.Height, _now);
             }
         }
     }
@@ -80,7 +78,8 @@ public sealed partial class ValidatorCore
         peer.Known = true;
         peer.View = status.View;
         peer.FinalSequence = status.FinalSequence;
-        if (behind && (stuck || status.FinalSequence > FinalSequence + 2) && !_fetches.Asked(FetchKind.FinalBlocks) && _toFinalize is null)
+        if (behind && (stuck || status.FinalSequence > FinalSequence + 2) && !_fetches.Asked(FetchKind.FinalBlocks)
+            && (_toFinalize is null || _toFinalize.Sequence > FinalSequence + _window))
         {
             Ask(new FetchRequest(FetchKind.FinalBlocks, Epoch, 0, FinalSequence + 1, FinalBlocksPerFetch, Hash256.Zero), from);
         }
@@ -98,7 +97,8 @@ public sealed partial class ValidatorCore
         {
             Lane lane = _lanes[i];
             LaneTip tip = status.Tips[i];
-            if (tip.Height <= lane.Final.Height || tip == lane.Tip)
+            // What a convicted author signs is asked for only where a cut names it.
+            if (tip.Height <= lane.Final.Height || tip == lane.Tip || lane.Equivocated || lane.Count >= LaneShare)
             {
                 continue;
             }

@@ -225,12 +225,7 @@ public sealed partial class ValidatorCore
         next = Math.Min(next, ViewDeadline());
         next = Math.Min(next, _proposeAtMicros > _now ? _proposeAtMicros : long.MaxValue);
         next = Math.Min(next, _timestampWaitMicros > _now ? _timestampWaitMicros : long.MaxValue);
-        if (_signs && Settings.IdleVertexMicros > 0 && OwnPending < Settings.MaxOwnPendingVertices)
-        {
-            next = Math.Min(next, _lastAuthoredMicros + Settings.IdleVertexMicros);
-        }
-
-        return next;
+        return Math.Min(next, IdleVertexDue());
     }
 
     private ref Effect Emit(EffectKind kind) => ref _out.Add(kind);

@@ -356,6 +356,11 @@ public sealed partial class ValidatorCore
             StopSigning();
         }
 
+        if (Array.Exists(message.ViewChanges, change => change.Sender == Self && !IsOurs(header.View, change.Claims)))
+        {
+            StopSigning();
+        }
+
         foreach (ViewChangeSummary change in message.ViewChanges)
         {
             RaiseStopView(change.Sender, header.View);
@@ -369,6 +374,14 @@ public sealed partial class ValidatorCore
         }
 
         ActivateView(message);
+    }
+
+    private bool IsOurs(ulong view, in Claims claims)
+    {
+        Hash256 digest = ClaimsCodec.Digest(claims);
+        return Is(_viewChangeToSign) || Is(_ownViewChange);
+
+        bool Is(ViewChange? own) => own is not null && own.Signed.Header.View == view && own.Signed.Header.Digest == digest;
     }
 
     /// <summary>The first acceptance of this view may rest on this NewView, and on no other (rule V4).</summary>
