@@ -1,0 +1,126 @@
+using Validator.Core.Wire;
+using Validator.Host.Api;
+using Validator.Host.Node;
+using Validator.Host.Storage.Native;
+
+namespace Validator.Tests.Host.Storage;
+
+public class LedgerTests
+{
+    /// <summary>Protects the stream: from any index, in pages of any size and after reopening, nothing is missing and nothing comes twice.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void FinalizedStreamResumesExactly(int seed)
+    {
+        using TemporaryFolder folder = new();
+        Random random = new(seed);
+        List<byte[]> accepted;
+        using (RocksLedger ledger = Open(folder.Path))
+        {
+            accepted = StoreSamples.Fill(ledger, 60, random);
+            CheckStream(ledger, accepted, 0);
+        }
+
+        using RocksLedger again = Open(folder.Path);
+        for (int i = 0; i < 10; i++)
+        {
+            CheckStream(again, accepted, random.Next(accepted.Count));
+        }
+    }
+
+    /// <summary>Protects round trips through blob files and families: vertices, blocks by hash and sequence, lanes above a height.</summary>
+    [Fact]
+    public void WhatIsCommittedIsReadBack()
+    {
+        using TemporaryFolder folder = new();
+        HeldVertex first = StoreSamples.Vertex(2, default, [[1, 2, 3]]);
+        HeldVertex second = StoreSamples.Vertex(2, new LaneTip(1, first.Header.Hash), [[4], new byte[60_000]]);
+        HeldVertex empty = StoreSamples.Vertex(3, default, []);
+        using (RocksLedger ledger = Open(folder.Path))
+        {
+            foreach (HeldVertex vertex in new[] { first, second, empty })
+            {
+                ledger.AddVertex(vertex.Header, vertex.Signature, vertex.Payload);
+            }
+
+            Assert.False(ledger.TryGetVertex(first.Header.Hash, out _, out _, out _));
+            Assert.True(ledger.Commit(out _));
+            StoreSamples.Fill(ledger, 5, new Random(7));
+        }
+
+        using RocksLedger again = Open(folder.Path);
+        foreach (HeldVertex vertex in new[] { first, second, empty })
+        {
+            Assert.True(again.TryGetVertex(vertex.Header.Hash, out VertexHeader? header, out byte[]? signature, out byte[]? payload));
+            Assert.Equal(vertex.Header.Height, header.Height);
+            Assert.Equal(vertex.Signature, signature);
+            Assert.Equal(vertex.Payload, payload);
+        }
+
+        Assert.Contains(second.Header.Hash, again.VerticesAbove(0, 2, 1));
+        Assert.DoesNotContain(first.Header.Hash, again.VerticesAbove(0, 2, 1));
+        FinalRecord last = again.LastFinal()!;
+        Assert.Equal(5u, last.Block.Sequence);
+        Assert.Equal(last.Block.Hash, again.FindBlock(last.Block.Hash)!.Hash);
+        Assert.Equal(last.Certificate.BlockHash, again.FindFinal(5)!.Value.Certificate.BlockHash);
+        Assert.Null(again.FindFinal(6));
+    }
+
+    /// <summary>Protects the configured totals: many families share one write buffer and one cache.</summary>
+    [Fact]
+    public void BuffersAndCacheAreTotalsOverAllFamilies()
+    {
+        const long total = 2 << 20;
+        using TemporaryFolder folder = new();
+        RocksDbOptions options = new() { Create = true, WriteBufferBytes = total, CacheBytes = total };
+        using RocksDb database = RocksDb.TryOpen(folder.File("db"), ["default", "a", "b", "c"], options, out string? error)!;
+        Assert.Null(error);
+        using RocksDbBatch batch = new(database);
+        byte[] value = new byte[16 * 1024];
+        Random random = new(1);
+        for (int i = 0; i < 1024; i++)
+        {
+            random.NextBytes(value);
+            batch.Clear();
+            batch.Put(i % 4, BitConverter.GetBytes(i), value);
+            Assert.Null(database.Write(batch, sync: false));
+        }
+
+        Assert.Null(database.Flush());
+        for (int i = 0; i < 1024; i++)
+        {
+            using PinnedValue read = database.Get(i % 4, BitConverter.GetBytes(i));
+            Assert.Equal(value.Length, read.Span.Length);
+        }
+
+        // 16 MB went through: without a shared total four families would hold four buffers each.
+        Assert.InRange((long)database.Property("rocksdb.cur-size-all-mem-tables\0"u8, perFamily: true), 0, 2 * total);
+        Assert.InRange(database.CacheUsage, 1, total);
+    }
+
+    private static RocksLedger Open(string path) =>
+        RocksLedger.Open(Path.Combine(path, "ledger"), StoreSamples.Identity, StoreSamples.Members, 8 << 20, 4 << 20);
+
+    private static void CheckStream(RocksLedger ledger, List<byte[]> accepted, int from)
+    {
+        using FinalizedPage page = new();
+        ulong next = (ulong)from;
+        ulong end = (ulong)accepted.Count;
+        while (next < end)
+        {
+            page.Clear();
+            int added = ledger.ReadFinalized(next, end, page);
+            Assert.True(added > 0);
+            foreach (FinalizedEntry entry in page.Entries)
+            {
+                Assert.Equal(next++, entry.Index);
+                Assert.Equal(accepted[(int)entry.Index], page.Bytes.Slice(entry.Offset, entry.Length).ToArray());
+            }
+        }
+
+        page.Clear();
+        Assert.Equal(0, ledger.ReadFinalized(end, end, page));
+    }
+}

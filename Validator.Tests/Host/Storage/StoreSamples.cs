@@ -1,0 +1,127 @@
+using System.Buffers.Binary;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Node;
+using Validator.Host.Storage;
+
+namespace Validator.Tests.Host.Storage;
+
+/// <summary>Records of a chain of four members that stores accept: well-formed, with arbitrary signatures.</summary>
+internal static class StoreSamples
+{
+    public const int Members = 4;
+
+    public static StoreIdentity Identity { get; } = new(Hash256.Of("chain"u8), Hash256.Of("key"u8));
+
+    public static Signed Signed(MessageKind kind, ulong view, ulong sequence, Hash256 digest)
+    {
+        byte[] signature = new byte[Limits.SignatureBytes];
+        BinaryPrimitives.WriteUInt64LittleEndian(signature, view);
+        BinaryPrimitives.WriteUInt64LittleEndian(signature.AsSpan(8), sequence);
+        return new Signed(new SignedHeader(kind, 0, 0, view, sequence, digest), signature);
+    }
+
+    public static Block Block(ulong sequence, Hash256 parent) =>
+        BlockCodec.Seal(0, sequence, parent, 1_000_000 + sequence, sequence - 1, Hash256.Of("root"u8), new LaneTip[Members]);
+
+    public static byte[] Encode(Block block)
+    {
+        byte[] encoded = new byte[BlockCodec.EncodedSize(Members)];
+        BlockCodec.Write(block, encoded);
+        return encoded;
+    }
+
+    public static Certificate Certificate(Phase phase, ulong view, Block block) => new()
+    {
+        Phase = phase,
+        Epoch = 0,
+        View = view,
+        Sequence = block.Sequence,
+        BlockHash = block.Hash,
+        Votes = [.. Enumerable.Range(0, 3).Select(i => new CertificateVote(i, new byte[Limits.SignatureBytes]))],
+    };
+
+    /// <summary>The author's next vertex, with these transactions of kind 0.</summary>
+    public static HeldVertex Vertex(int author, LaneTip predecessor, byte[][] transactions)
+    {
+        byte[] payload = new byte[transactions.Sum(t => PayloadWriter.Size(t.Length))];
+        int at = 0;
+        foreach (byte[] transaction in transactions)
+        {
+            at += PayloadWriter.Append(payload.AsSpan(at), TransactionKind.Opaque, transaction);
+        }
+
+        TransactionScratch scratch = new();
+        Assert.True(scratch.TryCompute(payload, transactions.Length, out Hash256 root, out _));
+        VertexHeader header = VertexCodec.Seal(
+            0, author, predecessor.Height + 1, predecessor.Hash, new LaneTip[Members], root, (uint)payload.Length, (uint)transactions.Length);
+        return new HeldVertex(header, new byte[Limits.SignatureBytes], payload, scratch.Ids.ToArray());
+    }
+
+    /// <summary>
+    /// Executes seeded blocks of zero to four vertices with zero to five transactions, a third of them repeats, into a
+    /// ledger; every block has its own certificate or a later one's.
+    /// </summary>
+    /// <returns>What was accepted, by global index.</returns>
+    public static List<byte[]> Fill(RocksLedger ledger, int blocks, Random random)
+    {
+        Executor executor = new(1 << 16, Hash256.Of("start"u8), Hash256.Of("committee"u8));
+        List<byte[]> accepted = [];
+        LaneTip[] tips = new LaneTip[Members];
+        Hash256 parent = Hash256.Of("genesis"u8);
+        for (ulong sequence = 1; sequence <= (ulong)blocks; sequence++)
+        {
+            HeldVertex[] order = new HeldVertex[random.Next(5)];
+            for (int i = 0; i < order.Length; i++)
+            {
+                int author = random.Next(Members);
+                order[i] = Vertex(author, tips[author], Transactions(random, accepted));
+                tips[author] = new LaneTip(order[i].Header.Height, order[i].Header.Hash);
+                ledger.AddVertex(order[i].Header, order[i].Signature, order[i].Payload);
+            }
+
+            Block block = Block(sequence, parent);
+            parent = block.Hash;
+            ExecutionResult result = new();
+            executor.Execute(block, Array.ConvertAll(order, v => new OrderedVertex(v.Header, v.Ids)), result);
+            Accept(order, result, accepted);
+            ledger.AddFinal(new ExecutedBlock(block, Certificate(Phase.Committed, 0, block), order, result));
+            Assert.True(random.Next(3) == 0 || ledger.Commit(out _));
+        }
+
+        Assert.True(ledger.Commit(out _));
+        return accepted;
+    }
+
+    private static byte[][] Transactions(Random random, List<byte[]> accepted)
+    {
+        byte[][] transactions = new byte[random.Next(6)][];
+        for (int i = 0; i < transactions.Length; i++)
+        {
+            transactions[i] = accepted.Count > 0 && random.Next(3) == 0 ? accepted[random.Next(accepted.Count)] : new byte[random.Next(8, 3000)];
+            if (!accepted.Contains(transactions[i]))
+            {
+                random.NextBytes(transactions[i]);
+            }
+        }
+
+        return transactions;
+    }
+
+    private static void Accept(HeldVertex[] order, ExecutionResult result, List<byte[]> accepted)
+    {
+        int transaction = 0;
+        foreach (HeldVertex vertex in order)
+        {
+            PayloadReader reader = new(vertex.Payload);
+            while (reader.MoveNext())
+            {
+                if (result.IsAccepted(transaction++))
+                {
+                    accepted.Add(reader.Bytes.ToArray());
+                }
+            }
+        }
+    }
+}

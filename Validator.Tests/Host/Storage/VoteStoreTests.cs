@@ -1,0 +1,161 @@
+using Validator.Core.Consensus;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Node;
+using Validator.Host.Storage;
+
+namespace Validator.Tests.Host.Storage;
+
+public class VoteStoreTests
+{
+    /// <summary>Protects votes across SIGKILL: a copy of the files taken while the store is open holds every commit that returned, in order.</summary>
+    [Fact]
+    public void EveryCommitThatReturnedSurvivesACrash()
+    {
+        using TemporaryFolder folder = new();
+        string live = Create(folder, "votes");
+        using RocksVoteStore store = RocksVoteStore.Open(live, StoreSamples.Identity);
+        Block parent = StoreSamples.Block(1, Hash256.Of("genesis"u8));
+        for (ulong sequence = 2; sequence <= 40; sequence++)
+        {
+            Block block = StoreSamples.Block(sequence, parent.Hash);
+            parent = block;
+            store.AddBlock(block);
+            store.AddSigned(StoreSamples.Signed(MessageKind.PrePrepare, 0, sequence, block.Hash), StoreSamples.Encode(block));
+            store.AddPreparedCertificate(StoreSamples.Certificate(Phase.Prepared, 0, block));
+            store.AddSigned(StoreSamples.Signed(MessageKind.Commit, 0, sequence, block.Hash), []);
+            store.AddSigned(StoreSamples.Signed(MessageKind.Vertex, 0, sequence, block.Hash), []);
+            Assert.True(store.Commit(out _));
+            if (sequence % 13 == 0)
+            {
+                RecoveredState state = Recover(CopyOf(live, folder.File($"crash-{sequence}")));
+                Assert.Equal(2 * ((int)sequence - 1), state.Signed.Count);
+                Assert.Equal((int)sequence - 1, state.Blocks.Count);
+                Assert.Equal((int)sequence - 1, state.PreparedCertificates.Count);
+                Assert.Equal(new LaneTip(sequence, block.Hash), state.OwnTip);
+                Assert.Equal(block.Hash, state.Signed[^2].Block!.Hash);
+                Assert.True(state.Signed.Select(s => s.Message.Header.Sequence).SequenceEqual(state.Signed.Select(s => s.Message.Header.Sequence).Order()));
+            }
+        }
+    }
+
+    /// <summary>Protects what later votes rest on: forgetting keeps own tip, newest votes and the highest certificate, whatever their sequence.</summary>
+    [Fact]
+    public void ForgettingKeepsWhatVotesRestOn()
+    {
+        using TemporaryFolder folder = new();
+        string path = Create(folder, "votes");
+        Block old = StoreSamples.Block(5, Hash256.Of("genesis"u8));
+        Block last = StoreSamples.Block(9, old.Hash);
+        using (RocksVoteStore store = RocksVoteStore.Open(path, StoreSamples.Identity))
+        {
+            store.AddSigned(StoreSamples.Signed(MessageKind.Vertex, 0, 3, Hash256.Of("tip"u8)), []);
+            store.AddPreparedCertificate(StoreSamples.Certificate(Phase.Prepared, 0, last));
+            store.AddSigned(StoreSamples.Signed(MessageKind.Commit, 0, 9, last.Hash), []);
+            // A view change led back to an earlier block: its certificate is the highest, by view.
+            store.AddBlock(old);
+            store.AddPreparedCertificate(StoreSamples.Certificate(Phase.Prepared, 2, old));
+            store.AddSigned(StoreSamples.Signed(MessageKind.Stop, 2, 0, Hash256.Zero), []);
+            store.AddSigned(StoreSamples.Signed(MessageKind.Commit, 2, 5, old.Hash), []);
+            store.ForgetBelow(1000);
+            Assert.True(store.Commit(out _));
+        }
+
+        RecoveredState state = Recover(path);
+        Assert.Equal(new LaneTip(3, Hash256.Of("tip"u8)), state.OwnTip);
+        Assert.Empty(state.Blocks);
+        Assert.Equal((2ul, 5ul), (state.PreparedCertificates.Single().View, state.PreparedCertificates.Single().Sequence));
+        Assert.Equal(
+            [(MessageKind.Stop, 2ul), (MessageKind.Commit, 2ul)], state.Signed.Select(s => (s.Message.Header.Kind, s.Message.Header.View)));
+    }
+
+    /// <summary>Protects against a store that is not ours, or not one: each refusal has its own fault and names the path.</summary>
+    [Fact]
+    public void ForeignStoresAreRefused()
+    {
+        using TemporaryFolder folder = new();
+        string path = Create(folder, "votes");
+        StoreIdentity own = StoreSamples.Identity;
+        Refuses(StoreFault.ForeignChain, path, own with { ChainId = Hash256.Of("other"u8) });
+        Refuses(StoreFault.ForeignKey, path, own with { ConsensusKeyHash = Hash256.Of("other"u8) });
+        Refuses(StoreFault.Missing, folder.File("nothing"), own);
+        Assert.False(Directory.Exists(folder.File("nothing")));
+        Assert.Equal(StoreFault.Exists, Assert.Throws<StoreException>(() => RocksVoteStore.Create(path, own)).Fault);
+        File.WriteAllText(folder.File("file"), "");
+        Assert.Equal(
+            StoreFault.Unwritable, Assert.Throws<StoreException>(() => RocksVoteStore.Create(folder.File("file", "votes"), own)).Fault);
+        using RocksVoteStore open = RocksVoteStore.Open(path, own);
+        Refuses(StoreFault.Locked, path, own);
+    }
+
+    /// <summary>Protects an older binary from a newer store and a newer one from guessing: by the version in the identity record.</summary>
+    [Theory]
+    [InlineData(StoreIdentity.FormatVersion + 1, StoreFault.NewerFormat)]
+    [InlineData(StoreIdentity.FormatVersion - 1, StoreFault.OlderFormat)]
+    public void OtherFormatsAreRefused(int version, StoreFault fault)
+    {
+        byte[] record = StoreSamples.Identity.Encode(StoreKind.Votes, (ushort)version);
+        StoreException refusal = Assert.Throws<StoreException>(() => StoreSamples.Identity.Check(record, StoreKind.Votes, "/data/votes"));
+        Assert.Equal(fault, refusal.Fault);
+        Assert.Contains("/data/votes", refusal.Message);
+    }
+
+    /// <summary>Protects against voting on a damaged memory: a flipped byte in the log, or a lost file, is refused, never skipped.</summary>
+    [Fact]
+    public void DamageIsRefused()
+    {
+        using TemporaryFolder folder = new();
+        string path = Create(folder, "votes");
+        using (RocksVoteStore store = RocksVoteStore.Open(path, StoreSamples.Identity))
+        {
+            for (ulong sequence = 1; sequence <= 20; sequence++)
+            {
+                store.AddSigned(StoreSamples.Signed(MessageKind.Commit, 0, sequence, Hash256.Of("block"u8)), []);
+                Assert.True(store.Commit(out _));
+            }
+        }
+
+        string log = Path.GetFileName(new DirectoryInfo(path).GetFiles("*.log").MaxBy(f => f.Length)!.FullName);
+        string flipped = CopyOf(path, folder.File("flipped"));
+        byte[] bytes = File.ReadAllBytes(Path.Combine(flipped, log));
+        bytes[bytes.Length / 3] ^= 1;
+        File.WriteAllBytes(Path.Combine(flipped, log), bytes);
+        Refuses(StoreFault.Corrupt, flipped, StoreSamples.Identity);
+
+        string headless = CopyOf(path, folder.File("headless"));
+        File.Delete(Path.Combine(headless, "CURRENT"));
+        Refuses(StoreFault.Corrupt, headless, StoreSamples.Identity);
+    }
+
+    private static string Create(TemporaryFolder folder, string name)
+    {
+        RocksVoteStore.Create(folder.File(name), StoreSamples.Identity);
+        return folder.File(name);
+    }
+
+    private static RecoveredState Recover(string path)
+    {
+        RecoveredState state = new();
+        using RocksVoteStore store = RocksVoteStore.Open(path, StoreSamples.Identity);
+        store.Recover(StoreSamples.Members, state);
+        return state;
+    }
+
+    private static void Refuses(StoreFault fault, string path, StoreIdentity identity)
+    {
+        StoreException refusal = Assert.Throws<StoreException>(() => RocksVoteStore.Open(path, identity).Dispose());
+        Assert.Equal(fault, refusal.Fault);
+        Assert.Contains(path, refusal.Message);
+    }
+
+    private static string CopyOf(string path, string copy)
+    {
+        Directory.CreateDirectory(copy);
+        foreach (string file in Directory.GetFiles(path).Where(f => Path.GetFileName(f) != "LOCK"))
+        {
+            File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        }
+
+        return copy;
+    }
+}
