@@ -12,7 +12,7 @@ export DOTNET_CLI_USE_MSBUILD_SERVER = 0
 export MSBUILDDISABLENODEREUSE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test build publish bench bench-crypto fmt clean
+.PHONY: help setup run test build publish bench bench-crypto dudect fmt clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ bench: build ## benchmarks; ARGS="--filter *Name*" as for BenchmarkDotNet
 
 bench-crypto: build ## a table of signatures and hashes against OpenSSL, one path after the other
 	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- crypto
+
+dudect: build ## a t-test of signing and decapsulation for secret-dependent time; ARGS=60 for seconds a test
+	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- dudect $(ARGS)
 
 fmt: ## formats the sources
 	@dotnet format Validator.sln

@@ -12,6 +12,12 @@ internal static class Program
             return;
         }
 
+        if (args is ["dudect", ..])
+        {
+            Micro.DudectTable.Run(args.Length > 1 ? double.Parse(args[1], System.Globalization.CultureInfo.InvariantCulture) : 20);
+            return;
+        }
+
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
     }
 }

@@ -34,6 +34,29 @@ public static unsafe class Blake3
         Blake3Tree.HashAll(key, 0, input, output);
     }
 
+    /// <summary>
+    /// The digest of very long input by up to <paramref name="threads"/> threads of the pool and the caller's; 0 takes one for
+    /// each processor. The same bytes as <see cref="HashXof"/>, which this is below 256 KiB. Unlike all else here it allocates.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">A negative number of threads.</exception>
+    public static void HashParallel(ReadOnlySpan<byte> input, Span<byte> output, int threads = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        threads = threads == 0 ? Environment.ProcessorCount : threads;
+        if (threads == 1 || input.Length < 2 * Blake3Threads.MinPartBytes)
+        {
+            HashXof(input, output);
+            return;
+        }
+
+        uint* key = stackalloc uint[8];
+        Blake3Scalar.InitialCv(key);
+        fixed (byte* p = input)
+        {
+            Blake3Threads.HashAll(key, 0, p, input.Length, threads, output);
+        }
+    }
+
     /// <summary>Keyed hash (a PRF and MAC) with a 32-byte key; extended as far as <paramref name="output"/> is long.</summary>
     /// <exception cref="ArgumentException">The key is not 32 bytes.</exception>
     public static void KeyedHash(ReadOnlySpan<byte> key32, ReadOnlySpan<byte> input, Span<byte> output)

@@ -9,7 +9,7 @@ namespace Validator.Crypto.Simd;
 /// </summary>
 public sealed unsafe class MlDsa87Signer : IDisposable
 {
-    private readonly NativeBlock _prepared = new(SignCore.PreparedBytes);
+    private readonly NativeBlock _prepared = new(SignCore.PreparedBytes, secret: true);
     private readonly byte[] _publicKey = new byte[MlDsa87.PublicKeyBytes];
 
     /// <summary>The key pair of a 32-byte seed.</summary>
@@ -30,6 +30,8 @@ public sealed unsafe class MlDsa87Signer : IDisposable
     private MlDsa87Signer()
     {
     }
+
+    internal NativeBlock Memory => _prepared;
 
     /// <summary>The encoded public key, 2,592 bytes.</summary>
     public ReadOnlySpan<byte> PublicKey => _publicKey;

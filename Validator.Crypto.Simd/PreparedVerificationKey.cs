@@ -10,22 +10,36 @@ public sealed unsafe class PreparedVerificationKey : IDisposable
 {
     private static int s_nextOrder;
 
-    private readonly NativeBlock _prepared = new(VerifyCore.PreparedBytes);
+    private readonly NativeBlock? _own;
     private readonly byte[] _publicKey;
+    private byte* _prepared;
 
     private PreparedVerificationKey(ReadOnlySpan<byte> publicKey)
     {
+        _own = new NativeBlock(VerifyCore.PreparedBytes);
         _publicKey = publicKey.ToArray();
-        fixed (byte* pk = publicKey)
-        {
-            VerifyCore.Prepare(pk, _prepared.Pointer);
-        }
+        Prepare(_own.Pointer);
+    }
+
+    /// <summary>Prepares in memory of the caller's, which must outlive it; disposal leaves that memory alone.</summary>
+    internal PreparedVerificationKey(ReadOnlySpan<byte> publicKey, byte* memory)
+    {
+        MlDsa87.RequireLength(publicKey.Length, MlDsa87.PublicKeyBytes, nameof(publicKey));
+        _publicKey = publicKey.ToArray();
+        Prepare(memory);
     }
 
     /// <summary>The encoded public key, 2,592 bytes.</summary>
     public ReadOnlySpan<byte> PublicKey => _publicKey;
 
-    internal byte* Pointer => _prepared.Pointer;
+    internal byte* Pointer
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_prepared is null, this);
+            return _prepared;
+        }
+    }
 
     /// <summary>A number of its own, by which batches are grouped.</summary>
     internal int Order { get; } = Interlocked.Increment(ref s_nextOrder);
@@ -53,7 +67,7 @@ public sealed unsafe class PreparedVerificationKey : IDisposable
         }
 
         byte* mu = stackalloc byte[MlDsa87.MuBytes];
-        byte* prepared = _prepared.Pointer;
+        byte* prepared = Pointer;
         VerifyCore.Mu(prepared + VerifyCore.MatrixBytes, context, message, mu);
         fixed (byte* sig = signature)
         {
@@ -73,12 +87,26 @@ public sealed unsafe class PreparedVerificationKey : IDisposable
 
         fixed (byte* m = mu, sig = signature)
         {
-            bool valid = VerifyCore.VerifyMu(_prepared.Pointer, m, sig);
+            bool valid = VerifyCore.VerifyMu(Pointer, m, sig);
             GC.KeepAlive(this);
             return valid;
         }
     }
 
     /// <summary>Frees the memory.</summary>
-    public void Dispose() => _prepared.Dispose();
+    public void Dispose()
+    {
+        _prepared = null;
+        _own?.Dispose();
+    }
+
+    private void Prepare(byte* memory)
+    {
+        fixed (byte* pk = _publicKey)
+        {
+            VerifyCore.Prepare(pk, memory);
+        }
+
+        _prepared = memory;
+    }
 }

@@ -110,6 +110,7 @@ public static class CommandLine
             """,
         ["keygen"] = """
               validator keygen --name alice --out alice/keys
+              validator keygen --name alice --out alice/keys --passphrase-fd 3 3<passphrase
             """,
         ["build"] = """
               validator genesis build --network test --member alice.json --member bob.json --member carol.json --member dave.json --out genesis.json
@@ -127,6 +128,7 @@ public static class CommandLine
               validator run --config /etc/validator/node.toml
               VALIDATOR_NETWORK__QUIC_PORT=9101 validator run --config node.toml
               validator run --config node.toml --check
+              validator run --config node.toml --passphrase-fd 3 3<passphrase
             """,
         ["localnet"] = """
               validator localnet

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Validator.Core.Primitives;
+using Validator.Crypto.Simd;
 using Validator.Host.Config;
 using Validator.Host.Keys;
 using Validator.Host.Node;
@@ -25,6 +26,10 @@ public sealed record InitOptions
     public string LogLevel { get; init; } = "info";
     public string LogFormat { get; init; } = "text";
     public GenesisParameters Parameters { get; init; } = new();
+
+    /// <summary>Encrypts every key; null leaves them plain.</summary>
+    public SecretBuffer? Passphrase { get; init; }
+
     public int CacheSizeMb { get; init; } = 64;
     public int WriteBufferMb { get; init; } = 64;
 }
@@ -61,7 +66,7 @@ public static class Initializer
         string root = Path.GetFullPath(options.Out);
         RequireEmpty(root);
         string[] names = [.. Enumerable.Range(1, options.Validators).Select(i => $"node-{i}")];
-        ValidatorKeys[] keys = [.. names.Select(n => ValidatorKeys.Create(new CryptoSection(Path.Combine(root, n, "keys"))))];
+        ValidatorKeys[] keys = [.. names.Select(n => ValidatorKeys.Create(new CryptoSection(Path.Combine(root, n, "keys")), options.Passphrase))];
         Genesis genesis = new(
             options.Network,
             (ulong)(DateTime.UtcNow - DateTime.UnixEpoch).Ticks / 10,
@@ -75,6 +80,7 @@ public static class Initializer
             File.WriteAllText(configs[i], NodeToml(options, names, i));
             StorageSection storage = new(Path.Combine(root, names[i], "db"));
             ValidatorNode.CreateVoteStore(storage, chainId, keys[i].ConsensusPublicKey);
+            keys[i].Dispose();
         }
 
         return configs;

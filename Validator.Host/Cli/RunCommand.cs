@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Validator.Core.Primitives;
+using Validator.Crypto.Simd;
 using Validator.Host.Api;
 using Validator.Host.Config;
 using Validator.Host.Keys;
@@ -15,6 +16,8 @@ namespace Validator.Host.Cli;
 /// <summary><c>validator run</c>: checks everything, starts the node, serves, and stops within two seconds of a signal.</summary>
 public static partial class RunCommand
 {
+    private const int SetDumpable = 4;
+
     /// <summary>Requests under way get this long to finish once the node drains.</summary>
     private static readonly TimeSpan StopPatience = TimeSpan.FromMilliseconds(700);
 
@@ -23,12 +26,17 @@ public static partial class RunCommand
         Option<string> config = new("--config") { Description = "The node.toml", Required = true };
         Option<bool> check = new("--check") { Description = "Check configuration, genesis and keys, then end" };
         Option<bool> stdin = new("--stop-with-stdin") { Description = "Stop when standard input ends", Hidden = true };
-        Command command = new("run", "Run a validator") { config, check, stdin };
+        Option<int?> passphrase = SetupCommands.PassphraseOption("Open the keys with the passphrase");
+        Command command = new("run", "Run a validator") { config, check, passphrase, stdin };
         command.SetAction(parsed => CommandLine.Guard(() =>
         {
+            // Before any key is read: no core dump, and no other process of this user's looks into the memory.
+            _ = SetProcess(SetDumpable, 0, 0, 0, 0);
             NodeConfig loaded = ConfigLoader.Load(parsed.GetValue(config)!, Environment.GetEnvironmentVariables());
             using StderrLogs logs = new(loaded.Node.LogLevel, loaded.Logging.Json);
-            NodeContext context = Prepare(loaded, logs);
+            using SecretBuffer? secret = SetupCommands.ReadPassphrase(parsed.GetValue(passphrase));
+            NodeContext context = Prepare(loaded, logs, secret);
+            secret?.Dispose();
             if (File.Exists(loaded.Node.HaltedMarker))
             {
                 Console.Error.WriteLine(
@@ -52,7 +60,7 @@ public static partial class RunCommand
     /// <summary>Reads genesis and keys and finds the own place.</summary>
     /// <exception cref="ConfigException">Genesis or the own name in it is at fault.</exception>
     /// <exception cref="KeyException">The keys are.</exception>
-    public static NodeContext Prepare(NodeConfig config, ILoggerFactory logs)
+    public static NodeContext Prepare(NodeConfig config, ILoggerFactory logs, SecretBuffer? passphrase = null)
     {
         Genesis genesis = GenesisFile.Read(config.Node.GenesisPath, out Hash256 chainId);
         int self = Array.FindIndex(genesis.Members, m => m.Name == config.Node.Id);
@@ -62,7 +70,7 @@ public static partial class RunCommand
                 $"node.id: genesis ({config.Node.GenesisPath}) has no member '{config.Node.Id}'; it has {string.Join(", ", genesis.Members.Take(8).Select(m => m.Name))}");
         }
 
-        ValidatorKeys keys = ValidatorKeys.Read(config.Crypto);
+        ValidatorKeys keys = ValidatorKeys.Read(config.Crypto, passphrase);
         keys.RequireMember(genesis.Members[self], config.Crypto);
         return new NodeContext(
             config, genesis, chainId, self, keys,
@@ -84,6 +92,7 @@ public static partial class RunCommand
         }
 
         await using IValidatorNode node = start(context);
+        context.Keys.Dispose();
         HttpServers servers;
         try
         {
@@ -126,6 +135,9 @@ public static partial class RunCommand
             signal.Cancel = stop.TrySetResult(signal.Signal.ToString());
         }
     }
+
+    [LibraryImport("libc", EntryPoint = "prctl")]
+    private static partial int SetProcess(int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Notice}")]
     private static partial void LogNotice(ILogger logger, string notice);

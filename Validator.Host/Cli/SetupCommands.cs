@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Crypto.Simd;
 using Validator.Host.Config;
 using Validator.Host.Keys;
 
@@ -36,12 +37,17 @@ internal static class SetupCommands
                 result.AddError("--base-port: expected 1024 to 65000, or 0 for free ports");
             }
         });
+        Option<int?> passphrase = PassphraseOption("Encrypt every key with the passphrase");
         Command command = new("init", "Write everything for a trial on this machine: genesis, keys, vote stores, a node.toml each")
         {
-            validators, output, network, basePort,
+            validators, output, network, basePort, passphrase,
         };
-        command.SetAction(parsed => CommandLine.Guard(() => Init(
-            parsed.GetValue(validators), parsed.GetValue(output)!, parsed.GetValue(network)!, parsed.GetValue(basePort))));
+        command.SetAction(parsed => CommandLine.Guard(() =>
+        {
+            using SecretBuffer? secret = ReadPassphrase(parsed.GetValue(passphrase));
+            return Init(
+                parsed.GetValue(validators), parsed.GetValue(output)!, parsed.GetValue(network)!, parsed.GetValue(basePort), secret);
+        }));
         return command;
     }
 
@@ -57,15 +63,17 @@ internal static class SetupCommands
                 result.AddError($"--name: expected 1 to {Limits.MaxNameBytes} characters of a-z 0-9 . - _");
             }
         });
+        Option<int?> passphrase = PassphraseOption("Encrypt both keys with the passphrase");
         Command command = new("keygen", "Make a validator's two keys, and a public member file for genesis build")
         {
-            name, output, weight,
+            name, output, weight, passphrase,
         };
         command.SetAction(parsed => CommandLine.Guard(() =>
         {
             string folder = parsed.GetValue(output)!;
             string member = Path.Combine(folder, parsed.GetValue(name)! + ".json");
-            ValidatorKeys keys = ValidatorKeys.Create(new CryptoSection(folder));
+            using SecretBuffer? secret = ReadPassphrase(parsed.GetValue(passphrase));
+            using ValidatorKeys keys = ValidatorKeys.Create(new CryptoSection(folder), secret);
             GenesisFile.WriteMember(
                 member, new Member(parsed.GetValue(name)!, keys.ConsensusPublicKey, keys.TransportPublicKey, parsed.GetValue(weight)));
             Console.WriteLine($"private: {Path.Combine(folder, "consensus.key")}, {Path.Combine(folder, "transport.key")} (never send these)");
@@ -132,7 +140,28 @@ internal static class SetupCommands
 
     private static string Fingerprint(byte[] key) => Hash256.Of(key).ToString()[..16];
 
-    private static int Init(int validators, string output, string network, int basePort)
+    /// <summary>A passphrase's descriptor, for the commands that make or open keys.</summary>
+    internal static Option<int?> PassphraseOption(string purpose)
+    {
+        Option<int?> option = new("--passphrase-fd")
+        {
+            Description = $"{purpose} read to its end from this open file descriptor",
+            HelpName = "N",
+        };
+        option.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int?>() < 0)
+            {
+                result.AddError("--passphrase-fd: expected the number of an open file descriptor");
+            }
+        });
+        return option;
+    }
+
+    /// <exception cref="KeyException">The descriptor gives none.</exception>
+    internal static SecretBuffer? ReadPassphrase(int? descriptor) => descriptor is { } fd ? Passphrase.Read(fd) : null;
+
+    private static int Init(int validators, string output, string network, int basePort, SecretBuffer? passphrase)
     {
         if (basePort > 0 && basePort + (3 * validators) > 65536)
         {
@@ -142,7 +171,7 @@ internal static class SetupCommands
         InitPorts[] ports = basePort > 0 ? Initializer.PortsFrom(basePort, validators) : FreePorts(validators);
         string[] configs = Initializer.Run(new InitOptions
         {
-            Validators = validators, Out = output, Network = network, Ports = ports,
+            Validators = validators, Out = output, Network = network, Ports = ports, Passphrase = passphrase,
         });
         if (Initializer.Warning(validators) is { } warning)
         {
@@ -152,7 +181,8 @@ internal static class SetupCommands
         Console.WriteLine("Start each of:");
         for (int i = 0; i < configs.Length; i++)
         {
-            Console.WriteLine($"  validator run --config {configs[i]}   # API http://127.0.0.1:{ports[i].Api}, metrics http://127.0.0.1:{ports[i].Metrics}/metrics");
+            string unlock = passphrase is null ? string.Empty : " --passphrase-fd N";
+            Console.WriteLine($"  validator run --config {configs[i]}{unlock}   # API http://127.0.0.1:{ports[i].Api}, metrics http://127.0.0.1:{ports[i].Metrics}/metrics");
         }
 
         return ExitCodes.Success;

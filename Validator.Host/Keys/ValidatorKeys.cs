@@ -5,13 +5,16 @@ using Validator.Host.Config;
 
 namespace Validator.Host.Keys;
 
-/// <summary>Own key pairs as ML-DSA-87 seeds (FIPS 204, xi), 32 bytes each, with their public keys, 2592 bytes each.</summary>
+/// <summary>
+/// Own key pairs as ML-DSA-87 seeds (FIPS 204, xi), 32 bytes each, with their public keys, 2592 bytes each. Disposal zeroes
+/// the seeds; the public keys stay.
+/// </summary>
 public sealed record ValidatorKeys(
-    byte[] ConsensusSeed, byte[] ConsensusPublicKey, byte[] TransportSeed, byte[] TransportPublicKey)
+    SecretBuffer ConsensusSeed, byte[] ConsensusPublicKey, SecretBuffer TransportSeed, byte[] TransportPublicKey) : IDisposable
 {
-    /// <summary>Makes both keys in a folder that has neither.</summary>
+    /// <summary>Makes both keys in a folder that has neither, encrypted if a passphrase is given.</summary>
     /// <exception cref="KeyException">A file exists or cannot be written.</exception>
-    public static ValidatorKeys Create(CryptoSection files)
+    public static ValidatorKeys Create(CryptoSection files, SecretBuffer? passphrase = null)
     {
         try
         {
@@ -24,17 +27,17 @@ public sealed record ValidatorKeys(
         }
 
         return FromSeeds(
-            KeyFile.Create(files.ConsensusKeyFile, KeyPurpose.Consensus),
-            KeyFile.Create(files.TransportKeyFile, KeyPurpose.Transport));
+            KeyFile.Create(files.ConsensusKeyFile, KeyPurpose.Consensus, passphrase),
+            KeyFile.Create(files.TransportKeyFile, KeyPurpose.Transport, passphrase));
     }
 
-    /// <exception cref="KeyException">A file is missing, readable by others, or damaged; or both hold one key.</exception>
-    public static ValidatorKeys Read(CryptoSection files)
+    /// <exception cref="KeyException">A file is missing, readable by others, damaged or not opened; or both hold one key.</exception>
+    public static ValidatorKeys Read(CryptoSection files, SecretBuffer? passphrase = null)
     {
         ValidatorKeys keys = FromSeeds(
-            KeyFile.Read(files.ConsensusKeyFile, KeyPurpose.Consensus),
-            KeyFile.Read(files.TransportKeyFile, KeyPurpose.Transport));
-        return CryptographicOperations.FixedTimeEquals(keys.ConsensusSeed, keys.TransportSeed)
+            KeyFile.Read(files.ConsensusKeyFile, KeyPurpose.Consensus, passphrase),
+            KeyFile.Read(files.TransportKeyFile, KeyPurpose.Transport, passphrase));
+        return CryptographicOperations.FixedTimeEquals(keys.ConsensusSeed.Span, keys.TransportSeed.Span)
             ? throw new KeyException($"{files.TransportKeyFile}: holds the consensus key, which must never enter TLS")
             : keys;
     }
@@ -53,15 +56,21 @@ public sealed record ValidatorKeys(
         }
     }
 
-    private static ValidatorKeys FromSeeds(byte[] consensus, byte[] transport) =>
+    /// <summary>Zeroes and frees the seeds.</summary>
+    public void Dispose()
+    {
+        ConsensusSeed.Dispose();
+        TransportSeed.Dispose();
+    }
+
+    private static ValidatorKeys FromSeeds(SecretBuffer consensus, SecretBuffer transport) =>
         new(consensus, PublicKey(consensus), transport, PublicKey(transport));
 
-    private static byte[] PublicKey(byte[] seed)
+    private static byte[] PublicKey(SecretBuffer seed)
     {
         byte[] key = new byte[Limits.PublicKeyBytes];
-        byte[] secret = new byte[MlDsa87.SecretKeyBytes];
-        MlDsa87.KeyGen(seed, key, secret);
-        CryptographicOperations.ZeroMemory(secret);
+        using SecretBuffer secret = new(MlDsa87.SecretKeyBytes);
+        MlDsa87.KeyGen(seed.Span, key, secret.Span);
         return key;
     }
 }

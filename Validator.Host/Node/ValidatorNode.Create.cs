@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Validator.Core.Consensus;
 using Validator.Core.Effects;
@@ -5,6 +6,7 @@ using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Config;
+using Validator.Host.Keys;
 using Validator.Host.Metrics;
 using Validator.Net;
 using Validator.Net.Buffers;
@@ -68,7 +70,7 @@ public sealed partial class ValidatorNode
             genesis, context.ChainId, context.Self, CoreSettingsOf(context.Config.Consensus) with { Signs = stores.Signs },
             stores.Recovered);
         _cache = new VertexCache(VertexCacheBytes);
-        _key = new ConsensusSigner(context.Keys.ConsensusSeed);
+        _key = new ConsensusSigner(context.Keys.ConsensusSeed.Span);
         _keys = new CommitteeKeys(genesis);
         SignatureCache signatures = new();
         TokenTable<PendingVertex> pending = new(MaxPendingPayloads);
@@ -102,7 +104,9 @@ public sealed partial class ValidatorNode
         {
             ToCore = fromScheduler, Fetches = fetches, Workers = _workers,
         };
-        _transport = transport(TransportOptionsOf(context, _validation.Waker));
+        TransportOptions options = TransportOptionsOf(context, _validation.Waker);
+        _transport = transport(options);
+        CryptographicOperations.ZeroMemory(options.PrivateKeySeed);
         _validation.Events = _transport.Events;
         PinnedBufferPool sendPool = new(SendPoolBytes, FrameLimits.MaxFrameBytes(_committee.Count));
         FrameSender SenderOf() => new(_transport.CreateOutbox(), sendPool);
@@ -177,12 +181,14 @@ public sealed partial class ValidatorNode
     {
         Member[] members = context.Genesis.Members;
         int frameBytes = FrameLimits.MaxFrameBytes(members.Length);
+        byte[] seed = GC.AllocateUninitializedArray<byte>(KeyFile.SeedBytes, pinned: true);
+        context.Keys.TransportSeed.Span.CopyTo(seed);
         return new TransportOptions
         {
             Listen = new System.Net.IPEndPoint(System.Net.IPAddress.Parse(context.Config.Network.Host), context.Config.Network.QuicPort),
             SelfIndex = context.Self,
             Peers = members.Select((member, i) => new TransportPeer(member.TransportKey, context.PeerAddresses[i])).ToArray(),
-            PrivateKeySeed = context.Keys.TransportSeed,
+            PrivateKeySeed = seed,
             ReceivePool = new PinnedBufferPool(ReceivePoolBytes, frameBytes),
             Consumer = consumer,
             MaxFrameBytes = frameBytes,

@@ -44,6 +44,24 @@ public class Blake3Tests
         }
     });
 
+    // Several threads give the digest of one, for whole and broken subtrees and any number of threads.
+    [Fact]
+    public void Threads_change_nothing() => EveryPath.Run(path =>
+    {
+        const int Part = 128 * 1024;
+        byte[] data = Pattern((9 * Part) + 1);
+        byte[] one = new byte[80], many = new byte[80];
+        foreach (int length in new[] { 0, Part, (2 * Part) - 1, 2 * Part, (2 * Part) + 1, (3 * Part) - 1, (5 * Part) + 1025, data.Length })
+        {
+            Blake3.HashXof(data.AsSpan(0, length), one);
+            foreach (int threads in new[] { 0, 1, 2, 3, 8 })
+            {
+                Blake3.HashParallel(data.AsSpan(0, length), many, threads);
+                Assert.True(one.AsSpan().SequenceEqual(many), $"{path.Name} {length} bytes, {threads} threads");
+            }
+        }
+    });
+
     // Many messages at once give each message's own digest, whatever the mixture of lengths and the overlap.
     [Fact]
     public void Hashing_many_equals_hashing_each() => EveryPath.Run(path =>

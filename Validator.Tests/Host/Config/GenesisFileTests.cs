@@ -31,15 +31,15 @@ public class GenesisFileTests
     public void MemberFilesCarryPublicKeysAlone()
     {
         using TemporaryFolder folder = new();
-        ValidatorKeys keys = ValidatorKeys.Create(new CryptoSection(folder.File("keys")));
+        using ValidatorKeys keys = ValidatorKeys.Create(new CryptoSection(folder.File("keys")));
         string path = folder.File("alice.json");
         GenesisFile.WriteMember(path, new Member("alice", keys.ConsensusPublicKey, keys.TransportPublicKey, 3));
         Member read = GenesisFile.ReadMember(path);
         Assert.Equal(("alice", 3u), (read.Name, read.Weight));
         Assert.Equal(keys.ConsensusPublicKey, read.ConsensusKey);
         string text = File.ReadAllText(path);
-        Assert.DoesNotContain(Convert.ToBase64String(keys.ConsensusSeed)[..40], text, StringComparison.Ordinal);
-        Assert.DoesNotContain(Convert.ToHexStringLower(keys.ConsensusSeed), text, StringComparison.Ordinal);
+        Assert.DoesNotContain(Convert.ToBase64String(keys.ConsensusSeed.Span)[..40], text, StringComparison.Ordinal);
+        Assert.DoesNotContain(Convert.ToHexStringLower(keys.ConsensusSeed.Span), text, StringComparison.Ordinal);
     }
 
     private static Member Member(int index)

@@ -1,4 +1,6 @@
+using System.Text;
 using Validator.Core.Primitives;
+using Validator.Crypto.Simd;
 using Validator.Host.Config;
 using Validator.Host.Keys;
 
@@ -12,9 +14,10 @@ public class KeyFileTests
     {
         using TemporaryFolder folder = new();
         string path = folder.File("consensus.key");
-        byte[] seed = KeyFile.Create(path, KeyPurpose.Consensus);
+        using SecretBuffer seed = KeyFile.Create(path, KeyPurpose.Consensus);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
-        Assert.Equal(seed, KeyFile.Read(path, KeyPurpose.Consensus));
+        using SecretBuffer read = KeyFile.Read(path, KeyPurpose.Consensus);
+        Assert.True(seed.Span.SequenceEqual(read.Span));
         Assert.Contains("never overwritten", Assert.Throws<KeyException>(() => KeyFile.Create(path, KeyPurpose.Consensus)).Message, StringComparison.Ordinal);
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
         KeyException refused = Assert.Throws<KeyException>(() => KeyFile.Read(path, KeyPurpose.Consensus));
@@ -24,7 +27,7 @@ public class KeyFileTests
     // Protects against mix-ups: another purpose, version, length or damage is named with its line.
     [Theory]
     [InlineData("purpose: consensus", "purpose: transport", ":2: expected 'purpose: consensus'")]
-    [InlineData("validator-key 1", "validator-key 2", ":1: 'validator-key 2' is a format this version does not know")]
+    [InlineData("validator-key 1", "validator-key 3", ":1: 'validator-key 3' is a format this version does not know")]
     [InlineData("validator-key 1", "ssh-key", ":1: is not a key file")]
     [InlineData("ml-dsa-87", "ed25519", ":3: expected 'algorithm: ml-dsa-87'")]
     [InlineData("seed: ", "seed: zz", ":4: expected 'seed: ' and 64 hexadecimal digits")]
@@ -32,7 +35,7 @@ public class KeyFileTests
     {
         using TemporaryFolder folder = new();
         string path = folder.File("k");
-        KeyFile.Create(path, KeyPurpose.Consensus);
+        KeyFile.Create(path, KeyPurpose.Consensus).Dispose();
         File.WriteAllText(path, File.ReadAllText(path).Replace(from, to, StringComparison.Ordinal));
         Assert.Contains(expected, Assert.Throws<KeyException>(() => KeyFile.Read(path, KeyPurpose.Consensus)).Message, StringComparison.Ordinal);
     }
@@ -43,7 +46,7 @@ public class KeyFileTests
     {
         using TemporaryFolder folder = new();
         CryptoSection files = new(folder.File("keys"));
-        ValidatorKeys keys = ValidatorKeys.Create(files);
+        using ValidatorKeys keys = ValidatorKeys.Create(files);
         keys.RequireMember(new Member("a", keys.ConsensusPublicKey, keys.TransportPublicKey, 1), files);
         KeyException foreign = Assert.Throws<KeyException>(
             () => keys.RequireMember(new Member("a", keys.TransportPublicKey, keys.TransportPublicKey, 1), files));
@@ -51,5 +54,83 @@ public class KeyFileTests
         string same = File.ReadAllText(files.ConsensusKeyFile).Replace("consensus", "transport", StringComparison.Ordinal);
         File.WriteAllText(files.TransportKeyFile, same);
         Assert.Contains("must never enter TLS", Assert.Throws<KeyException>(() => ValidatorKeys.Read(files)).Message, StringComparison.Ordinal);
+    }
+
+    // Protects encrypted keys: the right passphrase alone opens one, and neither a cut nor a flipped bit anywhere gives a seed.
+    [Fact]
+    public void APassphraseAloneOpensAnEncryptedKey()
+    {
+        using TemporaryFolder folder = new();
+        string path = folder.File("consensus.key");
+        using SecretBuffer passphrase = Secret("correct horse"), wrong = Secret("correct hors");
+        using SecretBuffer seed = KeyFile.Create(path, KeyPurpose.Consensus, passphrase, new PassphraseCost(8, 1));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
+        byte[] bytes = File.ReadAllBytes(path);
+        Assert.DoesNotContain(Convert.ToHexStringLower(seed.Span), Encoding.ASCII.GetString(bytes), StringComparison.Ordinal);
+        using (SecretBuffer read = KeyFile.Read(path, KeyPurpose.Consensus, passphrase))
+        {
+            Assert.True(seed.Span.SequenceEqual(read.Span));
+        }
+
+        Assert.Contains("passphrase is not this key's", Refused(wrong), StringComparison.Ordinal);
+        Assert.Contains("give its passphrase with --passphrase-fd", Refused(null), StringComparison.Ordinal);
+        for (int length = 0; length < bytes.Length - 1; length++)
+        {
+            File.WriteAllBytes(path, bytes[..length]);
+            Refused(passphrase);
+        }
+
+        for (int bit = 0; bit < 8 * bytes.Length; bit++)
+        {
+            byte[] flipped = [.. bytes];
+            flipped[bit / 8] ^= (byte)(1 << (bit % 8));
+
+            // A larger cost is honoured, and would only take long to be refused.
+            if (!Encoding.ASCII.GetString(flipped).Contains("argon2id 8 1 ", StringComparison.Ordinal))
+            {
+                continue;
+            }
+
+            File.WriteAllBytes(path, flipped);
+            Refused(passphrase);
+        }
+
+        string Refused(SecretBuffer? with) =>
+            Assert.Throws<KeyException>(() => KeyFile.Read(path, KeyPurpose.Consensus, with)).Message;
+    }
+
+    // Protects the operator: a descriptor's line is the passphrase without its line feed, an empty or closed one is named, and
+    // a plain key given a passphrase is refused.
+    [Fact]
+    public void ADescriptorCarriesThePassphrase()
+    {
+        using TemporaryFolder folder = new();
+        string path = folder.File("passphrase");
+        File.WriteAllText(path, "secret words\n");
+        using (FileStream file = File.OpenRead(path))
+        {
+            using SecretBuffer read = Passphrase.Read((int)file.SafeFileHandle.DangerousGetHandle());
+            Assert.Equal("secret words", Encoding.ASCII.GetString(read.Span));
+        }
+
+        File.WriteAllText(path, "\n");
+        using (FileStream file = File.OpenRead(path))
+        {
+            Assert.Contains("1 to 1024 bytes", Assert.Throws<KeyException>(
+                () => Passphrase.Read((int)file.SafeFileHandle.DangerousGetHandle())).Message, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("cannot be read", Assert.Throws<KeyException>(() => Passphrase.Read(9999)).Message, StringComparison.Ordinal);
+        using SecretBuffer passphrase = Secret("secret words");
+        KeyFile.Create(folder.File("plain"), KeyPurpose.Consensus).Dispose();
+        Assert.Contains("is not encrypted", Assert.Throws<KeyException>(
+            () => KeyFile.Read(folder.File("plain"), KeyPurpose.Consensus, passphrase)).Message, StringComparison.Ordinal);
+    }
+
+    private static SecretBuffer Secret(string text)
+    {
+        SecretBuffer secret = new(text.Length);
+        Encoding.ASCII.GetBytes(text, secret.Span);
+        return secret;
     }
 }

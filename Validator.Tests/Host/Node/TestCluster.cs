@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Crypto.Simd;
 using Validator.Host.Api;
 using Validator.Host.Config;
 using Validator.Host.Keys;
@@ -155,7 +156,14 @@ internal sealed class TestCluster : IAsyncDisposable
 
         byte[] consensus = Seed(1);
         byte[] transport = Seed(2);
-        return new ValidatorKeys(consensus, PublicOf(consensus), transport, PublicOf(transport));
+        return new ValidatorKeys(Secret(consensus), PublicOf(consensus), Secret(transport), PublicOf(transport));
+    }
+
+    private static SecretBuffer Secret(byte[] bytes)
+    {
+        SecretBuffer secret = new(bytes.Length);
+        bytes.CopyTo(secret.Span);
+        return secret;
     }
 
     private static int FreePort()
