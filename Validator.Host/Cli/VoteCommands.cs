@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Validator.Crypto.Simd;
 using Validator.Host.Config;
 using Validator.Host.Logging;
 using Validator.Host.Node;
@@ -17,12 +18,15 @@ internal static class VoteCommands
     {
         Option<string> config = new("--config") { Description = "The node.toml", Required = true };
         Option<bool> neverSigned = new("--never-signed") { Description = "Say that this consensus key has never signed anything, on any machine" };
-        Command command = new("create", "Create the empty store of a validator's own votes: once in the life of its key") { config, neverSigned };
+        Option<int?> passphrase = SetupCommands.PassphraseOption("Open the keys with the passphrase");
+        Command command = new("create", "Create the empty store of a validator's own votes: once in the life of its key") { config, neverSigned, passphrase };
         command.SetAction(parsed => CommandLine.Guard(() =>
         {
             NodeConfig loaded = ConfigLoader.Load(parsed.GetValue(config)!, Environment.GetEnvironmentVariables());
             using StderrLogs logs = new(loaded.Node.LogLevel, loaded.Logging.Json);
-            NodeContext context = RunCommand.Prepare(loaded, logs);
+            using SecretBuffer? secret = SetupCommands.ReadPassphrase(parsed.GetValue(passphrase));
+            NodeContext context = RunCommand.Prepare(loaded, logs, secret);
+            context.Keys.Dispose();
             if (!parsed.GetValue(neverSigned))
             {
                 Console.Error.WriteLine("""
