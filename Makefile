@@ -12,7 +12,7 @@ export DOTNET_CLI_USE_MSBUILD_SERVER = 0
 export MSBUILDDISABLENODEREUSE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test build publish bench bench-crypto dudect fmt clean
+.PHONY: help setup run test build publish bench bench-crypto dudect sim mutations fmt clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,12 @@ bench-crypto: build ## a table of signatures and hashes against OpenSSL, one pat
 
 dudect: build ## a t-test of signing and decapsulation for secret-dependent time; ARGS=60 for seconds a test
 	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- dudect $(ARGS)
+
+sim: build ## simulated clusters from seeds; ARGS="--seeds 1000", "--seed 7 --verbose", "--minutes 5", "--first 20000"
+	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- sim $(ARGS)
+
+mutations: setup ## plants bugs one at a time and shows which seed and check catch each; ARGS="name ...", SEEDS=2000
+	@bash eng/mutations.sh $(ARGS)
 
 fmt: ## formats the sources
 	@dotnet format Validator.sln

@@ -1,23 +1,30 @@
 using BenchmarkDotNet.Running;
+using Validator.Tests.Simulation;
 
 namespace Validator.Bench;
 
 internal static class Program
 {
-    private static void Main(string[] args)
+    private static int Main(string[] args)
     {
+        if (args is ["sim", .. var arguments])
+        {
+            return SimConsole.Run(arguments);
+        }
+
         if (args is ["crypto"])
         {
             Micro.CryptoTable.Run();
-            return;
+            return 0;
         }
 
         if (args is ["dudect", ..])
         {
             Micro.DudectTable.Run(args.Length > 1 ? double.Parse(args[1], System.Globalization.CultureInfo.InvariantCulture) : 20);
-            return;
+            return 0;
         }
 
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+        return 0;
     }
 }

@@ -79,7 +79,7 @@ internal sealed class Scenario
                 string nodes = string.Join("; ", Nodes.Select(n => !n.Running
                     ? $"{n.Index} down"
                     : $"{n.Index} view {n.Core.View}{(n.Core.ViewActive ? "" : "?")} final {n.Core.FinalSequence} signs {n.Core.Signs}"));
-                throw Cluster.Check.Fail(Nodes[0], $"never: {what}; {nodes}");
+                throw Cluster.Check.Fail(Nodes[0], "liveness", $"never: {what}; {nodes}");
             }
 
             Cluster.RunUntil(Cluster.Now + (Second / 20));

@@ -1,96 +1,381 @@
 using Validator.Core.Consensus;
+using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 
 namespace Validator.Tests.Simulation;
 
 /// <summary>
-/// A validator with a real key and a core that it does not obey: equivocates as leader and as lane author, votes for two
-/// blocks, withholds from some.
+/// A validator with a real key and a core that it does not obey. What leaves it is always well formed and truly signed, so
+/// that only consensus itself stands against it: forked proposals shown to two sides, votes for both, twins in its lane and
+/// cuts that jump between them, vertices never served, ViewChanges that leave out or dig up certificates, two NewViews.
 /// </summary>
-public sealed class ByzantineNode(SimCluster cluster, int index, CoreSettings settings, SimRandom random)
-    : SimNode(cluster, index, settings)
+public sealed class ByzantineNode : SimNode
 {
-    private readonly double _equivocates = random.Chance(0.5) ? 0.3 : 0;
-    private readonly double _withholds = random.Chance(0.5) ? 0.3 : 0;
-    private readonly double _doubleVotes = random.Chance(0.5) ? 0.3 : 0;
+    private readonly SimRandom _random;
+    private readonly Coalition _coalition;
+    private readonly double _forks;
+    private readonly double _crosses;
+    private readonly double _stale;
+    private readonly double _twinCuts;
+    private readonly double _phantoms;
+    private readonly double _twinVertices;
+    private readonly double _withholds;
+    private readonly double _doubleVotes;
+    private readonly double _lies;
+    private readonly double _twoNewViews;
+    private readonly double _serves;
+    private ulong _staleView = ulong.MaxValue;
+
+    public ByzantineNode(SimCluster cluster, int index, CoreSettings settings, SimRandom random, Coalition coalition)
+        : base(cluster, index, settings)
+    {
+        _random = random;
+        _coalition = coalition;
+        _forks = Drawn(0.3);
+        _crosses = Drawn(0.3);
+        _stale = Drawn(0.2);
+        _twinCuts = Drawn(0.2);
+        _phantoms = Drawn(0.1);
+        _twinVertices = Drawn(0.2);
+        _withholds = Drawn(0.4);
+        _doubleVotes = Drawn(0.2);
+        _lies = Drawn(0.8);
+        _twoNewViews = Drawn(0.7);
+        _serves = 1 - Drawn(0.8);
+    }
 
     /// <summary>Pairs of messages in one slot that went out.</summary>
     public int Equivocations { get; private set; }
 
-    protected override void Transmit(Signed signed, Block? block, ViewChange? change, NewView? newView, SimVertex? vertex)
+    private double Drawn(double most) => _random.Chance(0.5) ? most * (1 + _random.Below(4)) / 4 : 0;
+
+    protected override void ObserveInput(in Input input)
     {
-        SignedHeader header = signed.Header;
-        if (vertex is not null && random.Chance(_equivocates))
+        switch (input.Kind)
         {
-            SplitVertex(vertex);
-        }
-        else if (block is not null && random.Chance(_equivocates))
-        {
-            SplitProposal(signed, block);
-        }
-        else if (header.Kind is MessageKind.Prepare or MessageKind.Commit && random.Chance(_doubleVotes))
-        {
-            Equivocations++;
-            SignedHeader other = header with { Digest = Hash256.Of(header.Digest.ToArray()) };
-            base.Transmit(signed, block, change, newView, vertex);
-            Cluster.Send(Index, random.Below(Cluster.Nodes.Length), MessageOf(Signed(other)));
-        }
-        else if (random.Chance(_withholds))
-        {
-            for (int peer = 0; peer < Cluster.Nodes.Length; peer++)
-            {
-                if (random.Chance(0.5))
-                {
-                    SendTo(peer, signed, block, change, newView, vertex);
-                }
-            }
-        }
-        else
-        {
-            base.Transmit(signed, block, change, newView, vertex);
+            case InputKind.Vote:
+                _coalition.SawVote(input.Message!);
+                break;
+            case InputKind.PrePrepare:
+                _coalition.Blocks.TryAdd(input.Block!.Hash, input.Block);
+                _coalition.SawVote(input.Message!);
+                break;
+            case InputKind.ViewChange:
+                _coalition.SawChange(input.ViewChange!);
+                break;
+            case InputKind.Block:
+                _coalition.Blocks.TryAdd(input.Block!.Hash, input.Block);
+                break;
+            default:
+                break;
         }
     }
 
-    private Signed Signed(in SignedHeader header) => new(header, SimKeys.Sign(header, Cluster.ChainId));
-
-    private void SendTo(int peer, Signed signed, Block? block, ViewChange? change, NewView? newView, SimVertex? vertex)
+    protected override void ObserveEffect(in Effect effect)
     {
-        if (vertex is not null)
+        if (effect.Kind is EffectKind.PersistCertificate or EffectKind.Execute)
         {
-            Cluster.SendVertex(Index, peer, vertex);
+            _coalition.SawCertificate(effect.Certificate);
+        }
+
+        if (effect.Block is { } block)
+        {
+            _coalition.Blocks.TryAdd(block.Hash, block);
+        }
+    }
+
+    protected override void Transmit(Signed signed, Block? block, ViewChange? change, NewView? newView, SimVertex? vertex)
+    {
+        switch (signed.Header.Kind)
+        {
+            case MessageKind.Vertex when _random.Chance(_twinVertices):
+                SplitVertex(vertex!);
+                break;
+            case MessageKind.PrePrepare:
+                Propose(signed, block!);
+                break;
+            case MessageKind.Prepare or MessageKind.Commit:
+                Vote(signed);
+                break;
+            case MessageKind.ViewChange when _random.Chance(_lies):
+                Lie(change!);
+                break;
+            case MessageKind.NewView when _random.Chance(_twoNewViews):
+                SplitNewView(newView!);
+                break;
+            default:
+                double shown = _random.Chance(_withholds) ? 0.5 : 1;
+                SendWhere(_ => _random.Chance(shown), signed, block, change, newView, vertex);
+                break;
+        }
+    }
+
+    public override void Serve(int peer, FetchRequest request)
+    {
+        if (_random.Chance(_serves))
+        {
+            base.Serve(peer, request);
+        }
+    }
+
+    protected override bool Repeats() => _random.Chance(_serves);
+
+    private bool FirstSide(ulong view, int peer) => _coalition.OnFirstSide(view, peer) || Cluster.Check.IsByzantine(peer);
+
+    private void SendWhere(
+        Func<int, bool> whom, Signed signed, Block? block = null, ViewChange? change = null, NewView? newView = null, SimVertex? vertex = null)
+    {
+        for (int peer = 0; peer < Cluster.Nodes.Length; peer++)
+        {
+            if (peer == Index || !whom(peer))
+            {
+                continue;
+            }
+
+            if (vertex is not null)
+            {
+                Cluster.SendVertex(Index, peer, vertex);
+            }
+            else
+            {
+                Cluster.Send(Index, peer, MessageOf(signed, block, change, newView));
+            }
+        }
+    }
+
+    private Signed Make(MessageKind kind, ulong view, ulong sequence, in Hash256 digest) => Make(Index, kind, view, sequence, digest);
+
+    private Signed Make(int member, MessageKind kind, ulong view, ulong sequence, in Hash256 digest)
+    {
+        SignedHeader header = new(kind, member, 0, view, sequence, digest);
+        return new Signed(header, SimKeys.Sign(header, Cluster.ChainId));
+    }
+
+    private void Propose(Signed signed, Block block)
+    {
+        ulong view = signed.Header.View;
+        _coalition.SawVote(signed);
+        if (_coalition.SplitViews.Contains(view))
+        {
+            SendWhere(peer => FirstSide(view, peer), signed, block);
+            return;
+        }
+
+        Block? otherParent = _coalition.Forks.GetValueOrDefault(block.Parent);
+        if (otherParent is not null || _random.Chance(_forks))
+        {
+            Block other = otherParent is not null ? Coalition.Child(otherParent, block, 0) : WithCut(block, block.Cut);
+            _coalition.Forks.TryAdd(block.Hash, other);
+            bool crossing = otherParent is not null && _random.Chance(_crosses);
+            SendWhere(peer => !crossing && FirstSide(view, peer), signed, block);
+            Push(view, other, peer => crossing || !FirstSide(view, peer));
+        }
+        else if (_random.Chance(_crosses * 0.5) && _coalition.FindBlock(block.Parent) is { } parent && parent.Sequence > 0
+            && _coalition.FindBlock(parent.Parent) is { } grandparent)
+        {
+            // A child of a block that nobody was shown: the parent rule alone stands against it.
+            Block hidden = Coalition.Child(grandparent, parent, 2);
+            Remember(hidden);
+            Push(view, Coalition.Child(hidden, block, 0), _ => true);
+        }
+        else if (_random.Chance(view == _staleView ? _stale : 3 * _stale) && StaleChild(view) is { } stale)
+        {
+            Push(view, stale, _ => true);
+        }
+        else if (_random.Chance(_twinCuts) && TwinCut(block) is { } twin)
+        {
+            Push(view, twin, _ => true);
+        }
+        else if (_random.Chance(_phantoms))
+        {
+            LaneTip[] cut = [.. block.Cut];
+            cut[Index] = new LaneTip(cut[Index].Height + 1, Hash256.Of(block.Hash.ToArray()));
+            Push(view, WithCut(block, cut), _ => true);
         }
         else
         {
-            Cluster.Send(Index, peer, MessageOf(signed, block, change, newView));
+            double shown = _random.Chance(_withholds) ? 0.7 : 1;
+            SendWhere(_ => _random.Chance(shown), signed, block);
         }
+    }
+
+    private static Block WithCut(Block block, LaneTip[] cut) => BlockCodec.Seal(
+        block.Epoch, block.Sequence, block.Parent, block.TimestampMicros + 1, block.ExecutedSequence, block.ExecutedRoot, cut);
+
+    /// <summary>A child of a block that was prepared in another view and is not this view's base.</summary>
+    private Block? StaleChild(ulong view)
+    {
+        _staleView = view;
+        if (_coalition.Pick(Phase.Prepared, view) is not { } certificate || certificate.Sequence + 4 <= Core.FinalSequence
+            || _coalition.FindBlock(certificate.BlockHash) is not { } parent)
+        {
+            return null;
+        }
+
+        // A ViewChange for a later view brings the old certificate to all.
+        ViewChange carrier = _coalition.MakeChange(Index, view + 2 + (ulong)_random.Below(4), certificate, null);
+        SendWhere(_ => true, carrier.Signed, change: carrier);
+        return Coalition.Child(parent, null, 3);
+    }
+
+    /// <summary>The lane's last cut vertex gets a twin, and the new cut names that twin's child.</summary>
+    private Block? TwinCut(Block block)
+    {
+        if (_coalition.FindBlock(block.Parent) is not { } parent || parent.Cut[Index].Height == 0
+            || !Disk.Vertices.TryGetValue(parent.Cut[Index].Hash, out SimVertex? ordered))
+        {
+            return null;
+        }
+
+        SimVertex twin = MakeVertex(ordered.Header, ordered.Header.Height, ordered.Header.Predecessor);
+        SimVertex above = MakeVertex(ordered.Header, ordered.Header.Height + 1, twin.Header.Hash);
+        Cluster.SendVertex(Index, -1, twin);
+        Cluster.SendVertex(Index, -1, above);
+        LaneTip[] cut = [.. block.Cut];
+        cut[Index] = new LaneTip(above.Header.Height, above.Header.Hash);
+        return WithCut(block, cut);
+    }
+
+    private SimVertex MakeVertex(VertexHeader like, ulong height, in Hash256 predecessor)
+    {
+        VertexHeader header = VertexCodec.Seal(like.Epoch, Index, height, predecessor, like.Parents, Root([]), 0, 0);
+        Signed signed = Make(MessageKind.Vertex, 0, height, header.Hash);
+        SimVertex vertex = new(header, signed.Signature, []);
+        foreach (int member in Cluster.World.Byzantine)
+        {
+            Cluster.Nodes[member].Disk.Vertices[header.Hash] = vertex;
+        }
+
+        return vertex;
+    }
+
+    private void Remember(Block block)
+    {
+        _coalition.Blocks.TryAdd(block.Hash, block);
+        foreach (int member in Cluster.World.Byzantine)
+        {
+            Cluster.Nodes[member].Disk.Blocks[block.Hash] = block;
+        }
+    }
+
+    /// <summary>A proposal with every vote that the coalition can add, to some.</summary>
+    private void Push(ulong view, Block block, Func<int, bool> whom)
+    {
+        Equivocations++;
+        Remember(block);
+        Signed proposal = Make(MessageKind.PrePrepare, view, block.Sequence, block.Hash);
+        _coalition.SawVote(proposal);
+        SendWhere(whom, proposal, block);
+        foreach (int member in Cluster.World.Byzantine)
+        {
+            foreach (MessageKind kind in (ReadOnlySpan<MessageKind>)[MessageKind.Prepare, MessageKind.Commit])
+            {
+                if (member != Index || kind == MessageKind.Commit)
+                {
+                    Signed vote = Make(member, kind, view, block.Sequence, block.Hash);
+                    _coalition.SawVote(vote);
+                    SendWhere(whom, vote);
+                }
+            }
+        }
+    }
+
+    private void Vote(Signed signed)
+    {
+        SignedHeader header = signed.Header;
+        _coalition.SawVote(signed);
+        if (_coalition.SplitViews.Contains(header.View) || _coalition.Forks.ContainsKey(header.Digest))
+        {
+            SendWhere(peer => FirstSide(header.View, peer), signed);
+            return;
+        }
+
+        if (_random.Chance(_doubleVotes))
+        {
+            Equivocations++;
+            int victim = _random.Below(Cluster.Nodes.Length);
+            Signed other = Make(header.Kind, header.View, header.Sequence, Hash256.Of(header.Digest.ToArray()));
+            SendWhere(peer => peer == victim, other);
+        }
+
+        if (_random.Chance(_withholds))
+        {
+            // Often one alone sees the quorum.
+            int lucky = _random.Below(Cluster.Nodes.Length);
+            bool alone = _random.Chance(0.5);
+            SendWhere(peer => alone ? peer == lucky : _random.Chance(0.5), signed);
+            return;
+        }
+
+        SendWhere(_ => true, signed);
+    }
+
+    private void Lie(ViewChange change)
+    {
+        ulong view = change.Signed.Header.View;
+        ViewChange Variant() => _random.Below(4) switch
+        {
+            0 => change,
+            1 => _coalition.MakeChange(Index, view, null, null),
+            _ => _coalition.MakeChange(Index, view, _coalition.Pick(Phase.Prepared, view), _coalition.Pick(Phase.Committed, view)),
+        };
+        ViewChange first = Variant();
+        ViewChange second = _random.Chance(0.3) ? Variant() : first;
+        _coalition.SawChange(first);
+        _coalition.SawChange(second);
+        SendWhere(peer => _coalition.OnFirstSide(view, peer), first.Signed, change: first);
+        SendWhere(peer => !_coalition.OnFirstSide(view, peer), second.Signed, change: second);
+    }
+
+    /// <summary>One side gets the core's NewView, the other one with the lowest base, and a chain of its own.</summary>
+    private void SplitNewView(NewView own)
+    {
+        ulong view = own.Signed.Header.View;
+        _coalition.SplitViews.Add(view);
+        SendWhere(peer => FirstSide(view, peer), own.Signed, newView: own);
+        bool toAll = _random.Chance(0.5);
+        Func<int, bool> whom = peer => toAll || !FirstSide(view, peer);
+        Cluster.After(Index, _random.Between(1, 60_000), () =>
+        {
+            if (_coalition.LowestNewView(Index, view) is not { } low)
+            {
+                return;
+            }
+
+            Equivocations++;
+            SendWhere(whom, low.Signed, newView: low);
+            bool final = Coalition.Rank(low.Committed).CompareTo(Coalition.Rank(low.Prepared)) >= 0;
+            Certificate? certificate = final ? low.Committed : low.Prepared;
+            Hash256 hash = certificate?.BlockHash ?? ValidatorCore.StartBlock(Cluster.Genesis, Cluster.ChainId).Hash;
+            if (_coalition.FindBlock(hash) is not { } block)
+            {
+                return;
+            }
+
+            if (!final)
+            {
+                Push(view, block, whom);
+            }
+
+            for (int i = 0; i < 3; i++)
+            {
+                block = Coalition.Child(block, null, 5);
+                Push(view, block, whom);
+            }
+        });
     }
 
     private void SplitVertex(SimVertex vertex)
     {
         Equivocations++;
-        VertexHeader h = vertex.Header;
-        VertexHeader header = VertexCodec.Seal(h.Epoch, h.Author, h.Height, h.Predecessor, h.Parents, Root([]), 0, 0);
-        SignedHeader slot = new(MessageKind.Vertex, Index, h.Epoch, 0, h.Height, header.Hash);
-        SimVertex twin = new(header, SimKeys.Sign(slot, Cluster.ChainId), []);
-        Disk.Vertices[header.Hash] = twin;
+        SimVertex twin = MakeVertex(vertex.Header, vertex.Header.Height, vertex.Header.Predecessor);
         for (int peer = 0; peer < Cluster.Nodes.Length; peer++)
         {
-            Cluster.SendVertex(Index, peer, random.Chance(0.5) ? twin : vertex);
-        }
-    }
-
-    private void SplitProposal(Signed signed, Block block)
-    {
-        Equivocations++;
-        Block other = BlockCodec.Seal(
-            block.Epoch, block.Sequence, block.Parent, block.TimestampMicros + 1, block.ExecutedSequence, block.ExecutedRoot, block.Cut);
-        Signed twin = Signed(signed.Header with { Digest = other.Hash });
-        Disk.Blocks[other.Hash] = other;
-        for (int peer = 0; peer < Cluster.Nodes.Length; peer++)
-        {
-            bool first = random.Chance(0.5);
-            Cluster.Send(Index, peer, first ? MessageOf(signed, block) : MessageOf(twin, other));
+            if (peer != Index)
+            {
+                Cluster.SendVertex(Index, peer, _random.Chance(0.5) ? twin : vertex);
+            }
         }
     }
 }

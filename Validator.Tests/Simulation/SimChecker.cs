@@ -4,14 +4,21 @@ using Validator.Core.Wire;
 
 namespace Validator.Tests.Simulation;
 
-public sealed class SimulationFailure(string message) : Exception(message);
+/// <param name="check">The short name of what did not hold.</param>
+public sealed class SimulationFailure(string check, string message) : Exception(message)
+{
+    public string Check { get; } = check;
+}
 
 /// <summary>What must hold at every moment of every run.</summary>
 public sealed class SimChecker(SimCluster cluster)
 {
     private readonly List<Block> _chain = [];
     private readonly List<Hash256> _roots = [];
-    private readonly Dictionary<(int Node, MessageKind Slot, ulong View, ulong Sequence), Hash256> _signed = [];
+    private readonly Dictionary<(int Node, MessageKind Slot, ulong View, ulong Sequence), Hash256> _bound = [];
+    private readonly Dictionary<(int Node, MessageKind Slot), (ulong View, ulong Sequence)> _newest = [];
+    private readonly ulong[] _left = new ulong[cluster.Genesis.Members.Length];
+    private readonly Dictionary<int, LaneTip> _ordered = [];
     private readonly HashSet<ulong> _finalTransactions = [];
 
     public IReadOnlyList<Block> Chain => _chain;
@@ -21,42 +28,78 @@ public sealed class SimChecker(SimCluster cluster)
 
     public bool IsByzantine(int node) => cluster.World.Byzantine.Contains(node);
 
-    /// <summary>No honest validator ever signs two values in one slot, across crashes too.</summary>
+    /// <summary>
+    /// Rules on what an honest validator signs, across crashes too: one value per slot, nothing below a ViewChange that it
+    /// sent, and Prepares of a view in increasing sequence (rules P2, V2). What a crash lost before its sync binds nobody.
+    /// </summary>
     public void OnSign(SimNode node, SignedHeader header)
     {
-        if (IsByzantine(node.Index))
+        if (IsByzantine(node.Index) || !cluster.World.ChecksRules)
         {
             return;
         }
 
-        MessageKind slot = header.Kind == MessageKind.PrePrepare ? MessageKind.Prepare : header.Kind;
-        var key = (node.Index, slot, header.View, header.Sequence);
-        if (_signed.TryGetValue(key, out Hash256 before) && before != header.Digest)
+        MessageKind slot = SlotOf(header.Kind);
+        if (_bound.TryGetValue((node.Index, slot, header.View, header.Sequence), out Hash256 before) && before != header.Digest)
         {
-            // What was decided and lost unsynced in a crash was never sent: only synced records count.
-            if (node.Disk.Signed.Exists(r => r.Message.Header is var h && h.View == header.View && h.Sequence == header.Sequence
-                    && (h.Kind == header.Kind || (slot == MessageKind.Prepare && h.Kind is MessageKind.Prepare or MessageKind.PrePrepare))
-                    && h.Digest != header.Digest))
-            {
-                throw Fail(node, $"signs {header} after {before}");
-            }
+            throw Fail(node, "one value per slot", $"signs {header} after {before}");
         }
 
-        _signed[key] = header.Digest;
+        bool vote = slot is MessageKind.Prepare or MessageKind.Commit;
+        if ((vote || header.Kind == MessageKind.NewView) && header.View < _left[node.Index])
+        {
+            throw Fail(node, "no vote below a ViewChange", $"signs {header} after ViewChange({_left[node.Index]})");
+        }
+
+        if (slot == MessageKind.Prepare && _newest.TryGetValue((node.Index, slot), out var last)
+            && last.View == header.View && last.Sequence > header.Sequence)
+        {
+            throw Fail(node, "acceptances increase", $"signs {header} after sequence {last.Sequence}");
+        }
+    }
+
+    /// <summary>From here on the record binds: it is synced or on the wire.</summary>
+    public void OnBinding(SimNode node, SignedHeader header)
+    {
+        MessageKind slot = SlotOf(header.Kind);
+        _bound[(node.Index, slot, header.View, header.Sequence)] = header.Digest;
+        if (slot == MessageKind.Prepare)
+        {
+            _newest[(node.Index, slot)] = (header.View, header.Sequence);
+        }
+        else if (slot == MessageKind.ViewChange)
+        {
+            _left[node.Index] = Math.Max(_left[node.Index], header.View);
+        }
+    }
+
+    private static MessageKind SlotOf(MessageKind kind) => kind == MessageKind.PrePrepare ? MessageKind.Prepare : kind;
+
+    /// <summary>Prepared certificates that an honest validator stands on.</summary>
+    public void OnPrepared(SimNode node, Certificate certificate)
+    {
+        if (!IsByzantine(node.Index) && cluster.World.ChecksRules)
+        {
+            CheckCertificate(node, certificate);
+        }
     }
 
     /// <summary>Agreement, one hash-linked history, certificates of quorum weight.</summary>
     public void OnFinal(SimNode node, Block block, Certificate certificate)
     {
-        CheckCertificate(node, certificate);
-        if (certificate.Sequence < block.Sequence)
-        {
-            throw Fail(node, $"block {block.Sequence} final by a certificate of {certificate.Sequence}");
-        }
-
         if (IsByzantine(node.Index))
         {
             return;
+        }
+
+        if (cluster.World.ChecksRules)
+        {
+            CheckCertificate(node, certificate);
+        }
+
+        if (certificate.Sequence < block.Sequence)
+        {
+            throw Fail(node, "certificate covers", $"block {block.Sequence} final by a certificate of {certificate.Sequence}");
         }
 
         int index = (int)block.Sequence - 1;
@@ -64,7 +107,7 @@ public sealed class SimChecker(SimCluster cluster)
         {
             if (_chain[index].Hash != block.Hash)
             {
-                throw Fail(node, $"finalizes {block.Hash} at {block.Sequence}, others {_chain[index].Hash}");
+                throw Fail(node, "agreement", $"finalizes {block.Hash} at {block.Sequence}, others {_chain[index].Hash}");
             }
 
             return;
@@ -72,11 +115,12 @@ public sealed class SimChecker(SimCluster cluster)
 
         if (index != _chain.Count || (index > 0 && block.Parent != _chain[index - 1].Hash))
         {
-            throw Fail(node, $"block {block.Sequence} does not continue the chain of {_chain.Count}");
+            throw Fail(node, "agreement", $"block {block.Sequence} does not continue the chain of {_chain.Count}");
         }
 
         cluster.Trace(node.Index, $"final {block.Sequence} {block.Hash.ToString()[..8]}");
         _chain.Add(block);
+        cluster.World.AfterFirstFinal(node);
     }
 
     private void CheckCertificate(SimNode node, Certificate certificate)
@@ -91,13 +135,15 @@ public sealed class SimChecker(SimCluster cluster)
             SignedHeader header = new(own, vote.Sender, certificate.Epoch, certificate.View, certificate.Sequence, certificate.BlockHash);
             if (!senders.Add(committee, vote.Sender) || !SimKeys.Verify(new Signed(header, vote.Signature), cluster.ChainId))
             {
-                throw Fail(node, $"certificate of {certificate.Sequence} has a bad vote of {vote.Sender}");
+                throw Fail(node, "certificate", $"certificate of {certificate.Sequence} has a bad vote of {vote.Sender}");
             }
         }
 
-        if (senders.Weight < committee.Quorum)
+        // From the weights themselves, not as Core reckons it.
+        ulong total = (ulong)cluster.Genesis.Members.Sum(m => m.Weight);
+        if (3 * senders.Weight <= 2 * total)
         {
-            throw Fail(node, $"certificate of {certificate.Sequence} has weight {senders.Weight} of {committee.Quorum}");
+            throw Fail(node, "certificate", $"certificate of {certificate.Sequence} has weight {senders.Weight} of {total}");
         }
     }
 
@@ -114,7 +160,7 @@ public sealed class SimChecker(SimCluster cluster)
         {
             if (_roots[index] != root)
             {
-                throw Fail(node, $"root {root} at {block.Sequence}, others {_roots[index]}");
+                throw Fail(node, "equal roots", $"root {root} at {block.Sequence}, others {_roots[index]}");
             }
 
             return;
@@ -123,16 +169,23 @@ public sealed class SimChecker(SimCluster cluster)
         _roots.Add(root);
         foreach (VertexHeader vertex in order)
         {
+            LaneTip below = _ordered.GetValueOrDefault(vertex.Author);
+            if (vertex.Height != below.Height + 1 || vertex.Predecessor != below.Hash)
+            {
+                throw Fail(node, "one vertex per slot", $"block {block.Sequence} of {_roots.Count}: vertex {vertex.Author}/{vertex.Height} does not continue the lane's {below.Height}");
+            }
+
+            _ordered[vertex.Author] = new LaneTip(vertex.Height, vertex.Hash);
             foreach (ulong transaction in node.Disk.Vertices[vertex.Hash].Transactions)
             {
                 if (!cluster.World.WasSubmitted(transaction))
                 {
-                    throw Fail(node, $"transaction {transaction} is final and was never submitted");
+                    throw Fail(node, "validity", $"transaction {transaction} is final and was never submitted");
                 }
 
                 if (!_finalTransactions.Add(transaction))
                 {
-                    throw Fail(node, $"transaction {transaction} is final twice");
+                    throw Fail(node, "exactly once", $"transaction {transaction} is final twice");
                 }
             }
         }
@@ -143,13 +196,13 @@ public sealed class SimChecker(SimCluster cluster)
     {
         if (!IsByzantine(evidence.First.Header.Sender))
         {
-            throw Fail(node, $"evidence against the honest {evidence.First.Header} / {evidence.Second.Header}");
+            throw Fail(node, "innocent convicted", $"evidence against the honest {evidence.First.Header} / {evidence.Second.Header}");
         }
 
         if (evidence.First.Header.Digest == evidence.Second.Header.Digest
             || !SimKeys.Verify(evidence.First, cluster.ChainId) || !SimKeys.Verify(evidence.Second, cluster.ChainId))
         {
-            throw Fail(node, "evidence that convicts nobody");
+            throw Fail(node, "evidence", "evidence that convicts nobody");
         }
     }
 
@@ -157,10 +210,10 @@ public sealed class SimChecker(SimCluster cluster)
     {
         if (!IsByzantine(node.Index))
         {
-            throw Fail(node, $"halts: {reason}");
+            throw Fail(node, "agreement (halt)", $"halts: {reason}");
         }
     }
 
-    public SimulationFailure Fail(SimNode node, string what) =>
-        new($"seed {cluster.World.Seed}, t = {cluster.Now} µs, node {node.Index}: {what}\n{cluster.TraceText}");
+    public SimulationFailure Fail(SimNode node, string check, string what) =>
+        new(check, $"{check}: seed {cluster.World.Seed}, t = {cluster.Now} µs, node {node.Index}: {what}\n{cluster.TraceText}");
 }

@@ -56,6 +56,7 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
     private long _diskFreeAt;
     private long _execFreeAt;
     private int _credit;
+    private int _forgotten;
     private List<ulong> _queued = [];
 
     public int Index { get; } = index;
@@ -96,8 +97,14 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
         Cluster.Disconnect(Index);
     }
 
-    /// <summary>The disk is new: what it had signed is forgotten. Only sensible with Signs = false afterwards.</summary>
-    public void Wipe() => Disk = new SimDisk();
+    /// <summary>The disk is new: what it had signed is forgotten, so it only follows from its next start on (section 6).</summary>
+    public void Wipe()
+    {
+        Disk = new SimDisk();
+        AcceptedTransactions.Clear();
+        _forgotten = 0;
+        HasVotes = false;
+    }
 
     /// <summary>The disk is an older copy of itself.</summary>
     public void RollBack(SimDisk backup) => Disk = backup;
@@ -114,15 +121,39 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
 
         input.MonotonicMicros = Cluster.Now;
         input.WallMicros = (ulong)((long)Cluster.Genesis.TimestampMicros + Cluster.Now + ClockSkewMicros);
-        Core.Handle(in input, _effects);
+        ObserveInput(in input);
+        try
+        {
+            Core.Handle(in input, _effects);
+        }
+        catch (InvariantViolationException) when (Cluster.Check.IsByzantine(Index))
+        {
+            // A core that is lied to by its own shell may well give up.
+            _effects.Clear();
+            Cluster.CrashAndRestart(this);
+            return;
+        }
+
         int incarnation = Incarnation;
         for (int i = 0; i < _effects.Count && Running && incarnation == Incarnation; i++)
         {
+            ObserveEffect(in _effects[i]);
             CarryOut(in _effects[i]);
         }
 
         _effects.Clear();
         Cluster.Wake(this, Core.NextDeadline);
+    }
+
+    /// <summary>False: this stored message is not sent again, whoever lacks it.</summary>
+    protected virtual bool Repeats() => true;
+
+    protected virtual void ObserveInput(in Input input)
+    {
+    }
+
+    protected virtual void ObserveEffect(in Effect effect)
+    {
     }
 
     /// <summary>A client's transaction: waits for batch credit.</summary>
@@ -171,6 +202,7 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
                 break;
             case EffectKind.PersistCertificate:
                 Certificate certificate = effect.Certificate!;
+                Cluster.Check.OnPrepared(this, certificate);
                 _unsynced.Add(() => Disk.Prepared.Add(certificate));
                 break;
             case EffectKind.PersistNewView:
@@ -184,6 +216,8 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
             case EffectKind.DropVertex:
                 _waiting.Remove(effect.Token);
                 Count(effect.Reason);
+                break;
+            case EffectKind.Send when !Repeats():
                 break;
             case EffectKind.Send:
                 Cluster.Send(Index, effect.To, MessageOf(effect.Message!, effect.Block, effect.ViewChange, effect.NewView));
@@ -253,6 +287,7 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
                 write();
             }
 
+            Cluster.Check.OnBinding(this, signed.Header);
             if (Cluster.World.CrashesAfterSync(this))
             {
                 Cluster.CrashAndRestart(this);
@@ -260,6 +295,7 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
             }
 
             Transmit(signed, block, change, newView, vertex);
+            Cluster.World.AfterSend(this, signed.Header);
             Feed(new Input { Kind = InputKind.Signed, From = -1, Message = signed });
         });
     }
@@ -333,7 +369,7 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
     private void Execute(Block block, VertexHeader[] order, Certificate certificate)
     {
         Cluster.Check.OnFinal(this, block, certificate);
-        _execFreeAt = Math.Max(_execFreeAt, Cluster.Now) + 200 + (20 * order.Length);
+        _execFreeAt = Math.Max(_execFreeAt, Cluster.Now) + Cluster.World.ExecutionMicros + (20 * order.Length);
         Cluster.At(Index, _execFreeAt, () =>
         {
             Hash256 previous = Disk.Finals.Count == 0 ? Hash256.Zero : Disk.Finals[^1].Root;
@@ -348,8 +384,49 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
 
             Disk.Finals.Add(new SimFinal(block, certificate, order, root));
             Cluster.Check.OnExecuted(this, block, order, root);
+            ForgetBelow(block.Sequence);
             Feed(new Input { Kind = InputKind.Executed, From = -1, Sequence = block.Sequence, Digest = root });
         });
+    }
+
+    /// <summary>What the vote store forgets behind the executed point, a batch at a time (Host/Node/RocksVoteStore).</summary>
+    private void ForgetBelow(ulong executed)
+    {
+        if ((int)executed < _forgotten + Cluster.World.ForgetEvery)
+        {
+            return;
+        }
+
+        _forgotten = (int)executed;
+        Dictionary<MessageKind, int> newest = [];
+        for (int i = 0; i < Disk.Signed.Count; i++)
+        {
+            newest[Disk.Signed[i].Message.Header.Kind] = i;
+        }
+
+        int number = 0;
+        Disk.Signed.RemoveAll(record =>
+        {
+            SignedHeader h = record.Message.Header;
+            bool vote = h.Kind is MessageKind.PrePrepare or MessageKind.Prepare or MessageKind.Commit;
+            return number++ != newest[h.Kind] && (!vote || h.Sequence < executed);
+        });
+        if (Disk.Prepared.Count > 0)
+        {
+            Certificate highest = Disk.Prepared.MaxBy(c => (c.View, c.Sequence))!;
+            Disk.Prepared.RemoveAll(c => c.Sequence < executed && c != highest);
+        }
+
+        if (!Cluster.Check.IsByzantine(Index))
+        {
+            foreach ((Hash256 hash, Block block) in Disk.Blocks)
+            {
+                if (block.Sequence < executed)
+                {
+                    Disk.Blocks.Remove(hash);
+                }
+            }
+        }
     }
 
     private static Hash256 RootOf(in Hash256 previous, Block block, VertexHeader[] order)
@@ -366,7 +443,7 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
     }
 
     /// <summary>The fetch service: answers from the disk.</summary>
-    public void Serve(int peer, FetchRequest request)
+    public virtual void Serve(int peer, FetchRequest request)
     {
         switch (request.Kind)
         {

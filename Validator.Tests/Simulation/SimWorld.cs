@@ -15,6 +15,8 @@ public sealed class SimWorld
     private readonly double _crashAfterSync;
     private readonly long[] _pausedUntil;
     private readonly bool[,] _cut;
+    private readonly double _strikes;
+    private Coalition? _coalition;
     private bool _faultsOver;
     private ulong _nextTransaction;
 
@@ -37,7 +39,10 @@ public sealed class SimWorld
         _cut = new bool[n, n];
         Settings = new CoreSettings
         {
-            ViewTimeoutMicros = Math.Max(300_000, 14 * (_latency + _syncMean)),
+            // A hasty timer lets view changes race with commits; it doubles until it fits.
+            ViewTimeoutMicros = faults && _random.Chance(0.4)
+                ? Math.Max(20_000, 4 * (_latency + _syncMean))
+                : Math.Max(300_000, 14 * (_latency + _syncMean)),
             BlockIntervalMicros = _random.Between(1_000, 30_000),
             PipelineBlocks = (int)_random.Between(1, 6),
             IdleVertexMicros = _random.Chance(0.5) ? 2_000_000 : 0,
@@ -46,9 +51,13 @@ public sealed class SimWorld
         if (faults)
         {
             _loss = _random.Chance(0.5) ? 0 : _random.Between(0, 30) / 100.0;
-            _crashAfterSync = _random.Chance(0.6) ? _random.Between(1, 30) / 10_000.0 : 0;
+            _crashAfterSync = _random.Chance(0.75) ? _random.Between(5, 40) / 10_000.0 : 0;
             Reorders = _random.Chance(0.3);
+            _strikes = _random.Chance(0.6) ? _random.Between(1, 40) / 2_000.0 : 0;
+            ExecutionMicros = _random.Chance(0.7) ? 200 : _random.Between(200, 60_000);
+            ForgetEvery = (int)_random.Between(1, 64);
             DrawByzantine();
+            DrawWipe();
         }
     }
 
@@ -59,6 +68,21 @@ public sealed class SimWorld
     public HashSet<int> Byzantine { get; } = [];
     public bool HasFaults { get; }
     public bool Reorders { get; }
+
+    /// <summary>Final blocks between two cleanings of the vote store; never where nothing else is drawn.</summary>
+    public int ForgetEvery { get; } = int.MaxValue;
+
+    /// <summary>From finality to a durable execution, at least.</summary>
+    public long ExecutionMicros { get; } = 200;
+
+    /// <summary>False: only what harms (agreement, exactly once, liveness) is looked for, not the rules that prevent it.</summary>
+    public bool ChecksRules { get; init; } = true;
+
+    /// <summary>Who loses its disk at some time, or -1; within F, or beyond it: then nothing is promised but safety.</summary>
+    public int Wiped { get; private set; } = -1;
+    public bool WipedBeyondFaulty { get; private set; }
+    public ulong ByzantineWeight { get; private set; }
+    public bool Skewed => Genesis.Members.Any(m => m.Weight != Genesis.Members[0].Weight);
     public SimCluster Cluster { get; set; } = null!;
 
     /// <summary>Scripted worlds put their own node in a place; null leaves it to the world.</summary>
@@ -68,11 +92,17 @@ public sealed class SimWorld
 
     private uint[] DrawWeights(int? validators)
     {
-        int n = validators ?? (_random.Chance(0.85) ? (int)_random.Between(4, 10) : (int)_random.Between(1, 3));
+        int n = validators ?? _random.Below(20) switch
+        {
+            < 2 => (int)_random.Between(1, 3),
+            < 10 => 4,
+            < 17 => (int)_random.Between(5, 7),
+            _ => (int)_random.Between(8, 16),
+        };
+        bool skewed = n > 1 && _random.Chance(0.3);
         while (true)
         {
             uint[] weights = new uint[n];
-            bool skewed = _random.Chance(0.3);
             for (int i = 0; i < n; i++)
             {
                 weights[i] = skewed ? (uint)_random.Between(1, 5) : 1;
@@ -88,20 +118,50 @@ public sealed class SimWorld
     private void DrawByzantine()
     {
         ulong budget = Committee.Faulty;
-        int start = _random.Below(Committee.Count);
-        for (int i = 0; i < Committee.Count && _random.Chance(0.8); i++)
+        double joins = _random.Chance(0.75) ? 1 : 0.5;
+        if (Committee.Count >= 4 && _random.Chance(0.3))
+        {
+            // No weight lies above F (section 2), so the heaviest alone may always be faulty.
+            int heaviest = Enumerable.Range(0, Committee.Count).MaxBy(i => Committee.Weight(i));
+            Byzantine.Add(heaviest);
+            budget -= Math.Min(budget, Committee.Weight(heaviest));
+        }
+
+        // Low indices lead the first views.
+        int start = _random.Chance(0.5) ? _random.Below(Math.Min(2, Committee.Count)) : _random.Below(Committee.Count);
+        for (int i = 0; i < Committee.Count && _random.Chance(joins); i++)
         {
             int candidate = (start + i) % Committee.Count;
-            if (Committee.Weight(candidate) <= budget)
+            if (Committee.Weight(candidate) <= budget && Byzantine.Add(candidate))
             {
-                Byzantine.Add(candidate);
                 budget -= Committee.Weight(candidate);
             }
         }
     }
 
+    private void DrawWipe()
+    {
+        if (Committee.Count >= 4 && _random.Chance(0.15))
+        {
+            Wiped = _random.Below(Committee.Count);
+            bool member = Byzantine.Remove(Wiped);
+            ulong faulty = 0;
+            foreach (int each in Byzantine)
+            {
+                faulty += Committee.Weight(each);
+            }
+
+            WipedBeyondFaulty = !member && faulty + Committee.Weight(Wiped) > Committee.Faulty;
+        }
+
+        foreach (int each in Byzantine)
+        {
+            ByzantineWeight += Committee.Weight(each);
+        }
+    }
+
     public SimNode MakeNode(SimCluster cluster, int index) => Cast?.Invoke(cluster, index) is { } cast ? cast : Byzantine.Contains(index)
-        ? new ByzantineNode(cluster, index, Settings, new SimRandom(_random.Next()))
+        ? new ByzantineNode(cluster, index, Settings, new SimRandom(_random.Next()), _coalition ??= new Coalition(cluster, new SimRandom(_random.Next())))
         : new SimNode(cluster, index, Settings) { ClockSkewMicros = _random.Between(-400_000, 400_000) };
 
     public long SyncMicros() => 50 + _random.Exponential(_syncMean);
@@ -174,6 +234,20 @@ public sealed class SimWorld
             }
         }
 
+        if (Wiped >= 0)
+        {
+            Cluster.Schedule(_random.Between(faultMicros / 10, faultMicros * 9 / 10), () =>
+            {
+                SimNode node = Cluster.Nodes[Wiped];
+                if (node.Running)
+                {
+                    Cluster.CrashAndRestart(node);
+                }
+
+                node.Wipe();
+            });
+        }
+
         Cluster.RunUntil(faultMicros);
         Heal();
     }
@@ -205,7 +279,8 @@ public sealed class SimWorld
                 Crashes++;
                 Cluster.CrashAndRestart(node);
                 break;
-            case 1:
+            // Never changed while it lasts: what waits for its end keeps its order.
+            case 1 when _pausedUntil[node.Index] <= Cluster.Now:
                 _pausedUntil[node.Index] = Cluster.Now + _random.Between(1_000, 2_000_000);
                 break;
             case 2:
@@ -234,6 +309,76 @@ public sealed class SimWorld
             default:
                 break;
         }
+    }
+
+    /// <summary>
+    /// The worst moments: right after a Commit left, one alone may hear the rest of them, the leader may vanish, or the
+    /// sender itself.
+    /// </summary>
+    public void AfterSend(SimNode node, in SignedHeader header)
+    {
+        double often = header.Kind switch
+        {
+            MessageKind.Commit or MessageKind.ViewChange => _strikes,
+            MessageKind.Prepare => _strikes / 4,
+            _ => 0,
+        };
+        if (_faultsOver || !_random.Chance(often))
+        {
+            return;
+        }
+
+        int leader = node.Core.Leader;
+        int lucky = _random.Below(Cluster.Nodes.Length);
+        switch (_random.Below(5))
+        {
+            case 0:
+                CutLinks((from, to) => to != lucky);
+                break;
+            case 1:
+                Partition(side => side == leader);
+                break;
+            case 2:
+                Partition(side => side == node.Index);
+                break;
+            case 3:
+                CutLinks((from, to) => from == node.Index && to != lucky);
+                break;
+            default:
+                Partition(side => side == lucky || side == node.Index);
+                break;
+        }
+    }
+
+    /// <summary>
+    /// A block is final at one node and nowhere else yet: cut that one off, and let some or all lose what they had not
+    /// synced.
+    /// </summary>
+    public void AfterFirstFinal(SimNode node)
+    {
+        if (_faultsOver || !_random.Chance(2 * _strikes))
+        {
+            return;
+        }
+
+        if (_random.Chance(0.7))
+        {
+            Partition(side => side == node.Index);
+        }
+
+        double crashed = _random.Below(3) * 0.5;
+        bool itself = _random.Chance(0.5);
+        Cluster.Schedule(Cluster.Now + _random.Between(1, 30_000), () =>
+        {
+            foreach (SimNode each in Cluster.Nodes)
+            {
+                if (each.Running && (each == node ? itself : _random.Chance(crashed)))
+                {
+                    Crashes++;
+                    Cluster.CrashAndRestart(each);
+                }
+            }
+        });
     }
 
     private void Partition(Func<int, bool> side)
@@ -265,7 +410,6 @@ public sealed class SimWorld
     {
         _faultsOver = true;
         Array.Clear(_cut);
-        Array.Clear(_pausedUntil);
         foreach (SimNode node in Cluster.Nodes)
         {
             if (!node.Running)
