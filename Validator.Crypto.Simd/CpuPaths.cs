@@ -13,7 +13,6 @@ public enum CpuPath
 
     /// <summary>
     /// 128-bit vectors, written portably for AArch64, so that its logic runs, and is tested, on any processor that has them.
-    /// BLAKE3 only: the lattice transforms and Keccak are scalar there.
     /// </summary>
     AdvSimd = 1,
 
@@ -73,6 +72,16 @@ public static class CpuPaths
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => Avx512BW.IsSupported && s_current >= CpuPath.Avx512;
+    }
+
+    /// <summary>
+    /// True where the lattice kernels are to be 512 bits wide: under the JIT. The ahead-of-time compiler of .NET 9 makes slow
+    /// code of them (a transform takes 1.6 to 2.2 times as long as with AVX2), so published binaries use AVX2's.
+    /// </summary>
+    internal static bool UseAvx512Lattice
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => RuntimeFeature.IsDynamicCodeCompiled && UseAvx512;
     }
 
     /// <summary>True if this process can run <paramref name="path"/>.</summary>

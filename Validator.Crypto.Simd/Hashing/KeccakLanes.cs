@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Validator.Crypto.Simd.Hashing;
 
@@ -24,11 +25,15 @@ internal static unsafe class KeccakLanes
     {
         if (width == 8 && CpuPaths.UseAvx512)
         {
-            KeccakAvx512.Permute(state);
+            KeccakVector<Keccak512, Vector512<ulong>>.Permute(state, width);
         }
         else if (width == 4 && CpuPaths.UseAvx2)
         {
             KeccakAvx2.Permute(state);
+        }
+        else if (CpuPaths.UseVector128)
+        {
+            KeccakVector<Keccak128, Vector128<ulong>>.Permute(state, width);
         }
         else
         {

@@ -1,5 +1,9 @@
 using System.Runtime.CompilerServices;
 using static Validator.Crypto.Simd.Lattice.MlDsaParameters;
+using Ntt128 = Validator.Crypto.Simd.Lattice.NttLanes<
+    Validator.Crypto.Simd.Lattice.LaneOps128, Validator.Crypto.Simd.Lattice.Pair<int>, Validator.Crypto.Simd.Lattice.Pair<long>>;
+using Ntt512 = Validator.Crypto.Simd.Lattice.NttLanes<
+    Validator.Crypto.Simd.Lattice.LaneOps512, System.Runtime.Intrinsics.Vector512<int>, System.Runtime.Intrinsics.Vector512<long>>;
 
 namespace Validator.Crypto.Simd.Lattice;
 
@@ -23,9 +27,17 @@ internal static unsafe class Ntt
     /// <summary>Forward transform in place. Input below q in magnitude, output below 9 q, in lane order.</summary>
     internal static void Forward(int* a)
     {
-        if (CpuPaths.UseAvx2)
+        if (CpuPaths.UseAvx512Lattice)
+        {
+            Ntt512.Forward(a);
+        }
+        else if (CpuPaths.UseAvx2)
         {
             NttAvx2.Forward(a);
+        }
+        else if (CpuPaths.UseVector128)
+        {
+            Ntt128.Forward(a);
         }
         else
         {
@@ -39,9 +51,17 @@ internal static unsafe class Ntt
     /// </summary>
     internal static void Inverse(int* a)
     {
-        if (CpuPaths.UseAvx2)
+        if (CpuPaths.UseAvx512Lattice)
+        {
+            Ntt512.Inverse(a);
+        }
+        else if (CpuPaths.UseAvx2)
         {
             NttAvx2.Inverse(a);
+        }
+        else if (CpuPaths.UseVector128)
+        {
+            Ntt128.Inverse(a);
         }
         else
         {
@@ -54,9 +74,17 @@ internal static unsafe class Ntt
     /// </summary>
     internal static void MatrixVector(int* result, int* matrix, int* vector, int columns)
     {
-        if (CpuPaths.UseAvx2)
+        if (CpuPaths.UseAvx512Lattice)
+        {
+            Ntt512.MatrixVector(result, matrix, vector, columns);
+        }
+        else if (CpuPaths.UseAvx2)
         {
             NttAvx2.MatrixVector(result, matrix, vector, columns);
+        }
+        else if (CpuPaths.UseVector128)
+        {
+            Ntt128.MatrixVector(result, matrix, vector, columns);
         }
         else
         {
@@ -67,9 +95,17 @@ internal static unsafe class Ntt
     /// <summary>result = a * b * 2^-32, coefficient by coefficient; result below q in magnitude.</summary>
     internal static void Pointwise(int* result, int* a, int* b)
     {
-        if (CpuPaths.UseAvx2)
+        if (CpuPaths.UseAvx512Lattice)
+        {
+            Ntt512.Pointwise(result, a, b);
+        }
+        else if (CpuPaths.UseAvx2)
         {
             NttAvx2.Pointwise(result, a, b);
+        }
+        else if (CpuPaths.UseVector128)
+        {
+            Ntt128.Pointwise(result, a, b);
         }
         else
         {
