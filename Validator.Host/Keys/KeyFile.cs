@@ -111,7 +111,14 @@ public static class KeyFile
         byte[] head = Encoding.ASCII.GetBytes($"{Header}\npurpose: {Name(purpose)}\nalgorithm: {Algorithm}\n{Seed}");
         byte[] text = new byte[head.Length + (2 * SeedBytes) + 1];
         head.CopyTo(text, 0);
-        Convert.TryToHexStringLower(seed, text.AsSpan(head.Length), out _);
+        const string Digits = "0123456789abcdef";
+        for (int i = 0; i < SeedBytes; i++)
+        {
+            // Straight to bytes: a string of the seed could not be wiped.
+            text[head.Length + (2 * i)] = (byte)Digits[seed[i] >> 4];
+            text[head.Length + (2 * i) + 1] = (byte)Digits[seed[i] & 15];
+        }
+
         text[^1] = (byte)'\n';
         return text;
     }
