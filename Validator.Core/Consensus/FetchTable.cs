@@ -25,8 +25,6 @@ internal sealed class FetchTable
 
     private readonly List<Fetch> _fetches = [];
 
-    public IReadOnlyList<Fetch> Outstanding => _fetches;
-
     public bool Asked(FetchKind kind, in Hash256 hash)
     {
         foreach (Fetch fetch in _fetches)

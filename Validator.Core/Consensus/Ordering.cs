@@ -128,7 +128,7 @@ public sealed partial class ValidatorCore
             : header.View > View + MaxViewsAhead ? Reason.BeyondWindow
             // A final base is voted again in a new view (rule V4), so its own sequence stays open.
             : header.Sequence == 0 || header.Sequence < FinalSequence ? Reason.OldSequence
-            : header.Sequence > FinalSequence + (2 * _window) ? Reason.BeyondWindow
+            : header.Sequence > FinalSequence + _reach ? Reason.BeyondWindow
             : Reason.None;
         if (reason != Reason.None)
         {
@@ -183,7 +183,7 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        ulong last = FinalSequence + (2 * _window);
+        ulong last = FinalSequence + _reach;
         for (ulong sequence = Math.Max(FinalSequence, 1); sequence <= last; sequence++)
         {
             if (FindSlot(View, sequence) is { Prepared: { } certificate, CommitSent.IsZero: true } slot)
@@ -219,7 +219,7 @@ public sealed partial class ValidatorCore
         }
 
         _timestampWaitMicros = 0;
-        ulong last = FinalSequence + (2 * _window);
+        ulong last = FinalSequence + _reach;
         for (ulong sequence = Math.Max(_accepted?.Sequence + 1 ?? FinalSequence, 1); sequence <= last; sequence++)
         {
             if (FindSlot(View, sequence) is { Proposal: not null, Accepted.IsZero: true, Refused: Reason.None } slot)
@@ -306,7 +306,7 @@ public sealed partial class ValidatorCore
             return _finalHashes.GetValueOrDefault(block.Sequence) == block.Hash ? Verdict.Accept : Verdict.Refuse;
         }
 
-        if (block.Sequence > FinalSequence + (2 * _window) || !AncestorsKnown(block, source, out Block? parent, out reason))
+        if (block.Sequence > FinalSequence + _reach || !AncestorsKnown(block, source, out Block? parent, out reason))
         {
             return reason == Reason.None ? Verdict.Wait : Verdict.Refuse;
         }

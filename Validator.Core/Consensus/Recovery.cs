@@ -53,6 +53,23 @@ public sealed partial class ValidatorCore
         }
     }
 
+    /// <summary>
+    /// At the first input: what recovered messages of our own already decide is drawn from them, as if they had just come
+    /// back signed. Nobody else may be there to bring it up again.
+    /// </summary>
+    private void Resume()
+    {
+        NoteQuorum();
+        foreach (Slot slot in _slots.Values.OrderBy(s => s.Sequence).ToArray())
+        {
+            CountPrepares(slot, slot.Accepted);
+            CountCommits(slot, slot.CommitSent);
+        }
+
+        EvaluateStops();
+        TrySignNewView();
+    }
+
     private void RecoverFinal(RecoveredState state)
     {
         if (state.LastFinal is null)

@@ -143,7 +143,7 @@ public sealed partial class ValidatorCore
         }
 
         int sent = 0;
-        ulong last = FinalSequence + (2 * _window);
+        ulong last = FinalSequence + _reach;
         // In a later view even a final base is voted again (rule V4), so the peer's own final slot counts there.
         for (ulong sequence = status.FinalSequence + (View == 0 ? 1u : 0u); sequence <= last && sent < SlotsPerRepeat; sequence++)
         {

@@ -28,12 +28,17 @@ public sealed partial class ValidatorCore
     private readonly bool[] _convicted;
     private readonly uint _window;
 
+    // How far above the final block messages are taken. After a restart that is the executed one, which blocks may have left
+    // behind by window + 16 (rule P3), with a window of proposals on top.
+    private readonly ulong _reach;
+
     private EffectBuffer _out = null!;
     private long _now;
     private ulong _wall;
     private ulong _signNumber;
     private bool _signs;
     private bool _halted;
+    private bool _resumed;
 
     // Set whenever something may unblock a proposal, a vote or finality; cleared by Recheck.
     private bool _recheck = true;
@@ -57,6 +62,7 @@ public sealed partial class ValidatorCore
         Committee = genesis.ToCommittee();
         Require.That(self >= 0 && self < Committee.Count);
         _window = genesis.Parameters.WindowBlocks;
+        _reach = (2UL * _window) + 16;
         _signs = settings.Signs;
         _lanes = new Lane[Committee.Count];
         for (int i = 0; i < _lanes.Length; i++)
@@ -75,7 +81,6 @@ public sealed partial class ValidatorCore
         _finalHashes[0] = _final.Hash;
         _base = new Claim(0, 0, _final.Hash);
         _baseFinal = true;
-        NoteQuorum();
         if (recovered is not null)
         {
             Recover(recovered);
@@ -122,7 +127,17 @@ public sealed partial class ValidatorCore
         _out = effects;
         _now = Math.Max(_now, input.MonotonicMicros);
         _wall = input.WallMicros;
-        Dispatch(in input);
+        if (!_resumed)
+        {
+            _resumed = true;
+            Resume();
+        }
+
+        if (!_halted)
+        {
+            Dispatch(in input);
+        }
+
         Advance();
     }
 

@@ -10,7 +10,6 @@ public sealed partial class ValidatorCore
     // Per member, the highest view for which it sent Stop or ViewChange; our own counts once signed.
     private readonly ulong[] _stopViews;
     private readonly ViewChange?[] _viewChanges;
-    private readonly Dictionary<int, Signed> _stops = [];
 
     private ulong _stopSent;
     private Signed? _ownStop;
@@ -110,7 +109,6 @@ public sealed partial class ValidatorCore
             StopSigning();
         }
 
-        _stops[header.Sender] = message;
         RaiseStopView(header.Sender, header.View);
         EvaluateStops();
     }
