@@ -10,29 +10,21 @@ internal sealed class CertificateBook
 {
     private readonly List<Certificate> _byView = [];
 
-    /// <returns>True when the certificate is now the highest of its view.</returns>
-    public bool Add(Certificate certificate)
+    public void Add(Certificate certificate)
     {
         int index = _byView.FindIndex(c => c.View >= certificate.View);
         if (index < 0)
         {
             _byView.Add(certificate);
-            return true;
         }
-
-        if (_byView[index].View != certificate.View)
+        else if (_byView[index].View != certificate.View)
         {
             _byView.Insert(index, certificate);
-            return true;
         }
-
-        if (_byView[index].Sequence >= certificate.Sequence)
+        else if (_byView[index].Sequence < certificate.Sequence)
         {
-            return false;
+            _byView[index] = certificate;
         }
-
-        _byView[index] = certificate;
-        return true;
     }
 
     /// <summary>Highest by (view, sequence) among the views below <paramref name="view"/>.</summary>

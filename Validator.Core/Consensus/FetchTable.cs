@@ -17,6 +17,9 @@ internal sealed class FetchTable
 {
     public const int MaxOutstanding = 256;
 
+    /// <summary>Room that vertices leave to blocks and final blocks, without which nothing is ever final here.</summary>
+    private const int ReservedForBlocks = 64;
+
     /// <summary>Before another peer is asked, microseconds; doubles up to eight times.</summary>
     private const long PatienceMicros = 300_000;
 
@@ -25,36 +28,13 @@ internal sealed class FetchTable
 
     private readonly List<Fetch> _fetches = [];
 
-    public bool Asked(FetchKind kind, in Hash256 hash)
-    {
-        foreach (Fetch fetch in _fetches)
-        {
-            if (fetch.Request.Kind == kind && fetch.Request.Hash == hash)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    public bool Asked(FetchKind kind)
-    {
-        foreach (Fetch fetch in _fetches)
-        {
-            if (fetch.Request.Kind == kind)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    public bool Asked(FetchKind kind, in Hash256 hash) => IndexOf(kind, hash) >= 0;
 
     /// <returns>The new entry, or null when it is asked already or the table is full.</returns>
     public Fetch? Add(in FetchRequest request, int peer, long now)
     {
-        if (_fetches.Count >= MaxOutstanding || Asked(request.Kind, request.Hash))
+        int room = request.Kind == FetchKind.Vertices ? MaxOutstanding - ReservedForBlocks : MaxOutstanding;
+        if (_fetches.Count >= room || Asked(request.Kind, request.Hash))
         {
             return null;
         }
@@ -66,16 +46,26 @@ internal sealed class FetchTable
 
     public bool Complete(FetchKind kind, in Hash256 hash)
     {
+        int index = IndexOf(kind, hash);
+        if (index >= 0)
+        {
+            _fetches.RemoveAt(index);
+        }
+
+        return index >= 0;
+    }
+
+    private int IndexOf(FetchKind kind, in Hash256 hash)
+    {
         for (int i = 0; i < _fetches.Count; i++)
         {
             if (_fetches[i].Request.Kind == kind && _fetches[i].Request.Hash == hash)
             {
-                _fetches.RemoveAt(i);
-                return true;
+                return i;
             }
         }
 
-        return false;
+        return -1;
     }
 
     /// <summary>Makes a fetch due at once: the peer has it not, or is gone.</summary>

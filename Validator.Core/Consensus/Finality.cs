@@ -10,6 +10,9 @@ public sealed partial class ValidatorCore
 {
     private readonly Dictionary<ulong, Hash256> _roots = [];
     private readonly Dictionary<ulong, Hash256> _finalHashes = [];
+
+    // What final blocks state of sequences that are not executed here yet.
+    private readonly Dictionary<ulong, Hash256> _statedRoots = [];
     private Block _final;
     private Certificate? _finalCertificate;
     private ulong _executed;
@@ -128,6 +131,11 @@ public sealed partial class ValidatorCore
             return;
         }
 
+        if (block.ExecutedSequence > _executed)
+        {
+            _statedRoots[block.ExecutedSequence] = block.ExecutedRoot;
+        }
+
         VertexHeader[] order = CutOrder.Compute(_lanes, _final.Cut, block.Cut);
         ref Effect effect = ref Emit(EffectKind.Execute);
         effect.Block = block;
@@ -147,12 +155,11 @@ public sealed partial class ValidatorCore
         _final = block;
         _finalCertificate = certificate;
         _finalHashes[block.Sequence] = block.Hash;
-        if (block.Sequence >= HistoryBlocks)
+        if (block.Sequence >= _history)
         {
-            _finalHashes.Remove(block.Sequence - HistoryBlocks);
+            _finalHashes.Remove(block.Sequence - _history);
         }
 
-        _timer.FailedViews = 0;
         ForgetBehindFinal();
         _recheck = true;
     }
@@ -182,25 +189,18 @@ public sealed partial class ValidatorCore
         Require.That(sequence == _executed + 1);
         _executed = sequence;
         _roots[sequence] = root;
-        if (sequence >= HistoryBlocks)
+        if (sequence >= _history)
         {
-            _roots.Remove(sequence - HistoryBlocks);
+            _roots.Remove(sequence - _history);
         }
 
-        if (FinalStates(sequence, out Hash256 certified) && certified != root)
+        if (_statedRoots.Remove(sequence, out Hash256 stated) && stated != root)
         {
             Halt(Reason.ExecutionDiverged, _finalCertificate, null);
             return;
         }
 
         _recheck = true;
-    }
-
-    /// <summary>What the newest final block says of <paramref name="sequence"/>, where it speaks of just that one.</summary>
-    private bool FinalStates(ulong sequence, out Hash256 root)
-    {
-        root = _final.ExecutedRoot;
-        return _final.ExecutedSequence == sequence;
     }
 
     private void OnFinalBlocks(FinalBlocks answer, int from)

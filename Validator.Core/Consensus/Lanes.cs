@@ -60,6 +60,11 @@ public sealed partial class ValidatorCore
             return;
         }
 
+        if (lane.Count >= Limits.MaxSlotVariants * LaneShare)
+        {
+            lane.DropUnnamed(NamedTips(lane.Author));
+        }
+
         lane.Add(new VertexEntry(vertex, message.Signature));
         ref Effect store = ref Emit(EffectKind.StoreVertex);
         store.Token = token;
@@ -95,6 +100,9 @@ public sealed partial class ValidatorCore
             : lane.Count >= LaneShare ? Reason.LaneFull
             : Reason.None;
     }
+
+    /// <summary>What the blocks at hand name in a lane.</summary>
+    private IEnumerable<LaneTip> NamedTips(int author) => _blocks.Values.Select(entry => entry.Block.Cut[author]);
 
     private void ConvictTwin(VertexHeader known, byte[] signature, Signed message)
     {
@@ -205,23 +213,30 @@ public sealed partial class ValidatorCore
     private void OnEvidence(Evidence evidence)
     {
         SignedHeader header = evidence.First.Header;
-        if (header.Kind == MessageKind.Vertex)
-        {
-            _lanes[header.Sender].Equivocated = true;
-            _timer.Drop(header.Sender);
-        }
-
-        if (_convicted[header.Sender])
+        if (!NoteConviction(header))
         {
             return;
         }
 
-        _convicted[header.Sender] = true;
         Emit(EffectKind.Evidence).Evidence = evidence;
         Emit(EffectKind.SendEvidence).Evidence = evidence;
         if (header.Sender == Self)
         {
             StopSigning();
         }
+    }
+
+    /// <returns>True for an offender's first.</returns>
+    private bool NoteConviction(in SignedHeader header)
+    {
+        if (header.Kind == MessageKind.Vertex)
+        {
+            _lanes[header.Sender].Equivocated = true;
+            _timer.Drop(header.Sender);
+        }
+
+        bool first = !_convicted[header.Sender];
+        _convicted[header.Sender] = true;
+        return first;
     }
 }

@@ -38,12 +38,7 @@ public sealed partial class ValidatorCore
 
         if (slot.Proposal is { } known)
         {
-            if (known.Header.Digest != header.Digest)
-            {
-                Convict(known, message);
-            }
-
-            Reject(known.Header.Digest != header.Digest ? Reason.Equivocation : Reason.Duplicate, from);
+            RejectSecond(known, message, from);
             return;
         }
 
@@ -78,12 +73,7 @@ public sealed partial class ValidatorCore
         VoteSet votes = prepare ? slot.Prepares : slot.Commits;
         if (votes[header.Sender] is { } known)
         {
-            if (known.Header.Digest != header.Digest)
-            {
-                Convict(known, message);
-            }
-
-            Reject(known.Header.Digest != header.Digest ? Reason.Equivocation : Reason.Duplicate, from);
+            RejectSecond(known, message, from);
             return;
         }
 
@@ -109,6 +99,18 @@ public sealed partial class ValidatorCore
         {
             CountCommits(slot, header.Digest);
         }
+    }
+
+    /// <summary>A second message in one slot repeats the first, or convicts its sender.</summary>
+    private void RejectSecond(Signed known, Signed message, int from)
+    {
+        bool differs = known.Header.Digest != message.Header.Digest;
+        if (differs)
+        {
+            Convict(known, message);
+        }
+
+        Reject(differs ? Reason.Equivocation : Reason.Duplicate, from);
     }
 
     /// <summary>A vote for another block than the leader sent us: the voter gets our copy, which convicts the leader.</summary>

@@ -25,6 +25,9 @@ public sealed class RecoveredState
     /// <summary>Durable vertices above the last final cut, any order, with their signatures (own ones included).</summary>
     public List<(VertexHeader Vertex, byte[] Signature)> Vertices { get; } = [];
 
+    /// <summary>Evidence kept in this epoch: a convicted author's lane stays out of proposals.</summary>
+    public List<Evidence> Evidence { get; } = [];
+
     /// <summary>Own lane's newest vertex ever signed, final or not; height 0 when none.</summary>
     public LaneTip OwnTip { get; set; }
 }

@@ -11,6 +11,11 @@ public sealed partial class ValidatorCore
     {
         RecoverFinal(state);
         RecoverLanes(state);
+        foreach (Evidence evidence in state.Evidence)
+        {
+            NoteConviction(evidence.First.Header);
+        }
+
         foreach (Block block in state.Blocks)
         {
             if (block.Sequence > FinalSequence)

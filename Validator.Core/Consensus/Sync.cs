@@ -78,7 +78,7 @@ public sealed partial class ValidatorCore
         peer.Known = true;
         peer.View = status.View;
         peer.FinalSequence = status.FinalSequence;
-        if (behind && (stuck || status.FinalSequence > FinalSequence + 2) && !_fetches.Asked(FetchKind.FinalBlocks)
+        if (behind && (stuck || status.FinalSequence > FinalSequence + 2) && !_fetches.Asked(FetchKind.FinalBlocks, Hash256.Zero)
             && (_toFinalize is null || _toFinalize.Sequence > FinalSequence + _window))
         {
             Ask(new FetchRequest(FetchKind.FinalBlocks, Epoch, 0, FinalSequence + 1, FinalBlocksPerFetch, Hash256.Zero), from);

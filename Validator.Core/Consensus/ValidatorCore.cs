@@ -11,8 +11,8 @@ namespace Validator.Core.Consensus;
 /// </summary>
 public sealed partial class ValidatorCore
 {
-    /// <summary>Roots and hashes of final blocks remembered, so that any block in reach can be judged.</summary>
-    private const int HistoryBlocks = 512;
+    /// <summary>Roots and hashes of final blocks remembered, at least; never fewer than any block in reach is judged by.</summary>
+    private const ulong LeastHistory = 512;
 
     /// <summary>Messages of this many views ahead are kept; a validator further behind enters by NewView.</summary>
     private const ulong MaxViewsAhead = 8;
@@ -31,6 +31,7 @@ public sealed partial class ValidatorCore
     // How far above the final block messages are taken. After a restart that is the executed one, which blocks may have left
     // behind by window + 16 (rule P3), with a window of proposals on top.
     private readonly ulong _reach;
+    private readonly ulong _history;
 
     private EffectBuffer _out = null!;
     private long _now;
@@ -63,6 +64,7 @@ public sealed partial class ValidatorCore
         Require.That(self >= 0 && self < Committee.Count);
         _window = genesis.Parameters.WindowBlocks;
         _reach = (2UL * _window) + 16;
+        _history = Math.Max(LeastHistory, _reach);
         _signs = settings.Signs;
         _lanes = new Lane[Committee.Count];
         for (int i = 0; i < _lanes.Length; i++)

@@ -40,8 +40,11 @@ public sealed partial class ValidatorCore
         long oldest = OldestWorkMicros();
         return oldest == long.MaxValue || _quorumSinceMicros == long.MaxValue
             ? long.MaxValue
-            : Math.Max(oldest, Math.Max(_viewEnteredMicros, _quorumSinceMicros)) + _timer.TimeoutMicros;
+            : Math.Max(oldest, Math.Max(_viewEnteredMicros, _quorumSinceMicros)) + _timer.TimeoutMicros(FruitlessViews);
     }
+
+    /// <summary>The same at all who know the same final block, whatever they restarted through.</summary>
+    private ulong FruitlessViews => View - Math.Min(View, _finalCertificate?.View ?? 0);
 
     private long OldestWorkMicros()
     {
@@ -189,7 +192,6 @@ public sealed partial class ValidatorCore
         _newViewToSign = null;
         _viewEnteredMicros = _now;
         _stopSent = Math.Max(_stopSent, view);
-        _timer.FailedViews++;
         _timer.NewLeader(_final.Cut);
         _prepared.Prune(view);
         _committed.Prune(view);
@@ -260,13 +262,14 @@ public sealed partial class ValidatorCore
         }
 
         ViewChange? known = _viewChanges[header.Sender];
-        if (known is not null && known.Signed.Header.View >= header.View)
+        if (known is not null && known.Signed.Header.View == header.View)
         {
-            if (known.Signed.Header.View == header.View && known.Signed.Header.Digest != header.Digest)
-            {
-                Convict(known.Signed, message.Signed);
-            }
+            RejectSecond(known.Signed, message.Signed, from);
+            return;
+        }
 
+        if (known is not null && known.Signed.Header.View > header.View)
+        {
             Reject(Reason.Duplicate, from);
             return;
         }
@@ -340,12 +343,16 @@ public sealed partial class ValidatorCore
 
         if (header.View == View && ViewActive)
         {
-            if (_newView is { } known && known.Signed.Header.Digest != header.Digest)
+            if (_newView is { } known)
             {
-                Convict(known.Signed, message.Signed);
+                RejectSecond(known.Signed, message.Signed, from);
+            }
+            else
+            {
+                // View 0 begins without one.
+                Reject(Reason.OldView, from);
             }
 
-            Reject(Reason.Duplicate, from);
             return;
         }
 

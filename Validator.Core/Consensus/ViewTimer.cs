@@ -11,8 +11,11 @@ internal sealed class ViewTimer
     /// <summary>Vertices shown within this time share one entry, microseconds.</summary>
     private const long MergeMicros = 25_000;
 
-    /// <summary>The timeout doubles per view that brought nothing, at most this often.</summary>
-    private const int MaxDoublings = 6;
+    /// <summary>
+    /// The timeout doubles this often, then grows by the base per view: without bound, so that some view is long enough for
+    /// whatever the network needs, and yet a row of faulty leaders costs seconds, not minutes.
+    /// </summary>
+    private const int Doublings = 3;
 
     private readonly Queue<(ulong Height, long Since)>[] _shown;
     private readonly ulong[] _shownHeight;
@@ -31,10 +34,12 @@ internal sealed class ViewTimer
         }
     }
 
-    /// <summary>Views entered since the last final block.</summary>
-    public int FailedViews { get; set; }
-
-    public long TimeoutMicros => _base << Math.Min(FailedViews, MaxDoublings);
+    /// <param name="fruitlessViews">Views between the one that finalized last and the current one.</param>
+    public long TimeoutMicros(ulong fruitlessViews)
+    {
+        long views = (long)Math.Min(fruitlessViews, 1_000_000);
+        return views <= Doublings ? _base << (int)views : _base * ((1 << Doublings) + views - Doublings);
+    }
 
     /// <summary>The leader knows of this vertex from <paramref name="now"/> on.</summary>
     public void Shown(int lane, ulong height, long now)

@@ -121,6 +121,32 @@ internal sealed class Lane(int author)
         }
     }
 
+    /// <summary>
+    /// Forgets each signed vertex that is neither on the chain to the tip nor on one to a named vertex: what an author who signs many
+    /// variants of a slot can make us keep is bounded by what blocks name of them. A dropped one can be fetched again.
+    /// </summary>
+    public void DropUnnamed(IEnumerable<LaneTip> named)
+    {
+        HashSet<Hash256> kept = [];
+        foreach (LaneTip tip in named.Append(Tip))
+        {
+            Hash256 hash = tip.Hash;
+            while (_byHash.TryGetValue(hash, out VertexEntry? entry) && kept.Add(hash))
+            {
+                hash = entry.Header.Predecessor;
+            }
+        }
+
+        VertexEntry[] all = [.. _byHash.Values.Where(entry => entry.Signature is null || kept.Contains(entry.Header.Hash)).OrderBy(entry => entry.Header.Height)];
+        _byHash.Clear();
+        _byHeight.Clear();
+        foreach (VertexEntry entry in all)
+        {
+            entry.NextVariant = null;
+            Add(entry);
+        }
+    }
+
     /// <summary>Moves the final cut: forgets what is at or below it and what can no longer be ordered.</summary>
     public void Finalize(in LaneTip tip, long now)
     {

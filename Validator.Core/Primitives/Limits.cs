@@ -20,7 +20,10 @@ public static class Limits
     /// <summary>Most transactions in one vertex; a one-byte transaction takes six bytes of payload.</summary>
     public const int MaxVertexTransactions = MaxVertexPayloadBytes / (TransactionFramingBytes + 1);
 
-    /// <summary>Variants kept of one lane slot: the first seen, one named by a cut, one for evidence (rule L4).</summary>
+    /// <summary>
+    /// Variants of a lane, times its share of vertices, beyond which those that no block names are forgotten: the first seen,
+    /// one named by a cut, one for evidence (rule L4).
+    /// </summary>
     public const int MaxSlotVariants = 3;
 
     /// <summary>ML-DSA-87, FIPS 204 table 2.</summary>

@@ -2,13 +2,14 @@ using Microsoft.Extensions.Logging;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Core.Wire.Validation;
 using Validator.Host.Config;
 
 namespace Validator.Host.Node;
 
 /// <summary>
-/// Evidence on disk, a file each, named by offender and slot: two signed headers as they travel, or a certificate. Kept for operators; the
-/// cluster has its own copies, so a failed write is logged and no more.
+/// Evidence on disk, a file each, named by offender and slot: two signed headers as they travel, or a certificate. For operators,
+/// and for the next start. The cluster has its own copies, so a failed write is logged and no more.
 /// </summary>
 internal sealed class EvidenceStore(NodeSection node, Genesis genesis, ILogger log)
 {
@@ -27,6 +28,53 @@ internal sealed class EvidenceStore(NodeSection node, Genesis genesis, ILogger l
         byte[] bytes = new byte[EvidenceCodec.EncodedSize];
         EvidenceCodec.Write(evidence, bytes);
         Write($"{genesis.Members[slot.Sender].Name}-{slot.Kind}-{slot.Epoch}-{slot.View}-{slot.Sequence}.evidence", bytes);
+    }
+
+    /// <summary>What earlier runs kept, where both signatures still hold; a file that convicts nobody is left alone.</summary>
+    public List<Evidence> ReadAll(IVerifier verifier)
+    {
+        List<Evidence> found = [];
+        string[] files = Directory.Exists(node.EvidencePath) ? Directory.GetFiles(node.EvidencePath, "*.evidence") : [];
+        foreach (string file in files.Order(StringComparer.Ordinal).Take(MaxFiles))
+        {
+            if (Read(file) is { } evidence && Holds(evidence, verifier))
+            {
+                found.Add(evidence);
+            }
+            else
+            {
+                log.LogWarning("{File} is no evidence of this chain and is ignored; it may be deleted", file);
+            }
+        }
+
+        _kept = found.Count;
+        return found;
+    }
+
+    private Evidence? Read(string file)
+    {
+        try
+        {
+            bool whole = new FileInfo(file).Length == EvidenceCodec.EncodedSize;
+            return whole && EvidenceCodec.TryRead(File.ReadAllBytes(file), genesis.Members.Length, out Evidence? evidence, out _) ? evidence : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.LogWarning("evidence {File} could not be read: {Error}", file, e.Message);
+            return null;
+        }
+    }
+
+    private static bool Holds(Evidence evidence, IVerifier verifier)
+    {
+        SignatureCheck[] checks =
+        [
+            new(evidence.First.Header.Sender, evidence.First.Header, evidence.First.Signature),
+            new(evidence.Second.Header.Sender, evidence.Second.Header, evidence.Second.Signature),
+        ];
+        bool[] valid = new bool[checks.Length];
+        verifier.Verify(checks, valid);
+        return !valid.Contains(false);
     }
 
     /// <summary>Keeps a halt's certificates (section 8), and leaves the mark that the next start heeds. On Core's thread.</summary>

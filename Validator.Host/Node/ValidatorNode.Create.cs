@@ -66,12 +66,14 @@ public sealed partial class ValidatorNode
         Genesis genesis = context.Genesis;
         NodeMetrics metrics = context.Metrics;
         _committee = genesis.ToCommittee();
+        _keys = new CommitteeKeys(genesis);
+        _evidence = new EvidenceStore(context.Config.Node, genesis, _log);
+        stores.Recovered.Evidence.AddRange(_evidence.ReadAll(new BatchedVerifier(_keys, context.ChainId)));
         ValidatorCore core = new(
             genesis, context.ChainId, context.Self, CoreSettingsOf(context.Config.Consensus) with { Signs = stores.Signs },
             stores.Recovered);
         _cache = new VertexCache(VertexCacheBytes);
         _key = new ConsensusSigner(context.Keys.ConsensusSeed.Span);
-        _keys = new CommitteeKeys(genesis);
         SignatureCache signatures = new();
         TokenTable<PendingVertex> pending = new(MaxPendingPayloads);
         ValidationContext validation = new(
@@ -129,7 +131,6 @@ public sealed partial class ValidatorNode
         {
             Input = toExecution.Ring, ToLedger = executionToLedger, Ledger = _ledger.Waker,
         };
-        _evidence = new EvidenceStore(context.Config.Node, genesis, _log);
         _service = new FetchService(
             fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, _evidence, metrics, this)
         {

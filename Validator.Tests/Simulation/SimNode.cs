@@ -15,6 +15,7 @@ public sealed class SimDisk
     public Dictionary<Hash256, SimVertex> Vertices { get; } = [];
     public List<SimFinal> Finals { get; } = [];
     public LaneTip OwnTip { get; set; }
+    public List<Evidence> Evidence { get; } = [];
 
     /// <summary>A backup: what is written to either does not reach the other.</summary>
     public SimDisk Copy()
@@ -23,6 +24,7 @@ public sealed class SimDisk
         copy.Signed.AddRange(Signed);
         copy.Prepared.AddRange(Prepared);
         copy.Finals.AddRange(Finals);
+        copy.Evidence.AddRange(Evidence);
         foreach (Block block in Blocks.Values)
         {
             copy.Blocks.Add(block.Hash, block);
@@ -242,6 +244,7 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
                 break;
             case EffectKind.Evidence:
                 Convictions.Add(effect.Evidence!);
+                Disk.Evidence.Add(effect.Evidence!);
                 Cluster.Check.OnEvidence(this, effect.Evidence!);
                 break;
             case EffectKind.ViewChanged:
@@ -501,6 +504,7 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
         state.Signed.AddRange(Disk.Signed);
         state.Blocks.AddRange(Disk.Blocks.Values);
         state.PreparedCertificates.AddRange(Disk.Prepared);
+        state.Evidence.AddRange(Disk.Evidence);
         if (Disk.Finals.Count > 0)
         {
             SimFinal last = Disk.Finals[^1];
