@@ -33,8 +33,21 @@ public static unsafe class BatchVerifier
     private const int Slice = 64;
 
     /// <summary>Checks every item and sets its <see cref="VerificationItem.Valid"/>. Returns how many are valid.</summary>
+    /// <exception cref="ArgumentException">An item has no key; no item is then valid.</exception>
+    /// <exception cref="ObjectDisposedException">A key was disposed; no item is then valid.</exception>
     public static int Verify(Span<VerificationItem> items)
     {
+        // All verdicts first: whatever is thrown, none of an earlier run is left to be read.
+        foreach (ref VerificationItem item in items)
+        {
+            item.Valid = false;
+        }
+
+        foreach (ref VerificationItem item in items)
+        {
+            _ = (item.Key ?? throw new ArgumentException("An item has no key.", nameof(items))).Pointer;
+        }
+
         int valid = 0;
         while (items.Length > 0)
         {
@@ -70,14 +83,13 @@ public static unsafe class BatchVerifier
         return valid;
     }
 
-    /// <summary>Clears all verdicts and lists the items worth hashing, those of one key side by side.</summary>
+    /// <summary>Lists the items worth hashing, those of one key side by side.</summary>
     private static int WellFormedByKey(Span<VerificationItem> items, Span<int> order)
     {
         int count = 0;
         for (int i = 0; i < items.Length; i++)
         {
             ref VerificationItem item = ref items[i];
-            item.Valid = false;
             if (item.Signature.Length != MlDsa87.SignatureBytes || item.Context.Length > MlDsa87.MaxContextBytes)
             {
                 continue;

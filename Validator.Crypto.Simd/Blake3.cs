@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Validator.Crypto.Simd.Hashing;
 
 namespace Validator.Crypto.Simd;
@@ -82,14 +83,21 @@ public static unsafe class Blake3
     /// <summary>
     /// Hashes independent messages, a vector lane each: message i is <c>lengths[i]</c> bytes at <c>offsets[i]</c> of
     /// <paramref name="data"/>, its digest the 32 bytes at <c>32 * i</c> of <paramref name="digests"/>. Messages may overlap
-    /// and differ in length; those above one chunk (1,024 bytes) take the path of long messages. The digests must not lie in the data.
+    /// and differ in length; those above one chunk (1,024 bytes) take the path of long messages.
     /// </summary>
-    /// <exception cref="ArgumentException">Counts differ, the digests do not fit, or a range leaves the data.</exception>
+    /// <exception cref="ArgumentException">
+    /// Counts differ, the digests do not fit or overlap an input, or a range leaves the data.
+    /// </exception>
     public static void HashMany(ReadOnlySpan<byte> data, ReadOnlySpan<int> offsets, ReadOnlySpan<int> lengths, Span<byte> digests)
     {
         if (offsets.Length != lengths.Length || digests.Length / OutputBytes < offsets.Length)
         {
             throw new ArgumentException("There must be as many lengths as offsets, and 32 bytes of digest for each.");
+        }
+
+        if (data.Overlaps(digests) || MemoryMarshal.AsBytes(offsets).Overlaps(digests) || MemoryMarshal.AsBytes(lengths).Overlaps(digests))
+        {
+            throw new ArgumentException("The digests overlap what is read.", nameof(digests));
         }
 
         for (int i = 0; i < offsets.Length; i++)

@@ -12,7 +12,9 @@ public static class CryptoSelfTest
     // BLAKE3 digests over everything a part computes. Validator.Tests.Crypto makes the same keys and signatures with OpenSSL,
     // and checks the hash by its official vectors, on the way to these values.
     internal const string Blake3Answer = "5E625020A2388EF5F7B085A2DECC37043AD1E341B8E23A4DB60430C3D657483D";
-    internal const string MlDsaAnswer = "4A25660E4D519219932692E810EAB0AA7EFB9FF7E4B9C58184CA469BECB45967";
+    internal const string MlDsaAnswer = "2A4FB683E682EEEAC561DE7A05E3FBE3C167FFB8EBABB93844931FC4AC4DE8F4";
+
+    internal const string KemAnswer = "688FC968A188D4F4B7CD0E786C6E96BC031D91556233823870CCA07009BB57C0";
 
     private const int Keys = 2;
     private const int SignaturesPerKey = 6;
@@ -34,6 +36,7 @@ public static class CryptoSelfTest
                 CpuPaths.Force(path);
                 passed &= Report(output, path, "BLAKE3", Blake3Digest(), Blake3Answer);
                 passed &= Report(output, path, "ML-DSA-87", MlDsaDigest(static _ => { }), MlDsaAnswer);
+                passed &= Report(output, path, "ML-KEM-768 and X25519", KemDigest(static _ => { }), KemAnswer);
             }
         }
         finally
@@ -114,7 +117,53 @@ public static class CryptoSelfTest
             foreach (ref VerificationItem item in items.AsSpan())
             {
                 bool single = key.Verify(item.Message.Span, item.Context.Span, item.Signature.Span);
-                all.Update([(byte)(item.Valid ? 1 : 0), (byte)(single ? 1 : 0)]);
+                bool cold = MlDsa87.Verify(publicKey, item.Message.Span, item.Context.Span, item.Signature.Span);
+                all.Update([(byte)(item.Valid ? 1 : 0), (byte)(single ? 1 : 0), (byte)(cold ? 1 : 0)]);
+            }
+
+            using MlDsa87Signer? imported = MlDsa87Signer.TryImport(secretKey);
+            byte[] again = new byte[MlDsa87.SignatureBytes];
+            imported?.SignDeterministic(items[0].Message.Span, items[0].Context.Span, again);
+            all.Update(again);
+        }
+
+        byte[] digest = new byte[32];
+        all.Finalize(digest);
+        return Convert.ToHexString(digest);
+    }
+
+    /// <summary>
+    /// Digest of hybrid keys, ciphertexts and secrets, of ML-KEM's inside them, and of what a damaged ciphertext gives;
+    /// <paramref name="observe"/> sees each ML-KEM case.
+    /// </summary>
+    internal static string KemDigest(Action<KemTestCase> observe)
+    {
+        Blake3Hasher all = new();
+        byte[] ek = new byte[MlKem768.EncapsulationKeyBytes], dk = new byte[MlKem768.DecapsulationKeyBytes];
+        byte[] c = new byte[MlKem768.CiphertextBytes], secret = new byte[32], rejected = new byte[32];
+        byte[] publicKey = new byte[HybridKem.PublicKeyBytes], sealedSecret = new byte[HybridKem.CiphertextBytes], opened = new byte[32];
+        for (int i = 0; i < 4; i++)
+        {
+            byte[] seed = Bytes($"kem seed {i}", MlKem768.SeedBytes), random = Bytes($"kem random {i}", 64);
+            MlKem768.KeyGen(seed, ek, dk);
+            MlKem768.TryEncapsulate(ek, random.AsSpan(0, 32), c, secret);
+            byte[] damaged = [.. c];
+            damaged[i * 271] ^= 1;
+            MlKem768.TryDecapsulate(dk, damaged, rejected);
+            observe(new KemTestCase(seed, ek, [.. c], [.. secret], damaged, [.. rejected]));
+            foreach (byte[] part in (ReadOnlySpan<byte[]>)[ek, dk, c, secret, rejected])
+            {
+                all.Update(part);
+            }
+
+            MlKem768.TryDecapsulate(dk, c, opened);
+            all.Update(opened);
+            HybridKem.PublicKey(seed.AsSpan(0, 32), publicKey);
+            HybridKem.TryEncapsulate(publicKey, random, sealedSecret, secret);
+            HybridKem.TryDecapsulate(seed.AsSpan(0, 32), sealedSecret, opened);
+            foreach (byte[] part in (ReadOnlySpan<byte[]>)[publicKey, sealedSecret, secret, opened])
+            {
+                all.Update(part);
             }
         }
 
@@ -155,3 +204,7 @@ public static class CryptoSelfTest
 /// <summary>One signature of the self-test, for a second implementation to judge.</summary>
 internal readonly record struct SelfTestCase(
     byte[] Seed, byte[] PublicKey, byte[] SecretKey, byte[] Message, byte[] Context, byte[] Signature);
+
+/// <summary>One ML-KEM key of the self-test: what it sealed, and what it makes of a damaged ciphertext.</summary>
+internal readonly record struct KemTestCase(
+    byte[] Seed, byte[] EncapsulationKey, byte[] Ciphertext, byte[] Secret, byte[] Damaged, byte[] Rejected);

@@ -47,7 +47,7 @@ public static class HybridKem
     }
 
     /// <summary>Makes a secret and its ciphertext; false if the bytes are not a public key (see the class).</summary>
-    /// <exception cref="ArgumentException">An output has the wrong length.</exception>
+    /// <exception cref="ArgumentException">An output has the wrong length, or the ciphertext overlaps another buffer.</exception>
     public static bool TryEncapsulate(ReadOnlySpan<byte> publicKey, Span<byte> ciphertext, Span<byte> sharedSecret)
     {
         Span<byte> random = stackalloc byte[64];
@@ -57,7 +57,10 @@ public static class HybridKem
         return done;
     }
 
-    /// <summary>The secret of a ciphertext; false for a wrong length or an ephemeral key of small order.</summary>
+    /// <summary>
+    /// The secret of a ciphertext; false for a wrong length or an ephemeral key of small order. The output is written last, and
+    /// may lie in an input.
+    /// </summary>
     /// <exception cref="ArgumentException">The seed or the output has the wrong length.</exception>
     public static bool TryDecapsulate(ReadOnlySpan<byte> seed, ReadOnlySpan<byte> ciphertext, Span<byte> sharedSecret)
     {
@@ -92,6 +95,8 @@ public static class HybridKem
     {
         MlDsa87.RequireLength(ciphertext.Length, CiphertextBytes, nameof(ciphertext));
         MlDsa87.RequireLength(sharedSecret.Length, SharedSecretBytes, nameof(sharedSecret));
+        MlDsa87.RequireApart(ciphertext, publicKey, nameof(ciphertext));
+        MlDsa87.RequireApart(ciphertext, sharedSecret, nameof(ciphertext));
         if (publicKey.Length != PublicKeyBytes)
         {
             return false;

@@ -4,7 +4,8 @@ namespace Validator.Crypto.Simd;
 
 /// <summary>
 /// ML-DSA-87 (FIPS 204), pure variant with context strings. Keys that verify or sign more than once are better prepared:
-/// <see cref="PreparedVerificationKey"/>, <see cref="MlDsa87Signer"/>. Nothing here allocates.
+/// <see cref="PreparedVerificationKey"/>, <see cref="MlDsa87Signer"/>. Nothing here allocates. Inputs may overlap each other and,
+/// but where said, the output, which is written last.
 /// </summary>
 public static unsafe class MlDsa87
 {
@@ -26,13 +27,16 @@ public static unsafe class MlDsa87
     /// <summary>Bytes of the message representative mu.</summary>
     public const int MuBytes = MlDsaParameters.MuBytes;
 
-    /// <summary>The key pair of a 32-byte seed (ML-DSA.KeyGen_internal, algorithm 6).</summary>
-    /// <exception cref="ArgumentException">A buffer has the wrong length.</exception>
+    /// <summary>
+    /// The key pair of a 32-byte seed (ML-DSA.KeyGen_internal, algorithm 6). The seed may lie in an output.
+    /// </summary>
+    /// <exception cref="ArgumentException">A buffer has the wrong length, or the outputs overlap.</exception>
     public static void KeyGen(ReadOnlySpan<byte> seed, Span<byte> publicKey, Span<byte> secretKey)
     {
         RequireLength(seed.Length, SeedBytes, nameof(seed));
         RequireLength(publicKey.Length, PublicKeyBytes, nameof(publicKey));
         RequireLength(secretKey.Length, SecretKeyBytes, nameof(secretKey));
+        RequireApart(publicKey, secretKey, nameof(publicKey));
         using NativeBlock matrix = new(KeyCore.MatrixBytes);
         fixed (byte* s = seed, pk = publicKey, sk = secretKey)
         {
@@ -117,6 +121,15 @@ public static unsafe class MlDsa87
         if (actual != expected)
         {
             throw new ArgumentException($"Expected {expected} bytes, got {actual}.", name);
+        }
+    }
+
+    /// <summary>Refuses an output over memory that is written or still read while it is filled.</summary>
+    internal static void RequireApart(ReadOnlySpan<byte> output, ReadOnlySpan<byte> other, string name)
+    {
+        if (output.Overlaps(other))
+        {
+            throw new ArgumentException("The output overlaps another buffer of this call.", name);
         }
     }
 

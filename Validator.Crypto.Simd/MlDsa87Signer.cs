@@ -5,7 +5,7 @@ namespace Validator.Crypto.Simd;
 
 /// <summary>
 /// A prepared ML-DSA-87 signing key. What is secret lives in native memory and is zeroed on disposal. Signing may go on in
-/// several threads at once; disposal must come after the last.
+/// several threads at once; disposal must come after the last. What is signed may overlap the signature.
 /// </summary>
 public sealed unsafe class MlDsa87Signer : IDisposable
 {

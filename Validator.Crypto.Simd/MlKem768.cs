@@ -32,13 +32,16 @@ public static unsafe class MlKem768
     private const int Du = 10, Dv = 4;
     private const int URowBytes = 32 * Du;
 
-    /// <summary>The key pair of a 64-byte seed d, z (algorithm 16).</summary>
-    /// <exception cref="ArgumentException">A buffer has the wrong length.</exception>
+    /// <summary>The key pair of a 64-byte seed d, z (algorithm 16). The seed may lie in an output.</summary>
+    /// <exception cref="ArgumentException">A buffer has the wrong length, or the outputs overlap.</exception>
     public static void KeyGen(ReadOnlySpan<byte> seed, Span<byte> encapsulationKey, Span<byte> decapsulationKey)
     {
         MlDsa87.RequireLength(seed.Length, SeedBytes, nameof(seed));
         MlDsa87.RequireLength(encapsulationKey.Length, EncapsulationKeyBytes, nameof(encapsulationKey));
         MlDsa87.RequireLength(decapsulationKey.Length, DecapsulationKeyBytes, nameof(decapsulationKey));
+        MlDsa87.RequireApart(encapsulationKey, decapsulationKey, nameof(encapsulationKey));
+        Span<byte> rejection = stackalloc byte[32];
+        seed[32..].CopyTo(rejection);
         byte* material = stackalloc byte[64];
         ushort* s = stackalloc ushort[K * N];
         ushort* t = stackalloc ushort[N];
@@ -71,7 +74,8 @@ public static unsafe class MlKem768
 
         encapsulationKey.CopyTo(decapsulationKey[VectorBytes..]);
         Sha3(136, encapsulationKey, [], decapsulationKey.Slice(DecapsulationKeyBytes - 64, 32));
-        seed[32..].CopyTo(decapsulationKey[(DecapsulationKeyBytes - 32)..]);
+        rejection.CopyTo(decapsulationKey[(DecapsulationKeyBytes - 32)..]);
+        CryptographicOperations.ZeroMemory(rejection);
         CryptographicOperations.ZeroMemory(new Span<byte>(material, 64));
         CryptographicOperations.ZeroMemory(new Span<byte>(s, K * N * sizeof(ushort)));
         CryptographicOperations.ZeroMemory(new Span<byte>(t, N * sizeof(ushort)));
@@ -112,7 +116,7 @@ public static unsafe class MlKem768
     }
 
     /// <summary>Makes a fresh shared secret and its ciphertext (algorithm 20); false if the key is none.</summary>
-    /// <exception cref="ArgumentException">An output has the wrong length.</exception>
+    /// <exception cref="ArgumentException">An output has the wrong length, or the ciphertext overlaps another buffer.</exception>
     public static bool TryEncapsulate(ReadOnlySpan<byte> encapsulationKey, Span<byte> ciphertext, Span<byte> sharedSecret)
     {
         Span<byte> random = stackalloc byte[32];
@@ -124,7 +128,7 @@ public static unsafe class MlKem768
 
     /// <summary>
     /// The shared secret of a ciphertext (algorithm 21): a pseudorandom one if the ciphertext was not made for this key. False
-    /// only if the key or ciphertext fails the checks of section 7.3.
+    /// only if the key or ciphertext fails the checks of section 7.3. The output is written last, and may lie in an input.
     /// </summary>
     /// <exception cref="ArgumentException">The output has the wrong length.</exception>
     public static bool TryDecapsulate(ReadOnlySpan<byte> decapsulationKey, ReadOnlySpan<byte> ciphertext, Span<byte> sharedSecret)
@@ -178,6 +182,8 @@ public static unsafe class MlKem768
     {
         MlDsa87.RequireLength(ciphertext.Length, CiphertextBytes, nameof(ciphertext));
         MlDsa87.RequireLength(sharedSecret.Length, SharedSecretBytes, nameof(sharedSecret));
+        MlDsa87.RequireApart(ciphertext, encapsulationKey, nameof(ciphertext));
+        MlDsa87.RequireApart(ciphertext, sharedSecret, nameof(ciphertext));
         if (!IsEncapsulationKey(encapsulationKey))
         {
             return false;

@@ -177,6 +177,7 @@ public static unsafe class X25519
         result[2] = r2;
         result[3] = r3;
         result[4] = r4;
+        CryptographicOperations.ZeroMemory(new Span<byte>(factors, 2 * Limbs * sizeof(ulong)));
     }
 
     /// <summary>The sum of a[i] top[-i] and what the column before carried: its low 51 bits, and what is above.</summary>

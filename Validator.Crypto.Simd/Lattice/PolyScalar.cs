@@ -57,8 +57,9 @@ internal static unsafe class PolyScalar
         int reached = 0;
         for (int i = 0; i < N; i++)
         {
-            int magnitude = a[i] < 0 ? -a[i] : a[i];
-            reached |= bound - 1 - magnitude;
+            // By the sign's mask: a branch here would tell the sign of a secret's share.
+            int sign = a[i] >> 31;
+            reached |= bound - 1 - ((a[i] ^ sign) - sign);
         }
 
         return reached < 0;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Validator.Core.Primitives;
 using Validator.Crypto.Simd;
+using Validator.Crypto.Simd.SelfTest;
 using Validator.Host.Config;
 using Validator.Host.Keys;
 using Validator.Net.Native;
@@ -56,10 +57,12 @@ internal static class InfoCommands
 
     public static Command SelfTest()
     {
-        Command command = new("selftest", "Check hashing and signing on this machine, and print the code paths that it takes");
-        command.SetAction(_ =>
+        Option<string?> vectors = new("--vectors") { Description = "Also check the official vector files in this folder" };
+        Command command = new("selftest", "Check hashing and signing on this machine, and print the code paths that it takes") { vectors };
+        command.SetAction(parse =>
         {
             bool good = CryptoSelfTest.Run(Console.Out) & Check("openssl ml-dsa-87", SignAndVerify);
+            good &= parse.GetValue(vectors) is not { } folder || OfficialVectors.Run(folder, Console.Out);
             return good ? ExitCodes.Success : ExitCodes.Internal;
         });
         return command;

@@ -28,6 +28,17 @@ public class OpenSslDifferentialTests
         });
         Assert.Equal(CryptoSelfTest.MlDsaAnswer, digest);
         Assert.Equal(CryptoSelfTest.Blake3Answer, CryptoSelfTest.Blake3Digest());
+        digest = CryptoSelfTest.KemDigest(test =>
+        {
+            using OpenSslKem key = OpenSslKem.FromMlKemSeed(test.Seed);
+            byte[] secret = new byte[32];
+            Assert.Equal(key.PublicKey(), test.EncapsulationKey);
+            key.Decapsulate(test.Ciphertext, secret);
+            Assert.Equal(secret, test.Secret);
+            key.Decapsulate(test.Damaged, secret);
+            Assert.Equal(secret, test.Rejected);
+        });
+        Assert.Equal(CryptoSelfTest.KemAnswer, digest);
         StringWriter output = new();
         Assert.True(CryptoSelfTest.Run(output), output.ToString());
     }
@@ -120,7 +131,8 @@ public class OpenSslDifferentialTests
     }
 
     // No signature survives the change of any one of its 37,016 bits: ML-DSA is strongly unforgeable, and the encoding is
-    // unique. Batched; each batch ends with the untouched signature, so that verdicts stay apart.
+    // unique. Batched, each batch ending with the untouched signature, so that verdicts stay apart; and prepared. The cold check
+    // and OpenSSL judge every 61st bit, other ones each round.
     [Fact]
     public void Every_single_bit_counts()
     {
@@ -130,7 +142,9 @@ public class OpenSslDifferentialTests
         byte[][] copies = Enumerable.Range(0, Batch).Select(_ => new byte[MlDsa87.SignatureBytes]).ToArray();
         for (int round = 0; round < 3 * Scale; round++)
         {
-            using MlDsa87Signer signer = new(RandomBytes(random, 32));
+            byte[] seed = RandomBytes(random, 32);
+            using MlDsa87Signer signer = new(seed);
+            using OpenSslMlDsa87 theirs = OpenSslMlDsa87.FromSeed(seed);
             using PreparedVerificationKey key = PreparedVerificationKey.Create(signer.PublicKey);
             byte[] message = RandomBytes(random, 32), context = RandomBytes(random, 8), valid = new byte[MlDsa87.SignatureBytes];
             signer.Sign(message, context, valid);
@@ -148,6 +162,16 @@ public class OpenSslDifferentialTests
                 }
 
                 Assert.True(BatchVerifier.Verify(items.AsSpan(0, flips + 1)) == 1 && items[flips].Valid, $"round {round}, bits from {first}");
+                for (int i = 0; i < flips; i++)
+                {
+                    bool accepted = key.Verify(message, context, copies[i]);
+                    if ((first + i + round) % 61 == 0)
+                    {
+                        accepted |= MlDsa87.Verify(key.PublicKey, message, context, copies[i]) | theirs.Verify(context, message, copies[i]);
+                    }
+
+                    Assert.False(accepted, $"round {round}, bit {first + i}");
+                }
             }
         }
     }

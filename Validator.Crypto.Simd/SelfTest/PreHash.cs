@@ -1,38 +1,58 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Security.Cryptography;
+using System.Text;
 using Validator.Crypto.Simd.Hashing;
 
-namespace Validator.Tests.Crypto;
+namespace Validator.Crypto.Simd.SelfTest;
 
 /// <summary>
-/// The pre-hash functions of HashML-DSA that the base library lacks: SHA-224, SHA-512/224, SHA-512/256 (FIPS 180-4, with
-/// constants computed from the roots of primes that define them) and SHA3-224.
+/// What HashML-DSA signs instead of a message (FIPS 204, section 5.4.1), for its vectors alone. Of the functions the base library
+/// lacks, SHA-224, SHA-512/224 and SHA-512/256 are written out (FIPS 180-4, with constants computed from the roots of primes that
+/// define them).
 /// </summary>
-internal static class PreHashReference
+internal static class PreHash
 {
-    internal static byte[] Compute(string name, byte[] message) => name switch
+    /// <summary>The object identifier (arc 2.16.840.1.101.3.4.2) of the function ACVP names so, and its digest.</summary>
+    /// <exception cref="InvalidDataException">There is no such function.</exception>
+    internal static byte[] Of(string name, byte[] message)
     {
-        "SHA2-224" => Sha2(message, 32, Roots(8, 2, 64, skip: 8).Select(root => root & uint.MaxValue).ToArray())[..28],
-        "SHA2-512/224" => Sha512Truncated(message, 224),
-        "SHA2-512/256" => Sha512Truncated(message, 256),
-        "SHA3-224" => Sha3(message),
-        _ => throw new InvalidDataException(name),
-    };
+        (byte last, byte[] digest) = name switch
+        {
+            "SHA2-256" => ((byte)1, SHA256.HashData(message)),
+            "SHA2-384" => ((byte)2, SHA384.HashData(message)),
+            "SHA2-512" => ((byte)3, SHA512.HashData(message)),
+            "SHA2-224" => ((byte)4, Sha224(message)),
+            "SHA2-512/224" => ((byte)5, Sha512Truncated(message, 224)),
+            "SHA2-512/256" => ((byte)6, Sha512Truncated(message, 256)),
+            "SHA3-224" => ((byte)7, Keccak(message, 144, 0x06, 28)),
+            "SHA3-256" => ((byte)8, Keccak(message, 136, 0x06, 32)),
+            "SHA3-384" => ((byte)9, Keccak(message, 104, 0x06, 48)),
+            "SHA3-512" => ((byte)10, Keccak(message, 72, 0x06, 64)),
+            "SHAKE-128" => ((byte)11, Keccak(message, Shake.Rate128, 0x1F, 32)),
+            "SHAKE-256" => ((byte)12, Keccak(message, Shake.Rate256, 0x1F, 64)),
+            _ => throw new InvalidDataException($"Not a pre-hash function: {name}"),
+        };
+        return [0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, last, .. digest];
+    }
 
-    private static byte[] Sha3(byte[] message)
+    private static byte[] Keccak(byte[] message, int rate, byte domain, int length)
     {
-        byte[] digest = new byte[28];
-        Shake.InitRate(out Shake sponge, 144);
+        byte[] digest = new byte[length];
+        Shake.InitRate(out Shake sponge, rate);
         sponge.Absorb(message);
-        sponge.Finish(0x06);
+        sponge.Finish(domain);
         sponge.Squeeze(digest);
         return digest;
     }
 
+    private static byte[] Sha224(byte[] message) =>
+        Sha2(message, 32, Roots(8, 2, 64, skip: 8).Select(root => root & uint.MaxValue).ToArray())[..28];
+
     private static byte[] Sha512Truncated(byte[] message, int bits)
     {
         ulong[] iv = Roots(8, 2, 64).Select(root => root ^ 0xA5A5A5A5A5A5A5A5).ToArray();
-        byte[] own = Sha2(System.Text.Encoding.ASCII.GetBytes($"SHA-512/{bits}"), 64, iv);
+        byte[] own = Sha2(Encoding.ASCII.GetBytes($"SHA-512/{bits}"), 64, iv);
         ulong[] start = Enumerable.Range(0, 8).Select(i => BinaryPrimitives.ReadUInt64BigEndian(own.AsSpan(8 * i))).ToArray();
         return Sha2(message, 64, start)[..(bits / 8)];
     }
