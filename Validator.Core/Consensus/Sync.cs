@@ -211,6 +211,7 @@ public sealed partial class ValidatorCore
     private void OnPeerDown(int peer)
     {
         _connected[peer] = false;
+        _disconnectedMicros[peer] = _now;
         NoteQuorum();
         _fetches.Hasten(fetch => fetch.Peer == peer, _now);
     }

@@ -25,6 +25,7 @@ public sealed partial class ValidatorCore
     private readonly FetchTable _fetches = new();
     private readonly ViewTimer _timer;
     private readonly bool[] _connected;
+    private readonly long[] _disconnectedMicros;
     private readonly bool[] _convicted;
     private readonly uint _window;
 
@@ -74,6 +75,7 @@ public sealed partial class ValidatorCore
 
         _timer = new ViewTimer(Committee.Count, settings.ViewTimeoutMicros);
         _connected = new bool[Committee.Count];
+        _disconnectedMicros = new long[Committee.Count];
         _convicted = new bool[Committee.Count];
         _stopViews = new ulong[Committee.Count];
         _viewChanges = new ViewChange?[Committee.Count];

@@ -7,6 +7,9 @@ namespace Validator.Core.Consensus;
 /// <summary>Stop, ViewChange, NewView (PROTOCOL.md, section 5).</summary>
 public sealed partial class ValidatorCore
 {
+    /// <summary>Of the timeout: how long an unreachable leader has to come back (rule V1).</summary>
+    private const int UnreachableShare = 5;
+
     // Per member, the highest view for which it sent Stop or ViewChange; our own counts once signed.
     private readonly ulong[] _stopViews;
     private readonly ViewChange?[] _viewChanges;
@@ -38,10 +41,23 @@ public sealed partial class ValidatorCore
 
         // Without a quorum no leader could have done better (rule V1).
         long oldest = OldestWorkMicros();
-        return oldest == long.MaxValue || _quorumSinceMicros == long.MaxValue
-            ? long.MaxValue
-            : Math.Max(oldest, Math.Max(_viewEnteredMicros, _quorumSinceMicros)) + _timer.TimeoutMicros(FruitlessViews);
+        if (oldest == long.MaxValue || _quorumSinceMicros == long.MaxValue)
+        {
+            return long.MaxValue;
+        }
+
+        long since = Math.Max(oldest, Math.Max(_viewEnteredMicros, _quorumSinceMicros));
+        long due = since + _timer.TimeoutMicros(FruitlessViews);
+        return LeaderUnreachable
+            ? Math.Min(due, Math.Max(since, _disconnectedMicros[Leader]) + (Settings.ViewTimeoutMicros / UnreachableShare))
+            : due;
     }
+
+    /// <summary>
+    /// A quorum is connected and the leader is not: waiting longer brings nothing. Right after our own start the first leader
+    /// may merely be the last to come.
+    /// </summary>
+    private bool LeaderUnreachable => Leader != Self && !_connected[Leader] && (View > 0 || _disconnectedMicros[Leader] > 0);
 
     /// <summary>The same at all who know the same final block, whatever they restarted through.</summary>
     private ulong FruitlessViews => View - Math.Min(View, _finalCertificate?.View ?? 0);

@@ -76,6 +76,28 @@ public sealed class RestartTests
         }
     }
 
+    // Protects: dead leaders in a row cost a fraction of a timeout each, since nobody is connected to them.
+    [Fact]
+    public void Dead_leaders_in_a_row_are_passed_quickly()
+    {
+        foreach (ulong seed in Scenario.Seeds(10, validators: 7))
+        {
+            Scenario scenario = new Scenario(seed, 7).StartAll();
+            scenario.Load(100, 2_000_000);
+            scenario.Settle();
+            int leader = scenario.Nodes[0].Core.Leader;
+            scenario.Nodes[leader].Crash();
+            scenario.Nodes[(leader + 1) % 7].Crash();
+            scenario.RunFor(1_000_000);
+
+            long start = scenario.Cluster.Now;
+            scenario.Load(1, 1);
+            scenario.Settle();
+            long timeout = scenario.World.Settings.ViewTimeoutMicros;
+            Assert.InRange(scenario.Cluster.Now - start, 0, timeout);
+        }
+    }
+
     // Protects: new work starts the timer against a leader that was already gone when the work came.
     [Fact]
     public void A_leader_that_died_while_idle_is_replaced()

@@ -3,7 +3,7 @@ using Validator.Tests.Simulation;
 
 namespace Validator.Tests.Scenarios;
 
-/// <summary>A scripted world of four equal validators on a sound network: the script decides what goes wrong.</summary>
+/// <summary>A scripted world of equal validators, four unless told, on a sound network: the script decides what goes wrong.</summary>
 internal sealed class Scenario
 {
     private const long Second = 1_000_000;
@@ -12,8 +12,13 @@ internal sealed class Scenario
     /// <param name="cast">A script's own node for a place, or null.</param>
     /// <param name="byzantine">Members that the checker does not take for honest.</param>
     public Scenario(ulong seed, Func<SimWorld, SimCluster, int, SimNode?>? cast = null, params int[] byzantine)
+        : this(seed, 4, cast, byzantine)
     {
-        World = new SimWorld(seed, faults: false, validators: 4)
+    }
+
+    public Scenario(ulong seed, int validators, Func<SimWorld, SimCluster, int, SimNode?>? cast = null, params int[] byzantine)
+    {
+        World = new SimWorld(seed, faults: false, validators: validators)
         {
             Cast = (cluster, index) => cast?.Invoke(cluster.World, cluster, index),
         };
@@ -26,12 +31,12 @@ internal sealed class Scenario
     public SimNode[] Nodes => Cluster.Nodes;
     public IEnumerable<SimNode> Honest => Nodes.Where(n => !World.Byzantine.Contains(n.Index));
 
-    /// <summary>Seeds whose four members weigh the same, so that any one of them may fail.</summary>
-    public static IEnumerable<ulong> Seeds(int count)
+    /// <summary>Seeds whose members weigh the same, so that any F of them may fail.</summary>
+    public static IEnumerable<ulong> Seeds(int count, int validators = 4)
     {
         for (ulong seed = 1; count > 0; seed++)
         {
-            if (new SimWorld(seed, faults: false, validators: 4).Committee.Total == 4)
+            if (new SimWorld(seed, faults: false, validators: validators).Committee.Total == (ulong)validators)
             {
                 count--;
                 yield return seed;
