@@ -12,21 +12,19 @@ internal sealed unsafe partial class NativeBlock : IDisposable
     private const int DontDump = 16, DoDump = 17;
 
     private readonly nuint _mapped;
-    private readonly bool _secret;
     private byte* _pointer;
 
     internal NativeBlock(int bytes, bool secret = false)
     {
         Length = bytes;
-        _secret = secret;
         nuint page = (nuint)Environment.SystemPageSize;
         _mapped = secret ? ((nuint)bytes + page - 1) & ~(page - 1) : (nuint)bytes;
         _pointer = (byte*)NativeMemory.AlignedAlloc(_mapped, secret ? page : Line);
         if (secret)
         {
-            // Either may be refused (another kernel, RLIMIT_MEMLOCK); the secret is then as safe as the process.
-            LeftOutOfDumps = Advise(_pointer, _mapped, DontDump) == 0;
-            Locked = Lock(_pointer, _mapped) == 0;
+            Protect(out bool leftOut, out bool locked);
+            LeftOutOfDumps = leftOut;
+            Locked = locked;
         }
     }
 
@@ -58,6 +56,21 @@ internal sealed unsafe partial class NativeBlock : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Either may be refused (another kernel, RLIMIT_MEMLOCK), or the native library may not lie beside an
+    /// application that took this assembly alone; the secret is then as safe as the process.</summary>
+    private void Protect(out bool leftOutOfDumps, out bool locked)
+    {
+        leftOutOfDumps = locked = false;
+        try
+        {
+            leftOutOfDumps = Advise(_pointer, _mapped, DontDump) == 0;
+            locked = Lock(_pointer, _mapped) == 0;
+        }
+        catch (DllNotFoundException)
+        {
+        }
+    }
+
     private void Free()
     {
         if (_pointer is null)
@@ -67,10 +80,14 @@ internal sealed unsafe partial class NativeBlock : IDisposable
 
         NativeMemory.Clear(_pointer, (nuint)Length);
         Freeing?.Invoke((nint)_pointer);
-        if (_secret)
+        // The pages go back to the allocator, for any use.
+        if (LeftOutOfDumps)
         {
-            // The pages go back to the allocator, for any use.
             _ = Advise(_pointer, _mapped, DoDump);
+        }
+
+        if (Locked)
+        {
             _ = Unlock(_pointer, _mapped);
         }
 
@@ -78,12 +95,12 @@ internal sealed unsafe partial class NativeBlock : IDisposable
         _pointer = null;
     }
 
-    [LibraryImport("libc", EntryPoint = "madvise")]
+    [LibraryImport("validator_native", EntryPoint = "madvise")]
     private static partial int Advise(byte* address, nuint length, int advice);
 
-    [LibraryImport("libc", EntryPoint = "mlock")]
+    [LibraryImport("validator_native", EntryPoint = "mlock")]
     private static partial int Lock(byte* address, nuint length);
 
-    [LibraryImport("libc", EntryPoint = "munlock")]
+    [LibraryImport("validator_native", EntryPoint = "munlock")]
     private static partial int Unlock(byte* address, nuint length);
 }

@@ -10,14 +10,13 @@ using Validator.Host.Keys;
 using Validator.Host.Logging;
 using Validator.Host.Metrics;
 using Validator.Host.Node;
+using Validator.Net.Native;
 
 namespace Validator.Host.Cli;
 
 /// <summary><c>validator run</c>: checks everything, starts the node, serves, and stops within two seconds of a signal.</summary>
 public static partial class RunCommand
 {
-    private const int SetDumpable = 4;
-
     /// <summary>Requests under way get this long to finish once the node drains.</summary>
     private static readonly TimeSpan StopPatience = TimeSpan.FromMilliseconds(700);
 
@@ -30,8 +29,8 @@ public static partial class RunCommand
         Command command = new("run", "Run a validator") { config, check, passphrase, stdin };
         command.SetAction(parsed => CommandLine.Guard(() =>
         {
-            // Before any key is read: no core dump, and no other process of this user's looks into the memory.
-            _ = SetProcess(SetDumpable, 0, 0, 0, 0);
+            // Before any key is read.
+            Kernel.RefuseDumps();
             NodeConfig loaded = ConfigLoader.Load(parsed.GetValue(config)!, Environment.GetEnvironmentVariables());
             using StderrLogs logs = new(loaded.Node.LogLevel, loaded.Logging.Json);
             using SecretBuffer? secret = SetupCommands.ReadPassphrase(parsed.GetValue(passphrase));
@@ -135,9 +134,6 @@ public static partial class RunCommand
             signal.Cancel = stop.TrySetResult(signal.Signal.ToString());
         }
     }
-
-    [LibraryImport("libc", EntryPoint = "prctl")]
-    private static partial int SetProcess(int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Notice}")]
     private static partial void LogNotice(ILogger logger, string notice);

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
+using Validator.Net.Native;
 
 namespace Validator.Host.Logging;
 
@@ -64,6 +65,7 @@ public sealed class StderrLogs : ILoggerFactory, ILoggerProvider
 
     private void Write()
     {
+        Kernel.NameThread(_thread.Name!);
         ChannelReader<byte[]> reader = _queue.Reader;
         try
         {

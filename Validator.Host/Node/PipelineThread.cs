@@ -1,4 +1,6 @@
 using Validator.Host.Cli;
+using Validator.Host.Storage;
+using Validator.Net.Native;
 using Validator.Net.Rings;
 
 namespace Validator.Host.Node;
@@ -80,6 +82,7 @@ internal abstract class PipelineThread : IDisposable
 
     private void Run()
     {
+        Kernel.NameThread(_thread.Name!);
         try
         {
             while (!_faults.Faulted)
@@ -110,6 +113,10 @@ internal abstract class PipelineThread : IDisposable
                     _parker.Park(idle);
                 }
             }
+        }
+        catch (StoreException e)
+        {
+            _faults.Fail(ExitCodes.Store, $"{_thread.Name} thread: {e.Message}");
         }
         catch (Exception e)
         {

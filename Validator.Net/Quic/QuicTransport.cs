@@ -32,7 +32,7 @@ public sealed class QuicTransport : ITransport
         nint endpoint = Open(options, out IPEndPoint bound);
         LocalEndPoint = bound;
         _loop = new QuicLoop(endpoint, options, Events, Statistics);
-        _thread = new Thread(_loop.Run) { Name = "validator-net", IsBackground = true };
+        _thread = new Thread(Run) { Name = "network", IsBackground = true };
     }
 
     /// <inheritdoc/>
@@ -50,6 +50,12 @@ public sealed class QuicTransport : ITransport
         if (_started) throw new InvalidOperationException("the transport was started before");
         _started = true;
         _thread.Start();
+    }
+
+    private void Run()
+    {
+        Kernel.NameThread(_thread.Name!);
+        _loop.Run();
     }
 
     /// <inheritdoc/>

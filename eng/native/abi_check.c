@@ -7,8 +7,14 @@
 #include <ngtcp2/ngtcp2_crypto_ossl.h>
 #include <rocksdb/c.h>
 #include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 
 _Static_assert(sizeof(void *) == 8 && sizeof(size_t) == 8, "64-bit");
+
+/* The kernel: Validator.Net/Native/Kernel.cs and Validator.Crypto.Simd/NativeBlock.cs. */
+_Static_assert(PR_SET_DUMPABLE == 4 && PR_SET_NAME == 15, "prctl");
+_Static_assert(MADV_DONTDUMP == 16 && MADV_DODUMP == 17, "madvise");
 
 /* OpenSSL: ML-DSA, ML-KEM and the QUIC TLS callbacks came with 3.5; 4.0 may drop what we use. */
 _Static_assert(OPENSSL_VERSION_NUMBER >= 0x30500000L && OPENSSL_VERSION_MAJOR == 3, "OpenSSL 3.5 or a later 3.x");

@@ -1,0 +1,35 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Validator.Net.Native;
+
+/// <summary>What the kernel is told of this process (prctl(2)).</summary>
+public static unsafe partial class Kernel
+{
+    /// <summary>The kernel keeps 16 bytes of a thread's name, the last a zero.</summary>
+    public const int MaxNameBytes = 15;
+
+    private const int SetDumpable = 4;
+    private const int SetName = 15;
+
+    /// <summary>No core dump, and no other process of this user's looks into the memory.</summary>
+    public static void RefuseDumps() => _ = SetProcess(SetDumpable, 0, 0, 0, 0);
+
+    /// <summary>
+    /// Names the calling thread for <c>top -H</c>, perf and /proc: under Native AOT the name of a managed thread stays inside
+    /// the process. Bytes beyond <see cref="MaxNameBytes"/> are cut off.
+    /// </summary>
+    public static void NameThread(string name)
+    {
+        Span<byte> text = stackalloc byte[MaxNameBytes + 1];
+        text.Clear();
+        Encoding.UTF8.TryGetBytes(name.AsSpan(0, Math.Min(name.Length, MaxNameBytes)), text[..MaxNameBytes], out _);
+        fixed (byte* bytes = text)
+        {
+            _ = SetProcess(SetName, (nuint)bytes, 0, 0, 0);
+        }
+    }
+
+    [LibraryImport("validator_native", EntryPoint = "prctl")]
+    private static partial int SetProcess(int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);
+}
