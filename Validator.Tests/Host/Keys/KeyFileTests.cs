@@ -99,6 +99,40 @@ public class KeyFileTests
             Assert.Throws<KeyException>(() => KeyFile.Read(path, KeyPurpose.Consensus, with)).Message;
     }
 
+    // Protects sealed keys from another version's derivation: published vectors of the Argon2 reference implementation
+    // (phc-winner-argon2, src/test.c: Argon2id, version 0x13, one lane, salt "somesalt").
+    [Theory]
+    [InlineData(65536, 2, "password", "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7")]
+    [InlineData(256, 2, "password", "9dfeb910e80bad0311fee20f9c0e2b12c17987b4cac90c2ef54d5b3021c68bfe")]
+    [InlineData(65536, 1, "password", "f6a5adc1ba723dddef9b5ac1d464e180fcd9dffc9d1cbf76cca2fed795d9ca98")]
+    [InlineData(65536, 4, "password", "9025d48e68ef7395cca9079da4c4ec3affb3c8911fe4f86d1a2520856f63172c")]
+    [InlineData(65536, 2, "differentpassword", "0b84d652cf6b0c4beaef0dfe278ba6a80df6696281d7e0d2891b817d8c458fde")]
+    public void ThePassphrasesKeyIsArgon2id(uint memoryKib, uint passes, string passphrase, string expected)
+    {
+        using SecretBuffer key = SeedSeal.DeriveKey(Encoding.ASCII.GetBytes(passphrase), "somesalt"u8, new PassphraseCost(memoryKib, passes));
+        Assert.Equal(expected, Convert.ToHexStringLower(key.Span));
+    }
+
+    // Protects the file's format: a key of the seed 00 to 1f, sealed by another program (Python's cryptography: Argon2id at the
+    // default cost, AES-256-GCM), opens here and gives the same seed.
+    [Fact]
+    public void AFileSealedByAnotherProgramOpens()
+    {
+        using TemporaryFolder folder = new();
+        string path = folder.File("consensus.key");
+        File.WriteAllText(path, """
+            validator-key 2
+            purpose: consensus
+            algorithm: ml-dsa-87
+            kdf: argon2id 65536 3 a0a1a2a3a4a5a6a7a8a9aaabacadaeaf
+            sealed: c0c1c2c3c4c5c6c7c8c9cacb0ede46348bb08d12c8630a8f08dec14ff7ddd2fbf484edff40a48010b11d918bd387ff9d57fed506e778c210d190cdb0
+            """);
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        using SecretBuffer passphrase = Secret("correct horse");
+        using SecretBuffer seed = KeyFile.Read(path, KeyPurpose.Consensus, passphrase);
+        Assert.Equal(Enumerable.Range(0, 32).Select(i => (byte)i), seed.Span.ToArray());
+    }
+
     // Protects the operator: a descriptor's line is the passphrase without its line feed, an empty or closed one is named, and
     // a plain key given a passphrase is refused.
     [Fact]
