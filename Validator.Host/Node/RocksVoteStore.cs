@@ -31,15 +31,21 @@ internal sealed class RocksVoteStore : IVoteStore
     private readonly RocksDb _database;
     private readonly RocksDbBatch _batch;
     private readonly SortedDictionary<ulong, SignedHeader> _numbers = [];
+    private readonly Dictionary<(MessageKind Kind, ulong Epoch, ulong View, ulong Sequence), (Hash256 Digest, ulong Number)> _slots = [];
     private readonly SortedSet<(ulong Sequence, Hash256 Hash)> _blocks = [];
     private readonly SortedSet<(ulong Sequence, ulong View)> _certificates = [];
     private ulong _next = 1;
+    private LaneTip _tip;
+    private string? _failure;
 
     private RocksVoteStore(RocksDb database)
     {
         _database = database;
         _batch = new RocksDbBatch(database);
     }
+
+    /// <summary>For tests: may give a failure in place of the next write.</summary>
+    internal Func<string?>? Fault { get; set; }
 
     public static bool Exists(string path) => StoreDirectory.Exists(path);
 
@@ -51,6 +57,10 @@ internal sealed class RocksVoteStore : IVoteStore
         path, Families, Options, 0, IdentityKey, identity, StoreKind.Votes,
         "For a key that has never signed anything: stop, and make it once with 'validator votes create'."));
 
+    /// <summary>
+    /// A second, different digest in one slot is a broken invariant and ends the process: whatever asked for it, it never
+    /// leaves. Slots that were forgotten lie behind the executed block; Core does not sign there.
+    /// </summary>
     public void AddSigned(Signed signed, ReadOnlySpan<byte> body)
     {
         SignedHeader header = signed.Header;
@@ -59,6 +69,8 @@ internal sealed class RocksVoteStore : IVoteStore
         if (header.Kind == MessageKind.Vertex)
         {
             // Heights only grow, so the newest says which slots are taken; the vertices themselves are in the ledger.
+            Require.That(header.Sequence > _tip.Height || (header.Sequence == _tip.Height && header.Digest == _tip.Hash));
+            _tip = new LaneTip(header.Sequence, header.Digest);
             _batch.Put(0, TipKey, value);
             return;
         }
@@ -67,8 +79,8 @@ internal sealed class RocksVoteStore : IVoteStore
         Span<byte> key = stackalloc byte[9];
         key[0] = SignedKey;
         BinaryPrimitives.WriteUInt64BigEndian(key[1..], _next);
+        Require.That(TryRemember(_next++, header));
         _batch.Put(0, key, value);
-        Remember(_next++, signed);
     }
 
     public void AddBlock(Block block)
@@ -94,10 +106,15 @@ internal sealed class RocksVoteStore : IVoteStore
         _batch.Put(0, NewViewKey, value);
     }
 
+    /// <summary>
+    /// After a failure every later commit fails in the same way: what the failed one held is gone, and what comes after rests
+    /// on it (RocksDB itself takes up again once a full disk has room).
+    /// </summary>
     public bool Commit([NotNullWhen(false)] out string? error)
     {
-        error = _database.Write(_batch, sync: true);
+        _failure ??= Fault?.Invoke() ?? _database.Write(_batch, sync: true);
         _batch.Clear();
+        error = _failure;
         return error is null;
     }
 
@@ -169,11 +186,29 @@ internal sealed class RocksVoteStore : IVoteStore
                 BinaryPrimitives.WriteUInt64BigEndian(key[1..], number);
                 _batch.Delete(0, key);
                 _numbers.Remove(number);
+                if (_slots[SlotOf(header)].Number == number)
+                {
+                    _slots.Remove(SlotOf(header));
+                }
             }
         }
     }
 
-    private void Remember(ulong number, Signed signed) => _numbers[number] = signed.Header;
+    /// <returns>False when another digest has the slot.</returns>
+    private bool TryRemember(ulong number, in SignedHeader header)
+    {
+        bool free = !_slots.TryGetValue(SlotOf(header), out (Hash256 Digest, ulong Number) taken) || taken.Digest == header.Digest;
+        if (free)
+        {
+            _numbers[number] = header;
+            _slots[SlotOf(header)] = (header.Digest, number);
+        }
+
+        return free;
+    }
+
+    private static (MessageKind Kind, ulong Epoch, ulong View, ulong Sequence) SlotOf(in SignedHeader header) =>
+        (header.Kind, header.Epoch, header.View, header.Sequence);
 
     private bool RecoverSigned(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
     {
@@ -194,11 +229,15 @@ internal sealed class RocksVoteStore : IVoteStore
             MessageKind.NewView => NewViewCodec.TryRead(body, committeeSize, out newView, out _),
             _ => body.IsEmpty,
         };
+        if (key.Length != 9)
+        {
+            return false;
+        }
+
         ulong number = BinaryPrimitives.ReadUInt64BigEndian(key[1..]);
         _next = number + 1;
-        Remember(number, signed);
         state.Signed.Add((signed, block, viewChange, newView));
-        return whole;
+        return whole && TryRemember(number, signed.Header);
     }
 
     private bool RecoverBlock(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
@@ -232,14 +271,14 @@ internal sealed class RocksVoteStore : IVoteStore
         return whole;
     }
 
-    private static bool RecoverTip(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    private bool RecoverTip(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
     {
         if (!SignedCodec.TryRead(value, committeeSize, out Signed? signed, out _))
         {
             return false;
         }
 
-        state.OwnTip = new LaneTip(signed.Header.Sequence, signed.Header.Digest);
+        state.OwnTip = _tip = new LaneTip(signed.Header.Sequence, signed.Header.Digest);
         return true;
     }
 

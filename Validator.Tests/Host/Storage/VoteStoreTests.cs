@@ -39,6 +39,60 @@ public class VoteStoreTests
         }
     }
 
+    /// <summary>Protects the order of votes on a failing disk: after one commit that failed, none succeeds, not even with room again.</summary>
+    [Fact]
+    public void AfterAFailedCommitNoneSucceeds()
+    {
+        using TemporaryFolder folder = new();
+        string path = Create(folder, "votes");
+        using (RocksVoteStore store = RocksVoteStore.Open(path, StoreSamples.Identity))
+        {
+            store.AddSigned(StoreSamples.Signed(MessageKind.Commit, 0, 1, Hash256.Of("a"u8)), []);
+            Assert.True(store.Commit(out _));
+            store.Fault = () => "No space left on device";
+            store.AddSigned(StoreSamples.Signed(MessageKind.Commit, 0, 2, Hash256.Of("b"u8)), []);
+            Assert.False(store.Commit(out string? first));
+            store.Fault = null;
+            store.AddSigned(StoreSamples.Signed(MessageKind.Commit, 0, 3, Hash256.Of("c"u8)), []);
+            Assert.False(store.Commit(out string? second));
+            Assert.Equal((first, second), ("No space left on device", "No space left on device"));
+        }
+
+        Assert.Equal(1u, Assert.Single(Recover(path).Signed).Message.Header.Sequence);
+    }
+
+    /// <summary>Protects against our own bugs, in release builds: no second digest in a slot gets to the disk, before or after a restart.</summary>
+    [Theory]
+    [InlineData(MessageKind.Prepare, false)]
+    [InlineData(MessageKind.Commit, true)]
+    [InlineData(MessageKind.Vertex, false)]
+    [InlineData(MessageKind.Vertex, true)]
+    public void ASecondDigestInASlotIsABrokenInvariant(MessageKind kind, bool restarted)
+    {
+        using TemporaryFolder folder = new();
+        string path = Create(folder, "votes");
+        RocksVoteStore store = RocksVoteStore.Open(path, StoreSamples.Identity);
+        Signed first = StoreSamples.Signed(kind, 0, 7, Hash256.Of("a"u8));
+        store.AddSigned(first, []);
+        store.AddSigned(first, []);
+        Assert.True(store.Commit(out _));
+        if (restarted)
+        {
+            store.Dispose();
+            store = RocksVoteStore.Open(path, StoreSamples.Identity);
+            store.Recover(StoreSamples.Members, new RecoveredState());
+        }
+
+        using (store)
+        {
+            Assert.Throws<InvariantViolationException>(() => store.AddSigned(StoreSamples.Signed(kind, 0, 7, Hash256.Of("b"u8)), []));
+            if (kind == MessageKind.Vertex)
+            {
+                Assert.Throws<InvariantViolationException>(() => store.AddSigned(StoreSamples.Signed(kind, 0, 6, Hash256.Of("c"u8)), []));
+            }
+        }
+    }
+
     /// <summary>Protects what later votes rest on: forgetting keeps own tip, newest votes and the highest certificate, whatever their sequence.</summary>
     [Fact]
     public void ForgettingKeepsWhatVotesRestOn()
