@@ -93,7 +93,7 @@ internal static class SetupCommands
         Option<string[]> members = new("--member") { Description = "A public member file from keygen; once for each validator", Required = true };
         Option<string> output = new("--out") { Description = "The genesis file to write", Required = true };
         Option<string> network = new("--network") { Description = "The chain's name", Required = true };
-        Option<ulong> epoch = new("--epoch-length") { Description = "Blocks in an epoch; 0: epochs end on request only", DefaultValueFactory = _ => 0 };
+        Option<ulong> epoch = new("--epoch-length") { Description = "Blocks in an epoch; kept in genesis, of no effect yet: there is one epoch", DefaultValueFactory = _ => 0 };
         Command command = new("build", "Build genesis.json from member files; their order is the committee's") { members, output, network, epoch };
         command.SetAction(parsed => CommandLine.Guard(() =>
         {

@@ -56,6 +56,9 @@ public sealed record StorageSection(string Path = "", int CacheSizeMb = 512, int
     /// <summary>There when the vote store came from a backup: later votes are lost, so nothing is signed.</summary>
     public string RestoredMarker => System.IO.Path.Combine(Path, "votes.restored");
 
+    /// <summary>There once a message with our signature was met that the vote store does not know: nothing is signed.</summary>
+    public string ContradictedMarker => System.IO.Path.Combine(Path, "votes.contradicted");
+
     /// <summary>Vertices, blocks, indices.</summary>
     public string LedgerPath => System.IO.Path.Combine(Path, "ledger");
 }

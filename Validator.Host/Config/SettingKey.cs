@@ -2,7 +2,7 @@ namespace Validator.Host.Config;
 
 /// <summary>One key of node.toml.</summary>
 /// <param name="Path">With its section: network.quic_port.</param>
-/// <param name="Help">For the reference that <c>validator run --help-config</c> prints.</param>
+/// <param name="Help">For the reference that <c>validator config</c> prints.</param>
 internal sealed record SettingKey(string Path, TomlKind Kind, string Default, string Help)
 {
     public static readonly SettingKey[] All =

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Validator.Crypto.Simd;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Keys;
 
@@ -42,6 +43,7 @@ public static class KeyFile
         SecretBuffer seed = new(SeedBytes);
         RandomNumberGenerator.Fill(seed.Span);
         byte[] text = passphrase is null ? PlainText(purpose, seed.Span) : SealedText(purpose, seed.Span, passphrase.Span, cost);
+        bool made = false;
         try
         {
             using FileStream file = new(path, new FileStreamOptions
@@ -51,10 +53,12 @@ public static class KeyFile
                 UnixCreateMode = OwnerOnly,
                 BufferSize = 0,
             });
+            made = true;
             file.Write(text);
             file.Flush(flushToDisk: true);
+            DurableFile.SyncFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
         }
-        catch (IOException) when (File.Exists(path))
+        catch (IOException) when (!made && File.Exists(path))
         {
             throw new KeyException($"{path}: exists already; a key is never overwritten. Choose another folder, or move it away");
         }

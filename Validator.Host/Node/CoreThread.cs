@@ -3,9 +3,11 @@ using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Cli;
 using Validator.Host.Api;
+using Validator.Host.Cli;
+using Validator.Host.Config;
 using Validator.Host.Metrics;
+using Validator.Host.Storage;
 using Validator.Net;
 using Validator.Net.Rings;
 
@@ -54,6 +56,9 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
     public required SignerThread Signer { get; init; }
 
     public required EvidenceStore Evidence { get; init; }
+
+    /// <summary>Where the mark of a contradiction goes.</summary>
+    public required StorageSection Storage { get; init; }
 
     public ulong View => Volatile.Read(ref _view);
 
@@ -340,16 +345,33 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
         log.LogInformation("view {View}: {Reason}", effect.View, effect.Reason);
     }
 
+    /// <summary>For good: the mark is durable before anything else happens, for the next start would trust the store again.</summary>
+    private void StopSigning()
+    {
+        Signer.StopSigning();
+        Volatile.Write(ref _signs, false);
+        log.LogCritical(
+            "a message signed with our consensus key is not in our vote store: another process uses the key, or the store was rolled"
+            + " back; from now on this validator follows and signs nothing, after a restart too ({Marker})", Storage.ContradictedMarker);
+        try
+        {
+            VoteStoreSetup.MarkContradicted(Storage, "a message with our signature is not in the vote store: follow, and sign nothing");
+        }
+        catch (StoreException e)
+        {
+            Faults.Fail(
+                ExitCodes.Store,
+                $"{e.Message}. The next start would sign again with a vote store that is not to be trusted: before it, make room or repair the"
+                + " disk and run 'validator votes mark-restored'");
+        }
+    }
+
     private void NoteRejected(in Effect effect)
     {
         metrics.Rejected[(int)effect.Reason].Add();
         if (effect.Reason == Reason.VoteStoreContradicted)
         {
-            Signer.StopSigning();
-            Volatile.Write(ref _signs, false);
-            log.LogCritical(
-                "a message signed with our consensus key is not in our vote store: another process uses the key, or the store"
-                + " was rolled back; from now on this validator follows and signs nothing");
+            StopSigning();
         }
         else if (effect.Reason is not (Reason.Duplicate or Reason.OldView or Reason.OldSequence))
         {

@@ -1,9 +1,11 @@
+using System.Text;
 using Microsoft.Extensions.Logging;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Host.Config;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Node;
 
@@ -84,7 +86,7 @@ internal sealed class EvidenceStore(NodeSection node, Genesis genesis, ILogger l
         KeepCertificate(halt.Conflicting);
         try
         {
-            File.WriteAllText(node.HaltedMarker, $"{DateTime.UtcNow:u} {halt.Reason}\n");
+            DurableFile.Write(node.HaltedMarker, Encoding.UTF8.GetBytes($"{DateTime.UtcNow:u} {halt.Reason}\n"));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -112,8 +114,7 @@ internal sealed class EvidenceStore(NodeSection node, Genesis genesis, ILogger l
     {
         try
         {
-            Directory.CreateDirectory(node.EvidencePath);
-            File.WriteAllBytes(Path.Combine(node.EvidencePath, name), bytes);
+            DurableFile.Write(Path.Combine(node.EvidencePath, name), bytes);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -142,7 +142,7 @@ public sealed partial class ValidatorNode
         {
             Answers = [fromVotes, fromLedger], Outside = [fromScheduler, .. fromWorkers, fromBatcher],
             ToSigner = _toSigner, ToLedger = toLedger, ToExecution = toExecution, ToService = _toService,
-            Vertices = pending, Batches = _batches, Batcher = _batcher, Signer = _signer, Evidence = _evidence,
+            Vertices = pending, Batches = _batches, Batcher = _batcher, Signer = _signer, Evidence = _evidence, Storage = context.Config.Storage,
             LaneHeight = stores.Recovered.OwnTip.Height, PendingVertices = stores.Recovered.Vertices.Count,
         };
         Connect(toLedger, toExecution, fetches);

@@ -1,3 +1,4 @@
+using System.Text;
 using Validator.Core.Wire;
 using Validator.Host.Config;
 using Validator.Host.Storage;
@@ -14,16 +15,15 @@ public static class VoteStoreSetup
 
     /// <summary>Creates the vote store of a key that has never signed.</summary>
     /// <exception cref="StoreException">
-    /// There is a vote store, a part of one or a mark of a restored one; or the ledger knows that the key has signed; or the
+    /// There is a vote store, a part of one or a mark against one; or the ledger knows that the key has signed; or the
     /// folder cannot be written.
     /// </exception>
     public static void Create(NodeContext context)
     {
         StorageSection storage = context.Config.Storage;
-        if (File.Exists(storage.RestoredMarker))
+        if (Mark(storage) is { } mark)
         {
-            throw new StoreException(
-                StoreFault.Exists, $"{storage.RestoredMarker}: this validator was restored from a backup, so its key has signed. Nothing was created.");
+            throw new StoreException(StoreFault.Exists, $"{mark}. So its key has signed, and nothing was created.");
         }
 
         if (Directory.Exists(storage.VotesPath) && Directory.EnumerateFileSystemEntries(storage.VotesPath).Any())
@@ -47,26 +47,44 @@ public static class VoteStoreSetup
 
     /// <summary>Leaves the mark that keeps <c>run</c> from signing with this vote store.</summary>
     /// <exception cref="StoreException">The folder cannot be written.</exception>
-    public static void MarkRestored(StorageSection storage)
-    {
-        try
-        {
-            Directory.CreateDirectory(storage.Path);
-            using FileStream mark = new(storage.RestoredMarker, FileMode.Append);
-            mark.Write("restored from a backup: follow, and sign nothing\n"u8);
-            mark.Flush(flushToDisk: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new StoreException(StoreFault.Unwritable, $"{storage.RestoredMarker}: cannot be written: {e.Message}");
-        }
-    }
+    public static void MarkRestored(StorageSection storage) =>
+        Leave(storage.RestoredMarker, "restored from a backup: follow, and sign nothing");
+
+    /// <summary>
+    /// Leaves the mark of a contradiction: the process stops signing by itself, and so must every later one, whose vote store
+    /// looks as sound as before.
+    /// </summary>
+    /// <param name="what">What was met, in words.</param>
+    /// <exception cref="StoreException">The folder cannot be written.</exception>
+    public static void MarkContradicted(StorageSection storage, string what) => Leave(storage.ContradictedMarker, what);
+
+    /// <summary>Why <c>run</c> must not sign with this vote store, beginning with the file that says so; null when it may.</summary>
+    public static string? Mark(StorageSection storage) =>
+        File.Exists(storage.RestoredMarker)
+            ? $"{storage.RestoredMarker}: the vote store came from a backup and may lack votes that were sent"
+        : File.Exists(storage.ContradictedMarker)
+            ? $"{storage.ContradictedMarker}: a message with this validator's signature was met that the vote store does not know, so another"
+                + " process uses the key, or the store was rolled back. Find that process and stop it, and keep the mark: with this key nothing"
+                + " more may be signed"
+        : null;
 
     /// <summary>What <c>run</c> would do, in words.</summary>
     public static string Describe(StorageSection storage) =>
-        File.Exists(storage.RestoredMarker) ? $"restored from a backup ({storage.RestoredMarker}); it would follow and sign nothing"
+        Mark(storage) is { } mark ? $"{mark}; it would follow and sign nothing"
         : RocksVoteStore.Exists(storage.VotesPath) ? $"{storage.VotesPath}"
         : $"none in {storage.VotesPath}; it would follow and sign nothing. For a key that has never signed: validator votes create";
+
+    private static void Leave(string marker, string what)
+    {
+        try
+        {
+            DurableFile.Append(marker, Encoding.UTF8.GetBytes($"{DateTime.UtcNow:u} {what}\n"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreException(StoreFault.Unwritable, $"{marker}: cannot be written: {e.Message}");
+        }
+    }
 
     private static bool LedgerKnowsTheKey(NodeContext context)
     {

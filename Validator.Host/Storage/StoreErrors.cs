@@ -5,6 +5,11 @@ namespace Validator.Host.Storage;
 /// <summary>Turns RocksDB's error texts into faults with advice.</summary>
 internal static class StoreErrors
 {
+    /// <summary>What to do about a damaged ledger.</summary>
+    public const string LedgerAdvice =
+        "keep a copy and move it away; it is fetched again from the others. The vote store has forgotten what lies behind the lost"
+        + " blocks, so the validator meets votes of its own that it does not know: it follows from then on and signs nothing.";
+
     public static StoreException Open(string path, string text)
     {
         StoreFault fault = Classify(text);
@@ -15,8 +20,7 @@ internal static class StoreErrors
             StoreFault.Unwritable => "the directory cannot be written. Check its owner, its mode and the mount.",
             StoreFault.Exists => "there is a store already. It is never overwritten: a second vote store with one key could sign twice.",
             StoreFault.NewerFormat => "it has parts that this binary does not know. Run the newer binary that wrote it.",
-            StoreFault.Corrupt => "its files are damaged. Keep a copy. A damaged ledger can be moved away, it is fetched again from the others; "
-                + "a damaged vote store must not be replaced by an older copy: without it the validator follows and signs nothing until a later epoch.",
+            StoreFault.Corrupt => "its files are damaged. Keep a copy. A damaged ledger: " + LedgerAdvice + " A damaged vote store must not be replaced by an older copy: without it the validator follows and signs nothing.",
             _ => "the disk or the directory failed. Check the kernel's log and the mount.",
         };
         return new StoreException(fault, $"{path}: {advice} ({text})");

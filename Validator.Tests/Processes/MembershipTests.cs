@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using Validator.Host.Api;
+using Validator.Host.Cli;
 using Validator.Host.Localnet;
 
 namespace Validator.Tests.Processes;
@@ -42,6 +43,34 @@ public sealed class MembershipTests
         ProcessCluster.Send(stopped, ProcessCluster.Signal.Continue);
         Assert.False(finalWithTwo);
         await waiting;
+    }
+
+    // Protects section 6 where a rolled-back vote store is not marked: once the validator has met its own signature in a message
+    // that the store lacks, neither a restart nor a new vote store makes it sign again.
+    [Fact]
+    public async Task A_contradicted_vote_store_never_signs_again()
+    {
+        await using ProcessCluster cluster = await ProcessCluster.StartAsync();
+        NodeProcess leader = await cluster.LeaderAsync();
+        NodeProcess rolledBack = cluster.Nodes.Last(n => n != leader);
+        string[] create = ["votes", "create", "--config", Path.Combine(rolledBack.Directory, "node.toml"), "--never-signed"];
+        await cluster.SubmitFinalAsync(rolledBack, "before"u8.ToArray());
+        rolledBack.Kill();
+        string marker = Path.Combine(LocalCluster.StorePath(rolledBack), "votes.contradicted");
+        Directory.Delete(LocalCluster.StorePath(rolledBack), recursive: true);
+        Assert.Equal(0, CommandLine.Run(create));
+
+        rolledBack.Start();
+        await ProcessCluster.UntilAsync("the mark of the contradiction", TimeSpan.FromSeconds(20), () => Task.FromResult(File.Exists(marker)));
+        rolledBack.Kill();
+        rolledBack.Start();
+        await cluster.Cluster.WaitReadyAsync([rolledBack], ProcessCluster.Patience);
+        Assert.False((await cluster.StatusAsync(rolledBack)).Signing);
+        Assert.Contains($"{marker}: a message with this validator's signature", rolledBack.LogTail(20));
+        await cluster.SubmitFinalAsync(leader, "the others go on"u8.ToArray());
+        Assert.Equal(0, await cluster.Cluster.MetricAsync(rolledBack, "cretoai_signatures_made_total"));
+        rolledBack.Kill();
+        Assert.Equal(3, CommandLine.Run(create));
     }
 
     // Protects the transport's identity: whoever connects with a key that is not in genesis is refused and counted, and the

@@ -1,10 +1,12 @@
 /* What a static binary alone in an empty root directory needs of its platform. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 #include <openssl/crypto.h>
 
 /* The .NET runtime reads /dev/urandom, which an empty root has not; the kernel's call needs no file.
@@ -23,6 +25,18 @@ int32_t __wrap_SystemNative_GetCryptographicallySecureRandomBytes(uint8_t *buffe
         length -= (int32_t)got;
     }
     return 0;
+}
+
+/* Makes the names in a folder durable, which .NET cannot: it opens no folders. 0, or errno. */
+int32_t validator_sync_folder(const char *path);
+int32_t validator_sync_folder(const char *path)
+{
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        return errno;
+    int32_t error = fsync(folder) == 0 ? 0 : errno;
+    close(folder);
+    return error;
 }
 
 /* Every initialisation of OpenSSL, the runtime's too, passes here: no openssl.cnf of the host is read, and no exit

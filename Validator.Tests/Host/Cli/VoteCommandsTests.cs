@@ -40,6 +40,21 @@ public class VoteCommandsTests
         Assert.False(Signs(config));
     }
 
+    // Protects the same where the validator found it out itself: the mark of a contradiction outlives the process.
+    [Fact]
+    public void AContradictedVoteStoreDoesNotSign()
+    {
+        using TemporaryFolder folder = new();
+        string config = SeparateOperator(folder);
+        Assert.Equal(0, CommandLine.Run(["votes", "create", "--config", config, "--never-signed"]));
+        StorageSection storage = Load(config).Storage;
+        VoteStoreSetup.MarkContradicted(storage, "a vote of ours that is not in the store");
+        Assert.False(Signs(config));
+        Assert.Contains("another process uses the key", VoteStoreSetup.Describe(storage), StringComparison.Ordinal);
+        Directory.Delete(storage.VotesPath, recursive: true);
+        Assert.Equal(3, CommandLine.Run(["votes", "create", "--config", config, "--never-signed"]));
+    }
+
     // Protects a key whose votes are lost: where the ledger holds a vertex that it signed, an empty vote store is refused.
     [Fact]
     public void AKeyThatTheLedgerKnowsGetsNoNewVoteStore()
