@@ -5,19 +5,13 @@ namespace Validator.Host.Node;
 /// <summary>A subscriber's place in the stream of final transactions.</summary>
 internal sealed class FinalizedReader(ILedger ledger, FinalSignal signal, ulong from) : IFinalizedReader
 {
-    public ulong NextIndex { get; private set; } = from;
+    private readonly FinalizedCursor _cursor = new(from);
 
-    public int Read(FinalizedPage page)
-    {
-        ulong end = signal.NextIndex;
-        int added = NextIndex < end ? ledger.ReadFinalized(NextIndex, end, page) : 0;
-        NextIndex += (ulong)added;
-        return added;
-    }
+    public ulong NextIndex => _cursor.Next;
+
+    public int Read(FinalizedPage page) => ledger.ReadFinalized(_cursor, signal.NextIndex, page);
 
     public ValueTask<bool> WaitAsync(CancellationToken cancellation) => signal.WaitAsync(NextIndex, cancellation);
 
-    public void Dispose()
-    {
-    }
+    public void Dispose() => _cursor.Dispose();
 }

@@ -39,11 +39,9 @@ internal static class Recovery
 
     private static RocksVoteStore? OpenVotes(StorageSection storage, StoreIdentity identity, ILogger log)
     {
-        if (File.Exists(storage.RestoredMarker))
+        if (VoteStoreSetup.Mark(storage) is { } mark)
         {
-            log.LogCritical(
-                "{Marker}: the vote store came from a backup and may lack later votes. This validator follows, serves and executes,"
-                + " and signs nothing", storage.RestoredMarker);
+            log.LogCritical("{Mark}. This validator follows, serves and executes, and signs nothing", mark);
             return null;
         }
 
@@ -108,9 +106,9 @@ internal static class Recovery
         bool whole = true;
         if (from < next)
         {
-            foreach ((_, _, Hash256 id, _, _, _) in ledger.Transactions(from))
+            foreach (FinalTransaction transaction in ledger.Transactions(from))
             {
-                id.CopyTo(ids.AsSpan(used));
+                transaction.Id.CopyTo(ids.AsSpan(used));
                 used += Hash256.Size;
                 if (used == ids.Length)
                 {
@@ -124,7 +122,8 @@ internal static class Recovery
         if (!whole || !executor.IsRestored)
         {
             throw new StoreException(
-                StoreFault.Corrupt, "the ledger's transactions do not fit its blocks. Move the ledger away: it is fetched again from the others.");
+                StoreFault.Corrupt,
+                $"the ledger's transactions do not fit its blocks: {StoreErrors.LedgerAdvice}");
         }
     }
 
@@ -144,6 +143,7 @@ internal static class Recovery
             if (vertex.Height == state.OwnTip.Height && vertex.Hash != state.OwnTip.Hash)
             {
                 log.LogCritical("two own vertices at height {Height} in the stores: another process used our key; nothing is signed", vertex.Height);
+                VoteStoreSetup.MarkContradicted(context.Config.Storage, $"two own vertices at height {vertex.Height} in the stores");
                 return false;
             }
 

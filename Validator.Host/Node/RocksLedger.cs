@@ -128,16 +128,16 @@ internal sealed class RocksLedger : ILedger
     {
         using RocksDbIterator heights = _database.Iterate(IndexHeight);
         byte[] lane = HeightKey(epoch, author, height + 1, Hash256.Zero);
-        for (heights.Seek(lane); heights.Valid && heights.Key[..10].SequenceEqual(lane.AsSpan(0, 10)); heights.Next())
+        for (heights.Seek(lane); heights.Valid && heights.Key.StartsWith(lane.AsSpan(0, 10)); heights.Next())
         {
-            yield return new Hash256(heights.Key[18..]);
+            yield return heights.Key.Length == lane.Length ? new Hash256(heights.Key[18..]) : throw Damaged("a lane's index");
         }
     }
 
     public Block? FindBlock(in Hash256 hash)
     {
         using PinnedValue sequence = _database.Get(Metadata, Key('H', hash));
-        return sequence.Found ? Final(BinaryPrimitives.ReadUInt64BigEndian(sequence.Span))?.Block : null;
+        return sequence.Found ? Final(Number(sequence.Span, "an index of block hashes"))?.Block : null;
     }
 
     public (Block Block, Certificate Certificate)? FindFinal(ulong sequence) =>
@@ -183,34 +183,37 @@ internal sealed class RocksLedger : ILedger
             final.Block, [.. between], final.Certificate, final.Result.FirstIndex, final.Result.Accepted, final.Result.Root);
     }
 
-    public int ReadFinalized(ulong from, ulong end, FinalizedPage page)
+    public int ReadFinalized(FinalizedCursor cursor, ulong end, FinalizedPage page)
     {
         int added = 0;
-        foreach ((ulong index, ulong sequence, Hash256 id, byte[] payload, int offset, int length) in Transactions(from))
+        while (cursor.Next < end && !page.IsFull && cursor.TryTake(Transactions, out FinalTransaction transaction))
         {
-            if (page.IsFull || index >= end)
-            {
-                break;
-            }
-
+            (ulong index, ulong sequence, Hash256 id, byte[] payload, int offset, int length) = transaction;
             page.Add(index, sequence, id, payload[offset], payload.AsSpan(offset + 1, length - 1));
             added++;
+        }
+
+        if (cursor.Next >= end)
+        {
+            cursor.Release();
         }
 
         return added;
     }
 
-    /// <summary>Accepted transactions by global index from one on. The offset is that of the kind byte.</summary>
-    public IEnumerable<(ulong Index, ulong Sequence, Hash256 Id, byte[] Payload, int Offset, int Length)> Transactions(ulong from)
+    /// <summary>Accepted transactions by global index from one on.</summary>
+    public IEnumerable<FinalTransaction> Transactions(ulong from)
     {
         TransactionScratch scratch = new();
         for (ulong sequence = BlockOf(from); Final(sequence) is { } final; sequence++)
         {
             ulong index = final.Result.FirstIndex;
-            int transaction = 0;
+            uint count = final.Result.Accepted + final.Result.Rejected;
+            uint transaction = 0;
             foreach (Hash256 hash in final.Order)
             {
                 if (!TryGetVertex(hash, out VertexHeader? header, out _, out byte[]? payload)
+                    || header.TransactionCount > count - transaction
                     || !scratch.TryCompute(payload, (int)header.TransactionCount, out _, out _))
                 {
                     throw Damaged($"vertex {hash} of block {sequence}");
@@ -218,10 +221,10 @@ internal sealed class RocksLedger : ILedger
 
                 for (int i = 0; i < header.TransactionCount; i++)
                 {
-                    if (final.Result.IsAccepted(transaction++) && index++ >= from)
+                    if (final.Result.IsAccepted((int)transaction++) && index++ >= from)
                     {
                         Hash256 id = new(scratch.Ids[(i * Hash256.Size)..]);
-                        yield return (index - 1, sequence, id, payload, scratch.Offsets[i], scratch.Lengths[i]);
+                        yield return new FinalTransaction(index - 1, sequence, id, payload, scratch.Offsets[i], scratch.Lengths[i]);
                     }
                 }
             }
@@ -239,7 +242,7 @@ internal sealed class RocksLedger : ILedger
     {
         using RocksDbIterator firsts = _database.Iterate(Metadata);
         firsts.SeekForPrevious(Key('G', index));
-        return firsts.Valid && firsts.Key[0] == (byte)'G' ? BinaryPrimitives.ReadUInt64BigEndian(firsts.Value) : 1;
+        return firsts.Valid && firsts.Key[0] == (byte)'G' ? Number(firsts.Value, "an index of transactions") : 1;
     }
 
     private void AddEdge(in Hash256 child, in Hash256 parent)
@@ -279,10 +282,27 @@ internal sealed class RocksLedger : ILedger
 
     private FinalRecord Decode(ReadOnlySpan<byte> value)
     {
-        int block = BinaryPrimitives.ReadInt32LittleEndian(value);
-        int certificate = BinaryPrimitives.ReadInt32LittleEndian(value[4..]);
-        int result = BinaryPrimitives.ReadInt32LittleEndian(value[8..]);
+        if (value.Length < 12)
+        {
+            throw Damaged("a final block");
+        }
+
+        // Each length is checked against what is left, as unsigned: sums of damaged ones could wrap.
+        uint block = BinaryPrimitives.ReadUInt32LittleEndian(value);
+        uint certificate = BinaryPrimitives.ReadUInt32LittleEndian(value[4..]);
+        uint result = BinaryPrimitives.ReadUInt32LittleEndian(value[8..]);
         ReadOnlySpan<byte> rest = value[12..];
+        ulong parts = (ulong)block + certificate + result;
+        if (parts > (ulong)rest.Length || ((ulong)rest.Length - parts) % Hash256.Size != 0)
+        {
+            throw Damaged("a final block");
+        }
+
+        return Decode(rest, (int)block, (int)certificate, (int)result);
+    }
+
+    private FinalRecord Decode(ReadOnlySpan<byte> rest, int block, int certificate, int result)
+    {
         if (!BlockCodec.TryRead(rest[..block], _committeeSize, out Block? body, out _)
             || !CertificateCodec.TryRead(rest.Slice(block, certificate), _committeeSize, out Certificate? proof, out _)
             || !ExecutionResultCodec.TryRead(rest.Slice(block + certificate, result), out ExecutionResult? outcome, out _))
@@ -300,8 +320,11 @@ internal sealed class RocksLedger : ILedger
         return new FinalRecord(body, proof, outcome, order);
     }
 
+    private static ulong Number(ReadOnlySpan<byte> value, string what) =>
+        value.Length == sizeof(ulong) ? BinaryPrimitives.ReadUInt64BigEndian(value) : throw Damaged(what);
+
     private static StoreException Damaged(string what) => new(
-        StoreFault.Corrupt, $"the ledger's record of {what} is damaged. Move the ledger away: it is fetched again from the others.");
+        StoreFault.Corrupt, $"the ledger's record of {what} is damaged: {StoreErrors.LedgerAdvice}");
 
     private static byte[] HeightKey(ulong epoch, int author, ulong height, in Hash256 hash)
     {

@@ -49,9 +49,12 @@ internal interface ILedger : IDisposable
     /// <summary>What the API shows of an executed block.</summary>
     StoredBlock? ShowBlock(ulong sequence);
 
-    /// <summary>Adds final transactions from a global index on, below <paramref name="end"/>, until the page is full.</summary>
+    /// <summary>
+    /// Adds final transactions from the cursor on, below <paramref name="end"/>, until the page is full. One thread at a time
+    /// for a cursor.
+    /// </summary>
     /// <returns>How many were added.</returns>
-    int ReadFinalized(ulong from, ulong end, FinalizedPage page);
+    int ReadFinalized(FinalizedCursor cursor, ulong end, FinalizedPage page);
 }
 
 /// <summary>Open stores and what they gave at the start.</summary>

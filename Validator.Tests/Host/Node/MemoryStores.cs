@@ -117,19 +117,24 @@ internal static class MemoryStores
 
         public StoredBlock? ShowBlock(ulong sequence) => null;
 
-        public int ReadFinalized(ulong from, ulong end, FinalizedPage page)
+        public int ReadFinalized(FinalizedCursor cursor, ulong end, FinalizedPage page)
+        {
+            int added = 0;
+            while (!page.IsFull && cursor.Next < end && cursor.TryTake(From, out FinalTransaction t))
+            {
+                page.Add(t.Index, t.Sequence, t.Id, 0, t.Payload);
+                added++;
+            }
+
+            cursor.Release();
+            return added;
+        }
+
+        private FinalTransaction[] From(ulong index)
         {
             lock (_stream)
             {
-                int added = 0;
-                while (!page.IsFull && from < end)
-                {
-                    (ulong sequence, Hash256 id, byte[] bytes) = _stream[(int)from];
-                    page.Add(from++, sequence, id, 0, bytes);
-                    added++;
-                }
-
-                return added;
+                return [.. _stream.Skip((int)index).Select((t, i) => new FinalTransaction(index + (ulong)i, t.Sequence, t.Id, t.Bytes, 0, t.Bytes.Length))];
             }
         }
 

@@ -94,6 +94,36 @@ internal static class StoreSamples
         return accepted;
     }
 
+    /// <summary>Executes one block with vertices of one lane and transactions of one size.</summary>
+    /// <returns>What was accepted, by global index.</returns>
+    public static List<byte[]> FillOneBlock(RocksLedger ledger, int vertices, int transactions, int bytes)
+    {
+        Executor executor = new(1 << 16, Hash256.Of("start"u8), Hash256.Of("committee"u8));
+        List<byte[]> accepted = [];
+        LaneTip tip = default;
+        HeldVertex[] order = new HeldVertex[vertices];
+        for (int i = 0; i < vertices; i++)
+        {
+            byte[][] content = [.. Enumerable.Range(0, transactions).Select(_ => new byte[bytes])];
+            foreach (byte[] transaction in content)
+            {
+                BinaryPrimitives.WriteInt32LittleEndian(transaction, accepted.Count);
+                accepted.Add(transaction);
+            }
+
+            order[i] = Vertex(0, tip, content);
+            tip = new LaneTip(order[i].Header.Height, order[i].Header.Hash);
+            ledger.AddVertex(order[i].Header, order[i].Signature, order[i].Payload);
+        }
+
+        Block block = Block(1, Hash256.Of("genesis"u8));
+        ExecutionResult result = new();
+        executor.Execute(block, Array.ConvertAll(order, v => new OrderedVertex(v.Header, v.Ids)), result);
+        ledger.AddFinal(new ExecutedBlock(block, Certificate(Phase.Committed, 0, block), order, result));
+        Assert.True(ledger.Commit(out _));
+        return accepted;
+    }
+
     private static byte[][] Transactions(Random random, List<byte[]> accepted)
     {
         byte[][] transactions = new byte[random.Next(6)][];
