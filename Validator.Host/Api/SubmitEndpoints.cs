@@ -26,7 +26,13 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
             return;
         }
 
-        bool json = IsJson(context.Request.ContentType);
+        if (!TryForm(context.Request.ContentType, out bool json))
+        {
+            await Problem.WriteAsync(
+                context, StatusCodes.Status415UnsupportedMediaType, "unsupported-media-type", "The content type is not understood",
+                "send application/octet-stream (or no content type) for raw bytes, or application/json").ConfigureAwait(false);
+            return;
+        }
 
         // Base64 makes four bytes of three, and each JSON transaction has a few dozen bytes around it.
         int limit = json ? 4 * node.MaxSubmissionBytes : batch ? node.MaxSubmissionBytes : Limits.MaxTransactionBytes;
@@ -241,7 +247,10 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         FramingError.None => Problem.BadRequest(context, error ?? "the body is not understood"),
         FramingError.TooLarge => Problem.TooLarge(context, $"the transactions may have {node.MaxSubmissionBytes} bytes together, framing included"),
         FramingError.TransactionTooLarge => Problem.TooLarge(context, $"a transaction may have {Limits.MaxTransactionBytes} bytes"),
-        FramingError.KindNotAllowed => Problem.BadRequest(context, "clients may submit kind 0 (opaque) only: this protocol version verifies no envelopes"),
+        FramingError.KindNotAllowed => Problem.WriteAsync(
+            context, StatusCodes.Status400BadRequest, "kind-refused", "The kind is not taken",
+            "clients may submit kind 0 (opaque) only: this protocol version verifies no envelopes (kind 1), and system transactions (kind 2)"
+            + " do not come from clients"),
         FramingError.Empty => Problem.BadRequest(context, "there is no transaction in the body"),
         FramingError.EmptyTransaction => Problem.BadRequest(context, "a transaction has at least one byte"),
         _ => Problem.BadRequest(context, "the framing is cut short; expected u32 LE length, u8 kind and the bytes for each transaction"),
@@ -261,6 +270,17 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         return text is null || byte.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out kind);
     }
 
-    private static bool IsJson(string? contentType) =>
-        MediaTypeHeaderValue.TryParse(contentType, out MediaTypeHeaderValue? type) && type.MediaType == "application/json";
+    /// <summary>Raw bytes or JSON; false for anything else, which would be ordered as bytes that its sender did not mean.</summary>
+    private static bool TryForm(string? contentType, out bool json)
+    {
+        json = false;
+        if (string.IsNullOrEmpty(contentType))
+        {
+            return true;
+        }
+
+        bool valid = MediaTypeHeaderValue.TryParse(contentType, out MediaTypeHeaderValue? type);
+        json = valid && type!.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase);
+        return json || (valid && type!.MediaType.Equals("application/octet-stream", StringComparison.OrdinalIgnoreCase));
+    }
 }

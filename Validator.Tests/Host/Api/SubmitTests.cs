@@ -83,6 +83,25 @@ public class SubmitTests
         Assert.Empty(api.Node.Submitted);
     }
 
+    // Protects clients that are ahead of this version: an envelope is refused by a name that a program can switch on, in every
+    // form of a submission; and what is neither raw bytes nor JSON is not ordered as if it were.
+    [Theory]
+    [InlineData("/v1/transactions?kind=1", "application/octet-stream", "x", 400, "kind-refused")]
+    [InlineData("/v1/transactions", "application/json", "{\"kind\":1,\"bytes\":\"QQ==\"}", 400, "kind-refused")]
+    [InlineData("/v1/transactions/batch", "application/octet-stream", "\u0001\0\0\0\u0001A", 400, "kind-refused")]
+    [InlineData("/v1/transactions/batch", "application/json", "[{\"bytes\":\"QQ==\",\"kind\":1}]", 400, "kind-refused")]
+    [InlineData("/v1/transactions", "text/plain", "x", 415, "unsupported-media-type")]
+    [InlineData("/v1/transactions/batch", "application/x-www-form-urlencoded", "x", 415, "unsupported-media-type")]
+    public async Task NamesWhatThisVersionDoesNotTake(string path, string type, string text, int expected, string name)
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        (int status, JsonElement body, HttpResponseMessage response) = await api.PostAsync(path, Encoding.UTF8.GetBytes(text), type);
+        Assert.Equal((expected, expected), (status, body.GetProperty("status").GetInt32()));
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType!.MediaType);
+        Assert.Equal($"urn:validator:problem:{name}", body.GetProperty("type").GetString());
+        Assert.Empty(api.Node.Submitted);
+    }
+
     // Protects memory: bodies beyond the limits are refused with 413, announced or not.
     [Theory]
     [InlineData("/v1/transactions", Limits.MaxTransactionBytes + 1, false)]
