@@ -3,7 +3,7 @@ namespace Validator.Core.Consensus;
 /// <summary>Local settings that never decide validity.</summary>
 public sealed record CoreSettings
 {
-    /// <summary>Base of the view timer, microseconds; doubles per failed view up to 64 times.</summary>
+    /// <summary>Base of the view timer, microseconds; see ViewTimer for how it grows.</summary>
     public long ViewTimeoutMicros { get; init; } = 500_000;
 
     /// <summary>Least time between two proposals under load, microseconds.</summary>

@@ -149,7 +149,7 @@ public sealed partial class ValidatorCore
         for (int i = 0; i < _lanes.Length; i++)
         {
             _lanes[i].Finalize(block.Cut[i], _now);
-            _timer.Ordered(i, block.Cut[i].Height);
+            _timer.Ordered(i, block.Cut[i].Height, _now);
         }
 
         _final = block;

@@ -11,6 +11,9 @@ public sealed partial class ValidatorCore
     /// <summary>Own vertices between the batch and its signature: two keep signer and disk busy, more would only shrink batches.</summary>
     private const int MaxUnsigned = 2;
 
+    /// <summary>Own vertices that may wait for order however long it takes.</summary>
+    private const int QueueFree = 4;
+
     private LaneTip _ownTip;
     private int _unsigned;
     private int _creditGiven;
@@ -183,9 +186,15 @@ public sealed partial class ValidatorCore
         }
     }
 
+    /// <summary>
+    /// Own vertices wait longer than the network explains: more of them would only wait behind. Batches grow instead, and what
+    /// exceeds them is refused to clients while it can still be retried in time.
+    /// </summary>
+    private bool Queues => OwnPending >= QueueFree && _timer.OldestMicros(Self) < _now - _timer.PatienceMicros;
+
     private void GrantCredit()
     {
-        if (!_signs || PendingVertices >= Settings.MaxPendingVertices)
+        if (!_signs || PendingVertices >= Settings.MaxPendingVertices || Queues)
         {
             return;
         }

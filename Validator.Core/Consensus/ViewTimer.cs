@@ -17,10 +17,25 @@ internal sealed class ViewTimer
     /// </summary>
     private const int Doublings = 3;
 
+    /// <summary>How far above its base the timeout follows measured delays: a leader that slows down on purpose gains no more.</summary>
+    private const int MostOfBase = 8;
+
+    /// <summary>The shortest delay is remembered for one to two of these, microseconds.</summary>
+    private const long ShortestWindowMicros = 10_000_000;
+
     private readonly Queue<(ulong Height, long Since)>[] _shown;
     private readonly ulong[] _shownHeight;
     private readonly long[] _shownAt;
     private readonly long _base;
+
+    // Smoothed delay from shown to ordered and its mean deviation, as of RFC 6298.
+    private long _smoothed;
+    private long _deviation;
+
+    // Shortest delay in this window and in the one before; 0 for none.
+    private long _shortest;
+    private long _shortestBefore;
+    private long _windowStart;
 
     public ViewTimer(int lanes, long baseMicros)
     {
@@ -34,12 +49,33 @@ internal sealed class ViewTimer
         }
     }
 
+    /// <summary>Grows over fruitless views, and is never below twice the usual delay: a loaded leader is slow, not gone.</summary>
     /// <param name="fruitlessViews">Views between the one that finalized last and the current one.</param>
     public long TimeoutMicros(ulong fruitlessViews)
     {
         long views = (long)Math.Min(fruitlessViews, 1_000_000);
-        return views <= Doublings ? _base << (int)views : _base * ((1 << Doublings) + views - Doublings);
+        long grown = views <= Doublings ? _base << (int)views : _base * ((1 << Doublings) + views - Doublings);
+        return Math.Max(grown, Math.Min((2 * _smoothed) + (4 * _deviation), MostOfBase * _base));
     }
+
+    /// <summary>
+    /// An own vertex that waits longer than this waits in a queue, not for the network: three times the shortest recent delay,
+    /// at least half the base.
+    /// </summary>
+    public long PatienceMicros
+    {
+        get
+        {
+            long shortest = _shortest == 0 ? _shortestBefore
+                : _shortestBefore == 0 ? _shortest
+                : Math.Min(_shortest, _shortestBefore);
+            return Math.Max(_base / 2, 3 * shortest);
+        }
+    }
+
+    /// <summary>Since when the lane's oldest shown vertex waits; long.MaxValue when none does.</summary>
+    public long OldestMicros(int lane) =>
+        _shown[lane].TryPeek(out (ulong Height, long Since) first) ? first.Since : long.MaxValue;
 
     /// <summary>The leader knows of this vertex from <paramref name="now"/> on.</summary>
     public void Shown(int lane, ulong height, long now)
@@ -58,14 +94,37 @@ internal sealed class ViewTimer
         }
     }
 
-    public void Ordered(int lane, ulong height)
+    public void Ordered(int lane, ulong height, long now)
     {
         // What is ordered before the leader counts as shown must not start the timer afterwards.
         _shownHeight[lane] = Math.Max(_shownHeight[lane], height);
         while (_shown[lane].TryPeek(out (ulong Height, long Since) first) && first.Height <= height)
         {
             _shown[lane].Dequeue();
+            Measure(Math.Max(now - first.Since, 1), now);
         }
+    }
+
+    private void Measure(long delay, long now)
+    {
+        if (now - _windowStart >= ShortestWindowMicros)
+        {
+            _windowStart = now;
+            _shortestBefore = _shortest;
+            _shortest = 0;
+        }
+
+        _shortest = _shortest == 0 ? delay : Math.Min(_shortest, delay);
+        delay = Math.Min(delay, MostOfBase * _base);
+        if (_smoothed == 0)
+        {
+            _smoothed = delay;
+            _deviation = delay / 2;
+            return;
+        }
+
+        _deviation += (Math.Abs(delay - _smoothed) - _deviation) / 4;
+        _smoothed += (delay - _smoothed) / 8;
     }
 
     /// <summary>Forgets a lane's work: its slot was decided by evidence.</summary>
@@ -85,12 +144,9 @@ internal sealed class ViewTimer
     public long OldestMicros()
     {
         long oldest = long.MaxValue;
-        foreach (Queue<(ulong Height, long Since)> lane in _shown)
+        for (int lane = 0; lane < _shown.Length; lane++)
         {
-            if (lane.TryPeek(out (ulong Height, long Since) first))
-            {
-                oldest = Math.Min(oldest, first.Since);
-            }
+            oldest = Math.Min(oldest, OldestMicros(lane));
         }
 
         return oldest;

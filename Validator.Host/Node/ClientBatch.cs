@@ -16,6 +16,9 @@ internal sealed class ClientBatch
 
     public int TransactionCount { get; private set; }
 
+    /// <summary>When the first submission came, monotonic microseconds.</summary>
+    public long OpenedMicros { get; set; }
+
     /// <summary>Set by <see cref="Seal"/>.</summary>
     public byte[] Payload { get; private set; } = [];
 

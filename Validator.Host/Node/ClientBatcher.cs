@@ -14,6 +14,12 @@ internal sealed record ClientBatcherOptions
     public long MaxPendingBytes { get; init; } = 32L * 1024 * 1024;
 
     /// <summary>
+    /// How long the oldest submission may have waited for a vertex, microseconds; beyond it others are refused. Under more load
+    /// than the cluster can order, clients get a quick answer instead of a queue.
+    /// </summary>
+    public long MaxWaitMicros { get; init; } = 500_000;
+
+    /// <summary>
     /// Least time between two batches that are not full, microseconds. A lone transaction is sealed at once; under load
     /// this bounds the signatures, syncs and verifications that each lane costs everybody.
     /// </summary>
@@ -68,7 +74,10 @@ internal sealed class ClientBatcher : PipelineThread
                 return SubmitRefusal.Draining;
             }
 
-            if (_pendingBytes + bytes > _options.MaxPendingBytes)
+            long now = Clock.MonotonicMicros();
+            ClientBatch oldest = _full.TryPeek(out ClientBatch? first) ? first : _open;
+            if (_pendingBytes + bytes > _options.MaxPendingBytes
+                || (!oldest.IsEmpty && now - oldest.OpenedMicros > _options.MaxWaitMicros))
             {
                 return SubmitRefusal.Full;
             }
@@ -77,6 +86,11 @@ internal sealed class ClientBatcher : PipelineThread
             {
                 _full.Enqueue(_open);
                 _open = new ClientBatch();
+            }
+
+            if (_open.IsEmpty)
+            {
+                _open.OpenedMicros = now;
             }
 
             _open.Add(submission);
