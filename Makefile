@@ -12,10 +12,10 @@ export DOTNET_CLI_USE_MSBUILD_SERVER = 0
 export MSBUILDDISABLENODEREUSE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test build publish bench bench-crypto dudect sim mutations fmt clean
+.PHONY: help setup run test build publish bench bench-crypto dudect secret-code selftest-arm64 sim mutations fmt clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 setup:
 	@command -v dotnet >/dev/null || { echo "make: the .NET 10 SDK is needed (dotnet is not on PATH)" >&2; exit 1; }
@@ -41,6 +41,12 @@ bench-crypto: build ## a table of signatures and hashes against OpenSSL, one pat
 
 dudect: build ## a t-test of signing and decapsulation for secret-dependent time; ARGS=60 for seconds a test
 	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- dudect $(ARGS)
+
+secret-code: ## instructions, divisions and branches of the functions that handle secrets in the published binary; ISA=v4, ARGS=function lists one
+	@bash eng/secret-code.sh $(ISA) $(ARGS)
+
+selftest-arm64: ## the cryptography's self-test as AArch64 code under qemu-user; wants what `make publish` restores
+	@bash eng/arm64-selftest.sh
 
 sim: build ## simulated clusters from seeds; ARGS="--seeds 1000", "--seed 7 --verbose", "--minutes 5", "--first 20000"
 	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- sim $(ARGS)

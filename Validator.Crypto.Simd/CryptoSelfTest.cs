@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 
 namespace Validator.Crypto.Simd;
 
@@ -92,7 +91,7 @@ public static class CryptoSelfTest
         byte[] secretKey = new byte[MlDsa87.SecretKeyBytes];
         for (int k = 0; k < Keys; k++)
         {
-            byte[] seed = Bytes($"seed {k}", 32);
+            byte[] seed = Bytes("seed", 32, k);
             MlDsa87.KeyGen(seed, publicKey, secretKey);
             all.Update(publicKey);
             all.Update(secretKey);
@@ -101,13 +100,13 @@ public static class CryptoSelfTest
             VerificationItem[] items = new VerificationItem[2 * SignaturesPerKey];
             for (int i = 0; i < SignaturesPerKey; i++)
             {
-                byte[] message = Bytes($"message {k} {i}", 61 * i);
-                byte[] context = Bytes($"context {k} {i}", 51 * i);
+                byte[] message = Bytes("message", 61 * i, k, i);
+                byte[] context = Bytes("context", 51 * i, k, i);
                 byte[] signature = new byte[MlDsa87.SignatureBytes];
                 signer.SignDeterministic(message, context, signature);
                 all.Update(signature);
                 observe(new SelfTestCase(seed, publicKey, secretKey, message, context, signature));
-                byte[] damaged = [.. signature];
+                byte[] damaged = signature.AsSpan().ToArray();
                 damaged[i * 925] ^= 1;
                 items[2 * i] = new VerificationItem { Key = key, Message = message, Context = context, Signature = signature };
                 items[(2 * i) + 1] = items[2 * i] with { Signature = damaged };
@@ -144,13 +143,13 @@ public static class CryptoSelfTest
         byte[] publicKey = new byte[HybridKem.PublicKeyBytes], sealedSecret = new byte[HybridKem.CiphertextBytes], opened = new byte[32];
         for (int i = 0; i < 4; i++)
         {
-            byte[] seed = Bytes($"kem seed {i}", MlKem768.SeedBytes), random = Bytes($"kem random {i}", 64);
+            byte[] seed = Bytes("kem seed", MlKem768.SeedBytes, i), random = Bytes("kem random", 64, i);
             MlKem768.KeyGen(seed, ek, dk);
             MlKem768.TryEncapsulate(ek, random.AsSpan(0, 32), c, secret);
-            byte[] damaged = [.. c];
+            byte[] damaged = c.AsSpan().ToArray();
             damaged[i * 271] ^= 1;
             MlKem768.TryDecapsulate(dk, damaged, rejected);
-            observe(new KemTestCase(seed, ek, [.. c], [.. secret], damaged, [.. rejected]));
+            observe(new KemTestCase(seed, ek, c.AsSpan().ToArray(), secret.AsSpan().ToArray(), damaged, rejected.AsSpan().ToArray()));
             foreach (byte[] part in (ReadOnlySpan<byte[]>)[ek, dk, c, secret, rejected])
             {
                 all.Update(part);
@@ -179,13 +178,20 @@ public static class CryptoSelfTest
         return same;
     }
 
-    /// <summary>Reproducible bytes: splitmix64 (Steele, Lea, Flood, 2014) from a name, independent of what is tested.</summary>
-    private static byte[] Bytes(string name, int length)
+    /// <summary>
+    /// Reproducible bytes: splitmix64 (Steele, Lea, Flood, 2014) from a name and numbers below ten, independent of what is tested.
+    /// </summary>
+    private static byte[] Bytes(string name, int length, params ReadOnlySpan<int> numbers)
     {
         ulong state = 0;
-        foreach (byte b in Encoding.ASCII.GetBytes(name))
+        foreach (char c in name)
         {
-            state = (state * 257) + b;
+            state = (state * 257) + c;
+        }
+
+        foreach (int number in numbers)
+        {
+            state = (((state * 257) + ' ') * 257) + '0' + (ulong)number;
         }
 
         byte[] bytes = new byte[(length + 7) / 8 * 8];

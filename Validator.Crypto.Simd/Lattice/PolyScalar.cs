@@ -146,9 +146,12 @@ internal static unsafe class PolyScalar
         for (int i = 0; i < N; i++)
         {
             int high = (packedHigh[i / 2] >> (4 * (i & 1))) & 15;
-            bool changes = low[i] > Gamma2 || low[i] < -Gamma2 || (low[i] == -Gamma2 && high != 0);
+            // Masks: which of the conditions held is not part of the signature.
+            int outside = ((Gamma2 - low[i]) | (low[i] + Gamma2)) >> 31;
+            int fromEdge = low[i] + Gamma2;
+            int atEdge = ~((fromEdge | -fromEdge) >> 31) & (-high >> 31);
             positions[count] = (byte)i;
-            count += changes ? 1 : 0;
+            count -= outside | atEdge;
         }
 
         return count;

@@ -210,12 +210,10 @@ internal static unsafe class Sampling
     {
         for (int i = 0; i < 2 * Shake.Rate256 && count < N; i++)
         {
+            // 205 / 1024 is 1/5 exactly enough below 15. Which candidates are dropped shows; what is kept does not.
             int candidate = (block[i / 2] >> (4 * (i & 1))) & 15;
-            if (candidate < 15)
-            {
-                // 205 / 1024 is 1/5 exactly enough below 15.
-                poly[count++] = Eta - (candidate - (((candidate * 205) >> 10) * 5));
-            }
+            poly[count] = Eta - (candidate - (((candidate * 205) >> 10) * 5));
+            count -= (candidate - 15) >> 31;
         }
 
         return count;
