@@ -20,6 +20,7 @@ cat > "$copy/Simulator/Simulator.csproj" <<'PROJECT'
   <PropertyGroup>
     <TargetFramework>$(ValidatorFramework)</TargetFramework>
     <OutputType>Exe</OutputType>
+    <AssemblyName>Validator.Bench</AssemblyName>
   </PropertyGroup>
   <ItemGroup>
     <ProjectReference Include="../Validator.Core/Validator.Core.csproj" />
@@ -53,7 +54,7 @@ for name in "${names[@]}"; do
         cat "$copy/build.txt" >&2
         exit 1
     fi
-    run=("$copy/Simulator/bin/Release/net10.0/Simulator" --until-failure)
+    run=("$copy/Simulator/bin/Release/net10.0/Validator.Bench" --until-failure)
     "${run[@]}" --seeds "$seeds" > "$copy/rules.txt" 2>&1 || true
     "${run[@]}" --seeds "$harm_seeds" --harm-only > "$copy/harm.txt" 2>&1 || true
     caught=$(verdict "$copy/rules.txt")

@@ -10,6 +10,8 @@ internal sealed class CertificateBook
 {
     private readonly List<Certificate> _byView = [];
 
+    public int Count => _byView.Count;
+
     public void Add(Certificate certificate)
     {
         int index = _byView.FindIndex(c => c.View >= certificate.View);

@@ -28,6 +28,8 @@ internal sealed class FetchTable
 
     private readonly List<Fetch> _fetches = [];
 
+    public int Count => _fetches.Count;
+
     public bool Asked(FetchKind kind, in Hash256 hash) => IndexOf(kind, hash) >= 0;
 
     /// <returns>The new entry, or null when it is asked already or the table is full.</returns>

@@ -113,6 +113,10 @@ public sealed partial class ValidatorCore
 
     public int Leader => Committee.Leader(Epoch, View);
 
+    /// <summary>Entries of each bounded table, for checks of the limits.</summary>
+    internal CoreSizes Sizes => new(
+        _slots.Count, _blocks.Count, PendingVertices, _fetches.Count, Math.Max(_roots.Count, _finalHashes.Count), _prepared.Count + _committed.Count);
+
     /// <summary>False for a follower: it lost its votes, or met one of its own that it does not know.</summary>
     public bool Signs => _signs;
 
@@ -290,3 +294,6 @@ public sealed partial class ValidatorCore
         }
     }
 }
+
+/// <summary>Entries in the tables of one <see cref="ValidatorCore"/>.</summary>
+internal readonly record struct CoreSizes(int Slots, int Blocks, int Vertices, int Fetches, int Roots, int Certificates);

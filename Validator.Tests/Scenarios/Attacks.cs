@@ -15,9 +15,9 @@ internal sealed class FloodingAuthor(SimCluster cluster, int index, CoreSettings
         for (ulong height = 2; height < (ulong)count + 2; height++)
         {
             VertexHeader header = VertexCodec.Seal(
-                0, Index, height, predecessor, new LaneTip[Cluster.Nodes.Length], Root([]), 0, 0);
+                0, Index, height, predecessor, new LaneTip[Cluster.Nodes.Length], SimVertex.RootOf([]), 0, 0);
             SignedHeader slot = new(MessageKind.Vertex, Index, 0, 0, height, header.Hash);
-            Cluster.SendVertex(Index, -1, new SimVertex(header, SimKeys.Sign(slot, Cluster.ChainId), []));
+            Cluster.Send(this, -1, new SimMessage(new SimVertex(header, Cluster.Keys.Sign(slot, Cluster.ChainId), [])));
             predecessor = header.Hash;
         }
     }

@@ -21,12 +21,12 @@ internal sealed class EquivocatingLeader(SimCluster cluster, int index, CoreSett
         Block b = block!;
         Block twin = BlockCodec.Seal(b.Epoch, b.Sequence, b.Parent, b.TimestampMicros + 1, b.ExecutedSequence, b.ExecutedRoot, b.Cut);
         SignedHeader header = signed.Header with { Digest = twin.Hash };
-        Signed other = new(header, SimKeys.Sign(header, Cluster.ChainId));
+        Signed other = new(header, Cluster.Keys.Sign(header, Cluster.ChainId));
         Disk.Blocks[twin.Hash] = twin;
         Splits++;
         for (int peer = 0; peer < Cluster.Nodes.Length; peer++)
         {
-            Cluster.Send(Index, peer, peer % 2 == 0 ? MessageOf(signed, block) : MessageOf(other, twin));
+            Send(peer, peer % 2 == 0 ? Frame.Of(signed, block) : Frame.Of(other, twin));
         }
     }
 }
@@ -45,14 +45,14 @@ internal sealed class EquivocatingAuthor(SimCluster cluster, int index, CoreSett
         }
 
         VertexHeader h = vertex.Header;
-        VertexHeader header = VertexCodec.Seal(h.Epoch, h.Author, h.Height, h.Predecessor, h.Parents, Root([]), 0, 0);
+        VertexHeader header = VertexCodec.Seal(h.Epoch, h.Author, h.Height, h.Predecessor, h.Parents, SimVertex.RootOf([]), 0, 0);
         SignedHeader slot = new(MessageKind.Vertex, Index, h.Epoch, 0, h.Height, header.Hash);
-        SimVertex twin = new(header, SimKeys.Sign(slot, Cluster.ChainId), []);
+        SimVertex twin = new(header, Cluster.Keys.Sign(slot, Cluster.ChainId), []);
         Disk.Vertices[header.Hash] = twin;
         Splits++;
         for (int peer = 0; peer < Cluster.Nodes.Length; peer++)
         {
-            Cluster.SendVertex(Index, peer, peer % 2 == 0 ? vertex : twin);
+            Cluster.Send(this, peer, new SimMessage(peer % 2 == 0 ? vertex : twin));
         }
     }
 }

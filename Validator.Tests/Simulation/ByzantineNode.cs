@@ -126,6 +126,7 @@ public sealed class ByzantineNode : SimNode
     private void SendWhere(
         Func<int, bool> whom, Signed signed, Block? block = null, ViewChange? change = null, NewView? newView = null, SimVertex? vertex = null)
     {
+        SimMessage message = vertex is not null ? new SimMessage(vertex) : new SimMessage(FrameOf(signed, block, change, newView));
         for (int peer = 0; peer < Cluster.Nodes.Length; peer++)
         {
             if (peer == Index || !whom(peer))
@@ -133,14 +134,7 @@ public sealed class ByzantineNode : SimNode
                 continue;
             }
 
-            if (vertex is not null)
-            {
-                Cluster.SendVertex(Index, peer, vertex);
-            }
-            else
-            {
-                Cluster.Send(Index, peer, MessageOf(signed, block, change, newView));
-            }
+            Cluster.Send(this, peer, message);
         }
     }
 
@@ -149,7 +143,7 @@ public sealed class ByzantineNode : SimNode
     private Signed Make(int member, MessageKind kind, ulong view, ulong sequence, in Hash256 digest)
     {
         SignedHeader header = new(kind, member, 0, view, sequence, digest);
-        return new Signed(header, SimKeys.Sign(header, Cluster.ChainId));
+        return new Signed(header, Cluster.Keys.Sign(header, Cluster.ChainId));
     }
 
     private void Propose(Signed signed, Block block)
@@ -230,8 +224,8 @@ public sealed class ByzantineNode : SimNode
 
         SimVertex twin = MakeVertex(ordered.Header, ordered.Header.Height, ordered.Header.Predecessor);
         SimVertex above = MakeVertex(ordered.Header, ordered.Header.Height + 1, twin.Header.Hash);
-        Cluster.SendVertex(Index, -1, twin);
-        Cluster.SendVertex(Index, -1, above);
+        Cluster.Send(this, -1, new SimMessage(twin));
+        Cluster.Send(this, -1, new SimMessage(above));
         LaneTip[] cut = [.. block.Cut];
         cut[Index] = new LaneTip(above.Header.Height, above.Header.Hash);
         return WithCut(block, cut);
@@ -239,7 +233,7 @@ public sealed class ByzantineNode : SimNode
 
     private SimVertex MakeVertex(VertexHeader like, ulong height, in Hash256 predecessor)
     {
-        VertexHeader header = VertexCodec.Seal(like.Epoch, Index, height, predecessor, like.Parents, Root([]), 0, 0);
+        VertexHeader header = VertexCodec.Seal(like.Epoch, Index, height, predecessor, like.Parents, SimVertex.RootOf([]), 0, 0);
         Signed signed = Make(MessageKind.Vertex, 0, height, header.Hash);
         SimVertex vertex = new(header, signed.Signature, []);
         foreach (int member in Cluster.World.Byzantine)
@@ -336,7 +330,7 @@ public sealed class ByzantineNode : SimNode
         SendWhere(peer => FirstSide(view, peer), own.Signed, newView: own);
         bool toAll = _random.Chance(0.5);
         Func<int, bool> whom = peer => toAll || !FirstSide(view, peer);
-        Cluster.After(Index, _random.Between(1, 60_000), () =>
+        Cluster.After(this, _random.Between(1, 60_000), () =>
         {
             if (_coalition.LowestNewView(Index, view) is not { } low)
             {
@@ -374,7 +368,7 @@ public sealed class ByzantineNode : SimNode
         {
             if (peer != Index)
             {
-                Cluster.SendVertex(Index, peer, _random.Chance(0.5) ? twin : vertex);
+                Cluster.Send(this, peer, new SimMessage(_random.Chance(0.5) ? twin : vertex));
             }
         }
     }

@@ -116,7 +116,7 @@ public sealed class Coalition(SimCluster cluster, SimRandom random)
         SignedHeader header = new(MessageKind.ViewChange, member, 0, view, 0, ClaimsCodec.Digest(claims));
         return new ViewChange
         {
-            Signed = new Signed(header, SimKeys.Sign(header, cluster.ChainId)),
+            Signed = new Signed(header, cluster.Keys.Sign(header, cluster.ChainId)),
             Claims = claims,
             Prepared = prepared,
             Committed = committed,
@@ -153,7 +153,7 @@ public sealed class Coalition(SimCluster cluster, SimRandom random)
         SignedHeader header = new(MessageKind.NewView, leader, 0, view, 0, NewViewCodec.Digest(summaries));
         return new NewView
         {
-            Signed = new Signed(header, SimKeys.Sign(header, cluster.ChainId)),
+            Signed = new Signed(header, cluster.Keys.Sign(header, cluster.ChainId)),
             ViewChanges = summaries,
             Prepared = chosen.Select(c => c.Prepared).MaxBy(Rank),
             Committed = chosen.Select(c => c.Committed).MaxBy(Rank),

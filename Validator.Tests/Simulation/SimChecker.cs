@@ -11,7 +11,7 @@ public sealed class SimulationFailure(string check, string message) : Exception(
 }
 
 /// <summary>What must hold at every moment of every run.</summary>
-public sealed class SimChecker(SimCluster cluster)
+public sealed partial class SimChecker(SimCluster cluster)
 {
     private readonly List<Block> _chain = [];
     private readonly List<Hash256> _roots = [];
@@ -118,7 +118,12 @@ public sealed class SimChecker(SimCluster cluster)
             throw Fail(node, "agreement", $"block {block.Sequence} does not continue the chain of {_chain.Count}");
         }
 
-        cluster.Trace(node.Index, $"final {block.Sequence} {block.Hash.ToString()[..8]}");
+        if (cluster.Traces)
+        {
+            cluster.Trace(node.Index, $"final {block.Sequence} {block.Hash.ToString()[..8]}");
+        }
+
+        cluster.Mix((ulong)block.Hash.GetHashCode());
         _chain.Add(block);
         cluster.World.AfterFirstFinal(node);
     }
@@ -133,7 +138,7 @@ public sealed class SimChecker(SimCluster cluster)
             MessageKind own = kind == MessageKind.Prepare && vote.Sender == committee.Leader(certificate.Epoch, certificate.View)
                 ? MessageKind.PrePrepare : kind;
             SignedHeader header = new(own, vote.Sender, certificate.Epoch, certificate.View, certificate.Sequence, certificate.BlockHash);
-            if (!senders.Add(committee, vote.Sender) || !SimKeys.Verify(new Signed(header, vote.Signature), cluster.ChainId))
+            if (!senders.Add(committee, vote.Sender) || !cluster.Keys.Verify(header, vote.Signature, cluster.ChainId))
             {
                 throw Fail(node, "certificate", $"certificate of {certificate.Sequence} has a bad vote of {vote.Sender}");
             }
@@ -176,7 +181,13 @@ public sealed class SimChecker(SimCluster cluster)
             }
 
             _ordered[vertex.Author] = new LaneTip(vertex.Height, vertex.Hash);
-            foreach (ulong transaction in node.Disk.Vertices[vertex.Hash].Transactions)
+            SimVertex stored = node.Disk.Vertices[vertex.Hash];
+            if (SimVertex.RootOf(stored.Transactions) != vertex.TransactionRoot)
+            {
+                throw Fail(node, "validity", $"the payload of vertex {vertex.Author}/{vertex.Height} is not its author's");
+            }
+
+            foreach (ulong transaction in stored.Transactions)
             {
                 if (!cluster.World.WasSubmitted(transaction))
                 {
@@ -200,11 +211,13 @@ public sealed class SimChecker(SimCluster cluster)
         }
 
         if (evidence.First.Header.Digest == evidence.Second.Header.Digest
-            || !SimKeys.Verify(evidence.First, cluster.ChainId) || !SimKeys.Verify(evidence.Second, cluster.ChainId))
+            || !Holds(evidence.First) || !Holds(evidence.Second))
         {
             throw Fail(node, "evidence", "evidence that convicts nobody");
         }
     }
+
+    private bool Holds(Signed message) => cluster.Keys.Verify(message.Header, message.Signature, cluster.ChainId);
 
     public void OnHalt(SimNode node, Reason reason)
     {

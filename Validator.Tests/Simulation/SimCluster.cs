@@ -1,47 +1,20 @@
 using System.Text;
-using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 
 namespace Validator.Tests.Simulation;
 
-/// <summary>One message on its way: becomes an input at the receiver.</summary>
-public sealed class SimMessage(InputKind kind, SimMessage.Filler fill)
-{
-    public delegate void Filler(InputBox input);
-
-    /// <summary>A class around the input, so that a filler can set its fields.</summary>
-    public sealed class InputBox
-    {
-        public Input Value;
-        public Signed Message { set => Value.Message = value; }
-        public Block? Block { set => Value.Block = value; }
-        public ViewChange? ViewChange { set => Value.ViewChange = value; }
-        public NewView? NewView { set => Value.NewView = value; }
-        public Status Status { set => Value.Status = value; }
-        public Evidence Evidence { set => Value.Evidence = value; }
-        public FinalBlocks FinalBlocks { set => Value.FinalBlocks = value; }
-        public FetchRequest Request { set => Value.Request = value; }
-    }
-
-    public Input ToInput(int from)
-    {
-        InputBox box = new();
-        fill(box);
-        box.Value.Kind = kind;
-        box.Value.From = from;
-        return box.Value;
-    }
-}
-
 /// <summary>Whole validators in one thread on virtual time: events in order of time, then of creation.</summary>
 public sealed class SimCluster
 {
     private readonly PriorityQueue<Action, (long Time, ulong Order)> _events = new();
-    private readonly long[] _wakeAt;
     private readonly bool[,] _linked;
     private readonly long[,] _linkFreeAt;
+
+    // [member, peer]: the peer is connected to the member's second machine.
+    private readonly bool[,] _toSecond;
+    private readonly SimNode?[] _second;
     private readonly StringBuilder? _trace;
     private ulong _order;
 
@@ -50,10 +23,12 @@ public sealed class SimCluster
         World = world;
         world.Cluster = this;
         Genesis = world.Genesis;
+        Keys = world.Keys;
         ChainId = GenesisCodec.ChainId(Genesis);
         int n = Genesis.Members.Length;
         Nodes = new SimNode[n];
-        _wakeAt = new long[n];
+        _second = new SimNode?[n];
+        _toSecond = new bool[n, n];
         _linked = new bool[n, n];
         _linkFreeAt = new long[n, n];
         _trace = trace ? new StringBuilder() : null;
@@ -61,26 +36,35 @@ public sealed class SimCluster
         for (int i = 0; i < n; i++)
         {
             Nodes[i] = world.MakeNode(this, i);
-            _wakeAt[i] = long.MaxValue;
         }
+
+        Machines = world.Twin < 0 ? Nodes : [.. Nodes, _second[world.Twin] = world.MakeNode(this, world.Twin)];
     }
 
     public SimWorld World { get; }
     public Genesis Genesis { get; }
+    public SimKeys Keys { get; }
     public Hash256 ChainId { get; }
+
+    /// <summary>One per member: the first, where two machines use one key.</summary>
     public SimNode[] Nodes { get; }
+    public SimNode[] Machines { get; }
     public SimChecker Check { get; }
     public long Now { get; private set; }
     public ulong Delivered { get; private set; }
-    public string TraceText => _trace?.ToString() ?? "";
 
-    public void Trace(int node, string text)
-    {
-        if (_trace is not null)
-        {
-            _trace.Append(Now).Append(" node ").Append(node).Append(": ").AppendLine(text);
-        }
-    }
+    /// <summary>Equal for equal runs: time, ends and kind of everything delivered, and all that became final.</summary>
+    public ulong TraceHash { get; private set; } = 0xCBF29CE484222325;
+
+    /// <summary>Virtual time that a healed quorum, and then the whole cluster, took.</summary>
+    public long QuorumMicros { get; set; }
+    public long HealMicros { get; set; }
+    public string TraceText => _trace?.ToString() ?? "";
+    public bool Traces => _trace is not null;
+
+    public void Trace(int node, string text) => _trace?.Append($"{Now,11} node {node}: ").AppendLine(text);
+
+    public void Mix(ulong value) => TraceHash = (TraceHash ^ value) * 0x100000001B3;
 
     public void RunUntil(long time, Func<bool>? done = null)
     {
@@ -100,126 +84,183 @@ public sealed class SimCluster
     public void Schedule(long time, Action action) => _events.Enqueue(action, (Math.Max(time, Now), _order++));
 
     /// <summary>An action of a node's shell: void when the node has crashed since.</summary>
-    public void At(int node, long time, Action action)
+    public void At(SimNode node, long time, Action action)
     {
-        int incarnation = Nodes[node].Incarnation;
+        int incarnation = node.Incarnation;
         Schedule(time, () =>
         {
-            if (Nodes[node].Running && Nodes[node].Incarnation == incarnation && !World.Defer(node, time, action))
+            if (node.Running && node.Incarnation == incarnation && !World.Defer(node, action))
             {
                 action();
             }
         });
     }
 
-    public void After(int node, long delay, Action action) => At(node, Now + delay, action);
+    public void After(SimNode node, long delay, Action action) => At(node, Now + delay, action);
 
+    /// <param name="deadline">On the node's own clock.</param>
     public void Wake(SimNode node, long deadline)
     {
-        int i = node.Index;
-        if (deadline == long.MaxValue || (_wakeAt[i] > Now && _wakeAt[i] <= deadline))
+        if (deadline == long.MaxValue)
         {
             return;
         }
 
-        long due = Math.Max(deadline, Now + 1);
-        _wakeAt[i] = due;
-        At(i, due, () =>
+        long due = Math.Max(node.Clock.ToCluster(deadline), Now + 1);
+        if (node.WakeAt > Now && node.WakeAt <= due)
         {
-            if (_wakeAt[i] == due)
+            return;
+        }
+
+        node.WakeAt = due;
+        At(node, due, () =>
+        {
+            if (node.WakeAt == due)
             {
-                _wakeAt[i] = long.MaxValue;
+                node.WakeAt = long.MaxValue;
             }
 
             node.Feed(new Input { Kind = InputKind.Tick, From = -1 });
         });
     }
 
-    public void Connect(int node)
+    /// <summary>The machine of a member that a peer is connected to.</summary>
+    private SimNode Machine(int member, int peer) => _toSecond[member, peer] ? _second[member]! : Nodes[member];
+
+    public void Connect(SimNode node)
     {
-        _wakeAt[node] = long.MaxValue;
+        node.WakeAt = long.MaxValue;
         for (int peer = 0; peer < Nodes.Length; peer++)
         {
-            if (peer != node && Nodes[peer].Running)
+            int other = peer;
+            if (peer != node.Index && Machine(node.Index, peer) == node && Machine(peer, node.Index).Running)
             {
-                int other = peer;
-                Schedule(Now + 1000, () => LinkUp(node, other));
+                Schedule(Now + 1000, () => LinkUp(node.Index, other));
             }
         }
     }
 
     private void LinkUp(int a, int b)
     {
-        if (Nodes[a].Running && Nodes[b].Running && !_linked[a, b])
+        SimNode first = Machine(a, b);
+        SimNode second = Machine(b, a);
+        if (first.Running && second.Running && !_linked[a, b])
         {
             _linked[a, b] = _linked[b, a] = true;
-            Nodes[a].Feed(new Input { Kind = InputKind.PeerUp, From = b });
-            Nodes[b].Feed(new Input { Kind = InputKind.PeerUp, From = a });
+            first.Feed(new Input { Kind = InputKind.PeerUp, From = b });
+            second.Feed(new Input { Kind = InputKind.PeerUp, From = a });
         }
     }
 
-    public void Disconnect(int node)
+    private void LinkDown(int a, int b)
+    {
+        if (_linked[a, b])
+        {
+            _linked[a, b] = _linked[b, a] = false;
+            Machine(a, b).Feed(new Input { Kind = InputKind.PeerDown, From = b });
+            Machine(b, a).Feed(new Input { Kind = InputKind.PeerDown, From = a });
+        }
+    }
+
+    public void Disconnect(SimNode node)
     {
         for (int peer = 0; peer < Nodes.Length; peer++)
         {
-            if (_linked[node, peer])
+            if (peer != node.Index && Machine(node.Index, peer) == node)
             {
-                _linked[node, peer] = _linked[peer, node] = false;
-                Nodes[peer].Feed(new Input { Kind = InputKind.PeerDown, From = node });
+                LinkDown(node.Index, peer);
             }
         }
     }
 
-    public void CrashAndRestart(SimNode node)
+    /// <summary>The peer's connection moves to the other machine with that member's key.</summary>
+    public void SwitchMachine(int member, int peer)
+    {
+        LinkDown(member, peer);
+        _toSecond[member, peer] = !_toSecond[member, peer];
+        Schedule(Now + 1000, () => LinkUp(member, peer));
+    }
+
+    public void CrashAndRestart(SimNode node) => CrashAndRestart(node, World.DowntimeMicros());
+
+    public void CrashAndRestart(SimNode node, long downMicros)
     {
         Trace(node.Index, "crash");
         node.Crash();
-        Schedule(Now + World.DowntimeMicros(), () =>
+        int incarnation = node.Incarnation;
+        Schedule(Now + downMicros, () =>
         {
-            Trace(node.Index, "restart");
-            if (!node.Running)
+            if (!node.Running && node.Incarnation == incarnation)
             {
+                Trace(node.Index, "restart");
                 node.Start();
             }
         });
     }
 
-    public void Send(int from, int to, SimMessage message) =>
-        ToEach(from, to, (peer, at) => Deliver(from, peer, at, () => Nodes[peer].Feed(message.ToInput(from))));
-
-    public void SendVertex(int from, int to, SimVertex vertex) =>
-        ToEach(from, to, (peer, at) => Deliver(from, peer, at, () => Nodes[peer].ReceiveVertex(from, vertex)));
-
-    public void Request(int from, int to, FetchRequest request) =>
-        ToEach(from, to, (peer, at) => Deliver(from, peer, at, () => Nodes[peer].Serve(from, request)));
-
-    private void ToEach(int from, int to, Action<int, long> send)
+    /// <param name="to">A member, or -1 for all others.</param>
+    public void Send(SimNode from, int to, SimMessage message)
     {
+        if (to >= 0)
+        {
+            SendTo(from, to, message);
+            return;
+        }
+
         for (int peer = 0; peer < Nodes.Length; peer++)
         {
-            if (peer != from && (to < 0 || to == peer) && Nodes[peer].Running && World.Delay(from, peer, out long delay))
-            {
-                // A connection keeps its order unless the world says otherwise.
-                long at = Math.Max(Now + delay, World.Reorders ? 0 : _linkFreeAt[from, peer]);
-                _linkFreeAt[from, peer] = at;
-                send(peer, at);
-            }
+            SendTo(from, peer, message);
         }
     }
 
-    private void Deliver(int from, int to, long at, Action action)
+    private void SendTo(SimNode from, int to, SimMessage message)
     {
-        int sender = Nodes[from].Incarnation;
-        int incarnation = Nodes[to].Incarnation;
-        Schedule(at, () =>
+        if (to == from.Index || Machine(from.Index, to) != from)
         {
-            // What a crashed sender had on the wire may still arrive; a restarted receiver has a new connection.
-            _ = sender;
-            if (Nodes[to].Running && Nodes[to].Incarnation == incarnation && !World.Defer(to, at, action))
-            {
-                Delivered++;
-                action();
-            }
-        });
+            return;
+        }
+
+        SimNode receiver = Machine(to, from.Index);
+        if (!receiver.Running)
+        {
+            return;
+        }
+
+        if (World.HoldsBack(from, receiver, message) || !World.Delay(from.Index, to, out long delay, out int copies))
+        {
+            return;
+        }
+
+        // A connection keeps its order unless the world says otherwise.
+        long at = Math.Max(Now + delay, World.Reorders ? 0 : _linkFreeAt[from.Index, to]);
+        _linkFreeAt[from.Index, to] = at;
+        for (; copies > 0; copies--)
+        {
+            Deliver(from.Index, receiver, at, message);
+        }
+    }
+
+    /// <summary>What a crashed sender had on the wire may still arrive; a restarted receiver has a new connection.</summary>
+    private void Deliver(int from, SimNode receiver, long at, SimMessage message) => At(receiver, at, () => Arrive(from, receiver, message));
+
+    /// <summary>Long after: whatever became of the connection since.</summary>
+    public void DeliverLate(int from, SimNode receiver, SimMessage message)
+    {
+        if (receiver.Running)
+        {
+            Arrive(from, receiver, message);
+        }
+    }
+
+    private void Arrive(int from, SimNode receiver, SimMessage message)
+    {
+        Delivered++;
+        Mix(((ulong)Now << 16) ^ ((ulong)from << 12) ^ ((ulong)receiver.Index << 8) ^ (ulong)message.Frame.Type);
+        if (_trace is not null)
+        {
+            _trace.Append($"{Now,11} {from} > {receiver.Index}: ").Append(message).AppendLine();
+        }
+
+        receiver.Receive(from, message);
     }
 }

@@ -98,7 +98,7 @@ public sealed class SimCoverage
         _runs++;
         _large += cluster.Nodes.Length >= 4 ? 1 : 0;
         _exactlyFaulty += world.ByzantineWeight == world.Committee.Faulty && world.ByzantineWeight > 0 ? 1 : 0;
-        _crashAtSend += world.CrashesBetweenSyncAndSend > 0 ? 1 : 0;
+        _crashAtSend += world.Count(Fault.CrashBetweenSyncAndSend) > 0 ? 1 : 0;
         _viewChange += cluster.Nodes.Any(n => n.ViewChanges > 0) ? 1 : 0;
         _skewed += world.Skewed ? 1 : 0;
         _wiped += world.Wiped >= 0 ? 1 : 0;

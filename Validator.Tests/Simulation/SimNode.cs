@@ -5,55 +5,17 @@ using Validator.Core.Wire;
 
 namespace Validator.Tests.Simulation;
 
-/// <summary>What survives a crash: what was synced.</summary>
-public sealed class SimDisk
-{
-    public List<(Signed Message, Block? Block, ViewChange? ViewChange, NewView? NewView)> Signed { get; } = [];
-    public Dictionary<Hash256, Block> Blocks { get; } = [];
-    public List<Certificate> Prepared { get; } = [];
-    public NewView? Entered { get; set; }
-    public Dictionary<Hash256, SimVertex> Vertices { get; } = [];
-    public List<SimFinal> Finals { get; } = [];
-    public LaneTip OwnTip { get; set; }
-    public List<Evidence> Evidence { get; } = [];
-
-    /// <summary>A backup: what is written to either does not reach the other.</summary>
-    public SimDisk Copy()
-    {
-        SimDisk copy = new() { Entered = Entered, OwnTip = OwnTip };
-        copy.Signed.AddRange(Signed);
-        copy.Prepared.AddRange(Prepared);
-        copy.Finals.AddRange(Finals);
-        copy.Evidence.AddRange(Evidence);
-        foreach (Block block in Blocks.Values)
-        {
-            copy.Blocks.Add(block.Hash, block);
-        }
-
-        foreach (SimVertex vertex in Vertices.Values)
-        {
-            copy.Vertices.Add(vertex.Header.Hash, vertex);
-        }
-
-        return copy;
-    }
-}
-
-/// <summary>A vertex with its transactions, each known by a number.</summary>
-public sealed record SimVertex(VertexHeader Header, byte[] Signature, ulong[] Transactions);
-
-public sealed record SimFinal(Block Block, Certificate Certificate, VertexHeader[] Order, Hash256 Root);
-
 /// <summary>
-/// The shell around one real core: signs, syncs, sends, executes and serves, all in virtual time. A crash drops what was
-/// not synced; the core is rebuilt from the disk.
+/// The shell around one real core: checks, signs, syncs, sends, executes and serves, all in virtual time. A crash drops what
+/// was not synced; the core is rebuilt from the disk.
 /// </summary>
-public class SimNode(SimCluster cluster, int index, CoreSettings settings)
+public partial class SimNode(SimCluster cluster, int index, CoreSettings settings)
 {
     private readonly EffectBuffer _effects = new();
     private readonly Dictionary<ulong, SimVertex> _waiting = [];
     private readonly Dictionary<ulong, ulong[]> _batches = [];
     private readonly List<Action> _unsynced = [];
+    private readonly Queue<SyncGroup> _syncing = [];
     private ulong _token;
     private long _diskFreeAt;
     private long _execFreeAt;
@@ -61,42 +23,77 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
     private int _forgotten;
     private List<ulong> _queued = [];
 
+    /// <summary>What one sync makes durable: the record last, everything persisted before it first.</summary>
+    private sealed record SyncGroup(Action[] Writes, SimRecord Record, SimVertex? Vertex);
+
     public int Index { get; } = index;
     public SimDisk Disk { get; private set; } = new();
+    public SimClock Clock { get; } = new();
     public ValidatorCore Core { get; private set; } = null!;
     public bool Running { get; private set; }
 
     /// <summary>Counts lives: events of an earlier one are void.</summary>
     public int Incarnation { get; private set; }
-    public long ClockSkewMicros { get; init; }
+
+    /// <summary>When the next Tick is due; for the cluster.</summary>
+    public long WakeAt { get; set; } = long.MaxValue;
     public Reason? Halted { get; private set; }
     public HashSet<ulong> AcceptedTransactions { get; } = [];
     public ulong ViewChanges { get; private set; }
     public SortedDictionary<Reason, int> Rejections { get; } = [];
     public List<Evidence> Convictions { get; } = [];
 
+    /// <summary>Vertices that came and that the core has not judged.</summary>
+    public int WaitingPayloads => _waiting.Count;
+
     protected SimCluster Cluster { get; } = cluster;
 
     public void Start()
     {
+        if (!Disk.Open(Cluster.Keys, Cluster.ChainId, out bool torn))
+        {
+            // The store is damaged: its validator must not vote any more (section 6).
+            Wipe();
+        }
+
+        if (torn)
+        {
+            Cluster.World.Met(Fault.TornRecord);
+        }
+
         Running = true;
         Incarnation++;
         _waiting.Clear();
         _batches.Clear();
         _unsynced.Clear();
+        _syncing.Clear();
         _queued = [];
         _credit = 0;
         _diskFreeAt = _execFreeAt = Cluster.Now;
         Core = new ValidatorCore(Cluster.Genesis, Cluster.ChainId, Index, settings with { Signs = settings.Signs && HasVotes }, Recovered());
-        Feed(new Input { Kind = InputKind.Tick });
-        Cluster.Connect(Index);
+        Cluster.Check.OnStart(this);
+        Feed(new Input { Kind = InputKind.Tick, From = -1 });
+        Cluster.Connect(this);
     }
 
+    /// <summary>Of what is being synced, some may reach the disk although nobody will ever be told; the next may be torn.</summary>
     public void Crash()
     {
         Running = false;
         Incarnation++;
-        Cluster.Disconnect(Index);
+        int written = Cluster.World.SurvivesCrash(_syncing.Count, out bool torn);
+        for (int i = 0; i < written; i++)
+        {
+            Write(_syncing.Dequeue());
+        }
+
+        if (torn && _syncing.TryPeek(out SyncGroup? next) && next.Vertex is null)
+        {
+            Disk.TearLast(next.Record);
+        }
+
+        _syncing.Clear();
+        Cluster.Disconnect(this);
     }
 
     /// <summary>The disk is new: what it had signed is forgotten, so it only follows from its next start on (section 6).</summary>
@@ -109,7 +106,11 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
     }
 
     /// <summary>The disk is an older copy of itself.</summary>
-    public void RollBack(SimDisk backup) => Disk = backup;
+    public void RollBack(SimDisk backup)
+    {
+        Disk = backup;
+        _forgotten = 0;
+    }
 
     /// <summary>False from the next start on: the store of votes is gone, and the shell knows it.</summary>
     public bool HasVotes { get; set; } = true;
@@ -121,9 +122,10 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
             return;
         }
 
-        input.MonotonicMicros = Cluster.Now;
-        input.WallMicros = (ulong)((long)Cluster.Genesis.TimestampMicros + Cluster.Now + ClockSkewMicros);
+        input.MonotonicMicros = Clock.Monotonic(Cluster.Now);
+        input.WallMicros = (ulong)((long)Cluster.Genesis.TimestampMicros + Clock.Wall(Cluster.Now));
         ObserveInput(in input);
+        Cluster.Check.OnInput(this, in input);
         try
         {
             Core.Handle(in input, _effects);
@@ -144,7 +146,55 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
         }
 
         _effects.Clear();
+        Cluster.Check.AfterInput(this, in input);
         Cluster.Wake(this, Core.NextDeadline);
+    }
+
+    /// <summary>A message from the network: what does not pass the shell's checks never reaches the core.</summary>
+    public void Receive(int from, SimMessage message)
+    {
+        if (Cluster.World.ReadsBytes)
+        {
+            DecodeError error = message.Admit(Cluster, out bool signaturesHold);
+            if (error != DecodeError.None || !signaturesHold)
+            {
+                Cluster.Check.OnRefused(this, from, message, error);
+                return;
+            }
+        }
+
+        switch (message.Frame.Type)
+        {
+            case FrameType.FetchRequest:
+                Serve(from, message.Frame.Request);
+                break;
+            case FrameType.Vertex:
+                ReceiveVertex(from, message.Vertex!);
+                break;
+            default:
+                Feed(message.ToInput(from));
+                break;
+        }
+    }
+
+    private void ReceiveVertex(int from, SimVertex vertex)
+    {
+        if (vertex.PayloadFault(Cluster.Genesis.Parameters) is not DecodeError.None and var fault)
+        {
+            Cluster.Check.Refused(fault);
+            return;
+        }
+
+        ulong token = ++_token;
+        _waiting[token] = vertex;
+        Feed(new Input
+        {
+            Kind = InputKind.Vertex,
+            From = from,
+            Token = token,
+            Vertex = vertex.Header,
+            Message = new Signed(VertexCodec.HeaderToSign(vertex.Header), vertex.Signature),
+        });
     }
 
     /// <summary>False: this stored message is not sent again, whoever lacks it.</summary>
@@ -182,14 +232,13 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
             Kind = InputKind.ClientBatch,
             From = -1,
             Token = token,
-            TransactionRoot = Root(batch),
-            PayloadBytes = (uint)(batch.Length * 13),
+            TransactionRoot = SimVertex.RootOf(batch),
+            PayloadBytes = (uint)(batch.Length * SimVertex.TransactionBytes),
             TransactionCount = (uint)batch.Length,
         });
     }
 
-    public static Hash256 Root(ulong[] transactions) =>
-        Hash256.Of(System.Runtime.InteropServices.MemoryMarshal.AsBytes<ulong>(transactions));
+    protected void Send(int to, in Frame frame) => Cluster.Send(this, to, new SimMessage(frame));
 
     private void CarryOut(in Effect effect)
     {
@@ -217,31 +266,40 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
                 break;
             case EffectKind.DropVertex:
                 _waiting.Remove(effect.Token);
+                _batches.Remove(effect.Token);
                 Count(effect.Reason);
                 break;
             case EffectKind.Send when !Repeats():
                 break;
             case EffectKind.Send:
-                Cluster.Send(Index, effect.To, MessageOf(effect.Message!, effect.Block, effect.ViewChange, effect.NewView));
+                Send(effect.To, FrameOf(effect.Message!, effect.Block, effect.ViewChange, effect.NewView));
                 break;
             case EffectKind.SendStatus:
-                Status status = effect.Status!;
-                Cluster.Send(Index, effect.To, new SimMessage(InputKind.Status, i => i.Status = status));
+                Send(effect.To, Frame.Of(effect.Status!));
                 break;
             case EffectKind.SendFetch:
-                Cluster.Request(Index, effect.To, effect.Request);
+                Send(effect.To, Frame.Fetch(effect.Request));
                 break;
             case EffectKind.SendEvidence:
-                Evidence evidence = effect.Evidence!;
-                Cluster.Send(Index, effect.To, new SimMessage(InputKind.Evidence, i => i.Evidence = evidence));
+                Send(effect.To, Frame.Of(effect.Evidence!));
                 break;
             case EffectKind.BatchCredit:
                 _credit += (int)effect.Count;
-                Cluster.After(Index, 0, SealBatch);
+                Cluster.After(this, 0, SealBatch);
                 break;
             case EffectKind.Execute:
                 Execute(effect.Block!, effect.Order!, effect.Certificate!);
                 break;
+            default:
+                Note(effect);
+                break;
+        }
+    }
+
+    private void Note(in Effect effect)
+    {
+        switch (effect.Kind)
+        {
             case EffectKind.Evidence:
                 Convictions.Add(effect.Evidence!);
                 Disk.Evidence.Add(effect.Evidence!);
@@ -269,41 +327,63 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
     private void SignPersistSend(Effect effect)
     {
         Cluster.Check.OnSign(this, effect.Header);
-        Signed signed = new(effect.Header, SimKeys.Sign(effect.Header, Cluster.ChainId));
+        Signed signed = new(effect.Header, Cluster.Keys.Sign(effect.Header, Cluster.ChainId));
         ViewChange? change = effect.ViewChange is { } c
             ? new ViewChange { Signed = signed, Claims = c.Claims, Prepared = c.Prepared, Committed = c.Committed }
             : null;
         NewView? newView = effect.NewView is { } n
             ? new NewView { Signed = signed, ViewChanges = n.ViewChanges, Prepared = n.Prepared, Committed = n.Committed }
             : null;
-        Block? block = effect.Block;
-        SimVertex? vertex = effect.Vertex is { } v
-            ? new SimVertex(v, signed.Signature, _batches.GetValueOrDefault(effect.Token) ?? [])
-            : null;
-        Action[] group = [.. _unsynced, () => Store(signed, block, change, newView, vertex)];
+        SimRecord record = new(signed.Header, signed, effect.Block, change, newView);
+        SimVertex? vertex = null;
+        if (effect.Vertex is { } v)
+        {
+            _batches.Remove(effect.Token, out ulong[]? batch);
+            vertex = new SimVertex(v, signed.Signature, batch ?? []);
+        }
+
+        _syncing.Enqueue(new SyncGroup([.. _unsynced], record, vertex));
         _unsynced.Clear();
         _diskFreeAt = Math.Max(_diskFreeAt, Cluster.Now) + Cluster.World.SyncMicros();
-        Cluster.At(Index, _diskFreeAt, () =>
-        {
-            foreach (Action write in group)
-            {
-                write();
-            }
-
-            Cluster.Check.OnBinding(this, signed.Header);
-            if (Cluster.World.CrashesAfterSync(this))
-            {
-                Cluster.CrashAndRestart(this);
-                return;
-            }
-
-            Transmit(signed, block, change, newView, vertex);
-            Cluster.World.AfterSend(this, signed.Header);
-            Feed(new Input { Kind = InputKind.Signed, From = -1, Message = signed });
-        });
+        Cluster.At(this, _diskFreeAt, Synced);
     }
 
-    private void Store(Signed signed, Block? block, ViewChange? change, NewView? newView, SimVertex? vertex)
+    private void Synced()
+    {
+        SyncGroup group = _syncing.Peek();
+        if (Cluster.World.SyncFails(this))
+        {
+            // A failed sync tells nothing of what is on the disk. The process stops; nothing is sent.
+            Cluster.CrashAndRestart(this);
+            return;
+        }
+
+        _syncing.Dequeue();
+        Write(group);
+        Signed signed = group.Record.Message;
+        if (Cluster.World.CrashesAfterSync())
+        {
+            Cluster.CrashAndRestart(this);
+            return;
+        }
+
+        Transmit(signed, group.Record.Block, group.Record.ViewChange, group.Record.NewView, group.Vertex);
+        Cluster.World.AfterSend(this, signed.Header);
+        Feed(new Input { Kind = InputKind.Signed, From = -1, Message = signed });
+    }
+
+    private void Write(SyncGroup group)
+    {
+        foreach (Action write in group.Writes)
+        {
+            write();
+        }
+
+        Store(group.Record, group.Vertex);
+        Cluster.Check.OnBinding(this, group.Record.Key);
+    }
+
+    private void Store(SimRecord record, SimVertex? vertex)
     {
         if (vertex is not null)
         {
@@ -313,215 +393,27 @@ public class SimNode(SimCluster cluster, int index, CoreSettings settings)
             return;
         }
 
-        Disk.Signed.Add((signed, block, change, newView));
-        if (block is not null)
+        Disk.Signed.Add(record);
+        if (record.Block is { } block)
         {
             Disk.Blocks[block.Hash] = block;
         }
     }
 
-    protected virtual void Transmit(Signed signed, Block? block, ViewChange? change, NewView? newView, SimVertex? vertex)
-    {
-        if (vertex is not null)
-        {
-            Cluster.SendVertex(Index, -1, vertex);
-        }
-        else
-        {
-            Cluster.Send(Index, -1, MessageOf(signed, block, change, newView));
-        }
-    }
+    protected virtual void Transmit(Signed signed, Block? block, ViewChange? change, NewView? newView, SimVertex? vertex) =>
+        Cluster.Send(this, -1, vertex is not null ? new SimMessage(vertex) : new SimMessage(FrameOf(signed, block, change, newView)));
 
-    public static SimMessage MessageOf(Signed signed, Block? block = null, ViewChange? change = null, NewView? newView = null) =>
+    public static Frame FrameOf(Signed signed, Block? block = null, ViewChange? change = null, NewView? newView = null) =>
         signed.Header.Kind switch
         {
-            MessageKind.PrePrepare => new SimMessage(InputKind.PrePrepare, i => { i.Message = signed; i.Block = block; }),
-            MessageKind.Prepare or MessageKind.Commit => new SimMessage(InputKind.Vote, i => i.Message = signed),
-            MessageKind.Stop => new SimMessage(InputKind.Stop, i => i.Message = signed),
-            MessageKind.ViewChange => new SimMessage(InputKind.ViewChange, i => i.ViewChange = change),
-            MessageKind.NewView => new SimMessage(InputKind.NewView, i => i.NewView = newView),
-            _ => throw new InvalidOperationException($"{signed.Header.Kind} does not travel this way"),
+            MessageKind.ViewChange => Frame.Of(change!),
+            MessageKind.NewView => Frame.Of(newView!),
+            _ => Frame.Of(signed, block),
         };
 
-    public void ReceiveVertex(int from, SimVertex vertex)
-    {
-        if (!Running)
-        {
-            return;
-        }
-
-        ulong token = ++_token;
-        _waiting[token] = vertex;
-        VertexHeader header = vertex.Header;
-        Feed(new Input
-        {
-            Kind = InputKind.Vertex,
-            From = from,
-            Token = token,
-            Vertex = header,
-            Message = new Signed(new SignedHeader(MessageKind.Vertex, header.Author, header.Epoch, 0, header.Height, header.Hash), vertex.Signature),
-        });
-    }
-
-    private void StoreVertex(SimVertex vertex) => Cluster.After(Index, Cluster.World.SyncMicros(), () =>
+    private void StoreVertex(SimVertex vertex) => Cluster.After(this, Cluster.World.SyncMicros(), () =>
     {
         Disk.Vertices[vertex.Header.Hash] = vertex;
         Feed(new Input { Kind = InputKind.VertexDurable, From = -1, Digest = vertex.Header.Hash });
     });
-
-    private void Execute(Block block, VertexHeader[] order, Certificate certificate)
-    {
-        Cluster.Check.OnFinal(this, block, certificate);
-        _execFreeAt = Math.Max(_execFreeAt, Cluster.Now) + Cluster.World.ExecutionMicros + (20 * order.Length);
-        Cluster.At(Index, _execFreeAt, () =>
-        {
-            Hash256 previous = Disk.Finals.Count == 0 ? Hash256.Zero : Disk.Finals[^1].Root;
-            Hash256 root = RootOf(previous, block, order);
-            foreach (VertexHeader vertex in order)
-            {
-                if (!Disk.Vertices.ContainsKey(vertex.Hash))
-                {
-                    throw new InvariantViolationException("a final vertex is not durable here");
-                }
-            }
-
-            Disk.Finals.Add(new SimFinal(block, certificate, order, root));
-            Cluster.Check.OnExecuted(this, block, order, root);
-            ForgetBelow(block.Sequence);
-            Feed(new Input { Kind = InputKind.Executed, From = -1, Sequence = block.Sequence, Digest = root });
-        });
-    }
-
-    /// <summary>What the vote store forgets behind the executed point, a batch at a time (Host/Node/RocksVoteStore).</summary>
-    private void ForgetBelow(ulong executed)
-    {
-        if ((int)executed < _forgotten + Cluster.World.ForgetEvery)
-        {
-            return;
-        }
-
-        _forgotten = (int)executed;
-        Dictionary<MessageKind, int> newest = [];
-        for (int i = 0; i < Disk.Signed.Count; i++)
-        {
-            newest[Disk.Signed[i].Message.Header.Kind] = i;
-        }
-
-        int number = 0;
-        Disk.Signed.RemoveAll(record =>
-        {
-            SignedHeader h = record.Message.Header;
-            bool vote = h.Kind is MessageKind.PrePrepare or MessageKind.Prepare or MessageKind.Commit;
-            return number++ != newest[h.Kind] && (!vote || h.Sequence < executed);
-        });
-        if (Disk.Prepared.Count > 0)
-        {
-            Certificate highest = Disk.Prepared.MaxBy(c => (c.View, c.Sequence))!;
-            Disk.Prepared.RemoveAll(c => c.Sequence < executed && c != highest);
-        }
-
-        if (!Cluster.Check.IsByzantine(Index))
-        {
-            foreach ((Hash256 hash, Block block) in Disk.Blocks)
-            {
-                if (block.Sequence < executed)
-                {
-                    Disk.Blocks.Remove(hash);
-                }
-            }
-        }
-    }
-
-    private static Hash256 RootOf(in Hash256 previous, Block block, VertexHeader[] order)
-    {
-        byte[] data = new byte[(2 + order.Length) * Hash256.Size];
-        previous.CopyTo(data);
-        block.Hash.CopyTo(data.AsSpan(Hash256.Size));
-        for (int i = 0; i < order.Length; i++)
-        {
-            order[i].Hash.CopyTo(data.AsSpan((2 + i) * Hash256.Size));
-        }
-
-        return Hash256.Of(data);
-    }
-
-    /// <summary>The fetch service: answers from the disk.</summary>
-    public virtual void Serve(int peer, FetchRequest request)
-    {
-        switch (request.Kind)
-        {
-            case FetchKind.Vertices when Disk.Vertices.TryGetValue(request.Hash, out SimVertex? vertex):
-                Stack<SimVertex> chain = new([vertex]);
-                while (chain.Count < request.Count && Disk.Vertices.TryGetValue(chain.Peek().Header.Predecessor, out SimVertex? below))
-                {
-                    chain.Push(below);
-                }
-
-                foreach (SimVertex found in chain)
-                {
-                    Cluster.SendVertex(Index, peer, found);
-                }
-
-                break;
-            case FetchKind.Block when FindBlock(request.Hash) is { } block:
-                Cluster.Send(Index, peer, new SimMessage(InputKind.Block, i => i.Block = block));
-                break;
-            case FetchKind.FinalBlocks when FinalsFrom(request) is { } finals:
-                Cluster.Send(Index, peer, new SimMessage(InputKind.FinalBlocks, i => i.FinalBlocks = finals));
-                break;
-            default:
-                Cluster.Send(Index, peer, new SimMessage(InputKind.NotFound, i => i.Request = request));
-                break;
-        }
-    }
-
-    private Block? FindBlock(Hash256 hash) =>
-        Disk.Blocks.GetValueOrDefault(hash) ?? Disk.Finals.Find(f => f.Block.Hash == hash)?.Block;
-
-    private FinalBlocks? FinalsFrom(FetchRequest request)
-    {
-        int first = (int)request.Sequence - 1;
-        int last = Math.Min(first + (int)request.Count, Disk.Finals.Count) - 1;
-        // The certificate covers the last block itself: go on to the next block that has its own.
-        while (last >= first && last + 1 < Disk.Finals.Count && Disk.Finals[last].Certificate.BlockHash != Disk.Finals[last].Block.Hash)
-        {
-            last++;
-        }
-
-        while (last >= first && Disk.Finals[last].Certificate.BlockHash != Disk.Finals[last].Block.Hash)
-        {
-            last--;
-        }
-
-        return last < first || first < 0
-            ? null
-            : new FinalBlocks([.. Disk.Finals.GetRange(first, last - first + 1).Select(f => f.Block)], Disk.Finals[last].Certificate);
-    }
-
-    private RecoveredState? Recovered()
-    {
-        RecoveredState state = new() { EnteredNewView = Disk.Entered, OwnTip = Disk.OwnTip };
-        state.Signed.AddRange(Disk.Signed);
-        state.Blocks.AddRange(Disk.Blocks.Values);
-        state.PreparedCertificates.AddRange(Disk.Prepared);
-        state.Evidence.AddRange(Disk.Evidence);
-        if (Disk.Finals.Count > 0)
-        {
-            SimFinal last = Disk.Finals[^1];
-            state.LastFinal = last.Block;
-            state.LastFinalCertificate = last.Certificate;
-            state.LastExecutedRoot = last.Root;
-            foreach (SimFinal final in Disk.Finals.TakeLast(256))
-            {
-                state.RecentRoots.Add((final.Block.Sequence, final.Root));
-            }
-        }
-
-        foreach (SimVertex vertex in Disk.Vertices.Values)
-        {
-            state.Vertices.Add((vertex.Header, vertex.Signature));
-        }
-
-        return state;
-    }
 }

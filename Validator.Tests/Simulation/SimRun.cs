@@ -1,13 +1,20 @@
+using Validator.Core.Effects;
+
 namespace Validator.Tests.Simulation;
 
 /// <summary>One seed from start to verdict.</summary>
 public static class SimRun
 {
-    public const int Transactions = 500;
-    public const long FaultMicros = 20_000_000;
+    /// <summary>What a counted seed makes final.</summary>
+    public const int LeastBlocks = 50;
+    public const int LeastTransactions = 500;
 
-    /// <summary>Virtual time in which a healed cluster must have caught up.</summary>
-    public const long HealMicros = 120_000_000;
+    private const long Second = 1_000_000;
+    private const long LeastFaultMicros = 10 * Second;
+    private const long MostFaultMicros = 30 * Second;
+
+    /// <summary>Virtual time in which what is healed must have made progress and caught up, whatever went before.</summary>
+    public const long HealMicros = 120 * Second;
 
     /// <exception cref="SimulationFailure">A check failed; the message names seed, time and node.</exception>
     public static SimCluster Run(ulong seed, bool trace = false, bool rules = true)
@@ -19,29 +26,82 @@ public static class SimRun
 
     public static void Run(SimCluster cluster)
     {
-        cluster.World.Run(Transactions, FaultMicros);
-        WaitUntilAllIsFinal(cluster, HealMicros);
-    }
-
-    /// <summary>After healing: every transaction that an honest validator had made durable becomes final.</summary>
-    public static void WaitUntilAllIsFinal(SimCluster cluster, long limitMicros)
-    {
+        cluster.World.Run(LeastFaultMicros, MostFaultMicros, () => IsCounted(cluster));
         // More than F weight gone for good: what is left owes safety only.
         if (cluster.World.WipedBeyondFaulty)
         {
-            cluster.RunUntil(cluster.Now + 5_000_000);
+            cluster.RunUntil(cluster.Now + (5 * Second));
             return;
         }
 
+        RequireProgressOfAQuorum(cluster);
+        WaitUntilAllIsFinal(cluster, HealMicros);
+        if (!IsCounted(cluster))
+        {
+            TopUp(cluster);
+        }
+
+        cluster.Check.AtTheEnd();
+    }
+
+    /// <summary>Enough was ordered for the run to mean something.</summary>
+    public static bool IsCounted(SimCluster cluster) =>
+        cluster.Check.Chain.Count >= LeastBlocks && cluster.Check.FinalTransactions.Count >= LeastTransactions;
+
+    /// <summary>As in VOPR: a quorum alone is healed, the rest stands still; what it accepted becomes final.</summary>
+    private static void RequireProgressOfAQuorum(SimCluster cluster)
+    {
+        if (cluster.World.DrawQuorum() is not { } quorum)
+        {
+            return;
+        }
+
+        cluster.Trace(quorum[0], $"only {string.Join(", ", quorum)} go on");
+        cluster.World.Freeze(quorum);
+        SimNode[] nodes = [.. quorum.Select(i => cluster.Nodes[i])];
+        // What starts only now is connected first.
+        cluster.RunUntil(cluster.Now + (Second / 10));
+        foreach (SimNode node in nodes)
+        {
+            cluster.World.Submit(node);
+        }
+
         long start = cluster.Now;
-        while (!Done(cluster))
+        RunUntil(
+            cluster, HealMicros, "a healed quorum does not go on",
+            () => cluster.Now >= start + (Second / 2) && nodes.All(n => n.AcceptedTransactions.IsSubsetOf(cluster.Check.FinalTransactions)));
+        cluster.QuorumMicros = cluster.Now - start;
+        cluster.World.Freeze(null);
+    }
+
+    /// <summary>After healing: every transaction that an honest validator had made durable becomes final, everywhere.</summary>
+    public static void WaitUntilAllIsFinal(SimCluster cluster, long limitMicros)
+    {
+        long start = cluster.Now;
+        RunUntil(cluster, limitMicros, "accepted transactions are not final after healing", () => Done(cluster));
+        cluster.HealMicros = cluster.Now - start;
+    }
+
+    /// <summary>A world that was hindered most of the time gets the rest of its load in peace.</summary>
+    private static void TopUp(SimCluster cluster)
+    {
+        cluster.World.StartLoad();
+        RunUntil(cluster, HealMicros, "not enough is final without faults", () => IsCounted(cluster));
+        cluster.World.StopLoad();
+        RunUntil(cluster, HealMicros, "accepted transactions are not final without faults", () => Done(cluster));
+    }
+
+    private static void RunUntil(SimCluster cluster, long limitMicros, string what, Func<bool> done)
+    {
+        long start = cluster.Now;
+        while (!done())
         {
             if (cluster.Now > start + limitMicros)
             {
-                throw cluster.Check.Fail(cluster.Nodes[0], "liveness", Stuck(cluster));
+                throw cluster.Check.Fail(cluster.Nodes[0], "liveness", $"{what}; {Stuck(cluster)}");
             }
 
-            cluster.RunUntil(cluster.Now + 100_000);
+            cluster.RunUntil(cluster.Now + (Second / 10));
         }
     }
 
@@ -49,7 +109,7 @@ public static class SimRun
         n => cluster.Check.IsByzantine(n.Index) || n.Disk.Finals.Count == cluster.Check.Chain.Count);
 
     private static string Stuck(SimCluster cluster) =>
-        $"{Missing(cluster)} accepted transactions are not final after healing; "
+        $"{Missing(cluster)} missing; "
         + string.Join("; ", cluster.Nodes.Select(n =>
             $"{n.Index}{(cluster.Check.IsByzantine(n.Index) ? "b" : "")} view {n.Core.View}{(n.Core.ViewActive ? "" : "?")} final {n.Core.FinalSequence} signs {n.Core.Signs}"));
 

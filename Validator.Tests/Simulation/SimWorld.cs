@@ -4,28 +4,29 @@ using Validator.Core.Wire;
 
 namespace Validator.Tests.Simulation;
 
-/// <summary>One seed's world: committee, latency, faults, load. Everything below comes from the seed.</summary>
-public sealed class SimWorld
+/// <summary>One seed's world: committee, latency, clocks, load, who is faulty. What happens in it is in SimWorld.Faults.</summary>
+public sealed partial class SimWorld
 {
     private readonly SimRandom _random;
     private readonly HashSet<ulong> _submitted = [];
-    private readonly long _latency;
+    private readonly int[] _met = new int[Enum.GetValues<Fault>().Length];
+    private readonly long[,] _latency;
     private readonly long _syncMean;
-    private readonly double _loss;
-    private readonly double _crashAfterSync;
-    private readonly long[] _pausedUntil;
-    private readonly bool[,] _cut;
-    private readonly double _strikes;
+    private readonly int _burst;
+    private readonly long _loadGap;
     private Coalition? _coalition;
-    private bool _faultsOver;
     private ulong _nextTransaction;
+    private bool _loading;
 
     public SimWorld(ulong seed, bool faults = true, int? validators = null)
     {
         Seed = seed;
         _random = new SimRandom(seed);
-        uint[] weights = DrawWeights(validators);
-        Genesis = SimKeys.MakeGenesis(weights, new GenesisParameters
+        KeyKind keys = !faults ? KeyKind.Short : seed % 200 == 0 ? KeyKind.Real : _random.Chance(0.25) ? KeyKind.Padded : KeyKind.Short;
+        ReadsBytes = keys != KeyKind.Short;
+        Keys = new SimKeys(keys);
+        uint[] weights = DrawWeights(validators ?? (keys == KeyKind.Real ? 4 : null));
+        Genesis = Keys.MakeGenesis(weights, new GenesisParameters
         {
             WindowBlocks = (uint)_random.Between(4, 32),
             // Without faults nothing may wait for long, so a block has room for all of the load.
@@ -33,41 +34,64 @@ public sealed class SimWorld
         });
         Committee = Genesis.ToCommittee();
         int n = weights.Length;
-        _latency = _random.Chance(0.5) ? _random.Between(50, 500) : _random.Between(1_000, 80_000);
+        _latency = new long[n, n];
+        long latency = DrawLatencies();
         _syncMean = _random.Between(100, 5_000);
         _pausedUntil = new long[n];
         _cut = new bool[n, n];
+        _cloggedUntil = new long[n, n];
+        _slowUntil = new long[n];
+        _frozen = new bool[n];
+        _badDisk = new Fault?[n];
         Settings = new CoreSettings
         {
-            // A hasty timer lets view changes race with commits; it doubles until it fits.
+            // A hasty timer lets view changes race with commits; it grows until it fits.
             ViewTimeoutMicros = faults && _random.Chance(0.4)
-                ? Math.Max(20_000, 4 * (_latency + _syncMean))
-                : Math.Max(300_000, 14 * (_latency + _syncMean)),
+                ? Math.Max(20_000, 4 * (latency + _syncMean))
+                : Math.Max(300_000, 14 * (latency + _syncMean)),
             BlockIntervalMicros = _random.Between(1_000, 30_000),
             PipelineBlocks = (int)_random.Between(1, 6),
             IdleVertexMicros = _random.Chance(0.5) ? 2_000_000 : 0,
+            // Of all lanes together: small enough that a flood meets it.
+            MaxPendingVertices = faults && _random.Chance(0.3) ? 64 * n : 10_000,
+        };
+        // Steady, in waves, or a trickle that leaves the cluster idle in between: about a hundred a second.
+        (_loadGap, _burst) = _random.Below(3) switch
+        {
+            0 => (_random.Between(20_000, 60_000), 8),
+            1 => (_random.Between(300_000, 1_200_000), 160),
+            _ => (_random.Between(100_000, 250_000), 35),
         };
         HasFaults = faults;
         if (faults)
         {
             _loss = _random.Chance(0.5) ? 0 : _random.Between(0, 30) / 100.0;
-            _crashAfterSync = _random.Chance(0.75) ? _random.Between(5, 40) / 10_000.0 : 0;
+            _duplicates = _random.Chance(0.5) ? 0 : _random.Between(1, 20) / 100.0;
+            _crashAfterSync = _random.Chance(0.85) ? _random.Between(5, 40) / 10_000.0 : 0;
             Reorders = _random.Chance(0.3);
             _strikes = _random.Chance(0.6) ? _random.Between(1, 40) / 2_000.0 : 0;
+            _faultGap = _random.Between(300_000, 3_000_000);
             ExecutionMicros = _random.Chance(0.7) ? 200 : _random.Between(200, 60_000);
             ForgetEvery = (int)_random.Between(1, 64);
             DrawByzantine();
+            DrawRoles();
             DrawWipe();
         }
     }
 
     public ulong Seed { get; }
     public Genesis Genesis { get; }
+    public SimKeys Keys { get; }
     public Committee Committee { get; }
     public CoreSettings Settings { get; }
+
+    /// <summary>Members of whom nothing is promised: liars, a key on two machines, a restored backup. At most F weight.</summary>
     public HashSet<int> Byzantine { get; } = [];
     public bool HasFaults { get; }
     public bool Reorders { get; }
+
+    /// <summary>Messages travel as bytes and pass the checks of the real shell.</summary>
+    public bool ReadsBytes { get; }
 
     /// <summary>Final blocks between two cleanings of the vote store; never where nothing else is drawn.</summary>
     public int ForgetEvery { get; } = int.MaxValue;
@@ -81,23 +105,31 @@ public sealed class SimWorld
     /// <summary>Who loses its disk at some time, or -1; within F, or beyond it: then nothing is promised but safety.</summary>
     public int Wiped { get; private set; } = -1;
     public bool WipedBeyondFaulty { get; private set; }
+
+    /// <summary>Whose key is on two machines, or -1.</summary>
+    public int Twin { get; private set; } = -1;
+
+    /// <summary>Who is restored from an old backup, or -1.</summary>
+    public int RolledBack { get; private set; } = -1;
     public ulong ByzantineWeight { get; private set; }
     public bool Skewed => Genesis.Members.Any(m => m.Weight != Genesis.Members[0].Weight);
     public SimCluster Cluster { get; set; } = null!;
 
     /// <summary>Scripted worlds put their own node in a place; null leaves it to the world.</summary>
     public Func<SimCluster, int, SimNode?>? Cast { get; init; }
-    public int Crashes { get; private set; }
-    public int CrashesBetweenSyncAndSend { get; private set; }
+
+    public void Met(Fault fault) => _met[(int)fault]++;
+
+    public int Count(Fault fault) => _met[(int)fault];
 
     private uint[] DrawWeights(int? validators)
     {
         int n = validators ?? _random.Below(20) switch
         {
             < 2 => (int)_random.Between(1, 3),
-            < 10 => 4,
+            < 11 => 4,
             < 17 => (int)_random.Between(5, 7),
-            _ => (int)_random.Between(8, 16),
+            _ => (int)_random.Between(8, ReadsBytes ? 10 : 16),
         };
         bool skewed = n > 1 && _random.Chance(0.3);
         while (true)
@@ -113,6 +145,33 @@ public sealed class SimWorld
                 return weights;
             }
         }
+    }
+
+    /// <summary>One room, one continent, or places all over the world.</summary>
+    /// <returns>The longest mean, microseconds.</returns>
+    private long DrawLatencies()
+    {
+        int n = _latency.GetLength(0);
+        int model = _random.Below(3);
+        long near = model == 0 ? _random.Between(50, 500) : _random.Between(1_000, 20_000);
+        int[] place = new int[n];
+        for (int i = 0; i < n; i++)
+        {
+            place[i] = _random.Below(5);
+        }
+
+        long longest = near;
+        for (int from = 0; from < n; from++)
+        {
+            for (int to = 0; to < n; to++)
+            {
+                int far = Math.Abs(place[from] - place[to]);
+                _latency[from, to] = model < 2 ? near : near + (20_000L * far);
+                longest = Math.Max(longest, _latency[from, to]);
+            }
+        }
+
+        return longest;
     }
 
     private void DrawByzantine()
@@ -139,12 +198,34 @@ public sealed class SimWorld
         }
     }
 
+    /// <summary>Some of the faulty do not lie: their key is on two machines, or their disk is an old one.</summary>
+    private void DrawRoles()
+    {
+        int[] members = [.. Byzantine.Order()];
+        if (members.Length == 0 || !_random.Chance(0.25))
+        {
+            return;
+        }
+
+        int member = members[_random.Below(members.Length)];
+        if (_random.Chance(0.5))
+        {
+            Twin = member;
+        }
+        else
+        {
+            RolledBack = member;
+        }
+    }
+
     private void DrawWipe()
     {
         if (Committee.Count >= 4 && _random.Chance(0.15))
         {
             Wiped = _random.Below(Committee.Count);
             bool member = Byzantine.Remove(Wiped);
+            Twin = Twin == Wiped ? -1 : Twin;
+            RolledBack = RolledBack == Wiped ? -1 : RolledBack;
             ulong faulty = 0;
             foreach (int each in Byzantine)
             {
@@ -160,105 +241,66 @@ public sealed class SimWorld
         }
     }
 
-    public SimNode MakeNode(SimCluster cluster, int index) => Cast?.Invoke(cluster, index) is { } cast ? cast : Byzantine.Contains(index)
-        ? new ByzantineNode(cluster, index, Settings, new SimRandom(_random.Next()), _coalition ??= new Coalition(cluster, new SimRandom(_random.Next())))
-        : new SimNode(cluster, index, Settings) { ClockSkewMicros = _random.Between(-400_000, 400_000) };
+    public SimNode MakeNode(SimCluster cluster, int index)
+    {
+        if (Cast?.Invoke(cluster, index) is { } cast)
+        {
+            return cast;
+        }
+
+        if (Byzantine.Contains(index) && index != Twin && index != RolledBack)
+        {
+            return new ByzantineNode(
+                cluster, index, Settings, new SimRandom(_random.Next()), _coalition ??= new Coalition(cluster, new SimRandom(_random.Next())));
+        }
+
+        SimNode node = new(cluster, index, Settings);
+        node.Clock.SkewMicros = _random.Between(-400_000, 400_000);
+        Met(Fault.ClockSkew);
+        if (HasFaults && _random.Chance(0.5))
+        {
+            node.Clock.SetDrift(0, _random.Between(-5_000, 5_000));
+            Met(Fault.ClockDrift);
+        }
+
+        return node;
+    }
 
     public long SyncMicros() => 50 + _random.Exponential(_syncMean);
 
     public long DowntimeMicros() => _random.Between(1_000, 3_000_000);
 
-    public bool CrashesAfterSync(SimNode node)
-    {
-        if (_faultsOver || !_random.Chance(_crashAfterSync))
-        {
-            return false;
-        }
-
-        CrashesBetweenSyncAndSend++;
-        return true;
-    }
-
-    /// <returns>False when the message is lost.</returns>
-    public bool Delay(int from, int to, out long delay)
-    {
-        delay = (_latency / 2) + _random.Exponential(_latency / 2.0) + 5;
-        if (_faultsOver)
-        {
-            return true;
-        }
-
-        if (_cut[from, to])
-        {
-            return false;
-        }
-
-        return !_random.Chance(_loss);
-    }
-
-    /// <summary>A paused process handles what is due once it goes on.</summary>
-    public bool Defer(int node, long time, Action action)
-    {
-        if (_pausedUntil[node] <= Cluster.Now)
-        {
-            return false;
-        }
-
-        Cluster.At(node, _pausedUntil[node], action);
-        return true;
-    }
-
     public bool WasSubmitted(ulong transaction) => _submitted.Contains(transaction);
 
-    public int Submitted => _submitted.Count;
-
-    /// <summary>Starts all, submits for a while under faults, then heals everything.</summary>
-    public void Run(int transactions, long faultMicros)
+    /// <summary>Clients send from now on, until <see cref="StopLoad"/>.</summary>
+    public void StartLoad()
     {
-        foreach (SimNode node in Cluster.Nodes)
+        _loading = true;
+        Load();
+    }
+
+    public void StopLoad() => _loading = false;
+
+    private void Load()
+    {
+        if (!_loading)
         {
-            node.Start();
+            return;
         }
 
-        long gap = Math.Max(1, faultMicros / transactions);
-        for (int i = 0; i < transactions; i++)
+        for (int left = 1 + _random.Below(_burst); left > 0;)
         {
-            Cluster.Schedule(i * gap, SubmitOne);
-        }
-
-        if (HasFaults)
-        {
-            for (long t = 200_000; t < faultMicros; t += _random.Between(100_000, 1_500_000))
+            // A client sends a few at once to one validator.
+            SimNode node = Cluster.Machines[_random.Below(Cluster.Machines.Length)];
+            int few = Math.Min(left, 1 + _random.Below(8));
+            left -= few;
+            for (; few > 0 && node.Running; few--)
             {
-                Cluster.Schedule(t, InjectFault);
+                Submit(node);
             }
         }
 
-        if (Wiped >= 0)
-        {
-            Cluster.Schedule(_random.Between(faultMicros / 10, faultMicros * 9 / 10), () =>
-            {
-                SimNode node = Cluster.Nodes[Wiped];
-                if (node.Running)
-                {
-                    Cluster.CrashAndRestart(node);
-                }
-
-                node.Wipe();
-            });
-        }
-
-        Cluster.RunUntil(faultMicros);
-        Heal();
-    }
-
-    private void SubmitOne()
-    {
-        SimNode node = Cluster.Nodes[_random.Below(Cluster.Nodes.Length)];
-        if (node.Running)
-        {
-            Submit(node);
-        }
+        Cluster.Schedule(Cluster.Now + _random.Between(_loadGap / 2, _loadGap * 3 / 2), Load);
     }
 
     /// <summary>A client hands a new transaction to a running node.</summary>
@@ -267,155 +309,5 @@ public sealed class SimWorld
         ulong transaction = ++_nextTransaction;
         _submitted.Add(transaction);
         node.Submit(transaction);
-    }
-
-    private void InjectFault()
-    {
-        int n = Cluster.Nodes.Length;
-        SimNode node = Cluster.Nodes[_random.Below(n)];
-        switch (_random.Below(6))
-        {
-            case 0 when node.Running:
-                Crashes++;
-                Cluster.CrashAndRestart(node);
-                break;
-            // Never changed while it lasts: what waits for its end keeps its order.
-            case 1 when _pausedUntil[node.Index] <= Cluster.Now:
-                _pausedUntil[node.Index] = Cluster.Now + _random.Between(1_000, 2_000_000);
-                break;
-            case 2:
-                Partition(side => _random.Chance(0.5));
-                break;
-            case 3:
-                // One-way: nobody hears this node, or it hears nobody.
-                bool deaf = _random.Chance(0.5);
-                CutLinks((from, to) => deaf ? to == node.Index : from == node.Index);
-                break;
-            case 4:
-                int leader = Cluster.Nodes[0].Running ? Cluster.Nodes[0].Core.Leader : 0;
-                Partition(side => side == leader);
-                break;
-            case 5 when _random.Chance(0.2):
-                foreach (SimNode each in Cluster.Nodes)
-                {
-                    if (each.Running)
-                    {
-                        Crashes++;
-                        Cluster.CrashAndRestart(each);
-                    }
-                }
-
-                break;
-            default:
-                break;
-        }
-    }
-
-    /// <summary>
-    /// The worst moments: right after a Commit left, one alone may hear the rest of them, the leader may vanish, or the
-    /// sender itself.
-    /// </summary>
-    public void AfterSend(SimNode node, in SignedHeader header)
-    {
-        double often = header.Kind switch
-        {
-            MessageKind.Commit or MessageKind.ViewChange => _strikes,
-            MessageKind.Prepare => _strikes / 4,
-            _ => 0,
-        };
-        if (_faultsOver || !_random.Chance(often))
-        {
-            return;
-        }
-
-        int leader = node.Core.Leader;
-        int lucky = _random.Below(Cluster.Nodes.Length);
-        switch (_random.Below(5))
-        {
-            case 0:
-                CutLinks((from, to) => to != lucky);
-                break;
-            case 1:
-                Partition(side => side == leader);
-                break;
-            case 2:
-                Partition(side => side == node.Index);
-                break;
-            case 3:
-                CutLinks((from, to) => from == node.Index && to != lucky);
-                break;
-            default:
-                Partition(side => side == lucky || side == node.Index);
-                break;
-        }
-    }
-
-    /// <summary>
-    /// A block is final at one node and nowhere else yet: cut that one off, and let some or all lose what they had not
-    /// synced.
-    /// </summary>
-    public void AfterFirstFinal(SimNode node)
-    {
-        if (_faultsOver || !_random.Chance(2 * _strikes))
-        {
-            return;
-        }
-
-        if (_random.Chance(0.7))
-        {
-            Partition(side => side == node.Index);
-        }
-
-        double crashed = _random.Below(3) * 0.5;
-        bool itself = _random.Chance(0.5);
-        Cluster.Schedule(Cluster.Now + _random.Between(1, 30_000), () =>
-        {
-            foreach (SimNode each in Cluster.Nodes)
-            {
-                if (each.Running && (each == node ? itself : _random.Chance(crashed)))
-                {
-                    Crashes++;
-                    Cluster.CrashAndRestart(each);
-                }
-            }
-        });
-    }
-
-    private void Partition(Func<int, bool> side)
-    {
-        bool[] left = new bool[Cluster.Nodes.Length];
-        for (int i = 0; i < left.Length; i++)
-        {
-            left[i] = side(i);
-        }
-
-        CutLinks((from, to) => left[from] != left[to]);
-    }
-
-    private void CutLinks(Func<int, int, bool> which)
-    {
-        int n = Cluster.Nodes.Length;
-        for (int from = 0; from < n; from++)
-        {
-            for (int to = 0; to < n; to++)
-            {
-                _cut[from, to] = which(from, to);
-            }
-        }
-
-        Cluster.Schedule(Cluster.Now + _random.Between(50_000, 4_000_000), () => Array.Clear(_cut));
-    }
-
-    private void Heal()
-    {
-        _faultsOver = true;
-        Array.Clear(_cut);
-        foreach (SimNode node in Cluster.Nodes)
-        {
-            if (!node.Running)
-            {
-                node.Start();
-            }
-        }
     }
 }

@@ -68,7 +68,7 @@ public sealed class SimulationTests
         for (ulong seed = 1; seed <= 30; seed++)
         {
             SimCluster cluster = new(new SimWorld(seed, faults: false));
-            cluster.World.Run(300, 3_000_000);
+            cluster.World.Run(3_000_000, 3_000_000, () => true);
             SimRun.WaitUntilAllIsFinal(cluster, 5_000_000);
             Assert.All(cluster.Nodes, node => Assert.Equal(0u, node.ViewChanges));
             Assert.All(cluster.Nodes, node => Assert.DoesNotContain(Reason.Equivocation, node.Rejections.Keys));
@@ -87,7 +87,7 @@ public sealed class SimulationTests
         static string TraceOf(ulong seed)
         {
             SimCluster cluster = new(new SimWorld(seed), trace: true);
-            cluster.World.Run(200, 5_000_000);
+            cluster.World.Run(5_000_000, 5_000_000, () => true);
             return cluster.TraceText + cluster.Delivered;
         }
     }

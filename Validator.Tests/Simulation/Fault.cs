@@ -1,0 +1,68 @@
+namespace Validator.Tests.Simulation;
+
+/// <summary>What a world does to its validators; each is counted where it happens, and one that never happens fails the run.</summary>
+public enum Fault : byte
+{
+    // The network.
+    Loss,
+    Duplicate,
+    Reorder,
+    Clog,
+    Partition,
+    OneWayPartition,
+    IsolatedLeader,
+    SlowPeer,
+
+    // Processes and clocks.
+    Crash,
+    CrashBetweenSyncAndSend,
+    Pause,
+    RollingRestart,
+    RestartOfAll,
+    ClockSkew,
+    ClockDrift,
+    ClockJump,
+
+    // Disks.
+    LostWrites,
+    WrittenButNotSent,
+    TornRecord,
+    BitFlip,
+    MisdirectedWrite,
+    FullDisk,
+    FailedSync,
+    Wipe,
+    OldBackup,
+    OldVoteReleased,
+
+    // Byzantine members.
+    Twins,
+    ForkedProposal,
+    CrossedProposal,
+    StaleProposal,
+    TwinCut,
+    PhantomCut,
+    BadContent,
+    LyingRoot,
+    DoubleVote,
+    VoteForUnseen,
+    OtherEpoch,
+    TwinVertex,
+    FloodedLane,
+    WithheldPayload,
+    WrongPayload,
+    SelectiveSend,
+    LyingViewChange,
+    TwoNewViews,
+    LyingStatus,
+    UnaskedAnswer,
+    Malformed,
+    WrongSignature,
+    OtherChain,
+    TooLittleWeight,
+    RepeatedSigner,
+    ForgedClaims,
+    Oversized,
+    Replay,
+    Flood,
+}

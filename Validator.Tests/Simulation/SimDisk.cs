@@ -1,0 +1,126 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Tests.Simulation;
+
+/// <summary>One record of the vote store, under its key.</summary>
+public sealed record SimRecord(SignedHeader Key, Signed Message, Block? Block, ViewChange? ViewChange, NewView? NewView);
+
+public sealed record SimFinal(Block Block, Certificate Certificate, VertexHeader[] Order, Hash256 Root);
+
+/// <summary>What survives a crash: what was synced.</summary>
+public sealed class SimDisk
+{
+    public List<SimRecord> Signed { get; } = [];
+    public Dictionary<Hash256, Block> Blocks { get; } = [];
+    public List<Certificate> Prepared { get; } = [];
+    public NewView? Entered { get; set; }
+    public Dictionary<Hash256, SimVertex> Vertices { get; } = [];
+    public List<SimFinal> Finals { get; } = [];
+    public LaneTip OwnTip { get; set; }
+    public List<Evidence> Evidence { get; } = [];
+
+    /// <summary>A backup: what is written to either does not reach the other.</summary>
+    public SimDisk Copy()
+    {
+        SimDisk copy = new() { Entered = Entered, OwnTip = OwnTip };
+        copy.Signed.AddRange(Signed);
+        copy.Prepared.AddRange(Prepared);
+        copy.Finals.AddRange(Finals);
+        copy.Evidence.AddRange(Evidence);
+        foreach (Block block in Blocks.Values)
+        {
+            copy.Blocks.Add(block.Hash, block);
+        }
+
+        foreach (SimVertex vertex in Vertices.Values)
+        {
+            copy.Vertices.Add(vertex.Header.Hash, vertex);
+        }
+
+        return copy;
+    }
+
+    /// <summary>A write that a power failure cut short: the last record does not match its checksum.</summary>
+    public void TearLast(SimRecord record) => Signed.Add(record with { Message = record.Message with { Signature = new byte[record.Message.Signature.Length] } });
+
+    public bool FlipBit(int record)
+    {
+        if (record >= Signed.Count - 1)
+        {
+            return false;
+        }
+
+        SimRecord found = Signed[record];
+        byte[] flipped = [.. found.Message.Signature];
+        flipped[record % 32] ^= 4;
+        Signed[record] = found with { Message = found.Message with { Signature = flipped } };
+        return true;
+    }
+
+    /// <summary>One record was written where another belongs.</summary>
+    public bool Misdirect(int record)
+    {
+        if (record >= Signed.Count - 1 || Signed[record].Key == Signed[^1].Key)
+        {
+            return false;
+        }
+
+        Signed[record] = Signed[^1] with { Key = Signed[record].Key };
+        return true;
+    }
+
+    /// <summary>
+    /// As a store does that keeps a key and a checksum with each record: drops a torn end, which nobody was told of, and
+    /// refuses damage anywhere else. The signature serves as the checksum.
+    /// </summary>
+    /// <returns>False when the store may not be used any more.</returns>
+    public bool Open(SimKeys keys, in Hash256 chainId, out bool torn)
+    {
+        torn = Signed.Count > 0 && !Intact(Signed[^1], keys, chainId);
+        if (torn)
+        {
+            Signed.RemoveAt(Signed.Count - 1);
+        }
+
+        foreach (SimRecord record in Signed)
+        {
+            if (!Intact(record, keys, chainId))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool Intact(SimRecord record, SimKeys keys, in Hash256 chainId) =>
+        record.Key == record.Message.Header && keys.Verify(record.Key, record.Message.Signature, chainId);
+}
+
+/// <summary>One machine's clock: it runs a little fast or slow, and its wall clock may be set.</summary>
+public sealed class SimClock
+{
+    private const long Million = 1_000_000;
+    private long _real;
+    private long _local;
+    private long _driftPpm;
+
+    /// <summary>Of the wall clock against the cluster's, without what drift adds.</summary>
+    public long SkewMicros { get; set; }
+
+    public long Monotonic(long now) => _local + now - _real + ((now - _real) * _driftPpm / Million);
+
+    public long Wall(long now) => Monotonic(now) + SkewMicros;
+
+    /// <summary>The cluster's time when this clock shows at least that much.</summary>
+    public long ToCluster(long monotonic) =>
+        monotonic >= long.MaxValue / 2 / Million ? monotonic : _real + ((monotonic - _local) * Million / (Million + _driftPpm)) + (_driftPpm == 0 ? 0 : 1);
+
+    public void SetDrift(long now, long ppm)
+    {
+        _local = Monotonic(now);
+        _real = now;
+        _driftPpm = ppm;
+    }
+}

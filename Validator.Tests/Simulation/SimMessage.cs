@@ -1,0 +1,188 @@
+using System.Buffers.Binary;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Core.Wire.Validation;
+
+namespace Validator.Tests.Simulation;
+
+/// <summary>A vertex with its transactions, each known by a number: on the wire an opaque one of eight bytes.</summary>
+public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] transactions)
+{
+    public const int TransactionBytes = Limits.TransactionFramingBytes + 8;
+
+    [ThreadStatic]
+    private static TransactionScratch? s_scratch;
+    private DecodeError? _fault;
+
+    public VertexHeader Header { get; } = header;
+    public byte[] Signature { get; } = signature;
+    public ulong[] Transactions { get; } = transactions;
+
+    public static byte[] PayloadOf(ReadOnlySpan<ulong> transactions)
+    {
+        byte[] payload = new byte[transactions.Length * TransactionBytes];
+        for (int i = 0; i < transactions.Length; i++)
+        {
+            Span<byte> at = payload.AsSpan(i * TransactionBytes);
+            BinaryPrimitives.WriteUInt32LittleEndian(at, 8);
+            BinaryPrimitives.WriteUInt64LittleEndian(at[Limits.TransactionFramingBytes..], transactions[i]);
+        }
+
+        return payload;
+    }
+
+    public static Hash256 RootOf(ReadOnlySpan<ulong> transactions)
+    {
+        Require.That((s_scratch ??= new TransactionScratch()).TryCompute(PayloadOf(transactions), transactions.Length, out Hash256 root, out _));
+        return root;
+    }
+
+    /// <summary>What the shell's stateless checks say of the payload.</summary>
+    public DecodeError PayloadFault(GenesisParameters parameters) => _fault ??= VertexValidation.CheckPayload(
+        Header, PayloadOf(Transactions), parameters, s_scratch ??= new TransactionScratch());
+}
+
+/// <summary>One message on its way, from whom it may.</summary>
+public sealed class SimMessage
+{
+    private byte[]? _bytes;
+    private DecodeError? _error;
+    private Frame _frame;
+    private SimVertex? _vertex;
+
+    public SimMessage(in Frame frame)
+    {
+        _frame = frame;
+    }
+
+    public SimMessage(SimVertex vertex)
+    {
+        _frame = Frame.Of(vertex.Header, vertex.Signature);
+        _vertex = vertex;
+    }
+
+    /// <summary>Whatever a liar puts on the wire.</summary>
+    public SimMessage(byte[] bytes)
+    {
+        _bytes = bytes;
+        IsForged = true;
+    }
+
+    public bool IsForged { get; }
+    public ref readonly Frame Frame => ref _frame;
+    public SimVertex? Vertex => _vertex;
+
+    public byte[] Bytes => _bytes ??= Encode();
+
+    private byte[] Encode()
+    {
+        byte[] bytes = new byte[FrameCodec.EncodedSize(_frame)];
+        int written = FrameCodec.Write(_frame, bytes);
+        if (_vertex is not null)
+        {
+            SimVertex.PayloadOf(_vertex.Transactions).CopyTo(bytes.AsSpan(written));
+        }
+
+        return bytes;
+    }
+
+    /// <summary>
+    /// The shell's checks before Core hears of it (Host/Node/FrameValidator): bytes, structure, weight, payload and every
+    /// signature inside. Afterwards the frame is the decoded one. The same for each receiver, so done once.
+    /// </summary>
+    public DecodeError Admit(SimCluster cluster, out bool signaturesHold)
+    {
+        _error ??= Decode(cluster);
+        signaturesHold = _signaturesHold;
+        return _error.Value;
+    }
+
+    private bool _signaturesHold = true;
+
+    private DecodeError Decode(SimCluster cluster)
+    {
+        Committee committee = cluster.World.Committee;
+        byte[] bytes = Bytes;
+        if (!FrameCodec.TryRead(bytes, committee.Count, out _frame, out DecodeError error))
+        {
+            return error;
+        }
+
+        List<SignatureCheck> checks = [];
+        error = SignatureChecks.Collect(_frame, committee, checks);
+        if (error == DecodeError.None && _frame.Type == FrameType.Vertex)
+        {
+            error = VertexValidation.CheckPayload(
+                _frame.Vertex!, bytes.AsSpan(_frame.PayloadOffset), cluster.Genesis.Parameters, new TransactionScratch());
+            if (error == DecodeError.None)
+            {
+                _vertex = new SimVertex(_frame.Vertex!, _frame.VertexSignature!, TransactionsOf(bytes.AsSpan(_frame.PayloadOffset)));
+            }
+        }
+
+        _signaturesHold = checks.TrueForAll(c => cluster.Keys.Verify(c.Header, c.Signature, cluster.ChainId));
+        return error;
+    }
+
+    /// <summary>Transactions of another length than ours become numbers that nobody submitted.</summary>
+    private static ulong[] TransactionsOf(ReadOnlySpan<byte> payload)
+    {
+        List<ulong> transactions = [];
+        PayloadReader reader = new(payload);
+        while (reader.MoveNext())
+        {
+            transactions.Add(reader.Bytes.Length == 8 ? BinaryPrimitives.ReadUInt64LittleEndian(reader.Bytes) : ulong.MaxValue);
+        }
+
+        return [.. transactions];
+    }
+
+    public Input ToInput(int from) => new()
+    {
+        From = from,
+        Message = _frame.Message,
+        Block = _frame.Block,
+        ViewChange = _frame.ViewChange,
+        NewView = _frame.NewView,
+        Certificate = _frame.Certificate,
+        FinalBlocks = _frame.FinalBlocks,
+        Evidence = _frame.Evidence,
+        Status = _frame.Status,
+        Request = _frame.Request,
+        Kind = _frame.Type switch
+        {
+            FrameType.PrePrepare => InputKind.PrePrepare,
+            FrameType.Vote => InputKind.Vote,
+            FrameType.Stop => InputKind.Stop,
+            FrameType.ViewChange => InputKind.ViewChange,
+            FrameType.NewView => InputKind.NewView,
+            FrameType.Certificate => InputKind.Certificate,
+            FrameType.Block => InputKind.Block,
+            FrameType.FinalBlocks => InputKind.FinalBlocks,
+            FrameType.Evidence => InputKind.Evidence,
+            FrameType.Status => InputKind.Status,
+            FrameType.NotFound => InputKind.NotFound,
+            _ => throw new InvariantViolationException($"no input for a {_frame.Type} frame"),
+        },
+    };
+
+    /// <summary>A line for readers.</summary>
+    public override string ToString()
+    {
+        SignedHeader? header = _frame.Message?.Header ?? _frame.ViewChange?.Signed.Header ?? _frame.NewView?.Signed.Header;
+        return _frame.Type switch
+        {
+            FrameType.Vertex => $"Vertex {_frame.Vertex!.Author}/{_frame.Vertex.Height} {Short(_frame.Vertex.Hash)}",
+            FrameType.Status => $"Status view {_frame.Status!.View} final {_frame.Status.FinalSequence}",
+            FrameType.FetchRequest or FrameType.NotFound => $"{_frame.Type} {_frame.Request.Kind} {_frame.Request.Sequence} {Short(_frame.Request.Hash)}",
+            FrameType.Block => $"Block {_frame.Block!.Sequence} {Short(_frame.Block.Hash)}",
+            FrameType.FinalBlocks => $"FinalBlocks to {_frame.FinalBlocks!.Certificate.Sequence}",
+            FrameType.Evidence => $"Evidence against {_frame.Evidence!.First.Header.Sender}",
+            _ when header is { } h => $"{h.Kind} of {h.Sender} view {h.View} sequence {h.Sequence} {Short(h.Digest)}",
+            _ => _frame.Type == 0 ? "bytes" : _frame.Type.ToString(),
+        };
+    }
+
+    private static string Short(in Hash256 hash) => hash.ToString()[..8];
+}

@@ -1,0 +1,166 @@
+using Validator.Core.Consensus;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Tests.Simulation;
+
+/// <summary>The stores behind the shell: execution, what is served from them, what is forgotten, what a restart reads back.</summary>
+public partial class SimNode
+{
+    private void Execute(Block block, VertexHeader[] order, Certificate certificate)
+    {
+        Cluster.Check.OnFinal(this, block, certificate);
+        _execFreeAt = Math.Max(_execFreeAt, Cluster.Now) + Cluster.World.ExecutionMicros + (20 * order.Length);
+        Cluster.At(this, _execFreeAt, () =>
+        {
+            Hash256 previous = Disk.Finals.Count == 0 ? Hash256.Zero : Disk.Finals[^1].Root;
+            Hash256 root = RootOf(previous, block, order);
+            foreach (VertexHeader vertex in order)
+            {
+                if (!Disk.Vertices.ContainsKey(vertex.Hash))
+                {
+                    throw new InvariantViolationException("a final vertex is not durable here");
+                }
+            }
+
+            Disk.Finals.Add(new SimFinal(block, certificate, order, root));
+            Cluster.Check.OnExecuted(this, block, order, root);
+            ForgetBelow(block.Sequence);
+            Feed(new Input { Kind = InputKind.Executed, From = -1, Sequence = block.Sequence, Digest = root });
+        });
+    }
+
+    /// <summary>What the vote store forgets behind the executed point, a batch at a time (Host/Node/RocksVoteStore).</summary>
+    private void ForgetBelow(ulong executed)
+    {
+        if ((int)executed < _forgotten + Cluster.World.ForgetEvery)
+        {
+            return;
+        }
+
+        _forgotten = (int)executed;
+        Dictionary<MessageKind, int> newest = [];
+        for (int i = 0; i < Disk.Signed.Count; i++)
+        {
+            newest[Disk.Signed[i].Message.Header.Kind] = i;
+        }
+
+        int number = 0;
+        Disk.Signed.RemoveAll(record =>
+        {
+            SignedHeader h = record.Message.Header;
+            bool vote = h.Kind is MessageKind.PrePrepare or MessageKind.Prepare or MessageKind.Commit;
+            return number++ != newest[h.Kind] && (!vote || h.Sequence < executed);
+        });
+        if (Disk.Prepared.Count > 0)
+        {
+            Certificate highest = Disk.Prepared.MaxBy(c => (c.View, c.Sequence))!;
+            Disk.Prepared.RemoveAll(c => c.Sequence < executed && c != highest);
+        }
+
+        if (!Cluster.Check.IsByzantine(Index))
+        {
+            foreach ((Hash256 hash, Block block) in Disk.Blocks)
+            {
+                if (block.Sequence < executed)
+                {
+                    Disk.Blocks.Remove(hash);
+                }
+            }
+        }
+    }
+
+    private static Hash256 RootOf(in Hash256 previous, Block block, VertexHeader[] order)
+    {
+        byte[] data = new byte[(2 + order.Length) * Hash256.Size];
+        previous.CopyTo(data);
+        block.Hash.CopyTo(data.AsSpan(Hash256.Size));
+        for (int i = 0; i < order.Length; i++)
+        {
+            order[i].Hash.CopyTo(data.AsSpan((2 + i) * Hash256.Size));
+        }
+
+        return Hash256.Of(data);
+    }
+
+    /// <summary>The fetch service: answers from the disk.</summary>
+    public virtual void Serve(int peer, FetchRequest request)
+    {
+        switch (request.Kind)
+        {
+            case FetchKind.Vertices when Disk.Vertices.TryGetValue(request.Hash, out SimVertex? vertex):
+                Stack<SimVertex> chain = new([vertex]);
+                while (chain.Count < request.Count && Disk.Vertices.TryGetValue(chain.Peek().Header.Predecessor, out SimVertex? below))
+                {
+                    chain.Push(below);
+                }
+
+                foreach (SimVertex found in chain)
+                {
+                    Cluster.Send(this, peer, new SimMessage(found));
+                }
+
+                break;
+            case FetchKind.Block when FindBlock(request.Hash) is { } block:
+                Send(peer, Frame.Of(block));
+                break;
+            case FetchKind.FinalBlocks when FinalsFrom(request) is { } finals:
+                Send(peer, Frame.Of(finals));
+                break;
+            default:
+                Send(peer, Frame.NotFound(request));
+                break;
+        }
+    }
+
+    private Block? FindBlock(Hash256 hash) =>
+        Disk.Blocks.GetValueOrDefault(hash) ?? Disk.Finals.Find(f => f.Block.Hash == hash)?.Block;
+
+    private FinalBlocks? FinalsFrom(FetchRequest request)
+    {
+        int first = (int)request.Sequence - 1;
+        int last = Math.Min(first + (int)request.Count, Disk.Finals.Count) - 1;
+        // The certificate covers the last block itself: go on to the next block that has its own.
+        while (last >= first && last + 1 < Disk.Finals.Count && Disk.Finals[last].Certificate.BlockHash != Disk.Finals[last].Block.Hash)
+        {
+            last++;
+        }
+
+        while (last >= first && Disk.Finals[last].Certificate.BlockHash != Disk.Finals[last].Block.Hash)
+        {
+            last--;
+        }
+
+        return last < first || first < 0
+            ? null
+            : new FinalBlocks([.. Disk.Finals.GetRange(first, last - first + 1).Select(f => f.Block)], Disk.Finals[last].Certificate);
+    }
+
+    private RecoveredState? Recovered()
+    {
+        RecoveredState state = new() { EnteredNewView = Disk.Entered, OwnTip = Disk.OwnTip };
+        state.Signed.AddRange(Disk.Signed.Select(r => (r.Message, r.Block, r.ViewChange, r.NewView)));
+        state.Blocks.AddRange(Disk.Blocks.Values);
+        state.PreparedCertificates.AddRange(Disk.Prepared);
+        state.Evidence.AddRange(Disk.Evidence);
+        if (Disk.Finals.Count > 0)
+        {
+            SimFinal last = Disk.Finals[^1];
+            state.LastFinal = last.Block;
+            state.LastFinalCertificate = last.Certificate;
+            state.LastExecutedRoot = last.Root;
+            foreach (SimFinal final in Disk.Finals.TakeLast(256))
+            {
+                state.RecentRoots.Add((final.Block.Sequence, final.Root));
+            }
+        }
+
+        foreach (SimVertex vertex in Disk.Vertices.Values)
+        {
+            state.Vertices.Add((vertex.Header, vertex.Signature));
+        }
+
+        return state;
+    }
+}
