@@ -12,7 +12,7 @@ export DOTNET_CLI_USE_MSBUILD_SERVER = 0
 export MSBUILDDISABLENODEREUSE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test build publish bench bench-crypto dudect secret-code selftest-arm64 sim mutations fmt clean
+.PHONY: help setup run test build publish bench bench-crypto dudect secret-code selftest-arm64 sim mutations model fmt clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ sim: build ## simulated clusters from seeds; ARGS="--seeds 1000", "--seed 7 --ve
 
 mutations: setup ## plants bugs one at a time and shows which seed and check catch each; ARGS="name ...", SEEDS=2000
 	@bash eng/mutations.sh $(ARGS)
+
+model: ## Spin on a model of the ordering rules, exhaustively; ARGS=quick, large, "trail NAME VIEWS SEQUENCES"
+	@bash Validator.Tests/Model/run.sh $(ARGS)
 
 fmt: ## formats the sources
 	@dotnet format Validator.sln

@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Tools that only tests use. Where they cannot be installed, the tests that need them say so.
 missing=()
-for tool in strace prometheus; do
+for tool in strace prometheus spin; do
     command -v $tool >/dev/null || missing+=($tool)
 done
 if [ ${#missing[@]} -gt 0 ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
