@@ -32,7 +32,7 @@ dotnet run --file "$root/eng/arm64/tool/corelib.cs" -- "$ilc/sdk/System.Private.
 dotnet build "$root/eng/arm64/Validator.Arm64.csproj" -c Release -v:q -clp:NoSummary -o "$out/il" -p:BaseIntermediateOutputPath="$out/obj/"
 # The library's own list of what to leave out names methods that the copy calls otherwise, which makes warnings.
 "$ilc/tools/ilc" "$out/il/Validator.Arm64.dll" "-r:$out/sdk/*.dll" "-r:$ilc/framework/*.dll" --targetos:linux --targetarch:arm64 -O \
-    "-o:$out/validator.o" --nativelib --generateunmanagedentrypoints:Validator.Arm64 --directpinvoke:libSystem.Native --directpinvoke:libc \
+    "-o:$out/validator.o" --nativelib --generateunmanagedentrypoints:Validator.Arm64 --directpinvoke:libSystem.Native --directpinvoke:validator_native \
     >"$out/ilc.log" 2>&1 || { cat "$out/ilc.log" >&2; die "the ahead-of-time compiler failed"; }
 
 # What the compiled code names and runtime.c does not define ends the program, should it be called.
