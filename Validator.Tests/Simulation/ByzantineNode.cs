@@ -6,11 +6,12 @@ using Validator.Core.Wire;
 namespace Validator.Tests.Simulation;
 
 /// <summary>
-/// A validator with a real key and a core that it does not obey. What leaves it is always well formed and truly signed, so
-/// that only consensus itself stands against it: forked proposals shown to two sides, votes for both, twins in its lane and
-/// cuts that jump between them, vertices never served, ViewChanges that leave out or dig up certificates, two NewViews.
+/// A validator with a real key and a core that it does not obey. What leaves this half of it is well formed and truly signed,
+/// so that only consensus itself stands against it: forked proposals shown to two sides, votes for both, twins in its lane
+/// and cuts that jump between them, vertices never served, ViewChanges that leave out or dig up certificates, two NewViews.
+/// The other half, ByzantineNode.Lies, sends what never should be sent at all.
 /// </summary>
-public sealed class ByzantineNode : SimNode
+public sealed partial class ByzantineNode : SimNode
 {
     private readonly SimRandom _random;
     private readonly Coalition _coalition;
@@ -25,6 +26,8 @@ public sealed class ByzantineNode : SimNode
     private readonly double _lies;
     private readonly double _twoNewViews;
     private readonly double _serves;
+    private readonly double _badContent;
+    private readonly double _mischief;
     private ulong _staleView = ulong.MaxValue;
 
     public ByzantineNode(SimCluster cluster, int index, CoreSettings settings, SimRandom random, Coalition coalition)
@@ -43,6 +46,9 @@ public sealed class ByzantineNode : SimNode
         _lies = Drawn(0.8);
         _twoNewViews = Drawn(0.7);
         _serves = 1 - Drawn(0.8);
+        ReportsExecution = !_random.Chance(0.15);
+        _badContent = Drawn(0.4);
+        _mischief = Drawn(0.5);
     }
 
     /// <summary>Pairs of messages in one slot that went out.</summary>
@@ -74,6 +80,11 @@ public sealed class ByzantineNode : SimNode
 
     protected override void ObserveEffect(in Effect effect)
     {
+        if (effect.Kind == EffectKind.SendStatus && _random.Chance(_mischief))
+        {
+            Cluster.After(this, 0, Mischief);
+        }
+
         if (effect.Kind is EffectKind.PersistCertificate or EffectKind.Execute)
         {
             _coalition.SawCertificate(effect.Certificate);
@@ -105,7 +116,7 @@ public sealed class ByzantineNode : SimNode
                 SplitNewView(newView!);
                 break;
             default:
-                double shown = _random.Chance(_withholds) ? 0.5 : 1;
+                double shown = Shown(0.5);
                 SendWhere(_ => _random.Chance(shown), signed, block, change, newView, vertex);
                 break;
         }
@@ -113,13 +124,34 @@ public sealed class ByzantineNode : SimNode
 
     public override void Serve(int peer, FetchRequest request)
     {
-        if (_random.Chance(_serves))
+        if (!_random.Chance(_serves))
+        {
+            Cluster.World.Met(Fault.WithheldPayload);
+        }
+        else if (request.Kind == FetchKind.Vertices && _random.Chance(_lies * 0.3) && Disk.Vertices.TryGetValue(request.Hash, out SimVertex? vertex))
+        {
+            Cluster.World.Met(Fault.WrongPayload);
+            SimVertex other = new(vertex.Header, vertex.Signature, [.. vertex.Transactions.Select(t => t ^ 1)]);
+            Cluster.Send(this, peer, new SimMessage(other));
+        }
+        else
         {
             base.Serve(peer, request);
         }
     }
 
     protected override bool Repeats() => _random.Chance(_serves);
+
+    private double Shown(double share)
+    {
+        if (!_random.Chance(_withholds))
+        {
+            return 1;
+        }
+
+        Cluster.World.Met(Fault.SelectiveSend);
+        return share;
+    }
 
     private bool FirstSide(ulong view, int peer) => _coalition.OnFirstSide(view, peer) || Cluster.Check.IsByzantine(peer);
 
@@ -156,12 +188,31 @@ public sealed class ByzantineNode : SimNode
             return;
         }
 
+        if (_random.Chance(_badContent))
+        {
+            Push(view, BadContent(block), _ => true);
+            return;
+        }
+
+        if (!ReportsExecution)
+        {
+            SendWhere(_ => true, signed, block);
+            if (block.ExecutedSequence + Cluster.Genesis.Parameters.WindowBlocks + 16 == block.Sequence)
+            {
+                // One more would be too old.
+                Push(view, Coalition.Child(block, null, 6), _ => true);
+            }
+
+            return;
+        }
+
         Block? otherParent = _coalition.Forks.GetValueOrDefault(block.Parent);
         if (otherParent is not null || _random.Chance(_forks))
         {
             Block other = otherParent is not null ? Coalition.Child(otherParent, block, 0) : WithCut(block, block.Cut);
             _coalition.Forks.TryAdd(block.Hash, other);
             bool crossing = otherParent is not null && _random.Chance(_crosses);
+            Cluster.World.Met(crossing ? Fault.CrossedProposal : Fault.ForkedProposal);
             SendWhere(peer => !crossing && FirstSide(view, peer), signed, block);
             Push(view, other, peer => crossing || !FirstSide(view, peer));
         }
@@ -175,21 +226,24 @@ public sealed class ByzantineNode : SimNode
         }
         else if (_random.Chance(view == _staleView ? _stale : 3 * _stale) && StaleChild(view) is { } stale)
         {
+            Cluster.World.Met(Fault.StaleProposal);
             Push(view, stale, _ => true);
         }
         else if (_random.Chance(_twinCuts) && TwinCut(block) is { } twin)
         {
+            Cluster.World.Met(Fault.TwinCut);
             Push(view, twin, _ => true);
         }
         else if (_random.Chance(_phantoms))
         {
             LaneTip[] cut = [.. block.Cut];
             cut[Index] = new LaneTip(cut[Index].Height + 1, Hash256.Of(block.Hash.ToArray()));
+            Cluster.World.Met(Fault.PhantomCut);
             Push(view, WithCut(block, cut), _ => true);
         }
         else
         {
-            double shown = _random.Chance(_withholds) ? 0.7 : 1;
+            double shown = Shown(0.7);
             SendWhere(_ => _random.Chance(shown), signed, block);
         }
     }
@@ -288,6 +342,7 @@ public sealed class ByzantineNode : SimNode
         if (_random.Chance(_doubleVotes))
         {
             Equivocations++;
+            Cluster.World.Met(Fault.DoubleVote);
             int victim = _random.Below(Cluster.Nodes.Length);
             Signed other = Make(header.Kind, header.View, header.Sequence, Hash256.Of(header.Digest.ToArray()));
             SendWhere(peer => peer == victim, other);
@@ -295,6 +350,7 @@ public sealed class ByzantineNode : SimNode
 
         if (_random.Chance(_withholds))
         {
+            Cluster.World.Met(Fault.SelectiveSend);
             // Often one alone sees the quorum.
             int lucky = _random.Below(Cluster.Nodes.Length);
             bool alone = _random.Chance(0.5);
@@ -314,6 +370,7 @@ public sealed class ByzantineNode : SimNode
             1 => _coalition.MakeChange(Index, view, null, null),
             _ => _coalition.MakeChange(Index, view, _coalition.Pick(Phase.Prepared, view), _coalition.Pick(Phase.Committed, view)),
         };
+        Cluster.World.Met(Fault.LyingViewChange);
         ViewChange first = Variant();
         ViewChange second = _random.Chance(0.3) ? Variant() : first;
         _coalition.SawChange(first);
@@ -338,6 +395,7 @@ public sealed class ByzantineNode : SimNode
             }
 
             Equivocations++;
+            Cluster.World.Met(Fault.TwoNewViews);
             SendWhere(whom, low.Signed, newView: low);
             bool final = Coalition.Rank(low.Committed).CompareTo(Coalition.Rank(low.Prepared)) >= 0;
             Certificate? certificate = final ? low.Committed : low.Prepared;
@@ -363,6 +421,7 @@ public sealed class ByzantineNode : SimNode
     private void SplitVertex(SimVertex vertex)
     {
         Equivocations++;
+        Cluster.World.Met(Fault.TwinVertex);
         SimVertex twin = MakeVertex(vertex.Header, vertex.Header.Height, vertex.Header.Predecessor);
         for (int peer = 0; peer < Cluster.Nodes.Length; peer++)
         {

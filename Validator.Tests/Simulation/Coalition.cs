@@ -23,6 +23,9 @@ public sealed class Coalition(SimCluster cluster, SimRandom random)
     public Dictionary<Hash256, Block> Blocks { get; } = [];
     public IReadOnlyCollection<Certificate> Certificates => _certificates.Values;
 
+    /// <summary>The newest messages that reached a member, to be changed and sent again.</summary>
+    public Queue<SimMessage> Seen { get; } = [];
+
     /// <summary>True: this peer belongs to the first side in that view. Both sides hear of the coalition.</summary>
     public bool OnFirstSide(ulong view, int peer)
     {

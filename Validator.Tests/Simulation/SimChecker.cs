@@ -210,7 +210,7 @@ public sealed partial class SimChecker(SimCluster cluster)
             throw Fail(node, "innocent convicted", $"evidence against the honest {evidence.First.Header} / {evidence.Second.Header}");
         }
 
-        if (evidence.First.Header.Digest == evidence.Second.Header.Digest
+        if (EvidenceCodec.Refusal(evidence.First.Header, evidence.Second.Header) != DecodeError.None
             || !Holds(evidence.First) || !Holds(evidence.Second))
         {
             throw Fail(node, "evidence", "evidence that convicts nobody");

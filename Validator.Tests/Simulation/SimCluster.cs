@@ -232,7 +232,12 @@ public sealed class SimCluster
         }
 
         // A connection keeps its order unless the world says otherwise.
-        long at = Math.Max(Now + delay, World.Reorders ? 0 : _linkFreeAt[from.Index, to]);
+        long at = Now + delay;
+        if (at < _linkFreeAt[from.Index, to])
+        {
+            at = World.Overtakes() ? at : _linkFreeAt[from.Index, to];
+        }
+
         _linkFreeAt[from.Index, to] = at;
         for (; copies > 0; copies--)
         {

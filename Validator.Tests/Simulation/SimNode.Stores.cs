@@ -27,9 +27,15 @@ public partial class SimNode
             Disk.Finals.Add(new SimFinal(block, certificate, order, root));
             Cluster.Check.OnExecuted(this, block, order, root);
             ForgetBelow(block.Sequence);
-            Feed(new Input { Kind = InputKind.Executed, From = -1, Sequence = block.Sequence, Digest = root });
+            if (ReportsExecution)
+            {
+                Feed(new Input { Kind = InputKind.Executed, From = -1, Sequence = block.Sequence, Digest = root });
+            }
         });
     }
+
+    /// <summary>False: this core never learns what is executed, and states old roots until they are too old.</summary>
+    protected bool ReportsExecution { get; init; } = true;
 
     /// <summary>What the vote store forgets behind the executed point, a batch at a time (Host/Node/RocksVoteStore).</summary>
     private void ForgetBelow(ulong executed)

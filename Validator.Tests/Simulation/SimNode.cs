@@ -151,7 +151,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     }
 
     /// <summary>A message from the network: what does not pass the shell's checks never reaches the core.</summary>
-    public void Receive(int from, SimMessage message)
+    public virtual void Receive(int from, SimMessage message)
     {
         if (Cluster.World.ReadsBytes)
         {

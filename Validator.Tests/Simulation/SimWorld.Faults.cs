@@ -114,6 +114,17 @@ public sealed partial class SimWorld
         return true;
     }
 
+    /// <summary>A message may arrive before an earlier one.</summary>
+    public bool Overtakes()
+    {
+        if (Reorders)
+        {
+            Met(Fault.Reorder);
+        }
+
+        return Reorders;
+    }
+
     /// <summary>Some votes of the one whose disk will be lost or old wait in the network until it is.</summary>
     public bool HoldsBack(SimNode from, SimNode to, SimMessage message)
     {

@@ -1,0 +1,213 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Tests.Simulation;
+
+/// <summary>Lies apart from the protocol: about how far it is, about what was asked, in another epoch, and bytes that are no message.</summary>
+public sealed partial class ByzantineNode
+{
+    private const int MostSeen = 48;
+    private Forger? _forger;
+
+    public override void Receive(int from, SimMessage message)
+    {
+        base.Receive(from, message);
+        _coalition.Seen.Enqueue(message);
+        if (_coalition.Seen.Count > MostSeen)
+        {
+            _coalition.Seen.Dequeue();
+        }
+    }
+
+    private void Mischief()
+    {
+        switch (_random.Below(Cluster.World.ReadsBytes ? 14 : 8))
+        {
+            case 0:
+                LieAboutStatus();
+                break;
+            case 1:
+                VoteForUnseen();
+                break;
+            case 2:
+                SignInAnotherEpoch();
+                break;
+            case 3:
+                FloodLane();
+                break;
+            case 4:
+                AnswerUnasked();
+                break;
+            case 5 when Core.Leader == Index && Core.ViewActive:
+                // The leader's PrePrepare is its only Prepare (rule P1).
+                SendWhere(_ => true, Make(MessageKind.Prepare, Core.View, Core.FinalSequence + 1, Hash256.Of([1])));
+                break;
+            case 6:
+                Replay();
+                break;
+            case 7 when Core.Leader == Index && Core.ViewActive && Disk.Finals.Count > 1:
+                // Where everything is final already.
+                Push(Core.View, Coalition.Child(Disk.Finals[^2].Block, null, 4), _ => true);
+                break;
+            default:
+                if (Cluster.World.ReadsBytes)
+                {
+                    Forge();
+                }
+
+                break;
+        }
+    }
+
+    private void LieAboutStatus()
+    {
+        Cluster.World.Met(Fault.LyingStatus);
+        LaneTip[] tips = new LaneTip[Cluster.Nodes.Length];
+        for (int i = 0; i < tips.Length; i++)
+        {
+            ulong height = _random.Chance(0.3) ? ulong.MaxValue : 1 + (ulong)_random.Below(500);
+            tips[i] = _random.Chance(0.3) ? default : new LaneTip(height, Hash256.Of([(byte)i, (byte)_random.Below(256)]));
+        }
+
+        ulong far = _random.Chance(0.3) ? ulong.MaxValue : (ulong)_random.Below(100_000);
+        Status status = new(0, _random.Chance(0.5) ? Core.View : far, _random.Chance(0.5) ? Core.FinalSequence + 5 : far, far, tips);
+        Send(-1, Frame.Of(status));
+    }
+
+    private void VoteForUnseen()
+    {
+        Cluster.World.Met(Fault.VoteForUnseen);
+        for (int i = 0; i < 6; i++)
+        {
+            ulong view = Core.View + (ulong)_random.Below(_random.Chance(0.2) ? 50 : 3);
+            ulong sequence = 1 + Core.FinalSequence + (ulong)_random.Below(_random.Chance(0.2) ? 1_000 : 6);
+            MessageKind kind = Core.Committee.Leader(0, view) != Index && _random.Chance(0.5) ? MessageKind.Prepare : MessageKind.Commit;
+            SendWhere(_ => true, Make(kind, view, sequence, Hash256.Of([(byte)i, (byte)_random.Below(4)])));
+        }
+
+        SendWhere(_ => true, Make(MessageKind.Stop, Core.View + 1 + (ulong)_random.Below(1_000_000), 0, Hash256.Zero));
+    }
+
+    /// <summary>Truly signed, of an epoch that is not this one.</summary>
+    private void SignInAnotherEpoch()
+    {
+        Cluster.World.Met(Fault.OtherEpoch);
+        Block start = _coalition.FindBlock(ValidatorStart)!;
+        Block block = BlockCodec.Seal(7, Core.FinalSequence + 1, start.Hash, start.TimestampMicros, 0, start.ExecutedRoot, start.Cut);
+        foreach (MessageKind kind in (ReadOnlySpan<MessageKind>)[MessageKind.PrePrepare, MessageKind.Commit, MessageKind.Stop])
+        {
+            ulong view = Core.View + 1;
+            while (kind == MessageKind.PrePrepare && Core.Committee.Leader(7, view) != Index)
+            {
+                view++;
+            }
+
+            bool stop = kind == MessageKind.Stop;
+            SignedHeader header = new(kind, Index, 7, view, stop ? 0 : block.Sequence, stop ? Hash256.Zero : block.Hash);
+            Send(-1, Frame.Of(new Signed(header, Cluster.Keys.Sign(header, Cluster.ChainId)), block));
+        }
+
+        Send(-1, Frame.Of(new Status(7, 0, 0, 0, new LaneTip[Cluster.Nodes.Length])));
+        VertexHeader vertex = VertexCodec.Seal(
+            7, Index, 1_000_000, start.Hash, new LaneTip[Cluster.Nodes.Length], SimVertex.RootOf([]), 0, 0);
+        Cluster.Send(this, -1, new SimMessage(new SimVertex(vertex, Cluster.Keys.Sign(VertexCodec.HeaderToSign(vertex), Cluster.ChainId), [])));
+    }
+
+    private Hash256 ValidatorStart => Validator.Core.Consensus.ValidatorCore.StartBlock(Cluster.Genesis, Cluster.ChainId).Hash;
+
+    /// <summary>A chain of vertices above a gap that is never closed.</summary>
+    private void FloodLane()
+    {
+        Cluster.World.Met(Fault.FloodedLane);
+        Hash256 below = Hash256.Of([(byte)_random.Below(256)]);
+        ulong first = Core.FinalSequence + 2 + (ulong)_random.Below(3_000);
+        for (ulong height = first; height < first + 40; height++)
+        {
+            VertexHeader header = VertexCodec.Seal(0, Index, height, below, new LaneTip[Cluster.Nodes.Length], SimVertex.RootOf([]), 0, 0);
+            Cluster.Send(this, -1, new SimMessage(new SimVertex(header, Cluster.Keys.Sign(VertexCodec.HeaderToSign(header), Cluster.ChainId), [])));
+            below = header.Hash;
+        }
+    }
+
+    private void AnswerUnasked()
+    {
+        Cluster.World.Met(Fault.UnaskedAnswer);
+        if (Disk.Finals.Count > 0 && Disk.Finals[^1] is var last && last.Certificate.BlockHash == last.Block.Hash)
+        {
+            Send(-1, Frame.Of(new FinalBlocks([last.Block], last.Certificate)));
+            Send(-1, Frame.Of(last.Block));
+            Send(-1, Frame.Of(last.Certificate));
+        }
+
+        Send(-1, Frame.NotFound(new FetchRequest(FetchKind.Block, 0, 0, 0, 1, Hash256.Of([1]))));
+    }
+
+    private void Replay()
+    {
+        foreach (SimMessage seen in _coalition.Seen.ToArray())
+        {
+            if (seen.Frame.Type is not (0 or FrameType.FetchRequest or FrameType.NotFound or FrameType.Status) && _random.Chance(0.3))
+            {
+                Cluster.World.Met(Fault.Replay);
+                Cluster.Send(this, -1, seen);
+            }
+        }
+    }
+
+    private void Forge()
+    {
+        _forger ??= new Forger(Cluster, _random, Index, _coalition);
+        int count = _random.Chance(0.1) ? 100 : 6;
+        if (count > 6)
+        {
+            Cluster.World.Met(Fault.Flood);
+        }
+
+        for (; count > 0; count--)
+        {
+            if (_forger.Make(Core) is { } bytes)
+            {
+                Cluster.Send(this, _random.Chance(0.5) ? -1 : _random.Below(Cluster.Nodes.Length), new SimMessage(bytes));
+            }
+        }
+    }
+
+    /// <summary>A block of the right place whose content no honest validator may accept.</summary>
+    private Block BadContent(Block block)
+    {
+        Cluster.World.Met(Fault.BadContent);
+        Block parent = _coalition.FindBlock(block.Parent) ?? block;
+        LaneTip[] cut = [.. block.Cut];
+        int lane = _random.Below(cut.Length);
+        ulong time = block.TimestampMicros;
+        ulong executed = block.ExecutedSequence;
+        Hash256 root = block.ExecutedRoot;
+        switch (_random.Below(7))
+        {
+            case 0:
+                time = parent.TimestampMicros;
+                break;
+            case 1:
+                cut[lane] = default;
+                break;
+            case 2:
+                cut[lane] = new LaneTip(cut[lane].Height + 100_000, Hash256.Of([1]));
+                break;
+            case 3 when cut[lane].Height > 0:
+                cut[lane] = new LaneTip(parent.Cut[lane].Height, Hash256.Of([2]));
+                break;
+            case 4 when parent.ExecutedSequence > 0:
+                executed = parent.ExecutedSequence - 1;
+                break;
+            case 5 when executed > 0:
+                Cluster.World.Met(Fault.LyingRoot);
+                root = Hash256.Of([3]);
+                break;
+            default:
+                time += 600_000_000;
+                break;
+        }
+
+        return BlockCodec.Seal(block.Epoch, block.Sequence, block.Parent, time, executed, root, cut);
+    }
+}

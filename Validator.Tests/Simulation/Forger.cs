@@ -1,0 +1,330 @@
+using System.Buffers.Binary;
+using Validator.Core.Consensus;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Tests.Simulation;
+
+/// <summary>
+/// Bytes that no honest validator would send: true messages with a changed field, certificates that prove nothing, claims
+/// without proof, signatures made for another chain, and noise. Only the shell's checks stand against these.
+/// </summary>
+public sealed class Forger(SimCluster cluster, SimRandom random, int self, Coalition coalition)
+{
+    private static readonly byte[] Interesting = [0, 1, 2, 3, 7, 16, 127, 128, 255];
+
+    // Where fields lie (Validator.Core/Wire/FORMATS.md): the type, then a signed header and its signature, then the body.
+    private const int Header = 1;
+    private const int Body = 1 + SignedCodec.EncodedSize;
+    private const int BodyAlone = 1;
+
+    /// <summary>Fields of true messages, each with bytes that may not stand there.</summary>
+    private static readonly (FrameType Type, int Offset, byte[] Value)[] Fields =
+    [
+        (FrameType.PrePrepare, Header + 24, [9, 9]),
+        (FrameType.PrePrepare, Body + 24, [1, 2, 3]),
+        (FrameType.PrePrepare, Body + 16, new byte[8]),
+        (FrameType.PrePrepare, Body + 32, [255, 255, 255, 255]),
+        (FrameType.PrePrepare, Body + 40, new byte[32]),
+        (FrameType.PrePrepare, Body + 2, [99]),
+        (FrameType.PrePrepare, Header, [(byte)MessageKind.Prepare]),
+        (FrameType.Vote, Header + 24, new byte[8]),
+        (FrameType.Vote, Header + 2, [200]),
+        (FrameType.Vote, Header, [77]),
+        (FrameType.Vertex, BodyAlone + 16, new byte[8]),
+        (FrameType.Vertex, BodyAlone + 24, [255, 255, 255, 255]),
+        (FrameType.Vertex, BodyAlone + 32, new byte[32]),
+        (FrameType.ViewChange, Body + 8 + 8, new byte[8]),
+        (FrameType.ViewChange, Body + 8 + 56, [5, 0, 0, 0, 0, 0, 0, 0, 1]),
+        (FrameType.NewView, Body + 2, [250, 250]),
+        (FrameType.Status, BodyAlone, [99]),
+        (FrameType.Status, BodyAlone + 40, [1, 0, 0, 0, 0, 0, 0, 0, .. new byte[32]]),
+        (FrameType.FetchRequest, BodyAlone + 4, [255, 255]),
+        (FrameType.FetchRequest, BodyAlone, [9]),
+        (FrameType.FinalBlocks, BodyAlone, [0, 0]),
+        (FrameType.Certificate, BodyAlone + 2, [0, 0]),
+    ];
+
+    private readonly Hash256 _otherChain = Hash256.Of([9]);
+
+    /// <returns>One frame, or null when nothing to change was seen yet.</returns>
+    public byte[]? Make(ValidatorCore core) => random.Below(14) switch
+    {
+        0 or 1 => Changed(1),
+        2 => Changed(1 + random.Below(8)),
+        3 => Cut(),
+        4 => OtherChain(core),
+        5 => TooLittleWeight(),
+        6 => RepeatedSigner(),
+        7 => ForgedClaims(core),
+        8 => BadEvidence(core),
+        9 => BadVertex(),
+        10 or 11 => Field(),
+        12 => NotLeader(core),
+        _ => random.Chance(0.05) ? Oversized() : BrokenChain(),
+    };
+
+    private SimMessage? Pick(Func<Frame, bool>? which = null)
+    {
+        SimMessage[] fitting = [.. coalition.Seen.Where(m => m.Frame.Type != 0 && !m.IsForged && (which is null || which(m.Frame)))];
+        return fitting.Length == 0 ? null : fitting[random.Below(fitting.Length)];
+    }
+
+    /// <summary>Some bytes near the front, where the fields are.</summary>
+    private byte[]? Changed(int bytes)
+    {
+        if (Pick() is not { } message)
+        {
+            return null;
+        }
+
+        byte[] copy = [.. message.Bytes];
+        // Small messages are all fields; in large ones the fields are behind the first signature, too.
+        int start = copy.Length > 4_800 && random.Chance(0.5) ? 4_690 : 0;
+        for (int i = 0; i < bytes; i++)
+        {
+            int at = start + random.Below(Math.Min(copy.Length - start, random.Chance(0.5) ? 20 : 260));
+            copy[at] = Interesting[random.Below(Interesting.Length)];
+        }
+
+        return copy;
+    }
+
+    private byte[]? Field()
+    {
+        (FrameType type, int offset, byte[] value) = Fields[random.Below(Fields.Length)];
+        SimMessage? message = Pick(f => f.Type == type);
+        if (message is null && PickCertificate() is { } certificate)
+        {
+            message = type == FrameType.Certificate ? new SimMessage(Frame.Of(certificate))
+                : type == FrameType.FinalBlocks && coalition.FindBlock(certificate.BlockHash) is { } block
+                    ? new SimMessage(Frame.Of(new FinalBlocks([block], certificate)))
+                : null;
+        }
+
+        if (message is null)
+        {
+            return null;
+        }
+
+        byte[] copy = [.. message.Bytes];
+        value.CopyTo(copy, offset);
+        if (type == FrameType.Vertex && random.Chance(0.3))
+        {
+            // The author's own entry among the parents.
+            copy.AsSpan(BodyAlone + 96 + (40 * message.Frame.Vertex!.Author), 40).Fill(1);
+            message.Bytes.AsSpan(offset, value.Length).CopyTo(copy.AsSpan(offset));
+        }
+
+        return copy;
+    }
+
+    /// <summary>A true signature under a proposal of somebody else's view.</summary>
+    private byte[]? NotLeader(ValidatorCore core)
+    {
+        if (Pick(f => f.Type == FrameType.PrePrepare) is not { } message || cluster.World.Committee.Leader(0, core.View) == self)
+        {
+            return null;
+        }
+
+        Block block = message.Frame.Block!;
+        SignedHeader header = new(MessageKind.PrePrepare, self, 0, core.View, block.Sequence, block.Hash);
+        return Encode(Frame.Of(new Signed(header, cluster.Keys.Sign(header, cluster.ChainId)), block));
+    }
+
+    private byte[]? Cut()
+    {
+        if (Pick() is not { } message)
+        {
+            return null;
+        }
+
+        return random.Below(4) switch
+        {
+            0 => [],
+            1 => message.Bytes[..random.Below(message.Bytes.Length)],
+            2 => [.. message.Bytes, 0],
+            _ => [(byte)random.Below(20), .. message.Bytes.AsSpan(1)],
+        };
+    }
+
+    /// <summary>What an honest validator may well have signed where the same keys serve another chain, or another epoch.</summary>
+    private byte[] OtherChain(ValidatorCore core)
+    {
+        cluster.World.Met(Fault.OtherChain);
+        int honest = random.Below(cluster.Nodes.Length);
+        ulong sequence = core.FinalSequence + 1 + (ulong)random.Below(3);
+        MessageKind kind = random.Chance(0.5) ? MessageKind.Commit : MessageKind.Prepare;
+        SignedHeader header = new(kind, honest, 0, core.View, sequence, Hash256.Of([4]));
+        SignedHeader elsewhere = random.Chance(0.5) ? header : header with { Epoch = 1 };
+        return Encode(Frame.Of(new Signed(header, cluster.Keys.Sign(elsewhere, elsewhere == header ? _otherChain : cluster.ChainId))));
+    }
+
+    private Certificate? PickCertificate()
+    {
+        Certificate[] known = [.. coalition.Certificates.TakeLast(8)];
+        return known.Length == 0 ? null : known[random.Below(known.Length)];
+    }
+
+    private byte[]? TooLittleWeight()
+    {
+        if (PickCertificate() is not { Votes.Length: > 1 } known)
+        {
+            return null;
+        }
+
+        cluster.World.Met(Fault.TooLittleWeight);
+        return Encode(Frame.Of(With(known, known.Sequence, known.BlockHash, known.Votes[..^(1 + random.Below(known.Votes.Length - 1))])));
+    }
+
+    /// <summary>A block of our own, certified by our own vote as often as a quorum wants.</summary>
+    private byte[]? RepeatedSigner()
+    {
+        if (PickCertificate() is not { } known)
+        {
+            return null;
+        }
+
+        cluster.World.Met(Fault.RepeatedSigner);
+        ulong sequence = known.Sequence + (ulong)random.Below(3);
+        Hash256 hash = Hash256.Of([5]);
+        MessageKind kind = known.Phase == Phase.Committed ? MessageKind.Commit
+            : cluster.World.Committee.Leader(0, known.View) == self ? MessageKind.PrePrepare : MessageKind.Prepare;
+        SignedHeader header = new(kind, self, 0, known.View, sequence, hash);
+        CertificateVote vote = new(self, cluster.Keys.Sign(header, cluster.ChainId));
+        return Encode(Frame.Of(With(known, sequence, hash, [.. Enumerable.Repeat(vote, cluster.Nodes.Length)])));
+    }
+
+    private static Certificate With(Certificate like, ulong sequence, in Hash256 hash, CertificateVote[] votes) => new()
+    {
+        Phase = like.Phase,
+        Epoch = like.Epoch,
+        View = like.View,
+        Sequence = sequence,
+        BlockHash = hash,
+        Votes = votes,
+    };
+
+    /// <summary>A ViewChange or NewView whose claims its certificates do not prove.</summary>
+    private byte[]? ForgedClaims(ValidatorCore core)
+    {
+        cluster.World.Met(Fault.ForgedClaims);
+        Certificate? prepared = coalition.Pick(Phase.Prepared, core.View + 1);
+        ulong view = core.View + 1;
+        if (prepared is null)
+        {
+            return null;
+        }
+
+        switch (random.Below(5))
+        {
+            case 0:
+                // A claim that is not below its own view.
+                return Encode(Frame.Of(coalition.MakeChange(self, Math.Max(prepared.View, 1), prepared, null)));
+            case 1:
+                // The certificate is left out.
+                ViewChange whole = coalition.MakeChange(self, view, prepared, null);
+                return Encode(Frame.Of(whole))[..(1 + SignedCodec.EncodedSize + 104)];
+            case 2:
+                // The certificate says less than the claim.
+                ViewChange higher = coalition.MakeChange(self, view, With(prepared, prepared.Sequence + 9, prepared.BlockHash, prepared.Votes), null);
+                return Encode(Frame.Of(new ViewChange { Signed = higher.Signed, Claims = higher.Claims, Prepared = prepared }));
+            case 3:
+                // Two claims of one slot.
+                ViewChange other = coalition.MakeChange(self, view, With(prepared, prepared.Sequence, Hash256.Of([6]), prepared.Votes), null);
+                return NewViewOf(view, [coalition.MakeChange(self, view, prepared, null), other], prepared);
+            default:
+                return NewViewOf(view, [coalition.MakeChange(self, view, prepared, null)], prepared);
+        }
+    }
+
+    private byte[] NewViewOf(ulong view, ViewChange[] changes, Certificate prepared)
+    {
+        while (cluster.World.Committee.Leader(0, view) != self)
+        {
+            view++;
+        }
+
+        int sender = 0;
+        ViewChangeSummary[] summaries = Array.ConvertAll(changes, c => new ViewChangeSummary(sender++, c.Claims, c.Signed.Signature));
+        SignedHeader header = new(MessageKind.NewView, self, 0, view, 0, NewViewCodec.Digest(summaries));
+        return Encode(Frame.Of(new NewView
+        {
+            Signed = new Signed(header, cluster.Keys.Sign(header, cluster.ChainId)),
+            ViewChanges = summaries,
+            Prepared = prepared,
+        }));
+    }
+
+    /// <summary>Two messages that convict nobody.</summary>
+    private byte[] BadEvidence(ValidatorCore core)
+    {
+        int innocent = random.Below(cluster.Nodes.Length);
+        ulong sequence = core.FinalSequence + 1;
+        Signed first = Signed(MessageKind.Commit, self, sequence, Hash256.Of([7]));
+        Signed second = random.Below(4) switch
+        {
+            0 => first,
+            1 => Signed(MessageKind.Commit, self, sequence + 1, Hash256.Of([8])),
+            2 => Signed(MessageKind.Commit, (self + 1) % cluster.Nodes.Length, sequence, Hash256.Of([8])),
+            _ => new Signed(new SignedHeader(MessageKind.Commit, innocent, 0, core.View, sequence, Hash256.Of([8])), first.Signature),
+        };
+        if (second.Header.Sender == innocent)
+        {
+            first = new Signed(second.Header with { Digest = Hash256.Of([9]) }, first.Signature);
+        }
+
+        return Encode(Frame.Of(new Evidence(first, second)));
+
+        Signed Signed(MessageKind kind, int sender, ulong at, in Hash256 digest)
+        {
+            SignedHeader header = new(kind, sender, 0, core.View, at, digest);
+            return new Signed(header, cluster.Keys.Sign(header with { Sender = self }, cluster.ChainId));
+        }
+    }
+
+    /// <summary>A vertex truly signed whose payload is not what its header says.</summary>
+    private byte[] BadVertex()
+    {
+        ulong[] transactions = [1, 2, 3];
+        byte[] payload = SimVertex.PayloadOf(transactions);
+        Hash256 root = SimVertex.RootOf(transactions);
+        int at = random.Below(3);
+        // Length (4 bytes), kind, bytes.
+        (int Offset, byte Value)[] changes = [(5, 255), (4, 1), (4, 77), (0, 0), (0, 90), (0, 7), (2, 255)];
+        (int offset, byte value) = changes[random.Below(changes.Length)];
+        payload[(at * SimVertex.TransactionBytes) + offset] = value;
+        VertexHeader header = VertexCodec.Seal(
+            0, self, 1, Hash256.Zero, new LaneTip[cluster.Nodes.Length], root, (uint)payload.Length, random.Chance(0.2) ? 2u : 3u);
+        Frame frame = Frame.Of(header, cluster.Keys.Sign(VertexCodec.HeaderToSign(header), cluster.ChainId));
+        byte[] bytes = new byte[FrameCodec.EncodedSize(frame)];
+        payload.CopyTo(bytes.AsSpan(FrameCodec.Write(frame, bytes)));
+        return bytes;
+    }
+
+    /// <summary>Final blocks that do not follow each other, or that their certificate does not cover.</summary>
+    private byte[]? BrokenChain()
+    {
+        if (PickCertificate() is not { } certificate || coalition.FindBlock(certificate.BlockHash) is not { Sequence: > 0 } block)
+        {
+            return null;
+        }
+
+        return Encode(Frame.Of(random.Below(3) switch
+        {
+            0 => new FinalBlocks([block, block], certificate),
+            1 => new FinalBlocks([Coalition.Child(block, null, 1)], certificate),
+            _ => new FinalBlocks([block], With(certificate, certificate.Sequence, certificate.BlockHash, certificate.Votes[..1])),
+        }));
+    }
+
+    private byte[] Oversized()
+    {
+        cluster.World.Met(Fault.Oversized);
+        byte[] bytes = new byte[FrameLimits.MaxFrameBytes(cluster.Nodes.Length) + 1];
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes, (ushort)FrameType.FinalBlocks);
+        return bytes;
+    }
+
+    private static byte[] Encode(in Frame frame) => new SimMessage(frame).Bytes;
+}
