@@ -12,6 +12,11 @@ internal static class Program
             return SimConsole.Run(arguments);
         }
 
+        if (args is ["chaos", .. var chaos])
+        {
+            return Macro.ChaosCommand.RunAsync(chaos).GetAwaiter().GetResult();
+        }
+
         if (args is ["crypto"])
         {
             Micro.CryptoTable.Run();

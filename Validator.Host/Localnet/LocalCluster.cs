@@ -23,7 +23,9 @@ public sealed class LocalCluster : IDisposable
 
     /// <summary>Makes a new chain in <paramref name="directory"/>, empty or missing, with nothing started.</summary>
     /// <exception cref="Config.ConfigException">The files cannot be made.</exception>
-    public static LocalCluster Create(string directory, int validators, Executable executable)
+    /// <param name="placed">Where and how each is started, if not alike on loopback; its configuration is then the caller's to adapt.</param>
+    public static LocalCluster Create(
+        string directory, int validators, Executable executable, (string Host, Executable Executable)[]? placed = null)
     {
         NodePorts[] ports = NodePorts.Find(validators);
         string[] configs = Initializer.Run(new InitOptions
@@ -36,7 +38,8 @@ public sealed class LocalCluster : IDisposable
         for (int i = 0; i < validators; i++)
         {
             string folder = Path.GetDirectoryName(configs[i])!;
-            nodes[i] = new NodeProcess(Path.GetFileName(folder), folder, configs[i], ports[i], executable);
+            (string host, Executable own) = placed?[i] ?? ("127.0.0.1", executable);
+            nodes[i] = new NodeProcess(Path.GetFileName(folder), folder, configs[i], ports[i], own, host);
         }
 
         return new LocalCluster(directory, executable, nodes);

@@ -14,8 +14,10 @@ public sealed class NodeProcess : IDisposable
     private Task _logging = Task.CompletedTask;
 
     /// <param name="directory">The node's own folder, which holds <c>node.toml</c>; gets <c>log</c>.</param>
-    public NodeProcess(string name, string directory, string configPath, NodePorts ports, Executable executable)
+    /// <param name="host">The address of its API and metrics.</param>
+    public NodeProcess(string name, string directory, string configPath, NodePorts ports, Executable executable, string host = "127.0.0.1")
     {
+        Host = host;
         Name = name;
         Directory = directory;
         Ports = ports;
@@ -29,11 +31,13 @@ public sealed class NodeProcess : IDisposable
 
     public NodePorts Ports { get; }
 
+    public string Host { get; }
+
     public string LogPath => Path.Combine(Directory, "log");
 
-    public Uri Api => new($"http://127.0.0.1:{Ports.Api}");
+    public Uri Api => new($"http://{Host}:{Ports.Api}");
 
-    public Uri Metrics => new($"http://127.0.0.1:{Ports.Metrics}/metrics");
+    public Uri Metrics => new($"http://{Host}:{Ports.Metrics}/metrics");
 
     /// <summary>0 before the first start.</summary>
     public int ProcessId { get; private set; }
