@@ -197,10 +197,12 @@ public sealed partial class ByzantineNode : SimNode
         if (!ReportsExecution)
         {
             SendWhere(_ => true, signed, block);
-            if (block.ExecutedSequence + Cluster.Genesis.Parameters.WindowBlocks + 16 == block.Sequence)
+            // On and on without a new root, until it is too old for everyone.
+            ulong oldest = block.ExecutedSequence + Cluster.Genesis.Parameters.WindowBlocks + 16;
+            for (Block last = block; block.Sequence > block.ExecutedSequence + 3 && last.Sequence <= oldest;)
             {
-                // One more would be too old.
-                Push(view, Coalition.Child(block, null, 6), _ => true);
+                last = Coalition.Child(last, null, 6);
+                Push(view, last, _ => true);
             }
 
             return;
