@@ -6,7 +6,8 @@ namespace Validator.Bench.Macro;
 /// <summary><c>chaos</c>: see eng/chaos.sh, which calls it.</summary>
 internal static class ChaosCommand
 {
-    private const string Usage = "usage: chaos --binary FILE [--seconds N] [--seed N] [--rate N] [--namespaces PREFIX] [--dir FOLDER]";
+    private const string Usage = "usage: chaos --binary FILE [--seconds N] [--seed N] [--rate N] [--namespaces PREFIX] [--dir FOLDER]\n"
+        + "       [--weather DELAY_MS,JITTER_MS,LOSS,REORDERED,DOUBLED]  the last three of a thousand; all the time, without disasters";
 
     public static async Task<int> RunAsync(string[] arguments)
     {
@@ -16,10 +17,12 @@ internal static class ChaosCommand
             given[arguments[i]] = arguments[i + 1];
         }
 
-        string[] known = ["--binary", "--seconds", "--seed", "--rate", "--namespaces", "--dir"];
+        string[] known = ["--binary", "--seconds", "--seed", "--rate", "--namespaces", "--dir", "--weather"];
+        Weather weather = default;
         if (arguments.Length % 2 != 0 || !given.ContainsKey("--binary") || given.Keys.Except(known).Any()
             || !TryNumber(given, "--seconds", 60, out int seconds) || !TryNumber(given, "--rate", 300, out int rate)
-            || !TryNumber(given, "--seed", (int)(DateTime.UtcNow.Ticks / 1000 % 1_000_000), out int seed))
+            || !TryNumber(given, "--seed", (int)(DateTime.UtcNow.Ticks / 1000 % 1_000_000), out int seed)
+            || (given.TryGetValue("--weather", out string? steady) && !Weather.TryParse(steady, out weather)))
         {
             await Console.Error.WriteLineAsync(Usage).ConfigureAwait(false);
             return 2;
@@ -33,6 +36,7 @@ internal static class ChaosCommand
             Duration = TimeSpan.FromSeconds(seconds),
             Seed = seed,
             Rate = rate,
+            Steady = given.ContainsKey("--weather") ? weather : null,
             Namespaces = given.GetValueOrDefault("--namespaces"),
         };
         List<string> failures;

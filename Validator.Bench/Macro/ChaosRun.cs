@@ -20,6 +20,9 @@ internal sealed record ChaosOptions
     /// <summary>Transactions per second over all validators.</summary>
     public int Rate { get; init; } = 300;
 
+    /// <summary>Not null: this weather all the time, and no disaster.</summary>
+    public Weather? Steady { get; init; }
+
     /// <summary>Null: loopback and the relay alone.</summary>
     public string? Namespaces { get; init; }
 }
@@ -81,13 +84,16 @@ internal sealed class ChaosRun : IDisposable
         await _network.Cluster.WaitReadyAsync(Nodes, TimeSpan.FromSeconds(60)).ConfigureAwait(false);
         _clock.Start();
         Task<LoadResult> load = _load.RunAsync(CancellationToken.None);
-        await PlayAsync(ChaosPlan.Make(_options.Seed, _options.Duration, Validators)).ConfigureAwait(false);
+        await PlayAsync(_options.Steady is { } weather
+            ? [new ChaosStep(TimeSpan.Zero, _options.Duration, ChaosKind.Weather, Side: 1, weather)]
+            : ChaosPlan.Make(_options.Seed, _options.Duration, Validators)).ConfigureAwait(false);
         await RecoverAsync().ConfigureAwait(false);
         LoadResult result = await load.ConfigureAwait(false);
         Judge(result);
         await ChaosChecks.RunAsync(_network.Cluster, _options.Seed, _failures).ConfigureAwait(false);
         Say($"disasters {_done}; submitted {result.Submitted}, accepted {result.Accepted}, refused {result.Rejected}, "
-            + $"without answer {result.TimedOut}, final {result.Finalized}; "
+            + $"without answer {result.TimedOut}, final {result.Finalized}, after "
+            + $"{result.Finality.PercentileMicros(50) / 1000.0:F0} ms (p50), {result.Finality.PercentileMicros(99) / 1000.0:F0} ms (p99); "
             + $"datagrams relayed {_network.Forwarded}, lost in the relay {_network.Dropped}");
         foreach (NodeProcess node in Nodes)
         {
