@@ -12,7 +12,7 @@ export DOTNET_CLI_USE_MSBUILD_SERVER = 0
 export MSBUILDDISABLENODEREUSE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test build publish bench bench-crypto dudect secret-code selftest-arm64 sim mutations model chaos fmt clean
+.PHONY: help setup run test build publish bench bench-crypto dudect secret-code selftest-arm64 sim sim-mutations mutations model chaos fmt clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -51,14 +51,10 @@ selftest-arm64: ## the cryptography's self-test as AArch64 code under qemu-user;
 sim: build ## simulated clusters from seeds; ARGS="--seeds 1000", "--seed 7 --verbose", "--minutes 5", "--first 20000"
 	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- sim $(ARGS)
 
-mutations: setup ## plants bugs one at a time and shows which seed and check catch each; ARGS="name ...", SEEDS=2000
+sim-mutations: setup ## plants bugs one at a time and shows which check catches each, after how many seeds; ARGS="name ..."
 	@bash eng/mutations.sh $(ARGS)
 
-model: ## Spin on a model of the ordering rules, exhaustively; ARGS=quick, large, "trail NAME VIEWS SEQUENCES"
-	@bash Validator.Tests/Model/run.sh $(ARGS)
-
-chaos: build publish ## real validators under load and disasters; SECONDS=60 or MINUTES=5, SEED=7, ARGS="--rate 500"
-	@CONFIGURATION=$(CONFIGURATION) bash eng/chaos.sh --seconds $(if $(MINUTES),$$(($(MINUTES) * 60)),$(or $(SECONDS),60)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+mutations: sim-mutations
 
 fmt: ## formats the sources
 	@dotnet format Validator.sln

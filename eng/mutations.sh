@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# make mutations: plants one bug after the other in a copy of the sources and runs the simulator until it is caught.
-# Arguments: names of mutations, all by default. SEEDS bounds the search, HARM_SEEDS that for the harm itself.
+# make sim-mutations: plants one bug after the other in a copy of the sources and runs the simulator until a check catches it.
+# Arguments: names of mutations, all by default. SEEDS bounds each search; STARTS are the first seeds of the searches, of which the
+# median is told. HARM_SEEDS > 0 also looks for the harm alone: agreement, exactly once, liveness, without the rules that prevent it.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
-seeds=${SEEDS:-2000}
-harm_seeds=${HARM_SEEDS:-2000}
+seeds=${SEEDS:-200}
+starts=${STARTS:-1 10001 20001}
+harm_seeds=${HARM_SEEDS:-0}
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
@@ -21,6 +23,7 @@ cat > "$copy/Simulator/Simulator.csproj" <<'PROJECT'
     <TargetFramework>$(ValidatorFramework)</TargetFramework>
     <OutputType>Exe</OutputType>
     <AssemblyName>Validator.Bench</AssemblyName>
+    <ConcurrentGarbageCollection>false</ConcurrentGarbageCollection>
   </PropertyGroup>
   <ItemGroup>
     <ProjectReference Include="../Validator.Core/Validator.Core.csproj" />
@@ -30,6 +33,7 @@ cat > "$copy/Simulator/Simulator.csproj" <<'PROJECT'
 PROJECT
 echo 'return Validator.Tests.Simulation.SimConsole.Run(args);' > "$copy/Simulator/Program.cs"
 
+dotnet restore "$copy/Simulator/Simulator.csproj" -v:q > /dev/null
 names=("$@")
 if [ ${#names[@]} -eq 0 ]; then
     for patch in Validator.Tests/Simulation/mutations/*.patch; do
@@ -37,29 +41,45 @@ if [ ${#names[@]} -eq 0 ]; then
     done
 fi
 
-verdict() { # verdict <file>: "seed N [check]" of the first failure, or a dash
-    sed -n 's/^FAIL seed \([0-9]*\) \[\([^]]*\)\].*/seed \1 (\2)/p' "$1" | head -n 1 | grep . || echo "-"
+run() { # run <first seed> <seeds> [option ...]: "<seeds it took> <check>" of the first failure of a check, or nothing
+    local first=$1 count=$2
+    shift 2
+    { timeout 900 "$copy/Simulator/bin/Release/net10.0/Validator.Bench" --until-failure --first "$first" --seeds "$count" "$@" || true; } \
+        | sed -n 's/^FAIL seed \([0-9]*\) \[\([^]]*\)\].*/\1 \2/p' | grep -v ' invariant$' | head -n 1 \
+        | awk -v first="$first" '{ taken = $1 - first + 1; $1 = taken; print }'
 }
 
 status=0
-printf '%-31s | %-38s | %s\n' "mutation" "caught by" "by its harm alone"
-printf '%-31s | %-38s | %s\n' "-------------------------------" "--------------------------------------" "-----------------"
+echo "| mutation | caught by | seeds, median of $(wc -w <<< "$starts") searches |$([ "$harm_seeds" -gt 0 ] && echo ' by its harm alone |')"
+echo "|---|---|---|$([ "$harm_seeds" -gt 0 ] && echo '---|')"
 for name in "${names[@]}"; do
     if ! patch -s -d "$copy" -p1 < "$root/Validator.Tests/Simulation/mutations/$name.patch"; then
         echo "mutations: $name does not apply any more" >&2
         exit 1
     fi
-    if ! dotnet build "$copy/Simulator/Simulator.csproj" -c Release -v:q -clp:NoSummary -p:RunAnalyzers=false > "$copy/build.txt" 2>&1; then
+    if ! dotnet build "$copy/Simulator/Simulator.csproj" --no-restore -c Release -v:q -clp:NoSummary -p:RunAnalyzers=false > "$copy/build.txt" 2>&1; then
         echo "mutations: $name does not compile" >&2
         cat "$copy/build.txt" >&2
         exit 1
     fi
-    run=("$copy/Simulator/bin/Release/net10.0/Validator.Bench" --until-failure)
-    "${run[@]}" --seeds "$seeds" > "$copy/rules.txt" 2>&1 || true
-    "${run[@]}" --seeds "$harm_seeds" --harm-only > "$copy/harm.txt" 2>&1 || true
-    caught=$(verdict "$copy/rules.txt")
-    [ "$caught" = "-" ] && status=1
-    printf '%-31s | %-38s | %s\n' "$name" "$caught" "$(verdict "$copy/harm.txt")"
+
+    found=""
+    for first in $starts; do
+        result=$(run "$first" "$seeds")
+        if [ -z "$result" ]; then
+            result="9999999 -"
+            status=1
+        fi
+        found+="$result"$'\n'
+    done
+    checks=$(cut -d' ' -f2- <<< "$found" | grep -v '^$' | sort -u | paste -sd, | sed 's/,/, /g')
+    taken=$(cut -d' ' -f1 <<< "$found" | grep -v '^$' | sort -n)
+    median=$(sed -n "$(( ($(wc -l <<< "$taken") + 1) / 2 ))p" <<< "$taken")
+    line="| $name | $checks | $median ($(paste -sd, <<< "$taken" | sed 's/,/, /g')) |"
+    if [ "$harm_seeds" -gt 0 ]; then
+        line+=" $(run 1 "$harm_seeds" --harm-only) |"
+    fi
+    sed 's/9999999/none/g' <<< "$line"
     patch -s -R -d "$copy" -p1 < "$root/Validator.Tests/Simulation/mutations/$name.patch"
 done
 exit $status

