@@ -18,6 +18,8 @@ public sealed partial class ValidatorCore
     private int _unsigned;
     private int _creditGiven;
     private long _lastAuthoredMicros;
+    private long _lastBatchMicros = long.MinValue / 2;
+    private long _creditAtMicros = long.MaxValue;
 
     private int PendingVertices
     {
@@ -129,6 +131,7 @@ public sealed partial class ValidatorCore
     {
         Require.That(_creditGiven > 0);
         _creditGiven--;
+        _lastBatchMicros = _now;
         if (!_signs)
         {
             ref Effect drop = ref Emit(EffectKind.DropVertex);
@@ -194,17 +197,26 @@ public sealed partial class ValidatorCore
 
     private void GrantCredit()
     {
+        _creditAtMicros = long.MaxValue;
         if (!_signs || PendingVertices >= Settings.MaxPendingVertices || Queues)
         {
             return;
         }
 
-        int room = Math.Min(MaxUnsigned - _unsigned, Settings.MaxOwnPendingVertices - OwnPending) - _creditGiven;
-        if (room > 0)
+        if (_creditGiven > 0 || _unsigned >= MaxUnsigned || OwnPending >= Settings.MaxOwnPendingVertices)
         {
-            _creditGiven += room;
-            Emit(EffectKind.BatchCredit).Count = (uint)room;
+            return;
         }
+
+        // Counted from the last batch: a lone transaction is in a vertex at once.
+        if (_now < _lastBatchMicros + Pace)
+        {
+            _creditAtMicros = _lastBatchMicros + Pace;
+            return;
+        }
+
+        _creditGiven++;
+        Emit(EffectKind.BatchCredit).Count = 1;
     }
 
     /// <summary>Two signed messages in one slot: kept, counted and told to all, once per offender (section 8).</summary>

@@ -248,6 +248,7 @@ public sealed partial class ValidatorCore
         next = Math.Min(next, ViewDeadline());
         next = Math.Min(next, _proposeAtMicros > _now ? _proposeAtMicros : long.MaxValue);
         next = Math.Min(next, _timestampWaitMicros > _now ? _timestampWaitMicros : long.MaxValue);
+        next = Math.Min(next, _creditAtMicros > _now ? _creditAtMicros : long.MaxValue);
         return Math.Min(next, IdleVertexDue());
     }
 

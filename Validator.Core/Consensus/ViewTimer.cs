@@ -58,6 +58,9 @@ internal sealed class ViewTimer
         return Math.Max(grown, Math.Min((2 * _smoothed) + (4 * _deviation), MostOfBase * _base));
     }
 
+    /// <summary>Smoothed delay from shown to ordered, microseconds; 0 before the first.</summary>
+    public long SmoothedMicros => _smoothed;
+
     /// <summary>
     /// An own vertex that waits longer than this waits in a queue, not for the network: three times the shortest recent delay,
     /// at least half the base.

@@ -30,13 +30,13 @@ public sealed record NodeSection(
 
 /// <param name="FinalityTimeoutMs">Base of the view timer unless view_timeout_ms is given.</param>
 /// <param name="MaxPendingVertices">Vertices held or announced but not ordered, over all lanes.</param>
-/// <param name="BlockIntervalMs">Least time between two proposals under load.</param>
+/// <param name="BlockIntervalMs">Least time between two proposals, and between two own vertices; load stretches it.</param>
 public sealed record ConsensusSection(
     string Algorithm = "bft",
     int FinalityTimeoutMs = 500,
     int MaxPendingVertices = 10_000,
     int ViewTimeoutMs = 500,
-    int BlockIntervalMs = 20);
+    int BlockIntervalMs = 5);
 
 /// <param name="Host">Address to bind, from listen_addr; its port is not opened.</param>
 /// <param name="QuicPort">UDP port of the QUIC transport.</param>

@@ -17,13 +17,7 @@ internal sealed record ClientBatcherOptions
     /// How long the oldest submission may have waited for a vertex, microseconds; beyond it others are refused. Under more load
     /// than the cluster can order, clients get a quick answer instead of a queue.
     /// </summary>
-    public long MaxWaitMicros { get; init; } = 500_000;
-
-    /// <summary>
-    /// Least time between two batches that are not full, microseconds. A lone transaction is sealed at once; under load
-    /// this bounds the signatures, syncs and verifications that each lane costs everybody.
-    /// </summary>
-    public long MinIntervalMicros { get; init; } = 20_000;
+    public long MaxWaitMicros { get; init; } = 250_000;
 }
 
 /// <summary>
@@ -43,8 +37,6 @@ internal sealed class ClientBatcher : PipelineThread
     private long _pendingTransactions;
     private long _credits;
     private bool _closed;
-    private long _lastSealMicros = long.MinValue / 2;
-    private bool _waitsForInterval;
 
     public ClientBatcher(
         ClientBatcherOptions options, TokenTable<ClientBatch> waiting, SpscRing<Input> core, IFaultSink faults)
@@ -134,16 +126,11 @@ internal sealed class ClientBatcher : PipelineThread
         }
     }
 
-    protected override bool HasWork => Volatile.Read(ref _credits) > 0 && Volatile.Read(ref _pendingBytes) > 0 && !_waitsForInterval;
-
-    protected override int IdleMilliseconds => _waitsForInterval
-        ? (int)Math.Max(1, (_lastSealMicros + _options.MinIntervalMicros - Clock.MonotonicMicros() + 999) / 1000)
-        : -1;
+    protected override bool HasWork => Volatile.Read(ref _credits) > 0 && Volatile.Read(ref _pendingBytes) > 0;
 
     protected override bool Work()
     {
-        _waitsForInterval = false;
-        if (Stopping || Volatile.Read(ref _credits) <= 0 || TakeDue() is not { } batch)
+        if (Stopping || Volatile.Read(ref _credits) <= 0 || Take() is not { } batch)
         {
             return false;
         }
@@ -164,9 +151,8 @@ internal sealed class ClientBatcher : PipelineThread
         return Hand(_core, input, Core!);
     }
 
-    private ClientBatch? TakeDue()
+    private ClientBatch? Take()
     {
-        long now = Clock.MonotonicMicros();
         lock (_lock)
         {
             if (!_full.TryDequeue(out ClientBatch? batch))
@@ -176,19 +162,12 @@ internal sealed class ClientBatcher : PipelineThread
                     return null;
                 }
 
-                if (now < _lastSealMicros + _options.MinIntervalMicros)
-                {
-                    _waitsForInterval = true;
-                    return null;
-                }
-
                 batch = _open;
                 _open = new ClientBatch();
             }
 
             _pendingBytes -= batch.PayloadBytes;
             _pendingTransactions -= batch.TransactionCount;
-            _lastSealMicros = now;
             return batch;
         }
     }

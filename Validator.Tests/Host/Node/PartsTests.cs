@@ -92,7 +92,7 @@ public class PartsTests
         SpscRing<Input> core = new(16);
         using Parker waker = new();
         Faults faults = new();
-        ClientBatcherOptions options = new() { MaxPayloadBytes = 130, MaxPendingBytes = 300, MinIntervalMicros = 0 };
+        ClientBatcherOptions options = new() { MaxPayloadBytes = 130, MaxPendingBytes = 300 };
         using ClientBatcher batcher = new(options, waiting, core, faults) { Core = waker };
         batcher.Start();
 
