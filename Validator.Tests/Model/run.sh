@@ -134,7 +134,7 @@ case ${1:-full} in
         [ -e ordering.pml.trail ] || { echo "model: $2 does nothing within $3 views and $4 sequences" >&2; exit 1; }
         "$spin" "-DVIEWS=$3" "-DSEQS=$4" "-D$2" -t -p -g ordering.pml | grep -E 'word|claim|prepared|committed|final|view|permitted' | sed 's/^ *[0-9]*:\t//' || true ;;
     *)
-        sed -n '2,7p' "${BASH_SOURCE[0]}" >&2
+        sed -n '2,6p' "${BASH_SOURCE[0]}" >&2
         exit 2 ;;
 esac
 exit $status
