@@ -12,7 +12,7 @@ export DOTNET_CLI_USE_MSBUILD_SERVER = 0
 export MSBUILDDISABLENODEREUSE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test build publish bench bench-crypto dudect secret-code selftest-arm64 sim sim-mutations mutations model chaos fmt clean
+.PHONY: help setup run test build publish bench bench-micro bench-guard bench-crypto dudect secret-code selftest-arm64 sim sim-mutations mutations model chaos fmt clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -33,8 +33,14 @@ build: setup ## compiles everything for the JIT
 publish: setup ## artifacts/validator, one static binary; ISA=v4 (AVX-512) makes artifacts/validator-v4
 	@bash eng/publish.sh $(ISA)
 
-bench: build ## benchmarks; ARGS="--filter *Name*" as for BenchmarkDotNet
-	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- $(if $(ARGS),$(ARGS),--filter '*')
+bench: publish build ## a cluster from idle to saturation, beside other systems; ARGS="--seconds 5 --rates 1000,5000" and so on
+	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- macro $(ARGS)
+
+bench-micro: build ## parts alone, with allocations; ARGS="--filter *Name*" as for BenchmarkDotNet
+	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- micro $(if $(ARGS),$(ARGS),--filter '*')
+
+bench-guard: publish build ## ratios of this machine's own speeds against bounds: what got slower by itself
+	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- guard $(ARGS)
 
 bench-crypto: build ## a table of signatures and hashes against OpenSSL, one path after the other
 	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- crypto

@@ -1,4 +1,3 @@
-using BenchmarkDotNet.Running;
 using Validator.Tests.Simulation;
 
 namespace Validator.Bench;
@@ -17,6 +16,11 @@ internal static class Program
             return Macro.ChaosCommand.RunAsync(chaos).GetAwaiter().GetResult();
         }
 
+        if (args is ["macro", .. var ladder])
+        {
+            return Macro.Ladder.Run(ladder);
+        }
+
         if (args is ["crypto"])
         {
             Micro.CryptoTable.Run();
@@ -29,7 +33,11 @@ internal static class Program
             return 0;
         }
 
-        BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
-        return 0;
+        if (args is ["guard"])
+        {
+            return Macro.Guard.Run();
+        }
+
+        return Micro.MicroRun.Run(args is ["micro", .. var micro] ? micro : args);
     }
 }

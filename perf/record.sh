@@ -4,32 +4,8 @@
 # Leaves DIR/perf.data, DIR/by-function.txt, DIR/by-thread.txt (default artifacts/perf). Needs Debian's linux-perf.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-pid= seconds=10 out=$root/artifacts/perf
-while [ $# -gt 0 ]; do
-    case $1 in
-        --pid) pid=${2:?--pid needs a number}; shift 2 ;;
-        --seconds) seconds=${2:?--seconds needs a number}; shift 2 ;;
-        --out) out=${2:?--out needs a folder}; shift 2 ;;
-        *) echo "record: unknown argument '$1' (see the head of this file)" >&2; exit 2 ;;
-    esac
-done
-
-command -v perf >/dev/null || { echo "record: perf is missing: apt-get install linux-perf" >&2; exit 1; }
-
-busiest() {
-    local process ticks best=-1 found=
-    for process in /proc/[0-9]*; do
-        [ "$(readlink "$process/exe" 2>/dev/null)" = "$root/artifacts/validator" ] || continue
-        [ "$(tr '\0' '\n' <"$process/cmdline" 2>/dev/null | sed -n 2p)" = run ] || continue
-        ticks=$(awk '{ print $14 + $15 }' "$process/stat" 2>/dev/null) || continue
-        [ "$ticks" -gt "$best" ] && best=$ticks found=${process#/proc/}
-    done
-    echo "$found"
-}
-
-[ -n "$pid" ] || pid=$(busiest)
-[ -n "$pid" ] || { echo "record: no validator of $root/artifacts runs: start one (make run), or name it with --pid" >&2; exit 1; }
+source "$(dirname "${BASH_SOURCE[0]}")/target.sh"
+need perf linux-perf
 
 # Virtual machines often have no cycle counter; the kernel's clock then takes the samples.
 event=cycles
@@ -37,7 +13,6 @@ perf stat -e cycles -- true 2>&1 | grep -qE 'not supported|not counted' && event
 # User space alone unless the kernel allows more: kernel.perf_event_paranoid.
 [ "$(id -u)" -ne 0 ] && [ "$(cat /proc/sys/kernel/perf_event_paranoid)" -gt 1 ] && event=$event:u
 
-mkdir -p "$out"
 echo "record: process $pid, $seconds s, event $event" >&2
 perf record -q -F 997 -e "$event" --call-graph fp -p "$pid" -o "$out/perf.data" -- sleep "$seconds"
 report() { perf report -i "$out/perf.data" --stdio --no-children -g none "$@" 2>/dev/null | grep -vE '^#|^$' | sed -E 's/[ -]+$//'; }

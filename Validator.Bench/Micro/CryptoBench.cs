@@ -4,7 +4,6 @@ using Validator.Crypto.Simd;
 namespace Validator.Bench.Micro;
 
 /// <summary>The operations the data path calls, for BenchmarkDotNet; `make bench-crypto` prints them against OpenSSL.</summary>
-[InProcess]
 [MemoryDiagnoser]
 public class CryptoBench
 {

@@ -13,7 +13,6 @@ namespace Validator.Bench.Micro;
 /// Two transports over loopback, real sockets and handshakes. RoundTrip: one frame there and back, both consumers
 /// sleeping in between. Throughput: one direction, per frame. In one process, so both network threads share its cores.
 /// </summary>
-[InProcess]
 [MemoryDiagnoser]
 public class QuicBench
 {

@@ -1,0 +1,64 @@
+using System.Globalization;
+
+namespace Validator.Bench.Macro;
+
+/// <summary>What the data path is to reach on such a machine, and what a ladder says of it.</summary>
+internal static class Targets
+{
+    /// <summary>One line of the table; null measured: this run does not tell.</summary>
+    private sealed record Row(string Name, double Wanted, double? Measured, string Unit, bool AtLeast, string Missing = "not measured here")
+    {
+        public bool Reached => AtLeast ? Measured >= Wanted : Measured <= Wanted;
+
+        public string Verdict => Measured is not { } measured ? Missing
+            : Reached ? "reached"
+            : AtLeast ? string.Create(CultureInfo.InvariantCulture, $"not reached: {100 * measured / Wanted:F0} % of it")
+            : string.Create(CultureInfo.InvariantCulture, $"not reached: {measured / Wanted:F1} times it");
+    }
+
+    public static void Print(LadderResult result, TextWriter output)
+    {
+        output.WriteLine();
+        output.WriteLine("| target | wanted | measured | |");
+        output.WriteLine("|---|---:|---:|---|");
+        foreach (Row row in Rows(result))
+        {
+            string measured = row.Measured is { } value ? Text(value, row.Unit) : "";
+            output.WriteLine($"| {row.Name} | {(row.AtLeast ? "at least" : "below")} {Text(row.Wanted, row.Unit)} | {measured} | {row.Verdict} |");
+        }
+    }
+
+    private static IEnumerable<Row> Rows(LadderResult result)
+    {
+        Rung[] sustained = [.. result.Rungs.Where(r => r.Sustained)];
+        Rung? best = sustained.MaxBy(r => r.Localnet.FinalizedTps);
+        Rung? idle = At(result, 100), ten = At(result, 10_000), sixty = At(result, 60_000);
+        string length = best is null ? "" : string.Create(CultureInfo.InvariantCulture, $" (for {best.Seconds} s; 60 s are wanted)");
+        yield return new("finalized, p99 below 500 ms" + length, 60_000, best?.Localnet.FinalizedTps ?? 0, "tx/s", true);
+        yield return new("the same, stretch", 100_000, best?.Localnet.FinalizedTps ?? 0, "tx/s", true);
+        yield return new("p50 at 10,000 tx/s", 20, ten?.Localnet.FinalityMs.P50, "ms", false, "no such rung");
+        yield return new("p99 at 10,000 tx/s", 50, ten?.Localnet.FinalityMs.P99, "ms", false, "no such rung");
+        yield return new("p99 at 100 tx/s", 25, idle?.Localnet.FinalityMs.P99, "ms", false, "no such rung");
+        yield return new("validators' CPU per transaction at 60,000 tx/s", 14, sixty is { Sustained: true } ? sixty.CpuMicros : null, "us", false, Instead(best));
+        yield return new("resident memory of a validator", 300, best?.Localnet.RssMbMax, "MB", false);
+        yield return new("four at once ready, empty databases, median", 300, Median(result.Rungs), "ms", false);
+        yield return new("p50 at 10,000 tx/s with 50 ms one way", 250, null, "ms", false, "wants the relay: not part of the ladder");
+        yield return new("signed transactions, their checks alone, 64 keys", 131_810, result.InProcess?.ChecksPerSecond, "/s", true);
+        yield return new("decode, hash, structure of 256-byte transactions", 3_600_000, result.InProcess?.ValidatedPerSecond, "/s", true);
+    }
+
+    private static string Instead(Rung? best) => best is null
+        ? "not reached: no such load carried"
+        : string.Create(CultureInfo.InvariantCulture, $"not reached: no such load carried; {best.CpuMicros:F1} us at {best.Rate:#,0} tx/s");
+
+    private static Rung? At(LadderResult result, int rate) => result.Rungs.FirstOrDefault(r => r.Rate == rate);
+
+    private static double? Median(Rung[] rungs)
+    {
+        double[] ready = [.. rungs.Select(r => r.ReadyMs).Where(r => r > 0).Order()];
+        return ready.Length == 0 ? null : ready[ready.Length / 2];
+    }
+
+    private static string Text(double value, string unit) =>
+        value.ToString(value < 1000 ? "0.#" : "#,0", CultureInfo.InvariantCulture) + " " + unit;
+}
