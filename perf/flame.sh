@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A flame graph of what perf/record.sh or perf/offcpu.sh recorded.  perf/flame.sh [DATA] [SVG] [TITLE]
+# A flame graph of what perf/record.sh or perf/allocations.sh recorded.  perf/flame.sh [DATA] [SVG] [TITLE]
 # Default: artifacts/perf/perf.data to artifacts/perf/flame.svg. Folded stacks are left beside it (.folded).
 set -euo pipefail
 
@@ -20,7 +20,8 @@ perf script -i "$data" -F comm,ip,sym 2>/dev/null | awk '
     /^[^ \t]/ { flush(); thread = $0; sub(/:?[ \t]+$/, "", thread); next }
     NF >= 2 {
         name = $0; sub(/^[ \t]*[0-9a-f]+ /, "", name); sub(/\+0x[0-9a-f]+$/, "", name)
-        gsub(/;/, ":", name); sub(/^Validator_(Host|Core|Net|Crypto_Simd)_/, "", name)
+        gsub(/;/, ":", name); sub(/^(validator|Validator_(Core|Net|Crypto_Simd))_Validator_(Host|Core|Net|Crypto_Simd)_/, "", name)
+        sub(/^S_P_CoreLib_System_/, "", name)
         frame[++n] = name
     }
     END { flush(); for (line in count) print line, count[line] }' >"${svg%.svg}.folded"
