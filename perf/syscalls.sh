@@ -5,9 +5,8 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/target.sh"
 
-if command -v perf >/dev/null && [ -r /sys/kernel/tracing/events/raw_syscalls/sys_enter/id ]; then
-    perf trace -s -p "$pid" -o "$out/syscalls.raw" -- sleep "$seconds" 2>/dev/null || true
-fi
+rm -f "$out/syscalls.raw"
+command -v perf >/dev/null && perf trace -s -p "$pid" -o "$out/syscalls.raw" -- sleep "$seconds" 2>/dev/null || true
 if [ -s "$out/syscalls.raw" ]; then
     # One table a thread: summed here.
     awk '/^ +[a-z_0-9]+ +[0-9]+ / { calls[$1] += $2 } END { for (c in calls) print calls[c], c }' "$out/syscalls.raw"
