@@ -93,7 +93,7 @@ public sealed record TransportOptions
     public TimeSpan ReconnectMin { get; init; } = TimeSpan.FromMilliseconds(100);
 
     /// <inheritdoc cref="ReconnectMin"/>
-    public TimeSpan ReconnectMax { get; init; } = TimeSpan.FromSeconds(5);
+    public TimeSpan ReconnectMax { get; init; } = TimeSpan.FromSeconds(1);
 
     public CongestionControl CongestionControl { get; init; } = CongestionControl.Cubic;
 

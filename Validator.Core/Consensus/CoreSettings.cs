@@ -7,7 +7,7 @@ public sealed record CoreSettings
     public long ViewTimeoutMicros { get; init; } = 500_000;
 
     /// <summary>Least time between two proposals, and between two own vertices, microseconds; load stretches it up to eightfold.</summary>
-    public long BlockIntervalMicros { get; init; } = 5_000;
+    public long BlockIntervalMicros { get; init; } = 10_000;
 
     /// <summary>Blocks a leader keeps in flight.</summary>
     public int PipelineBlocks { get; init; } = 4;

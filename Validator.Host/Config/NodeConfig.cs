@@ -36,7 +36,7 @@ public sealed record ConsensusSection(
     int FinalityTimeoutMs = 500,
     int MaxPendingVertices = 10_000,
     int ViewTimeoutMs = 500,
-    int BlockIntervalMs = 5);
+    int BlockIntervalMs = 10);
 
 /// <param name="Host">Address to bind, from listen_addr; its port is not opened.</param>
 /// <param name="QuicPort">UDP port of the QUIC transport.</param>

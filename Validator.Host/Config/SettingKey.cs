@@ -15,7 +15,7 @@ internal sealed record SettingKey(string Path, TomlKind Kind, string Default, st
         new("consensus.quorum_threshold", TomlKind.Float, "0.67", "0.67 alone: more than two thirds of the weight, computed in integers"),
         new("consensus.finality_timeout_ms", TomlKind.Integer, "500", "50 to 60000: base of the view timer"),
         new("consensus.view_timeout_ms", TomlKind.Integer, "finality_timeout_ms", "50 to 60000: the same, and it wins when both are given"),
-        new("consensus.block_interval_ms", TomlKind.Integer, "5", "1 to 1000: least time between two proposals and between two own vertices; load stretches it"),
+        new("consensus.block_interval_ms", TomlKind.Integer, "10", "1 to 1000: least time between two proposals and between two own vertices; load stretches it"),
         new("consensus.max_pending_vertices", TomlKind.Integer, "10000", "256 to 1000000: vertices held and not yet ordered"),
         new("network.listen_addr", TomlKind.String, "0.0.0.0:9000", "ADDRESS:PORT; QUIC binds the address with quic_port, this port stays closed"),
         new("network.quic_port", TomlKind.Integer, "9001", "1 to 65535: UDP port between validators"),
