@@ -44,6 +44,7 @@ public sealed partial class SimChecker
 
     public void OnStart(SimNode node)
     {
+        _accepted[node.Index] = _acceptedBound[node.Index];
         foreach (var key in _heard.Keys)
         {
             if (key.Node == node.Index)

@@ -56,6 +56,11 @@ public sealed partial class SimChecker(SimCluster cluster)
         {
             throw Fail(node, "acceptances increase", $"signs {header} after sequence {last.Sequence}");
         }
+
+        if (slot == MessageKind.Prepare)
+        {
+            CheckAcceptance(node, header);
+        }
     }
 
     /// <summary>From here on the record binds: it is synced or on the wire.</summary>
@@ -66,6 +71,7 @@ public sealed partial class SimChecker(SimCluster cluster)
         if (slot == MessageKind.Prepare)
         {
             _newest[(node.Index, slot)] = (header.View, header.Sequence);
+            _acceptedBound[node.Index] = (header.View, header.Sequence, header.Digest);
         }
         else if (slot == MessageKind.ViewChange)
         {

@@ -249,6 +249,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
                 break;
             case EffectKind.PersistBlock:
                 Block block = effect.Block!;
+                Cluster.Check.OnBlock(block);
                 _unsynced.Add(() => Disk.Blocks[block.Hash] = block);
                 break;
             case EffectKind.PersistCertificate:
@@ -258,6 +259,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
                 break;
             case EffectKind.PersistNewView:
                 NewView newView = effect.NewView!;
+                Cluster.Check.OnEntered(this, newView);
                 _unsynced.Add(() => Disk.Entered = newView);
                 break;
             case EffectKind.StoreVertex:
@@ -334,6 +336,12 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         NewView? newView = effect.NewView is { } n
             ? new NewView { Signed = signed, ViewChanges = n.ViewChanges, Prepared = n.Prepared, Committed = n.Committed }
             : null;
+        if (newView is not null)
+        {
+            // Entered by it after a crash, too.
+            Cluster.Check.OnEntered(this, newView);
+        }
+
         SimRecord record = new(signed.Header, signed, effect.Block, change, newView);
         SimVertex? vertex = null;
         if (effect.Vertex is { } v)
