@@ -13,7 +13,7 @@ cleanup() { perf probe -q -d "$group:*" 2>/dev/null || true; }
 trap cleanup EXIT
 perf probe -q -x "$binary" --add "$group:managed=RhpGcAlloc" --add "$group:native=malloc"
 perf stat -e "$group:native" -p "$pid" -x, -- sleep "$((seconds < 3 ? 1 : seconds / 3))" 2>"$out/allocations.stat" || true
-perf record -q -e "$group:managed" --call-graph fp -p "$pid" -o "$out/allocations.data" -- sleep "$seconds"
+perf record -q -e "$group:managed" --call-graph fp -p "$pid" -o "$out/allocations.data" -- sleep "$seconds" 2>/dev/null || true
 {
     awk -F, -v s="$((seconds < 3 ? 1 : seconds / 3))" '$1 ~ /^[0-9]+$/ { printf "malloc: %.0f calls/s\n", $1 / s }' "$out/allocations.stat"
     perf script -i "$out/allocations.data" -F comm,ip,sym 2>/dev/null | awk -v s="$seconds" '
