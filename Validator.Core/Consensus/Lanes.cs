@@ -45,7 +45,7 @@ public sealed partial class ValidatorCore
         Lane lane = _lanes[vertex.Author];
         bool asked = _fetches.Complete(FetchKind.Vertices, vertex.Hash);
         Reason reason = VertexFault(lane, vertex, asked);
-        if (lane.Find(vertex.Hash) is null && lane.At(vertex.Height) is { Signature: { } signature } twin)
+        if (vertex.Epoch == Epoch && lane.Find(vertex.Hash) is null && lane.At(vertex.Height) is { Signature: { } signature } twin)
         {
             ConvictTwin(twin.Header, signature, message);
         }

@@ -109,7 +109,7 @@ public sealed partial class ByzantineNode
 
         Send(-1, Frame.Of(new Status(7, 0, 0, 0, new LaneTip[Cluster.Nodes.Length])));
         VertexHeader vertex = VertexCodec.Seal(
-            7, Index, 1_000_000, start.Hash, new LaneTip[Cluster.Nodes.Length], SimVertex.RootOf([]), 0, 0);
+            7, Index, 1, Hash256.Zero, new LaneTip[Cluster.Nodes.Length], SimVertex.RootOf([]), 0, 0);
         Cluster.Send(this, -1, new SimMessage(new SimVertex(vertex, Cluster.Keys.Sign(VertexCodec.HeaderToSign(vertex), Cluster.ChainId), [])));
     }
 
