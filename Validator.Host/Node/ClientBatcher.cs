@@ -17,7 +17,7 @@ internal sealed record ClientBatcherOptions
     /// How long the oldest submission may have waited for a vertex, microseconds; beyond it others are refused. Under more load
     /// than the cluster can order, clients get a quick answer instead of a queue.
     /// </summary>
-    public long MaxWaitMicros { get; init; } = 250_000;
+    public long MaxWaitMicros { get; init; } = 1_000_000;
 }
 
 /// <summary>
