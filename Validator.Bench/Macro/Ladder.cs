@@ -40,9 +40,20 @@ internal sealed class Ladder(LadderOptions options, TextWriter output)
         List<Rung> rungs = [];
         RungRun runner = new(options);
         bool saturated = false;
+        string? ended = null;
         foreach (int rate in options.Rates)
         {
-            Rung rung = runner.Run(rate);
+            Rung rung;
+            try
+            {
+                rung = runner.Run(rate);
+            }
+            catch (LadderException e) when (rungs.Count > 0)
+            {
+                ended = e.Message;
+                break;
+            }
+
             rungs.Add(rung);
             output.WriteLine(RowOf(rung));
             if (!rung.Correct || (saturated && !options.All))
@@ -54,7 +65,7 @@ internal sealed class Ladder(LadderOptions options, TextWriter output)
         }
 
         InProcessRates? rates = null;
-        if (options.Checks)
+        if (options.Checks && ended is null)
         {
             rates = InProcessRates.Measure();
             output.WriteLine();
@@ -66,7 +77,12 @@ internal sealed class Ladder(LadderOptions options, TextWriter output)
         PrintPeers(rungs);
         Targets.Print(result, output);
         Leave(result);
-        return Judge(rungs);
+        if (ended is not null)
+        {
+            output.WriteLine($"ended before its time: {ended}");
+        }
+
+        return Judge(rungs) && ended is null ? 0 : 1;
     }
 
     private static string RowOf(Rung rung)
@@ -109,7 +125,7 @@ internal sealed class Ladder(LadderOptions options, TextWriter output)
         output.WriteLine($"\nleft {path}.json and .svg");
     }
 
-    private int Judge(List<Rung> rungs)
+    private bool Judge(List<Rung> rungs)
     {
         Rung[] wrong = [.. rungs.Where(r => !r.Correct)];
         foreach (Rung rung in wrong)
@@ -118,7 +134,11 @@ internal sealed class Ladder(LadderOptions options, TextWriter output)
             output.WriteLine($"FAILED at {rung.Rate} tx/s: lost {f.Lost}, duplicated {f.Duplicated}, diverged {f.Diverged}; {string.Join("; ", rung.Failures)}");
         }
 
-        output.WriteLine(wrong.Length == 0 ? "every accepted transaction was final everywhere, once, in one order" : "");
-        return wrong.Length == 0 ? 0 : 1;
+        if (wrong.Length == 0)
+        {
+            output.WriteLine("every accepted transaction was final everywhere, once, in one order");
+        }
+
+        return wrong.Length == 0;
     }
 }
