@@ -45,6 +45,11 @@ echo "publish: $framework, x86-64-$isa$why"
 
 # cmake finds the OpenSSL for the runtime's own cryptography here.
 export OPENSSL_ROOT_DIR=$root/.native/sdk
+# It refuses a cache of sources elsewhere: the package folder was another one at the last publish.
+mkdir -p artifacts/obj
+find artifacts/obj -name CMakeCache.txt | while read -r cache; do
+    grep -q "^CMAKE_HOME_DIRECTORY:INTERNAL=${NUGET_PACKAGES:-$HOME/.nuget/packages}/" "$cache" || rm -rf "$(dirname "$cache")"
+done
 out=artifacts/publish/$framework-$isa
 # The names of glibc functions that want shared libraries are warnings of the linker's, and known.
 dotnet publish Validator.Host/Validator.Host.csproj -c Release -o "$out" -v:q -clp:"ErrorsOnly;NoSummary" \
