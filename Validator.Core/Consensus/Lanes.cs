@@ -16,7 +16,7 @@ public sealed partial class ValidatorCore
 
     private LaneTip _ownTip;
     private int _unsigned;
-    private int _creditGiven;
+    private bool _creditGiven;
     private long _lastAuthoredMicros;
     private long _lastBatchMicros = long.MinValue / 2;
     private long _creditAtMicros = long.MaxValue;
@@ -129,8 +129,8 @@ public sealed partial class ValidatorCore
 
     private void OnClientBatch(in Input input)
     {
-        Require.That(_creditGiven > 0);
-        _creditGiven--;
+        Require.That(_creditGiven);
+        _creditGiven = false;
         _lastBatchMicros = _now;
         if (!_signs)
         {
@@ -198,12 +198,8 @@ public sealed partial class ValidatorCore
     private void GrantCredit()
     {
         _creditAtMicros = long.MaxValue;
-        if (!_signs || PendingVertices >= Settings.MaxPendingVertices || Queues)
-        {
-            return;
-        }
-
-        if (_creditGiven > 0 || _unsigned >= MaxUnsigned || OwnPending >= Settings.MaxOwnPendingVertices)
+        if (!_signs || _creditGiven || _unsigned >= MaxUnsigned || OwnPending >= Settings.MaxOwnPendingVertices
+            || PendingVertices >= Settings.MaxPendingVertices || Queues)
         {
             return;
         }
@@ -215,8 +211,8 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        _creditGiven++;
-        Emit(EffectKind.BatchCredit).Count = 1;
+        _creditGiven = true;
+        Emit(EffectKind.BatchCredit);
     }
 
     /// <summary>Two signed messages in one slot: kept, counted and told to all, once per offender (section 8).</summary>

@@ -35,7 +35,7 @@ public enum EffectKind : byte
     SendFetch,
     SendEvidence,
 
-    /// <summary>The shell may hand in Count client batches in all beyond those handed in so far.</summary>
+    /// <summary>The shell may hand in one client batch. The next credit comes after it.</summary>
     BatchCredit,
 
     /// <summary>
@@ -125,7 +125,6 @@ public struct Effect
     public ulong Token;
     public Hash256 Digest;
     public ulong View;
-    public uint Count;
 }
 
 /// <summary>Collects the effects of one or several inputs, in order. Reused by the shell: no allocation once grown.</summary>

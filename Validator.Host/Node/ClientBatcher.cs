@@ -94,10 +94,10 @@ internal sealed class ClientBatcher : PipelineThread
         return SubmitRefusal.None;
     }
 
-    /// <summary>Core allows this many batches more. Core thread.</summary>
-    public void Grant(uint count)
+    /// <summary>Core allows one batch more. Core thread.</summary>
+    public void Grant()
     {
-        Interlocked.Add(ref _credits, count);
+        Interlocked.Increment(ref _credits);
         Waker.Wake();
     }
 

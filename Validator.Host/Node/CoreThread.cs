@@ -221,7 +221,7 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
                 Drop(effect);
                 break;
             case EffectKind.BatchCredit:
-                Batcher.Grant(effect.Count);
+                Batcher.Grant();
                 break;
             case EffectKind.Execute:
                 Volatile.Write(ref _pendingVertices, _pendingVertices - effect.Order!.Length);

@@ -69,13 +69,10 @@ internal sealed class EvidenceStore(NodeSection node, Genesis genesis, ILogger l
 
     private static bool Holds(Evidence evidence, IVerifier verifier)
     {
-        SignatureCheck[] checks =
-        [
-            new(evidence.First.Header.Sender, evidence.First.Header, evidence.First.Signature),
-            new(evidence.Second.Header.Sender, evidence.Second.Header, evidence.Second.Signature),
-        ];
-        bool[] valid = new bool[checks.Length];
-        verifier.Verify(checks, valid);
+        List<SignatureCheck> checks = [];
+        SignatureChecks.OfEvidence(evidence, checks);
+        bool[] valid = new bool[checks.Count];
+        verifier.Verify(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(checks), valid);
         return !valid.Contains(false);
     }
 

@@ -196,7 +196,8 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         return verdicts.Length;
     }
 
-    private static Input InputOf(in Frame frame, int peer)
+    /// <summary>What a frame that passed all checks tells Core; a vertex still lacks its token.</summary>
+    internal static Input InputOf(in Frame frame, int peer)
     {
         Input input = new()
         {

@@ -3,6 +3,7 @@ using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
+using Validator.Host.Node;
 
 namespace Validator.Tests.Simulation;
 
@@ -138,34 +139,8 @@ public sealed class SimMessage
         return [.. transactions];
     }
 
-    public Input ToInput(int from) => new()
-    {
-        From = from,
-        Message = _frame.Message,
-        Block = _frame.Block,
-        ViewChange = _frame.ViewChange,
-        NewView = _frame.NewView,
-        Certificate = _frame.Certificate,
-        FinalBlocks = _frame.FinalBlocks,
-        Evidence = _frame.Evidence,
-        Status = _frame.Status,
-        Request = _frame.Request,
-        Kind = _frame.Type switch
-        {
-            FrameType.PrePrepare => InputKind.PrePrepare,
-            FrameType.Vote => InputKind.Vote,
-            FrameType.Stop => InputKind.Stop,
-            FrameType.ViewChange => InputKind.ViewChange,
-            FrameType.NewView => InputKind.NewView,
-            FrameType.Certificate => InputKind.Certificate,
-            FrameType.Block => InputKind.Block,
-            FrameType.FinalBlocks => InputKind.FinalBlocks,
-            FrameType.Evidence => InputKind.Evidence,
-            FrameType.Status => InputKind.Status,
-            FrameType.NotFound => InputKind.NotFound,
-            _ => throw new InvariantViolationException($"no input for a {_frame.Type} frame"),
-        },
-    };
+    /// <summary>As the real shell does it.</summary>
+    public Input ToInput(int from) => FrameValidator.InputOf(_frame, from);
 
     /// <summary>A line for readers.</summary>
     public override string ToString()

@@ -286,7 +286,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
                 Send(effect.To, Frame.Of(effect.Evidence!));
                 break;
             case EffectKind.BatchCredit:
-                _credit += (int)effect.Count;
+                _credit++;
                 Cluster.After(this, 0, SealBatch);
                 break;
             case EffectKind.Execute:

@@ -33,12 +33,18 @@ public static class SignatureChecks
             case FrameType.FinalBlocks:
                 return OfCertificate(frame.FinalBlocks!.Certificate, committee, checks);
             case FrameType.Evidence:
-                Add(frame.Evidence!.First, checks);
-                Add(frame.Evidence.Second, checks);
+                OfEvidence(frame.Evidence!, checks);
                 return DecodeError.None;
             default:
                 return DecodeError.None;
         }
+    }
+
+    /// <summary>Both messages, whoever they convict.</summary>
+    public static void OfEvidence(Evidence evidence, List<SignatureCheck> checks)
+    {
+        Add(evidence.First, checks);
+        Add(evidence.Second, checks);
     }
 
     /// <summary>A certificate's quorum, and its votes. In a prepared one the leader's vote is its PrePrepare (rule P1).</summary>
