@@ -98,7 +98,7 @@ internal sealed class ChaosNetwork : IDisposable
 
         if (_namespaces is not null)
         {
-            text.Replace("\"127.0.0.1", $"\"{node.Host}");
+            text.Replace("\"127.0.0.1", $"\"{node.Host}").Replace("[api]\n", "[api]\ninsecure = true\n");
         }
 
         File.WriteAllText(path, text.ToString());

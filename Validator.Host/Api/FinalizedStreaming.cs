@@ -14,7 +14,7 @@ namespace Validator.Host.Api;
 /// subscriber reads from the ledger at its own pace, one page at a time, so nothing is buffered for it and nothing can be
 /// missing or doubled; one that does not take a page in time is closed, and may resume by id.
 /// </summary>
-internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics, ApiOptions options)
+internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics, ApiPolicy policy)
 {
     /// <summary>Bytes of a binary record before the transaction's own: index, block, id, length, kind.</summary>
     public const int BinaryHeaderBytes = 8 + 8 + Hash256.Size + 4 + 1;
@@ -44,16 +44,18 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
             return;
         }
 
+        AddressUse use = Gate.UseOf(context);
+        bool allowed = use.TrySubscribe(policy.Options.SubscribersPerAddress);
         int subscribers = Interlocked.Increment(ref _subscribers);
         metrics.StreamSubscribers.Value = subscribers;
         try
         {
-            if (subscribers > options.MaxSubscribers)
+            if (!allowed || subscribers > policy.Options.MaxSubscribers)
             {
-                context.Response.Headers.RetryAfter = "5";
-                await Problem.WriteAsync(
-                    context, StatusCodes.Status429TooManyRequests, "too-many-subscribers", "Too many subscribers",
-                    $"{options.MaxSubscribers} streams are open").ConfigureAwait(false);
+                metrics.HttpRefused[(int)HttpRefusal.Subscribers].Add();
+                await Problem.TooMany(
+                    context, "too-many-subscribers", "Too many subscribers",
+                    allowed ? $"{policy.Options.MaxSubscribers} streams are open" : $"one address may have {policy.Options.SubscribersPerAddress} streams", 5).ConfigureAwait(false);
                 return;
             }
 
@@ -67,6 +69,10 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
         finally
         {
             metrics.StreamSubscribers.Value = Interlocked.Decrement(ref _subscribers);
+            if (allowed)
+            {
+                use.EndSubscription();
+            }
         }
     }
 
@@ -143,7 +149,7 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
     private async ValueTask<bool?> Wait(IFinalizedReader reader, CancellationToken ended)
     {
         using CancellationTokenSource pause = CancellationTokenSource.CreateLinkedTokenSource(ended);
-        pause.CancelAfter(options.KeepAlive);
+        pause.CancelAfter(policy.Options.KeepAlive);
         try
         {
             return await reader.WaitAsync(pause.Token).ConfigureAwait(false);
@@ -165,7 +171,7 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
 
         try
         {
-            FlushResult result = await flush.AsTask().WaitAsync(options.WriteTimeout, ended).ConfigureAwait(false);
+            FlushResult result = await flush.AsTask().WaitAsync(policy.Options.WriteTimeout, ended).ConfigureAwait(false);
             return !result.IsCompleted;
         }
         catch (TimeoutException)

@@ -14,33 +14,21 @@ using Validator.Host.Metrics;
 
 namespace Validator.Host.Api;
 
-/// <summary>Local limits of the HTTP API.</summary>
-public sealed record ApiOptions
-{
-    /// <summary>How long a submission may wait for durability or finality before the client gets an answer without it.</summary>
-    public TimeSpan WaitTimeout { get; init; } = TimeSpan.FromSeconds(30);
-
-    /// <summary>A stream's subscriber must take each page (some 170 KB) in this time.</summary>
-    public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(5);
-
-    /// <summary>A silent stream gets a comment this often.</summary>
-    public TimeSpan KeepAlive { get; init; } = TimeSpan.FromSeconds(10);
-
-    public int MaxSubscribers { get; init; } = 256;
-    public int MaxConnections { get; init; } = 4096;
-}
-
 /// <summary>The API's and the metrics page's listeners, each with a Kestrel of its own.</summary>
 public sealed class HttpServers : IAsyncDisposable
 {
     private readonly WebApplication _api;
     private readonly WebApplication? _metrics;
+    private readonly ApiPolicy _policy;
+    private readonly ApiCertificate? _certificate;
     private readonly CancellationTokenSource _stopping = new();
 
-    private HttpServers(WebApplication api, WebApplication? metrics)
+    private HttpServers(WebApplication api, WebApplication? metrics, ApiPolicy policy, ApiCertificate? certificate)
     {
         _api = api;
         _metrics = metrics;
+        _policy = policy;
+        _certificate = certificate;
     }
 
     /// <summary>Where the API listens; a port of 0 in the configuration is resolved here.</summary>
@@ -49,16 +37,22 @@ public sealed class HttpServers : IAsyncDisposable
     public Uri? MetricsAddress => _metrics is null ? null : Address(_metrics);
 
     /// <exception cref="IOException">An address cannot be bound; the message names it.</exception>
+    /// <exception cref="ConfigException">Tokens or certificate cannot be read.</exception>
     public static async Task<HttpServers> StartAsync(
         INodeGateway node, NodeMetrics metrics, NodeConfig config, ILoggerFactory logs, ApiOptions? options = null)
     {
-        options ??= new ApiOptions();
-        WebApplication api = Build(IPAddress.Parse(config.Api.Host), config.Api.Port, logs, options, 4 * node.MaxSubmissionBytes);
+        ApiPolicy policy = new(options ?? ApiOptions.From(config.Api), config.Api.Tokens.Length > 0 ? ApiTokens.Read(config.Api.Tokens) : null);
+        ApiCertificate? certificate = ApiCertificate.Read(config.Api);
+        IPAddress host = IPAddress.Parse(config.Api.Host), metricsHost = IPAddress.Parse(config.Metrics.Host);
+        WebApplication api = Build(new IPEndPoint(host, config.Api.Port), logs, policy, new Gate(policy, metrics, open: false), 4 * node.MaxSubmissionBytes, certificate);
+
+        // On loopback the page stays open, for a scraper beside the validator.
+        bool pageIsOpen = IPAddress.IsLoopback(metricsHost);
         WebApplication? page = config.Metrics.Enabled
-            ? Build(IPAddress.Parse(config.Metrics.Host), config.Metrics.Port, logs, options, 0)
+            ? Build(new IPEndPoint(metricsHost, config.Metrics.Port), logs, policy, new Gate(policy, metrics, pageIsOpen), 0, pageIsOpen ? null : certificate)
             : null;
-        HttpServers servers = new(api, page);
-        servers.MapApi(node, metrics, options);
+        HttpServers servers = new(api, page, policy, certificate);
+        servers.MapApi(node, metrics);
         page?.MapGet(config.Metrics.Endpoint, context =>
         {
             context.Response.ContentType = PrometheusText.ContentType;
@@ -107,37 +101,52 @@ public sealed class HttpServers : IAsyncDisposable
             await _metrics.DisposeAsync().ConfigureAwait(false);
         }
 
+        _certificate?.Dispose();
         _stopping.Dispose();
     }
 
-    private static WebApplication Build(IPAddress address, int port, ILoggerFactory logs, ApiOptions options, long maxBody)
+    private static WebApplication Build(
+        IPEndPoint address, ILoggerFactory logs, ApiPolicy policy, Gate gate, long maxBody, ApiCertificate? certificate)
     {
         // Empty: no files, environment variables or console logger of the framework's choosing.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
+            ApiOptions options = policy.Options;
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = maxBody;
             kestrel.Limits.MaxConcurrentConnections = options.MaxConnections;
             kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
-            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+            kestrel.Limits.MaxRequestBufferSize = 256 * 1024;
+            kestrel.Limits.RequestHeadersTimeout = options.HeaderTimeout;
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(120);
 
-            // A stalled stream is closed by its own page limit, with a count; Kestrel's would do it without.
+            // A stalled stream is closed by its own page limit, with a count; Kestrel's would do it without. A body has a limit of ours.
             kestrel.Limits.MinResponseDataRate = null;
-            kestrel.Listen(address, port, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Limits.MinRequestBodyDataRate = null;
+            kestrel.Listen(address, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http1;
+                listen.Use(next => connection => gate.Connection(connection, next));
+                if (certificate is not null)
+                {
+                    listen.UseHttps(certificate.Options());
+                }
+            });
         });
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton<ILoggerFactory>(new WarningsOnly(logs));
         WebApplication app = builder.Build();
         app.Use(Problem.Middleware);
+        app.Use(gate.Request);
         return app;
     }
 
-    private void MapApi(INodeGateway node, NodeMetrics metrics, ApiOptions options)
+    private void MapApi(INodeGateway node, NodeMetrics metrics)
     {
-        SubmitEndpoints submit = new(node, metrics, options);
+        SubmitEndpoints submit = new(node, metrics, _policy);
         ReadEndpoints read = new(node, metrics.MemberNames);
-        FinalizedStreaming stream = new(node, metrics, options);
+        FinalizedStreaming stream = new(node, metrics, _policy);
         CancellationToken stopping = _stopping.Token;
         _api.MapPost("/v1/transactions", submit.SubmitOne);
         _api.MapPost("/v1/transactions/batch", submit.SubmitBatch);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
@@ -42,6 +43,23 @@ internal static class Problem
     public static Task TooLarge(HttpContext context, string detail) =>
         WriteAsync(context, StatusCodes.Status413PayloadTooLarge, "too-large", "The request is too large", detail);
 
+    /// <param name="seconds">When to try again.</param>
+    public static Task TooMany(HttpContext context, string type, string title, string detail, double seconds = 1)
+    {
+        int whole = Math.Max(1, (int)Math.Ceiling(seconds));
+        context.Response.Headers.RetryAfter = whole.ToString(CultureInfo.InvariantCulture);
+        return WriteAsync(context, StatusCodes.Status429TooManyRequests, type, title, $"{detail}; try again in {whole} s");
+    }
+
+    /// <summary>The body did not come in time; what is left of it is not waited for.</summary>
+    public static Task BodyTimeout(HttpContext context, TimeSpan limit)
+    {
+        context.Response.Headers.Connection = "close";
+        return WriteAsync(
+            context, StatusCodes.Status408RequestTimeout, "request-timeout", "The body came too slowly",
+            $"a body has {limit.TotalSeconds:0.###} s from its first byte to its last");
+    }
+
     public static Task NotReady(HttpContext context, string reason)
     {
         context.Response.Headers.RetryAfter = "1";
@@ -57,15 +75,13 @@ internal static class Problem
         }
         catch (BadHttpRequestException e) when (!context.Response.HasStarted)
         {
-            if (e.StatusCode == StatusCodes.Status413PayloadTooLarge)
+            await (e.StatusCode switch
             {
-                await TooLarge(context, "the body is longer than this validator accepts").ConfigureAwait(false);
-            }
-            else
-            {
-                await BadRequest(context, e.Message).ConfigureAwait(false);
-            }
-
+                StatusCodes.Status413PayloadTooLarge => TooLarge(context, "the body is longer than this validator accepts"),
+                StatusCodes.Status408RequestTimeout => WriteAsync(
+                    context, e.StatusCode, "request-timeout", "The request came too slowly", e.Message),
+                _ => BadRequest(context, e.Message),
+            }).ConfigureAwait(false);
             return;
         }
 

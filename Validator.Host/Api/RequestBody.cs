@@ -4,49 +4,84 @@ using Microsoft.AspNetCore.Http;
 
 namespace Validator.Host.Api;
 
-/// <summary>A request's body in one pooled buffer.</summary>
+internal enum BodyOutcome : byte
+{
+    Read,
+    TooLarge,
+    TooSlow,
+
+    /// <summary>Too many bodies are being read at the moment.</summary>
+    NoMemory,
+}
+
+/// <summary>
+/// A request's body in one pooled buffer that grows as bytes really come: a length that is only announced takes no memory. All
+/// bodies together stay within the policy's bound.
+/// </summary>
 internal struct RequestBody : IDisposable
 {
+    private const int FirstBytes = 4096;
+
+    private ApiPolicy _policy;
     private byte[]? _buffer;
 
     public int Length { get; private set; }
 
     public readonly ReadOnlySpan<byte> Span => _buffer.AsSpan(0, Length);
 
-    /// <summary>Reads the whole body.</summary>
-    /// <returns>False when it is longer than <paramref name="limit"/>; the rest is left unread.</returns>
-    public static async ValueTask<(bool Fits, RequestBody Body)> ReadAsync(HttpContext context, int limit)
+    /// <summary>Reads the whole body, of at most <paramref name="limit"/> bytes; on any other outcome the rest is left unread.</summary>
+    public static async ValueTask<(BodyOutcome Outcome, RequestBody Body)> ReadAsync(HttpContext context, ApiPolicy policy, int limit)
     {
-        RequestBody body = default;
-        long? announced = context.Request.ContentLength;
-        if (announced > limit)
+        RequestBody body = new() { _policy = policy };
+        if (context.Request.ContentLength > limit)
         {
-            return (false, body);
+            return (BodyOutcome.TooLarge, body);
         }
 
-        body._buffer = ArrayPool<byte>.Shared.Rent((int)(announced ?? 4096) + 1);
-        PipeReader reader = context.Request.BodyReader;
-        while (true)
+        BodyOutcome outcome = BodyOutcome.TooSlow;
+        CancellationTokenSource? late = null;
+        try
         {
-            ReadResult result = await reader.ReadAsync(context.RequestAborted).ConfigureAwait(false);
-            foreach (ReadOnlyMemory<byte> part in result.Buffer)
+            PipeReader reader = context.Request.BodyReader;
+            while (true)
             {
-                if (body.Length + part.Length > limit)
+                // What came with the headers needs no timer.
+                if (!reader.TryRead(out ReadResult result))
                 {
-                    reader.AdvanceTo(result.Buffer.Start);
-                    body.Dispose();
-                    return (false, default);
+                    late ??= Timer(context, policy.Options.BodyTimeout);
+                    result = await reader.ReadAsync(late.Token).ConfigureAwait(false);
                 }
 
-                body.Append(part.Span);
-            }
+                outcome = body.TryAppend(result.Buffer, limit);
+                reader.AdvanceTo(outcome == BodyOutcome.Read ? result.Buffer.End : result.Buffer.Start);
+                if (outcome != BodyOutcome.Read)
+                {
+                    break;
+                }
 
-            reader.AdvanceTo(result.Buffer.End);
-            if (result.IsCompleted)
-            {
-                return (true, body);
+                outcome = BodyOutcome.TooSlow;
+                if (result.IsCompleted)
+                {
+                    return (BodyOutcome.Read, body);
+                }
             }
         }
+        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            outcome = BodyOutcome.TooSlow;
+        }
+        catch
+        {
+            body.Dispose();
+            throw;
+        }
+        finally
+        {
+            late?.Dispose();
+        }
+
+        body.Dispose();
+        return (outcome, default);
     }
 
     public void Dispose()
@@ -54,21 +89,53 @@ internal struct RequestBody : IDisposable
         if (_buffer is { } buffer)
         {
             _buffer = null;
+            _policy.GiveBodyBytes(buffer.Length);
             ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 
-    private void Append(ReadOnlySpan<byte> part)
+    private static CancellationTokenSource Timer(HttpContext context, TimeSpan limit)
     {
-        if (Length + part.Length > _buffer!.Length)
+        CancellationTokenSource late = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
+        late.CancelAfter(limit);
+        return late;
+    }
+
+    private BodyOutcome TryAppend(in ReadOnlySequence<byte> bytes, int limit)
+    {
+        if (Length + bytes.Length > limit)
         {
-            byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(2 * _buffer.Length, Length + part.Length));
-            Span.CopyTo(larger);
-            ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = larger;
+            return BodyOutcome.TooLarge;
         }
 
-        part.CopyTo(_buffer.AsSpan(Length));
-        Length += part.Length;
+        int needed = Length + (int)bytes.Length;
+        if (needed > (_buffer?.Length ?? 0) && !TryGrow(Math.Max(needed, _buffer is null ? FirstBytes : 2 * _buffer.Length)))
+        {
+            return BodyOutcome.NoMemory;
+        }
+
+        bytes.CopyTo(_buffer.AsSpan(Length));
+        Length = needed;
+        return BodyOutcome.Read;
+    }
+
+    private bool TryGrow(int bytes)
+    {
+        byte[] larger = ArrayPool<byte>.Shared.Rent(bytes);
+        if (!_policy.TryTakeBodyBytes(larger.Length))
+        {
+            ArrayPool<byte>.Shared.Return(larger);
+            return false;
+        }
+
+        if (_buffer is { } old)
+        {
+            Span.CopyTo(larger);
+            _policy.GiveBodyBytes(old.Length);
+            ArrayPool<byte>.Shared.Return(old);
+        }
+
+        _buffer = larger;
+        return true;
     }
 }

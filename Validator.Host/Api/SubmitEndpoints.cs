@@ -10,7 +10,7 @@ using Validator.Host.Metrics;
 namespace Validator.Host.Api;
 
 /// <summary>POST /v1/transactions and /v1/transactions/batch.</summary>
-internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, ApiOptions options)
+internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, ApiPolicy policy)
 {
     /// <summary>202 once in a durable vertex; with ?wait=finalized 200 once executed.</summary>
     public Task SubmitOne(HttpContext context) => Submit(context, batch: false);
@@ -36,10 +36,10 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
 
         // Base64 makes four bytes of three, and each JSON transaction has a few dozen bytes around it.
         int limit = json ? 4 * node.MaxSubmissionBytes : batch ? node.MaxSubmissionBytes : Limits.MaxTransactionBytes;
-        (bool fits, RequestBody body) = await RequestBody.ReadAsync(context, limit).ConfigureAwait(false);
-        if (!fits)
+        (BodyOutcome outcome, RequestBody body) = await RequestBody.ReadAsync(context, policy, limit).ConfigureAwait(false);
+        if (outcome != BodyOutcome.Read)
         {
-            await Problem.TooLarge(context, $"the body may have {limit} bytes").ConfigureAwait(false);
+            await Refuse(context, outcome, limit).ConfigureAwait(false);
             return;
         }
 
@@ -59,12 +59,57 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
 
         try
         {
-            await Hand(context, submission, batch).ConfigureAwait(false);
+            await HandInTurn(context, submission, batch).ConfigureAwait(false);
         }
         finally
         {
             submission.Release();
         }
+    }
+
+    /// <summary>Bounds those that wait for the node, of one address and of all.</summary>
+    private async Task HandInTurn(HttpContext context, Submission submission, bool batch)
+    {
+        if (submission.Count > policy.Options.MaxBatchItems)
+        {
+            await Problem.TooLarge(context, $"a batch may have {policy.Options.MaxBatchItems} transactions").ConfigureAwait(false);
+            return;
+        }
+
+        AddressUse use = Gate.UseOf(context);
+        if (!use.TryWait(policy.Options.WaitingPerAddress))
+        {
+            await RefuseWaiting(context, $"{policy.Options.WaitingPerAddress} submissions of one address wait already").ConfigureAwait(false);
+            return;
+        }
+
+        try
+        {
+            if (!policy.TryWait())
+            {
+                await RefuseWaiting(context, $"{policy.Options.MaxWaiting} submissions wait already").ConfigureAwait(false);
+                return;
+            }
+
+            try
+            {
+                await Hand(context, submission, batch).ConfigureAwait(false);
+            }
+            finally
+            {
+                policy.EndWait();
+            }
+        }
+        finally
+        {
+            use.EndWait();
+        }
+    }
+
+    private Task RefuseWaiting(HttpContext context, string detail)
+    {
+        metrics.HttpRefused[(int)HttpRefusal.Waiting].Add();
+        return Problem.TooMany(context, "too-many-waiting", "Too many submissions wait", detail);
     }
 
     private FramingError Create(
@@ -111,7 +156,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         bool complete = true;
         try
         {
-            failure = await submission.Completion.WaitAsync(options.WaitTimeout, context.RequestAborted).ConfigureAwait(false);
+            failure = await submission.Completion.WaitAsync(policy.Options.WaitTimeout, context.RequestAborted).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -226,11 +271,8 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
     {
         if (refusal == SubmitRefusal.Full)
         {
-            int seconds = Math.Max(1, (int)Math.Ceiling(node.RetryAfter.TotalSeconds));
-            context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
-            return Problem.WriteAsync(
-                context, StatusCodes.Status429TooManyRequests, "queue-full", "The queue of pending transactions is full",
-                $"nothing was taken; try again in {seconds} s");
+            return Problem.TooMany(
+                context, "queue-full", "The queue of pending transactions is full", "nothing was taken", node.RetryAfter.TotalSeconds);
         }
 
         node.IsReady(out string reason);
@@ -240,6 +282,21 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
             SubmitRefusal.NotSigning => "the validator follows without signing, so it takes no transactions; submit to another",
             _ => reason.Length > 0 ? reason : "the validator is not ready",
         });
+    }
+
+    private Task Refuse(HttpContext context, BodyOutcome outcome, int limit)
+    {
+        switch (outcome)
+        {
+            case BodyOutcome.TooSlow:
+                metrics.HttpRefused[(int)HttpRefusal.BodyTimeout].Add();
+                return Problem.BodyTimeout(context, policy.Options.BodyTimeout);
+            case BodyOutcome.NoMemory:
+                metrics.HttpRefused[(int)HttpRefusal.BodyMemory].Add();
+                return Problem.TooMany(context, "busy", "Too many bodies at once", "bodies being read take all the memory there is for them");
+            default:
+                return Problem.TooLarge(context, $"the body may have {limit} bytes");
+        }
     }
 
     private Task Refuse(HttpContext context, FramingError framing, string? error) => framing switch

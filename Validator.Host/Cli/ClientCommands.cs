@@ -10,15 +10,14 @@ namespace Validator.Host.Cli;
 /// <summary>submit, tail, status, health and ready: a validator's API from the command line.</summary>
 internal static class ClientCommands
 {
-    private const string DefaultApi = "http://127.0.0.1:8080";
-
     public static Command Submit()
     {
         Argument<string?> text = new("text") { Description = "The transaction as text", Arity = ArgumentArity.ZeroOrOne };
         Option<string?> file = new("--file") { Description = "A file with its bytes; - for standard input" };
         Option<bool> wait = new("--wait") { Description = "Wait until it is final" };
-        Option<string> api = Api();
-        Command command = new("submit", "Submit one transaction and print the answer") { text, file, wait, api };
+        ApiTarget api = new();
+        Command command = new("submit", "Submit one transaction and print the answer") { text, file, wait };
+        api.AddTo(command);
         command.Validators.Add(result =>
         {
             if ((result.GetValue(text) is null) == (result.GetValue(file) is null))
@@ -30,12 +29,12 @@ internal static class ClientCommands
         {
             byte[] bytes = parsed.GetValue(text) is { } given ? Encoding.UTF8.GetBytes(given) : ReadAll(parsed.GetValue(file)!);
             using HttpRequestMessage request = new(
-                HttpMethod.Post, $"{AddressOf(parsed, api)}/v1/transactions{(parsed.GetValue(wait) ? "?wait=finalized" : "")}")
+                HttpMethod.Post, $"{api.Address(parsed)}/v1/transactions{(parsed.GetValue(wait) ? "?wait=finalized" : "")}")
             {
                 Content = new ByteArrayContent(bytes),
             };
             request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-            return Print(request, TimeSpan.FromSeconds(40));
+            return Print(api, parsed, request, TimeSpan.FromSeconds(40));
         }));
         return command;
     }
@@ -45,10 +44,11 @@ internal static class ClientCommands
         Option<ulong?> from = new("--from") { Description = "Global index to begin with; default: what becomes final from now on" };
         Option<bool> text = new("--text") { Description = "Print the transactions as text instead of JSON" };
         Option<ulong> count = new("--count") { Description = "End after so many; 0: never", DefaultValueFactory = _ => 0 };
-        Option<string> api = Api();
-        Command command = new("tail", "Print final transactions, one JSON object a line") { from, text, count, api };
+        ApiTarget api = new();
+        Command command = new("tail", "Print final transactions, one JSON object a line") { from, text, count };
+        api.AddTo(command);
         command.SetAction(parsed => Call(() => Follow(
-            AddressOf(parsed, api), parsed.GetValue(from), parsed.GetValue(text), parsed.GetValue(count)).GetAwaiter().GetResult()));
+            api, parsed, parsed.GetValue(from), parsed.GetValue(text), parsed.GetValue(count)).GetAwaiter().GetResult()));
         return command;
     }
 
@@ -60,36 +60,22 @@ internal static class ClientCommands
 
     private static Command Get(string name, string description, string path)
     {
-        Option<string> api = Api();
-        Command command = new(name, description) { api };
+        ApiTarget api = new();
+        Command command = new(name, description);
+        api.AddTo(command);
         command.SetAction(parsed => Call(() =>
         {
-            using HttpRequestMessage request = new(HttpMethod.Get, AddressOf(parsed, api) + path);
-            return Print(request, TimeSpan.FromSeconds(5));
+            using HttpRequestMessage request = new(HttpMethod.Get, api.Address(parsed) + path);
+            return Print(api, parsed, request, TimeSpan.FromSeconds(5));
         }));
         return command;
     }
 
-    private static Option<string> Api()
-    {
-        Option<string> api = new("--api") { Description = "The validator's API", DefaultValueFactory = _ => DefaultApi };
-        api.Validators.Add(result =>
-        {
-            if (!Uri.TryCreate(result.GetValueOrDefault<string>(), UriKind.Absolute, out Uri? uri) || uri.Scheme != Uri.UriSchemeHttp)
-            {
-                result.AddError($"--api: expected an address as {DefaultApi}");
-            }
-        });
-        return api;
-    }
-
-    private static string AddressOf(ParseResult parsed, Option<string> api) => parsed.GetValue(api)!.TrimEnd('/');
-
-    private static int Call(Func<int> action)
+    internal static int Call(Func<int> action)
     {
         try
         {
-            return action();
+            return CommandLine.Guard(action);
         }
         catch (HttpRequestException e)
         {
@@ -107,12 +93,9 @@ internal static class ClientCommands
         return ExitCodes.Failed;
     }
 
-    private static HttpClient Client(TimeSpan timeout) =>
-        new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { Timeout = timeout };
-
-    private static int Print(HttpRequestMessage request, TimeSpan timeout)
+    private static int Print(ApiTarget api, ParseResult parsed, HttpRequestMessage request, TimeSpan timeout)
     {
-        using HttpClient client = Client(timeout);
+        using HttpClient client = api.Client(parsed, timeout);
         using HttpResponseMessage response = client.Send(request);
         using StreamReader reader = new(response.Content.ReadAsStream());
         string body = reader.ReadToEnd();
@@ -154,9 +137,9 @@ internal static class ClientCommands
     }
 
     /// <summary>Follows the stream, and takes it up again by index when the connection ends.</summary>
-    private static async Task<int> Follow(string api, ulong? from, bool asText, ulong count)
+    private static async Task<int> Follow(ApiTarget api, ParseResult parsed, ulong? from, bool asText, ulong count)
     {
-        using HttpClient client = Client(Timeout.InfiniteTimeSpan);
+        using HttpClient client = api.Client(parsed, Timeout.InfiniteTimeSpan);
         ulong? next = from;
         ulong printed = 0;
         for (int failures = 0; ;)
@@ -164,7 +147,7 @@ internal static class ClientCommands
             try
             {
                 using HttpResponseMessage response = await client.GetAsync(
-                    new Uri($"{api}/v1/finalized{(next is null ? "" : $"?from={next}")}"), HttpCompletionOption.ResponseHeadersRead).ConfigureAwait(false);
+                    new Uri($"{api.Address(parsed)}/v1/finalized{(next is null ? "" : $"?from={next}")}"), HttpCompletionOption.ResponseHeadersRead).ConfigureAwait(false);
                 using StreamReader reader = new(await response.Content.ReadAsStreamAsync().ConfigureAwait(false));
                 if (response.StatusCode != HttpStatusCode.OK)
                 {

@@ -73,6 +73,7 @@ public static class CommandLine
             RunCommand.Create(),
             LoadCommands.Localnet(),
             LoadCommands.Load(),
+            TokenCommand.Create(),
             ClientCommands.Submit(),
             ClientCommands.Tail(),
             ClientCommands.Status(),
@@ -129,6 +130,9 @@ public static class CommandLine
               VALIDATOR_NETWORK__QUIC_PORT=9101 validator run --config node.toml
               validator run --config node.toml --check
               validator run --config node.toml --passphrase-fd 3 3<passphrase
+            """,
+        ["token"] = """
+              validator token --role submit,read --name shop --out /etc/validator/tokens
             """,
         ["localnet"] = """
               validator localnet

@@ -45,10 +45,11 @@ public static class ConfigLoader
             Storage = Storage(settings, folder, node.DataDir),
             Crypto = Crypto(settings, folder, node.DataDir),
             Metrics = Metrics(settings),
-            Api = Api(settings),
+            Api = Api(settings, folder),
             Logging = new LoggingSection(Only(settings, "logging.format", "text", "json") == "json"),
             Notices = notices,
         };
+        CheckExposure(settings, config, notices);
         if (settings.Errors.Count > 0)
         {
             throw new ConfigException(string.Join('\n', settings.Errors));
@@ -135,7 +136,7 @@ public static class ConfigLoader
 
     private static MetricsSection Metrics(Settings settings)
     {
-        string bind = settings.String("metrics.bind", "0.0.0.0");
+        string bind = settings.String("metrics.bind", "127.0.0.1");
         if (!IPAddress.TryParse(bind, out _))
         {
             settings.Fail("metrics.bind", $"expected an IP address, not '{bind}'");
@@ -151,10 +152,65 @@ public static class ConfigLoader
             settings.Boolean("metrics.enabled", true), settings.Integer("metrics.port", 9090, 0, 65535), endpoint, bind);
     }
 
-    private static ApiSection Api(Settings settings)
+    private static ApiSection Api(Settings settings, string folder)
     {
         IPEndPoint listen = EndPoint(settings, "api.listen", "127.0.0.1:8080");
-        return new ApiSection(listen.Address.ToString(), listen.Port);
+
+        // Behind a proxy on the same machine all clients have one address, and it has limits of its own.
+        bool far = !IPAddress.IsLoopback(listen.Address);
+        return new ApiSection(
+            listen.Address.ToString(),
+            listen.Port,
+            settings.Boolean("api.insecure", false),
+            Optional("api.tokens"),
+            Optional("api.tls_certificate"),
+            Optional("api.tls_key"),
+            settings.Integer("api.max_connections", 4096, 1, 100_000),
+            settings.Integer("api.connections_per_address", far ? 64 : 0, 0, 100_000),
+            settings.Integer("api.requests_per_second", far ? 200 : 0, 0, 1_000_000),
+            settings.Integer("api.max_batch_items", 65_536, 1, 131_072),
+            settings.Integer("api.max_waiting", 8192, 1, 1_000_000),
+            settings.Integer("api.waiting_per_address", far ? 256 : 0, 0, 1_000_000),
+            settings.Integer("api.max_subscribers", 256, 1, 100_000),
+            settings.Integer("api.subscribers_per_address", far ? 8 : 0, 0, 100_000),
+            settings.Integer("api.header_timeout_ms", 10_000, 100, 600_000),
+            settings.Integer("api.body_timeout_ms", 20_000, 100, 600_000));
+
+        string Optional(string path) =>
+            settings.String(path, "") is { Length: > 0 } text ? Path.GetFullPath(text, folder) : "";
+    }
+
+    /// <summary>What others can reach is protected, or the operator has said in so many words that it need not be.</summary>
+    private static void CheckExposure(Settings settings, NodeConfig config, List<string> notices)
+    {
+        ApiSection api = config.Api;
+        if (api.TlsCertificate.Length > 0 != api.TlsKey.Length > 0)
+        {
+            settings.Fail(api.TlsKey.Length > 0 ? "api.tls_certificate" : "api.tls_key", "certificate and key come together");
+        }
+
+        bool apiFar = !IPAddress.IsLoopback(IPAddress.Parse(api.Host));
+        bool metricsFar = config.Metrics.Enabled && IPAddress.TryParse(config.Metrics.Host, out IPAddress? bind) && !IPAddress.IsLoopback(bind);
+        string key = apiFar ? "api.listen" : "metrics.bind";
+        string missing = api.Tokens.Length > 0 ? "" : "api.tokens";
+        if (api.TlsCertificate.Length == 0)
+        {
+            missing += $"{(missing.Length > 0 ? " and " : "")}api.tls_certificate with api.tls_key";
+        }
+
+        if ((!apiFar && !metricsFar) || missing.Length == 0)
+        {
+            return;
+        }
+
+        if (!api.Insecure)
+        {
+            settings.Fail(key, $"others can reach this address: it needs {missing}, or api.insecure = true where a proxy or a private network protects it");
+        }
+        else
+        {
+            notices.Add($"{key}: api.insecure = true: others can reach this address, and it has no {missing.Replace(" and ", " and no ", StringComparison.Ordinal)}");
+        }
     }
 
     private static IPEndPoint EndPoint(Settings settings, string path, string fallback)

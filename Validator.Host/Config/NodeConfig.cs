@@ -71,11 +71,33 @@ public sealed record CryptoSection(string KeyPath = "")
     public string TransportKeyFile => System.IO.Path.Combine(KeyPath, "transport.key");
 }
 
+/// <param name="Host">Address of the page; elsewhere than on loopback it wants a token with the role read.</param>
 public sealed record MetricsSection(
-    bool Enabled = true, int Port = 9090, string Endpoint = "/metrics", string Host = "0.0.0.0");
+    bool Enabled = true, int Port = 9090, string Endpoint = "/metrics", string Host = "127.0.0.1");
 
+/// <summary>The HTTP API. Limits per address are off at 0.</summary>
 /// <param name="Host">Address to bind.</param>
-public sealed record ApiSection(string Host = "127.0.0.1", int Port = 8080);
+/// <param name="Insecure">The operator's word that an address which is not loopback may go without tokens or TLS.</param>
+/// <param name="Tokens">File of bearer tokens; empty for none.</param>
+/// <param name="TlsCertificate">PEM file: the certificate, then those between it and the root; empty for no TLS.</param>
+/// <param name="TlsKey">PEM file of its private key, mode 0600.</param>
+public sealed record ApiSection(
+    string Host = "127.0.0.1",
+    int Port = 8080,
+    bool Insecure = false,
+    string Tokens = "",
+    string TlsCertificate = "",
+    string TlsKey = "",
+    int MaxConnections = 4096,
+    int ConnectionsPerAddress = 0,
+    int RequestsPerSecond = 0,
+    int MaxBatchItems = 65_536,
+    int MaxWaiting = 8192,
+    int WaitingPerAddress = 0,
+    int MaxSubscribers = 256,
+    int SubscribersPerAddress = 0,
+    int HeaderTimeoutMs = 10_000,
+    int BodyTimeoutMs = 20_000);
 
 /// <param name="Json">JSON lines instead of text.</param>
 public sealed record LoggingSection(bool Json = false);

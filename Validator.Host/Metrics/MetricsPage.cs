@@ -72,6 +72,12 @@ internal static class MetricsPage
             }
         }
 
+        page.Family("cretoai_http_refused_total", "counter", "Requests and connections turned away at the door, by reason.");
+        foreach (HttpRefusal refusal in Enum.GetValues<HttpRefusal>())
+        {
+            page.Sample(metrics.HttpRefused[(int)refusal].Value, ("reason", Names.Snake(refusal.ToString())));
+        }
+
         page.Gauge("cretoai_stream_subscribers", "Readers of the finalized stream.", metrics.StreamSubscribers.Value);
         page.Counter("cretoai_streams_closed_slow_total", "Readers closed because they were too slow.", metrics.StreamsClosedSlow.Value);
     }

@@ -98,6 +98,9 @@ public sealed class NodeMetrics
     /// <summary>Client requests: transactions taken, and those refused by <see cref="Api.SubmitRefusal"/>.</summary>
     public Counter TransactionsAccepted { get; } = new();
     public Counter[] SubmissionsRefused { get; } = NewCounters(Enum.GetValues<Api.SubmitRefusal>().Length);
+
+    /// <summary>Turned away before they reached the node, by <see cref="Api.HttpRefusal"/>.</summary>
+    public Counter[] HttpRefused { get; } = NewCounters(Enum.GetValues<Api.HttpRefusal>().Length);
     public Gauge StreamSubscribers { get; } = new();
 
     /// <summary>Stream subscribers closed because they read too slowly.</summary>

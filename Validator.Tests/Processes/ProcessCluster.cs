@@ -62,6 +62,32 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>Adds lines to a section of a validator's configuration.</summary>
+    public void Configure(NodeProcess node, string section, string lines)
+    {
+        string path = Path.Combine(node.Directory, "node.toml");
+        string text = File.ReadAllText(path);
+        File.WriteAllText(path, text.Contains($"[{section}]\n") ? text.Replace($"[{section}]\n", $"[{section}]\n{lines}\n") : $"{text}\n[{section}]\n{lines}\n");
+    }
+
+    public async Task StartAllAsync()
+    {
+        Cluster.StartAll();
+        await Cluster.WaitReadyAsync(Nodes, Patience);
+    }
+
+    /// <summary>Runs a command of the binary to its end.</summary>
+    /// <returns>Exit code, and both outputs.</returns>
+    public static async Task<(int Code, string Output)> RunAsync(params string[] arguments)
+    {
+        string[] command = [.. Binary.Command, .. arguments];
+        using Process process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        string output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return (process.ExitCode, output + await errors);
+    }
+
     public static void Send(NodeProcess node, Signal signal) => Send(node.ProcessId, signal);
 
     public static void Send(int processId, Signal signal) => Assert.Equal(0, KillNative(processId, (int)signal));

@@ -1,0 +1,126 @@
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http;
+using Validator.Host.Metrics;
+
+namespace Validator.Host.Api;
+
+/// <summary>
+/// Stands before every endpoint: connections and rate per address, then who may ask. What it turns away costs neither a body
+/// nor a look at the node.
+/// </summary>
+/// <param name="open">Everything of this listener may be asked without a token.</param>
+internal sealed class Gate(ApiPolicy policy, NodeMetrics metrics, bool open)
+{
+    /// <summary>A wrong token counts as this many requests, so that guessing ends soon.</summary>
+    private const double WrongTokenCost = 10;
+
+    /// <summary>Kestrel's connection middleware: too many of one address are closed before TLS and HTTP.</summary>
+    public async Task Connection(ConnectionContext connection, ConnectionDelegate next)
+    {
+        IPAddress address = (connection.RemoteEndPoint as IPEndPoint)?.Address ?? IPAddress.None;
+        bool allowed = policy.Addresses.TryEnter(address, policy.Options.ConnectionsPerAddress, out AddressUse use);
+        try
+        {
+            if (!allowed)
+            {
+                metrics.HttpRefused[(int)HttpRefusal.Connections].Add();
+                connection.Abort();
+                return;
+            }
+
+            connection.Features.Set(use);
+            await next(connection).ConfigureAwait(false);
+        }
+        finally
+        {
+            policy.Addresses.Leave(use);
+        }
+    }
+
+    public Task Request(HttpContext context, RequestDelegate next)
+    {
+        AddressUse use = UseOf(context);
+        double wait = use.TryTake(policy.Options.RequestsPerSecond);
+        if (wait > 0)
+        {
+            metrics.HttpRefused[(int)HttpRefusal.Rate].Add();
+            return Problem.TooMany(context, "rate-limit", "Too many requests", $"one address may ask {policy.Options.RequestsPerSecond} times a second", wait);
+        }
+
+        if (IsCrossOrigin(context.Request))
+        {
+            metrics.HttpRefused[(int)HttpRefusal.CrossOrigin].Add();
+            return Problem.WriteAsync(
+                context, StatusCodes.Status403Forbidden, "cross-origin", "Not from another site",
+                "a browser sent this for a page of another origin; ask from the validator's own, or from a program");
+        }
+
+        ApiRoles needed = Needed(context.Request);
+        if (needed == ApiRoles.None)
+        {
+            return next(context);
+        }
+
+        ApiTokens? tokens = policy.Tokens;
+        if (tokens is null)
+        {
+            return needed == ApiRoles.Admin ? Forbid(context, "admin requests need api.tokens") : next(context);
+        }
+
+        ApiRoles roles = tokens.RolesOf(context.Request.Headers.Authorization);
+        if ((roles & needed) != 0)
+        {
+            return next(context);
+        }
+
+        return roles == ApiRoles.None ? Challenge(context, use) : Forbid(context, $"the token lacks the role {needed.ToString().ToLowerInvariant()}");
+    }
+
+    /// <summary>The use of the address that a request came from.</summary>
+    public static AddressUse UseOf(HttpContext context) => context.Features.Get<AddressUse>() ?? new AddressUse();
+
+    private ApiRoles Needed(HttpRequest request)
+    {
+        PathString path = request.Path;
+        if (path.StartsWithSegments("/v1/admin"))
+        {
+            return ApiRoles.Admin;
+        }
+
+        // Probes of load balancers and supervisors carry no secrets, and the answer holds none.
+        if (open || path == "/v1/health" || path == "/v1/ready")
+        {
+            return ApiRoles.None;
+        }
+
+        return HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) ? ApiRoles.Read : ApiRoles.Submit;
+    }
+
+    /// <summary>
+    /// A page that somebody on this machine opens in a browser must not submit to a validator on loopback. What another origin may
+    /// read the browser itself decides, by CORS headers that are never sent.
+    /// </summary>
+    private static bool IsCrossOrigin(HttpRequest request)
+    {
+        string? origin = request.Headers.Origin;
+        return !HttpMethods.IsGet(request.Method) && !string.IsNullOrEmpty(origin)
+            && (!Uri.TryCreate(origin, UriKind.Absolute, out Uri? from) || from.Authority != request.Host.Value);
+    }
+
+    private Task Challenge(HttpContext context, AddressUse use)
+    {
+        use.TryTake(policy.Options.RequestsPerSecond, WrongTokenCost);
+        metrics.HttpRefused[(int)HttpRefusal.Unauthorized].Add();
+        context.Response.Headers.WWWAuthenticate = "Bearer";
+        return Problem.WriteAsync(
+            context, StatusCodes.Status401Unauthorized, "unauthorized", "A token is needed",
+            "send Authorization: Bearer TOKEN with a token of this validator's api.tokens");
+    }
+
+    private Task Forbid(HttpContext context, string detail)
+    {
+        metrics.HttpRefused[(int)HttpRefusal.Forbidden].Add();
+        return Problem.WriteAsync(context, StatusCodes.Status403Forbidden, "forbidden", "The token does not allow this", detail);
+    }
+}
