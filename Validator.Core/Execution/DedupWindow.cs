@@ -124,6 +124,22 @@ public sealed class DedupWindow
         return _digest;
     }
 
+    /// <summary>Digests of the segments that <see cref="Digest"/> covers, in order.</summary>
+    public Hash256[] SegmentDigests()
+    {
+        _ = Digest();
+        ulong first = _start / SegmentIds;
+        ulong end = (Next + SegmentIds - 1) / SegmentIds;
+        Hash256[] digests = new Hash256[end - first];
+        for (ulong segment = first; segment < end; segment++)
+        {
+            int slot = (int)(segment % (ulong)_segments.Length);
+            digests[segment - first] = new Hash256(_segmentHashes.AsSpan(slot * Hash256.Size, Hash256.Size));
+        }
+
+        return digests;
+    }
+
     /// <summary>Forgets everything and expects ids from <see cref="FirstNeeded"/> on, by <see cref="Load"/>.</summary>
     public void BeginLoad(ulong next)
     {

@@ -24,6 +24,9 @@ public sealed class ExecutionResult
 
     /// <summary>Global index of the block's first accepted transaction; the following ones count up without gaps.</summary>
     public ulong FirstIndex { get; internal set; }
+
+    /// <summary>What the root is the hash of; default where the result was read back from its record.</summary>
+    public StateRecord State { get; internal set; }
     public uint Accepted { get; internal set; }
     public uint Rejected { get; internal set; }
 

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Validator.Core.Consensus;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
@@ -73,6 +72,9 @@ public sealed class Executor
         result.Root = Root;
     }
 
+    /// <summary>What a snapshot at <see cref="Sequence"/> lists: the digests of the dedup window's segments.</summary>
+    public SnapshotState Capture() => new(Sequence, NextIndex, _window.SegmentDigests());
+
     /// <summary>Finds the global index of a transaction that was accepted within the dedup window.</summary>
     public bool TryFindIndex(in Hash256 id, out ulong index)
     {
@@ -123,18 +125,10 @@ public sealed class Executor
 
     private Hash256 NextRoot(in Hash256 blockHash, ExecutionResult result)
     {
-        Span<byte> state = stackalloc byte[24 + (6 * Hash256.Size)];
-        state.Clear();
-        state[0] = WireTags.ExecutedRoot;
-        BinaryPrimitives.WriteUInt64LittleEndian(state[8..], result.FirstIndex);
-        BinaryPrimitives.WriteUInt32LittleEndian(state[16..], result.Accepted);
-        BinaryPrimitives.WriteUInt32LittleEndian(state[20..], result.Rejected);
-        Root.CopyTo(state[24..]);
-        blockHash.CopyTo(state[56..]);
-        _digest.CopyTo(state[88..]);
-        _window.Digest().CopyTo(state[120..]);
-        _noncesDigest.CopyTo(state[152..]);
-        _committeeDigest.CopyTo(state[184..]);
-        return Hash256.Of(state);
+        StateRecord record = new(
+            result.FirstIndex, result.Accepted, result.Rejected, Root, blockHash, new Hash256(_digest), _window.Digest(), _noncesDigest,
+            _committeeDigest);
+        result.State = record;
+        return record.Root;
     }
 }

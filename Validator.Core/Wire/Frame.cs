@@ -22,7 +22,7 @@ public enum FrameType : byte
     Status = 11,
     FetchRequest = 12,
 
-    /// <summary>The request again, by one who has not what it asks.</summary>
+    /// <summary>The request again, by one who has not what it asks, with the oldest block that it keeps.</summary>
     NotFound = 13,
 }
 
@@ -43,6 +43,9 @@ public struct Frame
 
     /// <summary>FetchRequest and NotFound.</summary>
     public FetchRequest Request;
+
+    /// <summary>NotFound: the oldest block that its sender keeps, at least 1.</summary>
+    public ulong FirstKept;
     public VertexHeader? Vertex;
     public byte[]? VertexSignature;
 
@@ -77,5 +80,7 @@ public struct Frame
 
     public static Frame Fetch(in FetchRequest request) => new() { Type = FrameType.FetchRequest, Request = request };
 
-    public static Frame NotFound(in FetchRequest request) => new() { Type = FrameType.NotFound, Request = request };
+    /// <param name="firstKept">The oldest block that we keep.</param>
+    public static Frame NotFound(in FetchRequest request, ulong firstKept) =>
+        new() { Type = FrameType.NotFound, Request = request, FirstKept = firstKept };
 }

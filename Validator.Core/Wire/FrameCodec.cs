@@ -44,7 +44,8 @@ public static class FrameCodec
         FrameType.FinalBlocks => FinalBlocksCodec.EncodedSize(frame.FinalBlocks!),
         FrameType.Evidence => EvidenceCodec.EncodedSize,
         FrameType.Status => StatusCodec.EncodedSize(frame.Status!.Tips.Length),
-        FrameType.FetchRequest or FrameType.NotFound => FetchRequestCodec.EncodedSize,
+        FrameType.FetchRequest => FetchRequestCodec.EncodedSize,
+        FrameType.NotFound => NotFoundCodec.EncodedSize,
         _ => throw new InvariantViolationException($"no frame type {frame.Type}"),
     };
 
@@ -66,7 +67,8 @@ public static class FrameCodec
             FrameType.FinalBlocks => FinalBlocksCodec.Write(frame.FinalBlocks!, body),
             FrameType.Evidence => EvidenceCodec.Write(frame.Evidence!, body),
             FrameType.Status => StatusCodec.Write(frame.Status!, body),
-            FrameType.FetchRequest or FrameType.NotFound => FetchRequestCodec.Write(frame.Request, body),
+            FrameType.FetchRequest => FetchRequestCodec.Write(frame.Request, body),
+            FrameType.NotFound => NotFoundCodec.Write(frame.Request, frame.FirstKept, body),
             _ => throw new InvariantViolationException($"no frame type {frame.Type}"),
         };
     }
@@ -98,8 +100,10 @@ public static class FrameCodec
                 return EvidenceCodec.TryRead(body, n, out frame.Evidence, out error);
             case FrameType.Status:
                 return StatusCodec.TryRead(body, n, out frame.Status, out error);
-            case FrameType.FetchRequest or FrameType.NotFound:
+            case FrameType.FetchRequest:
                 return FetchRequestCodec.TryRead(body, n, out frame.Request, out error);
+            case FrameType.NotFound:
+                return NotFoundCodec.TryRead(body, n, out frame.Request, out frame.FirstKept, out error);
             default:
                 error = DecodeError.UnknownFrameType;
                 return false;

@@ -81,6 +81,35 @@ public static class FetchRequestCodec
     }
 }
 
+/// <summary>The request again, and the oldest block that the answerer keeps (FORMATS.md, "NotFound").</summary>
+public static class NotFoundCodec
+{
+    public const int EncodedSize = WireSizes.FetchRequest + sizeof(ulong);
+
+    public static bool TryRead(ReadOnlySpan<byte> data, int committeeSize, out FetchRequest value, out ulong firstKept, out DecodeError error)
+    {
+        firstKept = 0;
+        int split = Math.Min(data.Length, WireSizes.FetchRequest);
+        if (!FetchRequestCodec.TryRead(data[..split], committeeSize, out value, out error))
+        {
+            return false;
+        }
+
+        WireReader reader = new(data[split..]);
+        firstKept = reader.U64();
+        reader.Check(firstKept > 0, DecodeError.SequenceZero);
+        return reader.Finish(out error);
+    }
+
+    /// <returns>Bytes written: <see cref="EncodedSize"/>.</returns>
+    public static int Write(in FetchRequest value, ulong firstKept, Span<byte> destination)
+    {
+        WireWriter writer = new(destination[FetchRequestCodec.Write(value, destination)..]);
+        writer.U64(firstKept);
+        return EncodedSize;
+    }
+}
+
 /// <summary>Final blocks in sequence, each the child of the one before, and a commit certificate of the last.</summary>
 public static class FinalBlocksCodec
 {

@@ -38,9 +38,7 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
 
         if (from < node.FirstFinalIndex)
         {
-            await Problem.WriteAsync(
-                context, StatusCodes.Status410Gone, "index-gone", "The index is no longer kept",
-                $"the oldest index kept here is {node.FirstFinalIndex}").ConfigureAwait(false);
+            await Problem.Gone(context, "index-gone", "The index is no longer kept", "first_index", node.FirstFinalIndex).ConfigureAwait(false);
             return;
         }
 
@@ -118,7 +116,15 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
         while (true)
         {
             page.Clear();
-            if (reader.Read(page) > 0)
+            int read = reader.Read(page);
+            if (read < 0)
+            {
+                // Deleted while it was read: a stream without the end of its last chunk, so that nobody takes it for whole.
+                context.Abort();
+                return;
+            }
+
+            if (read > 0)
             {
                 Write(body, page, binary);
             }

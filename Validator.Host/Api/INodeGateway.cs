@@ -61,6 +61,9 @@ public interface INodeGateway
     /// <summary>The oldest global index still readable here.</summary>
     ulong FirstFinalIndex { get; }
 
+    /// <summary>The oldest block still readable here.</summary>
+    ulong FirstBlock { get; }
+
     /// <summary>Opens a forward reader of final transactions at <paramref name="fromIndex"/>, which may lie in the future.</summary>
     IFinalizedReader OpenFinalized(ulong fromIndex);
 }
@@ -82,7 +85,7 @@ public interface IFinalizedReader : IDisposable
     ulong NextIndex { get; }
 
     /// <summary>Adds transactions to <paramref name="page"/> until it is full or no more are final. May read the disk.</summary>
-    /// <returns>How many were added; 0 when caught up.</returns>
+    /// <returns>How many were added; 0 when caught up; below 0 when <see cref="NextIndex"/> is no longer kept.</returns>
     int Read(FinalizedPage page);
 
     /// <summary>Completes when <see cref="Read"/> would add something.</summary>

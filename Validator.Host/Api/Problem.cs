@@ -15,7 +15,14 @@ internal static class Problem
 
     /// <param name="type">Short name: queue-full, bad-request.</param>
     /// <param name="detail">What is wrong and what to do, for a person.</param>
-    public static Task WriteAsync(HttpContext context, int status, string type, string title, string detail)
+    public static Task WriteAsync(HttpContext context, int status, string type, string title, string detail) =>
+        WriteAsync(context, status, type, title, detail, null, 0);
+
+    /// <summary>410: what was deleted by retention. The member <paramref name="first"/> has the oldest that is kept.</summary>
+    public static Task Gone(HttpContext context, string type, string title, string first, ulong kept) => WriteAsync(
+        context, StatusCodes.Status410Gone, type, title, $"the oldest kept here is {kept}; an archive has all", first, kept);
+
+    private static Task WriteAsync(HttpContext context, int status, string type, string title, string detail, string? member, ulong value)
     {
         HttpResponse response = context.Response;
         response.StatusCode = status;
@@ -28,6 +35,11 @@ internal static class Problem
             json.WriteNumber("status", status);
             json.WriteString("detail", detail);
             json.WriteString("instance", context.Request.Path);
+            if (member is not null)
+            {
+                json.WriteNumber(member, value);
+            }
+
             json.WriteEndObject();
         }
 

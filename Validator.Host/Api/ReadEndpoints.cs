@@ -92,6 +92,12 @@ internal sealed class ReadEndpoints(INodeGateway node, string[] memberNames)
 
         if (node.FindBlock(sequence) is not { } found)
         {
+            ulong first = node.FirstBlock;
+            if (sequence < first)
+            {
+                return Problem.Gone(context, "block-gone", "The block is no longer kept", "first_block", first);
+            }
+
             return Problem.NotFound(context, $"block {sequence} is not final here; the newest executed one is {node.GetStatus().ExecutedSequence}");
         }
 

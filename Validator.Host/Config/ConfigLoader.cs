@@ -124,7 +124,11 @@ public static class ConfigLoader
         return new StorageSection(
             PathOf(settings, "storage.path", folder, Path.Combine(dataDir, "db")),
             settings.Integer("storage.cache_size_mb", 512, 1, 65_536),
-            settings.Integer("storage.write_buffer_mb", 128, 1, 16_384));
+            settings.Integer("storage.write_buffer_mb", 128, 1, 16_384),
+            settings.Integer("storage.retain_blocks", 200_000, 1, 1_000_000_000),
+            settings.Integer("storage.retain_transactions", 10_000_000, 1, 2_000_000_000),
+            settings.Boolean("storage.archive", false),
+            settings.Integer("storage.snapshot_blocks", 10_000, 16, 10_000_000));
     }
 
     private static CryptoSection Crypto(Settings settings, string folder, string dataDir)

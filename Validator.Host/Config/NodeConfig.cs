@@ -48,7 +48,13 @@ public sealed record NetworkSection(string Host = "0.0.0.0", int QuicPort = 9001
 /// <param name="Path">Folder of the databases.</param>
 /// <param name="CacheSizeMb">Block cache, total over all column families.</param>
 /// <param name="WriteBufferMb">Write buffers, total over all column families.</param>
-public sealed record StorageSection(string Path = "", int CacheSizeMb = 512, int WriteBufferMb = 128)
+/// <param name="RetainBlocks">Executed blocks kept behind the newest one.</param>
+/// <param name="RetainTransactions">Final transactions kept; whichever of the two is reached first counts.</param>
+/// <param name="Archive">Keep all, whatever the two say.</param>
+/// <param name="SnapshotBlocks">Executed blocks between two snapshots of the state.</param>
+public sealed record StorageSection(
+    string Path = "", int CacheSizeMb = 512, int WriteBufferMb = 128, int RetainBlocks = 200_000, long RetainTransactions = 10_000_000,
+    bool Archive = false, int SnapshotBlocks = 10_000)
 {
     /// <summary>The small database of consensus records; <c>init</c> or <c>votes create</c> creates it.</summary>
     public string VotesPath => System.IO.Path.Combine(Path, "votes");

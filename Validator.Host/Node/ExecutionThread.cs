@@ -1,6 +1,7 @@
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Host.Storage;
 using Validator.Net.Rings;
 
 namespace Validator.Host.Node;
@@ -9,7 +10,9 @@ namespace Validator.Host.Node;
 internal readonly record struct ExecuteItem(Block Block, Certificate Certificate, VertexHeader[] Order);
 
 /// <summary>Executes final blocks in sequence and hands the outcome to the ledger.</summary>
-internal sealed class ExecutionThread(Executor executor, VertexSource vertices, IFaultSink faults) : PipelineThread("execution", faults)
+/// <param name="snapshotBlocks">A snapshot's digests go with every so manieth block.</param>
+internal sealed class ExecutionThread(Executor executor, VertexSource vertices, ulong snapshotBlocks, IFaultSink faults)
+    : PipelineThread("execution", faults)
 {
     private OrderedVertex[] _ordered = [];
 
@@ -46,7 +49,8 @@ internal sealed class ExecutionThread(Executor executor, VertexSource vertices, 
         ExecutionResult result = new();
         executor.Execute(item.Block, _ordered.AsSpan(0, count), result);
         Array.Clear(_ordered, 0, count);
-        ExecutedBlock executed = new(item.Block, item.Certificate, held, result);
+        SnapshotState? snapshot = result.Sequence % snapshotBlocks == 0 ? executor.Capture() : null;
+        ExecutedBlock executed = new(item.Block, item.Certificate, held, result, snapshot);
         return Hand(ToLedger, new LedgerItem { Kind = LedgerItemKind.Final, Executed = executed }, Ledger);
     }
 }
@@ -68,8 +72,11 @@ internal sealed class VertexSource(VertexCache cache, ILedger ledger)
             return null;
         }
 
-        bool whole = _scratch.TryCompute(payload, (int)header.TransactionCount, out Hash256 root, out _);
-        Require.That(whole && root == header.TransactionRoot, "a stored vertex is what was validated");
+        if (!_scratch.TryCompute(payload, (int)header.TransactionCount, out Hash256 root, out _) || root != header.TransactionRoot)
+        {
+            throw new StoreException(StoreFault.Corrupt, $"the ledger's payload of vertex {hash} is damaged: {StoreErrors.LedgerAdvice}");
+        }
+
         return new HeldVertex(header, signature, payload, _scratch.Ids.ToArray());
     }
 }

@@ -158,7 +158,7 @@ internal sealed class FetchService(
         }
         else
         {
-            sender.Send(peer, Channel.Control, Frame.NotFound(request));
+            sender.Send(peer, Channel.Control, Frame.NotFound(request, ledger.FirstKept.Sequence));
         }
     }
 

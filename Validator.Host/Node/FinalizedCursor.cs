@@ -16,6 +16,9 @@ internal readonly record struct FinalTransaction(ulong Index, ulong Sequence, Ha
 /// </summary>
 internal sealed class FinalizedCursor(ulong from) : IDisposable
 {
+    /// <summary>In place of a count: the transaction at the cursor is no longer kept.</summary>
+    public const int Gone = -1;
+
     private IEnumerator<FinalTransaction>? _rest;
 
     /// <summary>The global index of the next transaction.</summary>

@@ -31,7 +31,9 @@ internal struct LedgerItem
 }
 
 /// <summary>A final block with what its execution gave.</summary>
-internal sealed record ExecutedBlock(Block Block, Certificate Certificate, HeldVertex[] Vertices, ExecutionResult Result);
+/// <param name="Snapshot">There when a snapshot is due at this block.</param>
+internal sealed record ExecutedBlock(
+    Block Block, Certificate Certificate, HeldVertex[] Vertices, ExecutionResult Result, SnapshotState? Snapshot = null);
 
 /// <summary>
 /// The ledger's only writer: one group commit for all vertices and executed blocks that waited. After it vertices count as

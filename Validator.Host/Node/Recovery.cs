@@ -22,7 +22,8 @@ internal static class Recovery
         try
         {
             ledger = RocksLedger.Open(
-                storage.LedgerPath, identity, committee, storage.CacheSizeMb * 1024L * 1024, storage.WriteBufferMb * 1024L * 1024);
+                storage.LedgerPath, identity, committee, context.Genesis.Parameters.DedupWindow, storage.CacheSizeMb * 1024L * 1024,
+                storage.WriteBufferMb * 1024L * 1024);
             RecoveredState state = new();
             votes?.Recover(committee, state);
             Executor executor = ReadLedger(context, ledger, state);
@@ -90,9 +91,9 @@ internal static class Recovery
         ulong count = Math.Min(last.Block.Sequence, genesis.Parameters.WindowBlocks + 16);
         for (ulong sequence = last.Block.Sequence - count + 1; sequence <= last.Block.Sequence; sequence++)
         {
-            if (ledger.Final(sequence) is { } final)
+            if (ledger.FindState(sequence) is { } record)
             {
-                state.RecentRoots.Add((sequence, final.Result.Root));
+                state.RecentRoots.Add((sequence, record.Root));
             }
         }
     }
@@ -101,29 +102,21 @@ internal static class Recovery
     {
         ulong next = last.Result.FirstIndex + last.Result.Accepted;
         ulong from = executor.BeginRestore(last.Block.Sequence, last.Result.Root, next);
-        byte[] ids = new byte[1024 * Hash256.Size];
-        int used = 0;
+        byte[] ids = new byte[DedupWindow.SegmentIds * Hash256.Size];
         bool whole = true;
-        if (from < next)
+        while (whole && from < next)
         {
-            foreach (FinalTransaction transaction in ledger.Transactions(from))
-            {
-                transaction.Id.CopyTo(ids.AsSpan(used));
-                used += Hash256.Size;
-                if (used == ids.Length)
-                {
-                    whole &= executor.LoadIds(ids);
-                    used = 0;
-                }
-            }
+            int count = (int)Math.Min(next - from, DedupWindow.SegmentIds);
+            Span<byte> part = ids.AsSpan(0, count * Hash256.Size);
+            whole = ledger.TryReadIds(from, part) && executor.LoadIds(part);
+            from += (ulong)count;
         }
 
-        whole &= used == 0 || executor.LoadIds(ids.AsSpan(0, used));
         if (!whole || !executor.IsRestored)
         {
             throw new StoreException(
                 StoreFault.Corrupt,
-                $"the ledger's transactions do not fit its blocks: {StoreErrors.LedgerAdvice}");
+                $"the ledger's ids of executed transactions do not fit its blocks: {StoreErrors.LedgerAdvice}");
         }
     }
 

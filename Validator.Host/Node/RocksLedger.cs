@@ -17,8 +17,9 @@ internal sealed record FinalRecord(Block Block, Certificate Certificate, Executi
 /// Families: vertices: hash to signature, header, payload. edges: vertex hash and parent's hash. index_height: epoch, author,
 /// height, vertex hash. finalized: block sequence to block, certificate, result, vertices in order. index_timestamp: block
 /// timestamp and sequence. metadata: H block hash to sequence; G first global index to sequence. Integers in keys big-endian.
+/// The executed state (RocksLedger.State) and what is forgotten (RocksLedger.Pruning) have files of their own.
 /// </summary>
-internal sealed class RocksLedger : ILedger
+internal sealed partial class RocksLedger : ILedger
 {
     private const int Vertices = 1;
     private const int Edges = 2;
@@ -36,15 +37,20 @@ internal sealed class RocksLedger : ILedger
     private readonly RocksDbBatch _batch;
     private readonly int _committeeSize;
 
-    private RocksLedger(RocksDb database, int committeeSize)
+    private RocksLedger(RocksDb database, int committeeSize, uint dedupWindow)
     {
         _database = database;
         _batch = new RocksDbBatch(database);
         _committeeSize = committeeSize;
+        _dedupWindow = dedupWindow;
+        ReadKept();
+        ReadSnapshots();
     }
 
     /// <summary>Opens the ledger, or creates it where there is none: unlike votes it can be fetched again.</summary>
-    public static RocksLedger Open(string path, StoreIdentity identity, int committeeSize, long cacheBytes, long writeBufferBytes)
+    /// <param name="dedupWindow">Of genesis: how many ids the executed state holds.</param>
+    public static RocksLedger Open(
+        string path, StoreIdentity identity, int committeeSize, uint dedupWindow, long cacheBytes, long writeBufferBytes)
     {
         RocksDbOptions options = new() { CacheBytes = cacheBytes, WriteBufferBytes = writeBufferBytes, BlobFamily = "vertices" };
         if (!StoreDirectory.Exists(path))
@@ -54,7 +60,15 @@ internal sealed class RocksLedger : ILedger
 
         RocksDb database = StoreDirectory.Open(
             path, Families, options, Metadata, IdentityKey, identity, StoreKind.Ledger, "It is created at the first start.");
-        return new RocksLedger(database, committeeSize);
+        try
+        {
+            return new RocksLedger(database, committeeSize, dedupWindow);
+        }
+        catch
+        {
+            database.Dispose();
+            throw;
+        }
     }
 
     public void AddVertex(VertexHeader header, byte[] signature, byte[] payload)
@@ -85,17 +99,21 @@ internal sealed class RocksLedger : ILedger
             _batch.Put(Metadata, Key('G', executed.Result.FirstIndex), sequence);
         }
 
-        Span<byte> time = stackalloc byte[16];
-        BinaryPrimitives.WriteUInt64BigEndian(time, block.TimestampMicros);
-        sequence.CopyTo(time[8..]);
-        _batch.Put(IndexTimestamp, time, default);
+        _batch.Put(IndexTimestamp, TimeKey(block), default);
+        AddState(executed);
     }
 
     public bool Commit([NotNullWhen(false)] out string? error)
     {
         error = _database.Write(_batch, sync: true);
         _batch.Clear();
-        return error is null;
+        if (error is not null)
+        {
+            return false;
+        }
+
+        _newest = _added ?? _newest;
+        return true;
     }
 
     public bool TryGetVertex(
@@ -153,8 +171,14 @@ internal sealed class RocksLedger : ILedger
         return finals.Valid ? Decode(finals.Value) : null;
     }
 
+    /// <summary>An executed block; null where there is none yet, or no longer.</summary>
     public FinalRecord? Final(ulong sequence)
     {
+        if (sequence < _kept.Sequence)
+        {
+            return null;
+        }
+
         Span<byte> key = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64BigEndian(key, sequence);
         using PinnedValue value = _database.Get(Finalized, key);
@@ -186,6 +210,12 @@ internal sealed class RocksLedger : ILedger
     public int ReadFinalized(FinalizedCursor cursor, ulong end, FinalizedPage page)
     {
         int added = 0;
+        if (cursor.Next < _kept.Index)
+        {
+            cursor.Release();
+            return FinalizedCursor.Gone;
+        }
+
         while (cursor.Next < end && !page.IsFull && cursor.TryTake(Transactions, out FinalTransaction transaction))
         {
             (ulong index, ulong sequence, Hash256 id, byte[] payload, int offset, int length) = transaction;
@@ -214,8 +244,15 @@ internal sealed class RocksLedger : ILedger
             {
                 if (!TryGetVertex(hash, out VertexHeader? header, out _, out byte[]? payload)
                     || header.TransactionCount > count - transaction
-                    || !scratch.TryCompute(payload, (int)header.TransactionCount, out _, out _))
+                    || !scratch.TryCompute(payload, (int)header.TransactionCount, out Hash256 root, out _)
+                    || root != header.TransactionRoot)
                 {
+                    if (sequence < _kept.Sequence)
+                    {
+                        // Deleted while it was read.
+                        yield break;
+                    }
+
                     throw Damaged($"vertex {hash} of block {sequence}");
                 }
 
@@ -242,7 +279,8 @@ internal sealed class RocksLedger : ILedger
     {
         using RocksDbIterator firsts = _database.Iterate(Metadata);
         firsts.SeekForPrevious(Key('G', index));
-        return firsts.Valid && firsts.Key[0] == (byte)'G' ? Number(firsts.Value, "an index of transactions") : 1;
+        return firsts.Valid && firsts.Key[0] == (byte)'G' ? Math.Max(Number(firsts.Value, "an index of transactions"), _kept.Sequence)
+            : _kept.Sequence;
     }
 
     private void AddEdge(in Hash256 child, in Hash256 parent)

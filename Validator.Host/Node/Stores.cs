@@ -40,6 +40,9 @@ internal interface ILedger : IDisposable
         in Hash256 hash, [NotNullWhen(true)] out VertexHeader? header, [NotNullWhen(true)] out byte[]? signature,
         [NotNullWhen(true)] out byte[]? payload);
 
+    /// <summary>The oldest block and transaction that are still readable.</summary>
+    Kept FirstKept { get; }
+
     /// <summary>An executed block by hash.</summary>
     Block? FindBlock(in Hash256 hash);
 
@@ -53,7 +56,7 @@ internal interface ILedger : IDisposable
     /// Adds final transactions from the cursor on, below <paramref name="end"/>, until the page is full. One thread at a time
     /// for a cursor.
     /// </summary>
-    /// <returns>How many were added.</returns>
+    /// <returns>How many were added, or <see cref="FinalizedCursor.Gone"/>.</returns>
     int ReadFinalized(FinalizedCursor cursor, ulong end, FinalizedPage page);
 }
 

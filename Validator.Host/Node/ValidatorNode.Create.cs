@@ -127,7 +127,8 @@ public sealed partial class ValidatorNode
         {
             Input = _toSigner.Ring, ToVotes = signerToVotes, ToLedger = _signerToLedger, Votes = _votes.Waker, Ledger = _ledger.Waker,
         };
-        _execution = new ExecutionThread(stores.Executor, new VertexSource(_cache, stores.Ledger), this)
+        _execution = new ExecutionThread(
+            stores.Executor, new VertexSource(_cache, stores.Ledger), (ulong)context.Config.Storage.SnapshotBlocks, this)
         {
             Input = toExecution.Ring, ToLedger = executionToLedger, Ledger = _ledger.Waker,
         };
@@ -136,6 +137,7 @@ public sealed partial class ValidatorNode
         {
             FromCore = _toService.Ring,
         };
+        _prune = PruneOf(context, stores.Ledger, genesis);
         ClientBatcherOptions limits = new() { MaxPayloadBytes = (int)genesis.Parameters.MaxVertexPayloadBytes };
         _batcher = new ClientBatcher(limits, _batches, fromBatcher, this);
         _core = new CoreThread(core, SenderOf(), metrics, _log, this)
@@ -169,6 +171,15 @@ public sealed partial class ValidatorNode
         {
             worker.Core = _core.Waker;
         }
+    }
+
+    /// <summary>Null for an archive. What peers in a window behind may still ask for stays in any case.</summary>
+    private PruneThread? PruneOf(NodeContext context, ILedger ledger, Genesis genesis)
+    {
+        StorageSection storage = context.Config.Storage;
+        Retention retention = new(
+            Math.Max((ulong)storage.RetainBlocks, 2 * (genesis.Parameters.WindowBlocks + 16)), (ulong)storage.RetainTransactions);
+        return storage.Archive || ledger is not RocksLedger store ? null : new PruneThread(store, retention, _log, this);
     }
 
     private static CoreSettings CoreSettingsOf(ConsensusSection section) => new()

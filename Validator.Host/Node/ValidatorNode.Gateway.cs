@@ -14,7 +14,9 @@ public sealed partial class ValidatorNode
 
     public ulong NextFinalIndex => _signal.NextIndex;
 
-    public ulong FirstFinalIndex => 0;
+    public ulong FirstFinalIndex => _stores.Ledger.FirstKept.Index;
+
+    public ulong FirstBlock => _stores.Ledger.FirstKept.Sequence;
 
     public bool IsReady(out string reason)
     {
@@ -89,8 +91,9 @@ public sealed partial class ValidatorNode
             return new Api.StoredVertex(held.Header, held.Signature, held.Payload);
         }
 
-        return _stores.Ledger.TryGetVertex(hash, out var header, out byte[]? signature, out byte[]? payload)
-            ? new Api.StoredVertex(header, signature, payload)
+        // Checked against its root: damage is named, and not served.
+        return new VertexSource(_cache, _stores.Ledger).Find(hash) is { } stored
+            ? new Api.StoredVertex(stored.Header, stored.Signature, stored.Payload)
             : null;
     }
 

@@ -37,6 +37,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly ValidationScheduler _validation;
     private readonly ValidationWorker[] _workers;
     private readonly FetchService _service;
+    private readonly PruneThread? _prune;
     private readonly EvidenceStore _evidence;
     private readonly ConsensusSigner _key;
     private readonly CommitteeKeys _keys;
@@ -98,7 +99,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
 
     // From the entrance to the exit, so that each thread still finds its successor running while it empties its rings.
     private IEnumerable<PipelineThread> Threads() =>
-        [_batcher, _validation, .. _workers, _core, _signer, _execution, _ledger, _votes, _service];
+        [_batcher, _validation, .. _workers, _core, _signer, _execution, _ledger, _votes, _service, .. _prune is null ? [] : new[] { _prune }];
 
     private void Stop()
     {

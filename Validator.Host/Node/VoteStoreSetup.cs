@@ -96,7 +96,7 @@ public static class VoteStoreSetup
 
         using RocksLedger ledger = RocksLedger.Open(
             storage.LedgerPath, StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey), context.Genesis.Members.Length,
-            ReadingBytes, ReadingBytes);
+            context.Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes);
         FinalRecord? last = ledger.LastFinal();
         return last?.Block.Cut[context.Self].Height > 0
             || (last is not null && Array.Exists(last.Certificate.Votes, v => v.Sender == context.Self))

@@ -139,7 +139,7 @@ public sealed partial class ByzantineNode
             Send(-1, Frame.Of(last.Certificate));
         }
 
-        Send(-1, Frame.NotFound(new FetchRequest(FetchKind.Block, 0, 0, 0, 1, Hash256.Of([1]))));
+        Send(-1, Frame.NotFound(new FetchRequest(FetchKind.Block, 0, 0, 0, 1, Hash256.Of([1])), 1));
     }
 
     private void Replay()

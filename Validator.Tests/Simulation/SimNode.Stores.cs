@@ -115,7 +115,7 @@ public partial class SimNode
                 Send(peer, Frame.Of(finals));
                 break;
             default:
-                Send(peer, Frame.NotFound(request));
+                Send(peer, Frame.NotFound(request, 1));
                 break;
         }
     }

@@ -149,6 +149,19 @@ internal sealed unsafe class RocksDb : IDisposable
         return error;
     }
 
+    /// <summary>
+    /// Rewrites the tables of a family without what was deleted in them. Values in blob files stay where they are; a file of
+    /// which nothing is left goes. Takes long; writers and other compactions go on beside it.
+    /// </summary>
+    public void Compact(int family)
+    {
+        Require.That(_database != 0);
+        nint options = rocksdb_compactoptions_create();
+        rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0);
+        rocksdb_compact_range_cf_opt(_database, _families[family], options, null, 0, null, 0);
+        rocksdb_compactoptions_destroy(options);
+    }
+
     /// <summary>An integer property of one column family, or summed over all of them; 0 when RocksDB does not know it.</summary>
     /// <param name="name">NUL-terminated.</param>
     public ulong Property(ReadOnlySpan<byte> name, bool perFamily)
@@ -415,6 +428,17 @@ internal sealed unsafe class RocksDbBatch(RocksDb database) : IDisposable
         fixed (byte* keyBytes = key)
         {
             rocksdb_writebatch_delete_cf(Handle, database.Family(family), keyBytes, (nuint)key.Length);
+        }
+    }
+
+    /// <summary>Deletes every key from <paramref name="start"/> up to <paramref name="end"/>, which stays.</summary>
+    public void DeleteRange(int family, ReadOnlySpan<byte> start, ReadOnlySpan<byte> end)
+    {
+        fixed (byte* startBytes = start)
+        fixed (byte* endBytes = end)
+        {
+            rocksdb_writebatch_delete_range_cf(
+                Handle, database.Family(family), startBytes, (nuint)start.Length, endBytes, (nuint)end.Length);
         }
     }
 

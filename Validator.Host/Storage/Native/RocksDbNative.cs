@@ -228,4 +228,22 @@ internal static unsafe partial class RocksDbNative
 
     [LibraryImport("validator_native")]
     internal static partial void rocksdb_writebatch_delete_cf(nint batch, nint family, byte* key, nuint keyLength);
+
+    [LibraryImport("validator_native")]
+    internal static partial void rocksdb_writebatch_delete_range_cf(
+        nint batch, nint family, byte* start, nuint startLength, byte* end, nuint endLength);
+
+    // Compaction by hand.
+    [LibraryImport("validator_native")]
+    internal static partial nint rocksdb_compactoptions_create();
+
+    [LibraryImport("validator_native")]
+    internal static partial void rocksdb_compactoptions_destroy(nint options);
+
+    [LibraryImport("validator_native")]
+    internal static partial void rocksdb_compactoptions_set_exclusive_manual_compaction(nint options, byte value);
+
+    [LibraryImport("validator_native")]
+    internal static partial void rocksdb_compact_range_cf_opt(
+        nint database, nint family, nint options, byte* start, nuint startLength, byte* limit, nuint limitLength);
 }

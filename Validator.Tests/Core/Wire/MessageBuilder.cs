@@ -85,7 +85,7 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
             FrameType.Evidence => Frame.Of(Evidence()),
             FrameType.Status => Frame.Of(new Status(values.U64(), values.U64(), values.U64(), values.U64(), Tips(-1))),
             FrameType.FetchRequest => Frame.Fetch(Request()),
-            _ => Frame.NotFound(Request()),
+            _ => Frame.NotFound(Request(), 77),
         };
         return (frame, Encode(frame, payload));
     }

@@ -46,6 +46,8 @@ internal sealed class FakeNode : INodeGateway
 
     public ulong FirstFinalIndex { get; set; }
 
+    public ulong FirstBlock { get; set; } = 1;
+
     public void Finalize(ulong next)
     {
         lock (_lock)

@@ -44,6 +44,9 @@ public class ReadTests
             Assert.Equal(expected, body.GetProperty("status").GetInt32());
         }
 
+        api.Node.FirstBlock = 8;
+        (status, body) = await api.GetAsync("/v1/blocks/7");
+        Assert.Equal((410, 8), (status, body.GetProperty("first_block").GetInt32()));
         using HttpResponseMessage wrong = await api.Client.DeleteAsync(new Uri("/v1/status", UriKind.Relative));
         Assert.Equal((405, "application/problem+json"), ((int)wrong.StatusCode, wrong.Content.Headers.ContentType!.MediaType));
     }

@@ -107,6 +107,10 @@ public class StreamTests
         using HttpResponseMessage response = await Open(api, path, lastEventId);
         Assert.Equal(expected, (int)response.StatusCode);
         Assert.Equal("application/problem+json", response.Content.Headers.ContentType!.MediaType);
+        if (expected == 410)
+        {
+            Assert.Contains("\"first_index\":5", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
     }
 
     // Protects graceful stops: open streams end, and the listeners close without waiting for their clients.

@@ -96,6 +96,8 @@ public class CommandLineTests
 
         public ulong FirstFinalIndex => 0;
 
+        public ulong FirstBlock => 1;
+
         public void Drain() => Drained = true;
 
         public ValueTask DisposeAsync()

@@ -56,6 +56,8 @@ internal sealed class FakeCluster : IAsyncDisposable
 
         public ulong FirstFinalIndex => 0;
 
+        public ulong FirstBlock => 1;
+
         public bool IsReady(out string reason)
         {
             reason = "";

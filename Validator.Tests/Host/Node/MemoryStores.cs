@@ -99,6 +99,8 @@ internal static class MemoryStores
             return found;
         }
 
+        public Kept FirstKept { get; } = new(1, 0);
+
         public Block? FindBlock(in Hash256 hash)
         {
             foreach ((Block block, _) in _finals.Values)

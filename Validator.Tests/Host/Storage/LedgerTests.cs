@@ -86,11 +86,9 @@ public class LedgerTests
         void Refuses(byte[] record)
         {
             Overwrite(folder.Path, key, record);
-            using RocksLedger ledger = Open(folder.Path);
-            StoreException refusal = Assert.Throws<StoreException>(() => ledger.LastFinal());
+            StoreException refusal = Assert.Throws<StoreException>(() => Open(folder.Path).Dispose());
             Assert.Equal(StoreFault.Corrupt, refusal.Fault);
-            Assert.Contains("follows from then on", refusal.Message, StringComparison.Ordinal);
-            Assert.Throws<StoreException>(() => ledger.Transactions(0).Count());
+            Assert.Contains("move it away", refusal.Message, StringComparison.Ordinal);
         }
     }
 
@@ -185,7 +183,7 @@ public class LedgerTests
     }
 
     private static RocksLedger Open(string path) =>
-        RocksLedger.Open(Path.Combine(path, "ledger"), StoreSamples.Identity, StoreSamples.Members, 8 << 20, 4 << 20);
+        RocksLedger.Open(Path.Combine(path, "ledger"), StoreSamples.Identity, StoreSamples.Members, StoreSamples.DedupWindow, 8 << 20, 4 << 20);
 
     private static void CheckStream(RocksLedger ledger, List<byte[]> accepted, int from)
     {

@@ -11,6 +11,7 @@ namespace Validator.Tests.Host.Storage;
 internal static class StoreSamples
 {
     public const int Members = 4;
+    public const uint DedupWindow = 1 << 16;
 
     public static StoreIdentity Identity { get; } = new(Hash256.Of("chain"u8), Hash256.Of("key"u8));
 
@@ -22,8 +23,8 @@ internal static class StoreSamples
         return new Signed(new SignedHeader(kind, 0, 0, view, sequence, digest), signature);
     }
 
-    public static Block Block(ulong sequence, Hash256 parent) =>
-        BlockCodec.Seal(0, sequence, parent, 1_000_000 + sequence, sequence - 1, Hash256.Of("root"u8), new LaneTip[Members]);
+    public static Block Block(ulong sequence, Hash256 parent, LaneTip[]? cut = null, Hash256? root = null) => BlockCodec.Seal(
+        0, sequence, parent, 1_000_000 + sequence, sequence - 1, root ?? Hash256.Of("root"u8), cut ?? new LaneTip[Members]);
 
     public static byte[] Encode(Block block)
     {
@@ -63,10 +64,17 @@ internal static class StoreSamples
     /// Executes seeded blocks of zero to four vertices with zero to five transactions, a third of them repeats, into a
     /// ledger; every block has its own certificate or a later one's.
     /// </summary>
+    /// <param name="snapshotEvery">Blocks between two snapshots.</param>
     /// <returns>What was accepted, by global index.</returns>
-    public static List<byte[]> Fill(RocksLedger ledger, int blocks, Random random)
+    public static List<byte[]> Fill(RocksLedger ledger, int blocks, Random random, int snapshotEvery = int.MaxValue) =>
+        Fill(ledger, blocks, random, snapshotEvery, NewExecutor());
+
+    public static Executor NewExecutor() => new(DedupWindow, Hash256.Of("start"u8), Hash256.Of("committee"u8));
+
+    /// <param name="executor">Executes them: it ends up in the state that the ledger holds.</param>
+    /// <returns>What was accepted, by global index.</returns>
+    public static List<byte[]> Fill(RocksLedger ledger, int blocks, Random random, int snapshotEvery, Executor executor)
     {
-        Executor executor = new(1 << 16, Hash256.Of("start"u8), Hash256.Of("committee"u8));
         List<byte[]> accepted = [];
         LaneTip[] tips = new LaneTip[Members];
         Hash256 parent = Hash256.Of("genesis"u8);
@@ -81,12 +89,13 @@ internal static class StoreSamples
                 ledger.AddVertex(order[i].Header, order[i].Signature, order[i].Payload);
             }
 
-            Block block = Block(sequence, parent);
+            Block block = Block(sequence, parent, [.. tips], executor.Root);
             parent = block.Hash;
             ExecutionResult result = new();
             executor.Execute(block, Array.ConvertAll(order, v => new OrderedVertex(v.Header, v.Ids)), result);
             Accept(order, result, accepted);
-            ledger.AddFinal(new ExecutedBlock(block, Certificate(Phase.Committed, 0, block), order, result));
+            SnapshotState? snapshot = sequence % (ulong)snapshotEvery == 0 ? executor.Capture() : null;
+            ledger.AddFinal(new ExecutedBlock(block, Certificate(Phase.Committed, 0, block), order, result, snapshot));
             Assert.True(random.Next(3) == 0 || ledger.Commit(out _));
         }
 
@@ -98,7 +107,7 @@ internal static class StoreSamples
     /// <returns>What was accepted, by global index.</returns>
     public static List<byte[]> FillOneBlock(RocksLedger ledger, int vertices, int transactions, int bytes)
     {
-        Executor executor = new(1 << 16, Hash256.Of("start"u8), Hash256.Of("committee"u8));
+        Executor executor = new(DedupWindow, Hash256.Of("start"u8), Hash256.Of("committee"u8));
         List<byte[]> accepted = [];
         LaneTip tip = default;
         HeldVertex[] order = new HeldVertex[vertices];
