@@ -26,4 +26,7 @@ public sealed record CoreSettings
 
     /// <summary>False: follow, serve and execute, but sign nothing (section 6).</summary>
     public bool Signs { get; init; } = true;
+
+    /// <summary>For one that does not sign: the epoch from which on it may is on disk already.</summary>
+    public bool ReturnKnown { get; init; }
 }

@@ -184,7 +184,7 @@ public sealed partial class ValidatorCore
         }
     }
 
-    private void OnExecuted(ulong sequence, in Hash256 root)
+    private void OnExecuted(ulong sequence, in Hash256 root, PendingCommittee? change)
     {
         Require.That(sequence == _executed + 1);
         _executed = sequence;
@@ -197,6 +197,18 @@ public sealed partial class ValidatorCore
         if (_statedRoots.Remove(sequence, out Hash256 stated) && stated != root)
         {
             Halt(Reason.ExecutionDiverged, _finalCertificate, null);
+            return;
+        }
+
+        if (change is not null)
+        {
+            Require.That(change.Sequence == sequence);
+            NoteChange(change);
+        }
+
+        if (sequence == FinalSequence && IsLast(_final))
+        {
+            EndEpoch();
             return;
         }
 

@@ -38,7 +38,7 @@ public sealed partial class ValidatorCore
     /// <summary>Vertices of one lane that are taken unasked: no author can use up the room of the others.</summary>
     private int LaneShare => Math.Max(Settings.MaxOwnPendingVertices, Settings.MaxPendingVertices / _lanes.Length);
 
-    private int OwnPending => (int)(_ownTip.Height - Math.Min(_lanes[Self].Final.Height, _ownTip.Height));
+    private int OwnPending => Self < 0 ? 0 : (int)(_ownTip.Height - Math.Min(_lanes[Self].Final.Height, _ownTip.Height));
 
     private void OnVertex(Signed message, VertexHeader vertex, ulong token, int from)
     {

@@ -336,7 +336,8 @@ public sealed partial class ValidatorCore
     private Verdict JudgeContext(Block block, Block parent, out Reason reason)
     {
         reason =
-            block.TimestampMicros <= parent.TimestampMicros ? Reason.TimestampNotAfterParent
+            IsLast(parent) ? Reason.PastEpochEnd
+            : block.TimestampMicros <= parent.TimestampMicros ? Reason.TimestampNotAfterParent
             : block.ExecutedSequence < parent.ExecutedSequence ? Reason.ExecutedRegresses
             : block.ExecutedSequence + _window + 16 < block.Sequence ? Reason.ExecutedTooOld
             : block.ExecutedSequence == parent.ExecutedSequence && block.ExecutedRoot != parent.ExecutedRoot ? Reason.ExecutedRootDiffers
@@ -373,7 +374,9 @@ public sealed partial class ValidatorCore
             }
         }
 
-        return Verdict.Accept;
+        // Executed as far as the block states, or as its parent does, whose epoch goes on: the change, if any, is known.
+        reason = block.NextCommittee != NextCommittee(block.Sequence, block.ExecutedSequence) ? Reason.NextCommitteeDiffers : Reason.None;
+        return reason == Reason.None ? Verdict.Accept : Verdict.Refuse;
     }
 
     /// <summary>Walks to the final block. Asks for bodies that are missing; refuses a chain that leaves the final one.</summary>
@@ -390,7 +393,7 @@ public sealed partial class ValidatorCore
                 return false;
             }
 
-            if (next.Sequence + 1 != below.Sequence)
+            if (next.Sequence + 1 != below.Sequence || next.Epoch != Epoch)
             {
                 reason = Reason.WrongParent;
                 return false;

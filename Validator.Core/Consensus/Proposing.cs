@@ -45,6 +45,11 @@ public sealed partial class ValidatorCore
             return;
         }
 
+        if (IsLast(parent))
+        {
+            return;
+        }
+
         ulong sequence = parent.Sequence + 1;
         if (sequence <= FinalSequence
             || sequence > FinalSequence + Math.Min(_window, (ulong)Settings.PipelineBlocks)
@@ -73,7 +78,8 @@ public sealed partial class ValidatorCore
         }
 
         Propose(BlockCodec.Seal(
-            Epoch, sequence, parent.Hash, Math.Max(_wall, parent.TimestampMicros + 1), executed, root, cut));
+            Epoch, sequence, parent.Hash, Math.Max(_wall, parent.TimestampMicros + 1), executed, root,
+            NextCommittee(sequence, executed), cut));
     }
 
     /// <summary>The base itself, voted again in this view (rule V4).</summary>

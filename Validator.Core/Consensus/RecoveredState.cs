@@ -14,20 +14,20 @@ public sealed class RecoveredState
     /// <summary>The NewView of the highest view entered, if any.</summary>
     public NewView? EnteredNewView { get; set; }
 
-    /// <summary>The last executed block with its certificate and root; null at genesis.</summary>
+    /// <summary>The epoch's last executed block with its certificate and root; null while none of it is.</summary>
     public Block? LastFinal { get; set; }
     public Certificate? LastFinalCertificate { get; set; }
     public Hash256 LastExecutedRoot { get; set; }
 
-    /// <summary>Roots of the newest executed blocks, oldest first, ending with LastFinal: window + 16 of them where there are so many.</summary>
+    /// <summary>Roots of the newest executed blocks, of earlier epochs too, oldest first: window + 16 of them where there are so many.</summary>
     public List<(ulong Sequence, Hash256 Root)> RecentRoots { get; } = [];
 
-    /// <summary>Durable vertices above the last final cut, any order, with their signatures (own ones included).</summary>
+    /// <summary>The epoch's durable vertices above the last final cut, any order, with their signatures (own ones included).</summary>
     public List<(VertexHeader Vertex, byte[] Signature)> Vertices { get; } = [];
 
     /// <summary>Evidence kept in this epoch: a convicted author's lane stays out of proposals.</summary>
     public List<Evidence> Evidence { get; } = [];
 
-    /// <summary>Own lane's newest vertex ever signed, final or not; height 0 when none.</summary>
+    /// <summary>Own lane's newest vertex ever signed in this epoch, final or not; height 0 when none.</summary>
     public LaneTip OwnTip { get; set; }
 }

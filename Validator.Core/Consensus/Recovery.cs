@@ -77,12 +77,17 @@ public sealed partial class ValidatorCore
 
     private void RecoverFinal(RecoveredState state)
     {
+        foreach ((ulong sequence, Hash256 root) in state.RecentRoots)
+        {
+            _roots[sequence] = root;
+        }
+
         if (state.LastFinal is null)
         {
             return;
         }
 
-        Require.That(state.LastFinalCertificate is not null);
+        Require.That(state.LastFinalCertificate is not null && state.LastFinal.Epoch == Epoch);
         _final = state.LastFinal;
         _finalCertificate = state.LastFinalCertificate;
         _finalNonEmpty = _final.Sequence;
@@ -92,11 +97,6 @@ public sealed partial class ValidatorCore
         if (state.LastFinalCertificate.Sequence > _final.Sequence)
         {
             _toFinalize = state.LastFinalCertificate;
-        }
-
-        foreach ((ulong sequence, Hash256 root) in state.RecentRoots)
-        {
-            _roots[sequence] = root;
         }
 
         _roots[_executed] = state.LastExecutedRoot;
@@ -121,7 +121,7 @@ public sealed partial class ValidatorCore
 
         _ownTip = state.OwnTip;
         // Finality of our own vertices was learned from peers after the store lost them: it is not our store any more.
-        if (_ownTip.Height < _lanes[Self].Final.Height)
+        if (Self >= 0 && _ownTip.Height < _lanes[Self].Final.Height)
         {
             _signs = false;
         }

@@ -26,6 +26,7 @@ public sealed partial class ValidatorCore
     /// <summary>What a peer's last status said.</summary>
     private struct PeerProgress
     {
+        public ulong Epoch;
         public ulong View;
         public ulong FinalSequence;
         public bool Known;
@@ -61,27 +62,36 @@ public sealed partial class ValidatorCore
 
         ref Effect effect = ref Emit(EffectKind.SendStatus);
         effect.To = to;
-        effect.Status = new Status(Epoch, View, FinalSequence, Epoch, tips);
+        effect.Status = new Status(Epoch, View, FinalSequence, tips);
     }
 
     private void OnStatus(Status status, int from)
     {
-        if (status.Epoch != Epoch)
+        ref PeerProgress peer = ref _peers[from];
+        if (status.Epoch == Epoch && status.Tips.Length != _lanes.Length)
         {
             Reject(Reason.WrongEpoch, from);
             return;
         }
 
-        ref PeerProgress peer = ref _peers[from];
-        bool stuck = peer.Known && peer.View == status.View && peer.FinalSequence == status.FinalSequence;
+        bool ahead = status.Epoch > Epoch;
+        bool stuck = peer.Known && peer.Epoch == status.Epoch && peer.View == status.View && peer.FinalSequence == status.FinalSequence;
         bool behind = status.FinalSequence > FinalSequence;
         peer.Known = true;
+        peer.Epoch = status.Epoch;
         peer.View = status.View;
         peer.FinalSequence = status.FinalSequence;
-        if (behind && (stuck || status.FinalSequence > FinalSequence + 2) && !_fetches.Asked(FetchKind.FinalBlocks, Hash256.Zero)
+        if (behind && (ahead || stuck || status.FinalSequence > FinalSequence + 2) && !_fetches.Asked(FetchKind.FinalBlocks, Hash256.Zero)
             && (_toFinalize is null || _toFinalize.Sequence > FinalSequence + _window))
         {
             Ask(new FetchRequest(FetchKind.FinalBlocks, Epoch, 0, FinalSequence + 1, FinalBlocksPerFetch, Hash256.Zero), from);
+        }
+
+        LearnReturn();
+        if (status.Epoch != Epoch)
+        {
+            // One that is behind asks for what it lacks.
+            return;
         }
 
         PullLanes(status, from);
@@ -193,13 +203,13 @@ public sealed partial class ValidatorCore
         NoteQuorum();
         SendStatus(peer);
         // What was sent before the peer was there; it may be all that is missing.
-        RepeatTo(peer, new Status(Epoch, View, FinalSequence, Epoch, _final.Cut));
+        RepeatTo(peer, new Status(Epoch, View, FinalSequence, _final.Cut));
     }
 
     /// <summary>Since when peers of quorum weight, ourselves included, are connected; long.MaxValue while they are not.</summary>
     private void NoteQuorum()
     {
-        ulong weight = Committee.Weight(Self);
+        ulong weight = Self < 0 ? 0 : Committee.Weight(Self);
         for (int i = 0; i < _connected.Length; i++)
         {
             weight += _connected[i] ? Committee.Weight(i) : 0;

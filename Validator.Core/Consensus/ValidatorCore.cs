@@ -53,20 +53,22 @@ public sealed partial class ValidatorCore
         public bool Accepted { get; set; }
     }
 
-    /// <param name="self">Own index in the committee.</param>
-    /// <param name="recovered">What the stores hold; null for an empty one.</param>
-    public ValidatorCore(Genesis genesis, Hash256 chainId, int self, CoreSettings settings, RecoveredState? recovered = null)
+    /// <param name="epoch">The epoch that this core lives in; the shell makes another one for the next.</param>
+    /// <param name="self">Own index in the epoch's committee, or -1: an observer, which signs nothing.</param>
+    /// <param name="recovered">What the stores hold of this epoch; null for nothing.</param>
+    public ValidatorCore(Genesis genesis, EpochConfiguration epoch, int self, CoreSettings settings, RecoveredState? recovered = null)
     {
         Genesis = genesis;
-        ChainId = chainId;
+        Configuration = epoch;
         Self = self;
         Settings = settings;
-        Committee = genesis.ToCommittee();
-        Require.That(self >= 0 && self < Committee.Count);
+        Committee = epoch.Committee;
+        Require.That(self >= -1 && self < Committee.Count);
         _window = genesis.Parameters.WindowBlocks;
         _reach = (2UL * _window) + 16;
         _history = Math.Max(LeastHistory, _reach);
-        _signs = settings.Signs;
+        _signs = settings.Signs && self >= 0;
+        _returnKnown = settings.ReturnKnown;
         _lanes = new Lane[Committee.Count];
         for (int i = 0; i < _lanes.Length; i++)
         {
@@ -80,11 +82,22 @@ public sealed partial class ValidatorCore
         _stopViews = new ulong[Committee.Count];
         _viewChanges = new ViewChange?[Committee.Count];
         _peers = new PeerProgress[Committee.Count];
-        _final = StartBlock(genesis, chainId);
-        _roots[0] = _final.ExecutedRoot;
-        _finalHashes[0] = _final.Hash;
-        _base = new Claim(0, 0, _final.Hash);
+        _unchangedCommittee = GenesisCodec.CommitteeDigest(Epoch + 1, epoch.Members);
+        _final = epoch.Start;
+        _executed = _final.Sequence;
+        _finalNonEmpty = _final.Sequence;
+        _finalHashes[_final.Sequence] = _final.Hash;
+        _base = StartClaim;
         _baseFinal = true;
+        if (epoch.Pending is { } pending)
+        {
+            NoteChange(pending);
+        }
+
+        if (_executed == 0)
+        {
+            _roots[0] = _final.ExecutedRoot;
+        }
         if (recovered is not null)
         {
             Recover(recovered);
@@ -92,7 +105,7 @@ public sealed partial class ValidatorCore
     }
 
     public Genesis Genesis { get; }
-    public Hash256 ChainId { get; }
+    public EpochConfiguration Configuration { get; }
     public int Self { get; }
     public CoreSettings Settings { get; }
     public Committee Committee { get; }
@@ -100,8 +113,7 @@ public sealed partial class ValidatorCore
     /// <summary>Monotonic microseconds at which a Tick is due, at the latest.</summary>
     public long NextDeadline { get; private set; }
 
-    /// <summary>The only epoch so far.</summary>
-    public ulong Epoch => 0;
+    public ulong Epoch => Configuration.Number;
 
     public ulong View { get; private set; }
 
@@ -120,14 +132,10 @@ public sealed partial class ValidatorCore
     /// <summary>False for a follower: it lost its votes, or met one of its own that it does not know.</summary>
     public bool Signs => _signs;
 
-    /// <summary>The block that every chain starts from, at sequence 0 of epoch 0.</summary>
-    public static Block StartBlock(Genesis genesis, Hash256 chainId) => BlockCodec.Seal(
-        0, 0, chainId, genesis.TimestampMicros, 0, Hash256.Zero, new LaneTip[genesis.Members.Length]);
-
     /// <summary>One step: the effects are appended to <paramref name="effects"/>.</summary>
     public void Handle(in Input input, EffectBuffer effects)
     {
-        if (_halted)
+        if (_halted || _ended)
         {
             return;
         }
@@ -141,7 +149,7 @@ public sealed partial class ValidatorCore
             Resume();
         }
 
-        if (!_halted)
+        if (!_halted && !_ended)
         {
             Dispatch(in input);
         }
@@ -203,7 +211,7 @@ public sealed partial class ValidatorCore
                 OnSigned(input.Message!);
                 break;
             case InputKind.Executed:
-                OnExecuted(input.Sequence, input.Digest);
+                OnExecuted(input.Sequence, input.Digest, input.Change);
                 break;
             case InputKind.PeerUp:
                 OnPeerUp(input.From);
@@ -220,7 +228,7 @@ public sealed partial class ValidatorCore
     /// <summary>What time and changed state make due, after every input.</summary>
     private void Advance()
     {
-        while (_recheck && !_halted)
+        while (_recheck && !_halted && !_ended)
         {
             _recheck = false;
             TryFinalize();
@@ -229,7 +237,7 @@ public sealed partial class ValidatorCore
             TryPropose();
         }
 
-        if (_halted)
+        if (_halted || _ended)
         {
             return;
         }
@@ -291,6 +299,8 @@ public sealed partial class ValidatorCore
         if (_signs)
         {
             _signs = false;
+            // What peers reported before may be older than what the twin signed.
+            Array.Clear(_peers);
             Emit(EffectKind.Rejected).Reason = Reason.VoteStoreContradicted;
         }
     }

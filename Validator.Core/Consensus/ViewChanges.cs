@@ -435,7 +435,7 @@ public sealed partial class ValidatorCore
         _base = _baseFinal ? committed : prepared;
         if (_base.IsAbsent)
         {
-            _base = new Claim(0, 0, StartBlock(Genesis, ChainId).Hash);
+            _base = StartClaim;
         }
     }
 

@@ -47,6 +47,15 @@ public enum EffectKind : byte
     /// <summary>Keep and count Evidence against Message.Sender.</summary>
     Evidence,
 
+    /// <summary>
+    /// The epoch's last block, Block, is executed. Make durable what is executed, then go on with a core for the next epoch.
+    /// This one has no effects after it.
+    /// </summary>
+    EpochEnded,
+
+    /// <summary>Keep, durably: this validator, which lost its votes, signs again from epoch Epoch on.</summary>
+    SignFrom,
+
     /// <summary>A view was entered or left; for logs and metrics. View, Reason.</summary>
     ViewChanged,
 
@@ -95,6 +104,8 @@ public enum Reason : byte
     Entered,
     ConflictingCertificates,
     ExecutionDiverged,
+    PastEpochEnd,
+    NextCommitteeDiffers,
     NotSigning,
     VoteStoreContradicted,
 }
@@ -125,6 +136,7 @@ public struct Effect
     public ulong Token;
     public Hash256 Digest;
     public ulong View;
+    public ulong Epoch;
 }
 
 /// <summary>Collects the effects of one or several inputs, in order. Reused by the shell: no allocation once grown.</summary>

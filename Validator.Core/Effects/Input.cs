@@ -72,4 +72,7 @@ public struct Input
     public Hash256 TransactionRoot;
     public uint PayloadBytes;
     public uint TransactionCount;
+
+    /// <summary>The committee change that this execution made pending, if it did.</summary>
+    public PendingCommittee? Change;
 }

@@ -31,7 +31,7 @@ public sealed class Executor
 
     public static Executor ForGenesis(Genesis genesis, Hash256 chainId, ulong tableSeed = 0) =>
         new(
-            genesis.Parameters.DedupWindow, ValidatorCore.StartBlock(genesis, chainId).ExecutedRoot,
+            genesis.Parameters.DedupWindow, EpochConfiguration.StartBlock(genesis, chainId).ExecutedRoot,
             GenesisCodec.CommitteeDigest(0, genesis.Members), tableSeed);
 
     public uint DedupWindowSize { get; }

@@ -17,12 +17,13 @@ public static class BlockCodec
         ulong timestampMicros,
         ulong executedSequence,
         Hash256 executedRoot,
+        Hash256 nextCommittee,
         LaneTip[] cut)
     {
         Require.That(cut.Length is > 0 and <= Limits.MaxCommittee);
         Span<byte> encoded = stackalloc byte[EncodedSize(Limits.MaxCommittee)];
         WireWriter writer = new(encoded);
-        WriteFields(ref writer, epoch, sequence, parent, timestampMicros, executedSequence, executedRoot, cut);
+        WriteFields(ref writer, epoch, sequence, parent, timestampMicros, executedSequence, executedRoot, nextCommittee, cut);
         return new Block
         {
             Epoch = epoch,
@@ -31,6 +32,7 @@ public static class BlockCodec
             TimestampMicros = timestampMicros,
             ExecutedSequence = executedSequence,
             ExecutedRoot = executedRoot,
+            NextCommittee = nextCommittee,
             Cut = cut,
             Hash = Hash256.Of(encoded[..writer.Written]),
         };
@@ -66,6 +68,7 @@ public static class BlockCodec
         ulong executedSequence = reader.U64();
         Hash256 parent = reader.Hash();
         Hash256 executedRoot = reader.Hash();
+        Hash256 nextCommittee = reader.Hash();
         reader.Check(sequence > 0, DecodeError.SequenceZero);
         reader.Check(executedSequence < sequence, DecodeError.ExecutedNotBelowSequence);
         reader.Check(!parent.IsZero, DecodeError.ParentZero);
@@ -83,6 +86,7 @@ public static class BlockCodec
             TimestampMicros = timestamp,
             ExecutedSequence = executedSequence,
             ExecutedRoot = executedRoot,
+            NextCommittee = nextCommittee,
             Cut = cut,
             Hash = Hash256.Of(data[start..reader.Position]),
         };
@@ -91,7 +95,7 @@ public static class BlockCodec
     internal static void Write(ref WireWriter writer, Block value) =>
         WriteFields(
             ref writer, value.Epoch, value.Sequence, value.Parent, value.TimestampMicros, value.ExecutedSequence,
-            value.ExecutedRoot, value.Cut);
+            value.ExecutedRoot, value.NextCommittee, value.Cut);
 
     private static void WriteFields(
         ref WireWriter writer,
@@ -101,6 +105,7 @@ public static class BlockCodec
         ulong timestampMicros,
         ulong executedSequence,
         in Hash256 executedRoot,
+        in Hash256 nextCommittee,
         LaneTip[] cut)
     {
         writer.U8(WireTags.Block);
@@ -113,6 +118,7 @@ public static class BlockCodec
         writer.U64(executedSequence);
         writer.Hash(parent);
         writer.Hash(executedRoot);
+        writer.Hash(nextCommittee);
         writer.Tips(cut);
     }
 }

@@ -37,6 +37,7 @@ public enum DecodeError : byte
     TransactionKindUnknown,
     TransactionKindUnsupported,
     TransactionRootDiffers,
+    ChangeMalformed,
 
     // Certificates, view changes, evidence.
     VoteCount,

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Validator.Core.Primitives;
 
 namespace Validator.Core.Wire;
@@ -29,6 +30,18 @@ public static class FrameCodec
 
         frame = default;
         return false;
+    }
+
+    /// <summary>
+    /// The epoch of a frame, before it is decoded: every body has it at byte 8, but FinalBlocks in its first block.
+    /// False for a frame too short to have one; decoding says what is wrong with it.
+    /// </summary>
+    public static bool TryPeekEpoch(ReadOnlySpan<byte> data, out ulong epoch)
+    {
+        int offset = 1 + (!data.IsEmpty && data[0] == (byte)FrameType.FinalBlocks ? WireSizes.FinalBlocksFixed : 0) + 8;
+        bool has = data.Length >= offset + sizeof(ulong);
+        epoch = has ? BinaryPrimitives.ReadUInt64LittleEndian(data[offset..]) : 0;
+        return has;
     }
 
     /// <summary>Bytes of the frame, type and, for a vertex, payload included.</summary>
@@ -99,11 +112,11 @@ public static class FrameCodec
             case FrameType.Evidence:
                 return EvidenceCodec.TryRead(body, n, out frame.Evidence, out error);
             case FrameType.Status:
-                return StatusCodec.TryRead(body, n, out frame.Status, out error);
+                return StatusCodec.TryRead(body, out frame.Status, out error);
             case FrameType.FetchRequest:
-                return FetchRequestCodec.TryRead(body, n, out frame.Request, out error);
+                return FetchRequestCodec.TryRead(body, out frame.Request, out error);
             case FrameType.NotFound:
-                return NotFoundCodec.TryRead(body, n, out frame.Request, out frame.FirstKept, out error);
+                return NotFoundCodec.TryRead(body, out frame.Request, out frame.FirstKept, out error);
             default:
                 error = DecodeError.UnknownFrameType;
                 return false;

@@ -214,7 +214,8 @@ public static class GenesisCodec
         return p.DedupWindow is 0 or > MaxDedupWindow ? $"dedup_window must be 1 to {MaxDedupWindow}, not {p.DedupWindow}" : null;
     }
 
-    private static string? MembersRefusal(Member[] members)
+    /// <summary>Why these cannot be a committee, or null when they can.</summary>
+    public static string? MembersRefusal(Member[] members)
     {
         HashSet<string> names = [];
         HashSet<Hash256> keys = [];
@@ -237,7 +238,7 @@ public static class GenesisCodec
 
             if (!keys.Add(Hash256.Of(member.ConsensusKey)) || !keys.Add(Hash256.Of(member.TransportKey)))
             {
-                return $"member {member.Name}: each key must occur once in genesis, and consensus and transport key must differ";
+                return $"member {member.Name}: each key must occur once, and consensus and transport key must differ";
             }
         }
 

@@ -12,6 +12,9 @@ public enum MessageKind : byte
     Stop = 5,
     ViewChange = 6,
     NewView = 7,
+
+    /// <summary>A committee change inside a system transaction. No message of its own, and never evidence.</summary>
+    CommitteeChange = 8,
 }
 
 /// <summary>
@@ -66,6 +69,9 @@ public sealed class Block
     /// <summary>Newest block whose execution this one states, and its root.</summary>
     public required ulong ExecutedSequence { get; init; }
     public required Hash256 ExecutedRoot { get; init; }
+
+    /// <summary>Digest of the next epoch's number and committee in an epoch's last block; zero in every other.</summary>
+    public required Hash256 NextCommittee { get; init; }
 
     /// <summary>Per lane, the newest vertex to include.</summary>
     public required LaneTip[] Cut { get; init; }
@@ -135,9 +141,8 @@ public sealed record Evidence(Signed First, Signed Second);
 /// send again what the peer lacks.
 /// </summary>
 /// <param name="FinalSequence">Newest final block.</param>
-/// <param name="FinalEpochs">Highest epoch known final, for a validator that lost its votes (section 6).</param>
-/// <param name="Tips">Per lane, the newest vertex held.</param>
-public sealed record Status(ulong Epoch, ulong View, ulong FinalSequence, ulong FinalEpochs, LaneTip[] Tips);
+/// <param name="Tips">Per lane of that epoch, the newest vertex held.</param>
+public sealed record Status(ulong Epoch, ulong View, ulong FinalSequence, LaneTip[] Tips);
 
 public enum FetchKind : byte
 {

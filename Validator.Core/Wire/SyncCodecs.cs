@@ -8,13 +8,16 @@ public static class StatusCodec
 {
     public static int EncodedSize(int committeeSize) => WireSizes.StatusFixed + (committeeSize * WireSizes.LaneTip);
 
+    /// <summary>Of any epoch, so of any committee's size.</summary>
     public static bool TryRead(
-        ReadOnlySpan<byte> data, int committeeSize, [NotNullWhen(true)] out Status? value, out DecodeError error)
+        ReadOnlySpan<byte> data, [NotNullWhen(true)] out Status? value, out DecodeError error)
     {
         WireReader reader = new(data);
-        reader.Check(reader.U16() == committeeSize, DecodeError.LaneCountDiffers);
+        int lanes = reader.U16();
+        reader.Check(lanes is > 0 and <= Limits.MaxCommittee, DecodeError.LaneCountDiffers);
         reader.Reserved(6);
-        value = new Status(reader.U64(), reader.U64(), reader.U64(), reader.U64(), reader.Tips(committeeSize));
+        reader.Need(1, EncodedSize(lanes) - 8);
+        value = reader.Ok ? new Status(reader.U64(), reader.U64(), reader.U64(), reader.Tips(lanes)) : null;
         return reader.Finish(ref value, out error);
     }
 
@@ -27,7 +30,6 @@ public static class StatusCodec
         writer.U64(value.Epoch);
         writer.U64(value.View);
         writer.U64(value.FinalSequence);
-        writer.U64(value.FinalEpochs);
         writer.Tips(value.Tips);
         return writer.Written;
     }
@@ -41,12 +43,13 @@ public static class FetchRequestCodec
     /// <summary>Most items that one request may ask for; the answerer may give fewer.</summary>
     public const uint MaxCount = 1024;
 
-    public static bool TryRead(ReadOnlySpan<byte> data, int committeeSize, out FetchRequest value, out DecodeError error)
+    /// <summary>Of any epoch: the author is a member of that epoch's committee.</summary>
+    public static bool TryRead(ReadOnlySpan<byte> data, out FetchRequest value, out DecodeError error)
     {
         WireReader reader = new(data);
         FetchKind kind = (FetchKind)reader.U8();
         reader.Reserved(1);
-        int author = reader.Member(committeeSize);
+        int author = reader.Member(Limits.MaxCommittee);
         uint count = reader.U32();
         value = new FetchRequest(kind, reader.U64(), author, reader.U64(), count, reader.Hash());
         reader.Check(kind is >= FetchKind.Vertices and <= FetchKind.FinalBlocks, DecodeError.UnknownKind);
@@ -86,11 +89,11 @@ public static class NotFoundCodec
 {
     public const int EncodedSize = WireSizes.FetchRequest + sizeof(ulong);
 
-    public static bool TryRead(ReadOnlySpan<byte> data, int committeeSize, out FetchRequest value, out ulong firstKept, out DecodeError error)
+    public static bool TryRead(ReadOnlySpan<byte> data, out FetchRequest value, out ulong firstKept, out DecodeError error)
     {
         firstKept = 0;
         int split = Math.Min(data.Length, WireSizes.FetchRequest);
-        if (!FetchRequestCodec.TryRead(data[..split], committeeSize, out value, out error))
+        if (!FetchRequestCodec.TryRead(data[..split], out value, out error))
         {
             return false;
         }

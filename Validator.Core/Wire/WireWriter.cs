@@ -56,6 +56,7 @@ internal static class WireTags
     public const byte NewView = 0x13;
     public const byte ExecutedRoot = 0x14;
     public const byte Committee = 0x15;
+    public const byte CommitteeChange = 0x16;
 }
 
 /// <summary>Sizes in bytes of the fixed parts, see FORMATS.md.</summary>
@@ -65,7 +66,7 @@ internal static class WireSizes
     public const int SignedHeader = 64;
     public const int Signed = SignedHeader + Limits.SignatureBytes;
     public const int VertexFixed = 96;
-    public const int BlockFixed = 104;
+    public const int BlockFixed = 136;
     public const int Claim = 48;
     public const int Claims = 8 + (2 * Claim);
     public const int CertificateFixed = 64;
@@ -73,7 +74,7 @@ internal static class WireSizes
     public const int NewViewFixed = 8;
     public const int SummaryDigested = 8 + (2 * Claim);
     public const int Summary = SummaryDigested + Limits.SignatureBytes;
-    public const int StatusFixed = 40;
+    public const int StatusFixed = 32;
     public const int FetchRequest = 56;
     public const int FinalBlocksFixed = 8;
 }

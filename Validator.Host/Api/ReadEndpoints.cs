@@ -129,6 +129,7 @@ internal sealed class ReadEndpoints(INodeGateway node, string[] memberNames)
         json.WriteNumber("timestamp_micros", block.TimestampMicros);
         json.WriteNumber("executed_sequence", block.ExecutedSequence);
         SubmitEndpoints.WriteHash(json, "executed_root", block.ExecutedRoot);
+        SubmitEndpoints.WriteHash(json, "next_committee", block.NextCommittee);
         WriteTips(json, "cut", block.Cut);
     }
 

@@ -240,6 +240,12 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
                 Evidence.KeepHalt(effect);
                 Faults.Fail(ExitCodes.Halted, $"halted by safety: {effect.Reason}; nothing more is signed, keep the data directory");
                 break;
+            case EffectKind.SignFrom:
+                log.LogInformation("this validator, which lost its votes, may sign again from epoch {Epoch} on", effect.Epoch);
+                break;
+            case EffectKind.EpochEnded:
+                Faults.Fail(ExitCodes.Internal, $"epoch {effect.Block!.Epoch} has ended with block {effect.Block.Sequence}");
+                break;
             default:
                 CarrySend(effect);
                 break;

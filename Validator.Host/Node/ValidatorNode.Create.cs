@@ -70,7 +70,7 @@ public sealed partial class ValidatorNode
         _evidence = new EvidenceStore(context.Config.Node, genesis, _log);
         stores.Recovered.Evidence.AddRange(_evidence.ReadAll(new BatchedVerifier(_keys, context.ChainId)));
         ValidatorCore core = new(
-            genesis, context.ChainId, context.Self, CoreSettingsOf(context.Config.Consensus) with { Signs = stores.Signs },
+            genesis, EpochConfiguration.First(genesis, context.ChainId), context.Self, CoreSettingsOf(context.Config.Consensus) with { Signs = stores.Signs },
             stores.Recovered);
         _cache = new VertexCache(VertexCacheBytes);
         _key = new ConsensusSigner(context.Keys.ConsensusSeed.Span);

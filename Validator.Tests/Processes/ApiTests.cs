@@ -301,7 +301,7 @@ public sealed class ApiTests : IDisposable
             Block block = BlockCodec.Seal(
                 json.GetProperty("epoch").GetUInt64(), json.GetProperty("sequence").GetUInt64(), HashOf(json, "parent"),
                 json.GetProperty("timestamp_micros").GetUInt64(), json.GetProperty("executed_sequence").GetUInt64(),
-                HashOf(json, "executed_root"), Tips(json, "cut"));
+                HashOf(json, "executed_root"), HashOf(json, "next_committee"), Tips(json, "cut"));
             Assert.Equal(HashOf(json, "hash"), block.Hash);
             return block;
         }

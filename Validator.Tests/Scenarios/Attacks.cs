@@ -17,7 +17,7 @@ internal sealed class FloodingAuthor(SimCluster cluster, int index, CoreSettings
             VertexHeader header = VertexCodec.Seal(
                 0, Index, height, predecessor, new LaneTip[Cluster.Nodes.Length], SimVertex.RootOf([]), 0, 0);
             SignedHeader slot = new(MessageKind.Vertex, Index, 0, 0, height, header.Hash);
-            Cluster.Send(this, -1, new SimMessage(new SimVertex(header, Cluster.Keys.Sign(slot, Cluster.ChainId), [])));
+            Cluster.Send(this, -1, new SimMessage(new SimVertex(header, Cluster.Keys.Sign(Index, slot, Cluster.ChainId), [])));
             predecessor = header.Hash;
         }
     }

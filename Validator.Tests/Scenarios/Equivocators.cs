@@ -19,9 +19,9 @@ internal sealed class EquivocatingLeader(SimCluster cluster, int index, CoreSett
         }
 
         Block b = block!;
-        Block twin = BlockCodec.Seal(b.Epoch, b.Sequence, b.Parent, b.TimestampMicros + 1, b.ExecutedSequence, b.ExecutedRoot, b.Cut);
+        Block twin = BlockCodec.Seal(b.Epoch, b.Sequence, b.Parent, b.TimestampMicros + 1, b.ExecutedSequence, b.ExecutedRoot, b.NextCommittee, b.Cut);
         SignedHeader header = signed.Header with { Digest = twin.Hash };
-        Signed other = new(header, Cluster.Keys.Sign(header, Cluster.ChainId));
+        Signed other = new(header, Cluster.Keys.Sign(Index, header, Cluster.ChainId));
         Disk.Blocks[twin.Hash] = twin;
         Splits++;
         for (int peer = 0; peer < Cluster.Nodes.Length; peer++)
@@ -47,7 +47,7 @@ internal sealed class EquivocatingAuthor(SimCluster cluster, int index, CoreSett
         VertexHeader h = vertex.Header;
         VertexHeader header = VertexCodec.Seal(h.Epoch, h.Author, h.Height, h.Predecessor, h.Parents, SimVertex.RootOf([]), 0, 0);
         SignedHeader slot = new(MessageKind.Vertex, Index, h.Epoch, 0, h.Height, header.Hash);
-        SimVertex twin = new(header, Cluster.Keys.Sign(slot, Cluster.ChainId), []);
+        SimVertex twin = new(header, Cluster.Keys.Sign(Index, slot, Cluster.ChainId), []);
         Disk.Vertices[header.Hash] = twin;
         Splits++;
         for (int peer = 0; peer < Cluster.Nodes.Length; peer++)

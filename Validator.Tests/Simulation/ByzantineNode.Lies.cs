@@ -21,6 +21,11 @@ public sealed partial class ByzantineNode
 
     private void Mischief()
     {
+        if (Core.Self < 0)
+        {
+            return;
+        }
+
         switch (_random.Below(Cluster.World.ReadsBytes ? 14 : 8))
         {
             case 0:
@@ -38,14 +43,14 @@ public sealed partial class ByzantineNode
             case 4:
                 AnswerUnasked();
                 break;
-            case 5 when Core.Leader == Index && Core.ViewActive:
+            case 5 when Core.Leader == Core.Self && Core.ViewActive:
                 // The leader's PrePrepare is its only Prepare (rule P1).
                 SendWhere(_ => true, Make(MessageKind.Prepare, Core.View, Core.FinalSequence + 1, Hash256.Of([1])));
                 break;
             case 6:
                 Replay();
                 break;
-            case 7 when Core.Leader == Index && Core.ViewActive && Disk.Finals.Count > 1:
+            case 7 when Core.Leader == Core.Self && Core.ViewActive && Disk.Finals.Count > 1:
                 // Where everything is final already.
                 Push(Core.View, Coalition.Child(Disk.Finals[^2].Block, null, 4), _ => true);
                 break;
@@ -62,7 +67,7 @@ public sealed partial class ByzantineNode
     private void LieAboutStatus()
     {
         Cluster.World.Met(Fault.LyingStatus);
-        LaneTip[] tips = new LaneTip[Cluster.Nodes.Length];
+        LaneTip[] tips = new LaneTip[Core.Committee.Count];
         for (int i = 0; i < tips.Length; i++)
         {
             ulong height = _random.Chance(0.3) ? ulong.MaxValue : 1 + (ulong)_random.Below(500);
@@ -70,7 +75,7 @@ public sealed partial class ByzantineNode
         }
 
         ulong far = _random.Chance(0.3) ? ulong.MaxValue : (ulong)_random.Below(100_000);
-        Status status = new(0, _random.Chance(0.5) ? Core.View : far, _random.Chance(0.5) ? Core.FinalSequence + 5 : far, far, tips);
+        Status status = new(Core.Epoch, _random.Chance(0.5) ? Core.View : far, _random.Chance(0.5) ? Core.FinalSequence + 5 : far, tips);
         Send(-1, Frame.Of(status));
     }
 
@@ -81,7 +86,7 @@ public sealed partial class ByzantineNode
         {
             ulong view = Core.View + (ulong)_random.Below(_random.Chance(0.2) ? 50 : 3);
             ulong sequence = 1 + Core.FinalSequence + (ulong)_random.Below(_random.Chance(0.2) ? 1_000 : 6);
-            MessageKind kind = Core.Committee.Leader(0, view) != Index && _random.Chance(0.5) ? MessageKind.Prepare : MessageKind.Commit;
+            MessageKind kind = Core.Committee.Leader(Core.Epoch, view) != Core.Self && _random.Chance(0.5) ? MessageKind.Prepare : MessageKind.Commit;
             SendWhere(_ => true, Make(kind, view, sequence, Hash256.Of([(byte)i, (byte)_random.Below(4)])));
         }
 
@@ -92,28 +97,29 @@ public sealed partial class ByzantineNode
     private void SignInAnotherEpoch()
     {
         Cluster.World.Met(Fault.OtherEpoch);
-        Block start = _coalition.FindBlock(ValidatorStart)!;
-        Block block = BlockCodec.Seal(7, Core.FinalSequence + 1, start.Hash, start.TimestampMicros, 0, start.ExecutedRoot, start.Cut);
+        ulong epoch = Core.Epoch + (_random.Chance(0.5) ? 7u : 1u);
+        Block start = Core.Configuration.Start;
+        Block block = BlockCodec.Seal(
+            epoch, Core.FinalSequence + 1, start.Hash, start.TimestampMicros, 0, start.ExecutedRoot, Hash256.Zero, start.Cut);
         foreach (MessageKind kind in (ReadOnlySpan<MessageKind>)[MessageKind.PrePrepare, MessageKind.Commit, MessageKind.Stop])
         {
             ulong view = Core.View + 1;
-            while (kind == MessageKind.PrePrepare && Core.Committee.Leader(7, view) != Index)
+            while (kind == MessageKind.PrePrepare && Core.Committee.Leader(epoch, view) != Core.Self)
             {
                 view++;
             }
 
             bool stop = kind == MessageKind.Stop;
-            SignedHeader header = new(kind, Index, 7, view, stop ? 0 : block.Sequence, stop ? Hash256.Zero : block.Hash);
-            Send(-1, Frame.Of(new Signed(header, Cluster.Keys.Sign(header, Cluster.ChainId)), block));
+            Signed signed = Cluster.Sign(Index, kind, epoch, view, stop ? 0 : block.Sequence, stop ? Hash256.Zero : block.Hash);
+            Send(-1, Frame.Of(signed, block));
         }
 
-        Send(-1, Frame.Of(new Status(7, 0, 0, 0, new LaneTip[Cluster.Nodes.Length])));
+        Send(-1, Frame.Of(new Status(epoch, 0, _random.Chance(0.5) ? 0 : Core.FinalSequence + 100, new LaneTip[Core.Committee.Count])));
+        Send(-1, Frame.Of(new Status(Core.Epoch, Core.View, 0, new LaneTip[Core.Committee.Count % Limits.MaxCommittee + 1])));
         VertexHeader vertex = VertexCodec.Seal(
-            7, Index, 1, Hash256.Zero, new LaneTip[Cluster.Nodes.Length], SimVertex.RootOf([]), 0, 0);
-        Cluster.Send(this, -1, new SimMessage(new SimVertex(vertex, Cluster.Keys.Sign(VertexCodec.HeaderToSign(vertex), Cluster.ChainId), [])));
+            epoch, Core.Self, 1, Hash256.Zero, new LaneTip[Core.Committee.Count], SimVertex.RootOf([]), 0, 0);
+        Cluster.Send(this, -1, new SimMessage(new SimVertex(vertex, Cluster.Sign(Index, MessageKind.Vertex, epoch, 0, 1, vertex.Hash).Signature, [])));
     }
-
-    private Hash256 ValidatorStart => Validator.Core.Consensus.ValidatorCore.StartBlock(Cluster.Genesis, Cluster.ChainId).Hash;
 
     /// <summary>A chain of vertices above a gap that is never closed.</summary>
     private void FloodLane()
@@ -123,8 +129,9 @@ public sealed partial class ByzantineNode
         ulong first = Core.FinalSequence + 2 + (ulong)_random.Below(3_000);
         for (ulong height = first; height < first + 40; height++)
         {
-            VertexHeader header = VertexCodec.Seal(0, Index, height, below, new LaneTip[Cluster.Nodes.Length], SimVertex.RootOf([]), 0, 0);
-            Cluster.Send(this, -1, new SimMessage(new SimVertex(header, Cluster.Keys.Sign(VertexCodec.HeaderToSign(header), Cluster.ChainId), [])));
+            VertexHeader header = VertexCodec.Seal(
+                Core.Epoch, Core.Self, height, below, new LaneTip[Core.Committee.Count], SimVertex.RootOf([]), 0, 0);
+            Cluster.Send(this, -1, new SimMessage(new SimVertex(header, Make(MessageKind.Vertex, 0, height, header.Hash).Signature, [])));
             below = header.Hash;
         }
     }
@@ -139,7 +146,7 @@ public sealed partial class ByzantineNode
             Send(-1, Frame.Of(last.Certificate));
         }
 
-        Send(-1, Frame.NotFound(new FetchRequest(FetchKind.Block, 0, 0, 0, 1, Hash256.Of([1])), 1));
+        Send(-1, Frame.NotFound(new FetchRequest(FetchKind.Block, Core.Epoch, 0, 0, 1, Hash256.Of([1])), 1));
     }
 
     private void Replay()
@@ -156,7 +163,7 @@ public sealed partial class ByzantineNode
 
     private void Forge()
     {
-        _forger ??= new Forger(Cluster, _random, Index, _coalition);
+        _forger ??= new Forger(Cluster, _random, Index, _all);
         int count = _random.Chance(0.1) ? 100 : 6;
         if (count > 6)
         {
@@ -182,7 +189,7 @@ public sealed partial class ByzantineNode
         ulong time = block.TimestampMicros;
         ulong executed = block.ExecutedSequence;
         Hash256 root = block.ExecutedRoot;
-        switch (_random.Below(7))
+        switch (_random.Below(8))
         {
             case 0:
                 time = parent.TimestampMicros;
@@ -203,11 +210,16 @@ public sealed partial class ByzantineNode
                 Cluster.World.Met(Fault.LyingRoot);
                 root = Hash256.Of([3]);
                 break;
+            case 6:
+                Cluster.World.Met(Fault.WrongNextCommittee);
+                return BlockCodec.Seal(
+                    block.Epoch, block.Sequence, block.Parent, time, executed, root,
+                    block.NextCommittee.IsZero ? Hash256.Of([8]) : Hash256.Zero, cut);
             default:
                 time += 600_000_000;
                 break;
         }
 
-        return BlockCodec.Seal(block.Epoch, block.Sequence, block.Parent, time, executed, root, cut);
+        return BlockCodec.Seal(block.Epoch, block.Sequence, block.Parent, time, executed, root, block.NextCommittee, cut);
     }
 }

@@ -14,7 +14,7 @@ namespace Validator.Tests.Simulation;
 public sealed partial class ByzantineNode : SimNode
 {
     private readonly SimRandom _random;
-    private readonly Coalition _coalition;
+    private readonly Coalition _all;
     private readonly double _forks;
     private readonly double _crosses;
     private readonly double _stale;
@@ -34,7 +34,7 @@ public sealed partial class ByzantineNode : SimNode
         : base(cluster, index, settings)
     {
         _random = random;
-        _coalition = coalition;
+        _all = coalition;
         _forks = Drawn(0.3);
         _crosses = Drawn(0.3);
         _stale = Drawn(0.2);
@@ -50,6 +50,9 @@ public sealed partial class ByzantineNode : SimNode
         _badContent = Drawn(0.4);
         _mischief = Drawn(0.5);
     }
+
+    /// <summary>What the coalition knows of the epoch that this core is in.</summary>
+    private Coalition _coalition => _all.In(Core.Epoch);
 
     /// <summary>Pairs of messages in one slot that went out.</summary>
     public int Equivocations { get; private set; }
@@ -172,11 +175,11 @@ public sealed partial class ByzantineNode : SimNode
 
     private Signed Make(MessageKind kind, ulong view, ulong sequence, in Hash256 digest) => Make(Index, kind, view, sequence, digest);
 
-    private Signed Make(int member, MessageKind kind, ulong view, ulong sequence, in Hash256 digest)
-    {
-        SignedHeader header = new(kind, member, 0, view, sequence, digest);
-        return new Signed(header, Cluster.Keys.Sign(header, Cluster.ChainId));
-    }
+    private Signed Make(int place, MessageKind kind, ulong view, ulong sequence, in Hash256 digest) =>
+        Cluster.Sign(place, kind, Core.Epoch, view, sequence, digest);
+
+    /// <summary>The coalition's places in this epoch's committee.</summary>
+    private IEnumerable<int> Members => Cluster.World.Byzantine.Where(place => Cluster.MemberOf(Core.Epoch, place) >= 0);
 
     private void Propose(Signed signed, Block block)
     {
@@ -185,6 +188,14 @@ public sealed partial class ByzantineNode : SimNode
         if (_coalition.SplitViews.Contains(view))
         {
             SendWhere(peer => FirstSide(view, peer), signed, block);
+            return;
+        }
+
+        if (!block.NextCommittee.IsZero && _mischief > 0)
+        {
+            Cluster.World.Met(Fault.PastEpochEnd);
+            SendWhere(_ => true, signed, block);
+            Push(view, Coalition.Child(block, null, 4), _ => true);
             return;
         }
 
@@ -239,7 +250,7 @@ public sealed partial class ByzantineNode : SimNode
         else if (_random.Chance(_phantoms))
         {
             LaneTip[] cut = [.. block.Cut];
-            cut[Index] = new LaneTip(cut[Index].Height + 1, Hash256.Of(block.Hash.ToArray()));
+            cut[Core.Self] = new LaneTip(cut[Core.Self].Height + 1, Hash256.Of(block.Hash.ToArray()));
             Cluster.World.Met(Fault.PhantomCut);
             Push(view, WithCut(block, cut), _ => true);
         }
@@ -251,7 +262,7 @@ public sealed partial class ByzantineNode : SimNode
     }
 
     private static Block WithCut(Block block, LaneTip[] cut) => BlockCodec.Seal(
-        block.Epoch, block.Sequence, block.Parent, block.TimestampMicros + 1, block.ExecutedSequence, block.ExecutedRoot, cut);
+        block.Epoch, block.Sequence, block.Parent, block.TimestampMicros + 1, block.ExecutedSequence, block.ExecutedRoot, block.NextCommittee, cut);
 
     /// <summary>A child of a block that was prepared in another view and is not this view's base.</summary>
     private Block? StaleChild(ulong view)
@@ -272,8 +283,8 @@ public sealed partial class ByzantineNode : SimNode
     /// <summary>The lane's last cut vertex gets a twin, and the new cut names that twin's child.</summary>
     private Block? TwinCut(Block block)
     {
-        if (_coalition.FindBlock(block.Parent) is not { } parent || parent.Cut[Index].Height == 0
-            || !Disk.Vertices.TryGetValue(parent.Cut[Index].Hash, out SimVertex? ordered))
+        if (_coalition.FindBlock(block.Parent) is not { } parent || parent.Cut[Core.Self].Height == 0
+            || !Disk.Vertices.TryGetValue(parent.Cut[Core.Self].Hash, out SimVertex? ordered))
         {
             return null;
         }
@@ -283,13 +294,13 @@ public sealed partial class ByzantineNode : SimNode
         Cluster.Send(this, -1, new SimMessage(twin));
         Cluster.Send(this, -1, new SimMessage(above));
         LaneTip[] cut = [.. block.Cut];
-        cut[Index] = new LaneTip(above.Header.Height, above.Header.Hash);
+        cut[Core.Self] = new LaneTip(above.Header.Height, above.Header.Hash);
         return WithCut(block, cut);
     }
 
     private SimVertex MakeVertex(VertexHeader like, ulong height, in Hash256 predecessor)
     {
-        VertexHeader header = VertexCodec.Seal(like.Epoch, Index, height, predecessor, like.Parents, SimVertex.RootOf([]), 0, 0);
+        VertexHeader header = VertexCodec.Seal(like.Epoch, Core.Self, height, predecessor, like.Parents, SimVertex.RootOf([]), 0, 0);
         Signed signed = Make(MessageKind.Vertex, 0, height, header.Hash);
         SimVertex vertex = new(header, signed.Signature, []);
         foreach (int member in Cluster.World.Byzantine)
@@ -317,7 +328,7 @@ public sealed partial class ByzantineNode : SimNode
         Signed proposal = Make(MessageKind.PrePrepare, view, block.Sequence, block.Hash);
         _coalition.SawVote(proposal);
         SendWhere(whom, proposal, block);
-        foreach (int member in Cluster.World.Byzantine)
+        foreach (int member in Members)
         {
             foreach (MessageKind kind in (ReadOnlySpan<MessageKind>)[MessageKind.Prepare, MessageKind.Commit])
             {
@@ -401,7 +412,7 @@ public sealed partial class ByzantineNode : SimNode
             SendWhere(whom, low.Signed, newView: low);
             bool final = Coalition.Rank(low.Committed).CompareTo(Coalition.Rank(low.Prepared)) >= 0;
             Certificate? certificate = final ? low.Committed : low.Prepared;
-            Hash256 hash = certificate?.BlockHash ?? ValidatorCore.StartBlock(Cluster.Genesis, Cluster.ChainId).Hash;
+            Hash256 hash = certificate?.BlockHash ?? Core.Configuration.Start.Hash;
             if (_coalition.FindBlock(hash) is not { } block)
             {
                 return;

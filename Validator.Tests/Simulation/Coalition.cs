@@ -8,12 +8,30 @@ namespace Validator.Tests.Simulation;
 /// What the Byzantine members of a world know together: every certificate, block and ViewChange that one of them saw, which
 /// proposals they forked, and whom they show which side.
 /// </summary>
-public sealed class Coalition(SimCluster cluster, SimRandom random)
+public sealed class Coalition(SimCluster cluster, SimRandom random, ulong epoch = 0)
 {
+    private readonly Dictionary<ulong, Coalition> _others = [];
+
     private readonly Dictionary<(MessageKind Kind, ulong View, ulong Sequence, Hash256 Digest), SortedDictionary<int, byte[]>> _votes = [];
     private readonly Dictionary<(Phase Phase, ulong View, ulong Sequence), Certificate> _certificates = [];
     private readonly Dictionary<(ulong View, int Sender), List<ViewChange>> _changes = [];
     private readonly Dictionary<ulong, bool[]> _sides = [];
+
+    /// <summary>Views and sides begin anew in each epoch.</summary>
+    public Coalition In(ulong other)
+    {
+        if (other == epoch)
+        {
+            return this;
+        }
+
+        if (!_others.TryGetValue(other, out Coalition? found))
+        {
+            _others.Add(other, found = new Coalition(cluster, random, other));
+        }
+
+        return found;
+    }
 
     /// <summary>Of a forked proposal: the block of the other side.</summary>
     public Dictionary<Hash256, Block> Forks { get; } = [];
@@ -60,7 +78,7 @@ public sealed class Coalition(SimCluster cluster, SimRandom random)
             _votes.Add(key, votes = []);
         }
 
-        Committee committee = cluster.World.Committee;
+        Committee committee = cluster.EpochOf(epoch).Committee;
         if (kind == MessageKind.Prepare && (h.Sender == committee.Leader(h.Epoch, h.View)) != (h.Kind == MessageKind.PrePrepare))
         {
             return;
@@ -113,13 +131,12 @@ public sealed class Coalition(SimCluster cluster, SimRandom random)
         return known.Length == 0 || random.Chance(0.3) ? null : known[random.Below(known.Length)];
     }
 
-    public ViewChange MakeChange(int member, ulong view, Certificate? prepared, Certificate? committed)
+    public ViewChange MakeChange(int place, ulong view, Certificate? prepared, Certificate? committed)
     {
         Claims claims = new(ClaimOf(prepared), ClaimOf(committed));
-        SignedHeader header = new(MessageKind.ViewChange, member, 0, view, 0, ClaimsCodec.Digest(claims));
         return new ViewChange
         {
-            Signed = new Signed(header, cluster.Keys.Sign(header, cluster.ChainId)),
+            Signed = cluster.Sign(place, MessageKind.ViewChange, epoch, view, 0, ClaimsCodec.Digest(claims)),
             Claims = claims,
             Prepared = prepared,
             Committed = committed,
@@ -127,17 +144,20 @@ public sealed class Coalition(SimCluster cluster, SimRandom random)
     }
 
     /// <summary>A valid NewView with as low a base as the ViewChanges known allow; null below a quorum.</summary>
-    public NewView? LowestNewView(int leader, ulong view)
+    public NewView? LowestNewView(int place, ulong view)
     {
         foreach (int member in cluster.World.Byzantine)
         {
-            SawChange(MakeChange(member, view, null, null));
+            if (cluster.MemberOf(epoch, member) >= 0)
+            {
+                SawChange(MakeChange(member, view, null, null));
+            }
         }
 
         List<ViewChange> lowest = [.. _changes.Where(c => c.Key.View == view)
             .Select(c => c.Value.MinBy(change => Height(change.Claims))!)
             .OrderBy(change => Height(change.Claims)).ThenBy(change => change.Signed.Header.Sender)];
-        Committee committee = cluster.World.Committee;
+        Committee committee = cluster.EpochOf(epoch).Committee;
         ulong weight = 0;
         int count = 0;
         while (count < lowest.Count && weight < committee.Quorum)
@@ -153,10 +173,9 @@ public sealed class Coalition(SimCluster cluster, SimRandom random)
         ViewChange[] chosen = [.. lowest.Take(count).OrderBy(c => c.Signed.Header.Sender)];
         ViewChangeSummary[] summaries = Array.ConvertAll(
             chosen, c => new ViewChangeSummary(c.Signed.Header.Sender, c.Claims, c.Signed.Signature));
-        SignedHeader header = new(MessageKind.NewView, leader, 0, view, 0, NewViewCodec.Digest(summaries));
         return new NewView
         {
-            Signed = new Signed(header, cluster.Keys.Sign(header, cluster.ChainId)),
+            Signed = cluster.Sign(place, MessageKind.NewView, epoch, view, 0, NewViewCodec.Digest(summaries)),
             ViewChanges = summaries,
             Prepared = chosen.Select(c => c.Prepared).MaxBy(Rank),
             Committed = chosen.Select(c => c.Committed).MaxBy(Rank),
@@ -168,11 +187,12 @@ public sealed class Coalition(SimCluster cluster, SimRandom random)
     /// <summary>The same content with another parent and a time of its own; the parent's cut where <paramref name="like"/> is null.</summary>
     public static Block Child(Block parent, Block? like, ulong later) => BlockCodec.Seal(
         parent.Epoch, parent.Sequence + 1, parent.Hash, Math.Max(parent.TimestampMicros, like?.TimestampMicros ?? 0) + later,
-        like?.ExecutedSequence ?? parent.ExecutedSequence, like?.ExecutedRoot ?? parent.ExecutedRoot, like?.Cut ?? parent.Cut);
+        like?.ExecutedSequence ?? parent.ExecutedSequence, like?.ExecutedRoot ?? parent.ExecutedRoot,
+        like?.NextCommittee ?? Hash256.Zero, like?.Cut ?? parent.Cut);
 
     public Block? FindBlock(in Hash256 hash) =>
         Blocks.TryGetValue(hash, out Block? block) ? block
-        : ValidatorCore.StartBlock(cluster.Genesis, cluster.ChainId) is var start && start.Hash == hash ? start : null;
+        : cluster.EpochOf(epoch).Start is var start && start.Hash == hash ? start : null;
 
     private static Claim ClaimOf(Certificate? c) => c is null ? default : new Claim(c.View, c.Sequence, c.BlockHash);
 

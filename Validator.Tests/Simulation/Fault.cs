@@ -23,6 +23,10 @@ public enum Fault : byte
     ClockDrift,
     ClockJump,
 
+    // Epochs.
+    EpochEnd,
+    SignsAgain,
+
     // Disks.
     LostWrites,
     WrittenButNotSent,
@@ -47,6 +51,8 @@ public enum Fault : byte
     DoubleVote,
     VoteForUnseen,
     OtherEpoch,
+    WrongNextCommittee,
+    PastEpochEnd,
     TwinVertex,
     FloodedLane,
     WithheldPayload,

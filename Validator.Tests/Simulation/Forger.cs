@@ -9,7 +9,7 @@ namespace Validator.Tests.Simulation;
 /// Bytes that no honest validator would send: true messages with a changed field, certificates that prove nothing, claims
 /// without proof, signatures made for another chain, and noise. Only the shell's checks stand against these.
 /// </summary>
-public sealed class Forger(SimCluster cluster, SimRandom random, int self, Coalition coalition)
+public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coalition all)
 {
     private static readonly byte[] Interesting = [0, 1, 2, 3, 7, 16, 127, 128, 255];
 
@@ -38,35 +38,47 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int self, Coali
         (FrameType.ViewChange, Body + 8 + 56, [5, 0, 0, 0, 0, 0, 0, 0, 1]),
         (FrameType.NewView, Body + 2, [250, 250]),
         (FrameType.Status, BodyAlone, [99]),
-        (FrameType.Status, BodyAlone + 40, [1, 0, 0, 0, 0, 0, 0, 0, .. new byte[32]]),
+        (FrameType.Status, BodyAlone + 32, [1, 0, 0, 0, 0, 0, 0, 0, .. new byte[32]]),
         (FrameType.FetchRequest, BodyAlone + 4, [255, 255]),
         (FrameType.FetchRequest, BodyAlone, [9]),
         (FrameType.FinalBlocks, BodyAlone, [0, 0]),
         (FrameType.Certificate, BodyAlone + 2, [0, 0]),
     ];
 
+    private ulong _epoch;
+
+    private Coalition Known => all.In(_epoch);
+
+    private Committee Committee => cluster.EpochOf(_epoch).Committee;
+
+    private int Self => cluster.MemberOf(_epoch, place);
+
     private readonly Hash256 _otherChain = Hash256.Of([9]);
 
     /// <returns>One frame, or null when nothing to change was seen yet.</returns>
-    public byte[]? Make(ValidatorCore core) => random.Below(14) switch
+    public byte[]? Make(ValidatorCore core)
     {
-        0 or 1 => Changed(1),
-        2 => Changed(1 + random.Below(8)),
-        3 => Cut(),
-        4 => OtherChain(core),
-        5 => TooLittleWeight(),
-        6 => RepeatedSigner(),
-        7 => ForgedClaims(core),
-        8 => BadEvidence(core),
-        9 => BadVertex(),
-        10 or 11 => Field(),
-        12 => NotLeader(core),
-        _ => random.Chance(0.05) ? Oversized() : BrokenChain(),
-    };
+        _epoch = core.Epoch;
+        return random.Below(14) switch
+        {
+            0 or 1 => Changed(1),
+            2 => Changed(1 + random.Below(8)),
+            3 => Cut(),
+            4 => OtherChain(core),
+            5 => TooLittleWeight(),
+            6 => RepeatedSigner(),
+            7 => ForgedClaims(core),
+            8 => BadEvidence(core),
+            9 => BadVertex(),
+            10 or 11 => Field(),
+            12 => NotLeader(core),
+            _ => random.Chance(0.05) ? Oversized() : BrokenChain(),
+        };
+    }
 
     private SimMessage? Pick(Func<Frame, bool>? which = null)
     {
-        SimMessage[] fitting = [.. coalition.Seen.Where(m => m.Frame.Type != 0 && !m.IsForged && (which is null || which(m.Frame)))];
+        SimMessage[] fitting = [.. Known.Seen.Where(m => m.Frame.Type != 0 && !m.IsForged && (which is null || which(m.Frame)))];
         return fitting.Length == 0 ? null : fitting[random.Below(fitting.Length)];
     }
 
@@ -97,7 +109,7 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int self, Coali
         if (message is null && PickCertificate() is { } certificate)
         {
             message = type == FrameType.Certificate ? new SimMessage(Frame.Of(certificate))
-                : type == FrameType.FinalBlocks && coalition.FindBlock(certificate.BlockHash) is { } block
+                : type == FrameType.FinalBlocks && Known.FindBlock(certificate.BlockHash) is { } block
                     ? new SimMessage(Frame.Of(new FinalBlocks([block], certificate)))
                 : null;
         }
@@ -122,14 +134,13 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int self, Coali
     /// <summary>A true signature under a proposal of somebody else's view.</summary>
     private byte[]? NotLeader(ValidatorCore core)
     {
-        if (Pick(f => f.Type == FrameType.PrePrepare) is not { } message || cluster.World.Committee.Leader(0, core.View) == self)
+        if (Pick(f => f.Type == FrameType.PrePrepare) is not { } message || Committee.Leader(_epoch, core.View) == Self)
         {
             return null;
         }
 
         Block block = message.Frame.Block!;
-        SignedHeader header = new(MessageKind.PrePrepare, self, 0, core.View, block.Sequence, block.Hash);
-        return Encode(Frame.Of(new Signed(header, cluster.Keys.Sign(header, cluster.ChainId)), block));
+        return Encode(Frame.Of(cluster.Sign(place, MessageKind.PrePrepare, _epoch, core.View, block.Sequence, block.Hash), block));
     }
 
     private byte[]? Cut()
@@ -152,17 +163,17 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int self, Coali
     private byte[] OtherChain(ValidatorCore core)
     {
         cluster.World.Met(Fault.OtherChain);
-        int honest = random.Below(cluster.Nodes.Length);
+        int honest = random.Below(Committee.Count);
         ulong sequence = core.FinalSequence + 1 + (ulong)random.Below(3);
         MessageKind kind = random.Chance(0.5) ? MessageKind.Commit : MessageKind.Prepare;
-        SignedHeader header = new(kind, honest, 0, core.View, sequence, Hash256.Of([4]));
-        SignedHeader elsewhere = random.Chance(0.5) ? header : header with { Epoch = 1 };
-        return Encode(Frame.Of(new Signed(header, cluster.Keys.Sign(elsewhere, elsewhere == header ? _otherChain : cluster.ChainId))));
+        SignedHeader header = new(kind, honest, _epoch, core.View, sequence, Hash256.Of([4]));
+        SignedHeader elsewhere = random.Chance(0.5) ? header : header with { Epoch = _epoch + 1 };
+        return Encode(Frame.Of(new Signed(header, cluster.Keys.Sign(cluster.PlaceOf(_epoch, honest), elsewhere, elsewhere == header ? _otherChain : cluster.ChainId))));
     }
 
     private Certificate? PickCertificate()
     {
-        Certificate[] known = [.. coalition.Certificates.TakeLast(8)];
+        Certificate[] known = [.. Known.Certificates.TakeLast(8)];
         return known.Length == 0 ? null : known[random.Below(known.Length)];
     }
 
@@ -189,10 +200,9 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int self, Coali
         ulong sequence = known.Sequence + (ulong)random.Below(3);
         Hash256 hash = Hash256.Of([5]);
         MessageKind kind = known.Phase == Phase.Committed ? MessageKind.Commit
-            : cluster.World.Committee.Leader(0, known.View) == self ? MessageKind.PrePrepare : MessageKind.Prepare;
-        SignedHeader header = new(kind, self, 0, known.View, sequence, hash);
-        CertificateVote vote = new(self, cluster.Keys.Sign(header, cluster.ChainId));
-        return Encode(Frame.Of(With(known, sequence, hash, [.. Enumerable.Repeat(vote, cluster.Nodes.Length)])));
+            : Committee.Leader(_epoch, known.View) == Self ? MessageKind.PrePrepare : MessageKind.Prepare;
+        CertificateVote vote = new(Self, cluster.Sign(place, kind, _epoch, known.View, sequence, hash).Signature);
+        return Encode(Frame.Of(With(known, sequence, hash, [.. Enumerable.Repeat(vote, Committee.Count)])));
     }
 
     private static Certificate With(Certificate like, ulong sequence, in Hash256 hash, CertificateVote[] votes) => new()
@@ -209,7 +219,7 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int self, Coali
     private byte[]? ForgedClaims(ValidatorCore core)
     {
         cluster.World.Met(Fault.ForgedClaims);
-        Certificate? prepared = coalition.Pick(Phase.Prepared, core.View + 1);
+        Certificate? prepared = Known.Pick(Phase.Prepared, core.View + 1);
         ulong view = core.View + 1;
         if (prepared is null)
         {
@@ -220,37 +230,36 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int self, Coali
         {
             case 0:
                 // A claim that is not below its own view.
-                return Encode(Frame.Of(coalition.MakeChange(self, Math.Max(prepared.View, 1), prepared, null)));
+                return Encode(Frame.Of(Known.MakeChange(place, Math.Max(prepared.View, 1), prepared, null)));
             case 1:
                 // The certificate is left out.
-                ViewChange whole = coalition.MakeChange(self, view, prepared, null);
+                ViewChange whole = Known.MakeChange(place, view, prepared, null);
                 return Encode(Frame.Of(whole))[..(1 + SignedCodec.EncodedSize + 104)];
             case 2:
                 // The certificate says less than the claim.
-                ViewChange higher = coalition.MakeChange(self, view, With(prepared, prepared.Sequence + 9, prepared.BlockHash, prepared.Votes), null);
+                ViewChange higher = Known.MakeChange(place, view, With(prepared, prepared.Sequence + 9, prepared.BlockHash, prepared.Votes), null);
                 return Encode(Frame.Of(new ViewChange { Signed = higher.Signed, Claims = higher.Claims, Prepared = prepared }));
             case 3:
                 // Two claims of one slot.
-                ViewChange other = coalition.MakeChange(self, view, With(prepared, prepared.Sequence, Hash256.Of([6]), prepared.Votes), null);
-                return NewViewOf(view, [coalition.MakeChange(self, view, prepared, null), other], prepared);
+                ViewChange other = Known.MakeChange(place, view, With(prepared, prepared.Sequence, Hash256.Of([6]), prepared.Votes), null);
+                return NewViewOf(view, [Known.MakeChange(place, view, prepared, null), other], prepared);
             default:
-                return NewViewOf(view, [coalition.MakeChange(self, view, prepared, null)], prepared);
+                return NewViewOf(view, [Known.MakeChange(place, view, prepared, null)], prepared);
         }
     }
 
     private byte[] NewViewOf(ulong view, ViewChange[] changes, Certificate prepared)
     {
-        while (cluster.World.Committee.Leader(0, view) != self)
+        while (Committee.Leader(_epoch, view) != Self)
         {
             view++;
         }
 
         int sender = 0;
         ViewChangeSummary[] summaries = Array.ConvertAll(changes, c => new ViewChangeSummary(sender++, c.Claims, c.Signed.Signature));
-        SignedHeader header = new(MessageKind.NewView, self, 0, view, 0, NewViewCodec.Digest(summaries));
-        return Encode(Frame.Of(new NewView
+                return Encode(Frame.Of(new NewView
         {
-            Signed = new Signed(header, cluster.Keys.Sign(header, cluster.ChainId)),
+            Signed = cluster.Sign(place, MessageKind.NewView, _epoch, view, 0, NewViewCodec.Digest(summaries)),
             ViewChanges = summaries,
             Prepared = prepared,
         }));
@@ -259,15 +268,15 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int self, Coali
     /// <summary>Two messages that convict nobody.</summary>
     private byte[] BadEvidence(ValidatorCore core)
     {
-        int innocent = random.Below(cluster.Nodes.Length);
+        int innocent = random.Below(Committee.Count);
         ulong sequence = core.FinalSequence + 1;
-        Signed first = Signed(MessageKind.Commit, self, sequence, Hash256.Of([7]));
+        Signed first = Signed(MessageKind.Commit, Self, sequence, Hash256.Of([7]));
         Signed second = random.Below(4) switch
         {
             0 => first,
-            1 => Signed(MessageKind.Commit, self, sequence + 1, Hash256.Of([8])),
-            2 => Signed(MessageKind.Commit, (self + 1) % cluster.Nodes.Length, sequence, Hash256.Of([8])),
-            _ => new Signed(new SignedHeader(MessageKind.Commit, innocent, 0, core.View, sequence, Hash256.Of([8])), first.Signature),
+            1 => Signed(MessageKind.Commit, Self, sequence + 1, Hash256.Of([8])),
+            2 => Signed(MessageKind.Commit, (Self + 1) % Committee.Count, sequence, Hash256.Of([8])),
+            _ => new Signed(new SignedHeader(MessageKind.Commit, innocent, _epoch, core.View, sequence, Hash256.Of([8])), first.Signature),
         };
         if (second.Header.Sender == innocent)
         {
@@ -278,8 +287,8 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int self, Coali
 
         Signed Signed(MessageKind kind, int sender, ulong at, in Hash256 digest)
         {
-            SignedHeader header = new(kind, sender, 0, core.View, at, digest);
-            return new Signed(header, cluster.Keys.Sign(header with { Sender = self }, cluster.ChainId));
+            SignedHeader header = new(kind, sender, _epoch, core.View, at, digest);
+            return new Signed(header, cluster.Keys.Sign(place, header with { Sender = Self }, cluster.ChainId));
         }
     }
 
@@ -295,8 +304,8 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int self, Coali
         (int offset, byte value) = changes[random.Below(changes.Length)];
         payload[(at * SimVertex.TransactionBytes) + offset] = value;
         VertexHeader header = VertexCodec.Seal(
-            0, self, 1, Hash256.Zero, new LaneTip[cluster.Nodes.Length], root, (uint)payload.Length, random.Chance(0.2) ? 2u : 3u);
-        Frame frame = Frame.Of(header, cluster.Keys.Sign(VertexCodec.HeaderToSign(header), cluster.ChainId));
+            _epoch, Self, 1, Hash256.Zero, new LaneTip[Committee.Count], root, (uint)payload.Length, random.Chance(0.2) ? 2u : 3u);
+        Frame frame = Frame.Of(header, cluster.Keys.Sign(place, VertexCodec.HeaderToSign(header), cluster.ChainId));
         byte[] bytes = new byte[FrameCodec.EncodedSize(frame)];
         payload.CopyTo(bytes.AsSpan(FrameCodec.Write(frame, bytes)));
         return bytes;
@@ -305,7 +314,7 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int self, Coali
     /// <summary>Final blocks that do not follow each other, or that their certificate does not cover.</summary>
     private byte[]? BrokenChain()
     {
-        if (PickCertificate() is not { } certificate || coalition.FindBlock(certificate.BlockHash) is not { Sequence: > 0 } block)
+        if (PickCertificate() is not { } certificate || Known.FindBlock(certificate.BlockHash) is not { Sequence: > 0 } block)
         {
             return null;
         }
@@ -321,7 +330,7 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int self, Coali
     private byte[] Oversized()
     {
         cluster.World.Met(Fault.Oversized);
-        byte[] bytes = new byte[FrameLimits.MaxFrameBytes(cluster.Nodes.Length) + 1];
+        byte[] bytes = new byte[FrameLimits.MaxFrameBytes(Committee.Count) + 1];
         BinaryPrimitives.WriteUInt16LittleEndian(bytes, (ushort)FrameType.FinalBlocks);
         return bytes;
     }

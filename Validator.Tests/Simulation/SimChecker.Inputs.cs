@@ -8,7 +8,7 @@ namespace Validator.Tests.Simulation;
 /// <summary>What is checked at every input: equivocators do not escape, honest messages are never refused, tables stay bounded.</summary>
 public sealed partial class SimChecker
 {
-    private readonly Dictionary<(int Node, int Sender, MessageKind Slot, ulong View, ulong Sequence), Hash256> _heard = [];
+    private readonly Dictionary<(int Node, int Sender, MessageKind Slot, ulong Epoch, ulong View, ulong Sequence), Hash256> _heard = [];
     private readonly SortedDictionary<DecodeError, int> _refused = [];
     private ulong _inputs;
 
@@ -72,7 +72,7 @@ public sealed partial class SimChecker
             CheckSizes(node);
         }
 
-        if (input.Kind is not (InputKind.Vote or InputKind.PrePrepare) || !IsByzantine(input.Message!.Header.Sender))
+        if (input.Kind is not (InputKind.Vote or InputKind.PrePrepare) || !IsByzantine(cluster.PlaceOf(input.Message!.Header.Epoch, input.Message.Header.Sender)))
         {
             return;
         }
@@ -86,7 +86,7 @@ public sealed partial class SimChecker
             return;
         }
 
-        var slot = (node.Index, h.Sender, SlotOf(h.Kind), h.View, h.Sequence);
+        var slot = (node.Index, h.Sender, SlotOf(h.Kind), h.Epoch, h.View, h.Sequence);
         if (_heard.TryAdd(slot, h.Digest) || _heard[slot] == h.Digest)
         {
             return;

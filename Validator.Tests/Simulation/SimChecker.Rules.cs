@@ -8,10 +8,10 @@ namespace Validator.Tests.Simulation;
 public sealed partial class SimChecker
 {
     private readonly Dictionary<Hash256, Hash256> _parentOf = [];
-    private readonly Dictionary<(ulong View, ulong Sequence, Hash256 Digest), HashSet<int>> _prepares = [];
-    private readonly (ulong View, ulong Sequence, Hash256 Digest)[] _accepted = new (ulong, ulong, Hash256)[cluster.Genesis.Members.Length];
-    private readonly (ulong View, ulong Sequence, Hash256 Digest)[] _acceptedBound = new (ulong, ulong, Hash256)[cluster.Genesis.Members.Length];
-    private readonly (ulong View, Claim Base, bool IsFinal)[] _entered = new (ulong, Claim, bool)[cluster.Genesis.Members.Length];
+    private readonly Dictionary<(ulong Epoch, ulong View, ulong Sequence, Hash256 Digest), HashSet<int>> _prepares = [];
+    private readonly (ulong Epoch, ulong View, ulong Sequence, Hash256 Digest)[] _accepted = new (ulong, ulong, ulong, Hash256)[cluster.World.Places];
+    private readonly (ulong Epoch, ulong View, ulong Sequence, Hash256 Digest)[] _acceptedBound = new (ulong, ulong, ulong, Hash256)[cluster.World.Places];
+    private readonly (ulong Epoch, ulong View, Claim Base, bool IsFinal)[] _entered = new (ulong, ulong, Claim, bool)[cluster.World.Places];
 
     public void OnBlock(Block block) => _parentOf[block.Hash] = block.Parent;
 
@@ -26,7 +26,7 @@ public sealed partial class SimChecker
         }
 
         bool final = (committed.View, committed.Sequence).CompareTo((prepared.View, prepared.Sequence)) >= 0;
-        _entered[node.Index] = (newView.Signed.Header.View, final ? committed : prepared, final);
+        _entered[node.Index] = (newView.Signed.Header.Epoch, newView.Signed.Header.View, final ? committed : prepared, final);
 
         static Claim Higher(in Claim a, in Claim b) => (b.View, b.Sequence).CompareTo((a.View, a.Sequence)) > 0 ? b : a;
     }
@@ -39,17 +39,17 @@ public sealed partial class SimChecker
     {
         int i = node.Index;
         Hash256 parent = _parentOf.GetValueOrDefault(header.Digest);
-        (ulong View, ulong Sequence, Hash256 Digest) last = _accepted[i];
-        bool first = last.Digest.IsZero || last.View != header.View;
+        (ulong Epoch, ulong View, ulong Sequence, Hash256 Digest) last = _accepted[i];
+        bool first = last.Digest.IsZero || last.View != header.View || last.Epoch != header.Epoch;
         bool holds = (first ? RestsOnBase(i, header, parent) : last.Digest == parent && last.Sequence + 1 == header.Sequence)
-            || MayBePrepared(header.View, header.Sequence - 1, parent);
+            || MayBePrepared(header.Epoch, header.View, header.Sequence - 1, parent);
         if (!holds)
         {
             throw Fail(node, "acceptance rests", $"signs {header} on {parent}, which is neither what it accepted nor certified nor the base");
         }
 
-        _accepted[i] = (header.View, header.Sequence, header.Digest);
-        var slot = (header.View, header.Sequence, header.Digest);
+        _accepted[i] = (header.Epoch, header.View, header.Sequence, header.Digest);
+        var slot = (header.Epoch, header.View, header.Sequence, header.Digest);
         if (!_prepares.TryGetValue(slot, out HashSet<int>? signers))
         {
             _prepares.Add(slot, signers = []);
@@ -60,28 +60,31 @@ public sealed partial class SimChecker
 
     private bool RestsOnBase(int node, in SignedHeader header, in Hash256 parent)
     {
+        Block start = cluster.EpochOf(header.Epoch).Start;
         if (header.View == 0)
         {
-            return header.Sequence == 1 && parent == ValidatorCore.StartBlock(cluster.Genesis, cluster.ChainId).Hash;
+            return header.Sequence == start.Sequence + 1 && parent == start.Hash;
         }
 
-        (ulong view, Claim proven, bool final) = _entered[node];
-        Hash256 hash = proven.IsAbsent ? ValidatorCore.StartBlock(cluster.Genesis, cluster.ChainId).Hash : proven.BlockHash;
-        return view == header.View && (final
-            ? parent == hash && header.Sequence == proven.Sequence + 1
-            : header.Digest == hash && header.Sequence == proven.Sequence);
+        (ulong epoch, ulong view, Claim proven, bool final) = _entered[node];
+        proven = proven.IsAbsent ? new Claim(0, start.Sequence, start.Hash) : proven;
+        return epoch == header.Epoch && view == header.View && (final
+            ? parent == proven.BlockHash && header.Sequence == proven.Sequence + 1
+            : header.Digest == proven.BlockHash && header.Sequence == proven.Sequence);
     }
 
     /// <summary>Votes of quorum weight, if all the faulty gave theirs.</summary>
-    private bool MayBePrepared(ulong view, ulong sequence, in Hash256 digest)
+    private bool MayBePrepared(ulong epoch, ulong view, ulong sequence, in Hash256 digest)
     {
         ulong weight = 0;
-        HashSet<int>? signers = _prepares.GetValueOrDefault((view, sequence, digest));
-        for (int i = 0; i < cluster.Nodes.Length; i++)
+        HashSet<int>? signers = _prepares.GetValueOrDefault((epoch, view, sequence, digest));
+        Member[] members = cluster.EpochOf(epoch).Members;
+        foreach (Member member in members)
         {
-            weight += IsByzantine(i) || (signers is not null && signers.Contains(i)) ? cluster.Genesis.Members[i].Weight : 0;
+            int place = SimKeys.PlaceOf(member);
+            weight += IsByzantine(place) || (signers is not null && signers.Contains(place)) ? member.Weight : 0;
         }
 
-        return 3 * weight > 2 * (ulong)cluster.Genesis.Members.Sum(m => m.Weight);
+        return 3 * weight > 2 * (ulong)members.Sum(m => m.Weight);
     }
 }

@@ -15,10 +15,10 @@ public sealed partial class SimChecker(SimCluster cluster)
 {
     private readonly List<Block> _chain = [];
     private readonly List<Hash256> _roots = [];
-    private readonly Dictionary<(int Node, MessageKind Slot, ulong View, ulong Sequence), Hash256> _bound = [];
-    private readonly Dictionary<(int Node, MessageKind Slot), (ulong View, ulong Sequence)> _newest = [];
-    private readonly ulong[] _left = new ulong[cluster.Genesis.Members.Length];
-    private readonly Dictionary<int, LaneTip> _ordered = [];
+    private readonly Dictionary<(int Node, MessageKind Slot, ulong Epoch, ulong View, ulong Sequence), Hash256> _bound = [];
+    private readonly Dictionary<(int Node, ulong Epoch), (ulong View, ulong Sequence)> _newest = [];
+    private readonly Dictionary<(int Node, ulong Epoch), ulong> _left = [];
+    private readonly Dictionary<(ulong Epoch, int Author), LaneTip> _ordered = [];
     private readonly HashSet<ulong> _finalTransactions = [];
 
     public IReadOnlyList<Block> Chain => _chain;
@@ -40,18 +40,19 @@ public sealed partial class SimChecker(SimCluster cluster)
         }
 
         MessageKind slot = SlotOf(header.Kind);
-        if (_bound.TryGetValue((node.Index, slot, header.View, header.Sequence), out Hash256 before) && before != header.Digest)
+        if (_bound.TryGetValue((node.Index, slot, header.Epoch, header.View, header.Sequence), out Hash256 before) && before != header.Digest)
         {
             throw Fail(node, "one value per slot", $"signs {header} after {before}");
         }
 
         bool vote = slot is MessageKind.Prepare or MessageKind.Commit;
-        if ((vote || header.Kind == MessageKind.NewView) && header.View < _left[node.Index])
+        ulong left = _left.GetValueOrDefault((node.Index, header.Epoch));
+        if ((vote || header.Kind == MessageKind.NewView) && header.View < left)
         {
-            throw Fail(node, "no vote below a ViewChange", $"signs {header} after ViewChange({_left[node.Index]})");
+            throw Fail(node, "no vote below a ViewChange", $"signs {header} after ViewChange({left})");
         }
 
-        if (slot == MessageKind.Prepare && _newest.TryGetValue((node.Index, slot), out var last)
+        if (slot == MessageKind.Prepare && _newest.TryGetValue((node.Index, header.Epoch), out var last)
             && last.View == header.View && last.Sequence > header.Sequence)
         {
             throw Fail(node, "acceptances increase", $"signs {header} after sequence {last.Sequence}");
@@ -67,15 +68,15 @@ public sealed partial class SimChecker(SimCluster cluster)
     public void OnBinding(SimNode node, SignedHeader header)
     {
         MessageKind slot = SlotOf(header.Kind);
-        _bound[(node.Index, slot, header.View, header.Sequence)] = header.Digest;
+        _bound[(node.Index, slot, header.Epoch, header.View, header.Sequence)] = header.Digest;
         if (slot == MessageKind.Prepare)
         {
-            _newest[(node.Index, slot)] = (header.View, header.Sequence);
-            _acceptedBound[node.Index] = (header.View, header.Sequence, header.Digest);
+            _newest[(node.Index, header.Epoch)] = (header.View, header.Sequence);
+            _acceptedBound[node.Index] = (header.Epoch, header.View, header.Sequence, header.Digest);
         }
         else if (slot == MessageKind.ViewChange)
         {
-            _left[node.Index] = Math.Max(_left[node.Index], header.View);
+            _left[(node.Index, header.Epoch)] = Math.Max(_left.GetValueOrDefault((node.Index, header.Epoch)), header.View);
         }
     }
 
@@ -136,7 +137,12 @@ public sealed partial class SimChecker(SimCluster cluster)
 
     private void CheckCertificate(SimNode node, Certificate certificate)
     {
-        Committee committee = node.Core.Committee;
+        if (cluster.FindEpoch(certificate.Epoch) is not { } epoch)
+        {
+            throw Fail(node, "certificate", $"certificate of epoch {certificate.Epoch}, which nobody is in");
+        }
+
+        Committee committee = epoch.Committee;
         MemberSet senders = default;
         MessageKind kind = certificate.Phase == Phase.Committed ? MessageKind.Commit : MessageKind.Prepare;
         foreach (CertificateVote vote in certificate.Votes)
@@ -144,14 +150,14 @@ public sealed partial class SimChecker(SimCluster cluster)
             MessageKind own = kind == MessageKind.Prepare && vote.Sender == committee.Leader(certificate.Epoch, certificate.View)
                 ? MessageKind.PrePrepare : kind;
             SignedHeader header = new(own, vote.Sender, certificate.Epoch, certificate.View, certificate.Sequence, certificate.BlockHash);
-            if (!senders.Add(committee, vote.Sender) || !cluster.Keys.Verify(header, vote.Signature, cluster.ChainId))
+            if (!senders.Add(committee, vote.Sender) || !cluster.Verify(header, vote.Signature))
             {
                 throw Fail(node, "certificate", $"certificate of {certificate.Sequence} has a bad vote of {vote.Sender}");
             }
         }
 
         // From the weights themselves, not as Core reckons it.
-        ulong total = (ulong)cluster.Genesis.Members.Sum(m => m.Weight);
+        ulong total = (ulong)epoch.Members.Sum(m => m.Weight);
         if (3 * senders.Weight <= 2 * total)
         {
             throw Fail(node, "certificate", $"certificate of {certificate.Sequence} has weight {senders.Weight} of {total}");
@@ -180,13 +186,13 @@ public sealed partial class SimChecker(SimCluster cluster)
         _roots.Add(root);
         foreach (VertexHeader vertex in order)
         {
-            LaneTip below = _ordered.GetValueOrDefault(vertex.Author);
+            LaneTip below = _ordered.GetValueOrDefault((block.Epoch, vertex.Author));
             if (vertex.Height != below.Height + 1 || vertex.Predecessor != below.Hash)
             {
                 throw Fail(node, "one vertex per slot", $"block {block.Sequence} of {_roots.Count}: vertex {vertex.Author}/{vertex.Height} does not continue the lane's {below.Height}");
             }
 
-            _ordered[vertex.Author] = new LaneTip(vertex.Height, vertex.Hash);
+            _ordered[(block.Epoch, vertex.Author)] = new LaneTip(vertex.Height, vertex.Hash);
             SimVertex stored = node.Disk.Vertices[vertex.Hash];
             if (SimVertex.RootOf(stored.Transactions) != vertex.TransactionRoot)
             {
@@ -211,7 +217,7 @@ public sealed partial class SimChecker(SimCluster cluster)
     /// <summary>Evidence convicts only the guilty.</summary>
     public void OnEvidence(SimNode node, Evidence evidence)
     {
-        if (!IsByzantine(evidence.First.Header.Sender))
+        if (cluster.PlaceOf(evidence.First.Header.Epoch, evidence.First.Header.Sender) is var guilty && !IsByzantine(guilty))
         {
             throw Fail(node, "innocent convicted", $"evidence against the honest {evidence.First.Header} / {evidence.Second.Header}");
         }
@@ -223,7 +229,7 @@ public sealed partial class SimChecker(SimCluster cluster)
         }
     }
 
-    private bool Holds(Signed message) => cluster.Keys.Verify(message.Header, message.Signature, cluster.ChainId);
+    private bool Holds(Signed message) => cluster.Verify(message.Header, message.Signature);
 
     public void OnHalt(SimNode node, Reason reason)
     {

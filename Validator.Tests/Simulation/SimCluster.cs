@@ -16,6 +16,7 @@ public sealed class SimCluster
     private readonly bool[,] _toSecond;
     private readonly SimNode?[] _second;
     private readonly StringBuilder? _trace;
+    private readonly List<EpochConfiguration> _epochs = [];
     private ulong _order;
 
     public SimCluster(SimWorld world, bool trace = false)
@@ -25,7 +26,8 @@ public sealed class SimCluster
         Genesis = world.Genesis;
         Keys = world.Keys;
         ChainId = GenesisCodec.ChainId(Genesis);
-        int n = Genesis.Members.Length;
+        _epochs.Add(EpochConfiguration.First(Genesis, ChainId));
+        int n = world.Places;
         Nodes = new SimNode[n];
         _second = new SimNode?[n];
         _toSecond = new bool[n, n];
@@ -46,7 +48,7 @@ public sealed class SimCluster
     public SimKeys Keys { get; }
     public Hash256 ChainId { get; }
 
-    /// <summary>One per member: the first, where two machines use one key.</summary>
+    /// <summary>One per key: the first, where two machines use one. Not all are members in every epoch.</summary>
     public SimNode[] Nodes { get; }
     public SimNode[] Machines { get; }
     public SimChecker Check { get; }
@@ -61,6 +63,49 @@ public sealed class SimCluster
     public long HealMicros { get; set; }
     public string TraceText => _trace?.ToString() ?? "";
     public bool Traces => _trace is not null;
+
+    /// <summary>The newest epoch that anybody is in.</summary>
+    public EpochConfiguration Newest => _epochs[^1];
+
+    public EpochConfiguration? FindEpoch(ulong number) => number < (ulong)_epochs.Count ? _epochs[(int)number] : null;
+
+    /// <summary>An epoch that nobody has seen is signed for as if it were the newest.</summary>
+    public EpochConfiguration EpochOf(ulong number) => FindEpoch(number) ?? Newest;
+
+    /// <summary>All who enter an epoch agree on it.</summary>
+    public void Enter(SimNode node, EpochConfiguration epoch)
+    {
+        if (FindEpoch(epoch.Number) is { } known)
+        {
+            if (known.Start.Hash != epoch.Start.Hash
+                || GenesisCodec.CommitteeDigest(epoch.Number, known.Members) != GenesisCodec.CommitteeDigest(epoch.Number, epoch.Members))
+            {
+                throw Check.Fail(node, "agreement", $"enters another epoch {epoch.Number} than others");
+            }
+
+            return;
+        }
+
+        _epochs.Add(epoch);
+        Mix(epoch.Number);
+    }
+
+    /// <summary>A place's index in an epoch's committee, or -1.</summary>
+    public int MemberOf(ulong epoch, int place) => Array.FindIndex(EpochOf(epoch).Members, m => SimKeys.PlaceOf(m) == place);
+
+    /// <summary>Whose key a member of an epoch has; -1 where there is no such member.</summary>
+    public int PlaceOf(ulong epoch, int member) =>
+        member >= 0 && member < EpochOf(epoch).Members.Length ? SimKeys.PlaceOf(EpochOf(epoch).Members[member]) : -1;
+
+    /// <summary>A place signs as the member that it is in that epoch.</summary>
+    public Signed Sign(int place, MessageKind kind, ulong epoch, ulong view, ulong sequence, in Hash256 digest)
+    {
+        SignedHeader header = new(kind, Math.Max(MemberOf(epoch, place), 0), epoch, view, sequence, digest);
+        return new Signed(header, Keys.Sign(place, header, ChainId));
+    }
+
+    public bool Verify(in SignedHeader header, ReadOnlySpan<byte> signature) =>
+        PlaceOf(header.Epoch, header.Sender) is >= 0 and var place && Keys.Verify(place, header, signature, ChainId);
 
     public void Trace(int node, string text) => _trace?.Append($"{Now,11} node {node}: ").AppendLine(text);
 
@@ -147,8 +192,8 @@ public sealed class SimCluster
         if (first.Running && second.Running && !_linked[a, b])
         {
             _linked[a, b] = _linked[b, a] = true;
-            first.Feed(new Input { Kind = InputKind.PeerUp, From = b });
-            second.Feed(new Input { Kind = InputKind.PeerUp, From = a });
+            first.PeerChanged(b, InputKind.PeerUp);
+            second.PeerChanged(a, InputKind.PeerUp);
         }
     }
 
@@ -157,8 +202,8 @@ public sealed class SimCluster
         if (_linked[a, b])
         {
             _linked[a, b] = _linked[b, a] = false;
-            Machine(a, b).Feed(new Input { Kind = InputKind.PeerDown, From = b });
-            Machine(b, a).Feed(new Input { Kind = InputKind.PeerDown, From = a });
+            Machine(a, b).PeerChanged(b, InputKind.PeerDown);
+            Machine(b, a).PeerChanged(a, InputKind.PeerDown);
         }
     }
 
@@ -198,7 +243,11 @@ public sealed class SimCluster
         });
     }
 
-    /// <param name="to">A member, or -1 for all others.</param>
+    /// <summary>Of the running node's peers, those that are connected now.</summary>
+    public IEnumerable<int> LinkedTo(SimNode node) => Enumerable.Range(0, Nodes.Length).Where(
+        peer => peer != node.Index && _linked[node.Index, peer] && Machine(node.Index, peer) == node);
+
+    /// <param name="to">A place, or -1 for all others.</param>
     public void Send(SimNode from, int to, SimMessage message)
     {
         if (to >= 0)

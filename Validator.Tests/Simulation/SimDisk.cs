@@ -1,3 +1,4 @@
+using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 
@@ -18,12 +19,28 @@ public sealed class SimDisk
     public Dictionary<Hash256, SimVertex> Vertices { get; } = [];
     public List<SimFinal> Finals { get; } = [];
     public LaneTip OwnTip { get; set; }
+    public ulong OwnTipEpoch { get; set; }
+
+    /// <summary>The executed committee; null before the first block.</summary>
+    public CommitteeState? Committee { get; set; }
+
+    /// <summary>Own transactions of ended epochs that no block ordered, until they are in a durable vertex again.</summary>
+    public HashSet<ulong> Unordered { get; } = [];
+
+    /// <summary>From which epoch on this validator, which lost its votes, may sign again.</summary>
+    public ulong? SignFrom { get; set; }
     public List<Evidence> Evidence { get; } = [];
 
     /// <summary>A backup: what is written to either does not reach the other.</summary>
     public SimDisk Copy()
     {
-        SimDisk copy = new() { Entered = Entered, OwnTip = OwnTip };
+        SimDisk copy = new() { Entered = Entered, OwnTip = OwnTip, OwnTipEpoch = OwnTipEpoch, SignFrom = SignFrom };
+        if (Committee is { } committee)
+        {
+            copy.Committee = new CommitteeState(committee.Epoch, committee.Members, committee.Pending);
+        }
+
+        copy.Unordered.UnionWith(Unordered);
         copy.Signed.AddRange(Signed);
         copy.Prepared.AddRange(Prepared);
         copy.Finals.AddRange(Finals);
@@ -39,6 +56,35 @@ public sealed class SimDisk
         }
 
         return copy;
+    }
+
+    /// <summary>What this validator made durable in the epoch that ends, and no block ordered.</summary>
+    public void KeepUnordered(Block last, int author)
+    {
+        foreach (SimVertex vertex in Vertices.Values)
+        {
+            if (vertex.Header.Epoch == last.Epoch && vertex.Header.Author == author && vertex.Header.Height > last.Cut[author].Height)
+            {
+                Unordered.UnionWith(vertex.Transactions);
+            }
+        }
+    }
+
+    /// <summary>Votes and evidence of ended epochs serve nothing any more.</summary>
+    public void ForgetEpochsBelow(ulong epoch, bool keepBlocks)
+    {
+        Signed.RemoveAll(r => r.Key.Epoch < epoch);
+        Prepared.RemoveAll(c => c.Epoch < epoch);
+        Evidence.RemoveAll(e => e.First.Header.Epoch < epoch);
+        Entered = Entered?.Signed.Header.Epoch < epoch ? null : Entered;
+        OwnTip = OwnTipEpoch < epoch ? default : OwnTip;
+        foreach ((Hash256 hash, Block block) in Blocks)
+        {
+            if (block.Epoch < epoch && !keepBlocks)
+            {
+                Blocks.Remove(hash);
+            }
+        }
     }
 
     /// <summary>A write that a power failure cut short: the last record does not match its checksum.</summary>
@@ -75,9 +121,9 @@ public sealed class SimDisk
     /// refuses damage anywhere else. The signature serves as the checksum.
     /// </summary>
     /// <returns>False when the store may not be used any more.</returns>
-    public bool Open(SimKeys keys, in Hash256 chainId, out bool torn)
+    public bool Open(SimKeys keys, int place, in Hash256 chainId, out bool torn)
     {
-        torn = Signed.Count > 0 && !Intact(Signed[^1], keys, chainId);
+        torn = Signed.Count > 0 && !Intact(Signed[^1], keys, place, chainId);
         if (torn)
         {
             Signed.RemoveAt(Signed.Count - 1);
@@ -85,7 +131,7 @@ public sealed class SimDisk
 
         foreach (SimRecord record in Signed)
         {
-            if (!Intact(record, keys, chainId))
+            if (!Intact(record, keys, place, chainId))
             {
                 return false;
             }
@@ -94,8 +140,8 @@ public sealed class SimDisk
         return true;
     }
 
-    private static bool Intact(SimRecord record, SimKeys keys, in Hash256 chainId) =>
-        record.Key == record.Message.Header && keys.Verify(record.Key, record.Message.Signature, chainId);
+    private static bool Intact(SimRecord record, SimKeys keys, int place, in Hash256 chainId) =>
+        record.Key == record.Message.Header && keys.Verify(place, record.Key, record.Message.Signature, chainId);
 }
 
 /// <summary>One machine's clock: it runs a little fast or slow, and its wall clock may be set.</summary>

@@ -16,7 +16,7 @@ public enum KeyKind : byte
     Real,
 }
 
-/// <summary>Signatures of one simulated world. Who asks for one says whose key it may use: nobody signs with another's index.</summary>
+/// <summary>Signatures of one simulated world. A key is known by its machine's place in the world; nobody signs with another's.</summary>
 public sealed class SimKeys(KeyKind kind)
 {
     private const int MostReal = 8;
@@ -26,28 +26,28 @@ public sealed class SimKeys(KeyKind kind)
 
     private readonly HashSet<Hash256> _verified = [];
 
-    public byte[] Sign(in SignedHeader header, in Hash256 chainId)
+    public byte[] Sign(int key, in SignedHeader header, in Hash256 chainId)
     {
         if (kind != KeyKind.Real)
         {
-            byte[] signature = new byte[kind == KeyKind.Short ? Hash256.Size : Limits.SignatureBytes];
-            Seal(header, chainId).CopyTo(signature);
+            byte[] signature = new byte[kind == KeyKind.Short && header.Kind != MessageKind.CommitteeChange ? Hash256.Size : Limits.SignatureBytes];
+            Seal(key, header, chainId).CopyTo(signature);
             return signature;
         }
 
         Span<byte> preimage = stackalloc byte[SignedHeaderCodec.PreimageBytes];
         SignedHeaderCodec.WritePreimage(header, chainId, preimage);
         byte[] real = new byte[Limits.SignatureBytes];
-        Signers.Value[header.Sender].SignDeterministic(preimage, [(byte)header.Kind], real);
+        Signers.Value[key].SignDeterministic(preimage, [(byte)header.Kind], real);
         return real;
     }
 
-    public bool Verify(in SignedHeader header, ReadOnlySpan<byte> signature, in Hash256 chainId)
+    public bool Verify(int key, in SignedHeader header, ReadOnlySpan<byte> signature, in Hash256 chainId)
     {
         if (kind != KeyKind.Real)
         {
             Span<byte> seal = stackalloc byte[Hash256.Size];
-            Seal(header, chainId).CopyTo(seal);
+            Seal(key, header, chainId).CopyTo(seal);
             return signature[..Hash256.Size].SequenceEqual(seal) && !signature[Hash256.Size..].ContainsAnyExcept((byte)0);
         }
 
@@ -60,7 +60,7 @@ public sealed class SimKeys(KeyKind kind)
             return true;
         }
 
-        bool holds = Keys.Value[header.Sender].Verify(preimage[..SignedHeaderCodec.PreimageBytes], [(byte)header.Kind], signature);
+        bool holds = Keys.Value[key].Verify(preimage[..SignedHeaderCodec.PreimageBytes], [(byte)header.Kind], signature);
         if (holds)
         {
             _verified.Add(known);
@@ -69,30 +69,29 @@ public sealed class SimKeys(KeyKind kind)
         return holds;
     }
 
-    /// <summary>The sender stands for its key.</summary>
-    private static Hash256 Seal(in SignedHeader header, in Hash256 chainId)
+    private static Hash256 Seal(int key, in SignedHeader header, in Hash256 chainId)
     {
         Span<byte> preimage = stackalloc byte[SignedHeaderCodec.PreimageBytes + 4];
         SignedHeaderCodec.WritePreimage(header, chainId, preimage);
-        BitConverter.TryWriteBytes(preimage[SignedHeaderCodec.PreimageBytes..], header.Sender);
+        BitConverter.TryWriteBytes(preimage[SignedHeaderCodec.PreimageBytes..], key);
         return Hash256.Of(preimage);
     }
 
-    public Genesis MakeGenesis(uint[] weights, GenesisParameters parameters)
+    /// <summary>The member that the machine at this place in the world can be.</summary>
+    public Member MakeMember(int place, uint weight)
     {
-        Member[] members = new Member[weights.Length];
-        for (int i = 0; i < members.Length; i++)
-        {
-            byte[] key = new byte[Limits.PublicKeyBytes];
-            key[0] = (byte)i;
-            byte[] transport = new byte[Limits.PublicKeyBytes];
-            transport[0] = (byte)i;
-            transport[1] = 1;
-            members[i] = new Member($"node-{i + 1}", kind == KeyKind.Real ? Signers.Value[i].PublicKey.ToArray() : key, transport, weights[i]);
-        }
-
-        return new Genesis("simulation", 1_700_000_000_000_000, parameters, members);
+        byte[] key = new byte[Limits.PublicKeyBytes];
+        key[0] = (byte)place;
+        byte[] transport = new byte[Limits.PublicKeyBytes];
+        transport[0] = (byte)place;
+        transport[1] = 1;
+        return new Member(NameOf(place), kind == KeyKind.Real ? Signers.Value[place].PublicKey.ToArray() : key, transport, weight);
     }
+
+    public static string NameOf(int place) => $"node-{place}";
+
+    /// <summary>Whose key a member has; its name may be an earlier machine's.</summary>
+    public static int PlaceOf(Member member) => member.TransportKey[0];
 
     private static byte[] Seed(int member)
     {

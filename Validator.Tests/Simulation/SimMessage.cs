@@ -103,8 +103,9 @@ public sealed class SimMessage
 
     private DecodeError Decode(SimCluster cluster)
     {
-        Committee committee = cluster.World.Committee;
         byte[] bytes = Bytes;
+        EpochConfiguration epoch = cluster.EpochOf(FrameCodec.TryPeekEpoch(bytes, out ulong number) ? number : 0);
+        Committee committee = epoch.Committee;
         if (!FrameCodec.TryRead(bytes, committee.Count, out _frame, out DecodeError error))
         {
             return error;
@@ -122,7 +123,7 @@ public sealed class SimMessage
             }
         }
 
-        _signaturesHold = checks.TrueForAll(c => cluster.Keys.Verify(c.Header, c.Signature, cluster.ChainId));
+        _signaturesHold = checks.TrueForAll(c => cluster.Verify(c.Header, c.Signature));
         return error;
     }
 
@@ -139,6 +140,22 @@ public sealed class SimMessage
         return [.. transactions];
     }
 
+    /// <summary>The epoch that it speaks of; read from the bytes where there are any, as the real shell does.</summary>
+    public ulong Epoch => _frame.Type switch
+    {
+        0 => FrameCodec.TryPeekEpoch(Bytes, out ulong epoch) ? epoch : 0,
+        FrameType.Vertex => _frame.Vertex!.Epoch,
+        FrameType.ViewChange => _frame.ViewChange!.Signed.Header.Epoch,
+        FrameType.NewView => _frame.NewView!.Signed.Header.Epoch,
+        FrameType.Certificate => _frame.Certificate!.Epoch,
+        FrameType.Block => _frame.Block!.Epoch,
+        FrameType.FinalBlocks => _frame.FinalBlocks!.Blocks[0].Epoch,
+        FrameType.Evidence => _frame.Evidence!.First.Header.Epoch,
+        FrameType.Status => _frame.Status!.Epoch,
+        FrameType.FetchRequest or FrameType.NotFound => _frame.Request.Epoch,
+        _ => _frame.Message!.Header.Epoch,
+    };
+
     /// <summary>As the real shell does it.</summary>
     public Input ToInput(int from) => FrameValidator.InputOf(_frame, from);
 
@@ -149,7 +166,7 @@ public sealed class SimMessage
         return _frame.Type switch
         {
             FrameType.Vertex => $"Vertex {_frame.Vertex!.Author}/{_frame.Vertex.Height} {Short(_frame.Vertex.Hash)}",
-            FrameType.Status => $"Status view {_frame.Status!.View} final {_frame.Status.FinalSequence}",
+            FrameType.Status => $"Status epoch {_frame.Status!.Epoch} view {_frame.Status.View} final {_frame.Status.FinalSequence}",
             FrameType.FetchRequest or FrameType.NotFound => $"{_frame.Type} {_frame.Request.Kind} {_frame.Request.Sequence} {Short(_frame.Request.Hash)}",
             FrameType.Block => $"Block {_frame.Block!.Sequence} {Short(_frame.Block.Hash)}",
             FrameType.FinalBlocks => $"FinalBlocks to {_frame.FinalBlocks!.Certificate.Sequence}",

@@ -1,5 +1,6 @@
 using Validator.Core.Consensus;
 using Validator.Core.Effects;
+using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 
@@ -15,7 +16,8 @@ public partial class SimNode
         Cluster.At(this, _execFreeAt, () =>
         {
             Hash256 previous = Disk.Finals.Count == 0 ? Hash256.Zero : Disk.Finals[^1].Root;
-            Hash256 root = RootOf(previous, block, order);
+            CommitteeState committee = Disk.Committee ??= new CommitteeState(0, Cluster.Genesis.Members);
+            PendingCommittee? before = committee.Pending;
             foreach (VertexHeader vertex in order)
             {
                 if (!Disk.Vertices.ContainsKey(vertex.Hash))
@@ -24,12 +26,20 @@ public partial class SimNode
                 }
             }
 
+            if (!block.NextCommittee.IsZero)
+            {
+                Disk.KeepUnordered(block, Cluster.MemberOf(block.Epoch, Index));
+                committee.EndEpoch(block);
+            }
+
+            PendingCommittee? change = committee.Pending == before ? null : committee.Pending;
+            Hash256 root = RootOf(previous, block, order, committee.Digest);
             Disk.Finals.Add(new SimFinal(block, certificate, order, root));
             Cluster.Check.OnExecuted(this, block, order, root);
             ForgetBelow(block.Sequence);
             if (ReportsExecution)
             {
-                Feed(new Input { Kind = InputKind.Executed, From = -1, Sequence = block.Sequence, Digest = root });
+                Feed(new Input { Kind = InputKind.Executed, From = -1, Sequence = block.Sequence, Digest = root, Change = change });
             }
         });
     }
@@ -77,9 +87,10 @@ public partial class SimNode
         }
     }
 
-    private static Hash256 RootOf(in Hash256 previous, Block block, VertexHeader[] order)
+    private static Hash256 RootOf(in Hash256 previous, Block block, VertexHeader[] order, in Hash256 committee)
     {
-        byte[] data = new byte[(2 + order.Length) * Hash256.Size];
+        byte[] data = new byte[(3 + order.Length) * Hash256.Size];
+        committee.CopyTo(data.AsSpan((2 + order.Length) * Hash256.Size));
         previous.CopyTo(data);
         block.Hash.CopyTo(data.AsSpan(Hash256.Size));
         for (int i = 0; i < order.Length; i++)
@@ -127,8 +138,11 @@ public partial class SimNode
     {
         int first = (int)request.Sequence - 1;
         int last = Math.Min(first + (int)request.Count, Disk.Finals.Count) - 1;
+        // No answer goes beyond an epoch's last block: another committee certifies what follows.
+        int end = first < 0 ? -1 : Disk.Finals.FindIndex(Math.Min(first, Disk.Finals.Count), f => !f.Block.NextCommittee.IsZero);
+        last = end >= 0 ? Math.Min(last, end) : last;
         // The certificate covers the last block itself: go on to the next block that has its own.
-        while (last >= first && last + 1 < Disk.Finals.Count && Disk.Finals[last].Certificate.BlockHash != Disk.Finals[last].Block.Hash)
+        while (last >= first && last != end && last + 1 < Disk.Finals.Count && Disk.Finals[last].Certificate.BlockHash != Disk.Finals[last].Block.Hash)
         {
             last++;
         }
@@ -143,6 +157,10 @@ public partial class SimNode
             : new FinalBlocks([.. Disk.Finals.GetRange(first, last - first + 1).Select(f => f.Block)], Disk.Finals[last].Certificate);
     }
 
+    private EpochConfiguration CurrentEpoch() => Disk.Committee is { Epoch: > 0 } committee
+        ? EpochConfiguration.After(Disk.Finals.FindLast(f => !f.Block.NextCommittee.IsZero)!.Block, committee.Members, committee.Pending)
+        : EpochConfiguration.First(Cluster.Genesis, Cluster.ChainId) with { Pending = Disk.Committee?.Pending };
+
     private RecoveredState? Recovered()
     {
         RecoveredState state = new() { EnteredNewView = Disk.Entered, OwnTip = Disk.OwnTip };
@@ -153,16 +171,20 @@ public partial class SimNode
         if (Disk.Finals.Count > 0)
         {
             SimFinal last = Disk.Finals[^1];
-            state.LastFinal = last.Block;
-            state.LastFinalCertificate = last.Certificate;
-            state.LastExecutedRoot = last.Root;
+            if (last.Block.Epoch == (Disk.Committee?.Epoch ?? 0))
+            {
+                state.LastFinal = last.Block;
+                state.LastFinalCertificate = last.Certificate;
+                state.LastExecutedRoot = last.Root;
+            }
+
             foreach (SimFinal final in Disk.Finals.TakeLast(256))
             {
                 state.RecentRoots.Add((final.Block.Sequence, final.Root));
             }
         }
 
-        foreach (SimVertex vertex in Disk.Vertices.Values)
+        foreach (SimVertex vertex in Disk.Vertices.Values.Where(v => v.Header.Epoch == (Disk.Committee?.Epoch ?? 0)))
         {
             state.Vertices.Add((vertex.Header, vertex.Signature));
         }

@@ -50,7 +50,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
 
     public void Start()
     {
-        if (!Disk.Open(Cluster.Keys, Cluster.ChainId, out bool torn))
+        if (!Disk.Open(Cluster.Keys, Index, Cluster.ChainId, out bool torn))
         {
             // The store is damaged: its validator must not vote any more (section 6).
             Wipe();
@@ -64,16 +64,76 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         Running = true;
         Incarnation++;
         _waiting.Clear();
+        _early.Clear();
+        _execFreeAt = Cluster.Now;
+        _queued = [];
+        StartCore();
+        Feed(new Input { Kind = InputKind.Tick, From = -1 });
+        Cluster.Connect(this);
+    }
+
+    /// <summary>A core for the epoch that the executed state is in.</summary>
+    private void StartCore()
+    {
+        EpochConfiguration epoch = CurrentEpoch();
+        Cluster.Enter(this, epoch);
+        Disk.ForgetEpochsBelow(epoch.Number, Cluster.Check.IsByzantine(Index));
         _batches.Clear();
         _unsynced.Clear();
         _syncing.Clear();
-        _queued = [];
+        _queued = [.. Disk.Unordered, .. _queued.Where(t => !Disk.Unordered.Contains(t))];
         _credit = 0;
-        _diskFreeAt = _execFreeAt = Cluster.Now;
-        Core = new ValidatorCore(Cluster.Genesis, Cluster.ChainId, Index, settings with { Signs = settings.Signs && HasVotes }, Recovered());
+        _diskFreeAt = Cluster.Now;
+        bool signs = settings.Signs && (HasVotes || Disk.SignFrom <= epoch.Number);
+        Core = new ValidatorCore(
+            Cluster.Genesis, epoch, Cluster.MemberOf(epoch.Number, Index),
+            settings with { Signs = signs, ReturnKnown = Disk.SignFrom > epoch.Number }, Recovered());
+        if (signs && !HasVotes)
+        {
+            Cluster.World.Met(Fault.SignsAgain);
+            Cluster.Trace(Index, $"signs again from epoch {epoch.Number} on");
+            HasVotes = true;
+        }
+
         Cluster.Check.OnStart(this);
+    }
+
+    /// <summary>
+    /// The last block of an epoch is executed, durably. What was not synced is not signed any more; batches wait for the next core.
+    /// </summary>
+    private void NextEpoch()
+    {
+        Cluster.Trace(Index, $"epoch {Core.Epoch} ends with block {Core.FinalSequence}");
+        Cluster.World.Met(Fault.EpochEnd);
+        List<ulong> waiting = [.. _batches.OrderBy(b => b.Key).SelectMany(b => b.Value), .. _syncing.SelectMany(g => g.Vertex?.Transactions ?? []), .. _queued];
+        _queued = waiting;
+        StartCore();
         Feed(new Input { Kind = InputKind.Tick, From = -1 });
-        Cluster.Connect(this);
+        foreach (int peer in Cluster.LinkedTo(this))
+        {
+            PeerChanged(peer, InputKind.PeerUp);
+        }
+
+        SimEarly[] early = [.. _early];
+        _early.Clear();
+        foreach (SimEarly message in early)
+        {
+            Cluster.After(this, 0, () => Receive(message.From, message.Message));
+        }
+    }
+
+    /// <summary>Messages of the next epoch that came before it began here.</summary>
+    private sealed record SimEarly(int From, SimMessage Message);
+
+    private const int MostEarly = 1024;
+    private readonly Queue<SimEarly> _early = [];
+
+    public void PeerChanged(int place, InputKind kind)
+    {
+        if (Running && Cluster.MemberOf(Core.Epoch, place) is >= 0 and var member)
+        {
+            Feed(new Input { Kind = kind, From = member });
+        }
     }
 
     /// <summary>Of what is being synced, some may reach the disk although nobody will ever be told; the next may be torn.</summary>
@@ -142,6 +202,14 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         for (int i = 0; i < _effects.Count && Running && incarnation == Incarnation; i++)
         {
             ObserveEffect(in _effects[i]);
+            if (_effects[i].Kind == EffectKind.EpochEnded)
+            {
+                // The last effect of its core.
+                _effects.Clear();
+                NextEpoch();
+                return;
+            }
+
             CarryOut(in _effects[i]);
         }
 
@@ -153,6 +221,21 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     /// <summary>A message from the network: what does not pass the shell's checks never reaches the core.</summary>
     public virtual void Receive(int from, SimMessage message)
     {
+        ulong epoch = message.Epoch;
+        bool anyEpoch = message.Frame.Type is FrameType.Status or FrameType.FetchRequest;
+        if (!anyEpoch && epoch == Core.Epoch + 1 && _early.Count < MostEarly && Cluster.FindEpoch(epoch) is not null)
+        {
+            _early.Enqueue(new SimEarly(from, message));
+            return;
+        }
+
+        int member = Cluster.MemberOf(Core.Epoch, from);
+        if (!anyEpoch && (epoch != Core.Epoch || member < 0))
+        {
+            Count(Reason.WrongEpoch);
+            return;
+        }
+
         if (Cluster.World.ReadsBytes)
         {
             DecodeError error = message.Admit(Cluster, out bool signaturesHold);
@@ -169,10 +252,14 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
                 Serve(from, message.Frame.Request);
                 break;
             case FrameType.Vertex:
-                ReceiveVertex(from, message.Vertex!);
+                ReceiveVertex(member, message.Vertex!);
                 break;
             default:
-                Feed(message.ToInput(from));
+                if (member >= 0)
+                {
+                    Feed(message.ToInput(member));
+                }
+
                 break;
         }
     }
@@ -238,7 +325,11 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         });
     }
 
+    /// <param name="to">A place, or -1 for all others.</param>
     protected void Send(int to, in Frame frame) => Cluster.Send(this, to, new SimMessage(frame));
+
+    /// <param name="member">Of the core's epoch, or -1 for all others.</param>
+    private void SendTo(int member, in Frame frame) => Send(member < 0 ? -1 : Cluster.PlaceOf(Core.Epoch, member), frame);
 
     private void CarryOut(in Effect effect)
     {
@@ -274,16 +365,16 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             case EffectKind.Send when !Repeats():
                 break;
             case EffectKind.Send:
-                Send(effect.To, FrameOf(effect.Message!, effect.Block, effect.ViewChange, effect.NewView));
+                SendTo(effect.To, FrameOf(effect.Message!, effect.Block, effect.ViewChange, effect.NewView));
                 break;
             case EffectKind.SendStatus:
-                Send(effect.To, Frame.Of(effect.Status!));
+                SendTo(effect.To, Frame.Of(effect.Status!));
                 break;
             case EffectKind.SendFetch:
-                Send(effect.To, Frame.Fetch(effect.Request));
+                SendTo(effect.To, Frame.Fetch(effect.Request));
                 break;
             case EffectKind.SendEvidence:
-                Send(effect.To, Frame.Of(effect.Evidence!));
+                SendTo(effect.To, Frame.Of(effect.Evidence!));
                 break;
             case EffectKind.BatchCredit:
                 _credit++;
@@ -314,6 +405,9 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             case EffectKind.Rejected:
                 Count(effect.Reason);
                 break;
+            case EffectKind.SignFrom:
+                Disk.SignFrom ??= effect.Epoch;
+                break;
             case EffectKind.Halt:
                 Halted = effect.Reason;
                 Cluster.Check.OnHalt(this, effect.Reason);
@@ -323,13 +417,18 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         }
     }
 
-    private void Count(Reason reason) => Rejections[reason] = Rejections.GetValueOrDefault(reason) + 1;
+    private void Count(Reason reason)
+    {
+        Rejections[reason] = Rejections.GetValueOrDefault(reason) + 1;
+        // The mark is durable: a restart does not forget it.
+        HasVotes &= reason != Reason.VoteStoreContradicted;
+    }
 
     /// <summary>Sign, sync, send, answer: in this order, with a crash possible between sync and send.</summary>
     private void SignPersistSend(Effect effect)
     {
         Cluster.Check.OnSign(this, effect.Header);
-        Signed signed = new(effect.Header, Cluster.Keys.Sign(effect.Header, Cluster.ChainId));
+        Signed signed = new(effect.Header, Cluster.Keys.Sign(Index, effect.Header, Cluster.ChainId));
         ViewChange? change = effect.ViewChange is { } c
             ? new ViewChange { Signed = signed, Claims = c.Claims, Prepared = c.Prepared, Committed = c.Committed }
             : null;
@@ -353,11 +452,18 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         _syncing.Enqueue(new SyncGroup([.. _unsynced], record, vertex));
         _unsynced.Clear();
         _diskFreeAt = Math.Max(_diskFreeAt, Cluster.Now) + Cluster.World.SyncMicros();
-        Cluster.At(this, _diskFreeAt, Synced);
+        ulong epoch = Core.Epoch;
+        Cluster.At(this, _diskFreeAt, () => Synced(epoch));
     }
 
-    private void Synced()
+    private void Synced(ulong epoch)
     {
+        if (epoch != Core.Epoch)
+        {
+            // Its epoch ended before it was on disk.
+            return;
+        }
+
         SyncGroup group = _syncing.Peek();
         if (Cluster.World.SyncFails(this))
         {
@@ -397,7 +503,9 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         {
             Disk.Vertices[vertex.Header.Hash] = vertex;
             Disk.OwnTip = new LaneTip(vertex.Header.Height, vertex.Header.Hash);
+            Disk.OwnTipEpoch = vertex.Header.Epoch;
             AcceptedTransactions.UnionWith(vertex.Transactions);
+            Disk.Unordered.ExceptWith(vertex.Transactions);
             return;
         }
 

@@ -8,6 +8,9 @@ namespace Validator.Tests.Simulation;
 public sealed partial class SimWorld
 {
     private readonly SimRandom _random;
+
+    // Apart, so that worlds of one epoch are what they were.
+    private readonly SimRandom _epochs;
     private readonly HashSet<ulong> _submitted = [];
     private readonly int[] _met = new int[Enum.GetValues<Fault>().Length];
     private readonly long[,] _latency;
@@ -18,22 +21,26 @@ public sealed partial class SimWorld
     private ulong _nextTransaction;
     private bool _loading;
 
-    public SimWorld(ulong seed, bool faults = true, int? validators = null)
+    /// <param name="epochLength">Blocks in one epoch, 0 for no end; drawn where faults are, if null.</param>
+    public SimWorld(ulong seed, bool faults = true, int? validators = null, ulong? epochLength = null)
     {
         Seed = seed;
         _random = new SimRandom(seed);
+        _epochs = new SimRandom(seed ^ 0x45706F6368);
         KeyKind keys = !faults ? KeyKind.Short : seed % 200 == 0 ? KeyKind.Real : _random.Chance(0.25) ? KeyKind.Padded : KeyKind.Short;
         ReadsBytes = keys != KeyKind.Short;
         Keys = new SimKeys(keys);
         uint[] weights = DrawWeights(validators ?? (keys == KeyKind.Real ? 4 : null));
-        Genesis = Keys.MakeGenesis(weights, new GenesisParameters
+        Member[] members = [.. weights.Select((weight, place) => Keys.MakeMember(place, weight))];
+        Genesis = new Genesis("simulation", 1_700_000_000_000_000, new GenesisParameters
         {
             WindowBlocks = (uint)_random.Between(4, 32),
             // Without faults nothing may wait for long, so a block has room for all of the load.
             MaxBlockVertices = faults ? (uint)_random.Between(16, 256) : 1024,
-        });
+            EpochLengthBlocks = epochLength ?? (faults && _epochs.Chance(0.4) ? (ulong)_epochs.Between(6, 60) : 0),
+        }, members);
         Committee = Genesis.ToCommittee();
-        int n = weights.Length;
+        int n = Places = weights.Length;
         _latency = new long[n, n];
         long latency = DrawLatencies();
         _syncMean = _random.Between(100, 5_000);
@@ -81,6 +88,9 @@ public sealed partial class SimWorld
 
     public ulong Seed { get; }
     public Genesis Genesis { get; }
+
+    /// <summary>Machines with a key of their own: all that ever are members.</summary>
+    public int Places { get; }
     public SimKeys Keys { get; }
     public Committee Committee { get; }
     public CoreSettings Settings { get; }

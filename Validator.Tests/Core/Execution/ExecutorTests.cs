@@ -25,7 +25,7 @@ public class ExecutorTests
         ExecutionResult result = new();
         for (ulong sequence = 1; sequence <= 25; sequence++)
         {
-            Block block = BlockCodec.Seal(0, sequence, parent, sequence, 0, Start, new LaneTip[4]);
+            Block block = BlockCodec.Seal(0, sequence, parent, sequence, 0, Start, Hash256.Zero, new LaneTip[4]);
             OrderedVertex[] order = new OrderedVertex[random.Next(4)];
             for (int i = 0; i < order.Length; i++)
             {
@@ -62,7 +62,7 @@ public class ExecutorTests
         OrderedVertex[][] orders = new OrderedVertex[60][];
         for (int i = 0; i < blocks.Length; i++)
         {
-            blocks[i] = BlockCodec.Seal(0, (ulong)i + 1, Start, 1, 0, Start, new LaneTip[4]);
+            blocks[i] = BlockCodec.Seal(0, (ulong)i + 1, Start, 1, 0, Start, Hash256.Zero, new LaneTip[4]);
             orders[i] = [Vertex(random, 500, 20_000)];
         }
 
@@ -98,7 +98,7 @@ public class ExecutorTests
         Random random = new(seed);
         Executor executor = new(50, Start, CommitteeDigest);
         ExecutionResult result = new();
-        Block block = BlockCodec.Seal(0, 1, Start, 1, 0, Start, new LaneTip[1]);
+        Block block = BlockCodec.Seal(0, 1, Start, 1, 0, Start, Hash256.Zero, new LaneTip[1]);
         executor.Execute(block, [Vertex(random, random.Next(40), 30)], result);
         byte[] record = Encode(result);
         Assert.False(ExecutionResultCodec.TryRead(record.AsSpan(0, random.Next(record.Length)), out _, out _));

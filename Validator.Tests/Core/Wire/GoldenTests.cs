@@ -34,7 +34,7 @@ public class GoldenTests
         byte[] golden = Golden.Compare("genesis.hex", GenesisCodec.Encode(genesis));
         Assert.True(GenesisCodec.TryDecode(golden, out Genesis? decoded, out string? refusal), refusal);
         Golden.Compare("genesis-chain-id.hex", GenesisCodec.ChainId(decoded).ToArray());
-        Golden.Compare("genesis-starting-block.hex", ValidatorCore.StartBlock(genesis, GenesisCodec.ChainId(genesis)).Hash.ToArray());
+        Golden.Compare("genesis-starting-block.hex", EpochConfiguration.StartBlock(genesis, GenesisCodec.ChainId(genesis)).Hash.ToArray());
     }
 
     // The signed bytes, and the digests that signatures cover.

@@ -83,7 +83,7 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
             FrameType.Block => Frame.Of(Block(Number(), Number(), values.Hash())),
             FrameType.FinalBlocks => Frame.Of(FinalBlocks(1 + values.Choose(3))),
             FrameType.Evidence => Frame.Of(Evidence()),
-            FrameType.Status => Frame.Of(new Status(values.U64(), values.U64(), values.U64(), values.U64(), Tips(-1))),
+            FrameType.Status => Frame.Of(new Status(values.U64(), values.U64(), values.U64(), Tips(-1))),
             FrameType.FetchRequest => Frame.Fetch(Request()),
             _ => Frame.NotFound(Request(), 77),
         };
@@ -132,7 +132,8 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
     }
 
     public Block Block(ulong epoch, ulong sequence, Hash256 parent) => BlockCodec.Seal(
-        epoch, sequence, parent, values.U64(), values.U64() % sequence, values.Hash(), Tips(-1));
+        epoch, sequence, parent, values.U64(), values.U64() % sequence, values.Hash(),
+        values.Choose(4) == 0 ? values.Hash() : Hash256.Zero, Tips(-1));
 
     public Certificate Certificate(Phase phase, ulong epoch, ulong view, ulong sequence, Hash256 block, int least = 1)
     {

@@ -93,6 +93,7 @@ public class ReadTests
     private static Block Block(ulong sequence, Hash256 parent) => new()
     {
         Epoch = 0, Sequence = sequence, Parent = parent, TimestampMicros = 1, ExecutedSequence = 0, ExecutedRoot = Hash256.Zero,
+        NextCommittee = Hash256.Zero,
         Cut = [default, default], Hash = Hash256.Of([(byte)sequence]),
     };
 }

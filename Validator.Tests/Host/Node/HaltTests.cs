@@ -16,7 +16,7 @@ public class HaltTests
     public void BothConflictingCertificatesAreKept()
     {
         Genesis genesis = GenesisSamples.Four();
-        ValidatorCore core = new(genesis, Hash256.Of("chain"u8), 0, new CoreSettings());
+        ValidatorCore core = new(genesis, EpochConfiguration.First(genesis, Hash256.Of("chain"u8)), 0, new CoreSettings());
         Certificate first = Committed("one block"u8);
         Certificate second = Committed("another block"u8);
         EffectBuffer effects = new();

@@ -24,7 +24,7 @@ internal static class StoreSamples
     }
 
     public static Block Block(ulong sequence, Hash256 parent, LaneTip[]? cut = null, Hash256? root = null) => BlockCodec.Seal(
-        0, sequence, parent, 1_000_000 + sequence, sequence - 1, root ?? Hash256.Of("root"u8), cut ?? new LaneTip[Members]);
+        0, sequence, parent, 1_000_000 + sequence, sequence - 1, root ?? Hash256.Of("root"u8), Hash256.Zero, cut ?? new LaneTip[Members]);
 
     public static byte[] Encode(Block block)
     {

@@ -1,0 +1,96 @@
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Consensus;
+
+/// <summary>How an epoch ends, and when a validator that lost its votes may sign again (PROTOCOL.md, section 7).</summary>
+public sealed partial class ValidatorCore
+{
+    // What the epoch's last block states when no change is pending.
+    private readonly Hash256 _unchangedCommittee;
+
+    // The pending change, and the digest that states it.
+    private ulong _changeSequence = ulong.MaxValue;
+    private Hash256 _changedCommittee;
+    private bool _ended;
+    private bool _returnKnown;
+
+    /// <summary>This core has done its work: the next epoch's goes on.</summary>
+    public bool Ended => _ended;
+
+    /// <summary>What a NewView without claims starts from.</summary>
+    private Claim StartClaim => new(0, Configuration.Start.Sequence, Configuration.Start.Hash);
+
+    private bool IsLast(Block block) => block.Epoch == Epoch && !block.NextCommittee.IsZero;
+
+    private void NoteChange(PendingCommittee change)
+    {
+        Require.That(_changeSequence == ulong.MaxValue);
+        _changeSequence = change.Sequence;
+        _changedCommittee = GenesisCodec.CommitteeDigest(Epoch + 1, change.Members);
+    }
+
+    /// <summary>
+    /// Rule E1: what a block of this sequence and stated execution must name as the next committee; zero where the epoch goes on.
+    /// Known to whoever has executed that far.
+    /// </summary>
+    private Hash256 NextCommittee(ulong sequence, ulong executed)
+    {
+        if (executed >= _changeSequence)
+        {
+            return _changedCommittee;
+        }
+
+        ulong length = Genesis.Parameters.EpochLengthBlocks;
+        return length != 0 && sequence - Configuration.Start.Sequence == length ? _unchangedCommittee : Hash256.Zero;
+    }
+
+    /// <summary>Rule E3: with the last block executed, and its word on the next committee borne out, this epoch is over.</summary>
+    private void EndEpoch()
+    {
+        if (NextCommittee(_final.Sequence, _final.ExecutedSequence) != _final.NextCommittee)
+        {
+            Halt(Reason.ExecutionDiverged, _finalCertificate, null);
+            return;
+        }
+
+        _ended = true;
+        _signs = false;
+        NextDeadline = long.MaxValue;
+        Emit(EffectKind.EpochEnded).Block = _final;
+    }
+
+    /// <summary>
+    /// Rule E5: a validator that lost its votes learns from where on it may sign. Any peers of quorum weight include an honest one
+    /// that helped to end the epoch before the last in which it can have voted; those that report least suffice.
+    /// </summary>
+    private void LearnReturn()
+    {
+        if (_signs || _returnKnown || Self < 0)
+        {
+            return;
+        }
+
+        ulong best = ulong.MaxValue;
+        foreach (PeerProgress candidate in _peers)
+        {
+            ulong weight = 0;
+            for (int i = 0; i < _peers.Length; i++)
+            {
+                weight += _peers[i].Known && _peers[i].Epoch <= candidate.Epoch ? Committee.Weight(i) : 0;
+            }
+
+            if (candidate.Known && weight >= Committee.Quorum)
+            {
+                best = Math.Min(best, candidate.Epoch);
+            }
+        }
+
+        if (best != ulong.MaxValue)
+        {
+            _returnKnown = true;
+            Emit(EffectKind.SignFrom).Epoch = Math.Max(best, Epoch) + 2;
+        }
+    }
+}
