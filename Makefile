@@ -12,7 +12,7 @@ export DOTNET_CLI_USE_MSBUILD_SERVER = 0
 export MSBUILDDISABLENODEREUSE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test build publish bench bench-micro bench-guard bench-crypto dudect secret-code selftest-arm64 sim sim-mutations mutations model chaos fmt clean
+.PHONY: help setup run test abuse build publish bench bench-micro bench-guard bench-crypto dudect secret-code selftest-arm64 sim sim-mutations mutations model chaos fmt clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -26,6 +26,9 @@ run: publish ## a local cluster of four validators under load; ARGS="--rate 5000
 
 test: build publish ## every test, the published binary's too; FILTER=... as for dotnet test
 	@FILTER='$(FILTER)' CONFIGURATION=$(CONFIGURATION) bash eng/test.sh
+
+abuse: build publish ## attacks on real processes at full length: strangers, liars, disks, fuzzing; prints what was done; ARGS= narrows by test name
+	@bash eng/abuse.sh $(ARGS)
 
 build: setup ## compiles everything for the JIT
 	@dotnet build Validator.sln -c $(CONFIGURATION) -v:q -clp:NoSummary

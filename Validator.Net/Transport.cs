@@ -65,6 +65,12 @@ public interface ITransport : IDisposable
     /// <summary>Closes the peer's connection and refuses its key from now on: its membership has ended. Any thread.</summary>
     void RemovePeer(int peer);
 
+    /// <summary>
+    /// Closes the peer's connection, whose frames were at fault too often, and keeps it out for a while that grows with each time.
+    /// Any thread.
+    /// </summary>
+    void Punish(int peer);
+
     /// <summary>True while the peer's connection stands. Any thread.</summary>
     bool IsUp(int peer);
 

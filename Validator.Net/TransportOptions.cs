@@ -26,6 +26,20 @@ public enum Pacing
     Off = 2,
 }
 
+/// <summary>Frames and bytes a second of one peer, by <see cref="Channel"/>.</summary>
+public sealed record PeerRates(double[] Frames, double[] Bytes)
+{
+    internal const int Channels = 3;
+
+    /// <summary>
+    /// What a validator bears from each peer. Frames: Control some ten times what 100 blocks a second cost (PrePrepare, Prepare,
+    /// Commit, certificates); Payload forty times a lane's fastest pace; Sync answers that we asked for, small vertices among them.
+    /// Bytes: Payload is a lane at its fastest pace with full vertices; of the smallest transactions, which cost most to check, this
+    /// many bytes are a third of two cores.
+    /// </summary>
+    public static PeerRates Default { get; } = new([4_000, 4_000, 8_000], [16e6, 48e6, 96e6]);
+}
+
 /// <summary>All that a transport needs to know. Sizes in bytes.</summary>
 public sealed record TransportOptions
 {
@@ -77,7 +91,10 @@ public sealed record TransportOptions
     /// </summary>
     public int WindowBytes { get; init; } = 4 * 1024 * 1024;
 
-    /// <summary>Handshakes begun by others; beyond it one that is older than 1 s makes way, else the newcomer is refused.</summary>
+    /// <summary>How fast each peer's frames are taken; null: as fast as they come.</summary>
+    public PeerRates? PeerRates { get; init; }
+
+    /// <summary>Handshakes begun by others, a quarter of them kept for members' addresses; beyond it one that is older than 1 s makes way, else the newcomer is refused.</summary>
     public int MaxPendingHandshakes { get; init; } = 64;
 
     /// <summary>Silence after which a connection is given up.</summary>

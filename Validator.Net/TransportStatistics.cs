@@ -37,6 +37,9 @@ public enum CloseReason
 
     /// <summary>Local trouble: memory, socket.</summary>
     Internal = 12,
+
+    /// <summary>The layer above found its frames at fault too often: <see cref="ITransport.Punish"/>.</summary>
+    Misbehaved = 13,
 }
 
 /// <summary>Severity of a <see cref="TransportLogEvent"/>.</summary>
@@ -54,7 +57,7 @@ public readonly record struct TransportLogEvent(TransportLogLevel Level, int Pee
 public sealed class PeerStatistics
 {
     internal const int Channels = 3;
-    internal const int Reasons = (int)CloseReason.Internal + 1;
+    internal const int Reasons = (int)CloseReason.Misbehaved + 1;
 
     internal readonly long[] Dropped = new long[Channels];
     internal readonly long[] Closed = new long[Reasons];
@@ -104,7 +107,7 @@ public sealed class TransportStatistics
     internal readonly long[] Failed = new long[PeerStatistics.Reasons];
     internal long DatagramsInCount, DatagramsOutCount, MalformedCount, UnknownCount, RetriesCount, BadTokenCount;
     internal long RefusedCount, ResetsCount, SendErrorCount, WrongKeysCount, OversizeCount, BackpressureCount;
-    internal long LoopsCount, AllocatedBytesNow;
+    internal long LoopsCount, AllocatedBytesNow, LimitedCount, MigratedCount, ThrottledCount;
 
     internal TransportStatistics(int peers)
     {
@@ -134,6 +137,15 @@ public sealed class TransportStatistics
 
     /// <summary>Handshakes refused because too many were pending.</summary>
     public long HandshakesRefused => Volatile.Read(ref RefusedCount);
+
+    /// <summary>Initials not answered: over the rate of their address, of all, or of a peer that is shut out.</summary>
+    public long HandshakesLimited => Volatile.Read(ref LimitedCount);
+
+    /// <summary>Datagrams of a standing connection that came from another address: dropped.</summary>
+    public long DatagramsMigrated => Volatile.Read(ref MigratedCount);
+
+    /// <summary>Rounds in which a peer's frames waited because it had had its quota.</summary>
+    public long ThrottledRounds => Volatile.Read(ref ThrottledCount);
 
     /// <summary>Stateless resets sent.</summary>
     public long ResetsSent => Volatile.Read(ref ResetsCount);

@@ -208,6 +208,10 @@ build() {
         gcc "${flags[@]}" -fPIE -c "$source" -o "$obj/static/$(basename "$source" .c).o"
         gcc "${flags[@]}" -fPIC -DVALIDATOR_SHARED -c "$source" -o "$obj/shared/$(basename "$source" .c).o"
     done
+    # The tests' attacker: our own shim turned against itself.
+    gcc "${flags[@]}" -o "$native/lib/quic-attack" "$root/eng/native/attack/quic_attack.c" "$obj"/static/quic_*.o "$obj/static/mldsa_ossl.o" "$obj/static/platform.o" -Wl,--wrap=OPENSSL_init_crypto \
+        "$sdk/lib/libngtcp2_crypto_ossl.a" "$sdk/lib/libngtcp2.a" "$sdk/lib/libssl.a" "$sdk/lib/libcrypto.a" "$native"/lib/libzstd.so.* "$native"/lib/libz.so.* -Wl,-rpath,"$native/lib" -lm -lpthread -ldl ||
+        die "quic-attack does not link"
     ld -r -o "$sdk/lib/validator_shim.o" "$obj"/static/*.o
 
     local names=$native/imports.txt script=$native/exports.map required=()
@@ -234,7 +238,7 @@ flock 9
 
 parts_key=$(cat "$root/eng/native.sh" "$lock" | sha256sum)
 imports >"$native/imports.new"
-build_key=$( { echo "$parts_key"; cat "$root"/eng/native/*.[ch] "$native/imports.new"; ls "$root"/eng/native; } | sha256sum)
+build_key=$( { echo "$parts_key"; cat "$root"/eng/native/*.[ch] "$root"/eng/native/attack/*.c "$native/imports.new"; ls "$root"/eng/native; } | sha256sum)
 if [ $update_lock -eq 0 ] && [ -e "$native/lib/libvalidator_native.so" ] && [ "$(cat "$native/stamp" 2>/dev/null)" = "$build_key" ]; then
     exit 0
 fi

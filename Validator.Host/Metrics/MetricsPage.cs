@@ -1,5 +1,6 @@
 using Validator.Core.Effects;
 using Validator.Host.Api;
+using Validator.Net;
 
 namespace Validator.Host.Metrics;
 
@@ -100,10 +101,40 @@ internal static class MetricsPage
         }
 
         page.Counter("cretoai_connections_refused_total", "Connections refused for a key that genesis does not name.", metrics.ConnectionsRefused.Value);
+        Transport(page, metrics);
         page.Counter("cretoai_network_sent_bytes_total", "Datagram bytes sent.", metrics.NetworkBytesSent.Value);
         page.Counter("cretoai_network_received_bytes_total", "Datagram bytes received.", metrics.NetworkBytesReceived.Value);
         page.Counter("cretoai_fetches_sent_total", "Requests for something missing.", metrics.FetchesSent.Value);
         page.Counter("cretoai_fetches_served_total", "Requests of peers answered.", metrics.FetchesServed.Value);
+    }
+
+    private static void Transport(PrometheusText page, NodeMetrics metrics)
+    {
+        if (metrics.Transport is not { } transport)
+        {
+            return;
+        }
+
+        page.Family("cretoai_datagrams_total", "counter", "Datagrams and handshakes that came to nothing, by why.");
+        page.Sample(transport.DatagramsMalformed, ("what", "malformed"));
+        page.Sample(transport.DatagramsUnknown, ("what", "unknown_connection"));
+        page.Sample(transport.DatagramsMigrated, ("what", "other_address"));
+        page.Sample(transport.Retries, ("what", "retry"));
+        page.Sample(transport.BadTokens, ("what", "bad_token"));
+        page.Sample(transport.HandshakesRefused, ("what", "no_room"));
+        page.Sample(transport.HandshakesLimited, ("what", "over_rate"));
+        page.Counter("cretoai_network_throttled_rounds_total", "Rounds in which a peer's frames waited for its quota.", transport.ThrottledRounds);
+        page.Family("cretoai_peer_closed_total", "counter", "Connections that ended, by peer and reason.");
+        for (int i = 0; i < metrics.MemberNames.Length; i++)
+        {
+            foreach (CloseReason reason in Enum.GetValues<CloseReason>())
+            {
+                if (transport.Peers[i].ConnectionsClosed(reason) is > 0 and long count)
+                {
+                    page.Sample(count, ("peer", metrics.MemberNames[i]), ("reason", Names.Snake(reason.ToString())));
+                }
+            }
+        }
     }
 
     private static void Peers(

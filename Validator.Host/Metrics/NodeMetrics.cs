@@ -75,6 +75,9 @@ public sealed class NodeMetrics
 
     /// <summary>Connections refused because the key is not the genesis one.</summary>
     public Counter ConnectionsRefused { get; } = new();
+
+    /// <summary>The transport's counts of what it refused, dropped or slowed; brought up to date at a scrape.</summary>
+    public Validator.Net.TransportStatistics? Transport { get; set; }
     public Counter NetworkBytesSent { get; } = new();
     public Counter NetworkBytesReceived { get; } = new();
     public Counter FetchesSent { get; } = new();

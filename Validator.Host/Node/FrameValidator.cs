@@ -18,7 +18,8 @@ internal sealed record ValidationContext(
     VertexCache Cache,
     TokenTable<PendingVertex> Pending,
     PayloadBudget Budget,
-    NodeMetrics Metrics);
+    NodeMetrics Metrics,
+    PeerFaults Faults);
 
 /// <summary>
 /// One thread's validation: decodes frames, checks what needs no history, gathers the signatures they imply and verifies
@@ -53,7 +54,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         request = default;
         if (!FrameCodec.TryRead(buffer.Span, context.Committee.Count, out Frame frame, out _))
         {
-            context.Metrics.MalformedFrames[peer].Add();
+            CountMalformed(peer);
             return false;
         }
 
@@ -74,7 +75,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         if (error != DecodeError.None)
         {
             _checks.RemoveRange(candidate.FirstCheck, _checks.Count - candidate.FirstCheck);
-            context.Metrics.MalformedFrames[peer].Add();
+            CountMalformed(peer);
             return false;
         }
 
@@ -101,6 +102,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
             if (!holds)
             {
                 context.Metrics.SignaturesFailed.Add();
+                context.Faults.Add(candidate.Input.From);
                 continue;
             }
 
@@ -114,6 +116,12 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
 
         _candidates.Clear();
         _checks.Clear();
+    }
+
+    private void CountMalformed(int peer)
+    {
+        context.Metrics.MalformedFrames[peer].Add();
+        context.Faults.Add(peer);
     }
 
     private DecodeError TakeVertex(in Frame frame, ReadOnlySpan<byte> payload, out HeldVertex? vertex)

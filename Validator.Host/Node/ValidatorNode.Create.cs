@@ -76,8 +76,9 @@ public sealed partial class ValidatorNode
         _key = new ConsensusSigner(context.Keys.ConsensusSeed.Span);
         SignatureCache signatures = new();
         TokenTable<PendingVertex> pending = new(MaxPendingPayloads);
+        PeerFaults peerFaults = new(_committee.Count);
         ValidationContext validation = new(
-            genesis, _committee, context.ChainId, signatures, _cache, pending, new PayloadBudget(MaxPendingPayloadBytes), metrics);
+            genesis, _committee, context.ChainId, signatures, _cache, pending, new PayloadBudget(MaxPendingPayloadBytes), metrics, peerFaults);
         FrameValidator ValidatorOf() => new(validation, new BatchedVerifier(_keys, context.ChainId));
         FetchIntake fetches = new(_committee.Count);
 
@@ -109,6 +110,8 @@ public sealed partial class ValidatorNode
         TransportOptions options = TransportOptionsOf(context, _validation.Waker);
         _transport = transport(options);
         CryptographicOperations.ZeroMemory(options.PrivateKeySeed);
+        peerFaults.Punish = _transport.Punish;
+        metrics.Transport = _transport.Statistics;
         _validation.Events = _transport.Events;
         PinnedBufferPool sendPool = new(SendPoolBytes, FrameLimits.MaxFrameBytes(_committee.Count));
         FrameSender SenderOf() => new(_transport.CreateOutbox(), sendPool);
@@ -205,6 +208,7 @@ public sealed partial class ValidatorNode
             Consumer = consumer,
             MaxFrameBytes = frameBytes,
             ApplicationProtocol = "validator/1",
+            PeerRates = PeerRates.Default,
             Log = LogTransport,
         };
     }

@@ -11,6 +11,8 @@ internal sealed unsafe class PeerLink
     internal readonly int Index;
     internal readonly SendQueue[] Queues;
     internal readonly PeerStatistics Statistics;
+    internal readonly PeerQuota Quota;
+    internal PeerPenalty Penalty;
 
     private IReadOnlyList<PeerAddress> _addresses;
     private int _nextAddress;
@@ -21,6 +23,7 @@ internal sealed unsafe class PeerLink
         Index = index;
         Statistics = statistics;
         Dials = index > options.SelfIndex;
+        Quota = new PeerQuota(options.PeerRates);
         _addresses = options.Peers[index].Addresses;
         Queues =
         [
@@ -63,6 +66,8 @@ internal sealed unsafe class PeerLink
     /// <summary>Counters of this connection when last looked at.</summary>
     internal QuicConnectionStats Current;
 
+    internal IReadOnlyList<PeerAddress> Addresses => _addresses;
+
     internal void SetAddresses(IReadOnlyList<PeerAddress> addresses)
     {
         _addresses = addresses;
@@ -86,6 +91,7 @@ internal sealed unsafe class PeerLink
         View = view;
         Dialling = false;
         _failures = 0;
+        Quota.Reset();
         Volatile.Write(ref Statistics.UpNow, 1);
     }
 
@@ -137,12 +143,16 @@ internal sealed unsafe class PeerLink
 }
 
 /// <summary>An order from another thread to the network thread; rare, so it may allocate.</summary>
-internal readonly record struct LinkCommand(LinkCommandKind Kind, int Peer, IReadOnlyList<PeerAddress>? Addresses, IPEndPoint? Resolved);
+internal readonly record struct LinkCommand(LinkCommandKind Kind, int Peer, IReadOnlyList<PeerAddress>? Addresses, IPEndPoint? Resolved, int Place = 0);
 
 internal enum LinkCommandKind
 {
     SetAddresses,
     Remove,
+    Punish,
+
+    /// <summary>A name among the hints was looked up, to know where the peer may come from.</summary>
+    Known,
 
     /// <summary>A name was looked up; Resolved is null if it has no address.</summary>
     Resolved,

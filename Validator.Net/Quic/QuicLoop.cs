@@ -40,6 +40,7 @@ internal sealed unsafe class QuicLoop
     private bool _told;
     private ulong _nextStatistics;
     private int _logsLeft = LogsPerSecond;
+    private int _firstRead;
 
     internal QuicLoop(nint endpoint, TransportOptions options, SpscRing<TransportEvent> events, TransportStatistics statistics)
     {
@@ -78,6 +79,10 @@ internal sealed unsafe class QuicLoop
     internal void Run()
     {
         bool readable = false;
+        foreach (PeerLink? link in _links)
+        {
+            if (link is not null) Know(link);
+        }
         while (!_stopping)
         {
             if (readable) QuicNative.Receive(_endpoint, ReceiveRounds);
@@ -202,7 +207,16 @@ internal sealed unsafe class QuicLoop
     {
         link.Statistics.Closed[(int)reason]++;
         link.Detach();
-        link.BackOff(QuicNative.Now(), _options);
+        ulong now = QuicNative.Now();
+        link.BackOff(now, _options);
+        if (reason is CloseReason.Protocol or CloseReason.OversizeFrame or CloseReason.Misbehaved)
+        {
+            ulong until = link.Penalty.Add(now);
+            QuicNative.ShutOut(_endpoint, link.Index, until);
+            link.NextDial = Math.Max(link.NextDial, until);
+            Log(TransportLogLevel.Warning, link.Index, "connection closed for a fault of the peer's", reason);
+            return;
+        }
         Log(TransportLogLevel.Info, link.Index, "connection lost", reason);
     }
 
@@ -222,31 +236,50 @@ internal sealed unsafe class QuicLoop
         {
             if (link is not null && !Announce(link)) blocked = true;
         }
+        // Each round begins with another peer: what room there is goes to all in turn, however fast one of them is.
+        _firstRead = (_firstRead + 1) % _links.Length;
+        bool throttled = false;
+        ulong now = QuicNative.Now();
         for (int channel = 0; channel < Channels; channel++)
         {
-            foreach (PeerLink? link in _links)
+            for (int i = 0; i < _links.Length; i++)
             {
+                PeerLink? link = _links[(_firstRead + i) % _links.Length];
                 if (link is null || !link.AnnouncedUp || !link.IsUp) continue;
                 QuicRx* rx = QuicView.Rx(link.View, channel);
                 if (rx->Head == rx->Tail) continue;
-                FrameReader.Outcome outcome = _reader.Read(link.Index, channel, rx, out ulong consumed, out int frames);
-                if (frames > 0)
-                {
-                    _told = true;
-                    Volatile.Write(ref link.Statistics.FramesInCount, link.Statistics.FramesInCount + frames);
-                    QuicNative.Consume(_endpoint, link.Handle, (uint)channel, consumed);
-                }
-                if (outcome == FrameReader.Outcome.More) more = true;
-                if (outcome == FrameReader.Outcome.Blocked) blocked = true;
-                if (outcome == FrameReader.Outcome.Oversize)
-                {
-                    Volatile.Write(ref _statistics.OversizeCount, _statistics.OversizeCount + 1);
-                    CloseLink(link, CloseReason.OversizeFrame);
-                }
+                if (link.Quota.MayRead(channel, now)) more |= ReadChannel(link, channel, rx, ref blocked);
+                else throttled = true;
             }
+        }
+        if (throttled)
+        {
+            blocked = true;
+            Volatile.Write(ref _statistics.ThrottledCount, _statistics.ThrottledCount + 1);
+            return more;
         }
         if (blocked) Volatile.Write(ref _statistics.BackpressureCount, _statistics.BackpressureCount + 1);
         return more;
+    }
+
+    /// <returns>True if the turn ended with more to read.</returns>
+    private bool ReadChannel(PeerLink link, int channel, QuicRx* rx, ref bool blocked)
+    {
+        FrameReader.Outcome outcome = _reader.Read(link.Index, channel, rx, out ulong consumed, out int frames);
+        if (frames > 0)
+        {
+            _told = true;
+            link.Quota.Take(channel, frames, consumed);
+            Volatile.Write(ref link.Statistics.FramesInCount, link.Statistics.FramesInCount + frames);
+            QuicNative.Consume(_endpoint, link.Handle, (uint)channel, consumed);
+        }
+        if (outcome == FrameReader.Outcome.Blocked) blocked = true;
+        if (outcome == FrameReader.Outcome.Oversize)
+        {
+            Volatile.Write(ref _statistics.OversizeCount, _statistics.OversizeCount + 1);
+            CloseLink(link, CloseReason.OversizeFrame);
+        }
+        return outcome == FrameReader.Outcome.More;
     }
 
     /// <summary>Brings the consumer's view of the peer up to date; false while the ring has no room for it.</summary>
@@ -367,6 +400,29 @@ internal sealed unsafe class QuicLoop
         link.BackOff(QuicNative.Now(), _options);
     }
 
+    /// <summary>Tells the shim where the peer may come from, so that strangers' handshakes do not use up its share.</summary>
+    private void Know(PeerLink link)
+    {
+        for (int place = 0; place < QuicNative.Hints; place++)
+        {
+            if (place >= link.Addresses.Count)
+            {
+                QuicNative.Know(_endpoint, link.Index, (uint)place, null);
+                continue;
+            }
+            int at = place;
+            PeerAddress address = link.Addresses[place];
+            if (address.TryGetEndPoint(out IPEndPoint endPoint)) Know(link, at, endPoint);
+            else NameLookup.Begin(address, _options.Listen.AddressFamily, found => Post(new LinkCommand(LinkCommandKind.Known, link.Index, null, found, at)));
+        }
+    }
+
+    private void Know(PeerLink link, int place, IPEndPoint endPoint)
+    {
+        QuicAddress address = QuicAddress.From(endPoint);
+        QuicNative.Know(_endpoint, link.Index, (uint)place, &address);
+    }
+
     private void RunCommands()
     {
         while (_commands.TryDequeue(out LinkCommand command))
@@ -377,6 +433,13 @@ internal sealed unsafe class QuicLoop
             {
                 case LinkCommandKind.SetAddresses:
                     link.SetAddresses(command.Addresses!);
+                    Know(link);
+                    break;
+                case LinkCommandKind.Punish:
+                    CloseLink(link, CloseReason.Misbehaved);
+                    break;
+                case LinkCommandKind.Known when command.Resolved is not null:
+                    Know(link, command.Place, command.Resolved);
                     break;
                 case LinkCommandKind.Remove:
                     link.Removed = true;
@@ -409,6 +472,8 @@ internal sealed unsafe class QuicLoop
         Volatile.Write(ref _statistics.ResetsCount, counters.Resets);
         Volatile.Write(ref _statistics.SendErrorCount, counters.SendErrors);
         Volatile.Write(ref _statistics.WrongKeysCount, counters.WrongKeys);
+        Volatile.Write(ref _statistics.LimitedCount, counters.Limited);
+        Volatile.Write(ref _statistics.MigratedCount, counters.Migrated);
         foreach (PeerLink? link in _links)
         {
             if (link is null) continue;

@@ -99,7 +99,7 @@ internal unsafe struct QuicView
 [StructLayout(LayoutKind.Sequential)]
 internal struct QuicCounters
 {
-    public long DatagramsIn, DatagramsOut, Malformed, Unknown, Retries, BadTokens, Refused, Resets, SendErrors, WrongKeys;
+    public long DatagramsIn, DatagramsOut, Malformed, Unknown, Retries, BadTokens, Refused, Resets, SendErrors, WrongKeys, Limited, Migrated;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -110,7 +110,11 @@ internal struct QuicConnectionStats
 
 internal static unsafe partial class QuicNative
 {
-    internal const int Abi = 1;
+    internal const int Abi = 2;
+
+    /// <summary>Addresses known of a peer.</summary>
+    internal const int Hints = 3;
+
     private const string Library = "validator_native";
 
     [LibraryImport(Library, EntryPoint = "vq_abi")]
@@ -151,6 +155,12 @@ internal static unsafe partial class QuicNative
 
     [LibraryImport(Library, EntryPoint = "vq_forbid")]
     internal static partial void Forbid(nint endpoint, int peer);
+
+    [LibraryImport(Library, EntryPoint = "vq_know")]
+    internal static partial void Know(nint endpoint, int peer, uint place, QuicAddress* address);
+
+    [LibraryImport(Library, EntryPoint = "vq_shut_out")]
+    internal static partial void ShutOut(nint endpoint, int peer, ulong untilNanoseconds);
 
     [LibraryImport(Library, EntryPoint = "vq_get_view")]
     internal static partial QuicView* GetView(nint endpoint, ulong handle);

@@ -76,6 +76,13 @@ public sealed class QuicTransport : ITransport
     }
 
     /// <inheritdoc/>
+    public void Punish(int peer)
+    {
+        CheckPeer(peer);
+        _loop.Post(new LinkCommand(LinkCommandKind.Punish, peer, null, null));
+    }
+
+    /// <inheritdoc/>
     public bool IsUp(int peer) => Statistics.Peers[peer].IsUp;
 
     /// <inheritdoc/>

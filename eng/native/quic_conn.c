@@ -104,6 +104,14 @@ static int on_stop_sending(ngtcp2_conn *quic, int64_t stream, uint64_t code, voi
 
 /* ---------------------------------------------------------------- connection events */
 
+static void no_longer_pending(vq_conn *conn)
+{
+    if (conn->dialled)
+        return;
+    conn->endpoint->pending--;
+    conn->endpoint->pending_strangers -= (uint32_t)conn->stranger;
+}
+
 static int come_up(vq_conn *conn)
 {
     if (conn->peer < 0 || !tls_alpn_agreed(conn))
@@ -116,8 +124,8 @@ static int come_up(vq_conn *conn)
     }
     ngtcp2_conn_set_keep_alive_timeout(conn->quic, conn->endpoint->config.keep_alive_ns);
     conn->up = 1;
-    if (!conn->dialled)
-        conn->endpoint->pending--;
+    no_longer_pending(conn);
+    limit_seen(conn->endpoint, conn->peer, &conn->remote);
     endpoint_event(conn->endpoint, VQ_EVENT_UP, conn, VQ_NONE, 0);
     return 0;
 }
@@ -313,11 +321,13 @@ HIDDEN vq_conn *conn_dial(vq_endpoint *endpoint, int32_t peer, const struct sock
 }
 
 HIDDEN vq_conn *conn_accept(vq_endpoint *endpoint, const ngtcp2_pkt_hd *header, const ngtcp2_cid *original,
-                            const struct sockaddr_storage *remote)
+                            const struct sockaddr_storage *remote, int stranger)
 {
     vq_conn *conn = conn_new(endpoint, remote, -1, 0);
     if (conn == NULL)
         return NULL;
+    conn->stranger = stranger;
+    endpoint->pending_strangers += (uint32_t)stranger;
     ngtcp2_settings settings;
     ngtcp2_transport_params params;
     ngtcp2_cid scid;
@@ -368,8 +378,8 @@ HIDDEN void conn_delete(vq_conn *conn)
         slot->rx_memory[i] = NULL;
     }
     memset(&endpoint->views[conn->slot], 0, sizeof(vq_view));
-    if (!conn->dialled && !conn->up)
-        endpoint->pending--;
+    if (!conn->up)
+        no_longer_pending(conn);
     slot->conn = NULL;
     free(conn);
     ERR_clear_error();

@@ -433,7 +433,9 @@ static int open_keys(vq_endpoint *endpoint)
     endpoint->key = vq_mldsa87_private_new(config->seed);
     endpoint->peer_keys = malloc((size_t)config->peers * VQ_MLDSA87_PUBLIC);
     endpoint->allowed = malloc(config->peers);
-    if (endpoint->key == NULL || endpoint->peer_keys == NULL || endpoint->allowed == NULL)
+    endpoint->members = calloc(config->peers, sizeof *endpoint->members);
+    random_bytes((uint8_t *)endpoint->limit_key, sizeof endpoint->limit_key);
+    if (endpoint->key == NULL || endpoint->peer_keys == NULL || endpoint->allowed == NULL || endpoint->members == NULL)
         return 0;
     memcpy(endpoint->peer_keys, config->peer_keys, (size_t)config->peers * VQ_MLDSA87_PUBLIC);
     memset(endpoint->allowed, 1, config->peers);
@@ -457,6 +459,7 @@ static void release(vq_endpoint *endpoint)
     OPENSSL_cleanse(endpoint->token_secret, sizeof endpoint->token_secret);
     free(endpoint->peer_keys);
     free(endpoint->allowed);
+    free(endpoint->members);
     free(endpoint->slots);
     free(endpoint->views);
     free(endpoint->batch);

@@ -68,6 +68,7 @@ typedef struct vq_conn {
     uint32_t generation;
     int32_t peer; /* expected when dialled; else -1 until the certificate is known */
     int dialled, up, dirty, paced, wrong_key, got_reset, fault;
+    int stranger; /* accepted from an address that no member is known to have */
 } vq_conn;
 
 typedef struct conn_slot {
@@ -75,6 +76,30 @@ typedef struct conn_slot {
     uint32_t generation;
     uint8_t *rx_memory[VQ_CHANNELS];
 } conn_slot;
+
+/* Millionths of a token, and when they were counted; 0: never, so full. */
+typedef struct vq_bucket {
+    uint64_t left, at;
+} vq_bucket;
+
+#define VQ_PREFIX_BUCKETS 4096
+typedef struct prefix_buckets {
+    vq_bucket retries, handshakes;
+} prefix_buckets;
+
+/* An address in IPv6 form; port 0: none. */
+typedef struct vq_place {
+    uint8_t ip[16];
+    uint16_t port;
+} vq_place;
+
+/* Hints of the configuration, and in the last the address of the newest connection. */
+#define VQ_PLACES (VQ_HINTS + 1)
+typedef struct vq_member {
+    vq_place places[VQ_PLACES];
+    vq_bucket retries, handshakes;
+    uint64_t shut_until;
+} vq_member;
 
 struct vq_endpoint {
     int socket, wake;
@@ -92,7 +117,11 @@ struct vq_endpoint {
     socklen_t local_length;
     conn_slot *slots;
     vq_view *views;
-    uint32_t slot_count, pending;
+    uint32_t slot_count, pending, pending_strangers;
+    vq_member *members;
+    vq_bucket retries, handshakes;
+    prefix_buckets prefixes[VQ_PREFIX_BUCKETS];
+    uint64_t limit_key[2];
     cid_node *buckets[CID_BUCKETS];
     vq_event events[EVENT_CAPACITY];
     uint32_t event_head, event_tail;
@@ -114,10 +143,17 @@ HIDDEN int derive_secret(const uint8_t *seed, const char *label, uint8_t *secret
 /* quic_receive.c */
 HIDDEN struct receive_batch *receive_batch_new(void);
 
+/* quic_limits.c */
+HIDDEN int32_t limit_member(const vq_endpoint *endpoint, const struct sockaddr_storage *address);
+HIDDEN int limit_retry(vq_endpoint *endpoint, const struct sockaddr_storage *from);
+HIDDEN int limit_handshake(vq_endpoint *endpoint, const struct sockaddr_storage *from, int32_t member);
+HIDDEN int limit_is_shut(const vq_endpoint *endpoint, int32_t peer);
+HIDDEN void limit_seen(vq_endpoint *endpoint, int32_t peer, const struct sockaddr_storage *remote);
+
 /* quic_conn.c */
 HIDDEN vq_conn *conn_dial(vq_endpoint *endpoint, int32_t peer, const struct sockaddr_storage *remote);
 HIDDEN vq_conn *conn_accept(vq_endpoint *endpoint, const ngtcp2_pkt_hd *header, const ngtcp2_cid *original,
-                            const struct sockaddr_storage *remote);
+                            const struct sockaddr_storage *remote, int stranger);
 HIDDEN int conn_read(vq_conn *conn, const struct sockaddr_storage *remote, const uint8_t *packet, size_t length);
 HIDDEN int conn_write(vq_conn *conn);
 HIDDEN int conn_expire(vq_conn *conn);

@@ -108,15 +108,18 @@ static void unknown_short(vq_endpoint *endpoint, const ngtcp2_version_cid *ids, 
     send_reset(endpoint, ids, length, from);
 }
 
-/* Strangers who begin handshakes and fall silent must not keep members out. Returns 1 if there is room now. */
-static int make_room(vq_endpoint *endpoint)
+/* Strangers who begin handshakes and fall silent must not keep members out: they have three quarters of the places, and who is
+   older than an honest handshake makes way. Returns 1 if there is room now. */
+static int make_room(vq_endpoint *endpoint, int stranger)
 {
-    if (endpoint->pending < endpoint->config.max_pending)
+    uint32_t most = endpoint->config.max_pending, most_strangers = most - most / 4;
+    if (endpoint->pending < most && (!stranger || endpoint->pending_strangers < most_strangers))
         return 1;
     vq_conn *oldest = NULL;
     for (uint32_t i = 0; i < endpoint->slot_count; i++) {
         vq_conn *conn = endpoint->slots[i].conn;
-        if (conn != NULL && !conn->dialled && !conn->up && (oldest == NULL || conn->born < oldest->born))
+        if (conn != NULL && !conn->dialled && !conn->up && (!stranger || conn->stranger) &&
+            (oldest == NULL || conn->born < oldest->born))
             oldest = conn;
     }
     if (oldest == NULL || endpoint_now(endpoint) - oldest->born < PATIENT_HANDSHAKE_NS)
@@ -134,7 +137,8 @@ static void first_packet(vq_endpoint *endpoint, const struct sockaddr_storage *f
         return;
     }
     if (header.tokenlen == 0) {
-        send_retry(endpoint, &header, from);
+        if (limit_retry(endpoint, from))
+            send_retry(endpoint, &header, from);
         return;
     }
     if (header.dcid.datalen != CID_LENGTH || header.token[0] != NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2 ||
@@ -145,11 +149,14 @@ static void first_packet(vq_endpoint *endpoint, const struct sockaddr_storage *f
         endpoint->counters.bad_tokens++;
         return;
     }
-    if (!make_room(endpoint)) {
+    int32_t member = limit_member(endpoint, from);
+    if (!limit_handshake(endpoint, from, member))
+        return;
+    if (!make_room(endpoint, member < 0)) {
         endpoint->counters.refused++;
         return;
     }
-    vq_conn *conn = conn_accept(endpoint, &header, &original, from);
+    vq_conn *conn = conn_accept(endpoint, &header, &original, from, member < 0);
     if (conn == NULL)
         endpoint->counters.refused++;
     else
@@ -163,7 +170,7 @@ static void dispatch(vq_endpoint *endpoint, const struct sockaddr_storage *from,
     int error = length == 0 ? NGTCP2_ERR_INVALID_ARGUMENT : ngtcp2_pkt_decode_version_cid(&ids, packet, length, CID_LENGTH);
     if (error == NGTCP2_ERR_VERSION_NEGOTIATION) {
         endpoint->counters.malformed++;
-        if (length >= NGTCP2_MAX_UDP_PAYLOAD_SIZE)
+        if (length >= NGTCP2_MAX_UDP_PAYLOAD_SIZE && limit_retry(endpoint, from))
             send_version_negotiation(endpoint, &ids, from);
         return;
     }
@@ -172,7 +179,9 @@ static void dispatch(vq_endpoint *endpoint, const struct sockaddr_storage *from,
         return;
     }
     vq_conn *conn = cid_find(endpoint, ids.dcid, ids.dcidlen);
-    if (conn != NULL)
+    if (conn != NULL && !same_address(&conn->remote, from))
+        endpoint->counters.migrated++; /* a member has one address as long as it is connected */
+    else if (conn != NULL)
         conn_read(conn, from, packet, length);
     else if (packet[0] & 0x80)
         first_packet(endpoint, from, packet, length);

@@ -7,8 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VQ_ABI 1
+#define VQ_ABI 2
 #define VQ_CHANNELS 3
+#define VQ_HINTS 3 /* addresses known of a peer */
 
 /* Why a connection ended: the numbers of Validator.Net.CloseReason. */
 enum vq_reason {
@@ -85,6 +86,8 @@ typedef struct vq_view {
 
 typedef struct vq_counters {
     uint64_t datagrams_in, datagrams_out, malformed, unknown, retries, bad_tokens, refused, resets, send_errors, wrong_keys;
+    uint64_t limited;  /* over a rate, or shut out: not answered */
+    uint64_t migrated; /* of a standing connection, from another address */
 } vq_counters;
 
 typedef struct vq_conn_stats {
@@ -130,6 +133,12 @@ void vq_close(vq_endpoint *endpoint, uint64_t handle, uint64_t code);
 
 /* The peer's key is refused from now on. */
 void vq_forbid(vq_endpoint *endpoint, int32_t peer);
+
+/* One of the addresses (below VQ_HINTS) that a peer may come from: it has a share of handshakes of its own. NULL forgets it. */
+void vq_know(vq_endpoint *endpoint, int32_t peer, uint32_t place, const vq_address *address);
+
+/* The peer may not connect until then (vq_now): it broke the rules. */
+void vq_shut_out(vq_endpoint *endpoint, int32_t peer, uint64_t until_ns);
 
 /* Where the connection's view is; valid as memory for the endpoint's life. */
 const vq_view *vq_get_view(vq_endpoint *endpoint, uint64_t handle);

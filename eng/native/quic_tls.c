@@ -7,6 +7,8 @@
 #include <openssl/x509.h>
 #include "quic_internal.h"
 
+#define MAX_CERTIFICATE_BYTES 16384
+
 HIDDEN void random_bytes(uint8_t *out, size_t length)
 {
     /* Without randomness there is no security left to keep. */
@@ -64,6 +66,12 @@ static int verify_peer(X509_STORE_CTX *store, void *argument)
                 continue;
             if (conn->dialled && conn->peer != i)
                 break;
+            if (!conn->dialled && limit_is_shut(endpoint, i)) {
+                endpoint->counters.limited++;
+                ERR_clear_error();
+                X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+                return 0;
+            }
             conn->peer = i;
             X509_STORE_CTX_set_error(store, X509_V_OK);
             return 1;
@@ -99,6 +107,8 @@ static SSL_CTX *context(vq_endpoint *endpoint, const SSL_METHOD *method, X509 *c
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+    /* One certificate with an ML-DSA-87 key and signature has 7.3 KB. */
+    SSL_CTX_set_max_cert_list(context, MAX_CERTIFICATE_BYTES);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_cert_verify_callback(context, verify_peer, NULL);
     int ok = SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1 &&

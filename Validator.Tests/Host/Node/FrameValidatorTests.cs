@@ -19,6 +19,7 @@ public class FrameValidatorTests
     private readonly NodeMetrics _metrics;
     private readonly FrameValidator _validator;
     private readonly List<Input> _passed = [];
+    private readonly List<int> _punished = [];
 
     public FrameValidatorTests()
     {
@@ -28,7 +29,7 @@ public class FrameValidatorTests
         _metrics = new NodeMetrics(members.Select(m => m.Name).ToArray());
         ValidationContext context = new(
             _genesis, _genesis.ToCommittee(), Hash256.Of([1]), new SignatureCache(64), new VertexCache(1 << 20), _pending,
-            new PayloadBudget(1000), _metrics);
+            new PayloadBudget(1000), _metrics, new PeerFaults(4) { Punish = _punished.Add });
         _validator = new FrameValidator(context, _verifier);
     }
 
@@ -48,6 +49,25 @@ public class FrameValidatorTests
         Take(Frame.Of(CertificateOf(0, 1, 3)));
         Assert.Equal(4, _verifier.Verified);
         Assert.Equal(6, _passed.Count);
+    }
+
+    /// <summary>Protects the others from a peer whose frames are junk: a few are counted, many end its connection.</summary>
+    [Fact]
+    public void APeerOfManyFaultsIsPunished()
+    {
+        _verifier.Bad = 2;
+        for (int i = 0; i < 60; i++)
+        {
+            Take(Frame.Of(Vote(2)));
+        }
+
+        Assert.Empty(_punished);
+        for (int i = 0; i < 20; i++)
+        {
+            Take(Frame.Of(Vote(2)));
+        }
+
+        Assert.Single(_punished);
     }
 
     /// <summary>Protects Core: nothing with a bad signature or without quorum reaches it, and each is counted.</summary>

@@ -80,6 +80,10 @@ internal sealed class MemoryNetwork
         {
         }
 
+        public void Punish(int peer)
+        {
+        }
+
         public bool IsUp(int peer) => Statistics.Peers[peer].IsUp;
 
         public void Stop()

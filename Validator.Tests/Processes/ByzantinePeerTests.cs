@@ -1,0 +1,222 @@
+using System.Diagnostics;
+using System.Net;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Config;
+using Validator.Host.Localnet;
+using Validator.Net;
+using Validator.Net.Buffers;
+using Validator.Net.Discovery;
+using Validator.Net.Quic;
+using Validator.Net.Rings;
+
+namespace Validator.Tests.Processes;
+
+/// <summary>
+/// A member of the committee that lies at the wire: a test client with its transport key, in the place of a validator that is
+/// stopped. The other three go on among themselves, so each needs the two others for every block: whatever slows one shows.
+/// </summary>
+[Collection(nameof(ProcessTests))]
+public sealed class ByzantinePeerTests
+{
+    private const int LiarIndex = 3;
+
+    // Protects the others from whatever one member sends: floods of valid, repeated and undecodable frames, frames longer than agreed,
+    // all that there is asked for again and again, and nothing read of what it is sent.
+    [Theory]
+    [InlineData("status", false)]
+    [InlineData("replay", false)]
+    [InlineData("junk", true)]
+    [InlineData("oversize", true)]
+    [InlineData("everything", false)]
+    [InlineData("slow-reader", false)]
+    public async Task One_liar_does_not_slow_the_others(string what, bool ends)
+    {
+        await using ProcessCluster cluster = await ProcessCluster.StartAsync();
+        NodeProcess victim = cluster.Nodes[0], other = cluster.Nodes[1];
+        NodeProcess[] honest = cluster.Nodes[..3];
+        await FillAsync(cluster, victim);
+        Assert.True(await cluster.Nodes[LiarIndex].StopAsync(TimeSpan.FromSeconds(10)));
+        int seconds = Abuse.Size(3, 10);
+        await Abuse.ProbeAsync(cluster, honest, Task.Delay(500));
+        Abuse.Times quiet = await Abuse.ProbeAsync(cluster, honest, Task.Delay(seconds * 1000));
+        long memory = Abuse.Surplus(victim, other);
+
+        using Liar liar = new(cluster, victim);
+        using CancellationTokenSource end = new();
+        Task lying = Task.Factory.StartNew(() => liar.Run(what, end.Token), TaskCreationOptions.LongRunning);
+        Abuse.Times under = await Abuse.ProbeAsync(cluster, honest, Task.Delay(seconds * 1000));
+        long grown = Abuse.Surplus(victim, other) - memory;
+        await end.CancelAsync();
+        await lying;
+        double throttled = await cluster.Cluster.MetricAsync(victim, "cretoai_network_throttled_rounds_total");
+        double closed = await cluster.Cluster.MetricAsync(victim, "cretoai_peer_closed_total", cluster.Nodes[LiarIndex].Name);
+        Abuse.Print($"{what}: {liar.Sent} frames sent, {liar.Ups} connections; quiet {quiet}; under it {under}; {grown / 1024.0 / 1024:+0.0;-0.0} MB against another");
+        Assert.True(liar.Sent > 0);
+        Assert.True(grown < 160 << 20, $"{grown >> 20} MB more");
+        if (ends)
+        {
+            // Each time it is out longer: a second, two, four.
+            Assert.InRange(liar.Ups, 1, 5);
+            Assert.True(closed >= 1);
+        }
+        else if (what is "status" or "replay")
+        {
+            Assert.True(throttled > 0);
+        }
+
+        if (Abuse.Full)
+        {
+            Assert.True(under.P99 < 3 * Math.Max(quiet.P99, 30), $"{under} against {quiet}");
+        }
+
+        foreach (NodeProcess node in honest)
+        {
+            await cluster.SubmitFinalAsync(node, Guid.NewGuid().ToByteArray());
+            Assert.Equal(0, await cluster.Cluster.MetricAsync(node, "cretoai_view_timeouts_total"));
+        }
+    }
+
+    /// <summary>Something to ask for.</summary>
+    private static async Task FillAsync(ProcessCluster cluster, NodeProcess node)
+    {
+        byte[] transaction = new byte[60_000];
+        for (int i = 0; i < 100; i++)
+        {
+            Random.Shared.NextBytes(transaction);
+            Assert.Equal(HttpStatusCode.Accepted, await cluster.SubmitAsync(node, transaction));
+        }
+
+        await cluster.SubmitFinalAsync(node, "filled"u8.ToArray());
+    }
+
+    /// <summary>The liar's transport, connected to its victim alone.</summary>
+    private sealed class Liar : IDisposable
+    {
+        private readonly QuicTransport _transport;
+        private readonly Outbox _outbox;
+        private readonly Parker _parker = new();
+        private readonly PinnedBufferPool _pool = new(256 << 20, 8 << 20);
+        private readonly List<byte[]> _heard = [];
+        private readonly int _members;
+        private readonly int _longest;
+
+        public Liar(ProcessCluster cluster, NodeProcess victim)
+        {
+            Genesis genesis = GenesisFile.Read(Path.Combine(cluster.Cluster.Directory, "genesis.json"), out _);
+            _members = genesis.Members.Length;
+            _longest = FrameLimits.MaxFrameBytes(_members);
+            NodeProcess self = cluster.Nodes[LiarIndex];
+            _transport = new QuicTransport(new TransportOptions
+            {
+                Listen = new IPEndPoint(IPAddress.Loopback, self.Ports.Quic),
+                SelfIndex = LiarIndex,
+                Peers = [.. genesis.Members.Select((m, i) => new TransportPeer(m.TransportKey, []))],
+                PrivateKeySeed = Abuse.SeedOf(self),
+                ReceivePool = new PinnedBufferPool(64 << 20, 8 << 20),
+                Consumer = _parker,
+                MaxFrameBytes = 4 << 20,
+                WindowBytes = 16 << 20,
+                PayloadQueueBytes = 64 << 20,
+            });
+            _outbox = _transport.CreateOutbox();
+            _transport.Start();
+        }
+
+        public long Sent { get; private set; }
+
+        public int Ups { get; private set; }
+
+        public void Run(string what, CancellationToken end)
+        {
+            // The victim has the lower index: it dials.
+            byte[][] frames = FramesOf(what);
+            long start = Stopwatch.GetTimestamp();
+            for (int i = 0; !end.IsCancellationRequested; i++)
+            {
+                if (what != "slow-reader" || Ups == 0)
+                {
+                    Listen(what == "replay");
+                }
+
+                byte[][] now = what == "replay" && _heard.Count > 0 ? [.. _heard] : frames;
+                bool sent = _transport.IsUp(0) && Send(now[i % now.Length]);
+                if (!sent || (what == "slow-reader" && i % 64 == 0) || (what == "oversize" && Sent > 0))
+                {
+                    Thread.Sleep(1);
+                }
+            }
+        }
+
+        public void Dispose()
+        {
+            _transport.Dispose();
+            _parker.Dispose();
+        }
+
+        private byte[][] FramesOf(string what)
+        {
+            switch (what)
+            {
+                case "junk":
+                    byte[] junk = new byte[100];
+                    Random.Shared.NextBytes(junk);
+                    return [junk];
+                case "oversize":
+                    return [new byte[_longest + 1]];
+                case "everything" or "slow-reader":
+                    return [.. Enumerable.Range(1, 200).Select(i => Encode(Frame.Fetch(new FetchRequest(FetchKind.FinalBlocks, 0, 0, (ulong)i, 1000, Hash256.Zero))))];
+                default:
+                    return [Encode(Frame.Of(new Status(0, 0, 1, 0, new LaneTip[_members])))];
+            }
+        }
+
+        private static byte[] Encode(in Frame frame)
+        {
+            byte[] bytes = new byte[FrameCodec.EncodedSize(frame)];
+            FrameCodec.Write(frame, bytes);
+            return bytes;
+        }
+
+        private void Listen(bool keep)
+        {
+            while (_transport.Events.TryDequeue(out TransportEvent received))
+            {
+                Ups += received.Kind == TransportEventKind.PeerUp ? 1 : 0;
+                if (received.Buffer is { } buffer)
+                {
+                    if (keep && _heard.Count < 5000)
+                    {
+                        _heard.Add(buffer.Span.ToArray());
+                    }
+
+                    buffer.Release();
+                }
+            }
+        }
+
+        private bool Send(byte[] frame)
+        {
+            if (!_pool.TryRent(frame.Length, out PooledBuffer? buffer))
+            {
+                return false;
+            }
+
+            frame.CopyTo(buffer.Span);
+            if (!_outbox.TrySend(0, Channel.Control, buffer))
+            {
+                buffer.Release();
+                _outbox.Flush();
+                return false;
+            }
+
+            Sent++;
+            if (Sent % 32 == 0 || frame.Length > 1000)
+            {
+                _outbox.Flush();
+            }
+
+            return true;
+        }
+    }
+}

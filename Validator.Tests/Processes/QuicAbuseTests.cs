@@ -1,0 +1,134 @@
+using System.Globalization;
+using Validator.Host.Localnet;
+
+namespace Validator.Tests.Processes;
+
+/// <summary>Strangers, and a member with a broken stack, at the QUIC port of a real validator.</summary>
+[Collection(nameof(ProcessTests))]
+public sealed class QuicAbuseTests
+{
+    // Protects finality from strangers: 2,000 Initials a second from many addresses, then 200 handshakes a second with a wrong key, at
+    // the leader; the cluster goes on at its pace, memory stays, nothing is logged per packet, and members still reconnect at once.
+    [Fact]
+    public async Task Floods_of_handshakes_do_not_slow_the_cluster()
+    {
+        await using ProcessCluster cluster = await ProcessCluster.StartAsync();
+        NodeProcess victim = await cluster.LeaderAsync(), other = cluster.Nodes.First(n => n != victim);
+        string port = victim.Ports.Quic.ToString(CultureInfo.InvariantCulture);
+        int seconds = Abuse.Size(2, 10);
+        string length = seconds.ToString(CultureInfo.InvariantCulture);
+        await Abuse.ProbeAsync(cluster, cluster.Nodes, Task.Delay(1000));
+        Abuse.Times quiet = await Abuse.ProbeAsync(cluster, cluster.Nodes, Task.Delay(seconds * 1000));
+        long memory = Abuse.Surplus(victim, other);
+        int logged = LogLines(victim);
+
+        Task<string> initials = Abuse.AttackAsync("initials", port, "2000", length);
+        Abuse.Times underInitials = await Abuse.ProbeAsync(cluster, cluster.Nodes, initials);
+        Task<string> handshakes = Abuse.AttackAsync("handshake", port, "200", length, Abuse.KeyFileOf(cluster, victim));
+        Abuse.Times underHandshakes = await Abuse.ProbeAsync(cluster, cluster.Nodes, handshakes);
+        Abuse.Times after = await Abuse.ProbeAsync(cluster, cluster.Nodes, Task.Delay(seconds * 1000));
+
+        double retries = await cluster.Cluster.MetricAsync(victim, "cretoai_datagrams_total", "retry");
+        double limited = await cluster.Cluster.MetricAsync(victim, "cretoai_datagrams_total", "over_rate");
+        double wrong = await cluster.Cluster.MetricAsync(victim, "cretoai_connections_refused_total");
+        long grown = Abuse.Surplus(victim, other) - memory;
+        Abuse.Print($"quiet {quiet}; after {after}");
+        Abuse.Print($"2,000 Initials/s for {seconds} s: {underInitials} ({await initials}, {retries} Retries in all)");
+        Abuse.Print($"200 handshakes/s with a wrong key for {seconds} s: {underHandshakes} ({await handshakes}; {wrong} got as far as their key, {limited} packets over the rate)");
+        Abuse.Print($"memory of the attacked validator: {grown / 1024.0 / 1024:+0.0;-0.0} MB against one beside it");
+        Assert.True(retries > 500 * seconds);
+        Assert.True(limited > 0);
+        Assert.InRange(wrong, 1, 40 * seconds);
+        Assert.True(grown < 32 << 20, $"{grown >> 20} MB more");
+        Assert.InRange(LogLines(victim) - logged, 0, 25 * (3 * seconds + 5));
+        if (Abuse.Full)
+        {
+            double allowed = 2 * Math.Max(quiet.P99, after.P99);
+            Assert.True(underInitials.P99 < allowed && underHandshakes.P99 < allowed, $"more than {allowed} ms: {underInitials}; {underHandshakes}");
+        }
+
+        // A member comes back while strangers knock: its share is its own.
+        NodeProcess member = other;
+        Task<string> knocking = Abuse.AttackAsync("handshake", port, "200", "4", Abuse.KeyFileOf(cluster, victim));
+        await Task.Delay(1000);
+        member.Kill();
+        member.Start();
+        long start = System.Diagnostics.Stopwatch.GetTimestamp();
+        await cluster.Cluster.WaitReadyAsync([member], TimeSpan.FromSeconds(3));
+        await ProcessCluster.UntilAsync("it is connected to the attacked one", TimeSpan.FromSeconds(3), async () =>
+            (await cluster.StatusAsync(victim)).Peers.Single(p => p.Name == member.Name).Connected);
+        Abuse.Print($"a member killed and started again under that was connected after {System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalMilliseconds:0} ms");
+        await knocking;
+    }
+
+    // Protects the parser's edge: random and malformed datagrams move counters and nothing else.
+    [Fact]
+    public async Task Junk_moves_counters_alone()
+    {
+        await using ProcessCluster cluster = await ProcessCluster.StartAsync();
+        NodeProcess victim = cluster.Nodes[0], other = cluster.Nodes[1];
+        await Abuse.ProbeAsync(cluster, cluster.Nodes, Task.Delay(500));
+        string[] connects = await ConnectsAsync(cluster, victim);
+        long memory = Abuse.Surplus(victim, other);
+        int files = HttpAbuseTests.OpenFiles(victim), logged = LogLines(victim);
+        int count = Abuse.Size(200_000, 4_000_000);
+        Task<string> junk = Abuse.AttackAsync("junk", victim.Ports.Quic.ToString(CultureInfo.InvariantCulture), count.ToString(CultureInfo.InvariantCulture));
+        Abuse.Times under = await Abuse.ProbeAsync(cluster, cluster.Nodes, junk);
+        await Task.Delay(1500);
+        double counted = await cluster.Cluster.MetricAsync(victim, "cretoai_datagrams_total");
+        Abuse.Print($"{await junk}, {counted} counted (the kernel dropped the others): {under}");
+        Assert.True(counted > count / 20.0, $"{counted} of {count}");
+        long grown = Abuse.Surplus(victim, other) - memory;
+        Abuse.Print($"memory of the attacked validator: {grown / 1024.0 / 1024:+0.0;-0.0} MB against one beside it");
+        Assert.True(grown < 32 << 20, $"{grown >> 20} MB more");
+        Assert.InRange(HttpAbuseTests.OpenFiles(victim), 0, files + 10);
+        Assert.InRange(LogLines(victim) - logged, 0, 5);
+        Assert.Equal(connects, await ConnectsAsync(cluster, victim));
+        await cluster.SubmitFinalAsync(victim, "still here"u8.ToArray());
+    }
+
+    // Protects connections from a member that resets, ends and refuses streams: each time costs it its connection, and it may come
+    // back ever later; more streams than agreed cannot be opened at all.
+    [Theory]
+    [InlineData("reset", true)]
+    [InlineData("fin", true)]
+    [InlineData("stop", true)]
+    [InlineData("many", false)]
+    public async Task Misused_streams_end_the_connection_and_shut_the_member_out(string what, bool ends)
+    {
+        await using ProcessCluster cluster = await ProcessCluster.StartAsync();
+        NodeProcess liar = cluster.Nodes[3], victim = cluster.Nodes[0];
+        liar.Kill();
+        int seconds = Abuse.Size(4, 15);
+        Task<string> attack = Abuse.AttackAsync(
+            "streams", victim.Ports.Quic.ToString(CultureInfo.InvariantCulture), seconds.ToString(CultureInfo.InvariantCulture),
+            Abuse.KeyFileOf(cluster, victim), Abuse.SeedFileOf(liar), what);
+        Abuse.Times under = await Abuse.ProbeAsync(cluster, cluster.Nodes[..3], attack);
+        string counts = await attack;
+        Abuse.Print($"{counts}: {under}");
+        int up = int.Parse(counts.Split("up ")[1].Split(',')[0], CultureInfo.InvariantCulture);
+        int closed = int.Parse(counts.Split("closed ")[1].Split(',')[0], CultureInfo.InvariantCulture);
+        Assert.InRange(up, 1, 6);
+        Assert.Equal(ends, closed > 0);
+        if (ends)
+        {
+            Assert.True(await cluster.Cluster.MetricAsync(victim, "cretoai_peer_closed_total", "protocol") >= 1);
+        }
+
+        // As soon as it behaves, it is one of them again.
+        liar.Start();
+        await cluster.Cluster.WaitReadyAsync([liar], ProcessCluster.Patience);
+        await ProcessCluster.UntilAsync("all are connected", TimeSpan.FromSeconds(40), async () =>
+            (await cluster.StatusAsync(victim)).Peers.All(p => p.Connected));
+    }
+
+    private static int LogLines(NodeProcess node)
+    {
+        using FileStream file = new(node.LogPath, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using StreamReader reader = new(file);
+        return reader.ReadToEnd().Count(c => c == '\n');
+    }
+
+    private static async Task<string[]> ConnectsAsync(ProcessCluster cluster, NodeProcess node) =>
+        [.. (await cluster.StatusAsync(node)).Peers.Select(p => $"{p.Name} {p.Connects}")];
+}
