@@ -167,7 +167,7 @@ public sealed class ByzantinePeerTests
                 case "everything" or "slow-reader":
                     return [.. Enumerable.Range(1, 200).Select(i => Encode(Frame.Fetch(new FetchRequest(FetchKind.FinalBlocks, 0, 0, (ulong)i, 1000, Hash256.Zero))))];
                 default:
-                    return [Encode(Frame.Of(new Status(0, 0, 1, 0, new LaneTip[_members])))];
+                    return [Encode(Frame.Of(new Status(0, 0, 1, new LaneTip[_members])))];
             }
         }
 
