@@ -152,7 +152,7 @@ public sealed unsafe class PreparedKeyCache : IDisposable
     }
 
     /// <summary>A key kept from eviction until disposal, which must happen once.</summary>
-    public readonly ref struct Lease
+    public readonly struct Lease : IDisposable
     {
         private readonly PreparedKeyCache _cache;
         private readonly int _slot;

@@ -6,7 +6,22 @@ namespace Validator.Core.Execution;
 
 /// <summary>One vertex to execute.</summary>
 /// <param name="Ids">Its transaction ids, 32 bytes each, in payload order.</param>
-public readonly record struct OrderedVertex(VertexHeader Header, ReadOnlyMemory<byte> Ids);
+/// <param name="Payload">As validated, of the header's length.</param>
+public readonly record struct OrderedVertex(VertexHeader Header, ReadOnlyMemory<byte> Ids, ReadOnlyMemory<byte> Payload);
+
+/// <summary>
+/// Why execution dropped a transaction, as one number: the global index of the first with its id, or one of the reasons below,
+/// which no index ever reaches.
+/// </summary>
+public static class Rejection
+{
+    public const ulong NonceUsed = ulong.MaxValue;
+    public const ulong NonceTooOld = ulong.MaxValue - 1;
+    public const ulong AccountsFull = ulong.MaxValue - 2;
+
+    /// <summary>Above it are reasons; up to it, first indices.</summary>
+    public const ulong HighestIndex = ulong.MaxValue - 16;
+}
 
 /// <summary>
 /// What executing one block gave. Filled by <see cref="Executor.Execute"/>; may be filled again once nobody reads it.
@@ -15,7 +30,9 @@ public readonly record struct OrderedVertex(VertexHeader Header, ReadOnlyMemory<
 public sealed class ExecutionResult
 {
     private byte[] _verdicts = [];
-    private ulong[] _repeats = [];
+    private ulong[] _rejections = [];
+    private byte[] _accounts = [];
+    private int _accountBytes;
 
     public ulong Sequence { get; internal set; }
 
@@ -33,8 +50,16 @@ public sealed class ExecutionResult
     /// <summary>Bit i mod 8 of byte i / 8: transaction i was accepted. Padding bits are zero.</summary>
     public ReadOnlySpan<byte> Verdicts => _verdicts.AsSpan(0, VerdictBytes(Accepted + Rejected));
 
-    /// <summary>For each rejected transaction, in order, the global index of the first with its id.</summary>
-    public ReadOnlySpan<ulong> FirstIndices => _repeats.AsSpan(0, (int)Rejected);
+    /// <summary>For each rejected transaction, in order, why: see <see cref="Rejection"/>.</summary>
+    public ReadOnlySpan<ulong> Rejections => _rejections.AsSpan(0, (int)Rejected);
+
+    /// <summary>
+    /// The accounts whose nonces changed, as they are after the block, <see cref="AccountBytes"/> each: u32 place, then the record of
+    /// <see cref="NonceTable"/>. Not part of the stored execution record.
+    /// </summary>
+    public ReadOnlySpan<byte> Accounts => _accounts.AsSpan(0, _accountBytes);
+
+    public const int AccountBytes = sizeof(uint) + NonceTable.RecordBytes;
 
     public bool IsAccepted(int transaction) => ((_verdicts[transaction >> 3] >> (transaction & 7)) & 1) != 0;
 
@@ -46,6 +71,7 @@ public sealed class ExecutionResult
         FirstIndex = firstIndex;
         Accepted = 0;
         Rejected = 0;
+        _accountBytes = 0;
         int bytes = VerdictBytes(transactions);
         if (_verdicts.Length < bytes)
         {
@@ -62,14 +88,32 @@ public sealed class ExecutionResult
         Accepted++;
     }
 
-    internal void Reject(ulong firstIndex)
+    internal void Reject(ulong reason)
     {
-        if (Rejected == _repeats.Length)
+        if (Rejected == _rejections.Length)
         {
-            Array.Resize(ref _repeats, Math.Max(64, 2 * _repeats.Length));
+            Array.Resize(ref _rejections, Math.Max(64, 2 * _rejections.Length));
         }
 
-        _repeats[Rejected++] = firstIndex;
+        _rejections[Rejected++] = reason;
+    }
+
+    internal void KeepChanges(NonceTable nonces)
+    {
+        int bytes = nonces.Changed.Count * AccountBytes;
+        if (_accounts.Length < bytes)
+        {
+            _accounts = new byte[Math.Max(bytes, 2 * _accounts.Length)];
+        }
+
+        WireWriter writer = new(_accounts);
+        for (int i = 0; i < nonces.Changed.Count; i++)
+        {
+            writer.U32((uint)nonces.Changed[i]);
+            writer.Bytes(nonces.Record(nonces.Changed[i]));
+        }
+
+        _accountBytes = writer.Written;
     }
 }
 
@@ -79,7 +123,7 @@ public static class ExecutionResultCodec
     private const int FixedBytes = 56;
 
     public static int EncodedSize(ExecutionResult value) =>
-        FixedBytes + value.Verdicts.Length + (value.FirstIndices.Length * sizeof(ulong));
+        FixedBytes + value.Verdicts.Length + (value.Rejections.Length * sizeof(ulong));
 
     /// <returns>Bytes written: <see cref="EncodedSize"/>.</returns>
     public static int Write(ExecutionResult value, Span<byte> destination)
@@ -91,9 +135,9 @@ public static class ExecutionResultCodec
         writer.U32(value.Rejected);
         writer.Hash(value.Root);
         writer.Bytes(value.Verdicts);
-        foreach (ulong index in value.FirstIndices)
+        foreach (ulong reason in value.Rejections)
         {
-            writer.U64(index);
+            writer.U64(reason);
         }
 
         return writer.Written;

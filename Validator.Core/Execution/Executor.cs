@@ -6,14 +6,14 @@ using Validator.Crypto.Simd;
 namespace Validator.Core.Execution;
 
 /// <summary>
-/// Executes final blocks in sequence (rules P5 and P6): drops repeats within the dedup window, gives each accepted transaction
-/// its global index, and computes the executed root. Deterministic; no allocation per block once grown. Not thread-safe.
+/// Executes final blocks in sequence (rules P5 and P6): drops repeats within the dedup window and envelopes whose nonce is not
+/// fresh, gives each accepted transaction its global index, and computes the executed root. Deterministic; no allocation per
+/// block once grown. Not thread-safe.
 /// </summary>
 public sealed class Executor
 {
     private readonly DedupWindow _window;
     private readonly Hash256 _committeeDigest;
-    private readonly Hash256 _noncesDigest = Hash256.Of(default);
     private readonly Blake3Hasher _ids = new();
     private readonly byte[] _digest = new byte[Hash256.Size];
     private ulong _loadUntil;
@@ -21,9 +21,12 @@ public sealed class Executor
     /// <param name="dedupWindow">Ordered transactions among which a repeat is dropped.</param>
     /// <param name="startingRoot">The root before the first block: the starting block's executed root.</param>
     /// <param name="tableSeed">See <see cref="DedupWindow"/>; results do not depend on it.</param>
-    public Executor(uint dedupWindow, Hash256 startingRoot, Hash256 committeeDigest, ulong tableSeed = 0)
+    /// <param name="maxAccounts">Accounts whose nonces are kept.</param>
+    public Executor(
+        uint dedupWindow, Hash256 startingRoot, Hash256 committeeDigest, ulong tableSeed = 0, int maxAccounts = Limits.MaxAccounts)
     {
         _window = new DedupWindow(dedupWindow, tableSeed);
+        Nonces = new NonceTable(maxAccounts, tableSeed);
         _committeeDigest = committeeDigest;
         DedupWindowSize = dedupWindow;
         Root = startingRoot;
@@ -35,6 +38,9 @@ public sealed class Executor
             GenesisCodec.CommitteeDigest(0, genesis.Members), tableSeed);
 
     public uint DedupWindowSize { get; }
+
+    /// <summary>What is known of accounts at <see cref="Sequence"/>. Filled by its own Load when a restart goes on.</summary>
+    public NonceTable Nonces { get; }
 
     /// <summary>Last executed block; 0 at genesis.</summary>
     public ulong Sequence { get; private set; }
@@ -56,15 +62,19 @@ public sealed class Executor
         foreach (ref readonly OrderedVertex vertex in order)
         {
             Require.That(vertex.Ids.Length == vertex.Header.TransactionCount * Hash256.Size);
+            Require.That(vertex.Payload.Length == vertex.Header.PayloadBytes);
             transactions = checked(transactions + vertex.Header.TransactionCount);
         }
 
         result.Begin(block.Sequence, NextIndex, transactions);
         _ids.Reset();
+        Nonces.BeginBlock();
         foreach (ref readonly OrderedVertex vertex in order)
         {
-            ExecuteVertex(vertex.Ids.Span, result);
+            ExecuteVertex(vertex.Ids.Span, vertex.Payload.Span, result);
         }
+
+        result.KeepChanges(Nonces);
 
         _ids.Finalize(_digest);
         Root = NextRoot(block.Hash, result);
@@ -93,6 +103,7 @@ public sealed class Executor
         Root = root;
         _loadUntil = nextIndex;
         _window.BeginLoad(nextIndex);
+        Nonces.BeginLoad();
         return _window.Next;
     }
 
@@ -104,18 +115,23 @@ public sealed class Executor
     /// <summary>True when all ids are loaded and the next block may be executed.</summary>
     public bool IsRestored => _window.Next >= _loadUntil;
 
-    private void ExecuteVertex(ReadOnlySpan<byte> ids, ExecutionResult result)
+    private void ExecuteVertex(ReadOnlySpan<byte> ids, ReadOnlySpan<byte> payload, ExecutionResult result)
     {
+        // Envelopes need their payload read; where there are none, the account keys before them are missing too (FORMATS.md).
+        bool plain = payload.IsEmpty || payload[sizeof(uint)] != (byte)TransactionKind.AccountKey;
+        PayloadReader reader = new(payload);
         int runStart = 0;
         for (int at = 0; at < ids.Length; at += Hash256.Size)
         {
-            if (_window.TryAdd(ids.Slice(at, Hash256.Size), out ulong index))
+            ReadOnlySpan<byte> id = ids.Slice(at, Hash256.Size);
+            bool accepted = plain ? _window.TryAdd(id, out ulong reason) : TryExecute(ref reader, id, out reason);
+            if (accepted)
             {
                 result.Accept();
                 continue;
             }
 
-            result.Reject(index);
+            result.Reject(reason);
             _ids.Update(ids[runStart..at]);
             runStart = at + Hash256.Size;
         }
@@ -123,10 +139,36 @@ public sealed class Executor
         _ids.Update(ids[runStart..]);
     }
 
+    /// <param name="reason">Why not, see <see cref="Rejection"/>.</param>
+    private bool TryExecute(ref PayloadReader reader, ReadOnlySpan<byte> id, out ulong reason)
+    {
+        Require.That(reader.MoveNext());
+        switch (reader.Kind)
+        {
+            case TransactionKind.Envelope:
+                if (_window.TryFind(id, out reason))
+                {
+                    return false;
+                }
+
+                Require.That(EnvelopeCodec.TryRead(reader.Bytes, out Envelope envelope));
+                reason = Nonces.Take(envelope.Account, envelope.Nonce) switch
+                {
+                    NonceVerdict.Used => Rejection.NonceUsed,
+                    NonceVerdict.TooOld => Rejection.NonceTooOld,
+                    NonceVerdict.AccountsFull => Rejection.AccountsFull,
+                    _ => 0,
+                };
+                return reason == 0 && _window.TryAdd(id, out reason);
+            default:
+                return _window.TryAdd(id, out reason);
+        }
+    }
+
     private Hash256 NextRoot(in Hash256 blockHash, ExecutionResult result)
     {
         StateRecord record = new(
-            result.FirstIndex, result.Accepted, result.Rejected, Root, blockHash, new Hash256(_digest), _window.Digest(), _noncesDigest,
+            result.FirstIndex, result.Accepted, result.Rejected, Root, blockHash, new Hash256(_digest), _window.Digest(), Nonces.Digest(),
             _committeeDigest);
         result.State = record;
         return record.Root;

@@ -26,6 +26,12 @@ public static class Limits
     /// </summary>
     public const int MaxSlotVariants = 3;
 
+    /// <summary>
+    /// Accounts whose nonces are kept. None is ever forgotten, since that would let its envelopes run again; 48 bytes each in
+    /// memory, 32 to 64 with the table that finds them.
+    /// </summary>
+    public const int MaxAccounts = 1 << 20;
+
     /// <summary>ML-DSA-87, FIPS 204 table 2.</summary>
     public const int PublicKeyBytes = 2592;
     public const int SignatureBytes = 4627;

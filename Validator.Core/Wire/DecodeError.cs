@@ -39,6 +39,14 @@ public enum DecodeError : byte
     TransactionRootDiffers,
     ChangeMalformed,
 
+    // Signed envelopes.
+    EnvelopeMalformed,
+    AccountKeyLength,
+    AccountKeyMisplaced,
+    AccountKeysNotAscending,
+    AccountKeyMissing,
+    AccountKeyUnused,
+
     // Certificates, view changes, evidence.
     VoteCount,
     NotAscending,

@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Wire.Validation;
 using Validator.Crypto.Simd;
 
 namespace Validator.Core.Wire;
@@ -13,9 +14,11 @@ public static class TransactionIds
     /// <param name="offsets">Filled with where each kind byte is; room for the expected count.</param>
     /// <param name="lengths">Filled with the bytes of each, kind included.</param>
     /// <param name="expected">How many there must be.</param>
+    /// <param name="accountKeys">How many account keys stand before them.</param>
     public static bool TryIndex(
-        ReadOnlySpan<byte> payload, int expected, Span<int> offsets, Span<int> lengths, out DecodeError error)
+        ReadOnlySpan<byte> payload, int expected, Span<int> offsets, Span<int> lengths, out int accountKeys, out DecodeError error)
     {
+        accountKeys = 0;
         PayloadReader reader = new(payload);
         int count = 0;
         while (reader.MoveNext())
@@ -31,6 +34,7 @@ public static class TransactionIds
             count++;
         }
 
+        accountKeys = reader.AccountKeys;
         error = reader.Error != DecodeError.None ? reader.Error
             : count != expected ? DecodeError.TransactionCount
             : DecodeError.None;
@@ -65,6 +69,12 @@ public sealed class TransactionScratch
     /// <summary>Ids, 32 bytes each.</summary>
     public ReadOnlySpan<byte> Ids => _ids.AsSpan(0, _count * Hash256.Size);
 
+    /// <summary>Account keys at the payload's start.</summary>
+    public int AccountKeys { get; private set; }
+
+    /// <summary>The payload's envelopes; filled by <see cref="VertexValidation.CheckPayload"/> alone. May be exchanged to keep one.</summary>
+    public EnvelopeIndex Envelopes { get; set; } = new();
+
     /// <summary>Indexes and hashes a payload of exactly <paramref name="count"/> transactions.</summary>
     public bool TryCompute(ReadOnlySpan<byte> payload, int count, out Hash256 root, out DecodeError error)
     {
@@ -79,11 +89,12 @@ public sealed class TransactionScratch
 
         _count = 0;
         root = default;
-        if (!TransactionIds.TryIndex(payload, count, _offsets, _lengths, out error))
+        if (!TransactionIds.TryIndex(payload, count, _offsets, _lengths, out int accountKeys, out error))
         {
             return false;
         }
 
+        AccountKeys = accountKeys;
         _count = count;
         root = TransactionIds.Compute(payload, Offsets, Lengths, _ids);
         return true;

@@ -47,7 +47,7 @@ internal ref struct WireWriter(Span<byte> destination)
     }
 }
 
-/// <summary>First byte of everything hashed here, so that no two kinds of record share a preimage; a transaction's starts with 0 to 2.</summary>
+/// <summary>First byte of everything hashed here, so that no two kinds of record share a preimage; a transaction's starts with 0 to 2, an account's with 0x80.</summary>
 internal static class WireTags
 {
     public const byte Vertex = 0x10;
@@ -57,6 +57,7 @@ internal static class WireTags
     public const byte ExecutedRoot = 0x14;
     public const byte Committee = 0x15;
     public const byte CommitteeChange = 0x16;
+    public const byte Envelope = 0x17;
 }
 
 /// <summary>Sizes in bytes of the fixed parts, see FORMATS.md.</summary>

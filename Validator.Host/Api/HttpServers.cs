@@ -151,6 +151,9 @@ public sealed class HttpServers : IAsyncDisposable
         _api.MapPost("/v1/transactions", submit.SubmitOne);
         _api.MapPost("/v1/transactions/batch", submit.SubmitBatch);
         _api.MapGet("/v1/transactions/{id}", read.Transaction);
+        AccountEndpoints accounts = new(node, _policy);
+        _api.MapPost("/v1/accounts", accounts.Add);
+        _api.MapGet("/v1/accounts/{id}", accounts.Show);
         _api.MapGet("/v1/vertices/{hash}", read.Vertex);
         _api.MapGet("/v1/blocks/{sequence}", read.Block);
         _api.MapGet("/v1/status", read.Status);

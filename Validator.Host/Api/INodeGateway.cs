@@ -1,5 +1,6 @@
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Core.Wire.Validation;
 
 namespace Validator.Host.Api;
 
@@ -32,6 +33,14 @@ public interface INodeGateway
     /// <summary>Most framed bytes of one submission: the genesis limit of a vertex's payload.</summary>
     int MaxSubmissionBytes { get; }
 
+    /// <summary>Public keys that clients have sent.</summary>
+    ClientKeys Keys { get; }
+
+    /// <summary>Checks the envelopes' signatures, on the caller's thread: some 10 us each, 80 more for an account not met lately.</summary>
+    /// <param name="payload">Account keys, then transactions, as <paramref name="envelopes"/> was made from.</param>
+    /// <returns>Which envelope is the first that does not hold; -1: all do.</returns>
+    int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, EnvelopeIndex envelopes);
+
     /// <summary>How long a client should wait after <see cref="SubmitRefusal.Full"/>.</summary>
     TimeSpan RetryAfter { get; }
 
@@ -54,6 +63,9 @@ public interface INodeGateway
 
     /// <summary>An executed block, by sequence; null when not final here yet. May read the disk.</summary>
     StoredBlock? FindBlock(ulong sequence);
+
+    /// <summary>The account's nonces as of the last executed block on disk; null when it has none. May read the disk.</summary>
+    AccountState? FindAccount(in Hash256 account);
 
     /// <summary>The global index that the next final transaction will get.</summary>
     ulong NextFinalIndex { get; }
@@ -112,14 +124,26 @@ public enum TransactionRejection : byte
 
     /// <summary>The same bytes were ordered before; the index is that of the first.</summary>
     Repeat,
-    BadNonce,
-    Invalid,
+
+    /// <summary>Another envelope of this account with this nonce was accepted.</summary>
+    NonceUsed,
+
+    /// <summary>The nonce is more than 63 below the account's highest.</summary>
+    NonceTooOld,
+
+    /// <summary>The account is new, and the chain keeps no more accounts.</summary>
+    AccountsFull,
 }
 
 /// <param name="Index">Global index when finalized; the first one's when rejected as a repeat.</param>
 /// <param name="BlockSequence">The block that ordered it; 0 while only durable.</param>
 public readonly record struct TransactionState(
     TransactionStage Stage, ulong Index, ulong BlockSequence, TransactionRejection Rejection);
+
+/// <summary>What execution knows of an account.</summary>
+/// <param name="HighestNonce">The highest accepted.</param>
+/// <param name="Bitmap">Bit i: HighestNonce - i was accepted.</param>
+public readonly record struct AccountState(ulong HighestNonce, ulong Bitmap);
 
 public sealed record StoredVertex(VertexHeader Header, byte[] Signature, byte[] Payload);
 

@@ -5,6 +5,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
 using Validator.Core.Primitives;
+using Validator.Core.Wire;
 using Validator.Host.Metrics;
 
 namespace Validator.Host.Api;
@@ -22,7 +23,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
     {
         if (!TryWait(context, out bool wantsFinal) || !TryKind(context, out byte kind))
         {
-            await Problem.BadRequest(context, "expected ?wait=durable or ?wait=finalized, and ?kind=0").ConfigureAwait(false);
+            await Problem.BadRequest(context, "expected ?wait=durable or ?wait=finalized, and ?kind=0 or 1").ConfigureAwait(false);
             return;
         }
 
@@ -46,14 +47,15 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         Submission? submission;
         string? error;
         FramingError framing;
+        int transaction;
         using (body)
         {
-            framing = Create(body.Span, json, batch, kind, wantsFinal, out submission, out error);
+            framing = Create(body.Span, json, batch, kind, wantsFinal, out submission, out error, out transaction);
         }
 
         if (submission is null)
         {
-            await Refuse(context, framing, error).ConfigureAwait(false);
+            await Refuse(context, framing, error, transaction).ConfigureAwait(false);
             return;
         }
 
@@ -113,30 +115,32 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
     }
 
     private FramingError Create(
-        ReadOnlySpan<byte> body, bool json, bool batch, byte kind, bool wantsFinal, out Submission? submission, out string? error)
+        ReadOnlySpan<byte> body, bool json, bool batch, byte kind, bool wantsFinal, out Submission? submission, out string? error,
+        out int transaction)
     {
         submission = null;
         error = null;
+        transaction = 0;
         if (json)
         {
             ArrayBufferWriter<byte> framed = new(Math.Max(256, body.Length));
-            error = TransactionJson.Read(body, batch, framed, node.MaxSubmissionBytes);
+            error = TransactionJson.Read(body, batch, framed, node.MaxSubmissionBytes, node.Keys);
             return error is null
-                ? Submission.TryCreate(framed.WrittenSpan, node.MaxSubmissionBytes, wantsFinal, out submission)
+                ? SubmissionReader.TryCreate(framed.WrittenSpan, node, wantsFinal, out submission, out transaction)
                 : FramingError.None;
         }
 
         if (batch)
         {
-            return Submission.TryCreate(body, node.MaxSubmissionBytes, wantsFinal, out submission);
+            return SubmissionReader.TryCreate(body, node, wantsFinal, out submission, out transaction);
         }
 
         byte[] one = ArrayPool<byte>.Shared.Rent(Limits.TransactionFramingBytes + body.Length);
         BinaryPrimitives.WriteUInt32LittleEndian(one, (uint)body.Length);
         one[4] = kind;
         body.CopyTo(one.AsSpan(Limits.TransactionFramingBytes));
-        FramingError result = Submission.TryCreate(
-            one.AsSpan(0, Limits.TransactionFramingBytes + body.Length), node.MaxSubmissionBytes, wantsFinal, out submission);
+        FramingError result = SubmissionReader.TryCreate(
+            one.AsSpan(0, Limits.TransactionFramingBytes + body.Length), node, wantsFinal, out submission, out transaction);
         ArrayPool<byte>.Shared.Return(one);
         return result;
     }
@@ -299,17 +303,27 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         }
     }
 
-    private Task Refuse(HttpContext context, FramingError framing, string? error) => framing switch
+    private Task Refuse(HttpContext context, FramingError framing, string? error, int transaction) => framing switch
     {
         FramingError.None => Problem.BadRequest(context, error ?? "the body is not understood"),
-        FramingError.TooLarge => Problem.TooLarge(context, $"the transactions may have {node.MaxSubmissionBytes} bytes together, framing included"),
+        FramingError.TooLarge => Problem.TooLarge(
+            context, $"the transactions may have {node.MaxSubmissionBytes} bytes together, framing and account keys included"),
         FramingError.TransactionTooLarge => Problem.TooLarge(context, $"a transaction may have {Limits.MaxTransactionBytes} bytes"),
         FramingError.KindNotAllowed => Problem.WriteAsync(
             context, StatusCodes.Status400BadRequest, "kind-refused", "The kind is not taken",
-            "clients may submit kind 0 (opaque) only: this protocol version verifies no envelopes (kind 1), and system transactions (kind 2)"
-            + " do not come from clients"),
+            "clients may submit kind 0 (opaque) and kind 1 (signed envelope); system transactions (kind 2) do not come from clients"),
         FramingError.Empty => Problem.BadRequest(context, "there is no transaction in the body"),
         FramingError.EmptyTransaction => Problem.BadRequest(context, "a transaction has at least one byte"),
+        FramingError.AccountKey => Problem.BadRequest(
+            context, $"account keys (kind {(int)TransactionKind.AccountKey}) have {Limits.PublicKeyBytes} bytes and stand before all transactions"),
+        FramingError.EnvelopeMalformed => Problem.BadRequest(
+            context, $"transaction {transaction} is no envelope: version 1, 7 zero bytes, nonce, account, data, signature"),
+        FramingError.AccountKeyUnknown => Problem.WriteAsync(
+            context, StatusCodes.Status409Conflict, "account-key-needed", "The account's public key is not known here",
+            $"transaction {transaction}: send the key once, to POST /v1/accounts or with the transactions; nothing was taken"),
+        FramingError.EnvelopeSignature => Problem.WriteAsync(
+            context, StatusCodes.Status400BadRequest, "bad-signature", "A signature does not hold",
+            $"transaction {transaction}: not signed by its account's key for this chain ({node.GetStatus().ChainId}); nothing was taken"),
         _ => Problem.BadRequest(context, "the framing is cut short; expected u32 LE length, u8 kind and the bytes for each transaction"),
     };
 

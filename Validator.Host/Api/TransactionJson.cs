@@ -7,14 +7,16 @@ namespace Validator.Host.Api;
 
 /// <summary>
 /// Reads transactions from JSON straight into payload framing. One transaction is {"bytes": BASE64, "kind": 0}, kind being
-/// optional, or just the base64 string; a batch is an array of them.
+/// optional, or just the base64 string; a batch is an array of them. "public_key": BASE64 beside them is an account's key, kept
+/// for the envelopes to come.
 /// </summary>
 internal static class TransactionJson
 {
     /// <param name="framed">Gets u32 length, u8 kind, bytes for each.</param>
     /// <param name="maxFramed">Most bytes to frame.</param>
     /// <returns>Null, or what is wrong with it.</returns>
-    public static string? Read(ReadOnlySpan<byte> json, bool batch, ArrayBufferWriter<byte> framed, int maxFramed)
+    /// <param name="keys">Gets the account keys found.</param>
+    public static string? Read(ReadOnlySpan<byte> json, bool batch, ArrayBufferWriter<byte> framed, int maxFramed, ClientKeys keys)
     {
         Utf8JsonReader reader = new(json, new JsonReaderOptions { MaxDepth = 4 });
         try
@@ -24,7 +26,7 @@ internal static class TransactionJson
                 return "the body is empty";
             }
 
-            string? error = batch ? ReadArray(ref reader, framed, maxFramed) : ReadOne(ref reader, framed);
+            string? error = batch ? ReadArray(ref reader, framed, maxFramed, keys) : ReadOne(ref reader, framed, keys);
             return error ?? (reader.Read() ? "something follows the JSON value" : null);
         }
         catch (JsonException e)
@@ -33,7 +35,7 @@ internal static class TransactionJson
         }
     }
 
-    private static string? ReadArray(ref Utf8JsonReader reader, ArrayBufferWriter<byte> framed, int maxFramed)
+    private static string? ReadArray(ref Utf8JsonReader reader, ArrayBufferWriter<byte> framed, int maxFramed, ClientKeys keys)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
         {
@@ -48,7 +50,7 @@ internal static class TransactionJson
                 return null;
             }
 
-            if (ReadOne(ref reader, framed) is { } error)
+            if (ReadOne(ref reader, framed, keys) is { } error)
             {
                 return $"transaction {i}: {error}";
             }
@@ -60,7 +62,7 @@ internal static class TransactionJson
         }
     }
 
-    private static string? ReadOne(ref Utf8JsonReader reader, ArrayBufferWriter<byte> framed)
+    private static string? ReadOne(ref Utf8JsonReader reader, ArrayBufferWriter<byte> framed, ClientKeys keys)
     {
         if (reader.TokenType == JsonTokenType.String)
         {
@@ -78,13 +80,24 @@ internal static class TransactionJson
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             bool isBytes = reader.ValueTextEquals("bytes"u8);
-            if (!isBytes && !reader.ValueTextEquals("kind"u8))
+            bool isKey = reader.ValueTextEquals("public_key"u8);
+            if (!isBytes && !isKey && !reader.ValueTextEquals("kind"u8))
             {
-                return $"unknown field '{reader.GetString()}'; expected bytes and kind";
+                return $"unknown field '{reader.GetString()}'; expected bytes, kind and public_key";
             }
 
             reader.Read();
-            if (!isBytes)
+            if (isKey)
+            {
+                if (reader.TokenType != JsonTokenType.String || !reader.TryGetBytesFromBase64(out byte[]? key)
+                    || key.Length != Limits.PublicKeyBytes)
+                {
+                    return $"public_key is a base64 string of {Limits.PublicKeyBytes} bytes";
+                }
+
+                keys.Add(key);
+            }
+            else if (!isBytes)
             {
                 if (reader.TokenType != JsonTokenType.Number || !reader.TryGetByte(out kind))
                 {

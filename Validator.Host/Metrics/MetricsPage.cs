@@ -153,6 +153,8 @@ internal static class MetricsPage
         page.Histogram("cretoai_validation_seconds", "Time of one verification batch.", metrics.ValidationSeconds);
         page.Counter("cretoai_signatures_verified_total", "Signatures found valid.", metrics.SignaturesVerified.Value);
         page.Counter("cretoai_signatures_failed_total", "Signatures found invalid.", metrics.SignaturesFailed.Value);
+        page.Counter("cretoai_envelopes_verified_total", "Signed envelopes checked, of peers' vertices and of clients.", metrics.EnvelopesVerified.Value);
+        page.Counter("cretoai_envelopes_failed_total", "Vertices and submissions with an envelope whose signature does not hold.", metrics.EnvelopesFailed.Value);
         page.Counter("cretoai_signatures_made_total", "Signatures made with the consensus key.", metrics.SignaturesMade.Value);
     }
 

@@ -88,6 +88,10 @@ public sealed class NodeMetrics
     public Histogram ValidationSeconds { get; } = new(LatencyBounds);
     public Counter SignaturesVerified { get; } = new();
     public Counter SignaturesFailed { get; } = new();
+
+    /// <summary>Clients' envelopes: signatures checked, in peers' vertices and in submissions; and vertices and submissions with a bad one.</summary>
+    public Counter EnvelopesVerified { get; } = new();
+    public Counter EnvelopesFailed { get; } = new();
     public Counter SignaturesMade { get; } = new();
 
     /// <summary>One group commit of the vote store, and of the ledger: seconds, sync included.</summary>

@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Wire;
 using Validator.Host.Api;
 using Validator.Host.Metrics;
 
@@ -11,6 +12,9 @@ namespace Validator.Host.Node;
 internal sealed class ClientBatch
 {
     private readonly List<Submission> _submissions = [];
+
+    // Where each account's key is: a submission and its place there. Sorted, as a payload wants them.
+    private SortedList<Hash256, (Submission From, int Key)>? _accounts;
 
     public int PayloadBytes { get; private set; }
 
@@ -31,7 +35,7 @@ internal sealed class ClientBatch
     public bool IsEmpty => _submissions.Count == 0;
 
     public bool Fits(Submission submission, int maxPayloadBytes) =>
-        PayloadBytes + submission.Framed.Length <= maxPayloadBytes
+        PayloadBytes + submission.Framed.Length + NewKeyBytes(submission) <= maxPayloadBytes
         && TransactionCount + submission.Count <= Limits.MaxVertexTransactions;
 
     /// <summary>Takes a reference to the submission until <see cref="Seal"/>.</summary>
@@ -39,7 +43,12 @@ internal sealed class ClientBatch
     {
         submission.AddReference();
         _submissions.Add(submission);
-        PayloadBytes += submission.Framed.Length;
+        PayloadBytes += submission.Framed.Length + NewKeyBytes(submission);
+        for (int key = 0; key < submission.AccountKeys; key++)
+        {
+            (_accounts ??= []).TryAdd(submission.Account(key), (submission, key));
+        }
+
         TransactionCount += submission.Count;
     }
 
@@ -49,6 +58,12 @@ internal sealed class ClientBatch
         Payload = GC.AllocateUninitializedArray<byte>(PayloadBytes);
         Ids = GC.AllocateUninitializedArray<byte>(TransactionCount * Hash256.Size);
         int at = 0;
+        foreach ((Submission from, int key) in _accounts?.Values ?? [])
+        {
+            from.AccountEntry(key).CopyTo(Payload.AsSpan(at));
+            at += PayloadWriter.AccountKeyBytes;
+        }
+
         int index = 0;
         foreach (Submission submission in _submissions)
         {
@@ -59,7 +74,19 @@ internal sealed class ClientBatch
             submission.Release();
         }
 
+        _accounts = null;
         Root = Hash256.Of(Ids);
+    }
+
+    private int NewKeyBytes(Submission submission)
+    {
+        int keys = submission.AccountKeys;
+        for (int key = 0; _accounts is not null && key < submission.AccountKeys; key++)
+        {
+            keys -= _accounts.ContainsKey(submission.Account(key)) ? 1 : 0;
+        }
+
+        return keys * PayloadWriter.AccountKeyBytes;
     }
 
     public void CompleteDurable(in Hash256 vertexHash)

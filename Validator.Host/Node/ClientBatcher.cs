@@ -85,8 +85,10 @@ internal sealed class ClientBatcher : PipelineThread
                 _open.OpenedMicros = now;
             }
 
+            // The account keys count too, those that the batch has not got yet.
+            int before = _open.PayloadBytes;
             _open.Add(submission);
-            _pendingBytes += bytes;
+            _pendingBytes += _open.PayloadBytes - before;
             _pendingTransactions += submission.Count;
         }
 

@@ -43,7 +43,7 @@ internal sealed class ExecutionThread(Executor executor, VertexSource vertices, 
             HeldVertex? vertex = vertices.Find(item.Order[i].Hash);
             Require.That(vertex is not null, "every vertex of a final block is held");
             held[i] = vertex;
-            _ordered[i] = new OrderedVertex(vertex.Header, vertex.Ids);
+            _ordered[i] = new OrderedVertex(vertex.Header, vertex.Ids, vertex.Payload);
         }
 
         ExecutionResult result = new();

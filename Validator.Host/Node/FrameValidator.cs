@@ -18,12 +18,13 @@ internal sealed record ValidationContext(
     VertexCache Cache,
     TokenTable<PendingVertex> Pending,
     PayloadBudget Budget,
+    PreparedAccounts Accounts,
     NodeMetrics Metrics,
     PeerFaults Faults);
 
 /// <summary>
 /// One thread's validation: decodes frames, checks what needs no history, gathers the signatures they imply and verifies
-/// those not yet known in one batch. What holds becomes an input for Core; what does not is counted against its peer.
+/// those not yet known in one batch; then, of vertices whose author signed, the envelopes, a batch each. What holds becomes an input for Core; what does not is counted against its peer.
 /// Used as: <see cref="Add"/> for each frame of a batch, then <see cref="Complete"/>.
 /// </summary>
 internal sealed class FrameValidator(ValidationContext context, IVerifier verifier)
@@ -34,6 +35,8 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
     private readonly List<SignatureCheck> _unknown = [];
     private readonly List<int> _unknownAt = [];
     private readonly TransactionScratch _scratch = new();
+    private readonly EnvelopeVerifier _envelopes = new(context.Accounts, context.ChainId);
+    private readonly Stack<EnvelopeIndex> _idle = [];
     private bool[] _valid = new bool[64];
 
     private struct Candidate
@@ -42,6 +45,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         public int FirstCheck;
         public int Checks;
         public HeldVertex? Vertex;
+        public EnvelopeIndex? Envelopes;
     }
 
     /// <summary>Frames that wait for <see cref="Complete"/>.</summary>
@@ -69,7 +73,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         if (error == DecodeError.None && frame.Type == FrameType.Vertex)
         {
             ReadOnlySpan<byte> payload = buffer.Span[frame.PayloadOffset..];
-            error = TakeVertex(frame, payload, out candidate.Vertex);
+            error = TakeVertex(frame, payload, ref candidate);
         }
 
         if (error != DecodeError.None)
@@ -99,6 +103,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         foreach (ref Candidate candidate in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_candidates))
         {
             bool holds = !_valid.AsSpan(candidate.FirstCheck, candidate.Checks).Contains(false);
+            holds = EnvelopesHold(ref candidate, holds) && holds;
             if (!holds)
             {
                 context.Metrics.SignaturesFailed.Add();
@@ -124,21 +129,50 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         context.Faults.Add(peer);
     }
 
-    private DecodeError TakeVertex(in Frame frame, ReadOnlySpan<byte> payload, out HeldVertex? vertex)
+    /// <summary>Gives the candidate's index back, whether its envelopes are worth a look or not.</summary>
+    private bool EnvelopesHold(ref Candidate candidate, bool worthALook)
+    {
+        if (candidate.Envelopes is not { } envelopes)
+        {
+            return true;
+        }
+
+        candidate.Envelopes = null;
+        _idle.Push(envelopes);
+        if (!worthALook)
+        {
+            return false;
+        }
+
+        context.Metrics.EnvelopesVerified.Add(envelopes.Entries.Length);
+        bool hold = _envelopes.FirstInvalid(candidate.Vertex!.Payload, envelopes) < 0;
+        if (!hold)
+        {
+            context.Metrics.EnvelopesFailed.Add();
+        }
+
+        return hold;
+    }
+
+    private DecodeError TakeVertex(in Frame frame, ReadOnlySpan<byte> payload, ref Candidate candidate)
     {
         VertexHeader header = frame.Vertex!;
         byte[] signature = frame.VertexSignature!;
         if (context.Cache.Find(header.Hash) is { } known)
         {
-            vertex = known with { Signature = signature };
+            candidate.Vertex = known with { Signature = signature };
             return DecodeError.None;
         }
 
-        vertex = null;
         DecodeError error = VertexValidation.CheckPayload(header, payload, context.Genesis.Parameters, _scratch);
         if (error == DecodeError.None)
         {
-            vertex = new HeldVertex(header, signature, payload.ToArray(), _scratch.Ids.ToArray());
+            candidate.Vertex = new HeldVertex(header, signature, payload.ToArray(), _scratch.Ids.ToArray());
+            if (!_scratch.Envelopes.Entries.IsEmpty)
+            {
+                candidate.Envelopes = _scratch.Envelopes;
+                _scratch.Envelopes = _idle.TryPop(out EnvelopeIndex? idle) ? idle : new EnvelopeIndex();
+            }
         }
 
         return error;

@@ -206,7 +206,7 @@ internal sealed class LedgerThread(
                 bool accepted = result.IsAccepted(transaction);
                 TransactionState state = accepted
                     ? new(TransactionStage.Finalized, index++, result.Sequence, TransactionRejection.None)
-                    : new(TransactionStage.Rejected, result.FirstIndices[rejected++], result.Sequence, TransactionRejection.Repeat);
+                    : Rejected(result.Rejections[rejected++], result.Sequence);
                 _states[i] = state;
                 if (accepted)
                 {
@@ -230,4 +230,12 @@ internal sealed class LedgerThread(
         Votes.DurablyExecuted(result.Sequence);
         Hand(ToCore, new Input { Kind = InputKind.Executed, From = -1, Sequence = result.Sequence, Digest = result.Root }, Core!);
     }
+
+    private static TransactionState Rejected(ulong why, ulong sequence) => why switch
+    {
+        <= Rejection.HighestIndex => new(TransactionStage.Rejected, why, sequence, TransactionRejection.Repeat),
+        Rejection.NonceUsed => new(TransactionStage.Rejected, 0, sequence, TransactionRejection.NonceUsed),
+        Rejection.NonceTooOld => new(TransactionStage.Rejected, 0, sequence, TransactionRejection.NonceTooOld),
+        _ => new(TransactionStage.Rejected, 0, sequence, TransactionRejection.AccountsFull),
+    };
 }

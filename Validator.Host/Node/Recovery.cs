@@ -112,6 +112,8 @@ internal static class Recovery
             from += (ulong)count;
         }
 
+        whole = whole && executor.Nonces.Load(ledger.Accounts())
+            && ledger.FindState(last.Block.Sequence)?.NoncesDigest == executor.Nonces.Digest();
         if (!whole || !executor.IsRestored)
         {
             throw new StoreException(

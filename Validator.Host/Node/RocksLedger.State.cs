@@ -8,7 +8,7 @@ namespace Validator.Host.Node;
 
 /// <summary>
 /// The executed state beside the history, so that a restart and a snapshot need no block that is gone. Keys of the family
-/// "default": D first index: ids of a block's accepted transactions; R sequence: what the executed root is the hash of; S
+/// "default": A account: place, nonces; D first index: ids of a block's accepted transactions; R sequence: what the executed root is the hash of; S
 /// sequence: a snapshot's digests; P: what is kept. All written with the block that they belong to.
 /// </summary>
 internal sealed partial class RocksLedger

@@ -17,7 +17,7 @@ internal sealed record FinalRecord(Block Block, Certificate Certificate, Executi
 /// Families: vertices: hash to signature, header, payload. edges: vertex hash and parent's hash. index_height: epoch, author,
 /// height, vertex hash. finalized: block sequence to block, certificate, result, vertices in order. index_timestamp: block
 /// timestamp and sequence. metadata: H block hash to sequence; G first global index to sequence. Integers in keys big-endian.
-/// The executed state (RocksLedger.State) and what is forgotten (RocksLedger.Pruning) have files of their own.
+/// The executed state (RocksLedger.State, RocksLedger.Accounts) and what is forgotten (RocksLedger.Pruning) have files of their own.
 /// </summary>
 internal sealed partial class RocksLedger : ILedger
 {
@@ -101,6 +101,7 @@ internal sealed partial class RocksLedger : ILedger
 
         _batch.Put(IndexTimestamp, TimeKey(block), default);
         AddState(executed);
+        AddAccounts(executed.Result.Accounts);
     }
 
     public bool Commit([NotNullWhen(false)] out string? error)

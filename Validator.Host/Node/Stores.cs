@@ -52,6 +52,9 @@ internal interface ILedger : IDisposable
     /// <summary>What the API shows of an executed block.</summary>
     StoredBlock? ShowBlock(ulong sequence);
 
+    /// <summary>What execution knows of an account; null when none of its envelopes was accepted yet.</summary>
+    AccountState? FindAccount(in Hash256 account);
+
     /// <summary>
     /// Adds final transactions from the cursor on, below <paramref name="end"/>, until the page is full. One thread at a time
     /// for a cursor.

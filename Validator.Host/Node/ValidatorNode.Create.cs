@@ -76,9 +76,11 @@ public sealed partial class ValidatorNode
         _key = new ConsensusSigner(context.Keys.ConsensusSeed.Span);
         SignatureCache signatures = new();
         TokenTable<PendingVertex> pending = new(MaxPendingPayloads);
+        _envelopes = new EnvelopeVerifiers(_accounts, context.ChainId);
         PeerFaults peerFaults = new(_committee.Count);
         ValidationContext validation = new(
-            genesis, _committee, context.ChainId, signatures, _cache, pending, new PayloadBudget(MaxPendingPayloadBytes), metrics, peerFaults);
+            genesis, _committee, context.ChainId, signatures, _cache, pending, new PayloadBudget(MaxPendingPayloadBytes), _accounts, metrics,
+            peerFaults);
         FrameValidator ValidatorOf() => new(validation, new BatchedVerifier(_keys, context.ChainId));
         FetchIntake fetches = new(_committee.Count);
 

@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Wire.Validation;
 using Validator.Host.Api;
 using Validator.Host.Metrics;
 using Validator.Net;
@@ -17,6 +18,16 @@ public sealed partial class ValidatorNode
     public ulong FirstFinalIndex => _stores.Ledger.FirstKept.Index;
 
     public ulong FirstBlock => _stores.Ledger.FirstKept.Sequence;
+
+    public ClientKeys Keys { get; } = new();
+
+    public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, EnvelopeIndex envelopes)
+    {
+        _context.Metrics.EnvelopesVerified.Add(envelopes.Entries.Length);
+        int invalid = _disposed ? 0 : _envelopes.FirstInvalid(payload, envelopes);
+        _context.Metrics.EnvelopesFailed.Add(invalid < 0 ? 0 : 1);
+        return invalid;
+    }
 
     public bool IsReady(out string reason)
     {
@@ -98,6 +109,8 @@ public sealed partial class ValidatorNode
     }
 
     public Api.StoredBlock? FindBlock(ulong sequence) => _stores.Ledger.ShowBlock(sequence);
+
+    public AccountState? FindAccount(in Hash256 account) => _stores.Ledger.FindAccount(account);
 
     public IFinalizedReader OpenFinalized(ulong fromIndex) => new FinalizedReader(_stores.Ledger, _signal, fromIndex);
 

@@ -41,6 +41,8 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly EvidenceStore _evidence;
     private readonly ConsensusSigner _key;
     private readonly CommitteeKeys _keys;
+    private readonly PreparedAccounts _accounts = new();
+    private readonly EnvelopeVerifiers _envelopes;
     private readonly Committee _committee;
     private readonly TokenTable<ClientBatch> _batches = new(MaxWaitingBatches);
     private readonly Outlet<VoteRecord> _toSigner = new(WorkRing);
@@ -124,6 +126,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
             _transport.Dispose();
             _key.Dispose();
             _keys.Dispose();
+            _accounts.Dispose();
             _stores.Dispose();
         }
         else

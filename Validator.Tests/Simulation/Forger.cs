@@ -295,16 +295,60 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
     /// <summary>A vertex truly signed whose payload is not what its header says.</summary>
     private byte[] BadVertex()
     {
+        if (random.Chance(0.4))
+        {
+            return BadEnvelopes();
+        }
+
         ulong[] transactions = [1, 2, 3];
         byte[] payload = SimVertex.PayloadOf(transactions);
         Hash256 root = SimVertex.RootOf(transactions);
         int at = random.Below(3);
         // Length (4 bytes), kind, bytes.
-        (int Offset, byte Value)[] changes = [(5, 255), (4, 1), (4, 77), (0, 0), (0, 90), (0, 7), (2, 255)];
+        (int Offset, byte Value)[] changes = [(5, 255), (4, 2), (4, 77), (0, 0), (0, 90), (0, 7), (2, 255)];
         (int offset, byte value) = changes[random.Below(changes.Length)];
         payload[(at * SimVertex.TransactionBytes) + offset] = value;
         VertexHeader header = VertexCodec.Seal(
             _epoch, Self, 1, Hash256.Zero, new LaneTip[Committee.Count], root, (uint)payload.Length, random.Chance(0.2) ? 2u : 3u);
+        return Encode(header, payload);
+    }
+
+    /// <summary>Envelopes and account keys that are not as a payload has them.</summary>
+    private byte[] BadEnvelopes()
+    {
+        byte[][] keys = [[1, .. new byte[Limits.PublicKeyBytes - 1]], [2, .. new byte[Limits.PublicKeyBytes - 1]]];
+        Array.Sort(keys, (a, b) => EnvelopeCodec.AccountOf(a).CompareTo(EnvelopeCodec.AccountOf(b)));
+        byte[] first = Entry(TransactionKind.AccountKey, keys[0]);
+        byte[] second = Entry(TransactionKind.AccountKey, keys[1]);
+        byte[] envelope = new byte[EnvelopeCodec.FixedBytes + 1];
+        EnvelopeCodec.Write(envelope, EnvelopeCodec.AccountOf(keys[0]), 1, [1]);
+        byte[] good = Entry(TransactionKind.Envelope, envelope);
+        envelope[0]++;
+        byte[] payload = random.Below(7) switch
+        {
+            0 => [.. first, .. Entry(TransactionKind.Envelope, envelope)],
+            1 => [.. Entry(TransactionKind.AccountKey, [1]), .. good],
+            2 => [.. good, .. first],
+            3 => [.. second, .. first, .. good],
+            4 => good,
+            5 => [.. first, .. second, .. good],
+            // All but the signature and the root are in order.
+            _ => [.. first, .. good],
+        };
+        VertexHeader header = VertexCodec.Seal(
+            _epoch, Self, 1, Hash256.Zero, new LaneTip[Committee.Count], Hash256.Of(payload), (uint)payload.Length, 1);
+        return Encode(header, payload);
+
+        static byte[] Entry(TransactionKind kind, byte[] bytes)
+        {
+            byte[] entry = new byte[PayloadWriter.Size(bytes.Length)];
+            PayloadWriter.Append(entry, kind, bytes);
+            return entry;
+        }
+    }
+
+    private byte[] Encode(VertexHeader header, byte[] payload)
+    {
         Frame frame = Frame.Of(header, cluster.Keys.Sign(place, VertexCodec.HeaderToSign(header), cluster.ChainId));
         byte[] bytes = new byte[FrameCodec.EncodedSize(frame)];
         payload.CopyTo(bytes.AsSpan(FrameCodec.Write(frame, bytes)));

@@ -35,7 +35,7 @@ public class ExecutorTests
             executor.Execute(block, order, result);
             model.Execute(block, order);
             Assert.Equal(model.Verdicts, Enumerable.Range(0, model.Verdicts.Count).Select(result.IsAccepted));
-            Assert.Equal(model.FirstIndices, result.FirstIndices.ToArray());
+            Assert.Equal(model.FirstIndices, result.Rejections.ToArray());
             Assert.Equal(model.Root, result.Root);
             Assert.Equal((ulong)model.Accepted.Count, executor.NextIndex);
             AssertRecordRoundTrips(result);
@@ -146,7 +146,7 @@ public class ExecutorTests
 
         VertexHeader header = VertexCodec.Seal(
             0, 0, 1, Hash256.Zero, new LaneTip[4], Start, (uint)count * 6, (uint)count);
-        return new OrderedVertex(header, Pack(ids));
+        return new OrderedVertex(header, Pack(ids), new byte[count * 6]);
     }
 
     private static Hash256 Id(int number)

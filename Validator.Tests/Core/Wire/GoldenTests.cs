@@ -62,7 +62,7 @@ public class GoldenTests
         VertexHeader header = builder.Vertex(payload);
         TransactionScratch scratch = new();
         Assert.True(scratch.TryCompute(payload, 3, out _, out _));
-        OrderedVertex vertex = new(header, scratch.Ids.ToArray());
+        OrderedVertex vertex = new(header, scratch.Ids.ToArray(), payload);
         ExecutionResult result = new();
         executor.Execute(builder.Block(0, 1, Hash256.Of([1])), [vertex, vertex], result);
         byte[] record = new byte[ExecutionResultCodec.EncodedSize(result)];

@@ -1,7 +1,9 @@
 using System.Buffers.Binary;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Core.Wire.Validation;
 using Validator.Host.Api;
+using Validator.Host.Node;
 
 namespace Validator.Tests.Host.Api;
 
@@ -30,6 +32,21 @@ internal sealed class FakeNode : INodeGateway
     public StoredBlock? Block { get; set; }
 
     public int MaxSubmissionBytes => Limits.MaxVertexPayloadBytes;
+
+    public ClientKeys Keys { get; } = new(8);
+
+    /// <summary>Its envelopes are those of this chain.</summary>
+    public static readonly Hash256 ChainId = Hash256.Of("chain"u8);
+
+    public Dictionary<Hash256, AccountState> Accounts { get; } = [];
+
+    public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, EnvelopeIndex envelopes)
+    {
+        using PreparedAccounts accounts = new(8);
+        return new EnvelopeVerifier(accounts, ChainId).FirstInvalid(payload, envelopes);
+    }
+
+    public AccountState? FindAccount(in Hash256 account) => Accounts.TryGetValue(account, out AccountState state) ? state : null;
 
     public TimeSpan RetryAfter => TimeSpan.FromMilliseconds(1500);
 

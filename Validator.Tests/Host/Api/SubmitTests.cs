@@ -61,7 +61,7 @@ public class SubmitTests
     [Theory]
     [InlineData("/v1/transactions", "application/octet-stream", "", 400, "at least one byte")]
     [InlineData("/v1/transactions?wait=never", "application/octet-stream", "x", 400, "?wait=")]
-    [InlineData("/v1/transactions?kind=1", "application/octet-stream", "x", 400, "verifies no envelopes")]
+    [InlineData("/v1/transactions?kind=2", "application/octet-stream", "x", 400, "do not come from clients")]
     [InlineData("/v1/transactions?kind=2", "application/octet-stream", "x", 400, "kind 0")]
     [InlineData("/v1/transactions", "application/json", "{\"bytes\":\"!\"}", 400, "base64")]
     [InlineData("/v1/transactions", "application/json", "{\"data\":\"QQ==\"}", 400, "unknown field 'data'")]
@@ -83,13 +83,13 @@ public class SubmitTests
         Assert.Empty(api.Node.Submitted);
     }
 
-    // Protects clients that are ahead of this version: an envelope is refused by a name that a program can switch on, in every
-    // form of a submission; and what is neither raw bytes nor JSON is not ordered as if it were.
+    // Protects clients that are ahead of this version: a system transaction is refused by a name that a program can switch on, in
+    // every form of a submission; and what is neither raw bytes nor JSON is not ordered as if it were.
     [Theory]
-    [InlineData("/v1/transactions?kind=1", "application/octet-stream", "x", 400, "kind-refused")]
-    [InlineData("/v1/transactions", "application/json", "{\"kind\":1,\"bytes\":\"QQ==\"}", 400, "kind-refused")]
-    [InlineData("/v1/transactions/batch", "application/octet-stream", "\u0001\0\0\0\u0001A", 400, "kind-refused")]
-    [InlineData("/v1/transactions/batch", "application/json", "[{\"bytes\":\"QQ==\",\"kind\":1}]", 400, "kind-refused")]
+    [InlineData("/v1/transactions?kind=2", "application/octet-stream", "x", 400, "kind-refused")]
+    [InlineData("/v1/transactions", "application/json", "{\"kind\":2,\"bytes\":\"QQ==\"}", 400, "kind-refused")]
+    [InlineData("/v1/transactions/batch", "application/octet-stream", "\u0001\0\0\0\u0002A", 400, "kind-refused")]
+    [InlineData("/v1/transactions/batch", "application/json", "[{\"bytes\":\"QQ==\",\"kind\":2}]", 400, "kind-refused")]
     [InlineData("/v1/transactions", "text/plain", "x", 415, "unsupported-media-type")]
     [InlineData("/v1/transactions/batch", "application/x-www-form-urlencoded", "x", 415, "unsupported-media-type")]
     public async Task NamesWhatThisVersionDoesNotTake(string path, string type, string text, int expected, string name)

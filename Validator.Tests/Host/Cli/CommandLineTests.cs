@@ -90,6 +90,12 @@ public class CommandLineTests
 
         public int MaxSubmissionBytes => _inner.MaxSubmissionBytes;
 
+        public ClientKeys Keys { get; } = new();
+
+        public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, Validator.Core.Wire.Validation.EnvelopeIndex envelopes) => -1;
+
+        public AccountState? FindAccount(in Hash256 account) => null;
+
         public TimeSpan RetryAfter => _inner.RetryAfter;
 
         public ulong NextFinalIndex => 0;

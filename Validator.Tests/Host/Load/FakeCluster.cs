@@ -50,6 +50,12 @@ internal sealed class FakeCluster : IAsyncDisposable
     {
         public int MaxSubmissionBytes => Limits.MaxVertexPayloadBytes;
 
+        public ClientKeys Keys { get; } = new();
+
+        public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, Validator.Core.Wire.Validation.EnvelopeIndex envelopes) => -1;
+
+        public AccountState? FindAccount(in Hash256 account) => null;
+
         public TimeSpan RetryAfter => TimeSpan.FromSeconds(1);
 
         public ulong NextFinalIndex => 0;

@@ -29,7 +29,7 @@ public class FrameValidatorTests
         _metrics = new NodeMetrics(members.Select(m => m.Name).ToArray());
         ValidationContext context = new(
             _genesis, _genesis.ToCommittee(), Hash256.Of([1]), new SignatureCache(64), new VertexCache(1 << 20), _pending,
-            new PayloadBudget(1000), _metrics, new PeerFaults(4) { Punish = _punished.Add });
+            new PayloadBudget(1000), new PreparedAccounts(4), _metrics, new PeerFaults(4) { Punish = _punished.Add });
         _validator = new FrameValidator(context, _verifier);
     }
 

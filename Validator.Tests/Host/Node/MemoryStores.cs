@@ -119,6 +119,8 @@ internal static class MemoryStores
 
         public StoredBlock? ShowBlock(ulong sequence) => null;
 
+        public AccountState? FindAccount(in Hash256 account) => null;
+
         public int ReadFinalized(FinalizedCursor cursor, ulong end, FinalizedPage page)
         {
             int added = 0;

@@ -111,7 +111,7 @@ internal sealed class TestCluster : IAsyncDisposable
             BinaryPrimitives.WriteInt32LittleEndian(one[9..], first + i);
         }
 
-        Assert.Equal(FramingError.None, Validator.Host.Api.Submission.TryCreate(framed, framed.Length, wantsFinal, out Submission? made));
+        Assert.Equal(FramingError.None, SubmissionReader.TryCreate(framed, new Api.FakeNode(), wantsFinal, out Submission? made, out _));
         return made!;
     }
 

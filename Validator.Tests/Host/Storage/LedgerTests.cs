@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Api;
 using Validator.Host.Node;
@@ -54,6 +56,27 @@ public class LedgerTests
         // Each page anew would copy half of the block's payload on average.
         Assert.True(pages > 60);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, payload, 2 * payload);
+    }
+
+    /// <summary>Protects envelopes from running twice: what execution knows of accounts is on disk with its block, and comes back as it was.</summary>
+    [Fact]
+    public void AccountsComeBackAsTheyWere()
+    {
+        using TemporaryFolder folder = new();
+        NonceTable nonces = new();
+        using (RocksLedger ledger = Open(folder.Path))
+        {
+            StoreSamples.FillAccounts(ledger, nonces, blocks: 20, accounts: 300, new Random(1));
+            AccountState state = ledger.FindAccount(new Hash256(nonces.Record(7)))!.Value;
+            Assert.Equal(BinaryPrimitives.ReadUInt64LittleEndian(nonces.Record(7)[32..]), state.HighestNonce);
+            Assert.Equal(BinaryPrimitives.ReadUInt64LittleEndian(nonces.Record(7)[40..]), state.Bitmap);
+            Assert.Null(ledger.FindAccount(Hash256.Zero));
+        }
+
+        using RocksLedger again = Open(folder.Path);
+        NonceTable loaded = new();
+        Assert.True(loaded.Load(again.Accounts()));
+        Assert.Equal((nonces.Count, nonces.Digest()), (loaded.Count, loaded.Digest()));
     }
 
     /// <summary>Protects operators from a riddle: a record cut anywhere, or with any of its lengths changed, is named as damage.</summary>

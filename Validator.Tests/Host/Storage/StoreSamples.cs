@@ -92,7 +92,7 @@ internal static class StoreSamples
             Block block = Block(sequence, parent, [.. tips], executor.Root);
             parent = block.Hash;
             ExecutionResult result = new();
-            executor.Execute(block, Array.ConvertAll(order, v => new OrderedVertex(v.Header, v.Ids)), result);
+            executor.Execute(block, Array.ConvertAll(order, v => new OrderedVertex(v.Header, v.Ids, v.Payload)), result);
             Accept(order, result, accepted);
             SnapshotState? snapshot = sequence % (ulong)snapshotEvery == 0 ? executor.Capture() : null;
             ledger.AddFinal(new ExecutedBlock(block, Certificate(Phase.Committed, 0, block), order, result, snapshot));
@@ -127,10 +127,32 @@ internal static class StoreSamples
 
         Block block = Block(1, Hash256.Of("genesis"u8));
         ExecutionResult result = new();
-        executor.Execute(block, Array.ConvertAll(order, v => new OrderedVertex(v.Header, v.Ids)), result);
+        executor.Execute(block, Array.ConvertAll(order, v => new OrderedVertex(v.Header, v.Ids, v.Payload)), result);
         ledger.AddFinal(new ExecutedBlock(block, Certificate(Phase.Committed, 0, block), order, result));
         Assert.True(ledger.Commit(out _));
         return accepted;
+    }
+
+    /// <summary>Blocks without vertices whose execution changes accounts, as a table does that sees the same nonces.</summary>
+    public static void FillAccounts(RocksLedger ledger, NonceTable nonces, int blocks, int accounts, Random random)
+    {
+        Hash256 parent = Hash256.Of("genesis"u8);
+        for (ulong sequence = 1; sequence <= (ulong)blocks; sequence++)
+        {
+            nonces.BeginBlock();
+            for (int i = 0; i < 60; i++)
+            {
+                nonces.Take(Hash256.Of(BitConverter.GetBytes(random.Next(accounts))).ToArray(), (sequence * 10) + (ulong)random.Next(20));
+            }
+
+            Block block = Block(sequence, parent);
+            parent = block.Hash;
+            ExecutionResult result = new();
+            result.Begin(sequence, 0, 0);
+            result.KeepChanges(nonces);
+            ledger.AddFinal(new ExecutedBlock(block, Certificate(Phase.Committed, 0, block), [], result));
+            Assert.True(ledger.Commit(out _));
+        }
     }
 
     private static byte[][] Transactions(Random random, List<byte[]> accepted)

@@ -1,0 +1,69 @@
+using System.Buffers;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Validator.Core.Primitives;
+
+namespace Validator.Host.Api;
+
+/// <summary>POST /v1/accounts and GET /v1/accounts/{id}: what a client that signs its transactions needs of a validator.</summary>
+internal sealed class AccountEndpoints(INodeGateway node, ApiPolicy policy)
+{
+    /// <summary>Keeps a public key, so that envelopes need not bring it; answers with its account.</summary>
+    public async Task Add(HttpContext context)
+    {
+        (BodyOutcome outcome, RequestBody body) =
+            await RequestBody.ReadAsync(context, policy, Limits.PublicKeyBytes).ConfigureAwait(false);
+        using (body)
+        {
+            if (outcome != BodyOutcome.Read || body.Length != Limits.PublicKeyBytes)
+            {
+                await Problem.BadRequest(context, $"expected the {Limits.PublicKeyBytes} bytes of an ML-DSA-87 public key").ConfigureAwait(false);
+                return;
+            }
+
+            Hash256 account = node.Keys.Add(body.Span);
+            await Write(context, json => SubmitEndpoints.WriteHash(json, "account", account)).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Where its nonces stand, as far as they are executed and on disk here.</summary>
+    public Task Show(HttpContext context)
+    {
+        if (!Hash256.TryParse(context.Request.RouteValues["id"] as string, out Hash256 account))
+        {
+            return Problem.BadRequest(context, "an account is 64 hexadecimal digits");
+        }
+
+        bool hasKey = node.Keys.Find(account) is not null;
+        AccountState? state = node.FindAccount(account);
+        if (!hasKey && state is null)
+        {
+            return Problem.NotFound(context, "no envelope of this account was accepted, and its key was not sent here lately");
+        }
+
+        return Write(context, json =>
+        {
+            SubmitEndpoints.WriteHash(json, "account", account);
+            json.WriteBoolean("key_held", hasKey);
+            if (state is { } known)
+            {
+                json.WriteNumber("highest_nonce", known.HighestNonce);
+                json.WriteString("recent", known.Bitmap.ToString("x16", System.Globalization.CultureInfo.InvariantCulture));
+            }
+        });
+    }
+
+    private static Task Write(HttpContext context, Action<Utf8JsonWriter> fields)
+    {
+        ArrayBufferWriter<byte> body = new();
+        using (Utf8JsonWriter json = new(body))
+        {
+            json.WriteStartObject();
+            fields(json);
+            json.WriteEndObject();
+        }
+
+        context.Response.ContentType = "application/json";
+        return context.Response.Body.WriteAsync(body.WrittenMemory, context.RequestAborted).AsTask();
+    }
+}
