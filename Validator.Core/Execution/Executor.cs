@@ -13,21 +13,21 @@ namespace Validator.Core.Execution;
 public sealed class Executor
 {
     private readonly DedupWindow _window;
-    private readonly Hash256 _committeeDigest;
     private readonly Blake3Hasher _ids = new();
     private readonly byte[] _digest = new byte[Hash256.Size];
     private ulong _loadUntil;
 
     /// <param name="dedupWindow">Ordered transactions among which a repeat is dropped.</param>
     /// <param name="startingRoot">The root before the first block: the starting block's executed root.</param>
+    /// <param name="committee">Of the first epoch.</param>
     /// <param name="tableSeed">See <see cref="DedupWindow"/>; results do not depend on it.</param>
     /// <param name="maxAccounts">Accounts whose nonces are kept.</param>
     public Executor(
-        uint dedupWindow, Hash256 startingRoot, Hash256 committeeDigest, ulong tableSeed = 0, int maxAccounts = Limits.MaxAccounts)
+        uint dedupWindow, Hash256 startingRoot, CommitteeState committee, ulong tableSeed = 0, int maxAccounts = Limits.MaxAccounts)
     {
         _window = new DedupWindow(dedupWindow, tableSeed);
         Nonces = new NonceTable(maxAccounts, tableSeed);
-        _committeeDigest = committeeDigest;
+        Committee = committee;
         DedupWindowSize = dedupWindow;
         Root = startingRoot;
     }
@@ -35,12 +35,15 @@ public sealed class Executor
     public static Executor ForGenesis(Genesis genesis, Hash256 chainId, ulong tableSeed = 0) =>
         new(
             genesis.Parameters.DedupWindow, EpochConfiguration.StartBlock(genesis, chainId).ExecutedRoot,
-            GenesisCodec.CommitteeDigest(0, genesis.Members), tableSeed);
+            new CommitteeState(0, genesis.Members), tableSeed);
 
     public uint DedupWindowSize { get; }
 
     /// <summary>What is known of accounts at <see cref="Sequence"/>. Filled by its own Load when a restart goes on.</summary>
     public NonceTable Nonces { get; }
+
+    /// <summary>The committee at <see cref="Sequence"/>: after an epoch's last block already the next epoch's.</summary>
+    public CommitteeState Committee { get; private set; }
 
     /// <summary>Last executed block; 0 at genesis.</summary>
     public ulong Sequence { get; private set; }
@@ -75,6 +78,10 @@ public sealed class Executor
         }
 
         result.KeepChanges(Nonces);
+        if (!block.NextCommittee.IsZero)
+        {
+            Committee.EndEpoch(block);
+        }
 
         _ids.Finalize(_digest);
         Root = NextRoot(block.Hash, result);
@@ -97,8 +104,10 @@ public sealed class Executor
     /// Goes on after block <paramref name="sequence"/>, as stored. Then the ids of the accepted transactions from the returned
     /// index up to <paramref name="nextIndex"/> must be loaded.
     /// </summary>
-    public ulong BeginRestore(ulong sequence, Hash256 root, ulong nextIndex)
+    /// <param name="committee">As it was then; null where it is still the first epoch's.</param>
+    public ulong BeginRestore(ulong sequence, Hash256 root, ulong nextIndex, CommitteeState? committee = null)
     {
+        Committee = committee ?? Committee;
         Sequence = sequence;
         Root = root;
         _loadUntil = nextIndex;
@@ -169,7 +178,7 @@ public sealed class Executor
     {
         StateRecord record = new(
             result.FirstIndex, result.Accepted, result.Rejected, Root, blockHash, new Hash256(_digest), _window.Digest(), Nonces.Digest(),
-            _committeeDigest);
+            Committee.Digest);
         result.State = record;
         return record.Root;
     }

@@ -42,12 +42,7 @@ public static class GenesisCodec
     public static byte[] Encode(Genesis genesis)
     {
         Require.That(Refusal(genesis) is null);
-        int size = FixedBytes + 1 + genesis.Network.Length + 2;
-        foreach (Member member in genesis.Members)
-        {
-            size += 1 + member.Name.Length + MemberBytes;
-        }
-
+        int size = FixedBytes + 1 + genesis.Network.Length + MembersSize(genesis.Members);
         byte[] encoded = new byte[size];
         WireWriter writer = new(encoded);
         GenesisParameters parameters = genesis.Parameters;
@@ -96,13 +91,7 @@ public static class GenesisCodec
     /// <summary>BLAKE3 over epoch and members, as the executed root states the committee (rule P6).</summary>
     public static Hash256 CommitteeDigest(ulong epoch, ReadOnlySpan<Member> members)
     {
-        int size = 18;
-        foreach (Member member in members)
-        {
-            size += 1 + member.Name.Length + MemberBytes;
-        }
-
-        byte[] encoded = new byte[size];
+        byte[] encoded = new byte[16 + MembersSize(members)];
         WireWriter writer = new(encoded);
         writer.U8(WireTags.Committee);
         writer.Zeros(7);
@@ -126,6 +115,12 @@ public static class GenesisCodec
             EpochLengthBlocks = reader.U64(),
         };
         string network = ReadName(ref reader);
+        return ReadMembers(ref reader) is { } members ? new Genesis(network, timestamp, parameters, members) : null;
+    }
+
+    /// <summary>Null after an error. What they may be is not checked.</summary>
+    internal static Member[]? ReadMembers(ref WireReader reader)
+    {
         int count = reader.U16();
         reader.Check(count is > 0 and <= Limits.MaxCommittee, DecodeError.LaneCountDiffers);
         reader.Need(count, 1 + MemberBytes);
@@ -144,7 +139,7 @@ public static class GenesisCodec
             members[i] = new Member(name, consensus, transport, weight);
         }
 
-        return reader.Ok ? new Genesis(network, timestamp, parameters, members) : null;
+        return reader.Ok ? members : null;
     }
 
     private static string ReadName(ref WireReader reader)
@@ -163,7 +158,18 @@ public static class GenesisCodec
         }
     }
 
-    private static void WriteMembers(ref WireWriter writer, ReadOnlySpan<Member> members)
+    internal static int MembersSize(ReadOnlySpan<Member> members)
+    {
+        int size = 2;
+        foreach (Member member in members)
+        {
+            size += 1 + member.Name.Length + MemberBytes;
+        }
+
+        return size;
+    }
+
+    internal static void WriteMembers(ref WireWriter writer, ReadOnlySpan<Member> members)
     {
         writer.U16(members.Length);
         foreach (Member member in members)

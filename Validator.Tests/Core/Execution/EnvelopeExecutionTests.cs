@@ -15,7 +15,7 @@ public class EnvelopeExecutionTests
     public void Envelopes_are_accepted_once() => CodecPropertyTests.ForSeeds(25, seed =>
     {
         Random random = new(seed);
-        Executor executor = new(20, Start, Start, (ulong)seed, maxAccounts: 4);
+        Executor executor = new(20, Start, new CommitteeState(0, []), (ulong)seed, maxAccounts: 4);
         SortedDictionary<uint, byte[]> stored = [];
         List<Hash256> accepted = [];
         HashSet<(int Account, ulong Nonce)> spent = [];
@@ -69,7 +69,7 @@ public class EnvelopeExecutionTests
     [Fact]
     public void Reasons_survive_the_record()
     {
-        Executor executor = new(20, Start, Start, maxAccounts: 1);
+        Executor executor = new(20, Start, new CommitteeState(0, []), maxAccounts: 1);
         byte[] payload = EnvelopeSamples.Payload([0, 1], Entry(0, 100, 1), Entry(0, 100, 2), Entry(0, 36, 1), Entry(1, 1, 1), Entry(0, 100, 1));
         VertexHeader header = EnvelopeSamples.Header(payload, 5);
         ExecutionResult result = new();
@@ -84,7 +84,7 @@ public class EnvelopeExecutionTests
 
     private static Executor Restart(Executor old, SortedDictionary<uint, byte[]> stored, List<Hash256> accepted, Random random)
     {
-        Executor executor = new(old.DedupWindowSize, Start, Start, (ulong)random.NextInt64(), maxAccounts: 4);
+        Executor executor = new(old.DedupWindowSize, Start, new CommitteeState(0, []), (ulong)random.NextInt64(), maxAccounts: 4);
         ulong first = executor.BeginRestore(old.Sequence, old.Root, old.NextIndex);
         Assert.True(executor.LoadIds((byte[])[.. accepted.Skip((int)first).SelectMany(id => id.ToArray())]));
         Assert.Equal(Enumerable.Range(0, stored.Count).Select(i => (uint)i), stored.Keys);

@@ -9,7 +9,8 @@ namespace Validator.Tests.Core.Execution;
 public class ExecutorTests
 {
     private static readonly Hash256 Start = Hash256.Of([1]);
-    private static readonly Hash256 CommitteeDigest = Hash256.Of([2]);
+    private static readonly Member[] Members = GenesisSamples.Four().Members;
+    private static readonly Hash256 CommitteeDigest = GenesisCodec.CommitteeDigest(0, Members);
 
     // Verdicts, first indices, global indices and roots are those of a plain model, over windows that slide and segments
     // that wrap; a table seed changes nothing; a restarted executor goes on with the same roots.
@@ -20,7 +21,7 @@ public class ExecutorTests
         uint window = new uint[] { 1, 2, 7, 100, 1023, 1024, 1025, 3000 }[random.Next(8)];
         int pool = (int)(random.Next(3) == 0 ? window / 2 : window * 3) + 2;
         Model model = new(window);
-        Executor executor = new(window, Start, CommitteeDigest, (ulong)seed * 31);
+        Executor executor = new(window, Start, new CommitteeState(0, Members), (ulong)seed * 31);
         Hash256 parent = Start;
         ExecutionResult result = new();
         for (ulong sequence = 1; sequence <= 25; sequence++)
@@ -55,7 +56,7 @@ public class ExecutorTests
     [Fact]
     public void Execution_does_not_allocate_once_grown()
     {
-        Executor executor = new(5000, Start, CommitteeDigest);
+        Executor executor = new(5000, Start, new CommitteeState(0, Members));
         ExecutionResult result = new();
         Random random = new(1);
         Block[] blocks = new Block[60];
@@ -80,7 +81,7 @@ public class ExecutorTests
     [Fact]
     public void Damaged_window_is_refused()
     {
-        Executor executor = new(100, Start, CommitteeDigest);
+        Executor executor = new(100, Start, new CommitteeState(0, Members));
         Assert.Equal(0UL, executor.BeginRestore(5, Start, 3));
         byte[] twice = [.. Id(1).ToArray(), .. Id(1).ToArray()];
         Assert.False(executor.LoadIds(twice));
@@ -96,7 +97,7 @@ public class ExecutorTests
     public void Damaged_records_are_refused() => CodecPropertyTests.ForSeeds(100, seed =>
     {
         Random random = new(seed);
-        Executor executor = new(50, Start, CommitteeDigest);
+        Executor executor = new(50, Start, new CommitteeState(0, Members));
         ExecutionResult result = new();
         Block block = BlockCodec.Seal(0, 1, Start, 1, 0, Start, Hash256.Zero, new LaneTip[1]);
         executor.Execute(block, [Vertex(random, random.Next(40), 30)], result);
@@ -111,7 +112,7 @@ public class ExecutorTests
 
     private static Executor Restart(Executor old, Model model, Random random)
     {
-        Executor executor = new(old.DedupWindowSize, Start, CommitteeDigest, (ulong)random.NextInt64());
+        Executor executor = new(old.DedupWindowSize, Start, new CommitteeState(0, Members), (ulong)random.NextInt64());
         ulong first = executor.BeginRestore(old.Sequence, old.Root, old.NextIndex);
         Assert.Equal(DedupWindow.FirstNeeded(old.NextIndex, old.DedupWindowSize), first);
         Hash256[] needed = [.. model.Accepted.Skip((int)first)];

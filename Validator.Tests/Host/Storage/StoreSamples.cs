@@ -69,7 +69,7 @@ internal static class StoreSamples
     public static List<byte[]> Fill(RocksLedger ledger, int blocks, Random random, int snapshotEvery = int.MaxValue) =>
         Fill(ledger, blocks, random, snapshotEvery, NewExecutor());
 
-    public static Executor NewExecutor() => new(DedupWindow, Hash256.Of("start"u8), Hash256.Of("committee"u8));
+    public static Executor NewExecutor() => new(DedupWindow, Hash256.Of("start"u8), new CommitteeState(0, []));
 
     /// <param name="executor">Executes them: it ends up in the state that the ledger holds.</param>
     /// <returns>What was accepted, by global index.</returns>
@@ -107,7 +107,7 @@ internal static class StoreSamples
     /// <returns>What was accepted, by global index.</returns>
     public static List<byte[]> FillOneBlock(RocksLedger ledger, int vertices, int transactions, int bytes)
     {
-        Executor executor = new(DedupWindow, Hash256.Of("start"u8), Hash256.Of("committee"u8));
+        Executor executor = new(DedupWindow, Hash256.Of("start"u8), new CommitteeState(0, []));
         List<byte[]> accepted = [];
         LaneTip tip = default;
         HeldVertex[] order = new HeldVertex[vertices];
