@@ -107,7 +107,7 @@ public sealed class TransportStatistics
     internal readonly long[] Failed = new long[PeerStatistics.Reasons];
     internal long DatagramsInCount, DatagramsOutCount, MalformedCount, UnknownCount, RetriesCount, BadTokenCount;
     internal long RefusedCount, ResetsCount, SendErrorCount, WrongKeysCount, OversizeCount, BackpressureCount;
-    internal long LoopsCount, AllocatedBytesNow, LimitedCount, MigratedCount, ThrottledCount;
+    internal long LoopedAt, LoopsCount, AllocatedBytesNow, LimitedCount, MigratedCount, ThrottledCount;
 
     internal TransportStatistics(int peers)
     {
@@ -160,6 +160,9 @@ public sealed class TransportStatistics
 
     /// <summary>Rounds in which reading stopped because the ring or the pool was full.</summary>
     public long BackpressureRounds => Volatile.Read(ref BackpressureCount);
+
+    /// <summary>Since the network thread last began a round; idle, it begins one a second.</summary>
+    public TimeSpan SinceLoop => LoopedAt == 0 ? TimeSpan.Zero : System.Diagnostics.Stopwatch.GetElapsedTime(Volatile.Read(ref LoopedAt));
 
     /// <summary>Rounds of the network thread's loop.</summary>
     public long Loops => Volatile.Read(ref LoopsCount);

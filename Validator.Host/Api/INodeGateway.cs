@@ -20,6 +20,9 @@ public enum SubmitRefusal : byte
 
     /// <summary>The node follows without signing (PROTOCOL.md, section 6), so it authors no vertex.</summary>
     NotSigning,
+
+    /// <summary>The disk is below the low-water mark.</summary>
+    DiskLow,
 }
 
 /// <summary>
@@ -27,8 +30,14 @@ public enum SubmitRefusal : byte
 /// </summary>
 public interface INodeGateway
 {
-    /// <summary>True when the node takes part: stores open, recovered, quorum weight connected (itself included).</summary>
+    /// <summary>
+    /// True when the node takes part: stores open, recovered, caught up with what more than F weight reports, quorum weight connected
+    /// (itself included), and room on the disk.
+    /// </summary>
     bool IsReady(out string reason);
+
+    /// <summary>True when every loop of the node has advanced within the last five seconds.</summary>
+    bool IsHealthy(out string reason);
 
     /// <summary>Most framed bytes of one submission: the genesis limit of a vertex's payload.</summary>
     int MaxSubmissionBytes { get; }

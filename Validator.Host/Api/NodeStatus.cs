@@ -17,6 +17,10 @@ public sealed record NodeStatus
     /// <summary>False: follows without signing (PROTOCOL.md, section 6).</summary>
     public required bool Signing { get; init; }
 
+    /// <summary>ample, low (nothing from clients) or full (no votes), and bytes free where there are fewest.</summary>
+    public string Disk { get; init; } = "";
+    public ulong DiskFreeBytes { get; init; }
+
     public ulong Epoch { get; init; }
     public ulong View { get; init; }
 

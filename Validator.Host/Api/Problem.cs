@@ -72,6 +72,14 @@ internal static class Problem
             $"a body has {limit.TotalSeconds:0.###} s from its first byte to its last");
     }
 
+    public static Task DiskLow(HttpContext context)
+    {
+        context.Response.Headers.RetryAfter = "60";
+        return WriteAsync(
+            context, StatusCodes.Status507InsufficientStorage, "disk-low", "The validator's disk is almost full",
+            "nothing was taken; submit to another validator");
+    }
+
     public static Task NotReady(HttpContext context, string reason)
     {
         context.Response.Headers.RetryAfter = "1";

@@ -17,8 +17,10 @@ internal sealed class ReadEndpoints(INodeGateway node, string[] memberNames)
             context.Response.Body, node.GetStatus(), ApiJson.Default.NodeStatus, context.RequestAborted);
     }
 
-    /// <summary>200 while the process serves at all.</summary>
-    public static Task Health(HttpContext context) => WriteAsync(context, json => json.WriteString("status", "ok"));
+    /// <summary>200 while every loop of the node advances, else 503: a supervisor had better start it again.</summary>
+    public Task Health(HttpContext context) => node.IsHealthy(out string reason)
+        ? WriteAsync(context, json => json.WriteString("status", "ok"))
+        : Problem.NotReady(context, reason);
 
     /// <summary>200 when the validator takes part, else 503 with the reason.</summary>
     public Task Ready(HttpContext context) => node.IsReady(out string reason)

@@ -10,6 +10,9 @@ public enum SubmissionFailure : byte
     None,
     Stopping,
     StorageFailed,
+
+    /// <summary>The disk went below the low-water mark before it was in a vertex: it is in none.</summary>
+    DiskLow,
 }
 
 /// <summary>

@@ -172,7 +172,11 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
             return;
         }
 
-        if (failure != SubmissionFailure.None)
+        if (failure == SubmissionFailure.DiskLow)
+        {
+            await Problem.DiskLow(context).ConfigureAwait(false);
+        }
+        else if (failure != SubmissionFailure.None)
         {
             await Problem.NotReady(context, failure == SubmissionFailure.Stopping
                 ? "the validator stops; the transaction may or may not become final"
@@ -277,6 +281,11 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         {
             return Problem.TooMany(
                 context, "queue-full", "The queue of pending transactions is full", "nothing was taken", node.RetryAfter.TotalSeconds);
+        }
+
+        if (refusal == SubmitRefusal.DiskLow)
+        {
+            return Problem.DiskLow(context);
         }
 
         node.IsReady(out string reason);

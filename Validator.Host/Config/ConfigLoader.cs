@@ -128,7 +128,9 @@ public static class ConfigLoader
             settings.Integer("storage.retain_blocks", 200_000, 1, 1_000_000_000),
             settings.Integer("storage.retain_transactions", 10_000_000, 1, 2_000_000_000),
             settings.Boolean("storage.archive", false),
-            settings.Integer("storage.snapshot_blocks", 10_000, 16, 10_000_000));
+            settings.Integer("storage.snapshot_blocks", 10_000, 16, 10_000_000),
+            settings.Integer("storage.low_water_mb", 0, 0, 16_777_216),
+            settings.Integer("storage.hard_water_mb", 0, 0, 16_777_216));
     }
 
     private static CryptoSection Crypto(Settings settings, string folder, string dataDir)

@@ -28,6 +28,8 @@ internal sealed record SettingKey(string Path, TomlKind Kind, string Default, st
         new("storage.retain_transactions", TomlKind.Integer, "10000000", "1 to 2000000000: final transactions kept; whichever of the two is reached first counts"),
         new("storage.archive", TomlKind.Boolean, "false", "true keeps every block and transaction"),
         new("storage.snapshot_blocks", TomlKind.Integer, "10000", "16 to 10000000: executed blocks between two snapshots of the state; best equal at all members"),
+        new("storage.low_water_mb", TomlKind.Integer, "0", "0 to 16777216: free MiB below which nothing is taken from clients; 0: 5 % of the disk, 2048 at most"),
+        new("storage.hard_water_mb", TomlKind.Integer, "0", "0 to 16777216: free MiB below which nothing is voted; 0: a quarter of low_water_mb"),
         new("crypto.signature_algorithm", TomlKind.String, "ml-dsa-87", "ml-dsa-87 alone"),
         new("crypto.hash_algorithm", TomlKind.String, "blake3", "blake3 alone"),
         new("crypto.key_path", TomlKind.String, "DATA_DIR/keys", "folder of consensus.key and transport.key"),

@@ -50,6 +50,9 @@ internal sealed class ClientBatcher : PipelineThread
     /// <summary>Set once before the start.</summary>
     public IWaker? Core { get; set; }
 
+    /// <summary>False while no payload may be made: what waits is failed. Set once before the start.</summary>
+    public Func<bool> DiskHasRoom { get; set; } = static () => true;
+
     /// <summary>Transactions taken and not handed to Core yet.</summary>
     public long PendingTransactions => Volatile.Read(ref _pendingTransactions);
 
@@ -64,6 +67,11 @@ internal sealed class ClientBatcher : PipelineThread
             if (_closed)
             {
                 return SubmitRefusal.Draining;
+            }
+
+            if (!DiskHasRoom())
+            {
+                return SubmitRefusal.DiskLow;
             }
 
             long now = Clock.MonotonicMicros();
@@ -118,20 +126,24 @@ internal sealed class ClientBatcher : PipelineThread
         lock (_lock)
         {
             _closed = true;
-            _full.Enqueue(_open);
-            _open = new ClientBatch();
-            while (_full.TryDequeue(out ClientBatch? batch))
-            {
-                batch.Seal();
-                batch.Fail(failure);
-            }
+            FailWaiting(failure);
         }
     }
 
-    protected override bool HasWork => Volatile.Read(ref _credits) > 0 && Volatile.Read(ref _pendingBytes) > 0;
+    protected override bool HasWork => Volatile.Read(ref _pendingBytes) > 0 && (Volatile.Read(ref _credits) > 0 || !DiskHasRoom());
 
     protected override bool Work()
     {
+        if (!DiskHasRoom())
+        {
+            lock (_lock)
+            {
+                FailWaiting(SubmissionFailure.DiskLow);
+            }
+
+            return false;
+        }
+
         if (Stopping || Volatile.Read(ref _credits) <= 0 || Take() is not { } batch)
         {
             return false;
@@ -151,6 +163,22 @@ internal sealed class ClientBatcher : PipelineThread
             TransactionCount = (uint)batch.TransactionCount,
         };
         return Hand(_core, input, Core!);
+    }
+
+    private void FailWaiting(SubmissionFailure failure)
+    {
+        _full.Enqueue(_open);
+        _open = new ClientBatch();
+        while (_full.TryDequeue(out ClientBatch? batch))
+        {
+            if (!batch.IsEmpty)
+            {
+                _pendingBytes -= batch.PayloadBytes;
+                _pendingTransactions -= batch.TransactionCount;
+                batch.Seal();
+                batch.Fail(failure);
+            }
+        }
     }
 
     private ClientBatch? Take()

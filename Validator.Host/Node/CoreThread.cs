@@ -86,7 +86,7 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
 
     public bool PeerUp(int peer) => Volatile.Read(ref _peerUp[peer]);
 
-    protected override bool HasWork => AnyIn(Answers) || (!IsBlocked && AnyIn(Outside));
+    protected override bool HasWork => AnyIn(Answers) || (!IsBlocked && !Halted() && AnyIn(Outside));
 
     protected override int IdleMilliseconds
     {
@@ -95,6 +95,11 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
             if (IsBlocked)
             {
                 return 1;
+            }
+
+            if (Halted())
+            {
+                return 100;
             }
 
             long micros = core.NextDeadline - Clock.MonotonicMicros();
@@ -112,12 +117,13 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
             done += Drain(ring, int.MaxValue);
         }
 
+        bool halted = Halted();
         foreach (SpscRing<Input> ring in Outside)
         {
-            done += IsBlocked ? 0 : Drain(ring, MostPerRing);
+            done += halted || IsBlocked ? 0 : Drain(ring, MostPerRing);
         }
 
-        if (Clock.MonotonicMicros() >= core.NextDeadline)
+        if (!halted && Clock.MonotonicMicros() >= core.NextDeadline)
         {
             Step(new Input { Kind = InputKind.Tick, From = -1 });
             done++;
@@ -136,6 +142,12 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
 
         return done > 0;
     }
+
+    /// <summary>
+    /// True while the disk is below the hard mark: nothing from outside is taken and no timer runs, so that nothing more has to be
+    /// written. To the others it is a validator that is slow; backpressure keeps what they send. Set once before the start.
+    /// </summary>
+    public Func<bool> Halted { get; set; } = static () => false;
 
     private static bool AnyIn(SpscRing<Input>[] rings)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Validator.Host.Cli;
 using Validator.Host.Storage;
 using Validator.Net.Native;
@@ -24,6 +25,7 @@ internal abstract class PipelineThread : IDisposable
     private readonly IFaultSink _faults;
     private readonly Parker _parker = new();
     private volatile bool _stopping;
+    private long _advanced = Stopwatch.GetTimestamp();
 
     protected PipelineThread(string name, IFaultSink faults, ThreadPriority priority = ThreadPriority.Normal)
     {
@@ -33,6 +35,14 @@ internal abstract class PipelineThread : IDisposable
 
     /// <summary>What producers call after they have put something in one of this thread's rings.</summary>
     public IWaker Waker => _parker;
+
+    /// <summary>Since it last began a round, or ended; one that sleeps begins one a second.</summary>
+    public TimeSpan SinceAdvance => Stopwatch.GetElapsedTime(Volatile.Read(ref _advanced));
+
+    public string Name => _thread.Name!;
+
+    /// <summary>Longest sleep, milliseconds: a thread that does not wake in several of these hangs.</summary>
+    private const int HeartbeatMilliseconds = 1000;
 
     protected IFaultSink Faults => _faults;
 
@@ -54,7 +64,7 @@ internal abstract class PipelineThread : IDisposable
     {
         _stopping = true;
         _parker.Wake();
-        return (_thread.ThreadState & ThreadState.Unstarted) != 0 || _thread.Join(timeoutMilliseconds);
+        return (_thread.ThreadState & System.Threading.ThreadState.Unstarted) != 0 || _thread.Join(timeoutMilliseconds);
     }
 
     public virtual void Dispose() => _parker.Dispose();
@@ -74,6 +84,9 @@ internal abstract class PipelineThread : IDisposable
 
             consumer.Wake();
             Thread.Sleep(1);
+
+            // It is the consumer that does not advance.
+            Volatile.Write(ref _advanced, Stopwatch.GetTimestamp());
         }
 
         consumer.Wake();
@@ -87,6 +100,7 @@ internal abstract class PipelineThread : IDisposable
         {
             while (!_faults.Faulted)
             {
+                Volatile.Write(ref _advanced, Stopwatch.GetTimestamp());
                 if (Work())
                 {
                     continue;
@@ -110,7 +124,7 @@ internal abstract class PipelineThread : IDisposable
                 }
                 else
                 {
-                    _parker.Park(idle);
+                    _parker.Park(idle < 0 ? HeartbeatMilliseconds : Math.Min(idle, HeartbeatMilliseconds));
                 }
             }
         }

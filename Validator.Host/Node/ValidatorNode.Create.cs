@@ -152,6 +152,16 @@ public sealed partial class ValidatorNode
             Vertices = pending, Batches = _batches, Batcher = _batcher, Signer = _signer, Evidence = _evidence, Storage = context.Config.Storage,
             LaneHeight = stores.Recovered.OwnTip.Height, PendingVertices = stores.Recovered.Vertices.Count,
         };
+        _disk = new DiskWatch(context.Config.Storage, context.Config.Node.DataDir, _log)
+        {
+            Changed = () =>
+            {
+                _batcher.Waker.Wake();
+                _core.Waker.Wake();
+            },
+        };
+        _batcher.DiskHasRoom = () => _disk.Level == DiskLevel.Ample;
+        _core.Halted = () => _disk.Level == DiskLevel.Full;
         Connect(toLedger, toExecution, fetches);
         stores.Recovered.Blocks.ForEach(_service.Remember);
         _signal.Advance(stores.Executor.NextIndex);

@@ -36,8 +36,60 @@ public sealed partial class ValidatorNode
             : _disposed ? "stopping"
             : connected < _committee.Quorum
                 ? $"connected to weight {connected} of the {_committee.Quorum} that a quorum needs, itself included"
-            : "";
+            : Behind() is > MostBehind and ulong behind ? $"{behind} blocks behind what more than F weight reports"
+            : _disk.Reason;
         return reason.Length == 0;
+    }
+
+    /// <summary>Within some seconds of blocks.</summary>
+    private const ulong MostBehind = 128;
+
+    private static readonly TimeSpan s_mostBetweenRounds = TimeSpan.FromSeconds(5);
+
+    public bool IsHealthy(out string reason)
+    {
+        reason = _faulted ? "stopped by a failure" : "";
+        foreach (PipelineThread thread in Threads())
+        {
+            // Deleting old blocks takes its time.
+            if (thread != _prune && thread.SinceAdvance > s_mostBetweenRounds)
+            {
+                reason = $"the {thread.Name} thread has not advanced for {thread.SinceAdvance.TotalSeconds:0} s";
+            }
+        }
+
+        TimeSpan network = _transport.Statistics.SinceLoop;
+        if (network > s_mostBetweenRounds)
+        {
+            reason = $"the network thread has not advanced for {network.TotalSeconds:0} s";
+        }
+
+        return reason.Length == 0;
+    }
+
+    /// <summary>Blocks not executed here of those that peers of more than F weight say are final: one of them at least is honest.</summary>
+    private ulong Behind()
+    {
+        Span<ulong> reported = stackalloc ulong[_committee.Count];
+        for (int i = 0; i < reported.Length; i++)
+        {
+            reported[i] = i != _context.Self && _core.PeerUp(i) ? _core.PeerProgress(i).FinalSequence : 0;
+        }
+
+        ulong best = 0;
+        foreach (ulong candidate in reported)
+        {
+            ulong weight = 0;
+            for (int i = 0; i < reported.Length; i++)
+            {
+                weight += reported[i] >= candidate ? _committee.Weight(i) : 0;
+            }
+
+            best = candidate > best && weight > _committee.Faulty ? candidate : best;
+        }
+
+        ulong executed = _ledger.Executed.Sequence;
+        return best > executed ? best - executed : 0;
     }
 
     public SubmitRefusal TrySubmit(Submission submission)
@@ -76,6 +128,8 @@ public sealed partial class ValidatorNode
             Ready = ready,
             Reason = reason,
             Signing = _core.Signs,
+            DiskFreeBytes = (ulong)Math.Max(0, _disk.FreeBytes),
+            Disk = _disk.Level.ToString().ToLowerInvariant(),
             View = view,
             Leader = _context.Genesis.Members[_committee.Leader(0, view)].Name,
             FinalSequence = final,

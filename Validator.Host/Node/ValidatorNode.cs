@@ -39,6 +39,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly FetchService _service;
     private readonly PruneThread? _prune;
     private readonly EvidenceStore _evidence;
+    private readonly DiskWatch _disk;
     private readonly ConsensusSigner _key;
     private readonly CommitteeKeys _keys;
     private readonly PreparedAccounts _accounts = new();
@@ -97,6 +98,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
         }
 
         _transport.Start();
+        _disk.Start();
     }
 
     // From the entrance to the exit, so that each thread still finds its successor running while it empties its rings.
@@ -106,6 +108,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private void Stop()
     {
         _batcher.Close();
+        _disk.Dispose();
         bool ended = true;
         foreach (PipelineThread thread in Threads())
         {

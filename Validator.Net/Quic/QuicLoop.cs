@@ -102,6 +102,7 @@ internal sealed unsafe class QuicLoop
                 _options.Consumer.Wake();
             }
             Volatile.Write(ref _statistics.LoopsCount, _statistics.LoopsCount + 1);
+            Volatile.Write(ref _statistics.LoopedAt, System.Diagnostics.Stopwatch.GetTimestamp());
             Volatile.Write(ref _statistics.AllocatedBytesNow, GC.GetAllocatedBytesForCurrentThread());
             readable = Sleep(more, blocked, now);
         }

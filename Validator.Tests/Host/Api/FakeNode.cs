@@ -81,6 +81,12 @@ internal sealed class FakeNode : INodeGateway
         return reason.Length == 0;
     }
 
+    public bool IsHealthy(out string reason)
+    {
+        reason = "";
+        return true;
+    }
+
     public SubmitRefusal TrySubmit(Submission submission)
     {
         if (Refusal == SubmitRefusal.None)

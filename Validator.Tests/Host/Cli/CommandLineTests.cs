@@ -114,6 +114,12 @@ public class CommandLineTests
 
         public bool IsReady(out string reason) => _inner.IsReady(out reason);
 
+        public bool IsHealthy(out string reason)
+        {
+            reason = "";
+            return true;
+        }
+
         public SubmitRefusal TrySubmit(Submission submission) => SubmitRefusal.Draining;
 
         public NodeStatus GetStatus() => _inner.GetStatus();

@@ -70,6 +70,12 @@ internal sealed class FakeCluster : IAsyncDisposable
             return true;
         }
 
+        public bool IsHealthy(out string reason)
+        {
+            reason = "";
+            return true;
+        }
+
         public SubmitRefusal TrySubmit(Submission submission)
         {
             SubmitRefusal refusal = cluster.Refuse(self);

@@ -1,0 +1,36 @@
+using Validator.Host.Config;
+using Validator.Host.Node;
+
+namespace Validator.Tests.Host.Node;
+
+public class DiskWatchTests
+{
+    private const long MiB = 1 << 20;
+
+    /// <summary>Protects large and small disks alike: 5 % or 2 GiB, whichever is less, a quarter of it for the hard mark, or what is said.</summary>
+    [Fact]
+    public void MarksFollowTheDisk()
+    {
+        Assert.Equal((2048 * MiB, 512 * MiB), DiskWatch.Marks(new StorageSection(), 4_000_000 * MiB));
+        Assert.Equal((50 * MiB, 50 * MiB / 4), DiskWatch.Marks(new StorageSection(), 1000 * MiB));
+        Assert.Equal((100 * MiB, 90 * MiB), DiskWatch.Marks(new StorageSection(LowWaterMb: 100, HardWaterMb: 90), MiB));
+        Assert.Equal((100 * MiB, 100 * MiB), DiskWatch.Marks(new StorageSection(LowWaterMb: 100, HardWaterMb: 900), MiB));
+    }
+
+    /// <summary>Protects against flapping at a mark: a level is left upwards only with a tenth more.</summary>
+    [Fact]
+    public void LevelsDoNotFlap()
+    {
+        DiskLevel level = DiskLevel.Ample;
+        (long Free, DiskLevel Expected)[] steps =
+        [
+            (101, DiskLevel.Ample), (99, DiskLevel.Low), (105, DiskLevel.Low), (49, DiskLevel.Full), (54, DiskLevel.Full), (55, DiskLevel.Low),
+            (49, DiskLevel.Full), (111, DiskLevel.Ample), (10, DiskLevel.Full),
+        ];
+        foreach ((long free, DiskLevel expected) in steps)
+        {
+            level = DiskWatch.Next(level, free, 100, 50);
+            Assert.Equal((free, expected), (free, level));
+        }
+    }
+}
