@@ -70,7 +70,7 @@ public sealed partial class ValidatorCore
 
     private void TryFinalize()
     {
-        while (_toFinalize is { } certificate && !_halted)
+        while (_toFinalize is { } certificate && !_halted && !_catchUp.Installing)
         {
             if (certificate.Sequence <= FinalSequence)
             {

@@ -25,6 +25,9 @@ public sealed class RecoveredState
     /// <summary>The epoch's durable vertices above the last final cut, any order, with their signatures (own ones included).</summary>
     public List<(VertexHeader Vertex, byte[] Signature)> Vertices { get; } = [];
 
+    /// <summary>A snapshot that was being fetched; null when none was.</summary>
+    public StagedSnapshot? Staged { get; set; }
+
     /// <summary>Evidence kept in this epoch: a convicted author's lane stays out of proposals.</summary>
     public List<Evidence> Evidence { get; } = [];
 

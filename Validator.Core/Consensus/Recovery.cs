@@ -29,6 +29,11 @@ public sealed partial class ValidatorCore
             _prepared.Add(prepared);
         }
 
+        if (state.Staged is { } staged && staged.Manifest.Epoch == Epoch && staged.Manifest.Sequence > FinalSequence)
+        {
+            _catchUp.Resume(staged, FinalSequence);
+        }
+
         RecoverView(state);
         if (_finalCertificate is { } certificate && certificate.View == View && certificate.Sequence == _final.Sequence)
         {

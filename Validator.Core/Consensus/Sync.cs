@@ -30,6 +30,9 @@ public sealed partial class ValidatorCore
         public ulong View;
         public ulong FinalSequence;
         public bool Known;
+
+        /// <summary>The oldest block that it said to keep when it had not what was asked; 0 before.</summary>
+        public ulong FirstKept;
     }
 
     private void AdvanceStatus()
@@ -81,7 +84,7 @@ public sealed partial class ValidatorCore
         peer.Epoch = status.Epoch;
         peer.View = status.View;
         peer.FinalSequence = status.FinalSequence;
-        if (behind && (ahead || stuck || status.FinalSequence > FinalSequence + 2) && !_fetches.Asked(FetchKind.FinalBlocks, Hash256.Zero)
+        if (behind && (ahead || stuck || status.FinalSequence > FinalSequence + 2) && !_fetches.Asked(FetchKind.FinalBlocks, Hash256.Zero) && !_catchUp.Active
             && (_toFinalize is null || _toFinalize.Sequence > FinalSequence + _window))
         {
             Ask(new FetchRequest(FetchKind.FinalBlocks, Epoch, 0, FinalSequence + 1, FinalBlocksPerFetch, Hash256.Zero), from);
@@ -94,7 +97,11 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        PullLanes(status, from);
+        if (!_catchUp.Active)
+        {
+            PullLanes(status, from);
+        }
+
         if (status.View < View || (stuck && status.View == View))
         {
             RepeatTo(from, status);
@@ -200,6 +207,7 @@ public sealed partial class ValidatorCore
     {
         _connected[peer] = true;
         _peers[peer] = default;
+        _catchUp.PeerUp(peer);
         NoteQuorum();
         SendStatus(peer);
         // What was sent before the peer was there; it may be all that is missing.
@@ -222,12 +230,20 @@ public sealed partial class ValidatorCore
     {
         _connected[peer] = false;
         _disconnectedMicros[peer] = _now;
+        _catchUp.PeerDown(peer);
         NoteQuorum();
         _fetches.Hasten(fetch => fetch.Peer == peer, _now);
     }
 
-    private void OnNotFound(FetchRequest request, int from) =>
+    private void OnNotFound(FetchRequest request, ulong firstKept, int from)
+    {
         _fetches.Hasten(fetch => fetch.Peer == from && fetch.Request.Kind == request.Kind && fetch.Request.Hash == request.Hash, _now);
+        _catchUp.OnNotFound(request, from);
+        if (request.Kind == FetchKind.FinalBlocks)
+        {
+            NoteKept(from, firstKept);
+        }
+    }
 
     private void FetchBlock(in Hash256 hash, int preferred) =>
         Ask(new FetchRequest(FetchKind.Block, Epoch, 0, 0, 1, hash), preferred);

@@ -82,6 +82,7 @@ public sealed partial class ValidatorCore
         _stopViews = new ulong[Committee.Count];
         _viewChanges = new ViewChange?[Committee.Count];
         _peers = new PeerProgress[Committee.Count];
+        _catchUp = new CatchUp(Committee.Count);
         _unchangedCommittee = GenesisCodec.CommitteeDigest(Epoch + 1, epoch.Members);
         _final = epoch.Start;
         _executed = _final.Sequence;
@@ -202,7 +203,16 @@ public sealed partial class ValidatorCore
                 OnStatus(input.Status!, input.From);
                 break;
             case InputKind.NotFound:
-                OnNotFound(input.Request, input.From);
+                OnNotFound(input.Request, input.Sequence, input.From);
+                break;
+            case InputKind.Manifest:
+                OnManifest(input.Manifest!, input.From);
+                break;
+            case InputKind.Chunk:
+                OnChunk(input.Chunk!, input.From);
+                break;
+            case InputKind.SnapshotInstalled:
+                OnSnapshotInstalled();
                 break;
             case InputKind.ClientBatch:
                 OnClientBatch(in input);
@@ -244,6 +254,7 @@ public sealed partial class ValidatorCore
 
         AdvanceViewTimer();
         AdvanceStatus();
+        AdvanceCatchUp();
         AuthorWhenIdle();
         GrantCredit();
         _fetches.Advance(_now, NextConnected, SendFetch);
@@ -254,6 +265,7 @@ public sealed partial class ValidatorCore
     {
         long next = Math.Min(_nextStatusMicros, _fetches.NextDeadline());
         next = Math.Min(next, ViewDeadline());
+        next = Math.Min(next, _catchUp.NextDeadline());
         next = Math.Min(next, _proposeAtMicros > _now ? _proposeAtMicros : long.MaxValue);
         next = Math.Min(next, _timestampWaitMicros > _now ? _timestampWaitMicros : long.MaxValue);
         next = Math.Min(next, _creditAtMicros > _now ? _creditAtMicros : long.MaxValue);

@@ -44,6 +44,21 @@ public enum EffectKind : byte
     /// </summary>
     Execute,
 
+    /// <summary>Keep Manifest of the snapshot that is being fetched, in place of an earlier one. Need not be synced.</summary>
+    StoreManifest,
+
+    /// <summary>Keep Chunk, by its hash: it is what the hash says. Need not be synced.</summary>
+    StoreChunk,
+
+    /// <summary>Forget the manifest and the chunks that are kept.</summary>
+    DropSnapshot,
+
+    /// <summary>
+    /// Everything of Manifest is here, and nothing is handed out for execution. Put the state in place of ours, atomically and
+    /// synced, and answer with SnapshotInstalled. Blocks to execute come after that, from its sequence on.
+    /// </summary>
+    InstallSnapshot,
+
     /// <summary>Keep and count Evidence against Message.Sender.</summary>
     Evidence,
 
@@ -104,6 +119,7 @@ public enum Reason : byte
     Entered,
     ConflictingCertificates,
     ExecutionDiverged,
+    SnapshotChunkWrong,
     PastEpochEnd,
     NextCommitteeDiffers,
     NotSigning,
@@ -132,6 +148,8 @@ public struct Effect
     public Evidence? Evidence;
     public Status? Status;
     public FetchRequest Request;
+    public SnapshotManifest? Manifest;
+    public SnapshotChunk? Chunk;
     public VertexHeader[]? Order;
     public ulong Token;
     public Hash256 Digest;

@@ -21,8 +21,15 @@ public enum InputKind : byte
     Evidence,
     Status,
 
-    /// <summary>A peer said that it has not what we asked: Request.</summary>
+    /// <summary>A peer said that it has not what we asked: Request. Sequence is the oldest block that it keeps.</summary>
     NotFound,
+
+    /// <summary>A snapshot's proof, verified like a certificate, or a chunk whose bytes Core checks.</summary>
+    Manifest,
+    Chunk,
+
+    /// <summary>The state of the snapshot that was handed out is in place and durable.</summary>
+    SnapshotInstalled,
 
     /// <summary>A sealed batch of client transactions: Token, TransactionRoot, PayloadBytes, TransactionCount. Spends one credit.</summary>
     ClientBatch,
@@ -63,6 +70,8 @@ public struct Input
     public Evidence? Evidence;
     public Status? Status;
     public FetchRequest Request;
+    public SnapshotManifest? Manifest;
+    public SnapshotChunk? Chunk;
 
     /// <summary>The shell's handle of a payload that waits for Core's word.</summary>
     public ulong Token;

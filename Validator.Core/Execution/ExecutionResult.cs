@@ -61,6 +61,14 @@ public sealed class ExecutionResult
 
     public const int AccountBytes = sizeof(uint) + NonceTable.RecordBytes;
 
+    /// <summary>Of a block whose transactions are not known here, only the state after it.</summary>
+    public static ExecutionResult Nothing(ulong sequence, ulong nextIndex, Hash256 root)
+    {
+        ExecutionResult result = new() { Root = root };
+        result.Begin(sequence, nextIndex, 0);
+        return result;
+    }
+
     public bool IsAccepted(int transaction) => ((_verdicts[transaction >> 3] >> (transaction & 7)) & 1) != 0;
 
     internal static int VerdictBytes(uint transactions) => (int)((transactions + 7) / 8);

@@ -16,6 +16,7 @@ public sealed class Executor
     private readonly Blake3Hasher _ids = new();
     private readonly byte[] _digest = new byte[Hash256.Size];
     private ulong _loadUntil;
+    private Hash256[] _captured = [];
 
     /// <param name="dedupWindow">Ordered transactions among which a repeat is dropped.</param>
     /// <param name="startingRoot">The root before the first block: the starting block's executed root.</param>
@@ -89,8 +90,24 @@ public sealed class Executor
         result.Root = Root;
     }
 
-    /// <summary>What a snapshot at <see cref="Sequence"/> lists: the digests of the dedup window's segments.</summary>
-    public SnapshotState Capture() => new(Sequence, NextIndex, _window.SegmentDigests());
+    /// <summary>What a snapshot at <see cref="Sequence"/> lists, with the account segments that the capture before had not.</summary>
+    public SnapshotState Capture()
+    {
+        ReadOnlySpan<byte> hashes = Nonces.SegmentHashes();
+        Hash256[] accounts = new Hash256[Nonces.Segments];
+        List<byte[]> added = [];
+        for (int i = 0; i < accounts.Length; i++)
+        {
+            accounts[i] = new Hash256(hashes[(i * Hash256.Size)..]);
+            if (i >= _captured.Length || _captured[i] != accounts[i])
+            {
+                added.Add(Nonces.Segment(i).ToArray());
+            }
+        }
+
+        _captured = accounts;
+        return new SnapshotState(Sequence, NextIndex, _window.SegmentDigests(), accounts) { NewAccounts = added };
+    }
 
     /// <summary>Finds the global index of a transaction that was accepted within the dedup window.</summary>
     public bool TryFindIndex(in Hash256 id, out ulong index)

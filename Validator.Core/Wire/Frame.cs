@@ -24,6 +24,8 @@ public enum FrameType : byte
 
     /// <summary>The request again, by one who has not what it asks, with the oldest block that it keeps.</summary>
     NotFound = 13,
+    SnapshotManifest = 14,
+    SnapshotChunk = 15,
 }
 
 /// <summary>One message between validators, as decoded or to be encoded. Only the fields that Type names are set.</summary>
@@ -46,6 +48,8 @@ public struct Frame
 
     /// <summary>NotFound: the oldest block that its sender keeps, at least 1.</summary>
     public ulong FirstKept;
+    public SnapshotManifest? Manifest;
+    public SnapshotChunk? Chunk;
     public VertexHeader? Vertex;
     public byte[]? VertexSignature;
 
@@ -77,6 +81,10 @@ public struct Frame
     public static Frame Of(Evidence value) => new() { Type = FrameType.Evidence, Evidence = value };
 
     public static Frame Of(Status value) => new() { Type = FrameType.Status, Status = value };
+
+    public static Frame Of(SnapshotManifest value) => new() { Type = FrameType.SnapshotManifest, Manifest = value };
+
+    public static Frame Of(SnapshotChunk value) => new() { Type = FrameType.SnapshotChunk, Chunk = value };
 
     public static Frame Fetch(in FetchRequest request) => new() { Type = FrameType.FetchRequest, Request = request };
 

@@ -59,6 +59,8 @@ public static class FrameCodec
         FrameType.Status => StatusCodec.EncodedSize(frame.Status!.Tips.Length),
         FrameType.FetchRequest => FetchRequestCodec.EncodedSize,
         FrameType.NotFound => NotFoundCodec.EncodedSize,
+        FrameType.SnapshotManifest => SnapshotManifestCodec.EncodedSize(frame.Manifest!),
+        FrameType.SnapshotChunk => SnapshotChunkCodec.EncodedSize(frame.Chunk!),
         _ => throw new InvariantViolationException($"no frame type {frame.Type}"),
     };
 
@@ -82,6 +84,8 @@ public static class FrameCodec
             FrameType.Status => StatusCodec.Write(frame.Status!, body),
             FrameType.FetchRequest => FetchRequestCodec.Write(frame.Request, body),
             FrameType.NotFound => NotFoundCodec.Write(frame.Request, frame.FirstKept, body),
+            FrameType.SnapshotManifest => SnapshotManifestCodec.Write(frame.Manifest!, body),
+            FrameType.SnapshotChunk => SnapshotChunkCodec.Write(frame.Chunk!, body),
             _ => throw new InvariantViolationException($"no frame type {frame.Type}"),
         };
     }
@@ -117,6 +121,10 @@ public static class FrameCodec
                 return FetchRequestCodec.TryRead(body, out frame.Request, out error);
             case FrameType.NotFound:
                 return NotFoundCodec.TryRead(body, out frame.Request, out frame.FirstKept, out error);
+            case FrameType.SnapshotManifest:
+                return SnapshotManifestCodec.TryRead(body, n, out frame.Manifest, out error);
+            case FrameType.SnapshotChunk:
+                return SnapshotChunkCodec.TryRead(body, out frame.Chunk, out error);
             default:
                 error = DecodeError.UnknownFrameType;
                 return false;

@@ -17,6 +17,7 @@ public static class FrameLimits
         int viewChange = WireSizes.Signed + WireSizes.Claims + (2 * certificate);
         int newView = WireSizes.Signed + WireSizes.NewViewFixed + (committeeSize * WireSizes.Summary) + (2 * certificate);
         int finalBlocks = WireSizes.FinalBlocksFixed + (MaxFinalBlocks * BlockCodec.EncodedSize(committeeSize)) + certificate;
-        return 1 + Math.Max(Math.Max(vertex, viewChange), Math.Max(newView, finalBlocks));
+        int snapshot = Math.Max(SnapshotManifestCodec.MaxBytes(committeeSize), SnapshotChunkCodec.MaxBytes);
+        return 1 + Math.Max(Math.Max(vertex, viewChange), Math.Max(Math.Max(newView, finalBlocks), snapshot));
     }
 }

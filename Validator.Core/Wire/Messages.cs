@@ -154,6 +154,12 @@ public enum FetchKind : byte
 
     /// <summary>Final blocks from Sequence on, up to Count, with a commit certificate that covers them.</summary>
     FinalBlocks = 3,
+
+    /// <summary>The manifest of the newest snapshot at Sequence or later.</summary>
+    Snapshot = 4,
+
+    /// <summary>A chunk of the snapshot at Sequence, by hash.</summary>
+    Chunk = 5,
 }
 
 /// <summary>A request to one peer. Answered by its shell from its stores; its Core never sees it.</summary>

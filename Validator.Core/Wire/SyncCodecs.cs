@@ -52,7 +52,7 @@ public static class FetchRequestCodec
         int author = reader.Member(Limits.MaxCommittee);
         uint count = reader.U32();
         value = new FetchRequest(kind, reader.U64(), author, reader.U64(), count, reader.Hash());
-        reader.Check(kind is >= FetchKind.Vertices and <= FetchKind.FinalBlocks, DecodeError.UnknownKind);
+        reader.Check(kind is >= FetchKind.Vertices and <= FetchKind.Chunk, DecodeError.UnknownKind);
         reader.Check(IsWellFormed(value), DecodeError.FetchMalformed);
         if (reader.Finish(out error))
         {
@@ -79,7 +79,7 @@ public static class FetchRequestCodec
 
     private static bool IsWellFormed(in FetchRequest request)
     {
-        bool byHash = request.Kind is FetchKind.Vertices or FetchKind.Block;
+        bool byHash = request.Kind is FetchKind.Vertices or FetchKind.Block or FetchKind.Chunk;
         return byHash != request.Hash.IsZero && request.Count <= MaxCount;
     }
 }

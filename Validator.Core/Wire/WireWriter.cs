@@ -58,6 +58,7 @@ internal static class WireTags
     public const byte Committee = 0x15;
     public const byte CommitteeChange = 0x16;
     public const byte Envelope = 0x17;
+    public const byte Manifest = 0x18;
 }
 
 /// <summary>Sizes in bytes of the fixed parts, see FORMATS.md.</summary>

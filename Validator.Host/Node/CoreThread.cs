@@ -239,6 +239,23 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
                 Volatile.Write(ref _pendingVertices, _pendingVertices - effect.Order!.Length);
                 ToExecution.Put(new ExecuteItem(effect.Block!, effect.Certificate!, effect.Order));
                 break;
+            case EffectKind.StoreManifest:
+                log.LogInformation(
+                    "peers no longer keep block {Next}: fetching the snapshot at block {Sequence}", core.FinalSequence + 1,
+                    effect.Manifest!.Sequence);
+                ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.Manifest, Manifest = effect.Manifest });
+                break;
+            case EffectKind.StoreChunk:
+                ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.Chunk, Chunk = effect.Chunk });
+                break;
+            case EffectKind.DropSnapshot:
+                ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.DropSnapshot });
+                break;
+            case EffectKind.InstallSnapshot:
+                log.LogInformation("the snapshot at block {Sequence} is here and goes in place", effect.Manifest!.Sequence);
+                Volatile.Write(ref _pendingVertices, 0);
+                ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.Install, Manifest = effect.Manifest });
+                break;
             case EffectKind.Evidence:
                 CountEvidence(effect.Evidence!);
                 break;

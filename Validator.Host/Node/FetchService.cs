@@ -104,6 +104,8 @@ internal sealed class FetchService(
 
     public required SpscRing<ServiceItem> FromCore { get; init; }
 
+    public required SnapshotServer Snapshots { get; init; }
+
     protected override bool HasWork => !FromCore.IsEmpty || intake.Ring.Count > 0;
 
     /// <summary>Remembers an accepted block; also called with the recovered ones before the start.</summary>
@@ -167,6 +169,8 @@ internal sealed class FetchService(
         {
             FetchKind.Vertices => AnswerVertices(peer, request),
             FetchKind.Block => AnswerBlock(peer, request.Hash),
+            FetchKind.Snapshot => AnswerSnapshot(peer, request.Sequence),
+            FetchKind.Chunk => AnswerChunk(peer, request),
             _ => AnswerFinalBlocks(peer, request),
         };
         if (answered)
@@ -208,6 +212,13 @@ internal sealed class FetchService(
         Block? block = _blocks.GetValueOrDefault(hash) ?? ledger.FindBlock(hash);
         return block is not null && sender.Send(peer, Channel.Control, Frame.Of(block));
     }
+
+    private bool AnswerSnapshot(int peer, ulong least) =>
+        Snapshots.Manifest(least) is { } manifest && sender.Send(peer, Channel.Sync, Frame.Of(manifest));
+
+    private bool AnswerChunk(int peer, in FetchRequest request) =>
+        Snapshots.Chunk(request.Sequence, request.Hash) is { } data
+        && sender.Send(peer, Channel.Sync, Frame.Of(new SnapshotChunk(request.Epoch, request.Sequence, request.Hash, data)));
 
     /// <summary>Final blocks from a sequence on, as many as are asked for and end with one whose own certificate is stored.</summary>
     private bool AnswerFinalBlocks(int peer, in FetchRequest request)

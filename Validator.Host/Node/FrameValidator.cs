@@ -253,6 +253,9 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
             Evidence = frame.Evidence,
             Status = frame.Status,
             Request = frame.Request,
+            Sequence = frame.FirstKept,
+            Manifest = frame.Manifest,
+            Chunk = frame.Chunk,
             Vertex = frame.Vertex,
         };
         input.Kind = frame.Type switch
@@ -269,6 +272,8 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
             FrameType.Evidence => InputKind.Evidence,
             FrameType.Status => InputKind.Status,
             FrameType.NotFound => InputKind.NotFound,
+            FrameType.SnapshotManifest => InputKind.Manifest,
+            FrameType.SnapshotChunk => InputKind.Chunk,
             _ => throw new InvariantViolationException($"no input for a {frame.Type} frame"),
         };
         if (frame.Vertex is { } vertex)

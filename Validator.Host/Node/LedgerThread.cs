@@ -20,6 +20,12 @@ internal enum LedgerItemKind : byte
 
     /// <summary>An executed block.</summary>
     Final,
+
+    // A snapshot on its way in.
+    Manifest,
+    Chunk,
+    DropSnapshot,
+    Install,
 }
 
 internal struct LedgerItem
@@ -28,6 +34,8 @@ internal struct LedgerItem
     public HeldVertex? Vertex;
     public VoteRecord Own;
     public ExecutedBlock? Executed;
+    public SnapshotManifest? Manifest;
+    public SnapshotChunk? Chunk;
 }
 
 /// <summary>A final block with what its execution gave.</summary>
@@ -40,7 +48,8 @@ internal sealed record ExecutedBlock(
 /// held, own ones go on to the vote store, and clients and Core learn of execution.
 /// </summary>
 internal sealed class LedgerThread(
-    ILedger ledger, VertexCache cache, RecentTransactions recent, FinalSignal signal, NodeMetrics metrics, IFaultSink faults, int self)
+    ILedger ledger, VertexCache cache, RecentTransactions recent, FinalSignal signal, NodeMetrics metrics, IFaultSink faults, int self,
+    Executor executor)
     : PipelineThread("ledger", faults)
 {
     private const int MostPerCommit = 128;
@@ -95,10 +104,12 @@ internal sealed class LedgerThread(
     protected override bool Work()
     {
         long bytes = 0;
-        while (_group.Count < MostPerCommit && bytes < MostBytesPerCommit && TryTake(out LedgerItem item))
+        SnapshotManifest? install = null;
+        while (install is null && _group.Count < MostPerCommit && bytes < MostBytesPerCommit && TryTake(out LedgerItem item))
         {
             Add(item);
             _group.Add(item);
+            install = item.Kind == LedgerItemKind.Install ? item.Manifest : null;
             bytes += item.Vertex?.Payload.Length ?? 0;
         }
 
@@ -116,7 +127,30 @@ internal sealed class LedgerThread(
         }
 
         _group.Clear();
+        if (install is not null && !Faults.Faulted)
+        {
+            Install(install);
+        }
+
         return true;
+    }
+
+    /// <summary>
+    /// Core waits for the answer with everything executed, so the executor is at rest and is filled from here; what it is handed next
+    /// comes by way of Core.
+    /// </summary>
+    private void Install(SnapshotManifest manifest)
+    {
+        if (!ledger.Install(manifest, executor, out string? error))
+        {
+            Faults.Fail(ExitCodes.Store, $"ledger: {error}; the snapshot is not in place");
+            return;
+        }
+
+        _executed = new ExecutedPoint(manifest.Sequence, manifest.State.Root);
+        signal.Advance(manifest.State.NextIndex);
+        Votes.DurablyExecuted(manifest.Sequence);
+        Hand(ToCore, new Input { Kind = InputKind.SnapshotInstalled, From = -1, Sequence = manifest.Sequence }, Core!);
     }
 
     // Own vertices first: their clients wait.
@@ -133,6 +167,19 @@ internal sealed class LedgerThread(
         if (item.Executed is { } executed)
         {
             ledger.AddFinal(executed);
+        }
+
+        switch (item.Kind)
+        {
+            case LedgerItemKind.Manifest:
+                ledger.AddManifest(item.Manifest!);
+                break;
+            case LedgerItemKind.Chunk:
+                ledger.AddChunk(item.Chunk!);
+                break;
+            case LedgerItemKind.DropSnapshot:
+                ledger.DropSnapshot();
+                break;
         }
     }
 
@@ -164,7 +211,7 @@ internal sealed class LedgerThread(
                 TakeOwn(item);
                 Hand(ToVotes, item.Own, Votes.Waker);
                 break;
-            default:
+            case LedgerItemKind.Final:
                 AnnounceFinal(item.Executed!);
                 break;
         }

@@ -72,6 +72,7 @@ internal static class Recovery
             RestoreWindow(executor, ledger, last);
         }
 
+        state.Staged = ledger.Staged();
         for (int author = 0; author < cut.Length; author++)
         {
             foreach (Hash256 hash in ledger.VerticesAbove(0, author, cut[author].Height))

@@ -51,7 +51,7 @@ internal sealed partial class RocksLedger
         return records.AsSpan(0, Math.Min(records.Length, count * NonceTable.RecordBytes)).ToArray();
     }
 
-    private void AddAccounts(ReadOnlySpan<byte> accounts)
+    private static void AddAccounts(RocksDbBatch batch, ReadOnlySpan<byte> accounts)
     {
         Span<byte> key = stackalloc byte[1 + Hash256.Size];
         Span<byte> value = stackalloc byte[AccountValueBytes];
@@ -61,7 +61,7 @@ internal sealed partial class RocksLedger
             accounts[..sizeof(uint)].CopyTo(value);
             accounts.Slice(sizeof(uint), Hash256.Size).CopyTo(key[1..]);
             accounts[(sizeof(uint) + Hash256.Size)..ExecutionResult.AccountBytes].CopyTo(value[sizeof(uint)..]);
-            _batch.Put(State, key, value);
+            batch.Put(State, key, value);
         }
     }
 }

@@ -9,7 +9,7 @@ namespace Validator.Host.Node;
 /// <summary>
 /// The executed state beside the history, so that a restart and a snapshot need no block that is gone. Keys of the family
 /// "default": A account: place, nonces; D first index: ids of a block's accepted transactions; R sequence: what the executed root is the hash of; S
-/// sequence: a snapshot's digests; P: what is kept. All written with the block that they belong to.
+/// sequence: a snapshot's digests; N hash: an account segment of a snapshot; P: what is kept. All written with the block that they belong to.
 /// </summary>
 internal sealed partial class RocksLedger
 {
@@ -24,6 +24,8 @@ internal sealed partial class RocksLedger
 
     private readonly SortedSet<ulong> _snapshots = [];
     private readonly uint _dedupWindow;
+
+    public uint DedupWindow => _dedupWindow;
 
     // Of the last block added, for when the commit has made it readable.
     private Kept? _added;
@@ -98,25 +100,66 @@ internal sealed partial class RocksLedger
         _added = new Kept(result.Sequence, result.FirstIndex + result.Accepted);
     }
 
-    private void AddSnapshot(SnapshotState snapshot)
+    private static byte[] Encode(SnapshotState snapshot)
     {
-        byte[] value = new byte[8 + (snapshot.Segments.Length * Hash256.Size)];
+        byte[] value = new byte[12 + ((snapshot.Segments.Length + snapshot.Accounts.Length) * Hash256.Size)];
         BinaryPrimitives.WriteUInt64LittleEndian(value, snapshot.NextIndex);
-        for (int i = 0; i < snapshot.Segments.Length; i++)
+        BinaryPrimitives.WriteInt32LittleEndian(value.AsSpan(8), snapshot.Segments.Length);
+        Span<byte> rest = value.AsSpan(12);
+        foreach (Hash256 hash in snapshot.Segments.Concat(snapshot.Accounts))
         {
-            snapshot.Segments[i].CopyTo(value.AsSpan(8 + (i * Hash256.Size)));
+            hash.CopyTo(rest);
+            rest = rest[Hash256.Size..];
         }
 
-        _batch.Put(State, Key('S', snapshot.Sequence), value);
+        return value;
+    }
+
+    private void AddSnapshot(SnapshotState snapshot)
+    {
+        _batch.Put(State, Key('S', snapshot.Sequence), Encode(snapshot));
+        foreach (byte[] accounts in snapshot.NewAccounts)
+        {
+            _batch.Put(State, Key('N', Hash256.Of(accounts)), accounts);
+        }
+
         lock (_snapshots)
         {
             _snapshots.Add(snapshot.Sequence);
             while (_snapshots.Count > SnapshotsKept)
             {
-                _batch.Delete(State, Key('S', _snapshots.Min));
-                _snapshots.Remove(_snapshots.Min);
+                ulong oldest = _snapshots.Min;
+                _snapshots.Remove(oldest);
+                Forget(oldest, snapshot);
             }
         }
+    }
+
+    /// <summary>A snapshot goes, and the account segments that no later one has.</summary>
+    private void Forget(ulong sequence, SnapshotState newest)
+    {
+        HashSet<Hash256> used = [.. newest.Accounts];
+        foreach (ulong kept in _snapshots)
+        {
+            used.UnionWith(FindSnapshot(kept)?.Accounts ?? []);
+        }
+
+        foreach (Hash256 segment in FindSnapshot(sequence)?.Accounts ?? [])
+        {
+            if (!used.Contains(segment))
+            {
+                _batch.Delete(State, Key('N', segment));
+            }
+        }
+
+        _batch.Delete(State, Key('S', sequence));
+    }
+
+    /// <summary>A kept snapshot's account segment by its hash.</summary>
+    public byte[]? FindAccounts(in Hash256 segment)
+    {
+        using PinnedValue value = _database.Get(State, Key('N', segment));
+        return value.Found ? value.Span.ToArray() : null;
     }
 
     /// <summary>Nothing at or above it may go: whoever takes the snapshot needs the blocks that follow. 0 while there are too few.</summary>
@@ -137,7 +180,7 @@ internal sealed partial class RocksLedger
             return;
         }
 
-        ulong first = DedupWindow.FirstNeeded(snapshot.NextIndex, _dedupWindow);
+        ulong first = Validator.Core.Execution.DedupWindow.FirstNeeded(snapshot.NextIndex, _dedupWindow);
         using RocksDbIterator records = _database.Iterate(State);
         records.SeekForPrevious(Key('D', first));
         if (records.Valid && records.Key[0] == (byte)'D')
@@ -168,19 +211,20 @@ internal sealed partial class RocksLedger
 
     private static SnapshotState DecodeSnapshot(ulong sequence, ReadOnlySpan<byte> value)
     {
-        if (value.Length < 8 || (value.Length - 8) % Hash256.Size != 0)
+        uint segments = value.Length < 12 ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(value[8..]);
+        if (value.Length < 12 || (value.Length - 12) % Hash256.Size != 0 || segments > (value.Length - 12) / Hash256.Size)
         {
             throw Damaged($"the snapshot at block {sequence}");
         }
 
-        ulong next = BinaryPrimitives.ReadUInt64LittleEndian(value);
-        Hash256[] segments = new Hash256[(value.Length - 8) / Hash256.Size];
-        for (int i = 0; i < segments.Length; i++)
+        Hash256[] hashes = new Hash256[(value.Length - 12) / Hash256.Size];
+        for (int i = 0; i < hashes.Length; i++)
         {
-            segments[i] = new Hash256(value[(8 + (i * Hash256.Size))..]);
+            hashes[i] = new Hash256(value[(12 + (i * Hash256.Size))..]);
         }
 
-        return new SnapshotState(sequence, next, segments);
+        ulong next = BinaryPrimitives.ReadUInt64LittleEndian(value);
+        return new SnapshotState(sequence, next, hashes[..(int)segments], hashes[(int)segments..]);
     }
 
     private static byte[] AcceptedIds(ExecutedBlock executed)

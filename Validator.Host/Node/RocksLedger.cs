@@ -101,7 +101,7 @@ internal sealed partial class RocksLedger : ILedger
 
         _batch.Put(IndexTimestamp, TimeKey(block), default);
         AddState(executed);
-        AddAccounts(executed.Result.Accounts);
+        AddAccounts(_batch, executed.Result.Accounts);
     }
 
     public bool Commit([NotNullWhen(false)] out string? error)

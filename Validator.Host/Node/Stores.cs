@@ -49,6 +49,27 @@ internal interface ILedger : IDisposable
     /// <summary>An executed block with the commit certificate that made it final: its own or a descendant's.</summary>
     (Block Block, Certificate Certificate)? FindFinal(ulong sequence);
 
+    // Snapshots: see RocksLedger.State and RocksLedger.Snapshots.
+    uint DedupWindow { get; }
+
+    ulong[] Snapshots();
+
+    SnapshotState? FindSnapshot(ulong sequence);
+
+    StateRecord? FindState(ulong sequence);
+
+    byte[]? FindAccounts(in Hash256 segment);
+
+    bool TryReadIds(ulong from, Span<byte> ids);
+
+    void AddManifest(SnapshotManifest manifest);
+
+    void AddChunk(SnapshotChunk chunk);
+
+    void DropSnapshot();
+
+    bool Install(SnapshotManifest manifest, Executor executor, [NotNullWhen(false)] out string? error);
+
     /// <summary>What the API shows of an executed block.</summary>
     StoredBlock? ShowBlock(ulong sequence);
 

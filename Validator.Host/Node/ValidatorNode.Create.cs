@@ -122,7 +122,7 @@ public sealed partial class ValidatorNode
         {
             FromSigner = signerToVotes, FromLedger = ledgerToVotes, ToCore = fromVotes,
         };
-        _ledger = new LedgerThread(stores.Ledger, _cache, _recent, _signal, metrics, this, context.Self)
+        _ledger = new LedgerThread(stores.Ledger, _cache, _recent, _signal, metrics, this, context.Self, stores.Executor)
         {
             FromCore = toLedger.Ring, FromSigner = _signerToLedger, FromExecution = executionToLedger,
             ToVotes = ledgerToVotes, Votes = _votes, ToCore = fromLedger,
@@ -140,9 +140,9 @@ public sealed partial class ValidatorNode
         _service = new FetchService(
             fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, _evidence, metrics, this)
         {
-            FromCore = _toService.Ring,
+            FromCore = _toService.Ring, Snapshots = new SnapshotServer(stores.Ledger, genesis.Parameters.WindowBlocks),
         };
-        _prune = PruneOf(context, stores.Ledger, genesis);
+        _prune = stores.Ledger is RocksLedger store ? new PruneThread(store, RetentionOf(context), _log, this) : null;
         ClientBatcherOptions limits = new() { MaxPayloadBytes = (int)genesis.Parameters.MaxVertexPayloadBytes };
         _batcher = new ClientBatcher(limits, _batches, fromBatcher, this);
         _core = new CoreThread(core, SenderOf(), metrics, _log, this)
@@ -188,13 +188,14 @@ public sealed partial class ValidatorNode
         }
     }
 
-    /// <summary>Null for an archive. What peers in a window behind may still ask for stays in any case.</summary>
-    private PruneThread? PruneOf(NodeContext context, ILedger ledger, Genesis genesis)
+    /// <summary>What peers within a window behind may still ask for stays in any case.</summary>
+    private static Retention RetentionOf(NodeContext context)
     {
         StorageSection storage = context.Config.Storage;
-        Retention retention = new(
-            Math.Max((ulong)storage.RetainBlocks, 2 * (genesis.Parameters.WindowBlocks + 16)), (ulong)storage.RetainTransactions);
-        return storage.Archive || ledger is not RocksLedger store ? null : new PruneThread(store, retention, _log, this);
+        ulong least = 2 * (context.Genesis.Parameters.WindowBlocks + 16);
+        return storage.Archive
+            ? new Retention(ulong.MaxValue, ulong.MaxValue)
+            : new Retention(Math.Max((ulong)storage.RetainBlocks, least), (ulong)storage.RetainTransactions);
     }
 
     private static CoreSettings CoreSettingsOf(ConsensusSection section) => new()

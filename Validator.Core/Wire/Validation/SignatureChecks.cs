@@ -32,6 +32,8 @@ public static class SignatureChecks
                 return OfCertificate(frame.Certificate!, committee, checks);
             case FrameType.FinalBlocks:
                 return OfCertificate(frame.FinalBlocks!.Certificate, committee, checks);
+            case FrameType.SnapshotManifest:
+                return OfCertificate(frame.Manifest!.Certificate, committee, checks);
             case FrameType.Evidence:
                 OfEvidence(frame.Evidence!, checks);
                 return DecodeError.None;

@@ -1,3 +1,4 @@
+using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 
@@ -85,7 +86,9 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
             FrameType.Evidence => Frame.Of(Evidence()),
             FrameType.Status => Frame.Of(new Status(values.U64(), values.U64(), values.U64(), Tips(-1))),
             FrameType.FetchRequest => Frame.Fetch(Request()),
-            _ => Frame.NotFound(Request(), 77),
+            FrameType.NotFound => Frame.NotFound(Request(), 77),
+            FrameType.SnapshotManifest => Frame.Of(Manifest()),
+            _ => Frame.Of(Chunk()),
         };
         return (frame, Encode(frame, payload));
     }
@@ -134,6 +137,9 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
     public Block Block(ulong epoch, ulong sequence, Hash256 parent) => BlockCodec.Seal(
         epoch, sequence, parent, values.U64(), values.U64() % sequence, values.Hash(),
         values.Choose(4) == 0 ? values.Hash() : Hash256.Zero, Tips(-1));
+
+    private Block Block(ulong epoch, ulong sequence, Hash256 parent, ulong executed, Hash256 root) => BlockCodec.Seal(
+        epoch, sequence, parent, values.U64(), executed, root, Hash256.Zero, Tips(-1));
 
     public Certificate Certificate(Phase phase, ulong epoch, ulong view, ulong sequence, Hash256 block, int least = 1)
     {
@@ -219,6 +225,42 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
         return new FinalBlocks(blocks, Certificate(Phase.Committed, epoch, values.U64(), last.Sequence, last.Hash));
     }
 
+    private SnapshotManifest Manifest()
+    {
+        ulong epoch = values.U64();
+        ulong first = Math.Max(1, values.U64() >> 1);
+        int count = 1 + values.Choose(4);
+        ulong anchorAt = first + (ulong)values.Choose(count);
+        Block anchor = Block(epoch, anchorAt, values.Hash());
+        StateRecord[] records = new StateRecord[count];
+        for (int i = 0; i < count; i++)
+        {
+            records[i] = new StateRecord(
+                values.U64() >> 1, (uint)values.Choose(9), (uint)values.Choose(9), i == 0 ? values.Hash() : records[i - 1].Root,
+                first + (ulong)i == anchorAt ? anchor.Hash : values.Hash(), values.Hash(), values.Hash(), values.Hash(), values.Hash());
+        }
+
+        ulong stated = first + (ulong)(count - 1);
+        Block[] certified = new Block[1 + values.Choose(3)];
+        for (int i = 0; i < certified.Length; i++)
+        {
+            ulong sequence = stated + 5 + (ulong)i;
+            certified[i] = i > 0 ? Block(epoch, sequence, certified[i - 1].Hash)
+                : Block(epoch, sequence, values.Hash(), stated, records[^1].Root);
+        }
+
+        Block last = certified[^1];
+        return new SnapshotManifest(
+            first, records, anchor, certified, Certificate(Phase.Committed, epoch, values.U64(), last.Sequence, last.Hash));
+    }
+
+    private SnapshotChunk Chunk()
+    {
+        byte[] data = new byte[1 + values.Choose(200)];
+        Array.Fill(data, values.Fill());
+        return new SnapshotChunk(values.U64(), Number(), Hash256.Of(data), data);
+    }
+
     private Evidence Evidence()
     {
         Signed first = Sign(MessageKind.Prepare, values.U64(), Number(), values.Hash());
@@ -228,8 +270,8 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
 
     private FetchRequest Request()
     {
-        FetchKind kind = (FetchKind)(1 + values.Choose(3));
-        bool byHash = kind is FetchKind.Vertices or FetchKind.Block;
+        FetchKind kind = (FetchKind)(1 + values.Choose(5));
+        bool byHash = kind is FetchKind.Vertices or FetchKind.Block or FetchKind.Chunk;
         Hash256 hash = byHash ? values.Hash() : Hash256.Zero;
         return new FetchRequest(kind, values.U64(), values.Choose(lanes), values.U64(), (uint)values.Choose(1025), hash);
     }

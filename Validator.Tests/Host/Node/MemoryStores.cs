@@ -101,6 +101,36 @@ internal static class MemoryStores
 
         public Kept FirstKept { get; } = new(1, 0);
 
+        public uint DedupWindow => 1;
+
+        public ulong[] Snapshots() => [];
+
+        public SnapshotState? FindSnapshot(ulong sequence) => null;
+
+        public StateRecord? FindState(ulong sequence) => null;
+
+        public byte[]? FindAccounts(in Hash256 segment) => null;
+
+        public bool TryReadIds(ulong from, Span<byte> ids) => false;
+
+        public void AddManifest(SnapshotManifest manifest)
+        {
+        }
+
+        public void AddChunk(SnapshotChunk chunk)
+        {
+        }
+
+        public void DropSnapshot()
+        {
+        }
+
+        public bool Install(SnapshotManifest manifest, Executor executor, [NotNullWhen(false)] out string? error)
+        {
+            error = "no snapshot is served here";
+            return false;
+        }
+
         public Block? FindBlock(in Hash256 hash)
         {
             foreach ((Block block, _) in _finals.Values)

@@ -4,6 +4,7 @@ using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Node;
 using Validator.Host.Storage;
+using Validator.Tests.Core.Wire;
 
 namespace Validator.Tests.Host.Storage;
 
@@ -53,16 +54,27 @@ internal static class StoreSamples
             at += PayloadWriter.Append(payload.AsSpan(at), TransactionKind.Opaque, transaction);
         }
 
+        return Vertex(author, predecessor, payload, transactions.Length);
+    }
+
+    /// <summary>The author's next vertex, with one account's envelope.</summary>
+    private static HeldVertex Envelope(int author, LaneTip predecessor, int account, ulong nonce) => Vertex(
+        author, predecessor,
+        EnvelopeSamples.Payload(
+            [account], EnvelopeSamples.Entry(TransactionKind.Envelope, EnvelopeSamples.Unsigned(EnvelopeSamples.Account(account), nonce, [7]))), 1);
+
+    private static HeldVertex Vertex(int author, LaneTip predecessor, byte[] payload, int transactions)
+    {
         TransactionScratch scratch = new();
-        Assert.True(scratch.TryCompute(payload, transactions.Length, out Hash256 root, out _));
+        Assert.True(scratch.TryCompute(payload, transactions, out Hash256 root, out _));
         VertexHeader header = VertexCodec.Seal(
-            0, author, predecessor.Height + 1, predecessor.Hash, new LaneTip[Members], root, (uint)payload.Length, (uint)transactions.Length);
+            0, author, predecessor.Height + 1, predecessor.Hash, new LaneTip[Members], root, (uint)payload.Length, (uint)transactions);
         return new HeldVertex(header, new byte[Limits.SignatureBytes], payload, scratch.Ids.ToArray());
     }
 
     /// <summary>
-    /// Executes seeded blocks of zero to four vertices with zero to five transactions, a third of them repeats, into a
-    /// ledger; every block has its own certificate or a later one's.
+    /// Executes seeded blocks of zero to four vertices with zero to five transactions, a third of them repeats, or with an
+    /// envelope, into a ledger; every block has its own certificate or a later one's.
     /// </summary>
     /// <param name="snapshotEvery">Blocks between two snapshots.</param>
     /// <returns>What was accepted, by global index.</returns>
@@ -84,7 +96,8 @@ internal static class StoreSamples
             for (int i = 0; i < order.Length; i++)
             {
                 int author = random.Next(Members);
-                order[i] = Vertex(author, tips[author], Transactions(random, accepted));
+                order[i] = random.Next(8) == 0 ? Envelope(author, tips[author], random.Next(EnvelopeSamples.Count), sequence)
+                    : Vertex(author, tips[author], Transactions(random, accepted));
                 tips[author] = new LaneTip(order[i].Header.Height, order[i].Header.Hash);
                 ledger.AddVertex(order[i].Header, order[i].Signature, order[i].Payload);
             }

@@ -1,0 +1,186 @@
+using Validator.Core.Consensus;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Tests.Core.Consensus;
+
+public class CatchUpTests
+{
+    private const int Members = 6;
+    private const long Step = 100_000;
+
+    private static readonly byte[][] Segments = [.. Enumerable.Range(0, 100).Select(i => Fill(i, 1024 * 32)), Fill(100, 320)];
+    private static readonly byte[] List = [.. Segments.SelectMany(s => Hash256.Of(s).ToArray())];
+    private static readonly Dictionary<Hash256, byte[]> Chunks = Segments.Append(List).ToDictionary(s => Hash256.Of(s));
+    private static readonly SnapshotManifest Proof = ManifestAt(500);
+
+    private readonly CatchUp _catchUp = new(Members);
+    private readonly Dictionary<Hash256, byte[]> _kept = [];
+    private readonly Queue<(int Peer, FetchRequest Request)> _sent = [];
+    private readonly int[] _asked = new int[Members];
+    private long _now;
+
+    // Protects speed and load: all peers serve, none is asked for more than a few chunks at once, and every chunk comes once.
+    [Fact]
+    public void Chunks_come_from_all_peers_at_once()
+    {
+        Start();
+        int most = 0;
+        RunUntilWhole((peer, _) =>
+        {
+            most = Math.Max(most, _sent.Count(s => s.Peer == peer) + 1);
+            return Answer.Right;
+        });
+        Assert.InRange(most, 2, 8);
+        Assert.All(Enumerable.Range(1, Members - 1), peer => Assert.InRange(_asked[peer], 10, 40));
+        Assert.Equal(Segments.Length + 1, _kept.Count);
+    }
+
+    // Protects against liars: a peer that sends wrong bytes is asked no more, one that is silent is left after three times, and
+    // one peer that is honest is enough.
+    [Fact]
+    public void Liars_and_sleepers_are_dropped()
+    {
+        Start();
+        RunUntilWhole((peer, _) => peer switch
+        {
+            1 => Answer.Wrong,
+            2 => Answer.Silence,
+            3 => Answer.NotFound,
+            _ => Answer.Right,
+        });
+        Assert.InRange(_asked[1], 1, 8);
+        Assert.InRange(_asked[2], 1, 24);
+        Assert.InRange(_asked[3], 1, 8);
+        Assert.All(_kept, chunk => Assert.Equal(chunk.Key, Hash256.Of(chunk.Value)));
+    }
+
+    // Protects progress: after a crash in the middle only what is missing is asked for again.
+    [Fact]
+    public void A_new_life_goes_on_where_the_last_one_was()
+    {
+        Start();
+        int answers = 0;
+        Run(() => answers >= 60, (_, _) => ++answers > 60 ? Answer.Silence : Answer.Right);
+        int held = _kept.Count;
+        Assert.InRange(held, 30, Segments.Length - 10);
+        CatchUp again = new(Members);
+        again.Resume(new StagedSnapshot(Proof, new() { [Hash256.Of(List)] = List }, [.. _kept.Keys]), 3);
+        List<FetchRequest> asked = [];
+        again.PeerUp(1);
+        Assert.False(again.Advance(_now, 0, (request, _) => asked.Add(request)));
+        Assert.Equal(8, asked.Count);
+        Assert.DoesNotContain(asked, request => _kept.ContainsKey(request.Hash));
+        Assert.Equal((Segments.Length + 1 - held - 8, 8, held), again.Progress);
+    }
+
+    // Protects against a useless start and against peers that move on: an older snapshot is not taken, and where nobody has this one
+    // any longer a later one is asked for, whose equal chunks need not come again.
+    [Fact]
+    public void A_snapshot_that_peers_have_left_behind_gives_way_to_a_later_one()
+    {
+        for (int peer = 1; peer < Members; peer++)
+        {
+            _catchUp.PeerUp(peer);
+        }
+
+        _catchUp.Begin(500);
+        Assert.False(_catchUp.Advance(_now, 0, Ask));
+        (int first, FetchRequest request) = _sent.Dequeue();
+        Assert.Equal((FetchKind.Snapshot, 501u), (request.Kind, request.Sequence));
+        Assert.False(_catchUp.OnManifest(Proof, first));
+        _catchUp.Stop();
+
+        _catchUp.Begin(3);
+        bool moved = false;
+        int answers = 0;
+        RunUntilWhole((_, asked) =>
+        {
+            moved |= ++answers > 50;
+            return !moved || asked.Kind == FetchKind.Snapshot || asked.Sequence == 600 ? Answer.Right : Answer.NotFound;
+        }, () => moved ? ManifestAt(600) : Proof);
+        Assert.Equal(600u, _catchUp.Manifest!.Sequence);
+        Assert.InRange(_asked.Sum(), Segments.Length, Segments.Length + 100);
+    }
+
+    private enum Answer
+    {
+        Right,
+        Wrong,
+        Silence,
+        NotFound,
+    }
+
+    private void Start()
+    {
+        for (int peer = 1; peer < Members; peer++)
+        {
+            _catchUp.PeerUp(peer);
+        }
+
+        _catchUp.Begin(3);
+    }
+
+    private void RunUntilWhole(Func<int, FetchRequest, Answer> answer, Func<SnapshotManifest>? manifest = null) =>
+        Run(() => _catchUp.Installing, answer, manifest);
+
+    private void Run(Func<bool> done, Func<int, FetchRequest, Answer> answer, Func<SnapshotManifest>? manifest = null)
+    {
+        for (int steps = 0; !done(); steps++)
+        {
+            Assert.True(steps < 10_000, $"not whole: {_catchUp.Progress}");
+            _catchUp.Advance(_now, 0, Ask);
+            if (!_sent.TryDequeue(out (int Peer, FetchRequest Request) next))
+            {
+                _now += Step;
+                continue;
+            }
+
+            Reply(next.Peer, next.Request, answer(next.Peer, next.Request), (manifest ?? (() => Proof))());
+        }
+    }
+
+    private void Reply(int peer, in FetchRequest request, Answer answer, SnapshotManifest manifest)
+    {
+        _asked[peer]++;
+        switch (answer)
+        {
+            case Answer.NotFound:
+                _catchUp.OnNotFound(request, peer);
+                break;
+            case Answer.Right when request.Kind == FetchKind.Snapshot:
+                Assert.True(_catchUp.OnManifest(manifest, peer));
+                break;
+            case Answer.Right:
+                Hash256 hash = request.Hash;
+                byte[] data = Chunks[hash];
+                Assert.Equal(CatchUp.Verdict.Keep, _catchUp.OnChunk(new SnapshotChunk(0, request.Sequence, hash, data), peer));
+                _kept.Add(hash, data);
+                break;
+            case Answer.Wrong when request.Kind == FetchKind.Chunk:
+                Assert.Equal(CatchUp.Verdict.Wrong, _catchUp.OnChunk(new SnapshotChunk(0, request.Sequence, request.Hash, Fill(7, 99)), peer));
+                break;
+        }
+    }
+
+    private void Ask(FetchRequest request, int peer) => _sent.Enqueue((peer, request));
+
+    private static byte[] Fill(int seed, int length)
+    {
+        byte[] bytes = new byte[length];
+        new Random(seed).NextBytes(bytes);
+        return bytes;
+    }
+
+    /// <summary>Only what the fetching looks at; that it is proven the decoder and the signatures say.</summary>
+    private static SnapshotManifest ManifestAt(ulong sequence)
+    {
+        Block anchor = BlockCodec.Seal(0, sequence, Hash256.Of([1]), 1, 0, Hash256.Zero, Hash256.Zero, new LaneTip[Members]);
+        StateRecord state = new(0, 0, 0, Hash256.Zero, anchor.Hash, Hash256.Zero, Hash256.Of(List), Hash256.Of([]), Hash256.Zero);
+        return new SnapshotManifest(sequence, [state], anchor, [anchor], new Certificate
+        {
+            Phase = Phase.Committed, Epoch = 0, View = 0, Sequence = sequence, BlockHash = anchor.Hash, Votes = [],
+        });
+    }
+}
