@@ -1,9 +1,13 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Crypto.Simd;
 
 namespace Validator.Host.Cli;
 
@@ -15,8 +19,12 @@ internal static class ClientCommands
         Argument<string?> text = new("text") { Description = "The transaction as text", Arity = ArgumentArity.ZeroOrOne };
         Option<string?> file = new("--file") { Description = "A file with its bytes; - for standard input" };
         Option<bool> wait = new("--wait") { Description = "Wait until it is final" };
+        Option<string?> key = new("--key") { Description = "Sign it with this key, from validator account new" };
+        Option<ulong?> nonce = new("--nonce") { Description = "With --key; default: one above the highest accepted" };
+        Option<byte> kind = new("--kind") { Description = "1: the bytes are an envelope, from validator account sign", DefaultValueFactory = _ => 0 };
+        Option<int?> passphrase = SetupCommands.PassphraseOption("Open the key with the passphrase");
         ApiTarget api = new();
-        Command command = new("submit", "Submit one transaction and print the answer") { text, file, wait };
+        Command command = new("submit", "Submit one transaction and print the answer") { text, file, wait, key, nonce, kind, passphrase };
         api.AddTo(command);
         command.Validators.Add(result =>
         {
@@ -28,8 +36,19 @@ internal static class ClientCommands
         command.SetAction(parsed => Call(() =>
         {
             byte[] bytes = parsed.GetValue(text) is { } given ? Encoding.UTF8.GetBytes(given) : ReadAll(parsed.GetValue(file)!);
+            byte sent = parsed.GetValue(kind);
+            if (parsed.GetValue(key) is { } path)
+            {
+                using HttpClient client = api.Client(parsed, TimeSpan.FromSeconds(5));
+                using MlDsa87Signer signer = AccountCommands.Open(path, parsed.GetValue(passphrase));
+                (Hash256 chainId, ulong next) = AccountCommands.Introduce(client, api.Address(parsed), signer, parsed.GetValue(nonce));
+                bytes = AccountCommands.Sign(signer, chainId, next, bytes);
+                sent = (byte)TransactionKind.Envelope;
+            }
+
+            string wish = parsed.GetValue(wait) ? "&wait=finalized" : "";
             using HttpRequestMessage request = new(
-                HttpMethod.Post, $"{api.Address(parsed)}/v1/transactions{(parsed.GetValue(wait) ? "?wait=finalized" : "")}")
+                HttpMethod.Post, string.Create(CultureInfo.InvariantCulture, $"{api.Address(parsed)}/v1/transactions?kind={sent}{wish}"))
             {
                 Content = new ByteArrayContent(bytes),
             };
@@ -123,7 +142,7 @@ internal static class ClientCommands
         }
     }
 
-    private static byte[] ReadAll(string path)
+    internal static byte[] ReadAll(string path)
     {
         if (path != "-")
         {

@@ -74,6 +74,7 @@ public static class CommandLine
             LoadCommands.Localnet(),
             LoadCommands.Load(),
             TokenCommand.Create(),
+            AccountCommands.Account(),
             ClientCommands.Submit(),
             ClientCommands.Tail(),
             ClientCommands.Status(),
@@ -137,6 +138,7 @@ public static class CommandLine
         ["localnet"] = """
               validator localnet
               validator localnet --validators 7 --rate 5000 --duration 1m --report report.json
+              validator localnet --signed --accounts 64 --rate 2000 --size 64
             """,
         ["load"] = """
               validator load --api http://127.0.0.1:8080 --api http://127.0.0.1:8081 --rate 1000
@@ -144,6 +146,15 @@ public static class CommandLine
         ["submit"] = """
               validator submit "hello" --wait
               validator submit --file payment.bin --api http://127.0.0.1:8080
+              validator submit "pay bob" --key alice.key --wait
+              validator submit --kind 1 --file signed.bin
+            """,
+        ["new"] = """
+              validator account new --out alice.key
+              validator account new --out alice.key --passphrase-fd 3 3<passphrase
+            """,
+        ["sign"] = """
+              validator account sign "pay bob" --key alice.key --chain-id $(validator status | jq -r .chain_id) --nonce 7 --out signed.bin
             """,
         ["tail"] = """
               validator tail --from 0

@@ -17,7 +17,7 @@ internal static class LoadCommands
         Option<string?> report = new("--report") { Description = "Write the numbers as JSON to this file" };
         Command command = new("localnet", "Start a cluster on this machine, load it, and check that nothing is lost, doubled or ordered differently")
         {
-            validators, load.Rate, load.Size, load.Duration, load.Seed, directory, keep, report,
+            validators, load.Rate, load.Size, load.Signed, load.Accounts, load.Duration, load.Seed, directory, keep, report,
         };
         command.SetAction(parsed => CommandLine.Guard(() => new LocalnetRun(
             new LocalnetOptions
@@ -25,6 +25,7 @@ internal static class LoadCommands
                 Validators = parsed.GetValue(validators),
                 Rate = parsed.GetValue(load.Rate),
                 Size = parsed.GetValue(load.Size),
+                Accounts = parsed.GetValue(load.Signed) ? parsed.GetValue(load.Accounts) : 0,
                 Duration = parsed.GetValue(load.Duration),
                 Seed = parsed.GetValue(load.Seed),
                 Directory = parsed.GetValue(directory),
@@ -55,13 +56,14 @@ internal static class LoadCommands
                 }
             }
         });
-        Command command = new("load", "Load validators that run already, and check their order") { targets, load.Rate, load.Size, load.Duration, load.Seed, report };
+        Command command = new("load", "Load validators that run already, and check their order") { targets, load.Rate, load.Size, load.Signed, load.Accounts, load.Duration, load.Seed, report };
         command.SetAction(parsed => CommandLine.Guard(() => LoadCommandRun.RunAsync(
             new LoadOptions
             {
                 Targets = Array.ConvertAll(parsed.GetValue(targets)!, t => new Uri(t)),
                 Rate = parsed.GetValue(load.Rate),
                 Size = parsed.GetValue(load.Size),
+                Accounts = parsed.GetValue(load.Signed) ? parsed.GetValue(load.Accounts) : 0,
                 Duration = parsed.GetValue(load.Duration),
                 Seed = parsed.GetValue(load.Seed),
             },
@@ -88,6 +90,10 @@ internal static class LoadCommands
         public Option<int> Rate { get; } = Number("--rate", "Transactions per second, over all validators", 2000, 1, 1_000_000);
 
         public Option<int> Size { get; } = Number("--size", "Bytes of a transaction", 512, TransactionPattern.MinSize, Limits.MaxTransactionBytes);
+
+        public Option<bool> Signed { get; } = new("--signed") { Description = "Send signed envelopes, signed before the load begins; --size is that of their data" };
+
+        public Option<int> Accounts { get; } = Number("--accounts", "With --signed: how many accounts sign", 64, 1, 100_000);
 
         public Option<TimeSpan> Duration { get; } = CommandLine.Duration("--duration", "How long", TimeSpan.FromSeconds(30));
 

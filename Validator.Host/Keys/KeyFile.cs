@@ -10,6 +10,9 @@ public enum KeyPurpose : byte
 {
     Consensus,
     Transport,
+
+    /// <summary>A client's, which signs envelopes.</summary>
+    Account,
 }
 
 /// <summary>
@@ -271,5 +274,10 @@ public static class KeyFile
         }
     }
 
-    private static string Name(KeyPurpose purpose) => purpose == KeyPurpose.Consensus ? "consensus" : "transport";
+    private static string Name(KeyPurpose purpose) => purpose switch
+    {
+        KeyPurpose.Consensus => "consensus",
+        KeyPurpose.Transport => "transport",
+        _ => "account",
+    };
 }

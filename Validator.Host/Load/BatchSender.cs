@@ -20,17 +20,17 @@ internal sealed class BatchSender : IDisposable
     private const int MaxBatchBytes = 256 * 1024;
 
     private readonly LoadOptions _options;
-    private readonly TransactionPattern _pattern;
+    private readonly LoadContent _content;
     private readonly TargetTally[] _tallies;
     private readonly HttpClient _http;
     private readonly Uri[] _addresses;
     private readonly long[] _next;
     private long _inFlight;
 
-    public BatchSender(LoadOptions options, TransactionPattern pattern, TargetTally[] tallies)
+    public BatchSender(LoadOptions options, LoadContent content, TargetTally[] tallies)
     {
         _options = options;
-        _pattern = pattern;
+        _content = content;
         _tallies = tallies;
         _http = new HttpClient(new SocketsHttpHandler
         {
@@ -54,6 +54,22 @@ internal sealed class BatchSender : IDisposable
 
     /// <summary>Requests without an answer yet.</summary>
     public long InFlight => Interlocked.Read(ref _inFlight);
+
+    /// <summary>Gives each target the keys of the accounts whose envelopes it will get.</summary>
+    /// <exception cref="HttpRequestException">One was not taken.</exception>
+    public async Task SendKeysAsync(CancellationToken cancellation)
+    {
+        for (int target = 0; target < _addresses.Length; target++)
+        {
+            foreach (byte[] key in _content.PublicKeys(target))
+            {
+                using ByteArrayContent body = new(key);
+                using HttpResponseMessage response = await _http
+                    .PostAsync(new Uri(_options.Targets[target], "/v1/accounts"), body, cancellation).ConfigureAwait(false);
+                response.EnsureSuccessStatusCode();
+            }
+        }
+    }
 
     /// <summary>Sends all of it; returns when the last is sent or the token is cancelled.</summary>
     /// <param name="startTimestamp">Stopwatch ticks of time zero.</param>
@@ -87,7 +103,7 @@ internal sealed class BatchSender : IDisposable
 
     private void SendDue(int target, long nowMicros)
     {
-        int framed = _pattern.Size + Limits.TransactionFramingBytes;
+        int framed = _content.Size + Limits.TransactionFramingBytes;
         int most = Math.Max(1, MaxBatchBytes / framed);
         int targets = _addresses.Length;
         while (true)
@@ -109,9 +125,9 @@ internal sealed class BatchSender : IDisposable
             for (int i = 0; i < count; i++)
             {
                 Span<byte> at = body.AsSpan(i * framed, framed);
-                BinaryPrimitives.WriteUInt32LittleEndian(at, (uint)_pattern.Size);
-                at[4] = 0;
-                _pattern.Fill((ulong)(first + ((long)i * targets)), at[Limits.TransactionFramingBytes..]);
+                BinaryPrimitives.WriteUInt32LittleEndian(at, (uint)_content.Size);
+                at[4] = (byte)_content.Kind;
+                _content.Fill((ulong)(first + ((long)i * targets)), at[Limits.TransactionFramingBytes..]);
             }
 
             _tallies[target].AddSubmitted(count);

@@ -17,7 +17,7 @@ internal sealed class FinalizedFollower
     private const long GraceMicros = 1_000_000;
 
     private readonly LoadOptions _options;
-    private readonly TransactionPattern _pattern;
+    private readonly LoadContent _content;
     private readonly OrderComparison _order;
     private readonly TargetTally _tally;
     private readonly HttpClient _http;
@@ -37,11 +37,11 @@ internal sealed class FinalizedFollower
     /// <param name="from">Global index to begin at; the same for all streams.</param>
     /// <param name="ownTrafficOnly">True: a transaction that is not of this run is a divergence.</param>
     public FinalizedFollower(
-        LoadOptions options, TransactionPattern pattern, OrderComparison order, TargetTally tally, HttpClient http,
+        LoadOptions options, LoadContent content, OrderComparison order, TargetTally tally, HttpClient http,
         int stream, ulong from, bool ownTrafficOnly)
     {
         _options = options;
-        _pattern = pattern;
+        _content = content;
         _order = order;
         _tally = tally;
         _http = http;
@@ -184,7 +184,7 @@ internal sealed class FinalizedFollower
 
     private void Check(ReadOnlySpan<byte> transaction, long nowMicros)
     {
-        bool ours = _pattern.TryRecognise(transaction, out ulong number) && number < (ulong)_options.Total;
+        bool ours = _content.TryRecognise(transaction, out ulong number, out bool intact) && number < (ulong)_options.Total;
         if (!ours)
         {
             if (_ownTrafficOnly)
@@ -195,7 +195,7 @@ internal sealed class FinalizedFollower
             return;
         }
 
-        if (!_pattern.IsIntact(number, transaction))
+        if (!intact)
         {
             _tally.AddCorrupt($"{_options.Targets[_stream].Authority}: transaction {number} has other bytes than were sent");
             return;

@@ -12,6 +12,9 @@ public sealed record LoadOptions
     /// <summary>Bytes per transaction, at least <see cref="TransactionPattern.MinSize"/>.</summary>
     public int Size { get; init; } = 512;
 
+    /// <summary>Accounts that sign the transactions as envelopes; 0: opaque transactions.</summary>
+    public int Accounts { get; init; }
+
     public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(30);
 
     public ulong Seed { get; init; } = 1;

@@ -1,5 +1,8 @@
 using System.Diagnostics;
 using System.Net;
+using System.Text.Json;
+using Validator.Core.Primitives;
+using Validator.Host.Api;
 
 namespace Validator.Host.Load;
 
@@ -13,6 +16,7 @@ public sealed class LoadRun : IDisposable
     private readonly OrderComparison _order;
     private readonly FinalizedFollower[] _followers;
     private readonly BatchSender _sender;
+    private readonly LoadContent _content;
     private readonly HttpClient _http;
 
     /// <param name="from">The global index at which all streams are read from.</param>
@@ -22,7 +26,8 @@ public sealed class LoadRun : IDisposable
         _options = options;
         _from = from;
         int targets = options.Targets.Length;
-        TransactionPattern pattern = new(options.Seed, options.Size);
+        ulong nonce = (ulong)(DateTime.UtcNow - DateTime.UnixEpoch).TotalMicroseconds;
+        _content = new LoadContent(new TransactionPattern(options.Seed, options.Size), targets, options.Accounts, options.Seed, nonce);
         _order = new OrderComparison(targets);
         _http = new HttpClient(new SocketsHttpHandler
         {
@@ -38,10 +43,10 @@ public sealed class LoadRun : IDisposable
         for (int i = 0; i < targets; i++)
         {
             Tallies[i] = new TargetTally();
-            _followers[i] = new FinalizedFollower(options, pattern, _order, Tallies[i], _http, i, from, ownTrafficOnly);
+            _followers[i] = new FinalizedFollower(options, _content, _order, Tallies[i], _http, i, from, ownTrafficOnly);
         }
 
-        _sender = new BatchSender(options, pattern, Tallies);
+        _sender = new BatchSender(options, _content, Tallies);
     }
 
     /// <summary>Live counts, per target.</summary>
@@ -56,6 +61,7 @@ public sealed class LoadRun : IDisposable
     /// <exception cref="TimeoutException">A target's stream could not be had.</exception>
     public async Task<LoadResult> RunAsync(CancellationToken cancellation)
     {
+        await PrepareAsync(cancellation).ConfigureAwait(false);
         using CancellationTokenSource followers = new();
         Task[] following = Array.ConvertAll(_followers, f => Task.Run(() => f.RunAsync(followers.Token)));
         try
@@ -87,6 +93,32 @@ public sealed class LoadRun : IDisposable
     {
         _sender.Dispose();
         _http.Dispose();
+        _content.Dispose();
+    }
+
+    /// <summary>Signs what will be sent, for the chain that the targets are on.</summary>
+    private async Task PrepareAsync(CancellationToken cancellation)
+    {
+        if (!_content.IsSigned)
+        {
+            return;
+        }
+
+        long bytes = _options.Total * _content.Size;
+        if (bytes > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2)
+        {
+            throw new IOException($"signatures for {_options.Total} transactions take {bytes / 1e9:F1} GB of memory: ask for less, or for less long");
+        }
+
+        byte[] json = await _http.GetByteArrayAsync(new Uri(_options.Targets[0], "/v1/status"), cancellation).ConfigureAwait(false);
+        string? chain = JsonSerializer.Deserialize(json, ApiJson.Default.NodeStatus)?.ChainId;
+        if (!Hash256.TryParse(chain, out Hash256 chainId))
+        {
+            throw new IOException($"{_options.Targets[0].Authority} names no chain");
+        }
+
+        await Task.Run(() => _content.Sign(chainId, _options.Total, cancellation), cancellation).ConfigureAwait(false);
+        await _sender.SendKeysAsync(cancellation).ConfigureAwait(false);
     }
 
     private static TimeSpan CpuOfThisProcess() => Environment.CpuUsage.TotalTime;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Validator.Core.Wire;
 using Validator.Host.Cli;
 using Validator.Host.Config;
 using Validator.Host.Keys;
@@ -13,6 +14,8 @@ public sealed record LocalnetOptions
     public int Validators { get; init; } = 4;
     public int Rate { get; init; } = 2000;
     public int Size { get; init; } = 512;
+    /// <summary>Accounts that sign; 0: opaque transactions.</summary>
+    public int Accounts { get; init; }
     public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(30);
     public ulong Seed { get; init; } = 1;
 
@@ -28,7 +31,7 @@ public sealed record LocalnetOptions
     public Executable? Executable { get; init; }
 
     /// <summary>More was asked than by default, so a validator that is full may say so.</summary>
-    public bool AboveDefaults => Rate > 2000 || Size > 512;
+    public bool AboveDefaults => Rate > 2000 || Size > 512 || Accounts > 0;
 }
 
 /// <summary>The whole of <c>validator localnet</c>: set up, start, load, show, stop, judge.</summary>
@@ -111,6 +114,7 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
             Targets = Array.ConvertAll(cluster.Nodes, n => n.Api),
             Rate = options.Rate,
             Size = options.Size,
+            Accounts = options.Accounts,
             Duration = options.Duration,
             Seed = options.Seed,
         };
@@ -151,7 +155,7 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
 
     private async Task ShowAsync(LocalCluster cluster, LoadRun run, Task running)
     {
-        string title = $"localnet   {options.Validators} validators   {options.Rate} tx/s of {options.Size} bytes   seed {options.Seed}";
+        string title = $"localnet   {options.Validators} validators   {options.Rate} tx/s of {WireBytes} bytes   seed {options.Seed}";
         LiveScreen screen = new(output, onTerminal, title);
         ClusterWatch watch = new(cluster, run, options.Duration);
         using PeriodicTimer timer = new(TimeSpan.FromSeconds(1));
@@ -168,13 +172,15 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
         }
     }
 
+    private int WireBytes => options.Size + (options.Accounts > 0 ? EnvelopeCodec.FixedBytes : 0);
+
     private bool HasRoom(string directory)
     {
         // Every validator stores every payload, log-structured: in the write-ahead log, then in sorted files, then merged.
         const double WriteAmplification = 4;
         const long PerValidator = 64 << 20;
         double needed = options.Validators
-            * (PerValidator + (WriteAmplification * options.Rate * options.Size * options.Duration.TotalSeconds));
+            * (PerValidator + (WriteAmplification * options.Rate * WireBytes * options.Duration.TotalSeconds));
         long free = new DriveInfo(directory).AvailableFreeSpace;
         if (free >= needed)
         {

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Validator.Core.Primitives;
+using Validator.Core.Wire;
 using Validator.Host.Api;
 using Validator.Host.Cli;
 using Validator.Host.Config;
@@ -53,6 +54,29 @@ public class CommandLineTests
         Genesis genesis = GenesisFile.Read(folder.File("genesis.json"), out _);
         Assert.Equal(["a", "b", "c", "d"], genesis.Members.Select(m => m.Name));
         Assert.Equal(2, CommandLine.Run([.. build]));
+    }
+
+    // Protects clients that sign offline: what account sign writes is an envelope that holds for its chain, under the key beside it.
+    [Fact]
+    public void AnAccountSigns()
+    {
+        using TemporaryFolder folder = new();
+        string key = folder.File("alice.key");
+        Hash256 chain = Hash256.Of("chain"u8);
+        Assert.Equal(0, CommandLine.Run(["account", "new", "--out", key]));
+        Assert.Equal(4, CommandLine.Run(["account", "new", "--out", key]));
+        Assert.Equal(0, CommandLine.Run(["account", "show", "--key", key]));
+        string[] sign = ["account", "sign", "pay bob", "--key", key, "--nonce", "7", "--out", folder.File("signed")];
+        Assert.Equal(2, CommandLine.Run([.. sign, "--chain-id", "x"]));
+        Assert.Equal(0, CommandLine.Run([.. sign, "--chain-id", chain.ToString()]));
+        byte[] signed = File.ReadAllBytes(folder.File("signed"));
+        byte[] publicKey = File.ReadAllBytes(key + ".pub");
+        Assert.True(EnvelopeCodec.TryRead(signed, out Envelope envelope));
+        Assert.Equal(EnvelopeCodec.AccountOf(publicKey).ToArray(), envelope.Account.ToArray());
+        Assert.Equal((7UL, "pay bob"), (envelope.Nonce, System.Text.Encoding.UTF8.GetString(envelope.Data)));
+        byte[] preimage = new byte[EnvelopeCodec.PreimageBytes];
+        EnvelopeCodec.WritePreimage(chain, envelope, preimage);
+        Assert.True(Validator.Crypto.Simd.MlDsa87.Verify(publicKey, preimage, EnvelopeCodec.Context, envelope.Signature));
     }
 
     // Protects small trials from false confidence: fewer than four validators are told that no fault is tolerated.

@@ -52,7 +52,11 @@ internal sealed class FakeCluster : IAsyncDisposable
 
         public ClientKeys Keys { get; } = new();
 
-        public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, Validator.Core.Wire.Validation.EnvelopeIndex envelopes) => -1;
+        public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, Validator.Core.Wire.Validation.EnvelopeIndex envelopes)
+        {
+            using Validator.Host.Node.PreparedAccounts accounts = new(16);
+            return new Validator.Host.Node.EnvelopeVerifier(accounts, Hash256.Of("load"u8)).FirstInvalid(payload, envelopes);
+        }
 
         public AccountState? FindAccount(in Hash256 account) => null;
 
@@ -99,7 +103,7 @@ internal sealed class FakeCluster : IAsyncDisposable
             return SubmitRefusal.None;
         }
 
-        public NodeStatus GetStatus() => new() { Node = $"node-{self + 1}", ChainId = "", Ready = true, Signing = true };
+        public NodeStatus GetStatus() => new() { Node = $"node-{self + 1}", ChainId = Hash256.Of("load"u8).ToString(), Ready = true, Signing = true };
 
         public bool TryFindTransaction(in Hash256 id, out TransactionState state)
         {
@@ -124,7 +128,7 @@ internal sealed class FakeCluster : IAsyncDisposable
         {
             lock (cluster._order)
             {
-                for (; _taken < cluster._order.Count && page.Count < FinalizedPage.MaxEntries / 2; _taken++)
+                for (; _taken < cluster._order.Count && page.Count < FinalizedPage.MaxEntries / 2 && page.Bytes.Length < FinalizedPage.TargetBytes / 2; _taken++)
                 {
                     foreach (byte[] given in cluster.Spoil(self, (ulong)_taken, cluster._order[_taken]))
                     {

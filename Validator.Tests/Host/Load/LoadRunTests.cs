@@ -18,6 +18,15 @@ public sealed class LoadRunTests
         Assert.InRange(result.Finality.PercentileMicros(50), 100, 5_000_000);
     }
 
+    // Protects the load of signed transactions: the API takes every envelope, and each comes back as it was signed.
+    [Fact]
+    public async Task Signed_transactions_pass_every_check()
+    {
+        (LoadResult result, List<string> failures) = await RunAsync(_ => { }, accounts: 12);
+        Assert.Empty(failures);
+        Assert.Equal((800, 800), (result.Accepted, result.Finalized));
+    }
+
     // Protects the check of losses: one accepted transaction left out of one stream.
     [Fact]
     public async Task A_transaction_missing_from_one_stream_is_lost()
@@ -71,7 +80,7 @@ public sealed class LoadRunTests
         Assert.NotEmpty(failures);
     }
 
-    private static async Task<(LoadResult Result, List<string> Failures)> RunAsync(Action<FakeCluster> spoil)
+    private static async Task<(LoadResult Result, List<string> Failures)> RunAsync(Action<FakeCluster> spoil, int accounts = 0)
     {
         await using FakeCluster cluster = await FakeCluster.StartAsync(4);
         spoil(cluster);
@@ -82,6 +91,7 @@ public sealed class LoadRunTests
             Size = 100,
             Duration = TimeSpan.FromSeconds(1),
             Seed = 5,
+            Accounts = accounts,
             DrainTimeout = TimeSpan.FromSeconds(1),
         };
         using LoadRun run = new(options, from: 0, ownTrafficOnly: true);
