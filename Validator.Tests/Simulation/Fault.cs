@@ -71,4 +71,9 @@ public enum Fault : byte
     Oversized,
     Replay,
     Flood,
+
+    // Of clients that sign.
+    NonceUsed,
+    NonceTooOld,
+    AccountsFull,
 }

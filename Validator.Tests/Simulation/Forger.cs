@@ -332,11 +332,13 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
             3 => [.. second, .. first, .. good],
             4 => good,
             5 => [.. first, .. second, .. good],
-            // All but the signature and the root are in order.
+            // All but the envelope's signature, and sometimes the root, is in order.
             _ => [.. first, .. good],
         };
+        Hash256 id = Hash256.Of(payload.AsSpan(^(1 + EnvelopeCodec.FixedBytes + 1)..));
         VertexHeader header = VertexCodec.Seal(
-            _epoch, Self, 1, Hash256.Zero, new LaneTip[Committee.Count], Hash256.Of(payload), (uint)payload.Length, 1);
+            _epoch, Self, 1, Hash256.Zero, new LaneTip[Committee.Count], random.Chance(0.5) ? Hash256.Of(payload) : Hash256.Of(id.ToArray()),
+            (uint)payload.Length, 1);
         return Encode(header, payload);
 
         static byte[] Entry(TransactionKind kind, byte[] bytes)

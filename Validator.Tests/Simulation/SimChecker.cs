@@ -1,4 +1,5 @@
 using Validator.Core.Effects;
+using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 
@@ -20,6 +21,7 @@ public sealed partial class SimChecker(SimCluster cluster)
     private readonly Dictionary<(int Node, ulong Epoch), ulong> _left = [];
     private readonly Dictionary<(ulong Epoch, int Author), LaneTip> _ordered = [];
     private readonly HashSet<ulong> _finalTransactions = [];
+    private readonly SimNonceModel _nonces = new();
 
     public IReadOnlyList<Block> Chain => _chain;
 
@@ -165,7 +167,7 @@ public sealed partial class SimChecker(SimCluster cluster)
     }
 
     /// <summary>Equal roots, and nothing final that no client submitted or that was final before.</summary>
-    public void OnExecuted(SimNode node, Block block, VertexHeader[] order, in Hash256 root)
+    public void OnExecuted(SimNode node, Block block, VertexHeader[] order, in Hash256 root, List<NonceVerdict> verdicts)
     {
         if (IsByzantine(node.Index))
         {
@@ -184,6 +186,7 @@ public sealed partial class SimChecker(SimCluster cluster)
         }
 
         _roots.Add(root);
+        int envelope = 0;
         foreach (VertexHeader vertex in order)
         {
             LaneTip below = _ordered.GetValueOrDefault((block.Epoch, vertex.Author));
@@ -206,11 +209,35 @@ public sealed partial class SimChecker(SimCluster cluster)
                     throw Fail(node, "validity", $"transaction {transaction} is final and was never submitted");
                 }
 
+                if (SimEnvelopes.Is(transaction))
+                {
+                    CheckNonce(node, transaction, verdicts[envelope++]);
+                }
+
                 if (!_finalTransactions.Add(transaction))
                 {
                     throw Fail(node, "exactly once", $"transaction {transaction} is final twice");
                 }
             }
+        }
+    }
+
+    private void CheckNonce(SimNode node, ulong transaction, NonceVerdict verdict)
+    {
+        NonceVerdict expected = _nonces.Take(transaction);
+        if (verdict != expected)
+        {
+            throw Fail(node, "nonces", $"envelope {transaction:x} is {verdict}, by the rule {expected}");
+        }
+
+        if (verdict != NonceVerdict.Fresh)
+        {
+            cluster.World.Met(verdict switch
+            {
+                NonceVerdict.Used => Fault.NonceUsed,
+                NonceVerdict.TooOld => Fault.NonceTooOld,
+                _ => Fault.AccountsFull,
+            });
         }
     }
 

@@ -19,6 +19,9 @@ public sealed class SimDisk
     public Dictionary<Hash256, SimVertex> Vertices { get; } = [];
     public List<SimFinal> Finals { get; } = [];
     public LaneTip OwnTip { get; set; }
+
+    /// <summary>Records of accounts by place, as execution left them.</summary>
+    public SortedDictionary<int, byte[]> Accounts { get; } = [];
     public ulong OwnTipEpoch { get; set; }
 
     /// <summary>The executed committee; null before the first block.</summary>
@@ -41,6 +44,11 @@ public sealed class SimDisk
         }
 
         copy.Unordered.UnionWith(Unordered);
+        foreach ((int place, byte[] record) in Accounts)
+        {
+            copy.Accounts.Add(place, record);
+        }
+
         copy.Signed.AddRange(Signed);
         copy.Prepared.AddRange(Prepared);
         copy.Finals.AddRange(Finals);
@@ -56,6 +64,14 @@ public sealed class SimDisk
         }
 
         return copy;
+    }
+
+    /// <summary>Execution's view of accounts, read back.</summary>
+    public NonceTable Nonces()
+    {
+        NonceTable nonces = new(SimEnvelopes.AccountsKept);
+        Require.That(nonces.Load((byte[])[.. Accounts.Values.SelectMany(r => r)]));
+        return nonces;
     }
 
     /// <summary>What this validator made durable in the epoch that ends, and no block ordered.</summary>

@@ -7,7 +7,7 @@ using Validator.Host.Node;
 
 namespace Validator.Tests.Simulation;
 
-/// <summary>A vertex with its transactions, each known by a number: on the wire an opaque one of eight bytes.</summary>
+/// <summary>A vertex with its transactions, each known by a number: on the wire an opaque one of eight bytes, or an envelope.</summary>
 public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] transactions)
 {
     public const int TransactionBytes = Limits.TransactionFramingBytes + 8;
@@ -22,15 +22,39 @@ public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] tra
 
     public static byte[] PayloadOf(ReadOnlySpan<ulong> transactions)
     {
-        byte[] payload = new byte[transactions.Length * TransactionBytes];
-        for (int i = 0; i < transactions.Length; i++)
+        byte[] keys = SimEnvelopes.KeyEntries(transactions);
+        byte[] payload = new byte[PayloadBytes(transactions, keys.Length)];
+        keys.CopyTo(payload, 0);
+        Span<byte> at = payload.AsSpan(keys.Length);
+        foreach (ulong transaction in transactions)
         {
-            Span<byte> at = payload.AsSpan(i * TransactionBytes);
-            BinaryPrimitives.WriteUInt32LittleEndian(at, 8);
-            BinaryPrimitives.WriteUInt64LittleEndian(at[Limits.TransactionFramingBytes..], transactions[i]);
+            bool signed = SimEnvelopes.Is(transaction);
+            int length = signed ? SimEnvelopes.Bytes : 8;
+            BinaryPrimitives.WriteInt32LittleEndian(at, length);
+            at[4] = (byte)(signed ? TransactionKind.Envelope : TransactionKind.Opaque);
+            if (signed)
+            {
+                SimEnvelopes.Write(transaction, at.Slice(Limits.TransactionFramingBytes, length));
+            }
+            else
+            {
+                BinaryPrimitives.WriteUInt64LittleEndian(at[Limits.TransactionFramingBytes..], transaction);
+            }
+
+            at = at[(Limits.TransactionFramingBytes + length)..];
         }
 
         return payload;
+
+        static int PayloadBytes(ReadOnlySpan<ulong> transactions, int keyBytes)
+        {
+            foreach (ulong transaction in transactions)
+            {
+                keyBytes += SimEnvelopes.Is(transaction) ? PayloadWriter.Size(SimEnvelopes.Bytes) : TransactionBytes;
+            }
+
+            return keyBytes;
+        }
     }
 
     public static Hash256 RootOf(ReadOnlySpan<ulong> transactions)
@@ -111,6 +135,7 @@ public sealed class SimMessage
             return error;
         }
 
+        bool envelopesHold = true;
         List<SignatureCheck> checks = [];
         error = SignatureChecks.Collect(_frame, committee, checks);
         if (error == DecodeError.None && _frame.Type == FrameType.Vertex)
@@ -119,22 +144,32 @@ public sealed class SimMessage
                 _frame.Vertex!, bytes.AsSpan(_frame.PayloadOffset), cluster.Genesis.Parameters, new TransactionScratch());
             if (error == DecodeError.None)
             {
-                _vertex = new SimVertex(_frame.Vertex!, _frame.VertexSignature!, TransactionsOf(bytes.AsSpan(_frame.PayloadOffset)));
+                ulong[] transactions = TransactionsOf(bytes.AsSpan(_frame.PayloadOffset), out envelopesHold);
+                _vertex = new SimVertex(_frame.Vertex!, _frame.VertexSignature!, transactions);
             }
         }
 
-        _signaturesHold = checks.TrueForAll(c => cluster.Verify(c.Header, c.Signature));
+        _signaturesHold = envelopesHold && checks.TrueForAll(c => cluster.Verify(c.Header, c.Signature));
         return error;
     }
 
     /// <summary>Transactions of another length than ours become numbers that nobody submitted.</summary>
-    private static ulong[] TransactionsOf(ReadOnlySpan<byte> payload)
+    private static ulong[] TransactionsOf(ReadOnlySpan<byte> payload, out bool envelopesHold)
     {
+        envelopesHold = true;
         List<ulong> transactions = [];
         PayloadReader reader = new(payload);
         while (reader.MoveNext())
         {
-            transactions.Add(reader.Bytes.Length == 8 ? BinaryPrimitives.ReadUInt64LittleEndian(reader.Bytes) : ulong.MaxValue);
+            if (reader.Kind == TransactionKind.Envelope)
+            {
+                envelopesHold &= SimEnvelopes.TryRead(reader.Bytes, out ulong signed);
+                transactions.Add(signed);
+                continue;
+            }
+
+            ulong number = reader.Bytes.Length == 8 ? BinaryPrimitives.ReadUInt64LittleEndian(reader.Bytes) : 0;
+            transactions.Add(SimEnvelopes.Is(number) ? 0 : number);
         }
 
         return [.. transactions];

@@ -9,6 +9,8 @@ namespace Validator.Tests.Simulation;
 /// <summary>The stores behind the shell: execution, what is served from them, what is forgotten, what a restart reads back.</summary>
 public partial class SimNode
 {
+    private NonceTable _nonces = new(SimEnvelopes.AccountsKept);
+
     private void Execute(Block block, VertexHeader[] order, Certificate certificate)
     {
         Cluster.Check.OnFinal(this, block, certificate);
@@ -33,15 +35,45 @@ public partial class SimNode
             }
 
             PendingCommittee? change = committee.Pending == before ? null : committee.Pending;
+            List<NonceVerdict> verdicts = ExecuteEnvelopes(order);
             Hash256 root = RootOf(previous, block, order, committee.Digest);
+            if (verdicts.Count > 0)
+            {
+                root = Hash256.Of([.. root.ToArray(), .. _nonces.Digest().ToArray(), .. verdicts.Select(v => (byte)v)]);
+            }
+
             Disk.Finals.Add(new SimFinal(block, certificate, order, root));
-            Cluster.Check.OnExecuted(this, block, order, root);
+            Cluster.Check.OnExecuted(this, block, order, root, verdicts);
             ForgetBelow(block.Sequence);
             if (ReportsExecution)
             {
                 Feed(new Input { Kind = InputKind.Executed, From = -1, Sequence = block.Sequence, Digest = root, Change = change });
             }
         });
+    }
+
+    /// <summary>What the nonces of the block's envelopes are found to be; what changes reaches the disk with the block.</summary>
+    private List<NonceVerdict> ExecuteEnvelopes(VertexHeader[] order)
+    {
+        List<NonceVerdict> verdicts = [];
+        _nonces.BeginBlock();
+        foreach (VertexHeader vertex in order)
+        {
+            foreach (ulong transaction in Disk.Vertices[vertex.Hash].Transactions)
+            {
+                if (SimEnvelopes.Is(transaction))
+                {
+                    verdicts.Add(SimEnvelopes.Execute(_nonces, transaction));
+                }
+            }
+        }
+
+        foreach (int place in _nonces.Changed)
+        {
+            Disk.Accounts[place] = _nonces.Record(place).ToArray();
+        }
+
+        return verdicts;
     }
 
     /// <summary>False: this core never learns what is executed, and states old roots until they are too old.</summary>

@@ -16,6 +16,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     private readonly Dictionary<ulong, ulong[]> _batches = [];
     private readonly List<Action> _unsynced = [];
     private readonly Queue<SyncGroup> _syncing = [];
+    private const int MostPerBatch = 100;
     private ulong _token;
     private long _diskFreeAt;
     private long _execFreeAt;
@@ -67,6 +68,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         _early.Clear();
         _execFreeAt = Cluster.Now;
         _queued = [];
+        _nonces = Disk.Nonces();
         StartCore();
         Feed(new Input { Kind = InputKind.Tick, From = -1 });
         Cluster.Connect(this);
@@ -310,8 +312,10 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         }
 
         _credit--;
-        ulong[] batch = [.. _queued];
-        _queued.Clear();
+        // As many as a vertex holds, were all of them envelopes.
+        int taken = Math.Min(_queued.Count, MostPerBatch);
+        ulong[] batch = [.. _queued[..taken]];
+        _queued.RemoveRange(0, taken);
         ulong token = ++_token;
         _batches[token] = batch;
         Feed(new Input
@@ -320,7 +324,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             From = -1,
             Token = token,
             TransactionRoot = SimVertex.RootOf(batch),
-            PayloadBytes = (uint)(batch.Length * SimVertex.TransactionBytes),
+            PayloadBytes = (uint)SimVertex.PayloadOf(batch).Length,
             TransactionCount = (uint)batch.Length,
         });
     }

@@ -18,6 +18,8 @@ public sealed partial class SimWorld
     private readonly int _burst;
     private readonly long _loadGap;
     private Coalition? _coalition;
+    private readonly SimRandom _signing;
+    private readonly uint[] _nonces = new uint[SimEnvelopes.Accounts];
     private ulong _nextTransaction;
     private bool _loading;
 
@@ -26,6 +28,7 @@ public sealed partial class SimWorld
     {
         Seed = seed;
         _random = new SimRandom(seed);
+        _signing = new SimRandom(~seed);
         _epochs = new SimRandom(seed ^ 0x45706F6368);
         KeyKind keys = !faults ? KeyKind.Short : seed % 200 == 0 ? KeyKind.Real : _random.Chance(0.25) ? KeyKind.Padded : KeyKind.Short;
         ReadsBytes = keys != KeyKind.Short;
@@ -124,6 +127,9 @@ public sealed partial class SimWorld
     public ulong ByzantineWeight { get; private set; }
     public bool Skewed => Genesis.Members.Any(m => m.Weight != Genesis.Members[0].Weight);
     public SimCluster Cluster { get; set; } = null!;
+
+    /// <summary>Clients sign some of their transactions.</summary>
+    public bool Signs => HasFaults && Seed % 4 == 1;
 
     /// <summary>Scripted worlds put their own node in a place; null leaves it to the world.</summary>
     public Func<SimCluster, int, SimNode?>? Cast { get; init; }
@@ -313,10 +319,30 @@ public sealed partial class SimWorld
         Cluster.Schedule(Cluster.Now + _random.Between(_loadGap / 2, _loadGap * 3 / 2), Load);
     }
 
+    /// <summary>Mostly the account's next nonce; else one that was used, one of long ago, or one with a gap below it.</summary>
+    private ulong DrawEnvelope(ulong which)
+    {
+        int account = _signing.Below(SimEnvelopes.Accounts);
+        uint last = _nonces[account];
+        uint nonce = _signing.Below(20) switch
+        {
+            0 => last,
+            1 => (uint)Math.Max(0, last - _signing.Between(1, 200)),
+            2 => _nonces[account] = last + (uint)_signing.Between(2, 70),
+            _ => _nonces[account] = last + 1,
+        };
+        return SimEnvelopes.Number(account, nonce, which);
+    }
+
     /// <summary>A client hands a new transaction to a running node.</summary>
     public void Submit(SimNode node)
     {
         ulong transaction = ++_nextTransaction;
+        if (Signs && _signing.Chance(0.4))
+        {
+            transaction = DrawEnvelope(transaction);
+        }
+
         _submitted.Add(transaction);
         node.Submit(transaction);
     }
