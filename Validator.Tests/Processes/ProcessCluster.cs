@@ -123,6 +123,13 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
         return response.StatusCode;
     }
 
+    /// <summary>The status code of a GET.</summary>
+    public async Task<HttpStatusCode> GetAsync(NodeProcess node, string path)
+    {
+        using HttpResponseMessage response = await _http.GetAsync(new Uri(node.Api, path), HttpCompletionOption.ResponseHeadersRead);
+        return response.StatusCode;
+    }
+
     /// <summary>Ids of the first <paramref name="count"/> final transactions, as this validator streams them.</summary>
     public async Task<List<Hash256>> ReadStreamAsync(NodeProcess node, int count)
     {
@@ -195,10 +202,10 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
     }
 
     /// <summary>A load over all validators, with what it finds in the end.</summary>
-    public LoadRun Load(int rate, int seconds, TimeSpan? drain = null) => new(
+    public LoadRun Load(int rate, int seconds, NodeProcess[]? targets = null, TimeSpan? drain = null) => new(
         new LoadOptions
         {
-            Targets = Array.ConvertAll(Nodes, n => n.Api),
+            Targets = Array.ConvertAll(targets ?? Nodes, n => n.Api),
             Rate = rate,
             Size = 256,
             Duration = TimeSpan.FromSeconds(seconds),
