@@ -12,7 +12,7 @@ export DOTNET_CLI_USE_MSBUILD_SERVER = 0
 export MSBUILDDISABLENODEREUSE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test abuse build publish bench bench-micro bench-guard bench-crypto dudect secret-code selftest-arm64 sim sim-mutations mutations model chaos fmt clean
+.PHONY: help setup run test abuse soak deb build publish bench bench-micro bench-guard bench-crypto dudect secret-code selftest-arm64 sim sim-mutations mutations model chaos fmt clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ build: setup ## compiles everything for the JIT
 
 publish: setup ## artifacts/validator, one static binary; ISA=v4 (AVX-512) makes artifacts/validator-v4
 	@bash eng/publish.sh $(ISA)
+
+deb: publish ## artifacts/validator_VERSION_amd64.deb with a hardened systemd unit
+	@bash eng/deb.sh
 
 bench: publish build ## a cluster from idle to saturation, beside other systems; ARGS="--seconds 5 --rates 1000,5000" and so on
 	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- macro $(ARGS)

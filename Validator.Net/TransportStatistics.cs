@@ -63,7 +63,7 @@ public sealed class PeerStatistics
     internal readonly long[] Closed = new long[Reasons];
     internal readonly long[] Failed = new long[Reasons];
     internal long BytesInCount, BytesOutCount, PacketsInCount, PacketsOutCount, PacketsLostCount, RttMicrosecondsNow;
-    internal long FramesInCount, FramesOutCount, HandshakesCount, ReconnectsCount, QueuedBytesNow, UpNow;
+    internal long FramesInCount, FramesOutCount, ReplacedCount, HandshakesCount, ReconnectsCount, QueuedBytesNow, UpNow;
 
     /// <summary>UDP payload bytes of this peer, brought up to date once a second while it is up.</summary>
     public long BytesIn => Volatile.Read(ref BytesInCount);
@@ -82,6 +82,12 @@ public sealed class PeerStatistics
 
     /// <summary>Handshakes that ended with a standing connection.</summary>
     public long Handshakes => Volatile.Read(ref HandshakesCount);
+
+    /// <summary>
+    /// Connections that the peer closed because a newer one with our key had come: now and then two of ours that crossed, often
+    /// another process with our key.
+    /// </summary>
+    public long ReplacedElsewhere => Volatile.Read(ref ReplacedCount);
 
     /// <summary>Dials after the first.</summary>
     public long Reconnects => Volatile.Read(ref ReconnectsCount);

@@ -75,6 +75,23 @@ public sealed class HttpServers : IAsyncDisposable
         return servers;
     }
 
+    /// <summary>What POST /v1/admin/reload does; none before it is set.</summary>
+    internal Func<Cli.ReloadResult>? OnReload { get; set; }
+
+    /// <summary>Takes over limits, tokens and certificate for what comes from now on.</summary>
+    /// <exception cref="ConfigException">Tokens or certificate cannot be read; nothing was changed.</exception>
+    public void Reload(ApiSection api)
+    {
+        ApiTokens? tokens = api.Tokens.Length > 0 ? ApiTokens.Read(api.Tokens) : null;
+        ApiCertificate? certificate = ApiCertificate.Read(api);
+        _policy.Tokens = tokens;
+        _policy.Options = ApiOptions.From(api);
+        if (certificate is not null)
+        {
+            _certificate?.Replace(certificate);
+        }
+    }
+
     /// <summary>Ends streams, lets requests under way finish for a short while, and closes the listeners.</summary>
     public async Task StopAsync(TimeSpan patience)
     {
@@ -160,6 +177,7 @@ public sealed class HttpServers : IAsyncDisposable
         _api.MapGet("/v1/finalized", context => stream.Serve(context, stopping));
         _api.MapGet("/v1/health", read.Health);
         _api.MapGet("/v1/ready", read.Ready);
+        _api.MapPost("/v1/admin/reload", context => AdminEndpoints.Reload(context, OnReload));
     }
 
     private static Uri Address(WebApplication app) =>

@@ -97,6 +97,11 @@ public interface IValidatorNode : INodeGateway, IAsyncDisposable
 
     /// <summary>From now on every submission is refused as draining; those taken are still completed where possible.</summary>
     void Drain();
+
+    /// <summary>Replaces the addresses where members are looked for, by committee index; connections stay.</summary>
+    void SetPeers(Validator.Net.Discovery.PeerAddress[][] addresses)
+    {
+    }
 }
 
 /// <summary>Reads final transactions by global index, in order, without gaps. One thread at a time.</summary>

@@ -17,6 +17,12 @@ public sealed record NodeStatus
     /// <summary>False: follows without signing (PROTOCOL.md, section 6).</summary>
     public required bool Signing { get; init; }
 
+    /// <summary>Own wall clock less that of live blocks' leaders, seconds; some hundredths are delay.</summary>
+    public double ClockOffsetSeconds { get; init; }
+
+    /// <summary>How often peers closed our connections for a newer one with our key: another process uses it.</summary>
+    public ulong ReplacedElsewhere { get; init; }
+
     /// <summary>ample, low (nothing from clients) or full (no votes), and bytes free where there are fewest.</summary>
     public string Disk { get; init; } = "";
     public ulong DiskFreeBytes { get; init; }

@@ -80,6 +80,7 @@ public static class CommandLine
             ClientCommands.Status(),
             ClientCommands.Health(),
             ClientCommands.Ready(),
+            SupportBundle.Create(),
             InfoCommands.Config(),
             InfoCommands.SelfTest(),
             InfoCommands.Version(),

@@ -26,7 +26,8 @@ public static partial class RunCommand
         Option<bool> check = new("--check") { Description = "Check configuration, genesis and keys, then end" };
         Option<bool> stdin = new("--stop-with-stdin") { Description = "Stop when standard input ends", Hidden = true };
         Option<int?> passphrase = SetupCommands.PassphraseOption("Open the keys with the passphrase");
-        Command command = new("run", "Run a validator") { config, check, passphrase, stdin };
+        Option<string?> clock = new("--wall-clock-offset") { Description = "For tests: a file with seconds to add to the wall clock", Hidden = true };
+        Command command = new("run", "Run a validator") { config, check, passphrase, stdin, clock };
         command.SetAction(parsed => CommandLine.Guard(() =>
         {
             // Before any key is read.
@@ -51,7 +52,13 @@ public static partial class RunCommand
                 return ExitCodes.Success;
             }
 
-            return RunAsync(context, NodeFactory.Start, parsed.GetValue(stdin)).GetAwaiter().GetResult();
+            if (parsed.GetValue(clock) is { } offset)
+            {
+                Clock.FollowOffset(offset);
+            }
+
+            NodeConfig Again() => ConfigLoader.Load(parsed.GetValue(config)!, Environment.GetEnvironmentVariables());
+            return RunAsync(context, NodeFactory.Start, parsed.GetValue(stdin), Again).GetAwaiter().GetResult();
         }));
         return command;
     }
@@ -78,8 +85,10 @@ public static partial class RunCommand
     }
 
     /// <summary>Runs until a signal, the end of standard input, or the node's own end.</summary>
+    /// <param name="reread">Reads the configuration again; null: SIGHUP is passed over.</param>
     /// <returns>The exit code.</returns>
-    public static async Task<int> RunAsync(NodeContext context, Func<NodeContext, IValidatorNode> start, bool stopWithStdin)
+    public static async Task<int> RunAsync(
+        NodeContext context, Func<NodeContext, IValidatorNode> start, bool stopWithStdin, Func<NodeConfig>? reread = null)
     {
         ILogger log = context.Logs.CreateLogger("validator");
         TaskCompletionSource<string> stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -108,6 +117,17 @@ public static partial class RunCommand
             LogStarted(
                 log, context.Config.Node.Id, context.ChainId.ToString(), BuildInfo.Version, servers.ApiAddress.ToString(),
                 servers.MetricsAddress?.ToString() ?? "off", context.Config.Network.QuicPort);
+            using ServiceManager manager = new(node);
+            Reloader reloader = new(
+                context.Config, context.Genesis, context.Self, reread ?? (() => context.Config), node, servers, context.Logs, log);
+            servers.OnReload = reloader.Reload;
+            using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+            {
+                signal.Cancel = true;
+                manager.Reloading();
+                reloader.Reload();
+                manager.Reloaded();
+            });
             if (stopWithStdin)
             {
                 Localnet.StdinWatch.Start(() => stop.TrySetResult("standard input ended"));
@@ -116,6 +136,7 @@ public static partial class RunCommand
             await Task.WhenAny(stop.Task, node.Stopped).ConfigureAwait(false);
             int code = node.Stopped.IsCompleted ? await node.Stopped.ConfigureAwait(false) : ExitCodes.Success;
             LogStopping(log, stop.Task.IsCompleted ? await stop.Task.ConfigureAwait(false) : "the node ended by itself", code);
+            manager.Stopping();
             node.Drain();
             await servers.StopAsync(StopPatience).ConfigureAwait(false);
             return code;

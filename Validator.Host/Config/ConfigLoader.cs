@@ -93,7 +93,8 @@ public static class ConfigLoader
             FinalityTimeoutMs: finality,
             MaxPendingVertices: settings.Integer("consensus.max_pending_vertices", 10_000, 256, 1_000_000),
             ViewTimeoutMs: settings.Integer("consensus.view_timeout_ms", finality, 50, 60_000),
-            BlockIntervalMs: settings.Integer("consensus.block_interval_ms", 10, 1, 1000));
+            BlockIntervalMs: settings.Integer("consensus.block_interval_ms", 10, 1, 1000),
+            TwinWatchSeconds: settings.Integer("consensus.twin_watch_seconds", 0, 0, 600));
     }
 
     private static NetworkSection Network(Settings settings, List<string> notices)

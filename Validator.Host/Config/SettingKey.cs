@@ -17,6 +17,7 @@ internal sealed record SettingKey(string Path, TomlKind Kind, string Default, st
         new("consensus.view_timeout_ms", TomlKind.Integer, "finality_timeout_ms", "50 to 60000: the same, and it wins when both are given"),
         new("consensus.block_interval_ms", TomlKind.Integer, "10", "1 to 1000: least time between two proposals and between two own vertices; load stretches it"),
         new("consensus.max_pending_vertices", TomlKind.Integer, "10000", "256 to 1000000: vertices held and not yet ordered"),
+        new("consensus.twin_watch_seconds", TomlKind.Integer, "0", "0 to 600: listen so long at each start for another process with this key before anything is signed; 0: not at all"),
         new("network.listen_addr", TomlKind.String, "0.0.0.0:9000", "ADDRESS:PORT; QUIC binds the address with quic_port, this port stays closed"),
         new("network.quic_port", TomlKind.Integer, "9001", "1 to 65535: UDP port between validators"),
         new("network.bootstrap_peers", TomlKind.Array, "[]", "hints where members may be: /ip4/ADDRESS/udp/PORT/quic-v1[/p2p/NAME], also /ip6, /dns"),

@@ -48,10 +48,11 @@ public sealed class NodeProcess : IDisposable
     public int ExitCode => _process is { HasExited: true } exited ? exited.ExitCode : -1;
 
     /// <summary>Starts it, or starts it again. The log is appended to.</summary>
-    public void Start()
+    /// <param name="arguments">More than every run has.</param>
+    public void Start(params string[] arguments)
     {
         _process?.Dispose();
-        string[] command = [.. _executable.Command, "run", "--config", _configPath, "--stop-with-stdin"];
+        string[] command = [.. _executable.Command, "run", "--config", _configPath, "--stop-with-stdin", .. arguments];
         ProcessStartInfo start = new(command[0], command[1..])
         {
             RedirectStandardInput = true,

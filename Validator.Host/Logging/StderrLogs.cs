@@ -21,7 +21,7 @@ public sealed class StderrLogs : ILoggerFactory, ILoggerProvider
 
     private readonly Stream _output;
     private readonly Thread _thread;
-    private readonly LogLevel _least;
+    private volatile LogLevel _least;
     private readonly bool _json;
     private readonly TimeSpan _patience;
     private long _dropped;
@@ -32,14 +32,7 @@ public sealed class StderrLogs : ILoggerFactory, ILoggerProvider
     public StderrLogs(string level, bool json, Stream? output = null, TimeSpan? patience = null)
     {
         _patience = patience ?? TimeSpan.FromMilliseconds(500);
-        _least = level switch
-        {
-            "trace" => LogLevel.Trace,
-            "debug" => LogLevel.Debug,
-            "warn" => LogLevel.Warning,
-            "error" => LogLevel.Error,
-            _ => LogLevel.Information,
-        };
+        SetLevel(level);
         _json = json;
         _output = output ?? Console.OpenStandardError();
         _thread = new Thread(Write) { IsBackground = true, Name = "log" };
@@ -48,6 +41,16 @@ public sealed class StderrLogs : ILoggerFactory, ILoggerProvider
 
     /// <summary>Lines that were dropped because the reader of standard error stands still.</summary>
     public long Dropped => Volatile.Read(ref _dropped);
+
+    /// <param name="level">trace, debug, info, warn or error; counts at once. Any thread.</param>
+    public void SetLevel(string level) => _least = level switch
+    {
+        "trace" => LogLevel.Trace,
+        "debug" => LogLevel.Debug,
+        "warn" => LogLevel.Warning,
+        "error" => LogLevel.Error,
+        _ => LogLevel.Information,
+    };
 
     public ILogger CreateLogger(string categoryName) => new Log(this, categoryName);
 

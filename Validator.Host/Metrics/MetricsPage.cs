@@ -34,6 +34,8 @@ internal static class MetricsPage
 
         page.Gauge("cretoai_ready", "1 when this validator takes part and a quorum is connected.", status.Ready ? 1 : 0);
         page.Gauge("cretoai_signing", "0 when this validator follows without signing.", status.Signing ? 1 : 0);
+        page.Gauge("cretoai_clock_offset_seconds", "Own wall clock less that of live blocks' leaders.", status.ClockOffsetSeconds);
+        page.Counter("cretoai_replaced_connections_total", "Connections that peers closed for a newer one with our key: another process uses it.", status.ReplacedElsewhere);
         page.Gauge("cretoai_disk_free_bytes", "Bytes free where the databases and the data directory have fewest.", status.DiskFreeBytes);
         page.Gauge("cretoai_disk_level", "0 ample, 1 low (nothing is taken from clients), 2 full (nothing is voted).", status.Disk switch { "full" => 2, "low" => 1, _ => 0 });
         page.Gauge("cretoai_epoch", "Current epoch.", status.Epoch);

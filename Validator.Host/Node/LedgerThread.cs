@@ -43,6 +43,9 @@ internal struct LedgerItem
 internal sealed record ExecutedBlock(
     Block Block, Certificate Certificate, HeldVertex[] Vertices, ExecutionResult Result, SnapshotState? Snapshot = null);
 
+/// <param name="OffsetMicros">Own wall clock at its execution less its timestamp.</param>
+internal sealed record LiveBlock(ulong Sequence, long OffsetMicros);
+
 /// <summary>
 /// The ledger's only writer: one group commit for all vertices and executed blocks that waited. After it vertices count as
 /// held, own ones go on to the vote store, and clients and Core learn of execution.
@@ -62,6 +65,7 @@ internal sealed class LedgerThread(
     private TransactionState[] _states = [];
     private long _pendingOwn;
     private volatile ExecutedPoint? _executed;
+    private volatile LiveBlock? _newest;
 
     private sealed record ExecutedPoint(ulong Sequence, Hash256 Root);
 
@@ -86,6 +90,9 @@ internal sealed class LedgerThread(
         get => _executed is { } executed ? (executed.Sequence, executed.Root) : default;
         init => _executed = new ExecutedPoint(value.Sequence, value.Root);
     }
+
+    /// <summary>The newest block executed since the start, and how far the wall clock was from its timestamp then. Any thread.</summary>
+    public LiveBlock? NewestBlock => _newest;
 
     /// <summary>Own client transactions in vertices that are not executed yet.</summary>
     public long PendingOwnTransactions => Volatile.Read(ref _pendingOwn);
@@ -273,6 +280,7 @@ internal sealed class LedgerThread(
         metrics.TransactionsFinalized.Add(result.Accepted);
         metrics.TransactionsRejected.Add(result.Rejected);
         _executed = new ExecutedPoint(result.Sequence, result.Root);
+        _newest = new LiveBlock(result.Sequence, (long)(Clock.WallMicros() - executed.Block.TimestampMicros));
         signal.Advance(index);
         Votes.DurablyExecuted(result.Sequence);
         Hand(ToCore, new Input { Kind = InputKind.Executed, From = -1, Sequence = result.Sequence, Digest = result.Root }, Core!);

@@ -39,8 +39,42 @@ public sealed partial class ValidatorNode
     /// <summary>Opens the stores, recovers, binds the UDP socket and starts all threads.</summary>
     /// <param name="context">Configuration, genesis and keys, all checked.</param>
     /// <exception cref="Storage.StoreException">A store is foreign, locked, corrupt, of another format, or its disk fails.</exception>
-    public static ValidatorNode Create(NodeContext context) => Create(
-        context, Recovery.Open(context, context.Logs.CreateLogger("validator")), options => new QuicTransport(options));
+    /// <exception cref="KeyException">Another process with this validator's key was met while listening for one.</exception>
+    public static ValidatorNode Create(NodeContext context)
+    {
+        ILogger log = context.Logs.CreateLogger("validator");
+        NodeStores stores = Recovery.Open(context, log);
+        try
+        {
+            ListenForTwin(context, stores, log);
+        }
+        catch
+        {
+            stores.Dispose();
+            throw;
+        }
+
+        return Create(context, stores, options => new QuicTransport(options));
+    }
+
+    private static void ListenForTwin(NodeContext context, NodeStores stores, ILogger log)
+    {
+        int seconds = context.Config.Consensus.TwinWatchSeconds;
+        if (seconds == 0 || !stores.Signs)
+        {
+            return;
+        }
+
+        using Parker parker = new();
+        TransportOptions options = TransportOptionsOf(context, parker, null);
+        string? met = TwinWatch.Listen(
+            options, context.Genesis.ToCommittee(), context.Self, stores.Recovered.LastFinal?.Epoch ?? 0, stores.Recovered.OwnTip.Height, TimeSpan.FromSeconds(seconds), log);
+        CryptographicOperations.ZeroMemory(options.PrivateKeySeed);
+        if (met is not null)
+        {
+            throw new KeyException($"not started: {met}. Nothing was signed");
+        }
+    }
 
     /// <summary>Binds the socket and starts all threads. The node owns the stores from here on, failure included.</summary>
     internal static ValidatorNode Create(NodeContext context, NodeStores stores, Func<TransportOptions, ITransport> transport)
@@ -109,7 +143,7 @@ public sealed partial class ValidatorNode
         {
             ToCore = fromScheduler, Fetches = fetches, Workers = _workers,
         };
-        TransportOptions options = TransportOptionsOf(context, _validation.Waker);
+        TransportOptions options = TransportOptionsOf(context, _validation.Waker, LogTransport);
         _transport = transport(options);
         CryptographicOperations.ZeroMemory(options.PrivateKeySeed);
         peerFaults.Punish = _transport.Punish;
@@ -160,6 +194,7 @@ public sealed partial class ValidatorNode
                 _core.Waker.Wake();
             },
         };
+        _clock = new ClockWatch(_ledger, () => Behind() == 0, _log);
         _batcher.DiskHasRoom = () => _disk.Level == DiskLevel.Ample;
         _core.Halted = () => _disk.Level == DiskLevel.Full;
         Connect(toLedger, toExecution, fetches);
@@ -205,7 +240,7 @@ public sealed partial class ValidatorNode
         MaxPendingVertices = section.MaxPendingVertices,
     };
 
-    private TransportOptions TransportOptionsOf(NodeContext context, IWaker consumer)
+    private static TransportOptions TransportOptionsOf(NodeContext context, IWaker consumer, Action<TransportLogEvent>? log)
     {
         Member[] members = context.Genesis.Members;
         int frameBytes = FrameLimits.MaxFrameBytes(members.Length);
@@ -222,7 +257,7 @@ public sealed partial class ValidatorNode
             MaxFrameBytes = frameBytes,
             ApplicationProtocol = "validator/1",
             PeerRates = PeerRates.Default,
-            Log = LogTransport,
+            Log = log,
         };
     }
 

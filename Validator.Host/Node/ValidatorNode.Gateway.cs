@@ -128,6 +128,8 @@ public sealed partial class ValidatorNode
             Ready = ready,
             Reason = reason,
             Signing = _core.Signs,
+            ClockOffsetSeconds = _clock.OffsetMicros / 1e6,
+            ReplacedElsewhere = (ulong)_transport.Statistics.Peers.Sum(p => p.ReplacedElsewhere),
             DiskFreeBytes = (ulong)Math.Max(0, _disk.FreeBytes),
             Disk = _disk.Level.ToString().ToLowerInvariant(),
             View = view,

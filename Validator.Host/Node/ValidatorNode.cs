@@ -40,6 +40,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly PruneThread? _prune;
     private readonly EvidenceStore _evidence;
     private readonly DiskWatch _disk;
+    private readonly ClockWatch _clock;
     private readonly ConsensusSigner _key;
     private readonly CommitteeKeys _keys;
     private readonly PreparedAccounts _accounts = new();
@@ -90,6 +91,17 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
 
     public void Drain() => _batcher.Close();
 
+    public void SetPeers(PeerAddress[][] addresses)
+    {
+        for (int i = 0; i < addresses.Length; i++)
+        {
+            if (i != _context.Self)
+            {
+                _transport.SetAddresses(i, addresses[i]);
+            }
+        }
+    }
+
     private void Start()
     {
         foreach (PipelineThread thread in Threads())
@@ -99,6 +111,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
 
         _transport.Start();
         _disk.Start();
+        _clock.Start();
     }
 
     // From the entrance to the exit, so that each thread still finds its successor running while it empties its rings.
@@ -109,6 +122,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     {
         _batcher.Close();
         _disk.Dispose();
+        _clock.Dispose();
         bool ended = true;
         foreach (PipelineThread thread in Threads())
         {

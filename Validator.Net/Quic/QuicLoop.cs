@@ -167,6 +167,7 @@ internal sealed unsafe class QuicLoop
                 ComeUp(link, e.Handle);
                 break;
             case QuicEventKind.Closed when link is not null:
+                if (e is { Reason: CloseReason.PeerClosed, Detail: (ulong)CloseReason.Replaced }) NoteReplaced(link);
                 if (link.Handle == e.Handle) GoDown(link, e.Reason);
                 else if (e.Dialled != 0 && !link.IsUp) link.BackOff(QuicNative.Now(), _options);
                 break;
@@ -181,6 +182,12 @@ internal sealed unsafe class QuicLoop
                 else Log(TransportLogLevel.Debug, e.Peer, "handshake failed", e.Reason);
                 break;
         }
+    }
+
+    private void NoteReplaced(PeerLink link)
+    {
+        Volatile.Write(ref link.Statistics.ReplacedCount, link.Statistics.ReplacedCount + 1);
+        Log(TransportLogLevel.Warning, link.Index, "the peer has a newer connection with our key: if this comes again, another process runs with it", CloseReason.Replaced);
     }
 
     private void ComeUp(PeerLink link, ulong handle)

@@ -83,7 +83,7 @@ internal static class Abuse
     /// </summary>
     public static long Surplus(NodeProcess attacked, NodeProcess other) => HttpAbuseTests.Resident(attacked) - HttpAbuseTests.Resident(other);
 
-    private static string Root { get; } = FindRoot();
+    public static string Root { get; } = FindRoot();
 
     private static string FindRoot()
     {

@@ -169,6 +169,15 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
         return new NodeProcess(node.Name + " again", node.Directory, config, ports, Binary);
     }
 
+    /// <summary>A process for a copy of a validator's folder, on ports of its own.</summary>
+    public NodeProcess ProcessIn(string folder, NodeProcess original)
+    {
+        string config = Path.Combine(folder, "node.toml");
+        NodePorts ports = NodePorts.Find(1)[0];
+        File.WriteAllText(config, WithPorts(File.ReadAllText(config), original.Ports, ports));
+        return new NodeProcess(original.Name + " twin", folder, config, ports, Binary);
+    }
+
     /// <summary>
     /// A process that knows the real members and their addresses, and calls itself by one's name, but has made its own keys
     /// (and a genesis that names them, or it would not even start). It has no vote store, so it only follows.

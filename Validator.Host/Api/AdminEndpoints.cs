@@ -1,0 +1,47 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Validator.Host.Cli;
+
+namespace Validator.Host.Api;
+
+/// <summary>What an operator may do over HTTP, with a token of the role admin.</summary>
+internal static class AdminEndpoints
+{
+    /// <summary>The same as SIGHUP: 200 with what counts now and what waits for a restart, 409 when the file has faults.</summary>
+    public static Task Reload(HttpContext context, Func<ReloadResult>? reload)
+    {
+        if (reload is null)
+        {
+            return Problem.NotReady(context, "the validator is just starting");
+        }
+
+        ReloadResult result = reload();
+        if (result.Error is not null)
+        {
+            return Problem.WriteAsync(
+                context, StatusCodes.Status409Conflict, "configuration", "The configuration has faults; nothing was changed", result.Error);
+        }
+
+        context.Response.ContentType = "application/json";
+        using (Utf8JsonWriter json = new(context.Response.BodyWriter))
+        {
+            json.WriteStartObject();
+            Write(json, "applied", result.Applied);
+            Write(json, "needs_restart", result.NeedsRestart);
+            json.WriteEndObject();
+        }
+
+        return context.Response.BodyWriter.FlushAsync(context.RequestAborted).AsTask();
+    }
+
+    private static void Write(Utf8JsonWriter json, string name, string[] values)
+    {
+        json.WriteStartArray(name);
+        foreach (string value in values)
+        {
+            json.WriteStringValue(value);
+        }
+
+        json.WriteEndArray();
+    }
+}

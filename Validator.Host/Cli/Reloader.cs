@@ -1,0 +1,127 @@
+using Microsoft.Extensions.Logging;
+using Validator.Core.Primitives;
+using Validator.Host.Api;
+using Validator.Host.Config;
+using Validator.Host.Logging;
+
+namespace Validator.Host.Cli;
+
+/// <param name="Applied">What counts from now on.</param>
+/// <param name="NeedsRestart">What was changed in the file and counts only after a restart.</param>
+/// <param name="Error">Why nothing was changed; null when all went well.</param>
+public sealed record ReloadResult(string[] Applied, string[] NeedsRestart, string? Error);
+
+/// <summary>
+/// Reads the configuration again, on SIGHUP or POST /v1/admin/reload. All of the new file must be good, or nothing changes. What can
+/// change under way does: log level, tokens, certificate, most limits of the API, addresses of peers.
+/// </summary>
+internal sealed partial class Reloader(
+    NodeConfig started, Genesis genesis, int self, Func<NodeConfig> read, IValidatorNode node, HttpServers servers, ILoggerFactory logs, ILogger log)
+{
+    private readonly Lock _lock = new();
+    private NodeConfig _current = started;
+
+    public ReloadResult Reload()
+    {
+        lock (_lock)
+        {
+            ReloadResult result;
+            try
+            {
+                result = Apply(read());
+            }
+            catch (ConfigException e)
+            {
+                result = new ReloadResult([], [], e.Message);
+            }
+
+            Tell(result);
+            return result;
+        }
+    }
+
+    private ReloadResult Apply(NodeConfig next)
+    {
+        var peers = PeerHints.ByMember(next.Network.Peers, genesis, self);
+        List<string> applied = [];
+        List<string> later = [];
+
+        // Reads tokens and certificate, and may throw: first of all.
+        servers.Reload(next.Api);
+        applied.Add("api.tokens, api.tls_certificate, api.tls_key as they are now");
+        Note("limits of the API", Limits(_current.Api) != Limits(next.Api), applied);
+        if (_current.Node.LogLevel != next.Node.LogLevel && logs is StderrLogs stderr)
+        {
+            stderr.SetLevel(next.Node.LogLevel);
+            applied.Add("node.log_level");
+        }
+
+        if (!_current.Network.Peers.AsSpan().SequenceEqual(next.Network.Peers))
+        {
+            node.SetPeers(peers);
+            applied.Add("network.bootstrap_peers");
+        }
+
+        Note("node", _current.Node with { LogLevel = next.Node.LogLevel } != next.Node, later);
+        Note("consensus", _current.Consensus != next.Consensus, later);
+        Note("network.listen_addr, network.quic_port", (_current.Network.Host, _current.Network.QuicPort) != (next.Network.Host, next.Network.QuicPort), later);
+        Note("storage", _current.Storage != next.Storage, later);
+        Note("crypto", _current.Crypto != next.Crypto, later);
+        Note("metrics", _current.Metrics != next.Metrics, later);
+        Note("logging", _current.Logging != next.Logging, later);
+        Note("api.listen, api.max_connections, api.header_timeout_ms", Fixed(_current.Api) != Fixed(next.Api), later);
+        Note("api.tls_certificate (on or off)", _current.Api.TlsCertificate.Length > 0 != next.Api.TlsCertificate.Length > 0, later);
+
+        // What waits for a restart is told again at each reload.
+        _current = _current with
+        {
+            Api = next.Api with
+            {
+                Host = _current.Api.Host, Port = _current.Api.Port, MaxConnections = _current.Api.MaxConnections,
+                HeaderTimeoutMs = _current.Api.HeaderTimeoutMs,
+            },
+            Node = _current.Node with { LogLevel = next.Node.LogLevel },
+            Network = _current.Network with { BootstrapPeers = next.Network.BootstrapPeers },
+        };
+        return new ReloadResult([.. applied], [.. later], null);
+    }
+
+    private static void Note(string what, bool changed, List<string> list)
+    {
+        if (changed)
+        {
+            list.Add(what);
+        }
+    }
+
+    private static (string, int, int, int) Fixed(ApiSection api) => (api.Host, api.Port, api.MaxConnections, api.HeaderTimeoutMs);
+
+    private static ApiSection Limits(ApiSection api) => api with
+    {
+        Host = "", Port = 0, MaxConnections = 0, HeaderTimeoutMs = 0, Tokens = "", TlsCertificate = "", TlsKey = "", Insecure = false,
+    };
+
+    private void Tell(ReloadResult result)
+    {
+        if (result.Error is not null)
+        {
+            LogRefused(log, result.Error);
+            return;
+        }
+
+        LogReloaded(log, string.Join("; ", result.Applied));
+        if (result.NeedsRestart.Length > 0)
+        {
+            LogLater(log, string.Join("; ", result.NeedsRestart));
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "the configuration was read again and nothing was changed: {Error}")]
+    private static partial void LogRefused(ILogger logger, string error);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "the configuration was read again: {Applied}")]
+    private static partial void LogReloaded(ILogger logger, string applied);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "changed in the configuration, and needs a restart: {Later}")]
+    private static partial void LogLater(ILogger logger, string later);
+}
