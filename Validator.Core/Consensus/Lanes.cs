@@ -50,9 +50,8 @@ public sealed partial class ValidatorCore
             ConvictTwin(twin.Header, signature, message);
         }
 
-        if (vertex.Author == Self && reason == Reason.None)
+        if (vertex.Author == Self && reason == Reason.None && !MayBeOurs(lane, vertex))
         {
-            // Above our own tip, or beside it: we did not sign this.
             StopSigning();
         }
 
@@ -76,6 +75,10 @@ public sealed partial class ValidatorCore
         store.Vertex = vertex;
         store.Digest = vertex.Hash;
     }
+
+    /// <summary>A ledger that lost own vertices takes them again, up to the tip that the votes know; none above it or beside another.</summary>
+    private bool MayBeOurs(Lane lane, VertexHeader vertex) =>
+        vertex.Height == _ownTip.Height ? vertex.Hash == _ownTip.Hash : vertex.Height < _ownTip.Height && lane.At(vertex.Height) is null;
 
     private Reason VertexFault(Lane lane, VertexHeader vertex, bool asked)
     {

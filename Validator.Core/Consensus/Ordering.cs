@@ -42,7 +42,7 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (header.Sender == Self && slot.Accepted != header.Digest)
+        if (header.Sender == Self && slot.Accepted != header.Digest && header.Sequence >= _forgotten)
         {
             StopSigning();
         }
@@ -84,7 +84,7 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (header.Sender == Self && (prepare ? slot.Accepted : slot.CommitSent) != header.Digest)
+        if (header.Sender == Self && (prepare ? slot.Accepted : slot.CommitSent) != header.Digest && header.Sequence >= _forgotten)
         {
             StopSigning();
         }
@@ -186,7 +186,7 @@ public sealed partial class ValidatorCore
         }
 
         ulong last = FinalSequence + _reach;
-        for (ulong sequence = Math.Max(FinalSequence, 1); sequence <= last; sequence++)
+        for (ulong sequence = Math.Max(Math.Max(FinalSequence, 1), _forgotten); sequence <= last; sequence++)
         {
             if (FindSlot(View, sequence) is { Prepared: { } certificate, CommitSent.IsZero: true } slot)
             {
@@ -234,7 +234,7 @@ public sealed partial class ValidatorCore
     private void TryAccept(Slot slot)
     {
         Block block = slot.Block!;
-        if (!ParentRuleHolds(block, out bool isBase))
+        if (block.Sequence < _forgotten || !ParentRuleHolds(block, out bool isBase))
         {
             return;
         }

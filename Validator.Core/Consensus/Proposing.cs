@@ -51,7 +51,7 @@ public sealed partial class ValidatorCore
         }
 
         ulong sequence = parent.Sequence + 1;
-        if (sequence <= FinalSequence
+        if (sequence <= FinalSequence || sequence < _forgotten
             || sequence > FinalSequence + Math.Min(_window, (ulong)Settings.PipelineBlocks)
             || !WorthProposing(parent, out LaneTip[] cut))
         {
@@ -85,6 +85,11 @@ public sealed partial class ValidatorCore
     /// <summary>The base itself, voted again in this view (rule V4).</summary>
     private void ProposeBase(Block block)
     {
+        if (block.Sequence < _forgotten)
+        {
+            return;
+        }
+
         switch (Judge(block, isBase: true, NextConnected(Self), out Reason reason))
         {
             case Verdict.Accept:

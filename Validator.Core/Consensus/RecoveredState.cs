@@ -31,6 +31,9 @@ public sealed class RecoveredState
     /// <summary>Evidence kept in this epoch: a convicted author's lane stays out of proposals.</summary>
     public List<Evidence> Evidence { get; } = [];
 
+    /// <summary>Own votes below this sequence are forgotten: it was executed when they were.</summary>
+    public ulong ForgottenBelow { get; set; }
+
     /// <summary>Own lane's newest vertex ever signed in this epoch, final or not; height 0 when none.</summary>
     public LaneTip OwnTip { get; set; }
 }

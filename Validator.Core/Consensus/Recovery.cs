@@ -7,8 +7,15 @@ namespace Validator.Core.Consensus;
 /// <summary>Back to the same votes after a restart (PROTOCOL.md, section 6).</summary>
 public sealed partial class ValidatorCore
 {
+    /// <summary>
+    /// Own votes of lower sequences are forgotten, as they lie behind what was executed. Where the ledger is lost that is ahead of us:
+    /// such votes contradict nothing, and no others are given there.
+    /// </summary>
+    private ulong _forgotten;
+
     private void Recover(RecoveredState state)
     {
+        _forgotten = state.ForgottenBelow;
         RecoverFinal(state);
         RecoverLanes(state);
         foreach (Evidence evidence in state.Evidence)
@@ -46,7 +53,7 @@ public sealed partial class ValidatorCore
             RecoverVote(message, block);
         }
 
-        if (_finalCertificate is { } last && last.View >= View && Array.Exists(last.Votes, v => v.Sender == Self)
+        if (_finalCertificate is { } last && last.Sequence >= _forgotten && last.View >= View && Array.Exists(last.Votes, v => v.Sender == Self)
             && FindSlot(last.View, last.Sequence)?.CommitSent != last.BlockHash)
         {
             // The ledger proves a Commit of ours that the votes do not know: they were rolled back.
@@ -214,9 +221,9 @@ public sealed partial class ValidatorCore
         slot.Accepted = header.Digest;
         slot.Prepares.Put(message);
         Block? body = block ?? FindBlock(header.Digest);
-        if (body is null && header.Sequence > FinalSequence)
+        if (body is null && header.Sequence > FinalSequence && header.Sequence >= _forgotten)
         {
-            // Written before the vote and forgotten once executed: the ledger is older than the votes.
+            // Written before the vote, and not forgotten: the store is not whole.
             _signs = false;
         }
 

@@ -13,7 +13,8 @@ namespace Validator.Host.Node;
 /// Own signed records with what they rest on, in a small database of its own, so that a vote's sync never waits behind
 /// payload. One thread adds and commits; any thread finds; recovery comes before both.
 /// Keys: S number: a signed record and its body; B sequence hash: an accepted block; C sequence view: a prepared
-/// certificate; N: the NewView entered; T: own lane's newest vertex ever signed.
+/// certificate; N: the NewView entered; T: own lane's newest vertex ever signed; F: the sequence below
+/// which votes are forgotten.
 /// </summary>
 internal sealed class RocksVoteStore : IVoteStore
 {
@@ -25,6 +26,7 @@ internal sealed class RocksVoteStore : IVoteStore
     private static readonly byte[] IdentityKey = [(byte)'I'];
     private static readonly byte[] NewViewKey = [(byte)'N'];
     private static readonly byte[] TipKey = [(byte)'T'];
+    private static readonly byte[] ForgottenKey = [(byte)'F'];
 
     private static readonly RocksDbOptions Options = new() { WriteBufferBytes = 8 << 20, CacheBytes = 4 << 20 };
 
@@ -120,6 +122,9 @@ internal sealed class RocksVoteStore : IVoteStore
 
     public void ForgetBelow(ulong sequence)
     {
+        byte[] value = new byte[sizeof(ulong)];
+        BinaryPrimitives.WriteUInt64LittleEndian(value, sequence);
+        _batch.Put(0, ForgottenKey, value);
         ForgetSigned(sequence);
         while (_blocks.Count > 0 && _blocks.Min.Sequence < sequence)
         {
@@ -149,6 +154,7 @@ internal sealed class RocksVoteStore : IVoteStore
                 CertificateKey => RecoverCertificate(records.Value, committeeSize, state),
                 (byte)'N' => RecoverNewView(records.Value, committeeSize, state),
                 (byte)'T' => RecoverTip(records.Value, committeeSize, state),
+                (byte)'F' => RecoverForgotten(records.Value, state),
                 _ => true,
             };
             if (!whole)
@@ -280,6 +286,13 @@ internal sealed class RocksVoteStore : IVoteStore
 
         state.OwnTip = _tip = new LaneTip(signed.Header.Sequence, signed.Header.Digest);
         return true;
+    }
+
+    private static bool RecoverForgotten(ReadOnlySpan<byte> value, RecoveredState state)
+    {
+        bool whole = value.Length == sizeof(ulong);
+        state.ForgottenBelow = whole ? BinaryPrimitives.ReadUInt64LittleEndian(value) : 0;
+        return whole;
     }
 
     private static byte[] KeyOf(ulong sequence, in Hash256 hash)

@@ -7,8 +7,8 @@ internal static class StoreErrors
 {
     /// <summary>What to do about a damaged ledger.</summary>
     public const string LedgerAdvice =
-        "keep a copy and move it away; it is fetched again from the others. The vote store has forgotten what lies behind the lost"
-        + " blocks, so the validator meets votes of its own that it does not know: it follows from then on and signs nothing.";
+        "keep a copy, move it away and start again: it is fetched from the others, by a snapshot where they no longer keep the old"
+        + " blocks. Leave the vote store where it is; with it the validator signs on once it has caught up.";
 
     public static StoreException Open(string path, string text)
     {

@@ -36,6 +36,30 @@ public sealed class SnapshotTests
         await AssertSameStateAsync(cluster);
     }
 
+    // Protects a validator whose votes are whole and whose ledger is not: votes that it has forgotten and meets again convict nobody,
+    // and once it is past them it signs as before.
+    [Fact]
+    public async Task A_lost_ledger_comes_back_by_snapshot_and_the_validator_signs_on()
+    {
+        await using ProcessCluster cluster = await StartAsync();
+        await RunPastRetentionAsync(cluster, cluster.Nodes);
+        NodeProcess leader = await cluster.LeaderAsync();
+        NodeProcess damaged = cluster.Nodes.Last(n => n != leader);
+        damaged.Kill();
+        Directory.Delete(Path.Combine(LocalCluster.StorePath(damaged), "ledger"), recursive: true);
+        damaged.Start();
+        await AssertSameStateAsync(cluster);
+        Assert.True((await cluster.StatusAsync(damaged)).Signing);
+        Assert.Contains("fetching the snapshot", damaged.LogTail(200));
+
+        // Three are a quorum only with it.
+        NodeProcess stopped = cluster.Nodes.First(n => n != damaged && n != leader);
+        ProcessCluster.Send(stopped, ProcessCluster.Signal.Stop);
+        await cluster.SubmitFinalAsync(damaged, "three sign"u8.ToArray());
+        ProcessCluster.Send(stopped, ProcessCluster.Signal.Continue);
+        await AssertSameStateAsync(cluster);
+    }
+
     private static async Task<ProcessCluster> StartAsync()
     {
         ProcessCluster cluster = ProcessCluster.Create();

@@ -22,6 +22,9 @@ public sealed class SimDisk
 
     /// <summary>Records of accounts by place, as execution left them.</summary>
     public SortedDictionary<int, byte[]> Accounts { get; } = [];
+
+    /// <summary>Own votes below this sequence are forgotten.</summary>
+    public ulong ForgottenBelow { get; set; }
     public ulong OwnTipEpoch { get; set; }
 
     /// <summary>The executed committee; null before the first block.</summary>
@@ -37,7 +40,7 @@ public sealed class SimDisk
     /// <summary>A backup: what is written to either does not reach the other.</summary>
     public SimDisk Copy()
     {
-        SimDisk copy = new() { Entered = Entered, OwnTip = OwnTip, OwnTipEpoch = OwnTipEpoch, SignFrom = SignFrom };
+        SimDisk copy = new() { Entered = Entered, OwnTip = OwnTip, ForgottenBelow = ForgottenBelow, OwnTipEpoch = OwnTipEpoch, SignFrom = SignFrom };
         if (Committee is { } committee)
         {
             copy.Committee = new CommitteeState(committee.Epoch, committee.Members, committee.Pending);

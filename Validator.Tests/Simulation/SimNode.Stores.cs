@@ -88,6 +88,7 @@ public partial class SimNode
         }
 
         _forgotten = (int)executed;
+        Disk.ForgottenBelow = executed;
         Dictionary<MessageKind, int> newest = [];
         for (int i = 0; i < Disk.Signed.Count; i++)
         {
@@ -195,7 +196,7 @@ public partial class SimNode
 
     private RecoveredState? Recovered()
     {
-        RecoveredState state = new() { EnteredNewView = Disk.Entered, OwnTip = Disk.OwnTip };
+        RecoveredState state = new() { EnteredNewView = Disk.Entered, OwnTip = Disk.OwnTip, ForgottenBelow = Disk.ForgottenBelow };
         state.Signed.AddRange(Disk.Signed.Select(r => (r.Message, r.Block, r.ViewChange, r.NewView)));
         state.Blocks.AddRange(Disk.Blocks.Values);
         state.PreparedCertificates.AddRange(Disk.Prepared);
