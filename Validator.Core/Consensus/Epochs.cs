@@ -4,7 +4,7 @@ using Validator.Core.Wire;
 
 namespace Validator.Core.Consensus;
 
-/// <summary>How an epoch ends, and when a validator that lost its votes may sign again (PROTOCOL.md, section 7).</summary>
+/// <summary>How an epoch ends, and when a validator that lost its votes may sign again (PROTOCOL.md, section 12).</summary>
 public sealed partial class ValidatorCore
 {
     // What the epoch's last block states when no change is pending.
@@ -14,6 +14,9 @@ public sealed partial class ValidatorCore
     private ulong _changeSequence = ulong.MaxValue;
     private Hash256 _changedCommittee;
     private bool _ended;
+
+    // The next epoch goes on without us: what we would author now might wait for an order that never comes.
+    private bool _leaving;
     private bool _returnKnown;
 
     /// <summary>This core has done its work: the next epoch's goes on.</summary>
@@ -28,6 +31,7 @@ public sealed partial class ValidatorCore
     {
         Require.That(_changeSequence == ulong.MaxValue);
         _changeSequence = change.Sequence;
+        _leaving = Self >= 0 && !Array.Exists(change.Members, m => m.ConsensusKey.AsSpan().SequenceEqual(Configuration.Members[Self].ConsensusKey));
         _changedCommittee = GenesisCodec.CommitteeDigest(Epoch + 1, change.Members);
     }
 

@@ -133,6 +133,11 @@ public sealed partial class ValidatorCore
     /// <summary>Sends a peer that does not move our own messages that it may have lost.</summary>
     private void RepeatTo(int peer, Status status)
     {
+        if (Self < 0)
+        {
+            return;
+        }
+
         if (status.View < View || !ViewActive)
         {
             if (_newView is { } entered)

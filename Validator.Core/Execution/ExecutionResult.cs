@@ -19,6 +19,9 @@ public static class Rejection
     public const ulong NonceTooOld = ulong.MaxValue - 1;
     public const ulong AccountsFull = ulong.MaxValue - 2;
 
+    /// <summary>A committee change without effect: this, less the <see cref="ChangeRefusal"/>.</summary>
+    public const ulong ChangeRefused = ulong.MaxValue - 2;
+
     /// <summary>Above it are reasons; up to it, first indices.</summary>
     public const ulong HighestIndex = ulong.MaxValue - 16;
 }
@@ -44,6 +47,9 @@ public sealed class ExecutionResult
 
     /// <summary>What the root is the hash of; default where the result was read back from its record.</summary>
     public StateRecord State { get; internal set; }
+
+    /// <summary>The committee change that this block made pending; null mostly. Not part of the stored execution record.</summary>
+    public PendingCommittee? Change { get; internal set; }
     public uint Accepted { get; internal set; }
     public uint Rejected { get; internal set; }
 
@@ -80,6 +86,7 @@ public sealed class ExecutionResult
         Accepted = 0;
         Rejected = 0;
         _accountBytes = 0;
+        Change = null;
         int bytes = VerdictBytes(transactions);
         if (_verdicts.Length < bytes)
         {

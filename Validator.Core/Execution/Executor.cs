@@ -143,14 +143,14 @@ public sealed class Executor
 
     private void ExecuteVertex(ReadOnlySpan<byte> ids, ReadOnlySpan<byte> payload, ExecutionResult result)
     {
-        // Envelopes need their payload read; where there are none, the account keys before them are missing too (FORMATS.md).
-        bool plain = payload.IsEmpty || payload[sizeof(uint)] != (byte)TransactionKind.AccountKey;
+        // Envelopes and a committee change need their payload read. Account keys stand before envelopes, and a change is alone (FORMATS.md).
+        bool plain = payload.IsEmpty || (TransactionKind)payload[sizeof(uint)] is not (TransactionKind.AccountKey or TransactionKind.System);
         PayloadReader reader = new(payload);
         int runStart = 0;
         for (int at = 0; at < ids.Length; at += Hash256.Size)
         {
             ReadOnlySpan<byte> id = ids.Slice(at, Hash256.Size);
-            bool accepted = plain ? _window.TryAdd(id, out ulong reason) : TryExecute(ref reader, id, out reason);
+            bool accepted = plain ? _window.TryAdd(id, out ulong reason) : TryExecute(ref reader, id, result, out reason);
             if (accepted)
             {
                 result.Accept();
@@ -166,7 +166,7 @@ public sealed class Executor
     }
 
     /// <param name="reason">Why not, see <see cref="Rejection"/>.</param>
-    private bool TryExecute(ref PayloadReader reader, ReadOnlySpan<byte> id, out ulong reason)
+    private bool TryExecute(ref PayloadReader reader, ReadOnlySpan<byte> id, ExecutionResult result, out ulong reason)
     {
         Require.That(reader.MoveNext());
         switch (reader.Kind)
@@ -185,6 +185,17 @@ public sealed class Executor
                     NonceVerdict.AccountsFull => Rejection.AccountsFull,
                     _ => 0,
                 };
+                return reason == 0 && _window.TryAdd(id, out reason);
+            case TransactionKind.System:
+                if (_window.TryFind(id, out reason))
+                {
+                    return false;
+                }
+
+                Require.That(CommitteeChangeCodec.TryRead(reader.Bytes, out SignedCommitteeChange? change, out _));
+                ChangeRefusal refusal = Committee.Apply(change.Change, result.Sequence);
+                reason = refusal == ChangeRefusal.None ? 0 : Rejection.ChangeRefused - (ulong)refusal;
+                result.Change ??= refusal == ChangeRefusal.None ? Committee.Pending : null;
                 return reason == 0 && _window.TryAdd(id, out reason);
             default:
                 return _window.TryAdd(id, out reason);

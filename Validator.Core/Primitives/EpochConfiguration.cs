@@ -7,7 +7,7 @@ namespace Validator.Core.Primitives;
 /// <param name="Members">The next epoch's members.</param>
 public sealed record PendingCommittee(ulong Sequence, Member[] Members);
 
-/// <summary>One epoch: who decides in it, and what it starts from (PROTOCOL.md, section 7).</summary>
+/// <summary>One epoch: who decides in it, and what it starts from (PROTOCOL.md, section 12).</summary>
 /// <param name="Start">The block before its first, with an empty cut: lanes begin anew in each epoch.</param>
 /// <param name="Pending">A change that was executed before this validator started, and that no block has carried yet.</param>
 public sealed record EpochConfiguration(ulong Number, Member[] Members, Block Start, PendingCommittee? Pending = null)

@@ -14,6 +14,9 @@ public static class Limits
     /// <summary>A vertex's payload, framing included.</summary>
     public const int MaxVertexPayloadBytes = 512 * 1024;
 
+    /// <summary>A committee change with the signatures of a quorum of 128 takes 0.4 MB; it is alone in its vertex.</summary>
+    public const int MaxSystemTransactionBytes = MaxVertexPayloadBytes - TransactionFramingBytes;
+
     /// <summary>Kind (1 B) and length (4 B) before each transaction in a payload.</summary>
     public const int TransactionFramingBytes = 5;
 

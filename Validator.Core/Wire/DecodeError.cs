@@ -35,9 +35,10 @@ public enum DecodeError : byte
     TransactionCount,
     TransactionLength,
     TransactionKindUnknown,
-    TransactionKindUnsupported,
     TransactionRootDiffers,
     ChangeMalformed,
+    ChangeNotAlone,
+    ChangeOfOtherEpoch,
 
     // Signed envelopes.
     EnvelopeMalformed,

@@ -84,7 +84,8 @@ public ref struct PayloadReader(ReadOnlySpan<byte> payload)
         }
 
         uint length = BinaryPrimitives.ReadUInt32LittleEndian(_payload[_next..]);
-        if (length is 0 or > Limits.MaxTransactionBytes)
+        TransactionKind kind = (TransactionKind)_payload[_next + sizeof(uint)];
+        if (length == 0 || length > (kind == TransactionKind.System ? Limits.MaxSystemTransactionBytes : Limits.MaxTransactionBytes))
         {
             Error = DecodeError.TransactionLength;
             return false;
@@ -116,7 +117,7 @@ public static class PayloadWriter
     /// <returns>Bytes written: <see cref="Size"/>.</returns>
     public static int Append(Span<byte> destination, TransactionKind kind, ReadOnlySpan<byte> bytes)
     {
-        Require.That(bytes.Length is > 0 and <= Limits.MaxTransactionBytes);
+        Require.That(bytes.Length > 0 && bytes.Length <= (kind == TransactionKind.System ? Limits.MaxSystemTransactionBytes : Limits.MaxTransactionBytes));
         BinaryPrimitives.WriteUInt32LittleEndian(destination, (uint)bytes.Length);
         destination[4] = (byte)kind;
         bytes.CopyTo(destination[Limits.TransactionFramingBytes..]);

@@ -75,6 +75,9 @@ public sealed class TransactionScratch
     /// <summary>The payload's envelopes; filled by <see cref="VertexValidation.CheckPayload"/> alone. May be exchanged to keep one.</summary>
     public EnvelopeIndex Envelopes { get; set; } = new();
 
+    /// <summary>The committee change that is the payload's only transaction, or null; filled like <see cref="Envelopes"/>.</summary>
+    public SignedCommitteeChange? Change { get; internal set; }
+
     /// <summary>Indexes and hashes a payload of exactly <paramref name="count"/> transactions.</summary>
     public bool TryCompute(ReadOnlySpan<byte> payload, int count, out Hash256 root, out DecodeError error)
     {

@@ -167,6 +167,11 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         DecodeError error = VertexValidation.CheckPayload(header, payload, context.Genesis.Parameters, _scratch);
         if (error == DecodeError.None)
         {
+            if (_scratch.Change is { } change)
+            {
+                error = SignatureChecks.OfChange(change, context.Committee, _checks);
+            }
+
             candidate.Vertex = new HeldVertex(header, signature, payload.ToArray(), _scratch.Ids.ToArray());
             if (!_scratch.Envelopes.Entries.IsEmpty)
             {

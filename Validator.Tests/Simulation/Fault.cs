@@ -25,6 +25,10 @@ public enum Fault : byte
 
     // Epochs.
     EpochEnd,
+    CommitteeChange,
+    RefusedChange,
+    NewcomerSigns,
+    ForgedChange,
     SignsAgain,
 
     // Disks.

@@ -59,7 +59,7 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
     public byte[]? Make(ValidatorCore core)
     {
         _epoch = core.Epoch;
-        return random.Below(14) switch
+        return random.Below(15) switch
         {
             0 or 1 => Changed(1),
             2 => Changed(1 + random.Below(8)),
@@ -72,6 +72,7 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
             9 => BadVertex(),
             10 or 11 => Field(),
             12 => NotLeader(core),
+            13 => BadChange(),
             _ => random.Chance(0.05) ? Oversized() : BrokenChain(),
         };
     }
@@ -355,6 +356,36 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
         byte[] bytes = new byte[FrameCodec.EncodedSize(frame)];
         payload.CopyTo(bytes.AsSpan(FrameCodec.Write(frame, bytes)));
         return bytes;
+    }
+
+    /// <summary>A committee change that too few signed, of another epoch, or not alone in its vertex.</summary>
+    private byte[] BadChange()
+    {
+        cluster.World.Met(Fault.ForgedChange);
+        int variant = random.Below(5);
+        CommitteeChange change = CommitteeChange.SetWeight(variant == 1 ? _epoch + 1 : _epoch, SimKeys.NameOf(place), 1000);
+        // The last is signed by ourselves in everyone's name, and only signatures stand against it.
+        int signers = variant == 4 ? Committee.Count : variant == 2 ? Committee.Count + 1 : 1;
+        CertificateVote[] votes = [.. Enumerable.Range(0, signers).Select(i => new CertificateVote(
+            signers == 1 ? Self : i, cluster.Keys.Sign(place, CommitteeChangeCodec.HeaderToSign(change, i), cluster.ChainId)))];
+        byte[] encoded = CommitteeChangeCodec.Encode(new SignedCommitteeChange(change, votes));
+        if (variant == 3)
+        {
+            // A name that no member can have.
+            encoded[25] = (byte)'A';
+        }
+
+        int repeats = variant == 0 ? 2 : 1;
+        byte[] payload = new byte[repeats * PayloadWriter.Size(encoded.Length)];
+        for (int i = 0; i < repeats; i++)
+        {
+            PayloadWriter.Append(payload.AsSpan(i * PayloadWriter.Size(encoded.Length)), TransactionKind.System, encoded);
+        }
+
+        TransactionScratch scratch = new();
+        Require.That(scratch.TryCompute(payload, repeats, out Hash256 root, out _));
+        return Encode(
+            VertexCodec.Seal(_epoch, Self, 1, Hash256.Zero, new LaneTip[Committee.Count], root, (uint)payload.Length, (uint)repeats), payload);
     }
 
     /// <summary>Final blocks that do not follow each other, or that their certificate does not cover.</summary>

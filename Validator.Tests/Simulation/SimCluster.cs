@@ -21,6 +21,7 @@ public sealed class SimCluster
 
     public SimCluster(SimWorld world, bool trace = false)
     {
+        SimVertex.ForgetSystem();
         World = world;
         world.Cluster = this;
         Genesis = world.Genesis;
@@ -66,6 +67,9 @@ public sealed class SimCluster
 
     /// <summary>The newest epoch that anybody is in.</summary>
     public EpochConfiguration Newest => _epochs[^1];
+
+    /// <summary>In the newest epoch.</summary>
+    public bool IsMember(SimNode node) => MemberOf(Newest.Number, node.Index) >= 0;
 
     public EpochConfiguration? FindEpoch(ulong number) => number < (ulong)_epochs.Count ? _epochs[(int)number] : null;
 
@@ -258,6 +262,12 @@ public sealed class SimCluster
 
         for (int peer = 0; peer < Nodes.Length; peer++)
         {
+            // Those outside of the committee are told how far it is, and ask for the rest.
+            if (message.Frame.Type != FrameType.Status && MemberOf(from.Core.Epoch, peer) < 0)
+            {
+                continue;
+            }
+
             SendTo(from, peer, message);
         }
     }

@@ -77,14 +77,18 @@ public sealed class SimDisk
         return nonces;
     }
 
-    /// <summary>What this validator made durable in the epoch that ends, and no block ordered.</summary>
+    /// <summary>
+    /// What this validator made durable in the epoch that ends, and no block ordered. What others bring back of it to one that lost
+    /// its votes is not its own any more: it may have been authored again long ago.
+    /// </summary>
     public void KeepUnordered(Block last, int author)
     {
         foreach (SimVertex vertex in Vertices.Values)
         {
-            if (vertex.Header.Epoch == last.Epoch && vertex.Header.Author == author && vertex.Header.Height > last.Cut[author].Height)
+            if (author >= 0 && OwnTipEpoch == last.Epoch && vertex.Header.Epoch == last.Epoch && vertex.Header.Author == author
+                && vertex.Header.Height > last.Cut[author].Height && vertex.Header.Height <= OwnTip.Height)
             {
-                Unordered.UnionWith(vertex.Transactions);
+                Unordered.UnionWith(vertex.Transactions.Where(t => !SimVertex.IsSystem(t)));
             }
         }
     }

@@ -20,40 +20,66 @@ public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] tra
     public byte[] Signature { get; } = signature;
     public ulong[] Transactions { get; } = transactions;
 
+    /// <summary>System transactions have numbers from here on, by their content.</summary>
+    private const ulong System = 1UL << 62;
+
+    [ThreadStatic]
+    private static Dictionary<ulong, byte[]>? s_systemBytes;
+
+    private static Dictionary<ulong, byte[]> SystemBytes => s_systemBytes ??= [];
+
+    /// <summary>A new cluster begins on this thread.</summary>
+    public static void ForgetSystem() => SystemBytes.Clear();
+
+    public static bool IsSystem(ulong transaction) => (transaction >> 62) == 1;
+
+    /// <summary>The number of a system transaction with these bytes.</summary>
+    public static ulong NumberOf(ReadOnlySpan<byte> change)
+    {
+        Span<byte> hash = stackalloc byte[Hash256.Size];
+        Hash256.Of(change).CopyTo(hash);
+        ulong number = System | (BinaryPrimitives.ReadUInt64LittleEndian(hash) >> 2);
+        SystemBytes[number] = change.ToArray();
+        return number;
+    }
+
+    /// <summary>The committee changes among the transactions, in order.</summary>
+    public IEnumerable<CommitteeChange> Changes => Transactions.Where(IsSystem)
+        .Select(t => CommitteeChangeCodec.TryRead(SystemBytes[t], out SignedCommitteeChange? signed, out _) ? signed.Change : null).OfType<CommitteeChange>();
+
     public static byte[] PayloadOf(ReadOnlySpan<ulong> transactions)
     {
-        byte[] keys = SimEnvelopes.KeyEntries(transactions);
-        byte[] payload = new byte[PayloadBytes(transactions, keys.Length)];
-        keys.CopyTo(payload, 0);
-        Span<byte> at = payload.AsSpan(keys.Length);
+        using MemoryStream payload = new();
+        payload.Write(SimEnvelopes.KeyEntries(transactions));
+        Span<byte> plain = stackalloc byte[8];
         foreach (ulong transaction in transactions)
         {
-            bool signed = SimEnvelopes.Is(transaction);
-            int length = signed ? SimEnvelopes.Bytes : 8;
-            BinaryPrimitives.WriteInt32LittleEndian(at, length);
-            at[4] = (byte)(signed ? TransactionKind.Envelope : TransactionKind.Opaque);
-            if (signed)
+            if (SimEnvelopes.Is(transaction))
             {
-                SimEnvelopes.Write(transaction, at.Slice(Limits.TransactionFramingBytes, length));
+                byte[] envelope = new byte[SimEnvelopes.Bytes];
+                SimEnvelopes.Write(transaction, envelope);
+                Append(TransactionKind.Envelope, envelope);
+            }
+            else if (IsSystem(transaction) && SystemBytes.TryGetValue(transaction, out byte[]? change))
+            {
+                Append(TransactionKind.System, change);
             }
             else
             {
-                BinaryPrimitives.WriteUInt64LittleEndian(at[Limits.TransactionFramingBytes..], transaction);
+                BinaryPrimitives.WriteUInt64LittleEndian(plain, transaction);
+                Append(TransactionKind.Opaque, plain);
             }
-
-            at = at[(Limits.TransactionFramingBytes + length)..];
         }
 
-        return payload;
+        return payload.ToArray();
 
-        static int PayloadBytes(ReadOnlySpan<ulong> transactions, int keyBytes)
+        void Append(TransactionKind kind, ReadOnlySpan<byte> bytes)
         {
-            foreach (ulong transaction in transactions)
-            {
-                keyBytes += SimEnvelopes.Is(transaction) ? PayloadWriter.Size(SimEnvelopes.Bytes) : TransactionBytes;
-            }
-
-            return keyBytes;
+            Span<byte> framing = stackalloc byte[Limits.TransactionFramingBytes];
+            BinaryPrimitives.WriteInt32LittleEndian(framing, bytes.Length);
+            framing[4] = (byte)kind;
+            payload.Write(framing);
+            payload.Write(bytes);
         }
     }
 
@@ -64,8 +90,16 @@ public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] tra
     }
 
     /// <summary>What the shell's stateless checks say of the payload.</summary>
-    public DecodeError PayloadFault(GenesisParameters parameters) => _fault ??= VertexValidation.CheckPayload(
-        Header, PayloadOf(Transactions), parameters, s_scratch ??= new TransactionScratch());
+    public DecodeError PayloadFault(SimCluster cluster) => _fault ??= FindFault(cluster);
+
+    private DecodeError FindFault(SimCluster cluster)
+    {
+        TransactionScratch scratch = s_scratch ??= new TransactionScratch();
+        DecodeError error = VertexValidation.CheckPayload(Header, PayloadOf(Transactions), cluster.Genesis.Parameters, scratch);
+        return error == DecodeError.None && scratch.Change is { } change
+            ? SignatureChecks.OfChange(change, cluster.EpochOf(Header.Epoch).Committee, [])
+            : error;
+    }
 }
 
 /// <summary>One message on its way, from whom it may.</summary>
@@ -140,8 +174,13 @@ public sealed class SimMessage
         error = SignatureChecks.Collect(_frame, committee, checks);
         if (error == DecodeError.None && _frame.Type == FrameType.Vertex)
         {
-            error = VertexValidation.CheckPayload(
-                _frame.Vertex!, bytes.AsSpan(_frame.PayloadOffset), cluster.Genesis.Parameters, new TransactionScratch());
+            TransactionScratch scratch = new();
+            error = VertexValidation.CheckPayload(_frame.Vertex!, bytes.AsSpan(_frame.PayloadOffset), cluster.Genesis.Parameters, scratch);
+            if (error == DecodeError.None && scratch.Change is { } change)
+            {
+                error = SignatureChecks.OfChange(change, committee, checks);
+            }
+
             if (error == DecodeError.None)
             {
                 ulong[] transactions = TransactionsOf(bytes.AsSpan(_frame.PayloadOffset), out envelopesHold);
@@ -168,8 +207,14 @@ public sealed class SimMessage
                 continue;
             }
 
+            if (reader.Kind == TransactionKind.System)
+            {
+                transactions.Add(SimVertex.NumberOf(reader.Bytes));
+                continue;
+            }
+
             ulong number = reader.Bytes.Length == 8 ? BinaryPrimitives.ReadUInt64LittleEndian(reader.Bytes) : 0;
-            transactions.Add(SimEnvelopes.Is(number) ? 0 : number);
+            transactions.Add(SimEnvelopes.Is(number) || SimVertex.IsSystem(number) ? 0 : number);
         }
 
         return [.. transactions];
@@ -190,6 +235,12 @@ public sealed class SimMessage
         FrameType.FetchRequest or FrameType.NotFound => _frame.Request.Epoch,
         _ => _frame.Message!.Header.Epoch,
     };
+
+    /// <summary>Made for a committee of this size.</summary>
+    public bool Fits(int members) =>
+        (_frame.Vertex is not { } vertex || vertex.Parents.Length == members)
+        && (_frame.Block is not { } block || block.Cut.Length == members)
+        && (_frame.Message is not { } message || message.Header.Sender < members);
 
     /// <summary>As the real shell does it.</summary>
     public Input ToInput(int from) => FrameValidator.InputOf(_frame, from);

@@ -28,6 +28,11 @@ public partial class SimNode
                 }
             }
 
+            foreach (CommitteeChange asked in order.SelectMany(v => Disk.Vertices[v.Hash].Changes))
+            {
+                Cluster.Check.OnChange(committee.Apply(asked, block.Sequence));
+            }
+
             if (!block.NextCommittee.IsZero)
             {
                 Disk.KeepUnordered(block, Cluster.MemberOf(block.Epoch, Index));

@@ -90,6 +90,11 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         Core = new ValidatorCore(
             Cluster.Genesis, epoch, Cluster.MemberOf(epoch.Number, Index),
             settings with { Signs = signs, ReturnKnown = Disk.SignFrom > epoch.Number }, Recovered());
+        if (signs && epoch.Number > 0 && Index >= Cluster.Genesis.Members.Length)
+        {
+            Cluster.World.Met(Fault.NewcomerSigns);
+        }
+
         if (signs && !HasVotes)
         {
             Cluster.World.Met(Fault.SignsAgain);
@@ -107,7 +112,9 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     {
         Cluster.Trace(Index, $"epoch {Core.Epoch} ends with block {Core.FinalSequence}");
         Cluster.World.Met(Fault.EpochEnd);
+        // A change of the ended epoch is valid in no other.
         List<ulong> waiting = [.. _batches.OrderBy(b => b.Key).SelectMany(b => b.Value), .. _syncing.SelectMany(g => g.Vertex?.Transactions ?? []), .. _queued];
+        waiting.RemoveAll(SimVertex.IsSystem);
         _queued = waiting;
         StartCore();
         Feed(new Input { Kind = InputKind.Tick, From = -1 });
@@ -248,6 +255,13 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             }
         }
 
+        if (!anyEpoch && !message.Fits(Core.Committee.Count))
+        {
+            // Decoding refuses it; where nothing is decoded, this does.
+            Cluster.Check.OnRefused(this, from, message, DecodeError.LaneCountDiffers);
+            return;
+        }
+
         switch (message.Frame.Type)
         {
             case FrameType.FetchRequest:
@@ -268,7 +282,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
 
     private void ReceiveVertex(int from, SimVertex vertex)
     {
-        if (vertex.PayloadFault(Cluster.Genesis.Parameters) is not DecodeError.None and var fault)
+        if (vertex.PayloadFault(Cluster) is not DecodeError.None and var fault)
         {
             Cluster.Check.Refused(fault);
             return;
@@ -312,8 +326,9 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         }
 
         _credit--;
-        // As many as a vertex holds, were all of them envelopes.
-        int taken = Math.Min(_queued.Count, MostPerBatch);
+        // As many as a vertex holds, were all of them envelopes; a change is alone in its vertex (rule E4).
+        int system = _queued.FindIndex(SimVertex.IsSystem);
+        int taken = Math.Min(system < 0 ? _queued.Count : Math.Max(system, 1), MostPerBatch);
         ulong[] batch = [.. _queued[..taken]];
         _queued.RemoveRange(0, taken);
         ulong token = ++_token;
@@ -508,7 +523,8 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             Disk.Vertices[vertex.Header.Hash] = vertex;
             Disk.OwnTip = new LaneTip(vertex.Header.Height, vertex.Header.Hash);
             Disk.OwnTipEpoch = vertex.Header.Epoch;
-            AcceptedTransactions.UnionWith(vertex.Transactions);
+            // A change is valid in the epoch that signed it, and no promise.
+            AcceptedTransactions.UnionWith(vertex.Transactions.Where(t => !SimVertex.IsSystem(t)));
             Disk.Unordered.ExceptWith(vertex.Transactions);
             return;
         }

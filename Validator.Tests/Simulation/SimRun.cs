@@ -34,6 +34,14 @@ public static class SimRun
             return;
         }
 
+        if (cluster.World.Changes)
+        {
+            // Changes that are under way end, or the quorum that is drawn might not be one when it has to go on.
+            WaitUntilAllIsFinal(cluster, HealMicros);
+            cluster.RunUntil(cluster.Now + (3 * Second));
+            WaitUntilAllIsFinal(cluster, HealMicros);
+        }
+
         RequireProgressOfAQuorum(cluster);
         WaitUntilAllIsFinal(cluster, HealMicros);
         if (!IsCounted(cluster))
@@ -106,19 +114,20 @@ public static class SimRun
     }
 
     private static bool Done(SimCluster cluster) => Missing(cluster) == 0 && cluster.Nodes.All(
-        n => cluster.Check.IsByzantine(n.Index) || n.Disk.Finals.Count == cluster.Check.Chain.Count);
+        n => cluster.Check.IsByzantine(n.Index) || !cluster.IsMember(n) || n.Disk.Finals.Count == cluster.Check.Chain.Count);
 
     private static string Stuck(SimCluster cluster) =>
         $"{Missing(cluster)} missing; "
         + string.Join("; ", cluster.Nodes.Select(n =>
-            $"{n.Index}{(cluster.Check.IsByzantine(n.Index) ? "b" : "")} view {n.Core.View}{(n.Core.ViewActive ? "" : "?")} final {n.Core.FinalSequence} signs {n.Core.Signs}"));
+            $"{n.Index}{(cluster.Check.IsByzantine(n.Index) ? "b" : "")} epoch {n.Core.Epoch} view {n.Core.View}{(n.Core.ViewActive ? "" : "?")} final {n.Core.FinalSequence} signs {n.Core.Signs}"));
 
     private static int Missing(SimCluster cluster)
     {
         int missing = 0;
         foreach (SimNode node in cluster.Nodes)
         {
-            if (!cluster.Check.IsByzantine(node.Index))
+            // One that was removed keeps what nobody ordered.
+            if (!cluster.Check.IsByzantine(node.Index) && cluster.IsMember(node))
             {
                 missing += node.AcceptedTransactions.Count(t => !cluster.Check.FinalTransactions.Contains(t));
             }

@@ -166,6 +166,7 @@ public sealed partial class SimWorld
         if (HasFaults)
         {
             ScheduleFaults(leastMicros, mostMicros);
+            ScheduleChanges(mostMicros);
         }
 
         Cluster.RunUntil(leastMicros);
@@ -291,7 +292,7 @@ public sealed partial class SimWorld
                 break;
             case 4:
                 Met(Fault.IsolatedLeader);
-                int leader = Cluster.Nodes[0].Running ? Cluster.Nodes[0].Core.Leader : 0;
+                int leader = Cluster.Nodes[0].Running ? Cluster.PlaceOf(Cluster.Nodes[0].Core.Epoch, Cluster.Nodes[0].Core.Leader) : 0;
                 Partition(side => side == leader);
                 break;
             case 5 when _random.Chance(0.2):
@@ -398,7 +399,7 @@ public sealed partial class SimWorld
             return;
         }
 
-        int leader = node.Core.Leader;
+        int leader = Cluster.PlaceOf(node.Core.Epoch, node.Core.Leader);
         int lucky = _random.Below(Cluster.Nodes.Length);
         switch (_random.Below(5))
         {
@@ -482,10 +483,13 @@ public sealed partial class SimWorld
     /// </summary>
     public List<int>? DrawQuorum()
     {
-        List<int> able = [.. Cluster.Nodes.Where(n => !Byzantine.Contains(n.Index) && n.Core.Signs).Select(n => n.Index)];
+        EpochConfiguration newest = Cluster.Newest;
+        Committee committee = newest.Committee;
+        List<int> able = [.. Cluster.Nodes
+            .Where(n => !Byzantine.Contains(n.Index) && n.Core.Signs && n.Core.Epoch == newest.Number).Select(n => n.Index)];
         List<int> chosen = [];
         ulong weight = 0;
-        while (weight < Committee.Quorum)
+        while (weight < committee.Quorum)
         {
             if (able.Count == 0)
             {
@@ -493,7 +497,7 @@ public sealed partial class SimWorld
             }
 
             int at = _random.Below(able.Count);
-            weight += Committee.Weight(able[at]);
+            weight += committee.Weight(Cluster.MemberOf(newest.Number, able[at]));
             chosen.Add(able[at]);
             able.RemoveAt(at);
         }

@@ -11,6 +11,7 @@ public sealed partial class SimWorld
 
     // Apart, so that worlds of one epoch are what they were.
     private readonly SimRandom _epochs;
+    private readonly int _newcomers;
     private readonly HashSet<ulong> _submitted = [];
     private readonly int[] _met = new int[Enum.GetValues<Fault>().Length];
     private readonly long[,] _latency;
@@ -34,6 +35,7 @@ public sealed partial class SimWorld
         ReadsBytes = keys != KeyKind.Short;
         Keys = new SimKeys(keys);
         uint[] weights = DrawWeights(validators ?? (keys == KeyKind.Real ? 4 : null));
+        Changes = faults && weights.Length is >= 3 and <= 8 && _epochs.Chance(0.4) && (keys != KeyKind.Real || weights.Length <= 5);
         Member[] members = [.. weights.Select((weight, place) => Keys.MakeMember(place, weight))];
         Genesis = new Genesis("simulation", 1_700_000_000_000_000, new GenesisParameters
         {
@@ -43,7 +45,8 @@ public sealed partial class SimWorld
             EpochLengthBlocks = epochLength ?? (faults && _epochs.Chance(0.4) ? (ulong)_epochs.Between(6, 60) : 0),
         }, members);
         Committee = Genesis.ToCommittee();
-        int n = Places = weights.Length;
+        _newcomers = Changes ? (int)_epochs.Between(1, 3) : 0;
+        int n = Places = weights.Length + _newcomers;
         _latency = new long[n, n];
         long latency = DrawLatencies();
         _syncMean = _random.Between(100, 5_000);
@@ -91,6 +94,9 @@ public sealed partial class SimWorld
 
     public ulong Seed { get; }
     public Genesis Genesis { get; }
+
+    /// <summary>Members come, go and change their weights.</summary>
+    public bool Changes { get; }
 
     /// <summary>Machines with a key of their own: all that ever are members.</summary>
     public int Places { get; }
@@ -173,7 +179,7 @@ public sealed partial class SimWorld
         int[] place = new int[n];
         for (int i = 0; i < n; i++)
         {
-            place[i] = _random.Below(5);
+            place[i] = (i < n - _newcomers ? _random : _epochs).Below(5);
         }
 
         long longest = near;

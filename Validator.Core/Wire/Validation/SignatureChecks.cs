@@ -72,6 +72,30 @@ public static class SignatureChecks
         return voters.Weight >= committee.Quorum ? DecodeError.None : DecodeError.NoQuorum;
     }
 
+    /// <summary>A committee change's quorum, and its signatures.</summary>
+    public static DecodeError OfChange(SignedCommitteeChange change, Committee committee, List<SignatureCheck> checks)
+    {
+        MemberSet signers = default;
+        Hash256 digest = CommitteeChangeCodec.Digest(change.Change);
+        foreach (ref readonly CertificateVote signature in change.Signatures.AsSpan())
+        {
+            if (signature.Sender >= committee.Count)
+            {
+                return DecodeError.MemberOutOfRange;
+            }
+
+            if (!signers.Add(committee, signature.Sender))
+            {
+                return DecodeError.NotAscending;
+            }
+
+            SignedHeader header = new(MessageKind.CommitteeChange, signature.Sender, change.Change.Epoch, 0, 0, digest);
+            checks.Add(new SignatureCheck(signature.Sender, header, signature.Signature));
+        }
+
+        return signers.Weight >= committee.Quorum ? DecodeError.None : DecodeError.NoQuorum;
+    }
+
     // A Prepare by the leader passes: it never counts (rule P1), but with the PrePrepare it may convict.
     private static DecodeError CheckLeader(in SignedHeader header, Committee committee) =>
         header.Kind is not (MessageKind.PrePrepare or MessageKind.NewView)

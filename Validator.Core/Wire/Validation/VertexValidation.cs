@@ -6,9 +6,9 @@ namespace Validator.Core.Wire.Validation;
 public static class VertexValidation
 {
     /// <summary>
-    /// Checks the payload against its header and against what genesis allows, and leaves ids, offsets and envelopes in
-    /// <paramref name="scratch"/>; the envelopes' signatures are the caller's to check. Kind 2 is refused: this protocol version
-    /// has no rules to verify it by, and a vertex is valid only if its transactions are.
+    /// Checks the payload against its header and against what genesis allows, and leaves ids, offsets, envelopes and a committee
+    /// change in <paramref name="scratch"/>; their signatures are the caller's to check (<see cref="EnvelopeIndex"/>,
+    /// <see cref="SignatureChecks.OfChange"/>).
     /// </summary>
     public static DecodeError CheckPayload(
         VertexHeader header, ReadOnlySpan<byte> payload, GenesisParameters parameters, TransactionScratch scratch)
@@ -33,7 +33,7 @@ public static class VertexValidation
             return error;
         }
 
-        error = CheckKinds(payload, scratch);
+        error = CheckKinds(payload, header.Epoch, scratch);
         if (error != DecodeError.None)
         {
             return error;
@@ -42,8 +42,9 @@ public static class VertexValidation
         return root == header.TransactionRoot ? DecodeError.None : DecodeError.TransactionRootDiffers;
     }
 
-    private static DecodeError CheckKinds(ReadOnlySpan<byte> payload, TransactionScratch scratch)
+    private static DecodeError CheckKinds(ReadOnlySpan<byte> payload, ulong epoch, TransactionScratch scratch)
     {
+        scratch.Change = null;
         EnvelopeIndex envelopes = scratch.Envelopes;
         DecodeError error = envelopes.Begin(payload, scratch.AccountKeys);
         ReadOnlySpan<int> offsets = scratch.Offsets;
@@ -53,10 +54,27 @@ public static class VertexValidation
             {
                 TransactionKind.Opaque => DecodeError.None,
                 TransactionKind.Envelope => envelopes.Add(payload, offsets[i] + 1, scratch.Lengths[i] - 1),
-                _ => DecodeError.TransactionKindUnsupported,
+                _ => TakeChange(payload.Slice(offsets[i] + 1, scratch.Lengths[i] - 1), epoch, scratch),
             };
         }
 
         return error == DecodeError.None ? envelopes.Finish() : error;
+    }
+
+    /// <summary>Alone in its vertex, so that execution knows from the first byte of a payload whether to read the rest (rule E4).</summary>
+    private static DecodeError TakeChange(ReadOnlySpan<byte> bytes, ulong epoch, TransactionScratch scratch)
+    {
+        if (scratch.Offsets.Length != 1)
+        {
+            return DecodeError.ChangeNotAlone;
+        }
+
+        if (!CommitteeChangeCodec.TryRead(bytes, out SignedCommitteeChange? change, out DecodeError error))
+        {
+            return error;
+        }
+
+        scratch.Change = change;
+        return change.Change.Epoch == epoch ? DecodeError.None : DecodeError.ChangeOfOtherEpoch;
     }
 }

@@ -5,6 +5,9 @@ namespace Validator.Tests.Core.Wire;
 /// <summary>Genesis with filler keys.</summary>
 internal static class GenesisSamples
 {
+    /// <summary>The executed committee at the start of <see cref="Four"/>.</summary>
+    public static Validator.Core.Execution.CommitteeState Committee() => new(0, Four().Members);
+
     internal static Genesis Four() => new(
         "golden-1",
         1_750_000_000_000_000,

@@ -137,7 +137,7 @@ public class SignatureChecksTests
         Assert.Equal(DecodeError.PayloadSize, VertexValidation.CheckPayload(header, payload[..^1], parameters, scratch));
         Assert.Equal(DecodeError.TransactionRootDiffers, Check(p => p[^1] ^= 1));
         Assert.Equal(DecodeError.EnvelopeMalformed, Check(p => p[4] = 1));
-        Assert.Equal(DecodeError.TransactionKindUnsupported, Check(p => p[4] = 2));
+        Assert.Equal(DecodeError.ChangeNotAlone, Check(p => p[4] = 2));
         Assert.Equal(DecodeError.TransactionKindUnknown, Check(p => p[4] = 3));
         Assert.Equal(DecodeError.TransactionLength, Check(p => p.AsSpan(0, 4).Clear()));
         Assert.Equal(DecodeError.TransactionLength, Check(p => p[3] = 0xff));
