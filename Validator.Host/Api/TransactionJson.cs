@@ -29,8 +29,9 @@ internal static class TransactionJson
             string? error = batch ? ReadArray(ref reader, framed, maxFramed, keys) : ReadOne(ref reader, framed, keys);
             return error ?? (reader.Read() ? "something follows the JSON value" : null);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // The reader throws the second for a text whose bytes are not UTF-8.
             return $"the body is not valid JSON: {e.Message}";
         }
     }

@@ -15,9 +15,13 @@ public static class GenesisFile
     private const int MaxFileBytes = 8 << 20;
 
     /// <exception cref="ConfigException">Missing, not such a file, or a genesis that cannot run a chain.</exception>
-    public static Genesis Read(string path, out Hash256 chainId)
+    public static Genesis Read(string path, out Hash256 chainId) => Parse(path, ReadAll(path), out chainId);
+
+    /// <param name="path">Named in errors.</param>
+    /// <exception cref="ConfigException">Not such a file, or a genesis that cannot run a chain.</exception>
+    internal static Genesis Parse(string path, ReadOnlySpan<byte> json, out Hash256 chainId)
     {
-        GenesisDocument document = Deserialize(path, ConfigJson.Default.GenesisDocument);
+        GenesisDocument document = Deserialize(path, json, ConfigJson.Default.GenesisDocument);
         RequireFormat(path, document.Format);
         Genesis genesis = new(
             document.Network,
@@ -64,7 +68,7 @@ public static class GenesisFile
     /// <exception cref="ConfigException">It is not one.</exception>
     public static Member ReadMember(string path)
     {
-        MemberFile file = Deserialize(path, ConfigJson.Default.MemberFile);
+        MemberFile file = Deserialize(path, ReadAll(path), ConfigJson.Default.MemberFile);
         RequireFormat(path, file.Format);
         return ToMember(path, file.Member);
     }
@@ -100,25 +104,30 @@ public static class GenesisFile
         }
     }
 
-    private static T Deserialize<T>(string path, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
-        where T : class
+    private static byte[] ReadAll(string path)
     {
         try
         {
-            if (new FileInfo(path).Length > MaxFileBytes)
-            {
-                throw new ConfigException($"{path}: longer than {MaxFileBytes} bytes");
-            }
-
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), type) ?? throw new ConfigException($"{path}: holds null");
-        }
-        catch (JsonException e)
-        {
-            throw new ConfigException($"{path}:{e.LineNumber + 1}:{e.BytePositionInLine + 1}: {e.Message}");
+            return new FileInfo(path).Length > MaxFileBytes
+                ? throw new ConfigException($"{path}: longer than {MaxFileBytes} bytes")
+                : File.ReadAllBytes(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new ConfigException($"{path}: cannot be read: {e.Message}");
+        }
+    }
+
+    private static T Deserialize<T>(string path, ReadOnlySpan<byte> json, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
+        where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, type) ?? throw new ConfigException($"{path}: holds null");
+        }
+        catch (JsonException e)
+        {
+            throw new ConfigException($"{path}:{e.LineNumber + 1}:{e.BytePositionInLine + 1}: {e.Message}");
         }
     }
 

@@ -90,6 +90,9 @@ internal static class Golden
         return Parse(committed);
     }
 
+    /// <summary>The committed bytes.</summary>
+    internal static byte[] Read(string name) => Parse(File.ReadAllText(Path.Combine(Folder(), name)));
+
     private static string Format(ReadOnlySpan<byte> bytes)
     {
         StringBuilder text = new();
