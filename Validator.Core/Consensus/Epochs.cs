@@ -22,6 +22,10 @@ public sealed partial class ValidatorCore
     /// <summary>This core has done its work: the next epoch's goes on.</summary>
     public bool Ended => _ended;
 
+    /// <summary>For the next epoch's core: what its blocks may state (rule P3). Oldest first.</summary>
+    public IEnumerable<(ulong Sequence, Hash256 Root)> RecentRoots =>
+        _roots.Where(r => r.Key + _reach > _executed).OrderBy(r => r.Key).Select(r => (r.Key, r.Value));
+
     /// <summary>What a NewView without claims starts from.</summary>
     private Claim StartClaim => new(0, Configuration.Start.Sequence, Configuration.Start.Hash);
 

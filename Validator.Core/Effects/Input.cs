@@ -57,6 +57,9 @@ public struct Input
     public long MonotonicMicros;
     public ulong WallMicros;
 
+    /// <summary>The shell's: the epoch in which From counts. It hands none of another epoch to a core.</summary>
+    public ulong Epoch;
+
     /// <summary>Committee index of the authenticated peer that delivered this, or -1 for ourselves.</summary>
     public int From;
 

@@ -147,6 +147,21 @@ public enum TransactionRejection : byte
 
     /// <summary>The account is new, and the chain keeps no more accounts.</summary>
     AccountsFull,
+
+    /// <summary>A committee change that was not ordered in the epoch that it was signed for.</summary>
+    EpochEnded,
+
+    /// <summary>A committee change while another one waits for the epoch's end.</summary>
+    AnotherPending,
+
+    /// <summary>A committee change that names nobody in the committee.</summary>
+    UnknownMember,
+
+    /// <summary>A committee change whose result is no committee.</summary>
+    NoCommittee,
+
+    /// <summary>A committee change after which those who know the chain would be no quorum.</summary>
+    TooFewToGoOn,
 }
 
 /// <param name="Index">Global index when finalized; the first one's when rejected as a repeat.</param>

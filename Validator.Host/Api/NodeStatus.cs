@@ -28,6 +28,9 @@ public sealed record NodeStatus
     public ulong DiskFreeBytes { get; init; }
 
     public ulong Epoch { get; init; }
+
+    /// <summary>Where nothing is signed because votes were lost: the epoch from which on it is again; 0 while that is not known.</summary>
+    public ulong SignsFrom { get; init; }
     public ulong View { get; init; }
 
     /// <summary>The leader's name in this view.</summary>

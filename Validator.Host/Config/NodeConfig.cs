@@ -69,6 +69,9 @@ public sealed record StorageSection(
     /// <summary>There once a message with our signature was met that the vote store does not know: nothing is signed.</summary>
     public string ContradictedMarker => System.IO.Path.Combine(Path, "votes.contradicted");
 
+    /// <summary>There while nothing is signed, once it is known from which epoch on signing may begin again: its number.</summary>
+    public string SignsFromFile => System.IO.Path.Combine(Path, "votes.signs-from");
+
     /// <summary>Vertices, blocks, indices.</summary>
     public string LedgerPath => System.IO.Path.Combine(Path, "ledger");
 }

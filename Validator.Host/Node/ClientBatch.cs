@@ -20,6 +20,14 @@ internal sealed class ClientBatch
 
     public int TransactionCount { get; private set; }
 
+    /// <summary>
+    /// The own vertex of an ended epoch that holds these transactions and that no block ordered: it goes with the write that makes
+    /// the next one durable. Zero for none.
+    /// </summary>
+    public Hash256 Replaces { get; set; }
+
+    public bool IsSealed { get; private set; }
+
     /// <summary>When the first submission came, monotonic microseconds.</summary>
     public long OpenedMicros { get; set; }
 
@@ -33,6 +41,18 @@ internal sealed class ClientBatch
     public Hash256 Root { get; private set; }
 
     public bool IsEmpty => _submissions.Count == 0;
+
+    /// <summary>What an own vertex of before holds: nobody waits for it, or they wait elsewhere.</summary>
+    public static ClientBatch Of(HeldVertex vertex) => new()
+    {
+        IsSealed = true,
+        Replaces = vertex.Header.Hash,
+        PayloadBytes = vertex.Payload.Length,
+        TransactionCount = (int)vertex.Header.TransactionCount,
+        Payload = vertex.Payload,
+        Ids = vertex.Ids,
+        Root = vertex.Header.TransactionRoot,
+    };
 
     public bool Fits(Submission submission, int maxPayloadBytes) =>
         PayloadBytes + submission.Framed.Length + NewKeyBytes(submission) <= maxPayloadBytes
@@ -75,7 +95,28 @@ internal sealed class ClientBatch
         }
 
         _accounts = null;
+        IsSealed = true;
         Root = Hash256.Of(Ids);
+    }
+
+    /// <summary>
+    /// A committee change, which is alone in its vertex. It holds in the epoch that it is signed for and in no other; a vertex with it
+    /// would be valid in no later one.
+    /// </summary>
+    public bool IsSystem => Payload.Length > sizeof(uint) && Payload[sizeof(uint)] == (byte)TransactionKind.System;
+
+    /// <summary>Its epoch ended before it was ordered.</summary>
+    public void CompleteEpochEnded()
+    {
+        foreach (Submission submission in _submissions)
+        {
+            for (int i = 0; i < submission.Count; i++)
+            {
+                submission.SetState(i, new TransactionState(TransactionStage.Rejected, 0, 0, TransactionRejection.EpochEnded));
+            }
+
+            submission.CompleteFinal();
+        }
     }
 
     private int NewKeyBytes(Submission submission)

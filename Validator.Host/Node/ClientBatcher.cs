@@ -27,14 +27,23 @@ internal sealed record ClientBatcherOptions
 /// </summary>
 internal sealed class ClientBatcher : PipelineThread
 {
+    private const int CreditBits = 32;
+    private const long CreditMask = (1L << CreditBits) - 1;
+
     private readonly ClientBatcherOptions _options;
     private readonly TokenTable<ClientBatch> _sealed;
     private readonly SpscRing<Input> _core;
     private readonly Lock _lock = new();
     private readonly Queue<ClientBatch> _full = new();
+
+    // Sealed before, in an epoch that has ended: they go first.
+    private readonly Queue<ClientBatch> _again = new();
     private ClientBatch _open = new();
+    private long _againBytes;
     private long _pendingBytes;
     private long _pendingTransactions;
+
+    // The epoch's number, 32 bits of it, above the batches that its core still takes: a credit belongs to one core.
     private long _credits;
     private bool _closed;
 
@@ -111,6 +120,26 @@ internal sealed class ClientBatcher : PipelineThread
         Waker.Wake();
     }
 
+    /// <summary>The credits of the core before are void. Core thread, or before the start.</summary>
+    public void EnterEpoch(ulong epoch) => Volatile.Write(ref _credits, (long)(epoch << CreditBits));
+
+    /// <summary>
+    /// Takes back a sealed batch that came to nothing in an epoch that has ended; its clients go on waiting. At an epoch's end, so the
+    /// lock costs nothing. Any thread.
+    /// </summary>
+    public void TakeBack(ClientBatch batch)
+    {
+        lock (_lock)
+        {
+            _again.Enqueue(batch);
+            _againBytes += batch.PayloadBytes;
+            _pendingBytes += batch.PayloadBytes;
+            _pendingTransactions += batch.TransactionCount;
+        }
+
+        Waker.Wake();
+    }
+
     /// <summary>Refuses every later submission.</summary>
     public void Close()
     {
@@ -127,10 +156,16 @@ internal sealed class ClientBatcher : PipelineThread
         {
             _closed = true;
             FailWaiting(failure);
+            while (_again.TryDequeue(out ClientBatch? batch))
+            {
+                batch.Fail(failure);
+            }
         }
     }
 
-    protected override bool HasWork => Volatile.Read(ref _pendingBytes) > 0 && (Volatile.Read(ref _credits) > 0 || !DiskHasRoom());
+    protected override bool HasWork => DiskHasRoom()
+        ? (Volatile.Read(ref _credits) & CreditMask) > 0 && Volatile.Read(ref _pendingBytes) > 0
+        : Volatile.Read(ref _pendingBytes) > Volatile.Read(ref _againBytes);
 
     protected override bool Work()
     {
@@ -144,18 +179,30 @@ internal sealed class ClientBatcher : PipelineThread
             return false;
         }
 
-        if (Stopping || Volatile.Read(ref _credits) <= 0 || Take() is not { } batch)
+        long credits = Volatile.Read(ref _credits);
+        if (Stopping || (credits & CreditMask) == 0 || Volatile.Read(ref _pendingBytes) == 0)
         {
             return false;
         }
 
-        batch.Seal();
-        Interlocked.Decrement(ref _credits);
+        // A new epoch, or another credit, came between: look again.
+        if (Interlocked.CompareExchange(ref _credits, credits - 1, credits) != credits)
+        {
+            return true;
+        }
+
+        ClientBatch batch = Take();
+        if (!batch.IsSealed)
+        {
+            batch.Seal();
+        }
+
         ulong token = _sealed.TryPut(batch);
         Require.That(token != 0, "Core gave more credits than batches can wait");
         Input input = new()
         {
             Kind = InputKind.ClientBatch,
+            Epoch = (ulong)credits >> CreditBits,
             From = -1,
             Token = token,
             TransactionRoot = batch.Root,
@@ -165,6 +212,7 @@ internal sealed class ClientBatcher : PipelineThread
         return Hand(_core, input, Core!);
     }
 
+    /// <summary>But for what is durable in an ended epoch's vertex, or was about to be: that was taken already.</summary>
     private void FailWaiting(SubmissionFailure failure)
     {
         _full.Enqueue(_open);
@@ -181,17 +229,17 @@ internal sealed class ClientBatcher : PipelineThread
         }
     }
 
-    private ClientBatch? Take()
+    /// <summary>There is one: no other thread takes any.</summary>
+    private ClientBatch Take()
     {
         lock (_lock)
         {
-            if (!_full.TryDequeue(out ClientBatch? batch))
+            if (_again.TryDequeue(out ClientBatch? batch))
             {
-                if (_open.IsEmpty)
-                {
-                    return null;
-                }
-
+                _againBytes -= batch.PayloadBytes;
+            }
+            else if (!_full.TryDequeue(out batch))
+            {
                 batch = _open;
                 _open = new ClientBatch();
             }

@@ -18,20 +18,27 @@ namespace Validator.Host.Node;
 /// Answers of our own threads come before anything from outside, and nothing from outside is taken while one of them is
 /// behind (see <see cref="Outlet{T}"/>).
 /// </summary>
-internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMetrics metrics, ILogger log, IFaultSink faults)
+/// <param name="epoch">That of the first core.</param>
+/// <param name="links">Of the transport.</param>
+internal sealed partial class CoreThread(
+    ValidatorCore first, EpochContext epoch, int links, FrameSender sender, NodeMetrics metrics, ILogger log, IFaultSink faults)
     : PipelineThread("core", faults)
 {
     private const int MostPerRing = 64;
 
     private readonly EffectBuffer _effects = new();
-    private readonly ulong[] _peerView = new ulong[core.Committee.Count];
-    private readonly ulong[] _peerFinal = new ulong[core.Committee.Count];
-    private readonly bool[] _peerUp = new bool[core.Committee.Count];
+
+    // By link: peers stay when the committee changes.
+    private readonly ulong[] _peerView = new ulong[links];
+    private readonly ulong[] _peerFinal = new ulong[links];
+    private readonly bool[] _peerUp = new bool[links];
+    private ValidatorCore _core = first;
+    private EpochContext _epoch = epoch;
     private ulong _view;
     private ulong _final;
     private ulong _laneHeight;
     private long _pendingVertices;
-    private bool _signs = core.Signs;
+    private bool _signs = first.Signs;
 
     /// <summary>Answers of the vote store and the ledger.</summary>
     public required SpscRing<Input>[] Answers { get; init; }
@@ -102,7 +109,7 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
                 return 100;
             }
 
-            long micros = core.NextDeadline - Clock.MonotonicMicros();
+            long micros = _core.NextDeadline - Clock.MonotonicMicros();
             return micros <= 0 ? 0 : (int)Math.Min(1_000, (micros + 999) / 1_000);
         }
     }
@@ -123,7 +130,7 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
             done += halted || IsBlocked ? 0 : Drain(ring, MostPerRing);
         }
 
-        if (!halted && Clock.MonotonicMicros() >= core.NextDeadline)
+        if (!halted && Clock.MonotonicMicros() >= _core.NextDeadline)
         {
             Step(new Input { Kind = InputKind.Tick, From = -1 });
             done++;
@@ -136,8 +143,8 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
         if (done > 0)
         {
             sender.Flush();
-            Volatile.Write(ref _view, core.View);
-            Volatile.Write(ref _final, core.FinalSequence);
+            Volatile.Write(ref _view, _core.View);
+            Volatile.Write(ref _final, _core.FinalSequence);
         }
 
         return done > 0;
@@ -168,32 +175,40 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
         while (done < most && ring.TryDequeue(out Input input))
         {
             done++;
-            Note(input);
-            Step(input);
+            if (!IsLate(input) && Note(ref input))
+            {
+                Step(input);
+            }
         }
 
         return done;
     }
 
-    private void Note(in Input input)
+    /// <summary>Keeps what the API shows, and turns the transport's links into members; false for what is not Core's.</summary>
+    private bool Note(ref Input input)
     {
         switch (input.Kind)
         {
             case InputKind.Status:
-                Volatile.Write(ref _peerView[input.From], input.Status!.View);
-                Volatile.Write(ref _peerFinal[input.From], input.Status.FinalSequence);
+                int peer = _epoch.LinkOf(input.From);
+                Volatile.Write(ref _peerView[peer], input.Status!.View);
+                Volatile.Write(ref _peerFinal[peer], input.Status.FinalSequence);
                 break;
             case InputKind.PeerUp or InputKind.PeerDown:
                 Volatile.Write(ref _peerUp[input.From], input.Kind == InputKind.PeerUp);
-                break;
+                input.From = _epoch.MemberOf(input.From);
+                return input.From >= 0;
         }
+
+        return true;
     }
 
     private void Step(Input input)
     {
         input.MonotonicMicros = Clock.MonotonicMicros();
         input.WallMicros = Clock.WallMicros();
-        core.Handle(input, _effects);
+        _core.Handle(input, _effects);
+        Block? last = null;
         foreach (ref readonly Effect effect in _effects.Items)
         {
             if (Faults.Faulted)
@@ -201,10 +216,15 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
                 return;
             }
 
+            last = effect.Kind == EffectKind.EpochEnded ? effect.Block : last;
             Carry(effect);
         }
 
         _effects.Clear();
+        if (last is not null)
+        {
+            NextEpoch(last);
+        }
     }
 
     private void Carry(in Effect effect)
@@ -241,7 +261,7 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
                 break;
             case EffectKind.StoreManifest:
                 log.LogInformation(
-                    "peers no longer keep block {Next}: fetching the snapshot at block {Sequence}", core.FinalSequence + 1,
+                    "peers no longer keep block {Next}: fetching the snapshot at block {Sequence}", _core.FinalSequence + 1,
                     effect.Manifest!.Sequence);
                 ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.Manifest, Manifest = effect.Manifest });
                 break;
@@ -270,10 +290,10 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
                 Faults.Fail(ExitCodes.Halted, $"halted by safety: {effect.Reason}; nothing more is signed, keep the data directory");
                 break;
             case EffectKind.SignFrom:
-                log.LogInformation("this validator, which lost its votes, may sign again from epoch {Epoch} on", effect.Epoch);
+                NoteSignsFrom(effect.Epoch);
                 break;
             case EffectKind.EpochEnded:
-                Faults.Fail(ExitCodes.Internal, $"epoch {effect.Block!.Epoch} has ended with block {effect.Block.Sequence}");
+                // The last effect of its core; the next one follows once this buffer is free.
                 break;
             default:
                 CarrySend(effect);
@@ -340,17 +360,17 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
         {
             case EffectKind.Send:
                 Frame frame = FrameSender.FrameOf(effect.Message!, effect.Block, effect.ViewChange, effect.NewView);
-                sender.Send(effect.To, Channel.Control, frame);
+                sender.Send(_epoch.LinkOf(effect.To), Channel.Control, frame);
                 break;
             case EffectKind.SendStatus:
-                sender.Send(effect.To, Channel.Control, Frame.Of(effect.Status!));
+                sender.Send(_epoch.LinkOf(effect.To), Channel.Control, Frame.Of(effect.Status!));
                 break;
             case EffectKind.SendFetch:
                 metrics.FetchesSent.Add();
-                sender.Send(effect.To, Channel.Control, Frame.Fetch(effect.Request));
+                sender.Send(_epoch.LinkOf(effect.To), Channel.Control, Frame.Fetch(effect.Request));
                 break;
             case EffectKind.SendEvidence:
-                sender.Send(effect.To, Channel.Control, Frame.Of(effect.Evidence!));
+                sender.Send(_epoch.LinkOf(effect.To), Channel.Control, Frame.Of(effect.Evidence!));
                 break;
             default:
                 Require.Fail("every effect kind is carried out");
@@ -367,10 +387,10 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
             MessageKind.PrePrepare or MessageKind.Prepare or MessageKind.Commit => Violation.EquivocatingVote,
             _ => Violation.EquivocatingViewChange,
         };
-        metrics.ByzantineViolations(header.Sender, violation).Add();
+        metrics.ByzantineViolations(_epoch.LinkOf(header.Sender), violation).Add();
         log.LogWarning(
             "evidence against {Member}: two {Kind} at view {View}, sequence {Sequence}",
-            core.Genesis.Members[header.Sender].Name, header.Kind, header.View, header.Sequence);
+            _epoch.Members[header.Sender].Name, header.Kind, header.View, header.Sequence);
         ToService.Put(new ServiceItem { Kind = ServiceItemKind.Evidence, Evidence = evidence });
     }
 
@@ -384,6 +404,7 @@ internal sealed class CoreThread(ValidatorCore core, FrameSender sender, NodeMet
     private void StopSigning()
     {
         Signer.StopSigning();
+        _hasVotes = false;
         Volatile.Write(ref _signs, false);
         log.LogCritical(
             "a message signed with our consensus key is not in our vote store: another process uses the key, or the store was rolled"

@@ -13,7 +13,7 @@ namespace Validator.Host.Node;
 /// Evidence on disk, a file each, named by offender and slot: two signed headers as they travel, or a certificate. For operators,
 /// and for the next start. The cluster has its own copies, so a failed write is logged and no more.
 /// </summary>
-internal sealed class EvidenceStore(NodeSection node, Genesis genesis, ILogger log)
+internal sealed class EvidenceStore(NodeSection node, EpochBoard epochs, ILogger log)
 {
     private const int MaxFiles = 1024;
 
@@ -29,17 +29,22 @@ internal sealed class EvidenceStore(NodeSection node, Genesis genesis, ILogger l
         SignedHeader slot = evidence.First.Header;
         byte[] bytes = new byte[EvidenceCodec.EncodedSize];
         EvidenceCodec.Write(evidence, bytes);
-        Write($"{genesis.Members[slot.Sender].Name}-{slot.Kind}-{slot.Epoch}-{slot.View}-{slot.Sequence}.evidence", bytes);
+        EpochContext epoch = epochs.Current;
+        string name = epoch.Number == slot.Epoch ? epoch.Members[slot.Sender].Name : $"member-{slot.Sender}";
+        Write($"{name}-{slot.Kind}-{slot.Epoch}-{slot.View}-{slot.Sequence}.evidence", bytes);
     }
 
-    /// <summary>What earlier runs kept, where both signatures still hold; a file that convicts nobody is left alone.</summary>
+    /// <summary>
+    /// What earlier runs kept of this epoch, where both signatures still hold; a file that convicts nobody is left alone, and so is what
+    /// convicts somebody in an epoch that is over: it is the operators'.
+    /// </summary>
     public List<Evidence> ReadAll(IVerifier verifier)
     {
         List<Evidence> found = [];
         string[] files = Directory.Exists(node.EvidencePath) ? Directory.GetFiles(node.EvidencePath, "*.evidence") : [];
         foreach (string file in files.Order(StringComparer.Ordinal).Take(MaxFiles))
         {
-            if (Read(file) is { } evidence && Holds(evidence, verifier))
+            if (Read(file) is { } evidence && (evidence.First.Header.Epoch < epochs.Current.Number || Holds(evidence, verifier)))
             {
                 found.Add(evidence);
             }
@@ -50,6 +55,7 @@ internal sealed class EvidenceStore(NodeSection node, Genesis genesis, ILogger l
         }
 
         _kept = found.Count;
+        found.RemoveAll(e => e.First.Header.Epoch != epochs.Current.Number);
         return found;
     }
 
@@ -58,7 +64,7 @@ internal sealed class EvidenceStore(NodeSection node, Genesis genesis, ILogger l
         try
         {
             bool whole = new FileInfo(file).Length == EvidenceCodec.EncodedSize;
-            return whole && EvidenceCodec.TryRead(File.ReadAllBytes(file), genesis.Members.Length, out Evidence? evidence, out _) ? evidence : null;
+            return whole && EvidenceCodec.TryRead(File.ReadAllBytes(file), Limits.MaxCommittee, out Evidence? evidence, out _) ? evidence : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -67,12 +73,17 @@ internal sealed class EvidenceStore(NodeSection node, Genesis genesis, ILogger l
         }
     }
 
-    private static bool Holds(Evidence evidence, IVerifier verifier)
+    private bool Holds(Evidence evidence, IVerifier verifier)
     {
         List<SignatureCheck> checks = [];
         SignatureChecks.OfEvidence(evidence, checks);
         bool[] valid = new bool[checks.Count];
-        verifier.Verify(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(checks), valid);
+        if (evidence.First.Header.Epoch != epochs.Current.Number || evidence.First.Header.Sender >= epochs.Current.Committee.Count)
+        {
+            return false;
+        }
+
+        verifier.Verify(epochs.Current.Keys, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(checks), valid);
         return !valid.Contains(false);
     }
 

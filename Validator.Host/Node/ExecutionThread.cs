@@ -10,11 +10,14 @@ namespace Validator.Host.Node;
 internal readonly record struct ExecuteItem(Block Block, Certificate Certificate, VertexHeader[] Order);
 
 /// <summary>Executes final blocks in sequence and hands the outcome to the ledger.</summary>
+/// <param name="epoch">The epoch after the executor's newest block.</param>
 /// <param name="snapshotBlocks">A snapshot's digests go with every so manieth block.</param>
-internal sealed class ExecutionThread(Executor executor, VertexSource vertices, ulong snapshotBlocks, IFaultSink faults)
+internal sealed class ExecutionThread(
+    Executor executor, EpochConfiguration epoch, VertexSource vertices, ulong snapshotBlocks, IFaultSink faults)
     : PipelineThread("execution", faults)
 {
     private OrderedVertex[] _ordered = [];
+    private EpochConfiguration _epoch = epoch;
 
     public required SpscRing<ExecuteItem> Input { get; init; }
 
@@ -50,8 +53,24 @@ internal sealed class ExecutionThread(Executor executor, VertexSource vertices, 
         executor.Execute(item.Block, _ordered.AsSpan(0, count), result);
         Array.Clear(_ordered, 0, count);
         SnapshotState? snapshot = result.Sequence % snapshotBlocks == 0 ? executor.Capture() : null;
-        ExecutedBlock executed = new(item.Block, item.Certificate, held, result, snapshot);
+        ExecutedBlock executed = new(item.Block, item.Certificate, held, result, snapshot, EpochAfter(item.Block));
         return Hand(ToLedger, new LedgerItem { Kind = LedgerItemKind.Final, Executed = executed }, Ledger);
+    }
+
+    /// <summary>Null where the block changed nothing of it.</summary>
+    private EpochConfiguration? EpochAfter(Block block)
+    {
+        CommitteeState committee = executor.Committee;
+        bool ended = !block.NextCommittee.IsZero;
+        if (!ended && committee.Pending == _epoch.Pending)
+        {
+            return null;
+        }
+
+        _epoch = ended
+            ? EpochConfiguration.After(block, committee.Members, committee.Pending)
+            : _epoch with { Pending = committee.Pending };
+        return _epoch;
     }
 }
 

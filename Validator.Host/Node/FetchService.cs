@@ -235,6 +235,14 @@ internal sealed class FetchService(
             }
 
             blocks.Add(final.Block);
+            if (!final.Block.NextCommittee.IsZero)
+            {
+                // Another committee certifies what follows; this one has a certificate of its own, for nothing else covers it.
+                whole = blocks.Count;
+                certificate = final.Certificate;
+                break;
+            }
+
             if (final.Certificate.Sequence == sequence)
             {
                 whole = blocks.Count;

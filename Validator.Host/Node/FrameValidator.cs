@@ -12,7 +12,7 @@ namespace Validator.Host.Node;
 /// <summary>What every validation thread shares; all of it may be used by many threads.</summary>
 internal sealed record ValidationContext(
     Genesis Genesis,
-    Committee Committee,
+    EpochBoard Epochs,
     Hash256 ChainId,
     SignatureCache Signatures,
     VertexCache Cache,
@@ -25,7 +25,7 @@ internal sealed record ValidationContext(
 /// <summary>
 /// One thread's validation: decodes frames, checks what needs no history, gathers the signatures they imply and verifies
 /// those not yet known in one batch; then, of vertices whose author signed, the envelopes, a batch each. What holds becomes an input for Core; what does not is counted against its peer.
-/// Used as: <see cref="Add"/> for each frame of a batch, then <see cref="Complete"/>.
+/// Used as: <see cref="Add"/> for each frame of a batch, then <see cref="Complete"/>. A batch lives in one epoch.
 /// </summary>
 internal sealed class FrameValidator(ValidationContext context, IVerifier verifier)
 {
@@ -37,10 +37,13 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
     private readonly TransactionScratch _scratch = new();
     private readonly EnvelopeVerifier _envelopes = new(context.Accounts, context.ChainId);
     private readonly Stack<EnvelopeIndex> _idle = [];
+    private readonly EarlyFrames _early = new();
+    private EpochContext _epoch = context.Epochs.Current;
     private bool[] _valid = new bool[64];
 
     private struct Candidate
     {
+        public int Peer;
         public Input Input;
         public int FirstCheck;
         public int Checks;
@@ -51,12 +54,37 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
     /// <summary>Frames that wait for <see cref="Complete"/>.</summary>
     public int Count => _candidates.Count;
 
+    /// <summary>Another epoch has begun, and frames of it wait here for <see cref="Replay"/>.</summary>
+    public bool HasReplay => _early.Count > 0 && _epoch != context.Epochs.Current;
+
+    /// <summary>Adds what came before its epoch. Before the first <see cref="Add"/> of a batch.</summary>
+    public void Replay()
+    {
+        if (!HasReplay)
+        {
+            return;
+        }
+
+        foreach (ReceivedFrame frame in _early.TakeAll())
+        {
+            Add(frame.Peer, frame.Buffer, out _);
+            frame.Buffer.Release();
+        }
+    }
+
     /// <summary>Decodes a frame and gathers its checks. The caller keeps its reference to the buffer.</summary>
+    /// <param name="peer">The link that brought it.</param>
     /// <returns>True when it is a request for the fetch service instead.</returns>
     public bool Add(int peer, PooledBuffer buffer, out FetchRequest request)
     {
         request = default;
-        if (!FrameCodec.TryRead(buffer.Span, context.Committee.Count, out Frame frame, out _))
+        _epoch = _candidates.Count == 0 ? context.Epochs.Current : _epoch;
+        if (!InEpoch(peer, buffer))
+        {
+            return false;
+        }
+
+        if (!FrameCodec.TryRead(buffer.Span, _epoch.Committee.Count, out Frame frame, out _))
         {
             CountMalformed(peer);
             return false;
@@ -68,8 +96,15 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
             return true;
         }
 
-        Candidate candidate = new() { FirstCheck = _checks.Count };
-        DecodeError error = SignatureChecks.Collect(frame, context.Committee, _checks);
+        int member = _epoch.MemberOf(peer);
+        if (member < 0)
+        {
+            // An outsider's Status tells Core nothing.
+            return false;
+        }
+
+        Candidate candidate = new() { Peer = peer, FirstCheck = _checks.Count };
+        DecodeError error = SignatureChecks.Collect(frame, _epoch.Committee, _checks);
         if (error == DecodeError.None && frame.Type == FrameType.Vertex)
         {
             ReadOnlySpan<byte> payload = buffer.Span[frame.PayloadOffset..];
@@ -84,7 +119,8 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         }
 
         candidate.Checks = _checks.Count - candidate.FirstCheck;
-        candidate.Input = InputOf(frame, peer);
+        candidate.Input = InputOf(frame, member);
+        candidate.Input.Epoch = _epoch.Number;
         _candidates.Add(candidate);
         return false;
     }
@@ -107,7 +143,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
             if (!holds)
             {
                 context.Metrics.SignaturesFailed.Add();
-                context.Faults.Add(candidate.Input.From);
+                context.Faults.Add(candidate.Peer);
                 continue;
             }
 
@@ -121,6 +157,27 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
 
         _candidates.Clear();
         _checks.Clear();
+    }
+
+    /// <summary>
+    /// True for a frame of this epoch, and for what is read in any. One of the next waits. Of another committee, nothing else would
+    /// mean what it says here.
+    /// </summary>
+    private bool InEpoch(int peer, PooledBuffer buffer)
+    {
+        ReadOnlySpan<byte> data = buffer.Span;
+        bool anyEpoch = data.IsEmpty || (FrameType)data[0] is FrameType.Status or FrameType.FetchRequest;
+        if (anyEpoch || !FrameCodec.TryPeekEpoch(data, out ulong epoch) || (epoch == _epoch.Number && _epoch.MemberOf(peer) >= 0))
+        {
+            return true;
+        }
+
+        if (epoch != _epoch.Number + 1 || !_early.TryKeep(peer, buffer))
+        {
+            context.Metrics.Rejected[(int)Reason.WrongEpoch].Add();
+        }
+
+        return false;
     }
 
     private void CountMalformed(int peer)
@@ -169,7 +226,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         {
             if (_scratch.Change is { } change)
             {
-                error = SignatureChecks.OfChange(change, context.Committee, _checks);
+                error = SignatureChecks.OfChange(change, _epoch.Committee, _checks);
             }
 
             candidate.Vertex = new HeldVertex(header, signature, payload.ToArray(), _scratch.Ids.ToArray());
@@ -229,7 +286,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         }
 
         Span<bool> verdicts = _unknown.Count <= 256 ? stackalloc bool[_unknown.Count] : new bool[_unknown.Count];
-        verifier.Verify(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_unknown), verdicts);
+        verifier.Verify(_epoch.Keys, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_unknown), verdicts);
         for (int i = 0; i < verdicts.Length; i++)
         {
             _valid[_unknownAt[i]] = verdicts[i];
@@ -244,11 +301,11 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
     }
 
     /// <summary>What a frame that passed all checks tells Core; a vertex still lacks its token.</summary>
-    internal static Input InputOf(in Frame frame, int peer)
+    internal static Input InputOf(in Frame frame, int member)
     {
         Input input = new()
         {
-            From = peer,
+            From = member,
             Message = frame.Message,
             Block = frame.Block,
             ViewChange = frame.ViewChange,

@@ -40,8 +40,14 @@ internal struct LedgerItem
 
 /// <summary>A final block with what its execution gave.</summary>
 /// <param name="Snapshot">There when a snapshot is due at this block.</param>
+/// <param name="Epoch">The epoch that the state is in after this block, where the block began it or made a committee change pending.</param>
 internal sealed record ExecutedBlock(
-    Block Block, Certificate Certificate, HeldVertex[] Vertices, ExecutionResult Result, SnapshotState? Snapshot = null);
+    Block Block, Certificate Certificate, HeldVertex[] Vertices, ExecutionResult Result, SnapshotState? Snapshot = null,
+    EpochConfiguration? Epoch = null)
+{
+    /// <summary>The last of its epoch.</summary>
+    public bool EndsEpoch => !Block.NextCommittee.IsZero;
+}
 
 /// <param name="OffsetMicros">Own wall clock at its execution less its timestamp.</param>
 internal sealed record LiveBlock(ulong Sequence, long OffsetMicros);
@@ -51,7 +57,7 @@ internal sealed record LiveBlock(ulong Sequence, long OffsetMicros);
 /// held, own ones go on to the vote store, and clients and Core learn of execution.
 /// </summary>
 internal sealed class LedgerThread(
-    ILedger ledger, VertexCache cache, RecentTransactions recent, FinalSignal signal, NodeMetrics metrics, IFaultSink faults, int self,
+    ILedger ledger, VertexCache cache, RecentTransactions recent, FinalSignal signal, NodeMetrics metrics, IFaultSink faults, EpochBoard epochs,
     Executor executor)
     : PipelineThread("ledger", faults)
 {
@@ -62,10 +68,15 @@ internal sealed class LedgerThread(
 
     private readonly List<LedgerItem> _group = new(MostPerCommit);
     private readonly Dictionary<Hash256, ClientBatch> _batches = [];
+    private readonly VertexSource _vertices = new(cache, ledger);
     private TransactionState[] _states = [];
+    private LedgerItem? _held;
+    private Hash256[] _unordered = [];
+    private ulong _current = epochs.Current.Number;
     private long _pendingOwn;
     private volatile ExecutedPoint? _executed;
     private volatile LiveBlock? _newest;
+    private EpochConfiguration _epoch = null!;
 
     private sealed record ExecutedPoint(ulong Sequence, Hash256 Root);
 
@@ -78,6 +89,16 @@ internal sealed class LedgerThread(
     public required SpscRing<VoteRecord> ToVotes { get; init; }
 
     public required VoteThread Votes { get; init; }
+
+    /// <summary>Gets back the batches that an ended epoch did not order; set once before the start.</summary>
+    public ClientBatcher? Batcher { get; set; }
+
+    /// <summary>The epoch after the newest executed block: written before Core is told of the block that ends one.</summary>
+    public required EpochConfiguration Epoch
+    {
+        get => Volatile.Read(ref _epoch);
+        init => _epoch = value;
+    }
 
     public required SpscRing<Input> ToCore { get; init; }
 
@@ -106,14 +127,31 @@ internal sealed class LedgerThread(
         }
     }
 
-    protected override bool HasWork => !FromCore.IsEmpty || !FromSigner.IsEmpty || !FromExecution.IsEmpty;
+    protected override bool HasWork => _held is not null || !FromCore.IsEmpty || !FromSigner.IsEmpty || !FromExecution.IsEmpty;
 
     protected override bool Work()
     {
         long bytes = 0;
         SnapshotManifest? install = null;
-        while (install is null && _group.Count < MostPerCommit && bytes < MostBytesPerCommit && TryTake(out LedgerItem item))
+        bool any = false;
+        bool whole = false;
+        while (!whole && install is null && _group.Count < MostPerCommit && bytes < MostBytesPerCommit && TryTake(out LedgerItem item))
         {
+            any = true;
+            whole = item.Executed is { EndsEpoch: true };
+            if (whole && _group.Count > 0)
+            {
+                // It looks through what is committed: a group of its own.
+                _held = item;
+                break;
+            }
+
+            if (item.Vertex is { } vertex && vertex.Header.Epoch < _current)
+            {
+                TakeBack(item.Own.Batch);
+                continue;
+            }
+
             Add(item);
             _group.Add(item);
             install = item.Kind == LedgerItemKind.Install ? item.Manifest : null;
@@ -122,7 +160,7 @@ internal sealed class LedgerThread(
 
         if (_group.Count == 0)
         {
-            return false;
+            return any;
         }
 
         if (Commit(bytes))
@@ -157,23 +195,41 @@ internal sealed class LedgerThread(
         _executed = new ExecutedPoint(manifest.Sequence, manifest.State.Root);
         signal.Advance(manifest.State.NextIndex);
         Votes.DurablyExecuted(manifest.Sequence);
-        Hand(ToCore, new Input { Kind = InputKind.SnapshotInstalled, From = -1, Sequence = manifest.Sequence }, Core!);
+        Hand(ToCore, new Input { Kind = InputKind.SnapshotInstalled, Epoch = manifest.Epoch, From = -1, Sequence = manifest.Sequence }, Core!);
     }
 
     // Own vertices first: their clients wait.
-    private bool TryTake(out LedgerItem item) =>
-        FromSigner.TryDequeue(out item) || FromExecution.TryDequeue(out item) || FromCore.TryDequeue(out item);
+    private bool TryTake(out LedgerItem item)
+    {
+        if (_held is { } held)
+        {
+            item = held;
+            _held = null;
+            return true;
+        }
+
+        return FromSigner.TryDequeue(out item) || FromExecution.TryDequeue(out item) || FromCore.TryDequeue(out item);
+    }
 
     private void Add(in LedgerItem item)
     {
         if (item.Vertex is { } vertex)
         {
             ledger.AddVertex(vertex.Header, vertex.Signature, vertex.Payload);
+            if (item.Own.Batch is { Replaces.IsZero: false } batch)
+            {
+                ledger.ForgetVertex(batch.Replaces);
+            }
         }
 
         if (item.Executed is { } executed)
         {
             ledger.AddFinal(executed);
+            if (executed.EndsEpoch)
+            {
+                Require.That(executed.Block.Epoch == epochs.Current.Number);
+                _unordered = ledger.EndEpoch(executed.Block, epochs.Current.Self);
+            }
         }
 
         switch (item.Kind)
@@ -211,7 +267,8 @@ internal sealed class LedgerThread(
         {
             case LedgerItemKind.Vertex:
                 cache.Add(item.Vertex!);
-                Hand(ToCore, new Input { Kind = InputKind.VertexDurable, From = -1, Digest = item.Vertex!.Header.Hash }, Core!);
+                VertexHeader header = item.Vertex!.Header;
+                Hand(ToCore, new Input { Kind = InputKind.VertexDurable, Epoch = header.Epoch, From = -1, Digest = header.Hash }, Core!);
                 break;
             case LedgerItemKind.OwnVertex:
                 cache.Add(item.Vertex!);
@@ -232,6 +289,7 @@ internal sealed class LedgerThread(
             return;
         }
 
+        batch.Replaces = Hash256.Zero;
         _batches.Add(item.Vertex!.Header.Hash, batch);
         Volatile.Write(ref _pendingOwn, _pendingOwn + batch.TransactionCount);
         for (int i = 0; i < batch.TransactionCount; i++)
@@ -268,7 +326,7 @@ internal sealed class LedgerThread(
                 }
             }
 
-            if (vertex.Header.Author == self && _batches.Remove(vertex.Header.Hash, out ClientBatch? batch))
+            if (_batches.Remove(vertex.Header.Hash, out ClientBatch? batch))
             {
                 Volatile.Write(ref _pendingOwn, _pendingOwn - batch.TransactionCount);
                 batch.CompleteFinal(_states.AsSpan(0, count), metrics.FinalitySeconds);
@@ -283,7 +341,76 @@ internal sealed class LedgerThread(
         _newest = new LiveBlock(result.Sequence, (long)(Clock.WallMicros() - executed.Block.TimestampMicros));
         signal.Advance(index);
         Votes.DurablyExecuted(result.Sequence);
-        Hand(ToCore, new Input { Kind = InputKind.Executed, From = -1, Sequence = result.Sequence, Digest = result.Root }, Core!);
+        if (executed.Epoch is { } epoch)
+        {
+            Volatile.Write(ref _epoch, epoch);
+            _current = epoch.Number;
+        }
+
+        if (executed.EndsEpoch)
+        {
+            TakeBackUnordered();
+        }
+
+        Input done = new()
+        {
+            Kind = InputKind.Executed,
+            Epoch = executed.Block.Epoch,
+            From = -1,
+            Sequence = result.Sequence,
+            Digest = result.Root,
+            Change = executed.EndsEpoch ? null : executed.Epoch?.Pending,
+        };
+        Hand(ToCore, done, Core!);
+    }
+
+    /// <summary>
+    /// Own vertices of the ended epoch that its last block left out: their transactions were promised, so they go into vertices of the
+    /// next, with their clients.
+    /// </summary>
+    private void TakeBackUnordered()
+    {
+        foreach (Hash256 hash in _unordered)
+        {
+            if (_batches.Remove(hash, out ClientBatch? batch))
+            {
+                Volatile.Write(ref _pendingOwn, _pendingOwn - batch.TransactionCount);
+                batch.Replaces = hash;
+            }
+            else
+            {
+                HeldVertex? vertex = _vertices.Find(hash);
+                Require.That(vertex is not null, "an own vertex that no block ordered is kept");
+                batch = ClientBatch.Of(vertex);
+            }
+
+            TakeBack(batch);
+        }
+
+        _unordered = [];
+    }
+
+    /// <summary>Its transactions go into another vertex. This thread, or before the start.</summary>
+    public void TakeBack(ClientBatch? batch)
+    {
+        if (batch is null)
+        {
+            return;
+        }
+
+        if (!batch.IsSystem)
+        {
+            Batcher!.TakeBack(batch);
+            return;
+        }
+
+        // Rides in the next commit; after a crash before it, all this is done again.
+        if (!batch.Replaces.IsZero)
+        {
+            ledger.ForgetVertex(batch.Replaces);
+        }
+
+        batch.CompleteEpochEnded();
     }
 
     private static TransactionState Rejected(ulong why, ulong sequence) => why switch
@@ -291,6 +418,14 @@ internal sealed class LedgerThread(
         <= Rejection.HighestIndex => new(TransactionStage.Rejected, why, sequence, TransactionRejection.Repeat),
         Rejection.NonceUsed => new(TransactionStage.Rejected, 0, sequence, TransactionRejection.NonceUsed),
         Rejection.NonceTooOld => new(TransactionStage.Rejected, 0, sequence, TransactionRejection.NonceTooOld),
-        _ => new(TransactionStage.Rejected, 0, sequence, TransactionRejection.AccountsFull),
+        Rejection.AccountsFull => new(TransactionStage.Rejected, 0, sequence, TransactionRejection.AccountsFull),
+        _ => new(TransactionStage.Rejected, 0, sequence, (ChangeRefusal)(Rejection.ChangeRefused - why) switch
+        {
+            ChangeRefusal.WrongEpoch => TransactionRejection.EpochEnded,
+            ChangeRefusal.AnotherPending => TransactionRejection.AnotherPending,
+            ChangeRefusal.UnknownMember => TransactionRejection.UnknownMember,
+            ChangeRefusal.NoCommittee => TransactionRejection.NoCommittee,
+            _ => TransactionRejection.TooFewToGoOn,
+        }),
     };
 }

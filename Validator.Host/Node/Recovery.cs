@@ -16,19 +16,36 @@ internal static class Recovery
     {
         StorageSection storage = context.Config.Storage;
         StoreIdentity identity = StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey);
-        int committee = context.Genesis.Members.Length;
-        RocksVoteStore? votes = OpenVotes(storage, identity, log);
+        RocksVoteStore? votes = null;
         RocksLedger? ledger = null;
         try
         {
             ledger = RocksLedger.Open(
-                storage.LedgerPath, identity, committee, context.Genesis.Parameters.DedupWindow, storage.CacheSizeMb * 1024L * 1024,
+                storage.LedgerPath, identity, context.Genesis.Members.Length, context.Genesis.Parameters.DedupWindow, storage.CacheSizeMb * 1024L * 1024,
                 storage.WriteBufferMb * 1024L * 1024);
+            EpochConfiguration epoch = ledger.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
+            int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
+            ulong? signsFrom = VoteStoreSetup.SignsFrom(storage);
+            votes = signsFrom <= epoch.Number ? Renewed(storage, identity, epoch.Number, log) : OpenVotes(storage, identity, log);
+            signsFrom = votes is null ? signsFrom : null;
             RecoveredState state = new();
-            votes?.Recover(committee, state);
-            Executor executor = ReadLedger(context, ledger, state);
-            bool signs = votes is not null && OwnLaneIsWhole(context, ledger, state, log);
-            return new NodeStores(votes ?? (IVoteStore)new NoVoteStore(), ledger, state, executor, signs);
+            if (votes is not null && !votes.Recover(epoch.Number, epoch.Members.Length, state))
+            {
+                log.LogCritical("the vote store is of a later epoch than the ledger ({Epoch}), which is an older copy; nothing is signed", epoch.Number);
+                VoteStoreSetup.MarkContradicted(storage, "the vote store is of a later epoch than the ledger");
+                votes.Dispose();
+                votes = null;
+                state = new RecoveredState();
+            }
+
+            Executor executor = ReadLedger(context, ledger, epoch, state);
+            bool signs = votes is not null && OwnLaneIsWhole(context, self, ledger, state, log);
+            return new NodeStores(votes ?? (IVoteStore)new NoVoteStore(), ledger, state, executor, signs, epoch)
+            {
+                SignsFrom = signsFrom,
+                Unordered = ledger.Unordered(),
+                Fresh = () => VoteStoreSetup.Renew(storage, identity),
+            };
         }
         catch
         {
@@ -36,6 +53,12 @@ internal static class Recovery
             votes?.Dispose();
             throw;
         }
+    }
+
+    private static RocksVoteStore Renewed(StorageSection storage, StoreIdentity identity, ulong epoch, ILogger log)
+    {
+        log.LogInformation("this validator, which lost its votes, signs again from now, epoch {Epoch}, on", epoch);
+        return VoteStoreSetup.Renew(storage, identity);
     }
 
     private static RocksVoteStore? OpenVotes(StorageSection storage, StoreIdentity identity, ILogger log)
@@ -57,25 +80,29 @@ internal static class Recovery
         }
     }
 
-    private static Executor ReadLedger(NodeContext context, RocksLedger ledger, RecoveredState state)
+    private static Executor ReadLedger(NodeContext context, RocksLedger ledger, EpochConfiguration epoch, RecoveredState state)
     {
         Genesis genesis = context.Genesis;
         Executor executor = Executor.ForGenesis(genesis, context.ChainId, (ulong)Random.Shared.NextInt64());
-        LaneTip[] cut = new LaneTip[genesis.Members.Length];
+        LaneTip[] cut = new LaneTip[epoch.Members.Length];
         if (ledger.LastFinal() is { } last)
         {
-            cut = last.Block.Cut;
-            state.LastFinal = last.Block;
-            state.LastFinalCertificate = last.Certificate;
-            state.LastExecutedRoot = last.Result.Root;
+            if (last.Block.Epoch == epoch.Number)
+            {
+                cut = last.Block.Cut;
+                state.LastFinal = last.Block;
+                state.LastFinalCertificate = last.Certificate;
+                state.LastExecutedRoot = last.Result.Root;
+            }
+
             ReadRoots(genesis, ledger, last, state);
-            RestoreWindow(executor, ledger, last);
+            RestoreWindow(executor, ledger, epoch, last);
         }
 
         state.Staged = ledger.Staged();
         for (int author = 0; author < cut.Length; author++)
         {
-            foreach (Hash256 hash in ledger.VerticesAbove(0, author, cut[author].Height))
+            foreach (Hash256 hash in ledger.VerticesAbove(epoch.Number, author, cut[author].Height))
             {
                 if (ledger.TryGetVertex(hash, out VertexHeader? header, out byte[]? signature, out _))
                 {
@@ -99,10 +126,11 @@ internal static class Recovery
         }
     }
 
-    private static void RestoreWindow(Executor executor, RocksLedger ledger, FinalRecord last)
+    private static void RestoreWindow(Executor executor, RocksLedger ledger, EpochConfiguration epoch, FinalRecord last)
     {
         ulong next = last.Result.FirstIndex + last.Result.Accepted;
-        ulong from = executor.BeginRestore(last.Block.Sequence, last.Result.Root, next);
+        ulong from = executor.BeginRestore(
+            last.Block.Sequence, last.Result.Root, next, new CommitteeState(epoch.Number, epoch.Members, epoch.Pending));
         byte[] ids = new byte[DedupWindow.SegmentIds * Hash256.Size];
         bool whole = true;
         while (whole && from < next)
@@ -113,7 +141,7 @@ internal static class Recovery
             from += (ulong)count;
         }
 
-        whole = whole && executor.Nonces.Load(ledger.Accounts())
+        whole = whole && ledger.FindState(last.Block.Sequence)?.CommitteeDigest == executor.Committee.Digest && executor.Nonces.Load(ledger.Accounts())
             && ledger.FindState(last.Block.Sequence)?.NoncesDigest == executor.Nonces.Digest();
         if (!whole || !executor.IsRestored)
         {
@@ -127,11 +155,11 @@ internal static class Recovery
     /// Brings the own tip up to what the ledger holds (a vertex is written there first), and refuses to sign where the two
     /// stores contradict each other.
     /// </summary>
-    private static bool OwnLaneIsWhole(NodeContext context, RocksLedger ledger, RecoveredState state, ILogger log)
+    private static bool OwnLaneIsWhole(NodeContext context, int self, RocksLedger ledger, RecoveredState state, ILogger log)
     {
         foreach ((VertexHeader vertex, _) in state.Vertices)
         {
-            if (vertex.Author != context.Self)
+            if (vertex.Author != self)
             {
                 continue;
             }
@@ -182,6 +210,10 @@ internal sealed class NoVoteStore : IVoteStore
     }
 
     public void ForgetBelow(ulong sequence)
+    {
+    }
+
+    public void ForgetEpochsBelow(ulong epoch)
     {
     }
 

@@ -90,9 +90,13 @@ internal sealed partial class RocksLedger
         }
 
         using RocksDbBatch batch = new(_database);
-        DeleteVertices(batch, last.Block.Epoch, last.Block.Cut);
         foreach (FinalRecord final in gone)
         {
+            if (final == last || !final.Block.NextCommittee.IsZero)
+            {
+                DeleteVertices(batch, final.Block.Epoch, final.Block.Cut);
+            }
+
             batch.Delete(Metadata, Key('H', final.Block.Hash));
         }
 

@@ -101,6 +101,11 @@ internal sealed partial class RocksLedger : ILedger
 
         _batch.Put(IndexTimestamp, TimeKey(block), default);
         AddState(executed);
+        if (executed.Epoch is { } epoch)
+        {
+            _batch.Put(State, EpochKey, EpochCodec.Encode(epoch));
+        }
+
         AddAccounts(_batch, executed.Result.Accounts);
     }
 

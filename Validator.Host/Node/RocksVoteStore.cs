@@ -15,6 +15,7 @@ namespace Validator.Host.Node;
 /// Keys: S number: a signed record and its body; B sequence hash: an accepted block; C sequence view: a prepared
 /// certificate; N: the NewView entered; T: own lane's newest vertex ever signed; F: the sequence below
 /// which votes are forgotten.
+/// What belongs to an ended epoch is deleted, and not read back.
 /// </summary>
 internal sealed class RocksVoteStore : IVoteStore
 {
@@ -38,6 +39,8 @@ internal sealed class RocksVoteStore : IVoteStore
     private readonly SortedSet<(ulong Sequence, ulong View)> _certificates = [];
     private ulong _next = 1;
     private LaneTip _tip;
+    private ulong _tipEpoch;
+    private ulong _newViewEpoch;
     private string? _failure;
 
     private RocksVoteStore(RocksDb database)
@@ -70,9 +73,13 @@ internal sealed class RocksVoteStore : IVoteStore
         SignedCodec.Write(signed, value);
         if (header.Kind == MessageKind.Vertex)
         {
-            // Heights only grow, so the newest says which slots are taken; the vertices themselves are in the ledger.
-            Require.That(header.Sequence > _tip.Height || (header.Sequence == _tip.Height && header.Digest == _tip.Hash));
+            // Heights only grow in an epoch, so the newest says which slots are taken; the vertices themselves are in the ledger.
+            Require.That(
+                header.Epoch > _tipEpoch
+                || (header.Epoch == _tipEpoch
+                    && (header.Sequence > _tip.Height || (header.Sequence == _tip.Height && header.Digest == _tip.Hash))));
             _tip = new LaneTip(header.Sequence, header.Digest);
+            _tipEpoch = header.Epoch;
             _batch.Put(0, TipKey, value);
             return;
         }
@@ -106,6 +113,7 @@ internal sealed class RocksVoteStore : IVoteStore
         byte[] value = new byte[NewViewCodec.EncodedSize(newView)];
         NewViewCodec.Write(newView, value);
         _batch.Put(0, NewViewKey, value);
+        _newViewEpoch = newView.Signed.Header.Epoch;
     }
 
     /// <summary>
@@ -141,12 +149,61 @@ internal sealed class RocksVoteStore : IVoteStore
         }
     }
 
-    /// <summary>Reads everything back into <paramref name="state"/>. Before the first Add.</summary>
-    public void Recover(int committeeSize, RecoveredState state)
+    public void ForgetEpochsBelow(ulong epoch)
     {
+        Span<byte> key = stackalloc byte[9];
+        key[0] = SignedKey;
+        foreach ((ulong number, SignedHeader header) in _numbers.ToArray())
+        {
+            if (header.Epoch < epoch)
+            {
+                BinaryPrimitives.WriteUInt64BigEndian(key[1..], number);
+                _batch.Delete(0, key);
+                _numbers.Remove(number);
+                _slots.Remove(SlotOf(header));
+            }
+        }
+
+        // None of the new epoch is here yet: the order of Core's effects is kept.
+        foreach ((ulong sequence, Hash256 hash) in _blocks)
+        {
+            _batch.Delete(0, KeyOf(sequence, hash));
+        }
+
+        foreach ((ulong sequence, ulong view) in _certificates)
+        {
+            _batch.Delete(0, KeyOf(sequence, view));
+        }
+
+        _blocks.Clear();
+        _certificates.Clear();
+        if (_newViewEpoch < epoch)
+        {
+            _batch.Delete(0, NewViewKey);
+        }
+    }
+
+    /// <summary>
+    /// Reads what belongs to the epoch back into <paramref name="state"/>; what is older goes with the first commit. Before the first Add.
+    /// </summary>
+    /// <param name="committeeSize">The epoch's.</param>
+    /// <returns>False when the store has records of a later epoch: then the ledger is older than the votes, and rules do not hold.</returns>
+    public bool Recover(ulong epoch, int committeeSize, RecoveredState state)
+    {
+        bool fits = true;
         using RocksDbIterator records = _database.Iterate(0);
         for (records.Seek([]); records.Valid; records.Next())
         {
+            // Every record of an epoch has it at byte 8.
+            bool ofEpoch = records.Key[0] is SignedKey or BlockKey or CertificateKey or (byte)'N' or (byte)'T' && records.Value.Length >= 16;
+            ulong found = ofEpoch ? BinaryPrimitives.ReadUInt64LittleEndian(records.Value[8..]) : epoch;
+            if (found != epoch)
+            {
+                fits &= found < epoch;
+                ForgetRecord(records.Key);
+                continue;
+            }
+
             bool whole = records.Key[0] switch
             {
                 SignedKey => RecoverSigned(records.Key, records.Value, committeeSize, state),
@@ -165,6 +222,8 @@ internal sealed class RocksVoteStore : IVoteStore
                     + " validator must not sign: move the store away and it follows without signing.");
             }
         }
+
+        return fits;
     }
 
     public void Dispose()
@@ -198,6 +257,16 @@ internal sealed class RocksVoteStore : IVoteStore
                 }
             }
         }
+    }
+
+    private void ForgetRecord(ReadOnlySpan<byte> key)
+    {
+        if (key[0] == SignedKey && key.Length == 9)
+        {
+            _next = BinaryPrimitives.ReadUInt64BigEndian(key[1..]) + 1;
+        }
+
+        _batch.Delete(0, key);
     }
 
     /// <returns>False when another digest has the slot.</returns>
@@ -270,10 +339,11 @@ internal sealed class RocksVoteStore : IVoteStore
         return true;
     }
 
-    private static bool RecoverNewView(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    private bool RecoverNewView(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
     {
         bool whole = NewViewCodec.TryRead(value, committeeSize, out NewView? newView, out _);
         state.EnteredNewView = newView;
+        _newViewEpoch = newView?.Signed.Header.Epoch ?? 0;
         return whole;
     }
 
@@ -285,6 +355,7 @@ internal sealed class RocksVoteStore : IVoteStore
         }
 
         state.OwnTip = _tip = new LaneTip(signed.Header.Sequence, signed.Header.Digest);
+        _tipEpoch = signed.Header.Epoch;
         return true;
     }
 

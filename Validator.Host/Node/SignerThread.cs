@@ -29,6 +29,9 @@ internal sealed class SignerThread(
     /// <summary>Nothing is signed from now on; what Core asks for is dropped. Any thread.</summary>
     public void StopSigning() => _signs = false;
 
+    /// <summary>What Core asks for from now on is signed. Core's thread.</summary>
+    public void SignAgain() => _signs = true;
+
     protected override bool HasWork => !Input.IsEmpty;
 
     protected override bool Work()

@@ -16,8 +16,9 @@ internal interface ISigner : IDisposable
 /// <summary>Checks signatures of committee members in batches. One instance per thread.</summary>
 internal interface IVerifier
 {
+    /// <param name="keys">Of the epoch that the senders are counted in.</param>
     /// <param name="valid">One verdict per check.</param>
-    void Verify(ReadOnlySpan<SignatureCheck> checks, Span<bool> valid);
+    void Verify(CommitteeKeys keys, ReadOnlySpan<SignatureCheck> checks, Span<bool> valid);
 }
 
 /// <summary>ML-DSA-87 with the consensus key, hedged.</summary>
@@ -35,34 +36,23 @@ internal sealed class ConsensusSigner(ReadOnlySpan<byte> seed) : ISigner
 }
 
 /// <summary>
-/// The committee's keys, expanded once from genesis' bytes and never read from elsewhere; shared by the verifying threads
-/// and disposed after the last of them.
+/// An epoch's keys by member, expanded once from the executed state's bytes and never read from elsewhere; shared by the verifying
+/// threads, and disposed by the <see cref="EpochBoard"/> after the last of them.
 /// </summary>
-internal sealed class CommitteeKeys(Genesis genesis) : IDisposable
+internal sealed class CommitteeKeys(PreparedVerificationKey[] keys)
 {
-    private readonly PreparedVerificationKey[] _keys =
-        Array.ConvertAll(genesis.Members, member => PreparedVerificationKey.Create(member.ConsensusKey));
-
-    public PreparedVerificationKey this[int member] => _keys[member];
-
-    public void Dispose()
-    {
-        foreach (PreparedVerificationKey key in _keys)
-        {
-            key.Dispose();
-        }
-    }
+    public PreparedVerificationKey this[int member] => keys[member];
 }
 
 /// <summary>ML-DSA-87 in batches, grouped by key. Its buffers grow to the largest batch met.</summary>
-internal sealed class BatchedVerifier(CommitteeKeys keys, Hash256 chainId) : IVerifier
+internal sealed class BatchedVerifier(Hash256 chainId) : IVerifier
 {
-    private static readonly byte[][] Contexts = Enumerable.Range(0, 1 + (int)MessageKind.NewView).Select(k => new[] { (byte)k }).ToArray();
+    private static readonly byte[][] Contexts = Enumerable.Range(0, 1 + (int)MessageKind.CommitteeChange).Select(k => new[] { (byte)k }).ToArray();
 
     private VerificationItem[] _items = [];
     private byte[] _preimages = [];
 
-    public void Verify(ReadOnlySpan<SignatureCheck> checks, Span<bool> valid)
+    public void Verify(CommitteeKeys keys, ReadOnlySpan<SignatureCheck> checks, Span<bool> valid)
     {
         if (_items.Length < checks.Length)
         {

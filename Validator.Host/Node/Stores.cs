@@ -24,6 +24,9 @@ internal interface IVoteStore : IDisposable
 
     /// <summary>Records behind a durably executed block may go with the next commit.</summary>
     void ForgetBelow(ulong sequence);
+
+    /// <summary>Records of ended epochs go with the next commit.</summary>
+    void ForgetEpochsBelow(ulong epoch);
 }
 
 /// <summary>What the node asks of the ledger. Add and Commit belong to one thread; reads to any.</summary>
@@ -32,6 +35,16 @@ internal interface ILedger : IDisposable
     void AddVertex(VertexHeader header, byte[] signature, byte[] payload);
 
     void AddFinal(ExecutedBlock executed);
+
+    /// <summary>
+    /// After AddFinal of an epoch's last block, before the commit of both: forgets vertices that it left out, but for our own.
+    /// </summary>
+    /// <param name="self">Own author index in that epoch, or -1.</param>
+    /// <returns>Own vertices of the epoch that no block ordered, by height. They stay until <see cref="ForgetVertex"/>.</returns>
+    Hash256[] EndEpoch(Block last, int self);
+
+    /// <summary>Goes with the next commit: the transactions of this own vertex of an ended epoch are in another one.</summary>
+    void ForgetVertex(in Hash256 hash);
 
     /// <summary>Everything added since the last one becomes durable, or nothing does and the error says why.</summary>
     bool Commit([NotNullWhen(false)] out string? error);
@@ -86,9 +99,31 @@ internal interface ILedger : IDisposable
 
 /// <summary>Open stores and what they gave at the start.</summary>
 /// <param name="Signs">False: the votes of earlier are lost, so nothing is signed.</param>
-internal sealed record NodeStores(IVoteStore Votes, ILedger Ledger, RecoveredState Recovered, Executor Executor, bool Signs)
+/// <param name="Epoch">The one after the newest executed block.</param>
+internal sealed record NodeStores(
+    IVoteStore Votes, ILedger Ledger, RecoveredState Recovered, Executor Executor, bool Signs, EpochConfiguration Epoch)
     : IDisposable
 {
+    public IVoteStore Votes { get; private set; } = Votes;
+
+    /// <summary>For one that does not sign: the epoch from which on it may, once that is known.</summary>
+    public ulong? SignsFrom { get; init; }
+
+    /// <summary>Own vertices of ended epochs that no block ordered.</summary>
+    public IReadOnlyList<Hash256> Unordered { get; init; } = [];
+
+    /// <summary>Makes an empty vote store in the place of a lost one, and takes away what marks it as lost.</summary>
+    public required Func<IVoteStore> Fresh { get; init; }
+
+    /// <summary>What was lost is behind us (PROTOCOL.md, rule E5). The vote store's thread.</summary>
+    public IVoteStore RenewVotes()
+    {
+        Votes.Dispose();
+        Votes = new NoVoteStore();
+        Votes = Fresh();
+        return Votes;
+    }
+
     public void Dispose()
     {
         Votes.Dispose();

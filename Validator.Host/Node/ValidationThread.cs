@@ -36,12 +36,13 @@ internal sealed class ValidationScheduler(FrameValidator validator, IFaultSink f
 
     public required ValidationWorker[] Workers { get; init; }
 
-    protected override bool HasWork => !Events!.IsEmpty || _bulk.Count > 0;
+    protected override bool HasWork => !Events!.IsEmpty || _bulk.Count > 0 || validator.HasReplay;
 
     protected override bool Work()
     {
         _pass ??= input => Hand(ToCore, input, Core!);
-        int taken = 0;
+        validator.Replay();
+        int taken = validator.Count;
         while (taken < MostControlPerRound && _bulk.Count < MostBulkWaiting && Events!.TryDequeue(out TransportEvent received))
         {
             taken++;
@@ -84,6 +85,7 @@ internal sealed class ValidationScheduler(FrameValidator validator, IFaultSink f
         {
             case TransportEventKind.PeerUp or TransportEventKind.PeerDown:
                 InputKind kind = received.Kind == TransportEventKind.PeerUp ? InputKind.PeerUp : InputKind.PeerDown;
+                // The link: Core's thread knows which member of which epoch it reaches.
                 Hand(ToCore, new Input { Kind = kind, From = received.Peer }, Core!);
                 break;
             case TransportEventKind.Frame when received.Channel == Channel.Control:
@@ -122,11 +124,12 @@ internal sealed class ValidationWorker(int number, FrameValidator validator, IFa
 
     public required FetchIntake Fetches { get; init; }
 
-    protected override bool HasWork => !Input.IsEmpty;
+    protected override bool HasWork => !Input.IsEmpty || validator.HasReplay;
 
     protected override bool Work()
     {
         _pass ??= input => Hand(ToCore, input, Core!);
+        validator.Replay();
         while (_batch.Count < MostPerRound && Input.TryDequeue(out ReceivedFrame frame))
         {
             if (validator.Add(frame.Peer, frame.Buffer, out FetchRequest request))
@@ -137,7 +140,7 @@ internal sealed class ValidationWorker(int number, FrameValidator validator, IFa
             _batch.Add(frame.Buffer);
         }
 
-        if (_batch.Count == 0)
+        if (_batch.Count == 0 && validator.Count == 0)
         {
             return false;
         }

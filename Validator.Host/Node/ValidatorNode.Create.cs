@@ -99,24 +99,23 @@ public sealed partial class ValidatorNode
         _log = context.Logs.CreateLogger("validator");
         Genesis genesis = context.Genesis;
         NodeMetrics metrics = context.Metrics;
-        _committee = genesis.ToCommittee();
-        _keys = new CommitteeKeys(genesis);
-        _evidence = new EvidenceStore(context.Config.Node, genesis, _log);
-        stores.Recovered.Evidence.AddRange(_evidence.ReadAll(new BatchedVerifier(_keys, context.ChainId)));
-        ValidatorCore core = new(
-            genesis, EpochConfiguration.First(genesis, context.ChainId), context.Self, CoreSettingsOf(context.Config.Consensus) with { Signs = stores.Signs },
-            stores.Recovered);
+        int links = genesis.Members.Length;
+        _epochs = new EpochBoard([.. context.Keys.ConsensusPublicKey], members => LinksOf(genesis, members));
+        EpochContext epoch = _epochs.Enter(stores.Epoch);
+        _evidence = new EvidenceStore(context.Config.Node, _epochs, _log);
+        stores.Recovered.Evidence.AddRange(_evidence.ReadAll(new BatchedVerifier(context.ChainId)));
+        ValidatorCore core = CoreOf(context, stores, epoch);
         _cache = new VertexCache(VertexCacheBytes);
         _key = new ConsensusSigner(context.Keys.ConsensusSeed.Span);
         SignatureCache signatures = new();
         TokenTable<PendingVertex> pending = new(MaxPendingPayloads);
         _envelopes = new EnvelopeVerifiers(_accounts, context.ChainId);
-        PeerFaults peerFaults = new(_committee.Count);
+        PeerFaults peerFaults = new(links);
         ValidationContext validation = new(
-            genesis, _committee, context.ChainId, signatures, _cache, pending, new PayloadBudget(MaxPendingPayloadBytes), _accounts, metrics,
+            genesis, _epochs, context.ChainId, signatures, _cache, pending, new PayloadBudget(MaxPendingPayloadBytes), _accounts, metrics,
             peerFaults);
-        FrameValidator ValidatorOf() => new(validation, new BatchedVerifier(_keys, context.ChainId));
-        FetchIntake fetches = new(_committee.Count);
+        FrameValidator ValidatorOf() => new(validation, new BatchedVerifier(context.ChainId));
+        FetchIntake fetches = new(links);
 
         SpscRing<Input> fromVotes = new(AnswerRing);
         SpscRing<Input> fromLedger = new(AnswerRing);
@@ -149,25 +148,25 @@ public sealed partial class ValidatorNode
         peerFaults.Punish = _transport.Punish;
         metrics.Transport = _transport.Statistics;
         _validation.Events = _transport.Events;
-        PinnedBufferPool sendPool = new(SendPoolBytes, FrameLimits.MaxFrameBytes(_committee.Count));
+        PinnedBufferPool sendPool = new(SendPoolBytes, FrameLimits.MaxFrameBytes(links));
         FrameSender SenderOf() => new(_transport.CreateOutbox(), sendPool);
 
         _votes = new VoteThread(stores.Votes, SenderOf(), metrics, this)
         {
-            FromSigner = signerToVotes, FromLedger = ledgerToVotes, ToCore = fromVotes,
+            FromSigner = signerToVotes, FromLedger = ledgerToVotes, ToCore = fromVotes, Renew = stores.RenewVotes,
         };
-        _ledger = new LedgerThread(stores.Ledger, _cache, _recent, _signal, metrics, this, context.Self, stores.Executor)
+        _ledger = new LedgerThread(stores.Ledger, _cache, _recent, _signal, metrics, this, _epochs, stores.Executor)
         {
             FromCore = toLedger.Ring, FromSigner = _signerToLedger, FromExecution = executionToLedger,
             ToVotes = ledgerToVotes, Votes = _votes, ToCore = fromLedger,
-            Executed = (stores.Executor.Sequence, stores.Executor.Root),
+            Executed = (stores.Executor.Sequence, stores.Executor.Root), Epoch = stores.Epoch,
         };
         _signer = new SignerThread(_key, context.ChainId, signatures, metrics, this)
         {
             Input = _toSigner.Ring, ToVotes = signerToVotes, ToLedger = _signerToLedger, Votes = _votes.Waker, Ledger = _ledger.Waker,
         };
         _execution = new ExecutionThread(
-            stores.Executor, new VertexSource(_cache, stores.Ledger), (ulong)context.Config.Storage.SnapshotBlocks, this)
+            stores.Executor, stores.Epoch, new VertexSource(_cache, stores.Ledger), (ulong)context.Config.Storage.SnapshotBlocks, this)
         {
             Input = toExecution.Ring, ToLedger = executionToLedger, Ledger = _ledger.Waker,
         };
@@ -179,8 +178,9 @@ public sealed partial class ValidatorNode
         _prune = stores.Ledger is RocksLedger store ? new PruneThread(store, RetentionOf(context), _log, this) : null;
         ClientBatcherOptions limits = new() { MaxPayloadBytes = (int)genesis.Parameters.MaxVertexPayloadBytes };
         _batcher = new ClientBatcher(limits, _batches, fromBatcher, this);
-        _core = new CoreThread(core, SenderOf(), metrics, _log, this)
+        _core = new CoreThread(core, epoch, links, SenderOf(), metrics, _log, this)
         {
+            Epochs = _epochs, Ledger = _ledger, Validation = [_validation, .. _workers], SignsFrom = stores.SignsFrom ?? 0,
             Answers = [fromVotes, fromLedger], Outside = [fromScheduler, .. fromWorkers, fromBatcher],
             ToSigner = _toSigner, ToLedger = toLedger, ToExecution = toExecution, ToService = _toService,
             Vertices = pending, Batches = _batches, Batcher = _batcher, Signer = _signer, Evidence = _evidence, Storage = context.Config.Storage,
@@ -200,11 +200,40 @@ public sealed partial class ValidatorNode
         Connect(toLedger, toExecution, fetches);
         stores.Recovered.Blocks.ForEach(_service.Remember);
         _signal.Advance(stores.Executor.NextIndex);
-        if (!stores.Signs)
+        if (!core.Signs && epoch.Self >= 0)
         {
             _signer.StopSigning();
         }
+
+        _batcher.EnterEpoch(epoch.Number);
+        VertexSource vertices = new(_cache, stores.Ledger);
+        foreach (Hash256 hash in stores.Unordered)
+        {
+            HeldVertex? vertex = vertices.Find(hash);
+            Require.That(vertex is not null, "an own vertex that no block ordered is kept");
+            _ledger.TakeBack(ClientBatch.Of(vertex));
+        }
     }
+
+    /// <summary>
+    /// The core goes on where the stores say. Where it finds that they are older than what we have signed, that is marked, as a
+    /// contradiction met later would be.
+    /// </summary>
+    private static ValidatorCore CoreOf(NodeContext context, NodeStores stores, EpochContext epoch)
+    {
+        CoreSettings settings = CoreSettingsOf(context.Config.Consensus) with { Signs = stores.Signs, ReturnKnown = stores.SignsFrom is not null };
+        ValidatorCore core = new(context.Genesis, epoch.Configuration, epoch.Self, settings, stores.Recovered);
+        if (stores.Signs && !core.Signs && epoch.Self >= 0)
+        {
+            VoteStoreSetup.MarkContradicted(context.Config.Storage, "what is final holds more of this validator than its stores do");
+        }
+
+        return core;
+    }
+
+    /// <summary>Peers of the transport are numbered as genesis numbers its members.</summary>
+    private static int[] LinksOf(Genesis genesis, Member[] members) => Array.ConvertAll(
+        members, m => Array.FindIndex(genesis.Members, g => g.TransportKey.AsSpan().SequenceEqual(m.TransportKey)));
 
     private void Connect(Outlet<LedgerItem> toLedger, Outlet<ExecuteItem> toExecution, FetchIntake fetches)
     {
@@ -215,6 +244,7 @@ public sealed partial class ValidatorNode
         fetches.Service = _service.Waker;
         _votes.Core = _core.Waker;
         _ledger.Core = _core.Waker;
+        _ledger.Batcher = _batcher;
         _batcher.Core = _core.Waker;
         _validation.Core = _core.Waker;
         foreach (ValidationWorker worker in _workers)

@@ -31,11 +31,12 @@ public sealed partial class ValidatorNode
 
     public bool IsReady(out string reason)
     {
+        Committee committee = _epochs.Current.Committee;
         ulong connected = ConnectedWeight();
         reason = _faulted ? "stopped by a failure"
             : _disposed ? "stopping"
-            : connected < _committee.Quorum
-                ? $"connected to weight {connected} of the {_committee.Quorum} that a quorum needs, itself included"
+            : connected < committee.Quorum
+                ? $"connected to weight {connected} of the {committee.Quorum} that a quorum needs, itself included"
             : Behind() is > MostBehind and ulong behind ? $"{behind} blocks behind what more than F weight reports"
             : _disk.Reason;
         return reason.Length == 0;
@@ -70,10 +71,13 @@ public sealed partial class ValidatorNode
     /// <summary>Blocks not executed here of those that peers of more than F weight say are final: one of them at least is honest.</summary>
     private ulong Behind()
     {
-        Span<ulong> reported = stackalloc ulong[_committee.Count];
+        EpochContext epoch = _epochs.Current;
+        Committee committee = epoch.Committee;
+        Span<ulong> reported = stackalloc ulong[committee.Count];
         for (int i = 0; i < reported.Length; i++)
         {
-            reported[i] = i != _context.Self && _core.PeerUp(i) ? _core.PeerProgress(i).FinalSequence : 0;
+            int link = epoch.LinkOf(i);
+            reported[i] = i != epoch.Self && _core.PeerUp(link) ? _core.PeerProgress(link).FinalSequence : 0;
         }
 
         ulong best = 0;
@@ -82,10 +86,10 @@ public sealed partial class ValidatorNode
             ulong weight = 0;
             for (int i = 0; i < reported.Length; i++)
             {
-                weight += reported[i] >= candidate ? _committee.Weight(i) : 0;
+                weight += reported[i] >= candidate ? committee.Weight(i) : 0;
             }
 
-            best = candidate > best && weight > _committee.Faulty ? candidate : best;
+            best = candidate > best && weight > committee.Faulty ? candidate : best;
         }
 
         ulong executed = _ledger.Executed.Sequence;
@@ -109,21 +113,22 @@ public sealed partial class ValidatorNode
         ulong view = _core.View;
         ulong final = _core.FinalSequence;
         (ulong executed, Hash256 root) = _ledger.Executed;
-        PeerStatus[] peers = new PeerStatus[_committee.Count - 1];
+        EpochContext epoch = _epochs.Current;
+        Committee committee = epoch.Committee;
+        List<PeerStatus> peers = [];
         ulong furthest = final;
-        int at = 0;
-        for (int i = 0; i < _committee.Count; i++)
+        for (int i = 0; i < committee.Count; i++)
         {
-            if (i != _context.Self)
+            if (i != epoch.Self)
             {
-                peers[at] = PeerStatusOf(i);
-                furthest = Math.Max(furthest, peers[at++].FinalSequence);
+                peers.Add(PeerStatusOf(epoch, i));
+                furthest = Math.Max(furthest, peers[^1].FinalSequence);
             }
         }
 
         return new NodeStatus
         {
-            Node = _context.Genesis.Members[_context.Self].Name,
+            Node = _context.Config.Node.Id,
             ChainId = _context.ChainId.ToString(),
             Ready = ready,
             Reason = reason,
@@ -133,7 +138,9 @@ public sealed partial class ValidatorNode
             DiskFreeBytes = (ulong)Math.Max(0, _disk.FreeBytes),
             Disk = _disk.Level.ToString().ToLowerInvariant(),
             View = view,
-            Leader = _context.Genesis.Members[_committee.Leader(0, view)].Name,
+            Epoch = epoch.Number,
+            SignsFrom = _core.SignsFrom,
+            Leader = epoch.Members[committee.Leader(epoch.Number, view)].Name,
             FinalSequence = final,
             ExecutedSequence = executed,
             ExecutedRoot = root.ToString(),
@@ -142,10 +149,10 @@ public sealed partial class ValidatorNode
             LaneHeight = _core.LaneHeight,
             PendingTransactions = (ulong)(_batcher.PendingTransactions + _ledger.PendingOwnTransactions),
             PendingVertices = (ulong)Math.Max(0, _core.PendingVertices),
-            TotalWeight = _committee.Total,
-            QuorumWeight = _committee.Quorum,
+            TotalWeight = committee.Total,
+            QuorumWeight = committee.Quorum,
             ConnectedWeight = ConnectedWeight(),
-            Peers = peers,
+            Peers = [.. peers],
         };
     }
 
@@ -190,13 +197,14 @@ public sealed partial class ValidatorNode
         }
     }
 
-    private PeerStatus PeerStatusOf(int peer)
+    private PeerStatus PeerStatusOf(EpochContext epoch, int member)
     {
+        int peer = epoch.LinkOf(member);
         PeerStatistics statistics = _transport.Statistics.Peers[peer];
         (ulong view, ulong final) = _core.PeerProgress(peer);
         return new PeerStatus
         {
-            Name = _context.Genesis.Members[peer].Name,
+            Name = epoch.Members[member].Name,
             Connected = statistics.IsUp,
             Address = string.Join(' ', _context.PeerAddresses[peer]),
             View = view,
@@ -212,10 +220,11 @@ public sealed partial class ValidatorNode
 
     private ulong ConnectedWeight()
     {
-        ulong weight = _committee.Weight(_context.Self);
-        for (int i = 0; i < _committee.Count; i++)
+        EpochContext epoch = _epochs.Current;
+        ulong weight = 0;
+        for (int i = 0; i < epoch.Committee.Count; i++)
         {
-            weight += i != _context.Self && _core.PeerUp(i) ? _committee.Weight(i) : 0;
+            weight += i == epoch.Self || _core.PeerUp(epoch.LinkOf(i)) ? epoch.Committee.Weight(i) : 0;
         }
 
         return weight;

@@ -42,10 +42,9 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly DiskWatch _disk;
     private readonly ClockWatch _clock;
     private readonly ConsensusSigner _key;
-    private readonly CommitteeKeys _keys;
     private readonly PreparedAccounts _accounts = new();
     private readonly EnvelopeVerifiers _envelopes;
-    private readonly Committee _committee;
+    private readonly EpochBoard _epochs;
     private readonly TokenTable<ClientBatch> _batches = new(MaxWaitingBatches);
     private readonly Outlet<VoteRecord> _toSigner = new(WorkRing);
     private readonly SpscRing<LedgerItem> _signerToLedger = new(WorkRing);
@@ -142,7 +141,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
 
             _transport.Dispose();
             _key.Dispose();
-            _keys.Dispose();
+            _epochs.Dispose();
             _accounts.Dispose();
             _stores.Dispose();
         }

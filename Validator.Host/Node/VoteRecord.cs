@@ -9,6 +9,9 @@ internal enum RecordKind : byte
     Block,
     PreparedCertificate,
     NewView,
+
+    /// <summary>Epoch Number has begun: what was signed in earlier ones serves nothing any more. With Renew, signing begins anew.</summary>
+    EnterEpoch,
 }
 
 /// <summary>
@@ -33,4 +36,7 @@ internal struct VoteRecord
     public VertexHeader? Vertex;
     public ClientBatch? Batch;
     public HeldVertex? Held;
+
+    /// <summary>EnterEpoch: put an empty store in the place of the one that was lost or contradicted.</summary>
+    public bool Renew;
 }

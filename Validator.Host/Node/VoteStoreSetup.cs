@@ -1,4 +1,5 @@
 using System.Text;
+using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Config;
 using Validator.Host.Storage;
@@ -47,8 +48,12 @@ public static class VoteStoreSetup
 
     /// <summary>Leaves the mark that keeps <c>run</c> from signing with this vote store.</summary>
     /// <exception cref="StoreException">The folder cannot be written.</exception>
-    public static void MarkRestored(StorageSection storage) =>
+    public static void MarkRestored(StorageSection storage)
+    {
         Leave(storage.RestoredMarker, "restored from a backup: follow, and sign nothing");
+        // It may have come from the backup too, and be of an earlier loss.
+        Remove(storage.SignsFromFile);
+    }
 
     /// <summary>
     /// Leaves the mark of a contradiction: the process stops signing by itself, and so must every later one, whose vote store
@@ -58,14 +63,62 @@ public static class VoteStoreSetup
     /// <exception cref="StoreException">The folder cannot be written.</exception>
     public static void MarkContradicted(StorageSection storage, string what) => Leave(storage.ContradictedMarker, what);
 
+    /// <summary>Keeps from which epoch on this validator may sign again (PROTOCOL.md, rule E5).</summary>
+    /// <exception cref="StoreException">The file cannot be written.</exception>
+    public static void KeepSignsFrom(StorageSection storage, ulong epoch)
+    {
+        try
+        {
+            DurableFile.Write(storage.SignsFromFile, Encoding.ASCII.GetBytes($"{epoch}\n"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreException(StoreFault.Unwritable, $"{storage.SignsFromFile}: cannot be written: {e.Message}");
+        }
+    }
+
+    /// <summary>What was kept so; null when nothing, or when the write was cut short: it is learned again.</summary>
+    public static ulong? SignsFrom(StorageSection storage)
+    {
+        string text = File.Exists(storage.SignsFromFile) ? File.ReadAllText(storage.SignsFromFile) : "";
+        return text.EndsWith('\n') && ulong.TryParse(text.AsSpan()[..^1], out ulong epoch) ? epoch : null;
+    }
+
+    /// <summary>
+    /// An empty vote store in the place of what was lost, once an epoch has come in which this key cannot have signed. What says that the
+    /// votes are lost goes last, so that a crash in between leads here again, and not to a store that nobody vouches for.
+    /// </summary>
+    /// <exception cref="StoreException">The folder cannot be written.</exception>
+    internal static RocksVoteStore Renew(StorageSection storage, StoreIdentity identity)
+    {
+        try
+        {
+            if (Directory.Exists(storage.VotesPath))
+            {
+                Directory.Delete(storage.VotesPath, recursive: true);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreException(StoreFault.Unwritable, $"{storage.VotesPath}: the old vote store cannot be removed: {e.Message}");
+        }
+
+        RocksVoteStore.Create(storage.VotesPath, identity);
+        Remove(storage.RestoredMarker);
+        Remove(storage.ContradictedMarker);
+        Remove(storage.SignsFromFile);
+        return RocksVoteStore.Open(storage.VotesPath, identity);
+    }
+
     /// <summary>Why <c>run</c> must not sign with this vote store, beginning with the file that says so; null when it may.</summary>
     public static string? Mark(StorageSection storage) =>
         File.Exists(storage.RestoredMarker)
             ? $"{storage.RestoredMarker}: the vote store came from a backup and may lack votes that were sent"
         : File.Exists(storage.ContradictedMarker)
             ? $"{storage.ContradictedMarker}: a message with this validator's signature was met that the vote store does not know, so another"
-                + " process uses the key, or the store was rolled back. Find that process and stop it, and keep the mark: with this key nothing"
-                + " more may be signed"
+                + " process uses the key, or the store was rolled back. Find that process and stop it, and keep the mark: this validator takes it"
+                + " away itself, once an epoch has come in which it may sign again"
+        : SignsFrom(storage) is { } epoch ? $"{storage.SignsFromFile}: the votes of before were lost; signing begins again with epoch {epoch}"
         : null;
 
     /// <summary>What <c>run</c> would do, in words.</summary>
@@ -73,6 +126,22 @@ public static class VoteStoreSetup
         Mark(storage) is { } mark ? $"{mark}; it would follow and sign nothing"
         : RocksVoteStore.Exists(storage.VotesPath) ? $"{storage.VotesPath}"
         : $"none in {storage.VotesPath}; it would follow and sign nothing. For a key that has never signed: validator votes create";
+
+    private static void Remove(string file)
+    {
+        try
+        {
+            if (File.Exists(file))
+            {
+                File.Delete(file);
+                DurableFile.SyncFolder(Path.GetDirectoryName(Path.GetFullPath(file))!);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreException(StoreFault.Unwritable, $"{file}: cannot be removed: {e.Message}");
+        }
+    }
 
     private static void Leave(string marker, string what)
     {
@@ -98,8 +167,15 @@ public static class VoteStoreSetup
             storage.LedgerPath, StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey), context.Genesis.Members.Length,
             context.Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes);
         FinalRecord? last = ledger.LastFinal();
-        return last?.Block.Cut[context.Self].Height > 0
-            || (last is not null && Array.Exists(last.Certificate.Votes, v => v.Sender == context.Self))
-            || ledger.VerticesAbove(0, context.Self, 0).Any();
+        EpochConfiguration epoch = ledger.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
+        int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
+        if (self < 0 || last is null || last.Block.Epoch != epoch.Number)
+        {
+            // A member may have signed in an epoch that is over, and of which this ledger says nothing.
+            return self >= 0 && (epoch.Number > 0 || ledger.VerticesAbove(0, self, 0).Any());
+        }
+
+        return last.Block.Cut[self].Height > 0 || Array.Exists(last.Certificate.Votes, v => v.Sender == self)
+            || ledger.VerticesAbove(epoch.Number, self, 0).Any() || epoch.Number > 0;
     }
 }

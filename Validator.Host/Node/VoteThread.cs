@@ -11,7 +11,7 @@ namespace Validator.Host.Node;
 /// The one place from which signed messages leave for the first time: everything that waited goes into one synced write,
 /// and only after it to the network and back to Core. When the write fails nothing leaves, and the process ends.
 /// </summary>
-internal sealed class VoteThread(IVoteStore store, FrameSender sender, NodeMetrics metrics, IFaultSink faults)
+internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetrics metrics, IFaultSink faults)
     : PipelineThread("vote-store", faults)
 {
     private const int MostPerCommit = 256;
@@ -20,6 +20,7 @@ internal sealed class VoteThread(IVoteStore store, FrameSender sender, NodeMetri
     private const ulong ForgetEvery = 64;
 
     private readonly List<VoteRecord> _waiting = new(MostPerCommit);
+    private IVoteStore _store = first;
     private ulong _forgotten;
     private ulong _durablyExecuted;
 
@@ -28,6 +29,9 @@ internal sealed class VoteThread(IVoteStore store, FrameSender sender, NodeMetri
     public required SpscRing<VoteRecord> FromLedger { get; init; }
 
     public required SpscRing<Input> ToCore { get; init; }
+
+    /// <summary>Puts an empty store in the place of the one that was lost.</summary>
+    public Func<IVoteStore>? Renew { get; init; }
 
     /// <summary>Set once before the start.</summary>
     public IWaker? Core { get; set; }
@@ -65,13 +69,20 @@ internal sealed class VoteThread(IVoteStore store, FrameSender sender, NodeMetri
         switch (record.Kind)
         {
             case RecordKind.Block:
-                store.AddBlock(record.Block!);
+                _store.AddBlock(record.Block!);
                 break;
             case RecordKind.PreparedCertificate:
-                store.AddPreparedCertificate(record.Certificate!);
+                _store.AddPreparedCertificate(record.Certificate!);
                 break;
             case RecordKind.NewView:
-                store.AddNewView(record.NewView!);
+                _store.AddNewView(record.NewView!);
+                break;
+            case RecordKind.EnterEpoch when record.Renew:
+                _store = Renew!();
+                break;
+            case RecordKind.EnterEpoch:
+                // Rides in the next commit: the next start forgets them as well.
+                _store.ForgetEpochsBelow(record.Number);
                 break;
             default:
                 AddSigned(record);
@@ -83,7 +94,7 @@ internal sealed class VoteThread(IVoteStore store, FrameSender sender, NodeMetri
     private void AddSigned(in VoteRecord record)
     {
         byte[] body = EncodeBody(record);
-        store.AddSigned(record.Signed!, body);
+        _store.AddSigned(record.Signed!, body);
         metrics.VoteBytesWritten.Add(SignedCodec.EncodedSize + body.Length);
     }
 
@@ -114,12 +125,12 @@ internal sealed class VoteThread(IVoteStore store, FrameSender sender, NodeMetri
         ulong executed = Volatile.Read(ref _durablyExecuted);
         if (executed >= _forgotten + ForgetEvery)
         {
-            store.ForgetBelow(executed);
+            _store.ForgetBelow(executed);
             _forgotten = executed;
         }
 
         long start = Stopwatch.GetTimestamp();
-        if (!store.Commit(out string? error))
+        if (!_store.Commit(out string? error))
         {
             Faults.Fail(ExitCodes.Store, $"vote store: {error}; no vote leaves that is not on disk, so the node stops");
             return false;
@@ -140,7 +151,7 @@ internal sealed class VoteThread(IVoteStore store, FrameSender sender, NodeMetri
         sender.Flush();
         foreach (ref readonly VoteRecord record in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_waiting))
         {
-            Input input = new() { Kind = InputKind.Signed, From = -1, Number = record.Number, Message = record.Signed };
+            Input input = new() { Kind = InputKind.Signed, Epoch = record.Header.Epoch, From = -1, Number = record.Number, Message = record.Signed };
             Hand(ToCore, input, Core!);
             record.Batch?.CompleteDurable(record.Signed!.Header.Digest);
         }

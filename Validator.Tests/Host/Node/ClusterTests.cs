@@ -109,7 +109,7 @@ public class ClusterTests
         }
     }
 
-    private static async Task FinalizeAsync(TestCluster cluster, int first, int count, int authors = 4)
+    internal static async Task FinalizeAsync(TestCluster cluster, int first, int count, int authors = 4)
     {
         const int Each = 10;
         List<Submission> submitted = [];
@@ -133,7 +133,7 @@ public class ClusterTests
         }
     }
 
-    private static async Task AssertSameStreamAsync(TestCluster cluster, int count)
+    internal static async Task AssertSameStreamAsync(TestCluster cluster, int count)
     {
         List<(ulong Index, Hash256 Id)>? expected = null;
         foreach (ValidatorNode? node in cluster.Nodes)

@@ -24,7 +24,7 @@ public class EnvelopeVertexTests
         NodeMetrics metrics = new(["a", "b", "c", "d"]);
         using PreparedAccounts accounts = new(4);
         ValidationContext context = new(
-            Genesis, Genesis.ToCommittee(), FakeNode.ChainId, new SignatureCache(64), new VertexCache(1 << 20), new TokenTable<PendingVertex>(8),
+            Genesis, TestCluster.BoardOf(Genesis), FakeNode.ChainId, new SignatureCache(64), new VertexCache(1 << 20), new TokenTable<PendingVertex>(8),
             new PayloadBudget(1 << 20), accounts, metrics, new PeerFaults(4));
         Trusting author = new();
         FrameValidator validator = new(context, author);
@@ -109,6 +109,6 @@ public class EnvelopeVertexTests
     {
         public bool Trusts { get; set; } = true;
 
-        public void Verify(ReadOnlySpan<SignatureCheck> checks, Span<bool> valid) => valid.Fill(Trusts);
+        public void Verify(CommitteeKeys keys, ReadOnlySpan<SignatureCheck> checks, Span<bool> valid) => valid.Fill(Trusts);
     }
 }

@@ -22,13 +22,14 @@ public class EvidenceStoreTests
         using TemporaryFolder folder = new();
         NodeSection node = new(DataDir: folder.Path);
         Genesis genesis = GenesisSamples.Four();
+        using EpochBoard board = TestCluster.BoardOf(genesis);
         Evidence kept = Twins(2, height: 5, good: true);
-        EvidenceStore before = new(node, genesis, NullLogger.Instance);
+        EvidenceStore before = new(node, board, NullLogger.Instance);
         before.Keep(kept);
         before.Keep(Twins(1, height: 6, good: false));
         File.WriteAllBytes(Path.Combine(node.EvidencePath, "cut-short.evidence"), new byte[100]);
 
-        Evidence read = Assert.Single(new EvidenceStore(node, genesis, NullLogger.Instance).ReadAll(new FirstByteVerifier()));
+        Evidence read = Assert.Single(new EvidenceStore(node, board, NullLogger.Instance).ReadAll(new FirstByteVerifier()));
         Assert.Equal((kept.First.Header, kept.Second.Header), (read.First.Header, read.Second.Header));
 
         RecoveredState state = new();
@@ -53,7 +54,7 @@ public class EvidenceStoreTests
 
     private sealed class FirstByteVerifier : IVerifier
     {
-        public void Verify(ReadOnlySpan<SignatureCheck> checks, Span<bool> valid)
+        public void Verify(CommitteeKeys keys, ReadOnlySpan<SignatureCheck> checks, Span<bool> valid)
         {
             for (int i = 0; i < checks.Length; i++)
             {

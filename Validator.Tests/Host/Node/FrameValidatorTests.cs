@@ -28,7 +28,7 @@ public class FrameValidatorTests
         _genesis = new Genesis("test", 1, new GenesisParameters(), members);
         _metrics = new NodeMetrics(members.Select(m => m.Name).ToArray());
         ValidationContext context = new(
-            _genesis, _genesis.ToCommittee(), Hash256.Of([1]), new SignatureCache(64), new VertexCache(1 << 20), _pending,
+            _genesis, TestCluster.BoardOf(_genesis), Hash256.Of([1]), new SignatureCache(64), new VertexCache(1 << 20), _pending,
             new PayloadBudget(1000), new PreparedAccounts(4), _metrics, new PeerFaults(4) { Punish = _punished.Add });
         _validator = new FrameValidator(context, _verifier);
     }
@@ -157,7 +157,7 @@ public class FrameValidatorTests
 
         public int Bad { get; set; } = -1;
 
-        public void Verify(ReadOnlySpan<SignatureCheck> checks, Span<bool> valid)
+        public void Verify(CommitteeKeys keys, ReadOnlySpan<SignatureCheck> checks, Span<bool> valid)
         {
             for (int i = 0; i < checks.Length; i++)
             {

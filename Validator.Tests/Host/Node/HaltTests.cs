@@ -29,7 +29,7 @@ public class HaltTests
 
         using TemporaryFolder folder = new();
         NodeSection node = new(DataDir: folder.Path);
-        new EvidenceStore(node, genesis, NullLogger.Instance).KeepHalt(halt);
+        new EvidenceStore(node, TestCluster.BoardOf(genesis), NullLogger.Instance).KeepHalt(halt);
         Hash256[] kept = Array.ConvertAll(Directory.GetFiles(node.EvidencePath, "halt-*"), file =>
         {
             Assert.True(CertificateCodec.TryRead(File.ReadAllBytes(file), 4, out Certificate? certificate, out _));

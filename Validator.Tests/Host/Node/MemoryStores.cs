@@ -14,7 +14,8 @@ namespace Validator.Tests.Host.Node;
 internal static class MemoryStores
 {
     public static NodeStores Open(NodeContext context) => new(
-        new Votes(), new MemoryLedger(), new RecoveredState(), Executor.ForGenesis(context.Genesis, context.ChainId), true);
+        new Votes(), new MemoryLedger(), new RecoveredState(), Executor.ForGenesis(context.Genesis, context.ChainId), true,
+        EpochConfiguration.First(context.Genesis, context.ChainId)) { Fresh = () => new Votes() };
 
     internal sealed class Votes : IVoteStore
     {
@@ -46,6 +47,10 @@ internal static class MemoryStores
         }
 
         public void ForgetBelow(ulong sequence)
+        {
+        }
+
+        public void ForgetEpochsBelow(ulong epoch)
         {
         }
 
@@ -89,6 +94,15 @@ internal static class MemoryStores
             error = null;
             return true;
         }
+
+        public Hash256[] EndEpoch(Block last, int self) =>
+        [
+            .. _vertices.Values.Select(v => v.Header)
+                .Where(h => h.Epoch == last.Epoch && h.Author == self && h.Height > last.Cut[self].Height)
+                .OrderBy(h => h.Height).Select(h => h.Hash),
+        ];
+
+        public void ForgetVertex(in Hash256 hash) => _vertices.TryRemove(hash, out _);
 
         public bool TryGetVertex(
             in Hash256 hash, [NotNullWhen(true)] out VertexHeader? header, [NotNullWhen(true)] out byte[]? signature,

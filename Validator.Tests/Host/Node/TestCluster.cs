@@ -26,14 +26,14 @@ internal sealed class TestCluster : IAsyncDisposable
     private readonly ValidatorKeys[] _keys;
     private readonly int[] _ports;
 
-    public TestCluster(int members, Func<NodeContext, NodeStores> stores, Func<TransportOptions, ITransport> transport)
+    public TestCluster(int members, Func<NodeContext, NodeStores> stores, Func<TransportOptions, ITransport> transport, ulong epochLength = 0)
     {
         _stores = stores;
         _transport = transport;
         _keys = Enumerable.Range(0, members).Select(KeysOf).ToArray();
         _ports = Enumerable.Range(0, members).Select(_ => FreePort()).ToArray();
         Member[] all = _keys.Select((k, i) => new Member($"node-{i + 1}", k.ConsensusPublicKey, k.TransportPublicKey, 1)).ToArray();
-        Genesis = new Genesis("test", (ulong)DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() * 1000, new GenesisParameters(), all);
+        Genesis = new Genesis("test", (ulong)DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() * 1000, new GenesisParameters { EpochLengthBlocks = epochLength }, all);
         ChainId = GenesisCodec.ChainId(Genesis);
         Nodes = new ValidatorNode?[members];
     }
@@ -85,6 +85,14 @@ internal sealed class TestCluster : IAsyncDisposable
         }
 
         Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>A board in the genesis' epoch, with links as genesis numbers its members.</summary>
+    public static EpochBoard BoardOf(Genesis genesis)
+    {
+        EpochBoard board = new(genesis.Members[0].ConsensusKey, members => [.. Enumerable.Range(0, members.Length)]);
+        board.Enter(EpochConfiguration.First(genesis, Hash256.Of("chain"u8)));
+        return board;
     }
 
     /// <summary>Stores on disk; the vote store is made where there is none, as <c>init</c> does.</summary>

@@ -80,7 +80,7 @@ public class VoteStoreTests
         {
             store.Dispose();
             store = RocksVoteStore.Open(path, StoreSamples.Identity);
-            store.Recover(StoreSamples.Members, new RecoveredState());
+            store.Recover(0, StoreSamples.Members, new RecoveredState());
         }
 
         using (store)
@@ -191,7 +191,7 @@ public class VoteStoreTests
     {
         RecoveredState state = new();
         using RocksVoteStore store = RocksVoteStore.Open(path, StoreSamples.Identity);
-        store.Recover(StoreSamples.Members, state);
+        store.Recover(0, StoreSamples.Members, state);
         return state;
     }
 

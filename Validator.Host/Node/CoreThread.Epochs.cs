@@ -1,0 +1,113 @@
+using Microsoft.Extensions.Logging;
+using Validator.Core.Consensus;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Cli;
+using Validator.Host.Storage;
+
+namespace Validator.Host.Node;
+
+/// <summary>
+/// From one epoch's core to the next's, in one step of this thread. The ledger has the last block on disk when Core says that it is
+/// executed; what the other threads still answer for the old core, and what validation still passes in its epoch, bears the old epoch
+/// and is dropped here.
+/// </summary>
+internal sealed partial class CoreThread
+{
+    private bool _hasVotes = first.Signs || first.Self < 0;
+    private ulong _signsFrom;
+
+    public required EpochBoard Epochs { get; init; }
+
+    /// <summary>Woken when an epoch begins: frames of it may have come before.</summary>
+    public required PipelineThread[] Validation { get; init; }
+
+    /// <summary>Says which epoch the executed state is in.</summary>
+    public required LedgerThread Ledger { get; init; }
+
+    /// <summary>The epoch from which on one that does not sign may; 0 while that is not known. Any thread.</summary>
+    public ulong SignsFrom
+    {
+        get => Volatile.Read(ref _signsFrom);
+        init => _signsFrom = value;
+    }
+
+    /// <summary>True for what the core before was to have; what rests on it is let go.</summary>
+    private bool IsLate(in Input input)
+    {
+        if (input.Epoch == _core.Epoch || input.Kind is InputKind.PeerUp or InputKind.PeerDown)
+        {
+            return false;
+        }
+
+        if (input.Kind == InputKind.Vertex)
+        {
+            Vertices.Take(input.Token)?.Release();
+        }
+        else if (input.Kind == InputKind.ClientBatch && Batches.Take(input.Token) is { } batch)
+        {
+            Batcher.TakeBack(batch);
+        }
+
+        return true;
+    }
+
+    private void NextEpoch(Block last)
+    {
+        EpochConfiguration next = Ledger.Epoch;
+        Require.That(next.Number == _core.Epoch + 1 && next.Start.Hash == last.Hash);
+        bool renews = !_hasVotes && SignsFrom != 0 && SignsFrom <= next.Number;
+        _epoch = Epochs.Enter(next);
+        Batcher.EnterEpoch(next.Number);
+        ToSigner.Put(new VoteRecord { Kind = RecordKind.EnterEpoch, Number = next.Number, Renew = renews });
+        if (renews)
+        {
+            log.LogInformation("this validator, which lost its votes, signs again from epoch {Epoch} on", next.Number);
+            SetSignsFrom(0);
+            Signer.SignAgain();
+        }
+
+        _hasVotes |= renews;
+        RecoveredState state = new();
+        state.RecentRoots.AddRange(_core.RecentRoots);
+        _core = new ValidatorCore(
+            _core.Genesis, next, _epoch.Self, _core.Settings with { Signs = _hasVotes, ReturnKnown = SignsFrom != 0 }, state);
+        Volatile.Write(ref _signs, _core.Signs);
+        Volatile.Write(ref _laneHeight, 0);
+        Volatile.Write(ref _pendingVertices, 0);
+        log.LogInformation(
+            "epoch {Epoch} begins after block {Block}: {Members} members, {Signing}", next.Number, last.Sequence, next.Members.Length,
+            _core.Signs ? "signing" : "following");
+        Step(new Input { Kind = InputKind.Tick, From = -1 });
+        for (int link = 0; link < _peerUp.Length; link++)
+        {
+            int member = _peerUp[link] ? _epoch.MemberOf(link) : -1;
+            if (member >= 0)
+            {
+                Step(new Input { Kind = InputKind.PeerUp, From = member });
+            }
+        }
+
+        foreach (PipelineThread thread in Validation)
+        {
+            thread.Waker.Wake();
+        }
+    }
+
+    private void NoteSignsFrom(ulong epoch)
+    {
+        log.LogInformation("this validator, which lost its votes, signs again from epoch {Epoch} on", epoch);
+        SetSignsFrom(epoch);
+        try
+        {
+            VoteStoreSetup.KeepSignsFrom(Storage, epoch);
+        }
+        catch (StoreException e)
+        {
+            Faults.Fail(ExitCodes.Store, e.Message);
+        }
+    }
+
+    private void SetSignsFrom(ulong epoch) => Volatile.Write(ref _signsFrom, epoch);
+}

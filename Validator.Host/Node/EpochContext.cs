@@ -1,0 +1,87 @@
+using Validator.Core.Primitives;
+using Validator.Crypto.Simd;
+
+namespace Validator.Host.Node;
+
+/// <summary>
+/// One epoch as every thread of the node sees it; immutable. Members are counted by committee index, which is another one in each
+/// epoch; peers of the transport by link, which stays.
+/// </summary>
+internal sealed class EpochContext
+{
+    private readonly int[] _links;
+    private readonly int[] _members;
+
+    /// <param name="self">Own index in the committee, or -1.</param>
+    /// <param name="links">Per member, the transport's peer.</param>
+    public EpochContext(EpochConfiguration configuration, CommitteeKeys keys, int self, int[] links)
+    {
+        Configuration = configuration;
+        Keys = keys;
+        Self = self;
+        _links = links;
+        _members = new int[links.Length == 0 ? 0 : links.Max() + 1];
+        Array.Fill(_members, -1);
+        for (int i = 0; i < links.Length; i++)
+        {
+            _members[links[i]] = i;
+        }
+    }
+
+    public EpochConfiguration Configuration { get; }
+
+    public ulong Number => Configuration.Number;
+
+    public Committee Committee => Configuration.Committee;
+
+    public Member[] Members => Configuration.Members;
+
+    public CommitteeKeys Keys { get; }
+
+    public int Self { get; }
+
+    /// <summary>The link of a member; -1, all, stays -1.</summary>
+    public int LinkOf(int member) => member < 0 ? -1 : _links[member];
+
+    /// <summary>The member that a link reaches, or -1 for an outsider.</summary>
+    public int MemberOf(int link) => link < _members.Length ? _members[link] : -1;
+}
+
+/// <summary>The epoch that the node lives in. Core's thread writes it, any thread reads.</summary>
+internal sealed class EpochBoard(byte[] ownKey, Func<Member[], int[]> linksOf) : IDisposable
+{
+    private readonly Dictionary<Hash256, PreparedVerificationKey> _prepared = [];
+    private volatile EpochContext? _current;
+
+    public EpochContext Current => _current!;
+
+    /// <summary>From now on all threads take the epoch's frames, and no other's. Core's thread.</summary>
+    public EpochContext Enter(EpochConfiguration epoch)
+    {
+        CommitteeKeys keys = _current is { } before && ReferenceEquals(before.Members, epoch.Members)
+            ? before.Keys : new CommitteeKeys(Array.ConvertAll(epoch.Members, Prepared));
+        _current = new EpochContext(epoch, keys, epoch.IndexOf(ownKey), linksOf(epoch.Members));
+        return _current;
+    }
+
+    /// <summary>After every thread has ended: a verifier may be at work with the keys of an epoch that is over.</summary>
+    public void Dispose()
+    {
+        foreach (PreparedVerificationKey key in _prepared.Values)
+        {
+            key.Dispose();
+        }
+    }
+
+    private PreparedVerificationKey Prepared(Member member)
+    {
+        Hash256 hash = Hash256.Of(member.ConsensusKey);
+        if (!_prepared.TryGetValue(hash, out PreparedVerificationKey? key))
+        {
+            key = PreparedVerificationKey.Create(member.ConsensusKey);
+            _prepared.Add(hash, key);
+        }
+
+        return key;
+    }
+}

@@ -1,0 +1,78 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Storage.Native;
+
+namespace Validator.Host.Node;
+
+/// <summary>
+/// Epochs in the ledger. Keys of the family "default": E: the epoch that the executed state is in; U hash: an own vertex of an ended
+/// epoch that no block ordered. Written with the block that they belong to.
+/// </summary>
+internal sealed partial class RocksLedger
+{
+    private const byte UnorderedKey = (byte)'U';
+
+    private static readonly byte[] EpochKey = [(byte)'E'];
+
+    /// <summary>The epoch that the executed state is in; null in the first one, while no committee change is pending.</summary>
+    public EpochConfiguration? ReadEpoch()
+    {
+        using PinnedValue value = _database.Get(State, EpochKey);
+        return !value.Found ? null
+            : EpochCodec.TryRead(value.Span, out EpochConfiguration? epoch, out _) ? epoch
+            : throw Damaged("the epoch");
+    }
+
+    /// <summary>Own vertices of ended epochs whose transactions are in no other vertex yet.</summary>
+    public List<Hash256> Unordered()
+    {
+        List<Hash256> hashes = [];
+        using RocksDbIterator records = _database.Iterate(State);
+        for (records.Seek([UnorderedKey]); records.Valid && records.Key[0] == UnorderedKey; records.Next())
+        {
+            hashes.Add(records.Key.Length == 1 + Hash256.Size ? new Hash256(records.Key[1..]) : throw Damaged("an own vertex of an ended epoch"));
+        }
+
+        return hashes;
+    }
+
+    public Hash256[] EndEpoch(Block last, int self)
+    {
+        List<Hash256> own = [];
+        for (int author = 0; author < last.Cut.Length; author++)
+        {
+            foreach (Hash256 hash in VerticesAbove(last.Epoch, author, last.Cut[author].Height))
+            {
+                if (author == self)
+                {
+                    own.Add(hash);
+                    _batch.Put(State, Key((char)UnorderedKey, hash), default);
+                }
+                else
+                {
+                    ForgetVertex(hash);
+                }
+            }
+        }
+
+        return [.. own];
+    }
+
+    public void ForgetVertex(in Hash256 hash)
+    {
+        if (!TryGetVertex(hash, out VertexHeader? header, out _, out _))
+        {
+            return;
+        }
+
+        byte[] key = hash.ToArray();
+        _batch.Delete(Vertices, key);
+        _batch.Delete(IndexHeight, HeightKey(header.Epoch, header.Author, header.Height, hash));
+        _batch.Delete(State, Key((char)UnorderedKey, hash));
+        using RocksDbIterator edges = _database.Iterate(Edges);
+        for (edges.Seek(key); edges.Valid && edges.Key.StartsWith(key); edges.Next())
+        {
+            _batch.Delete(Edges, edges.Key);
+        }
+    }
+}
