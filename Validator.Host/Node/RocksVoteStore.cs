@@ -140,6 +140,11 @@ internal sealed class RocksVoteStore : IVoteStore
             _blocks.Remove(_blocks.Min);
         }
 
+        if (_certificates.Count == 0)
+        {
+            return;
+        }
+
         // The highest by (view, sequence) stays, final or not: a ViewChange claims it (rule V3).
         (ulong Sequence, ulong View) highest = _certificates.MaxBy(c => (c.View, c.Sequence));
         foreach ((ulong Sequence, ulong View) certificate in _certificates.Where(c => c.Sequence < sequence && c != highest).ToArray())
