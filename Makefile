@@ -30,6 +30,9 @@ test: build publish ## every test, the published binary's too; FILTER=... as for
 abuse: build publish ## attacks on real processes at full length: strangers, liars, disks, fuzzing; prints what was done; ARGS= narrows by test name
 	@bash eng/abuse.sh $(ARGS)
 
+soak: publish build ## MINUTES=30 of load with restarts and leader kills: flat memory, threads, files, databases; artifacts/soak/report.md
+	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- soak --binary artifacts/validator --minutes $(or $(MINUTES),30) --rate $(or $(RATE),300) --out artifacts/soak
+
 build: setup ## compiles everything for the JIT
 	@dotnet build Validator.sln -c $(CONFIGURATION) -v:q -clp:NoSummary
 

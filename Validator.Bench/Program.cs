@@ -16,6 +16,11 @@ internal static class Program
             return Macro.ChaosCommand.RunAsync(chaos).GetAwaiter().GetResult();
         }
 
+        if (args is ["soak", .. var soak])
+        {
+            return Macro.SoakCommand.RunAsync(soak).GetAwaiter().GetResult();
+        }
+
         if (args is ["macro", .. var ladder])
         {
             return Macro.Ladder.Run(ladder);

@@ -30,7 +30,7 @@ public sealed class ParserFuzzTests
 
     // Protects every validator from bytes of its peers.
     [Fact]
-    public void Frames() => Run("frames", FrameSamples(), 256 * 1024, () => input =>
+    public void Frames() => Run("frames", FrameSamples(), 32 * 1024, () => input =>
     {
         if (!FrameCodec.TryRead(input, Committee, out Frame frame, out DecodeError error))
         {
@@ -44,7 +44,7 @@ public sealed class ParserFuzzTests
 
     // Protects a restart from bytes of a bad disk: what stores hold is read with the same care as what peers send.
     [Fact]
-    public void StoredRecords() => Run("stored records", [.. FrameSamples().Select(s => s[1..]), new StoreIdentity(Hash256.Of([1]), Hash256.Of([2])).Encode(StoreKind.Votes), Golden("execution-record.hex")], 64 * 1024, () => input =>
+    public void StoredRecords() => Run("stored records", [.. FrameSamples().Select(s => s[1..]), new StoreIdentity(Hash256.Of([1]), Hash256.Of([2])).Encode(StoreKind.Votes), Golden("execution-record.hex")], 32 * 1024, () => input =>
     {
         SignedCodec.TryRead(input, Committee, out _, out _);
         BlockCodec.TryRead(input, Committee, out _, out _);
@@ -122,7 +122,7 @@ public sealed class ParserFuzzTests
 
     // Protects the API from bodies: JSON and raw, single and batch, and what is read of them frames back to the same.
     [Fact]
-    public void HttpBodies() => Run("HTTP bodies", BodySamples(), 16 * 1024, () =>
+    public void HttpBodies() => Run("HTTP bodies", BodySamples(), 3 * 1024, () =>
     {
         FakeNode node = new();
         ArrayBufferWriter<byte> framed = new(64 * 1024);
@@ -190,12 +190,13 @@ public sealed class ParserFuzzTests
     private static void Run(string name, byte[][] samples, int most, Func<Look> target, int share = 1)
     {
         long count = Abuse.Size(20_000, 10_000_000) / share;
-        long start = Stopwatch.GetTimestamp(), done = 0, longest = 0, largest = 0;
+        long start = Stopwatch.GetTimestamp(), done = 0, largest = 0;
         int workers = Environment.ProcessorCount;
         Parallel.For(0, workers, new ParallelOptions { MaxDegreeOfParallelism = workers }, worker =>
         {
             Mutator mutator = new(samples, most, worker + 1);
             Look look = target();
+            long greatest = 0;
             foreach (byte[] sample in samples)
             {
                 look(sample);
@@ -220,13 +221,28 @@ public sealed class ParserFuzzTests
                     throw new InvalidOperationException($"{name}: {allocated} bytes for an input of {input.Length}\n{Convert.ToHexString(input)}");
                 }
 
-                largest = Math.Max(largest, allocated);
-                longest++;
+                greatest = Math.Max(greatest, allocated);
                 Interlocked.Increment(ref done);
             }
+
+            InterlockedMax(ref largest, greatest);
         });
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         Abuse.Print($"fuzzing {name}: {done:N0} inputs in {seconds:0} s ({done / seconds:N0} a second), at most {largest / 1024} KB for one");
+    }
+
+    private static void InterlockedMax(ref long largest, long value)
+    {
+        for (long seen = Volatile.Read(ref largest); value > seen;)
+        {
+            long before = Interlocked.CompareExchange(ref largest, value, seen);
+            if (before == seen)
+            {
+                return;
+            }
+
+            seen = before;
+        }
     }
 
     private static byte[][] FrameSamples() => [.. MessageBuilder.AllTypes.Select(t => Golden($"frame-{t}.hex"))];
