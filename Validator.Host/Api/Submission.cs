@@ -15,6 +15,17 @@ public enum SubmissionFailure : byte
     DiskLow,
 }
 
+/// <summary>Told of a submission's way where nobody awaits it; on the node's threads, so briefly.</summary>
+public interface ISubmissionWatcher
+{
+    void Durable();
+
+    /// <summary>All outcomes are in <see cref="Submission.States"/>.</summary>
+    void Final();
+
+    void Failed(SubmissionFailure failure);
+}
+
 /// <summary>
 /// Transactions of one client request, framed as in a vertex's payload (u32 LE length, u8 kind, bytes; back to back), with
 /// their ids and the keys of their accounts; made by <see cref="SubmissionReader"/>, all checked. Buffers are pooled and counted
@@ -64,6 +75,9 @@ public sealed class Submission
     /// <summary>Ids in order, 32 bytes each.</summary>
     public ReadOnlySpan<byte> Ids => _ids.AsSpan(0, Count * Hash256.Size);
 
+    /// <summary>Set before it is handed over.</summary>
+    public ISubmissionWatcher? Watcher { get; set; }
+
     /// <summary>The vertex that carries it; once <see cref="IsDurable"/>.</summary>
     public Hash256 VertexHash { get; private set; }
 
@@ -88,6 +102,7 @@ public sealed class Submission
     {
         VertexHash = vertexHash;
         Volatile.Write(ref _durable, true);
+        Watcher?.Durable();
         if (!WantsFinal)
         {
             _done.TrySetResult(SubmissionFailure.None);
@@ -104,9 +119,21 @@ public sealed class Submission
     }
 
     /// <summary>All outcomes are set.</summary>
-    public void CompleteFinal() => _done.TrySetResult(SubmissionFailure.None);
+    public void CompleteFinal()
+    {
+        if (_done.TrySetResult(SubmissionFailure.None))
+        {
+            Watcher?.Final();
+        }
+    }
 
-    public void Fail(SubmissionFailure failure) => _done.TrySetResult(failure);
+    public void Fail(SubmissionFailure failure)
+    {
+        if (_done.TrySetResult(failure))
+        {
+            Watcher?.Failed(failure);
+        }
+    }
 
     public void AddReference() => Interlocked.Increment(ref _references);
 

@@ -158,6 +158,7 @@ public static class Initializer
 
             [api]
             listen = "127.0.0.1:{ports.Api}"
+            quic = true
 
             [logging]
             format = "{options.LogFormat}"

@@ -12,17 +12,19 @@ internal static class LoadCommands
     {
         Option<int> validators = Number("--validators", "How many", 4, 1, Limits.MaxCommittee);
         LoadSettings load = new();
+        Option<string> transport = Transport();
         Option<string?> directory = new("--dir") { Description = "A new folder for the validators; kept. Default: a temporary one, removed" };
         Option<bool> keep = new("--keep") { Description = "Keep the temporary folder" };
         Option<string?> report = new("--report") { Description = "Write the numbers as JSON to this file" };
         Command command = new("localnet", "Start a cluster on this machine, load it, and check that nothing is lost, doubled or ordered differently")
         {
-            validators, load.Rate, load.Size, load.Signed, load.Accounts, load.Duration, load.Seed, directory, keep, report,
+            validators, transport, load.Rate, load.Size, load.Signed, load.Accounts, load.Duration, load.Seed, directory, keep, report,
         };
         command.SetAction(parsed => CommandLine.Guard(() => new LocalnetRun(
             new LocalnetOptions
             {
                 Validators = parsed.GetValue(validators),
+                OverQuic = parsed.GetValue(transport) == "quic",
                 Rate = parsed.GetValue(load.Rate),
                 Size = parsed.GetValue(load.Size),
                 Accounts = parsed.GetValue(load.Signed) ? parsed.GetValue(load.Accounts) : 0,
@@ -40,6 +42,8 @@ internal static class LoadCommands
     public static Command Load()
     {
         LoadSettings load = new();
+        Option<string> transport = Transport();
+        Option<string?> genesis = new("--genesis") { Description = "With --transport quic: the chain's genesis, for the validators' keys" };
         Option<string[]> targets = new("--api")
         {
             Description = "A validator's API; once for each, the load is spread evenly",
@@ -56,11 +60,19 @@ internal static class LoadCommands
                 }
             }
         });
-        Command command = new("load", "Load validators that run already, and check their order") { targets, load.Rate, load.Size, load.Signed, load.Accounts, load.Duration, load.Seed, report };
+        Command command = new("load", "Load validators that run already, and check their order") { targets, transport, genesis, load.Rate, load.Size, load.Signed, load.Accounts, load.Duration, load.Seed, report };
+        command.Validators.Add(result =>
+        {
+            if ((result.GetValue(transport) == "quic") != (result.GetValue(genesis) is not null))
+            {
+                result.AddError("load: --transport quic and --genesis go together");
+            }
+        });
         command.SetAction(parsed => CommandLine.Guard(() => LoadCommandRun.RunAsync(
             new LoadOptions
             {
                 Targets = Array.ConvertAll(parsed.GetValue(targets)!, t => new Uri(t)),
+                Streams = parsed.GetValue(genesis) is { } path ? LoadCommandRun.Streams(parsed.GetValue(targets)!, path) : [],
                 Rate = parsed.GetValue(load.Rate),
                 Size = parsed.GetValue(load.Size),
                 Accounts = parsed.GetValue(load.Signed) ? parsed.GetValue(load.Accounts) : 0,
@@ -70,6 +82,12 @@ internal static class LoadCommands
             parsed.GetValue(report),
             Console.Out).GetAwaiter().GetResult()));
         return command;
+    }
+
+    private static Option<string> Transport()
+    {
+        Option<string> transport = new("--transport") { Description = "How transactions are submitted: http or quic (the submit stream)", DefaultValueFactory = _ => "http" };
+        return transport.AcceptOnlyFromAmong("http", "quic");
     }
 
     private static Option<int> Number(string name, string description, int fallback, int min, int max)

@@ -100,6 +100,8 @@ public static partial class RunCommand
         }
 
         await using IValidatorNode node = start(context);
+        byte[] seed = GC.AllocateUninitializedArray<byte>(KeyFile.SeedBytes, pinned: true);
+        context.Keys.TransportSeed.Span.CopyTo(seed);
         context.Keys.Dispose();
         HttpServers servers;
         try
@@ -114,6 +116,7 @@ public static partial class RunCommand
 
         await using (servers)
         {
+            using SubmitStream? stream = OpenStream(context, node, servers.ApiAddress.Port, seed);
             LogStarted(
                 log, context.Config.Node.Id, context.ChainId.ToString(), BuildInfo.Version, servers.ApiAddress.ToString(),
                 servers.MetricsAddress?.ToString() ?? "off", context.Config.Network.QuicPort);
@@ -153,6 +156,26 @@ public static partial class RunCommand
 
             // A second signal means now.
             signal.Cancel = stop.TrySetResult(signal.Signal.ToString());
+        }
+    }
+
+    /// <summary>The submit stream has the API's address and the number of its port.</summary>
+    private static SubmitStream? OpenStream(NodeContext context, IValidatorNode node, int port, byte[] seed)
+    {
+        ApiSection api = context.Config.Api;
+        try
+        {
+            return !api.Quic ? null : new SubmitStream(
+                node, context.Metrics, api.Tokens.Length > 0 ? ApiTokens.Read(api.Tokens) : null,
+                new System.Net.IPEndPoint(System.Net.IPAddress.Parse(api.Host), port), seed, api.QuicClients);
+        }
+        catch (IOException e)
+        {
+            throw new ConfigException($"api.quic: {e.Message}");
+        }
+        finally
+        {
+            System.Security.Cryptography.CryptographicOperations.ZeroMemory(seed);
         }
     }
 

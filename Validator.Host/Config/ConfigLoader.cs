@@ -181,7 +181,9 @@ public static class ConfigLoader
             settings.Integer("api.max_subscribers", 256, 1, 100_000),
             settings.Integer("api.subscribers_per_address", far ? 8 : 0, 0, 100_000),
             settings.Integer("api.header_timeout_ms", 10_000, 100, 600_000),
-            settings.Integer("api.body_timeout_ms", 20_000, 100, 600_000));
+            settings.Integer("api.body_timeout_ms", 20_000, 100, 600_000),
+            settings.Boolean("api.quic", false),
+            settings.Integer("api.quic_clients", 64, 1, 4096));
 
         string Optional(string path) =>
             settings.String(path, "") is { Length: > 0 } text ? Path.GetFullPath(text, folder) : "";

@@ -110,7 +110,9 @@ public sealed record ApiSection(
     int MaxSubscribers = 256,
     int SubscribersPerAddress = 0,
     int HeaderTimeoutMs = 10_000,
-    int BodyTimeoutMs = 20_000);
+    int BodyTimeoutMs = 20_000,
+    bool Quic = false,
+    int QuicClients = 64);
 
 /// <param name="Json">JSON lines instead of text.</param>
 public sealed record LoggingSection(bool Json = false);

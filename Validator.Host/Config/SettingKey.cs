@@ -39,6 +39,8 @@ internal sealed record SettingKey(string Path, TomlKind Kind, string Default, st
         new("metrics.port", TomlKind.Integer, "9090", "0 to 65535; 0 takes a free one"),
         new("metrics.endpoint", TomlKind.String, "/metrics", "path of the metrics page"),
         new("api.listen", TomlKind.String, "127.0.0.1:8080", "ADDRESS:PORT of the HTTP API; port 0 takes a free one"),
+        new("api.quic", TomlKind.Boolean, "false", "true: the submit stream for clients over QUIC, on the UDP port with the number of api.listen; TLS by the transport key"),
+        new("api.quic_clients", TomlKind.Integer, "64", "1 to 4096: clients connected to the submit stream at once; each may take 2 MB for what it sends"),
         new("api.insecure", TomlKind.Boolean, "false", "true: an address that is not loopback may go without tokens or TLS (a proxy or a private network has them)"),
         new("api.tokens", TomlKind.String, "", "file of bearer tokens, mode 0600, a line each: ROLE[,ROLE] TOKEN; roles submit, read, admin; validator token makes one"),
         new("api.tls_certificate", TomlKind.String, "", "PEM file of the certificate and those between it and its root; TLS 1.3 alone"),

@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using Validator.Core.Primitives;
+using Validator.Host.Api;
 
 namespace Validator.Host.Load;
 
@@ -25,6 +26,7 @@ internal sealed class BatchSender : IDisposable
     private readonly HttpClient _http;
     private readonly Uri[] _addresses;
     private readonly long[] _next;
+    private readonly StreamSender? _streams;
     private long _inFlight;
 
     public BatchSender(LoadOptions options, LoadContent content, TargetTally[] tallies)
@@ -45,6 +47,8 @@ internal sealed class BatchSender : IDisposable
             Timeout = options.RequestTimeout,
         };
         _addresses = Array.ConvertAll(options.Targets, t => new Uri(t, "/v1/transactions/batch?ids=false"));
+        _streams = options.Streams.Length == 0
+            ? null : new StreamSender(options.Streams, tallies, SubmitStreamFrames.SubmitHeadBytes + MaxBatchBytes + Limits.MaxTransactionBytes);
         _next = new long[options.Targets.Length];
         for (int i = 0; i < _next.Length; i++)
         {
@@ -53,7 +57,10 @@ internal sealed class BatchSender : IDisposable
     }
 
     /// <summary>Requests without an answer yet.</summary>
-    public long InFlight => Interlocked.Read(ref _inFlight);
+    public long InFlight => Interlocked.Read(ref _inFlight) + (_streams?.InFlight ?? 0);
+
+    /// <summary>True once every target can be sent to.</summary>
+    public bool IsConnected => _streams is null || _streams.IsConnected;
 
     /// <summary>Gives each target the keys of the accounts whose envelopes it will get.</summary>
     /// <exception cref="HttpRequestException">One was not taken.</exception>
@@ -90,7 +97,11 @@ internal sealed class BatchSender : IDisposable
 
     public static long MicrosSince(long timestamp) => (long)Stopwatch.GetElapsedTime(timestamp).TotalMicroseconds;
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose()
+    {
+        _streams?.Dispose();
+        _http.Dispose();
+    }
 
     private static void SleepUntil(long startTimestamp, long micros)
     {
@@ -121,16 +132,25 @@ internal sealed class BatchSender : IDisposable
                 return;
             }
 
-            byte[] body = ArrayPool<byte>.Shared.Rent(count * framed);
+            int head = _streams is null ? 0 : SubmitStreamFrames.SubmitHeadBytes;
+            byte[] body = ArrayPool<byte>.Shared.Rent(head + (count * framed));
             for (int i = 0; i < count; i++)
             {
-                Span<byte> at = body.AsSpan(i * framed, framed);
+                Span<byte> at = body.AsSpan(head + (i * framed), framed);
                 BinaryPrimitives.WriteUInt32LittleEndian(at, (uint)_content.Size);
                 at[4] = (byte)_content.Kind;
                 _content.Fill((ulong)(first + ((long)i * targets)), at[Limits.TransactionFramingBytes..]);
             }
 
             _tallies[target].AddSubmitted(count);
+            if (_streams is not null)
+            {
+                body[0] = (byte)StreamRequest.Submit;
+                BinaryPrimitives.WriteInt64LittleEndian(body.AsSpan(1), first / targets);
+                _streams.Send(target, body, head + (count * framed));
+                continue;
+            }
+
             Interlocked.Increment(ref _inFlight);
             _ = SendAsync(target, first, count, new PooledBody(body, count * framed));
         }

@@ -1,7 +1,11 @@
+using System.Net;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Validator.Core.Primitives;
 using Validator.Host.Api;
 using Validator.Host.Cli;
+using Validator.Host.Config;
+using Validator.Net.Streams;
 
 namespace Validator.Host.Load;
 
@@ -47,6 +51,23 @@ public static class LoadCommandRun
             context.Cancel = true;
             interrupted.Cancel();
         }
+    }
+
+    /// <summary>Asks each target who it is, and finds its key in genesis.</summary>
+    /// <exception cref="ConfigException">Genesis is at fault, or a target is no member.</exception>
+    public static StreamTarget[] Streams(string[] targets, string genesisPath)
+    {
+        Genesis genesis = GenesisFile.Read(genesisPath, out _);
+        using HttpClient http = new(new SocketsHttpHandler { UseProxy = false, ActivityHeadersPropagator = null });
+        return Array.ConvertAll(targets, target =>
+        {
+            Uri api = new(target);
+            byte[] json = http.GetByteArrayAsync(new Uri(api, "/v1/status")).GetAwaiter().GetResult();
+            string name = JsonSerializer.Deserialize(json, ApiJson.Default.NodeStatus)?.Node ?? "";
+            Member member = Array.Find(genesis.Members, m => m.Name == name)
+                ?? throw new ConfigException($"{target} is '{name}', which {genesisPath} does not name");
+            return new StreamTarget(member.TransportKey, new IPEndPoint(Dns.GetHostAddresses(api.Host)[0], api.Port));
+        });
     }
 
     /// <summary>The furthest of the targets' next global indices: from there on every stream has all of this run.</summary>

@@ -1,3 +1,5 @@
+using Validator.Net.Streams;
+
 namespace Validator.Host.Load;
 
 /// <summary>What to send where.</summary>
@@ -11,6 +13,9 @@ public sealed record LoadOptions
 
     /// <summary>Bytes per transaction, at least <see cref="TransactionPattern.MinSize"/>.</summary>
     public int Size { get; init; } = 512;
+
+    /// <summary>Per target its submit stream; empty: submissions go over HTTP.</summary>
+    public StreamTarget[] Streams { get; init; } = [];
 
     /// <summary>Accounts that sign the transactions as envelopes; 0: opaque transactions.</summary>
     public int Accounts { get; init; }

@@ -126,11 +126,21 @@ public sealed class LoadRun : IDisposable
     private async Task SubscribeAllAsync(CancellationToken cancellation)
     {
         Task all = Task.WhenAll(Array.ConvertAll(_followers, f => f.Subscribed.Task));
+        long start = Stopwatch.GetTimestamp();
         try
         {
             await all.WaitAsync(SubscribeTimeout, cancellation).ConfigureAwait(false);
+            while (!_sender.IsConnected)
+            {
+                if (Stopwatch.GetElapsedTime(start) > SubscribeTimeout)
+                {
+                    throw new TimeoutException("no submit stream to every target: is api.quic on there?");
+                }
+
+                await Task.Delay(10, cancellation).ConfigureAwait(false);
+            }
         }
-        catch (TimeoutException)
+        catch (TimeoutException) when (!all.IsCompletedSuccessfully)
         {
             string notes = string.Join("; ", Tallies.SelectMany(t => t.Notes()));
             throw new TimeoutException($"no stream of final transactions from index {_from} at every target: {notes}");

@@ -1,10 +1,13 @@
 using System.Diagnostics;
+using System.Net;
 using System.Runtime.InteropServices;
+using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Cli;
 using Validator.Host.Config;
 using Validator.Host.Keys;
 using Validator.Host.Load;
+using Validator.Net.Streams;
 
 namespace Validator.Host.Localnet;
 
@@ -14,6 +17,9 @@ public sealed record LocalnetOptions
     public int Validators { get; init; } = 4;
     public int Rate { get; init; } = 2000;
     public int Size { get; init; } = 512;
+    /// <summary>Submissions go over the validators' submit streams instead of HTTP.</summary>
+    public bool OverQuic { get; init; }
+
     /// <summary>Accounts that sign; 0: opaque transactions.</summary>
     public int Accounts { get; init; }
     public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(30);
@@ -115,6 +121,7 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
             Rate = options.Rate,
             Size = options.Size,
             Accounts = options.Accounts,
+            Streams = options.OverQuic ? Streams(cluster) : [],
             Duration = options.Duration,
             Seed = options.Seed,
         };
@@ -170,6 +177,13 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
             (NodeLine[] nodes, ClusterLine all) = await watch.SampleAsync().ConfigureAwait(false);
             screen.Show(nodes, all);
         }
+    }
+
+    private static StreamTarget[] Streams(LocalCluster cluster)
+    {
+        Genesis genesis = GenesisFile.Read(Path.Combine(cluster.Directory, "genesis.json"), out _);
+        return Array.ConvertAll(cluster.Nodes, node => new StreamTarget(
+            genesis.Members.First(m => m.Name == node.Name).TransportKey, new IPEndPoint(IPAddress.Parse(node.Api.Host), node.Api.Port)));
     }
 
     private int WireBytes => options.Size + (options.Accounts > 0 ? EnvelopeCodec.FixedBytes : 0);

@@ -83,6 +83,7 @@ internal static class MetricsPage
             page.Sample(metrics.HttpRefused[(int)refusal].Value, ("reason", Names.Snake(refusal.ToString())));
         }
 
+        page.Gauge("cretoai_stream_clients", "Clients connected to the submit stream over QUIC.", metrics.StreamClients.Value);
         page.Gauge("cretoai_stream_subscribers", "Readers of the finalized stream.", metrics.StreamSubscribers.Value);
         page.Counter("cretoai_streams_closed_slow_total", "Readers closed because they were too slow.", metrics.StreamsClosedSlow.Value);
     }

@@ -108,6 +108,9 @@ public sealed class NodeMetrics
 
     /// <summary>Turned away before they reached the node, by <see cref="Api.HttpRefusal"/>.</summary>
     public Counter[] HttpRefused { get; } = NewCounters(Enum.GetValues<Api.HttpRefusal>().Length);
+
+    /// <summary>Clients connected to the submit stream.</summary>
+    public Gauge StreamClients { get; } = new();
     public Gauge StreamSubscribers { get; } = new();
 
     /// <summary>Stream subscribers closed because they read too slowly.</summary>

@@ -41,7 +41,7 @@ internal unsafe struct QuicConfig
     public uint MaxDatagram;
     public uint Congestion;
     public uint Pacing;
-    public uint Reserved;
+    public uint Clients;
     public ulong Window;
     public ulong IdleNanoseconds;
     public ulong KeepAliveNanoseconds;
@@ -110,7 +110,7 @@ internal struct QuicConnectionStats
 
 internal static unsafe partial class QuicNative
 {
-    internal const int Abi = 2;
+    internal const int Abi = 3;
 
     /// <summary>Addresses known of a peer.</summary>
     internal const int Hints = 3;

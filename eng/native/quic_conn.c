@@ -114,7 +114,8 @@ static void no_longer_pending(vq_conn *conn)
 
 static int come_up(vq_conn *conn)
 {
-    if (conn->peer < 0 || !tls_alpn_agreed(conn))
+    int client = conn->endpoint->config.clients != 0 && !conn->dialled;
+    if ((conn->peer < 0 && !client) || !tls_alpn_agreed(conn))
         return NGTCP2_ERR_CALLBACK_FAILURE;
     for (uint32_t i = 0; i < VQ_CHANNELS; i++) {
         if (ngtcp2_conn_open_uni_stream(conn->quic, &conn->tx[i].stream, NULL) != 0) {
@@ -125,7 +126,8 @@ static int come_up(vq_conn *conn)
     ngtcp2_conn_set_keep_alive_timeout(conn->quic, conn->endpoint->config.keep_alive_ns);
     conn->up = 1;
     no_longer_pending(conn);
-    limit_seen(conn->endpoint, conn->peer, &conn->remote);
+    if (!client)
+        limit_seen(conn->endpoint, conn->peer, &conn->remote);
     endpoint_event(conn->endpoint, VQ_EVENT_UP, conn, VQ_NONE, 0);
     return 0;
 }

@@ -476,7 +476,7 @@ vq_endpoint *vq_open(const vq_config *config, vq_address *bound, char *error, si
     endpoint->config = *config;
     endpoint->socket = endpoint->wake = -1;
     /* Each peer once, once more while a newer connection takes over, and the handshakes. */
-    endpoint->slot_count = 2 * config->peers + config->max_pending;
+    endpoint->slot_count = 2 * config->peers + config->max_pending + config->clients;
     endpoint->slots = calloc(endpoint->slot_count, sizeof *endpoint->slots);
     endpoint->views = calloc(endpoint->slot_count, sizeof *endpoint->views);
     endpoint->batch = receive_batch_new();

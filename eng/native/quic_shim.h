@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VQ_ABI 2
+#define VQ_ABI 3
 #define VQ_CHANNELS 3
 #define VQ_HINTS 3 /* addresses known of a peer */
 
@@ -48,7 +48,7 @@ typedef struct vq_config {
     uint32_t max_datagram; /* largest UDP payload sent */
     uint32_t congestion;   /* 0 CUBIC, 1 BBR */
     uint32_t pacing;       /* 0 off towards loopback only, 1 on, 2 off */
-    uint32_t reserved;
+    uint32_t clients;      /* 0: members alone may connect; else so many others, without a certificate, and no member */
     uint64_t window; /* receive window of each stream, bytes */
     uint64_t idle_ns;
     uint64_t keep_alive_ns;
@@ -58,7 +58,7 @@ typedef struct vq_config {
 
 typedef struct vq_event {
     uint32_t kind;
-    int32_t peer; /* -1: not known */
+    int32_t peer; /* -1: not known, or a client */
     uint64_t handle;
     uint32_t reason;
     uint32_t dialled;

@@ -1,0 +1,318 @@
+using System.Buffers.Binary;
+using System.Collections.Concurrent;
+using System.Net;
+using System.Text;
+using Validator.Core.Primitives;
+using Validator.Host.Metrics;
+using Validator.Net;
+using Validator.Net.Streams;
+
+namespace Validator.Host.Api;
+
+/// <summary>
+/// Clients over QUIC: submissions of many transactions come in, receipts by range go out, on a thread of its own. What the node has
+/// no room for stays in the client's flow-control window, and a client has a share of its own of what waits. Nothing is allocated
+/// per transaction.
+/// </summary>
+internal sealed class SubmitStream : IStreamOwner, IDisposable
+{
+    /// <summary>Of one client: submissions without their last receipt, and their bytes.</summary>
+    private const int MostWaiting = 1024;
+    private const long MostWaitingBytes = 16L * 1024 * 1024;
+
+    /// <summary>A client that sends nothing and waits for nothing makes room for others after this long; sooner if it may not submit.</summary>
+    private const long IdleMs = 60_000;
+    private const long UnauthorizedMs = 5_000;
+    private const long SweepMs = 1_000;
+
+    /// <summary>Receipts that a client does not read; beyond it nothing more is taken from it.</summary>
+    private const long MostUnreadBytes = 1024 * 1024;
+
+    private readonly INodeGateway _node;
+    private readonly NodeMetrics _metrics;
+    private readonly ApiTokens? _tokens;
+    private readonly StreamLoop _loop;
+    private readonly ConcurrentQueue<Waiting> _news = new();
+    private readonly List<Session> _sessions = [];
+    private long _sweepAt;
+    private readonly byte[] _frame = new byte[SubmitStreamFrames.MaxReceiptBytes];
+
+    /// <summary>One client.</summary>
+    private sealed class Session(StreamLink link)
+    {
+        public StreamLink Link { get; } = link;
+
+        public bool Open { get; set; } = true;
+
+        public bool MaySubmit { get; set; }
+
+        public int Waiting { get; set; }
+
+        /// <summary>When its last frame came, Environment.TickCount64.</summary>
+        public long Heard { get; set; } = Environment.TickCount64;
+
+        public long WaitingBytes { get; set; }
+
+        /// <summary>Read and checked, and there was no room for it: the frame that is offered again.</summary>
+        public Submission? Held { get; set; }
+    }
+
+    /// <summary>A submission on its way through the node. Its threads only note what happened.</summary>
+    private sealed class Waiting(SubmitStream stream, Session session, Submission submission, ulong first) : ISubmissionWatcher
+    {
+        private int _toldDurable;
+        private bool _finished;
+
+        public Session Session { get; } = session;
+
+        public Submission Submission { get; } = submission;
+
+        public ulong First { get; } = first;
+
+        public bool Finished => Volatile.Read(ref _finished);
+
+        /// <summary>The last receipt is sent; on the stream's thread.</summary>
+        public bool Told { get; set; }
+
+        public SubmissionFailure Failure { get; private set; }
+
+        public bool TakeDurable() => Submission.IsDurable && Interlocked.Exchange(ref _toldDurable, 1) == 0;
+
+        public void Durable() => stream.Note(this);
+
+        public void Final()
+        {
+            Volatile.Write(ref _finished, true);
+            stream.Note(this);
+        }
+
+        public void Failed(SubmissionFailure failure)
+        {
+            Failure = failure;
+            Volatile.Write(ref _finished, true);
+            stream.Note(this);
+        }
+    }
+
+    /// <param name="seed">Of the transport key; cleared by the caller.</param>
+    /// <param name="tokens">Null: whoever reaches the port may submit.</param>
+    /// <exception cref="IOException">The port cannot be bound.</exception>
+    public SubmitStream(INodeGateway node, NodeMetrics metrics, ApiTokens? tokens, IPEndPoint listen, byte[] seed, int maxClients)
+    {
+        _node = node;
+        _metrics = metrics;
+        _tokens = tokens;
+        _loop = new StreamLoop(
+            new StreamOptions
+            {
+                Listen = listen, PrivateKeySeed = seed, MaxClients = maxClients,
+                MaxFrameBytes = SubmitStreamFrames.SubmitHeadBytes + node.MaxSubmissionBytes,
+            },
+            this);
+        _loop.Start();
+    }
+
+    public IPEndPoint LocalEndPoint => _loop.LocalEndPoint;
+
+    public void Dispose() => _loop.Dispose();
+
+    void IStreamOwner.Opened(StreamLink link)
+    {
+        Session session = new(link) { MaySubmit = _tokens is null };
+        link.Tag = session;
+        _sessions.Add(session);
+        _metrics.StreamClients.Value++;
+    }
+
+    void IStreamOwner.Closed(StreamLink link, CloseReason reason)
+    {
+        Session session = (Session)link.Tag!;
+        session.Open = false;
+        _sessions.Remove(session);
+        session.Held?.Release();
+        session.Held = null;
+        _metrics.StreamClients.Value--;
+    }
+
+    bool IStreamOwner.TryTake(StreamLink link, ReadOnlySpan<byte> frame)
+    {
+        Session session = (Session)link.Tag!;
+        session.Heard = Environment.TickCount64;
+        if (frame[0] == (byte)StreamRequest.Token && _tokens is not null)
+        {
+            session.MaySubmit = (_tokens.RolesOf("Bearer " + Encoding.ASCII.GetString(frame[1..])) & ApiRoles.Submit) != 0;
+        }
+        else if (frame[0] == (byte)StreamRequest.Submit && frame.Length > SubmitStreamFrames.SubmitHeadBytes)
+        {
+            return TrySubmit(session, BinaryPrimitives.ReadUInt64LittleEndian(frame[1..]), frame[SubmitStreamFrames.SubmitHeadBytes..]);
+        }
+        else if (frame[0] != (byte)StreamRequest.Token)
+        {
+            link.Fail();
+        }
+
+        return true;
+    }
+
+    void IStreamOwner.Turn()
+    {
+        while (_news.TryDequeue(out Waiting? waiting))
+        {
+            Tell(waiting);
+        }
+
+        Sweep(Environment.TickCount64);
+    }
+
+    private void Sweep(long now)
+    {
+        if (now < _sweepAt)
+        {
+            return;
+        }
+
+        _sweepAt = now + SweepMs;
+        foreach (Session session in _sessions)
+        {
+            if (session.Waiting == 0 && session.Held is null && now - session.Heard > (session.MaySubmit ? IdleMs : UnauthorizedMs))
+            {
+                session.Link.Fail();
+            }
+        }
+    }
+
+    private void Note(Waiting waiting)
+    {
+        _news.Enqueue(waiting);
+        _loop.Wake();
+    }
+
+    private bool TrySubmit(Session session, ulong first, ReadOnlySpan<byte> framed)
+    {
+        if (session.Waiting >= MostWaiting || session.WaitingBytes >= MostWaitingBytes || session.Link.UnacknowledgedBytes >= MostUnreadBytes)
+        {
+            return false;
+        }
+
+        Submission? submission = session.Held;
+        session.Held = null;
+        if (submission is null)
+        {
+            FramingError error = FramingError.None;
+            int transaction = 0;
+            StreamRefusal refusal = StreamRefusal.Unauthorized;
+            if (session.MaySubmit)
+            {
+                error = SubmissionReader.TryCreate(framed, _node, wantsFinal: true, out submission, out transaction);
+                refusal = RefusalOf(error);
+            }
+
+            if (submission is null)
+            {
+                Refuse(session, first, 0, refusal, transaction);
+                return true;
+            }
+        }
+
+        return Hand(session, first, submission);
+    }
+
+    /// <summary>False: the node is full, and the submission is kept for the next try.</summary>
+    private bool Hand(Session session, ulong first, Submission submission)
+    {
+        Waiting waiting = new(this, session, submission, first);
+        submission.Watcher = waiting;
+        int bytes = submission.Framed.Length;
+        int count = submission.Count;
+        SubmitRefusal refusal = _node.TrySubmit(submission);
+        if (refusal == SubmitRefusal.Full)
+        {
+            session.Held = submission;
+            return false;
+        }
+
+        if (refusal != SubmitRefusal.None)
+        {
+            _metrics.SubmissionsRefused[(int)refusal].Add();
+            Refuse(session, first, count, StreamRefusal.NotReady, 0);
+            submission.Release();
+            return true;
+        }
+
+        _metrics.TransactionsAccepted.Add(count);
+        session.Waiting++;
+        session.WaitingBytes += bytes;
+        return true;
+    }
+
+    private void Tell(Waiting waiting)
+    {
+        Session session = waiting.Session;
+        Submission submission = waiting.Submission;
+        // Read first: what is noted later is told by the next note.
+        bool finished = waiting.Finished;
+        if (waiting.TakeDurable())
+        {
+            Send(session, SubmitStreamFrames.WriteDurable(_frame, waiting.First, submission.Count, submission.VertexHash));
+        }
+
+        if (!finished || waiting.Told)
+        {
+            return;
+        }
+
+        waiting.Told = true;
+        if (waiting.Failure != SubmissionFailure.None)
+        {
+            Refuse(session, waiting.First, submission.Count, StreamRefusal.Failed, 0);
+        }
+        else
+        {
+            TellOutcomes(session, waiting.First, submission.States);
+        }
+
+        session.Waiting--;
+        session.WaitingBytes -= submission.Framed.Length;
+        submission.Release();
+    }
+
+    /// <summary>A receipt for each run of transactions whose indices follow each other, or that were rejected for one reason.</summary>
+    private void TellOutcomes(Session session, ulong first, ReadOnlySpan<TransactionState> states)
+    {
+        int start = 0;
+        for (int i = 1; i <= states.Length; i++)
+        {
+            TransactionState state = states[start];
+            bool final = state.Stage == TransactionStage.Finalized;
+            if (i < states.Length && (final ? states[i] == state with { Index = state.Index + (ulong)(i - start) } : states[i] == state))
+            {
+                continue;
+            }
+
+            Send(session, final
+                ? SubmitStreamFrames.WriteFinal(_frame, first + (ulong)start, i - start, state.Index, state.BlockSequence)
+                : SubmitStreamFrames.WriteRejected(_frame, first + (ulong)start, i - start, state));
+            start = i;
+        }
+    }
+
+    private void Refuse(Session session, ulong first, int count, StreamRefusal reason, int transaction) =>
+        Send(session, SubmitStreamFrames.WriteRefused(_frame, first, count, reason, transaction));
+
+    private void Send(Session session, int bytes)
+    {
+        if (session.Open && !session.Link.TrySend(_frame.AsSpan(0, bytes)))
+        {
+            session.Link.Fail();
+        }
+    }
+
+    private static StreamRefusal RefusalOf(FramingError error) => error switch
+    {
+        FramingError.TooLarge or FramingError.TransactionTooLarge => StreamRefusal.TooLarge,
+        FramingError.KindNotAllowed => StreamRefusal.KindNotAllowed,
+        FramingError.AccountKeyUnknown => StreamRefusal.AccountKeyNeeded,
+        FramingError.EnvelopeSignature => StreamRefusal.BadSignature,
+        _ => StreamRefusal.Malformed,
+    };
+}

@@ -1,0 +1,210 @@
+using System.Buffers.Binary;
+using System.Collections.Concurrent;
+using System.Net;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Api;
+using Validator.Host.Metrics;
+using Validator.Net;
+using Validator.Net.Native;
+using Validator.Net.Streams;
+using Validator.Tests.Core.Wire;
+
+namespace Validator.Tests.Host.Api;
+
+public sealed class SubmitStreamTests : IDisposable
+{
+    private readonly FakeNode _node = new();
+    private readonly NodeMetrics _metrics = new(["a"]);
+    private readonly byte[] _seed = [5, .. new byte[31]];
+    private readonly Client _client = new();
+    private SubmitStream? _server;
+    private StreamLoop? _loop;
+
+    // Protects clients' promises over QUIC: durable first, then what became of each, in runs, under the client's own numbers.
+    [Fact]
+    public void ReceiptsComeByRange()
+    {
+        Start();
+        _node.Complete = submission =>
+        {
+            submission.CompleteDurable(Hash256.Of("vertex"u8));
+            TransactionState[] states =
+            [
+                new(TransactionStage.Finalized, 100, 7, TransactionRejection.None), new(TransactionStage.Finalized, 101, 7, TransactionRejection.None),
+                new(TransactionStage.Rejected, 0, 7, TransactionRejection.NonceUsed), new(TransactionStage.Rejected, 0, 7, TransactionRejection.NonceUsed),
+                new(TransactionStage.Rejected, 55, 7, TransactionRejection.Repeat), new(TransactionStage.Finalized, 102, 7, TransactionRejection.None),
+            ];
+            for (int i = 0; i < submission.Count; i++)
+            {
+                submission.SetState(i, states[i]);
+            }
+
+            submission.CompleteFinal();
+        };
+        Submit(1000, 6);
+        StreamReceiptFrame[] got = Receipts(5);
+        Assert.Equal((StreamReceipt.Durable, 1000UL, 6u, Hash256.Of("vertex"u8)), (got[0].Kind, got[0].First, got[0].Count, got[0].Vertex));
+        Assert.Equal((StreamReceipt.Final, 1000UL, 2u, 100UL, 7UL), (got[1].Kind, got[1].First, got[1].Count, got[1].Index, got[1].Block));
+        Assert.Equal((StreamReceipt.Rejected, 1002UL, 2u, (byte)TransactionRejection.NonceUsed), (got[2].Kind, got[2].First, got[2].Count, got[2].Reason));
+        Assert.Equal((StreamReceipt.Rejected, 1004UL, 1u, 55UL), (got[3].Kind, got[3].First, got[3].Count, got[3].Index));
+        Assert.Equal((StreamReceipt.Final, 1005UL, 1u, 102UL), (got[4].Kind, got[4].First, got[4].Count, got[4].Index));
+    }
+
+    // Protects the node: while it is full nothing is refused and nothing lost; the client is held up, and its frames are taken in order after.
+    [Fact]
+    public void AFullNodeHoldsTheClientUp()
+    {
+        Start();
+        _node.Refusal = SubmitRefusal.Full;
+        for (int i = 0; i < 20; i++)
+        {
+            Submit((ulong)(10 * i), 2);
+        }
+
+        Thread.Sleep(200);
+        Assert.Empty(_client.Receipts);
+        Assert.Empty(_node.Submitted);
+        _node.Refusal = SubmitRefusal.None;
+        StreamReceiptFrame[] got = Receipts(40);
+        Assert.Equal(Enumerable.Range(0, 20).Select(i => (ulong)(10 * i)), got.Where(r => r.Kind == StreamReceipt.Durable).Select(r => r.First));
+    }
+
+    // Protects our vertices, and tells the client what to mend; the stream goes on.
+    [Fact]
+    public void WhatCannotBeTakenIsRefusedByReason()
+    {
+        Start();
+        byte[] envelope = EnvelopeSamples.Entry(TransactionKind.Envelope, EnvelopeSamples.Sign(0, 1, "a"u8, FakeNode.ChainId));
+        byte[] forged = EnvelopeSamples.Entry(TransactionKind.Envelope, EnvelopeSamples.Sign(0, 1, "a"u8, Hash256.Zero));
+        byte[] key = EnvelopeSamples.Entry(TransactionKind.AccountKey, EnvelopeSamples.PublicKey(0));
+        byte[] plain = EnvelopeSamples.Entry(TransactionKind.Opaque, "x"u8);
+        Send(1, [1, 0]);
+        Send(2, envelope);
+        Send(3, [.. key, .. plain, .. forged]);
+        Send(4, EnvelopeSamples.Entry(TransactionKind.System, "x"u8));
+        Send(5, envelope);
+        StreamReceiptFrame[] got = Receipts(6);
+        Assert.Equal(
+            [
+                (1UL, StreamRefusal.Malformed, 0u), (2UL, StreamRefusal.AccountKeyNeeded, 0u), (3UL, StreamRefusal.BadSignature, 1u),
+                (4UL, StreamRefusal.KindNotAllowed, 0u),
+            ],
+            got[..4].Select(r => (r.First, (StreamRefusal)r.Reason, r.Transaction)));
+        Assert.Equal((5UL, StreamReceipt.Durable), (got[4].First, got[4].Kind));
+        Assert.Equal(envelope, Assert.Single(_node.Submitted));
+    }
+
+    // Protects a validator whose API has tokens: without one nothing is taken here either.
+    [Fact]
+    public void TokensCountHereToo()
+    {
+        string token = ApiTokens.NewToken();
+        Start(ApiTokens.Parse("tokens", $"submit {token}\nread {ApiTokens.NewToken()}\n"));
+        Submit(1, 1);
+        Assert.Equal((byte)StreamRefusal.Unauthorized, Receipts(1)[0].Reason);
+        _client.ToSend.Enqueue([(byte)StreamRequest.Token, .. System.Text.Encoding.ASCII.GetBytes(token)]);
+        Submit(2, 1);
+        Assert.Equal((2UL, StreamReceipt.Durable), (Receipts(3)[1].First, Receipts(3)[1].Kind));
+    }
+
+    // Protects the thread that serves all: an unknown frame ends its own connection, and what was under way ends without its client.
+    [Fact]
+    public void AFaultEndsTheConnection()
+    {
+        Start();
+        ConcurrentBag<Submission> pending = [];
+        _node.Complete = pending.Add;
+        Submit(1, 3);
+        Wait(() => !pending.IsEmpty);
+        _client.ToSend.Enqueue([99]);
+        _loop!.Wake();
+        Wait(() => _client.Closed > 0 && _client.Opened == 2);
+        Submission submission = Assert.Single(pending);
+        submission.CompleteDurable(Hash256.Zero);
+        submission.Fail(SubmissionFailure.Stopping);
+        _node.Complete = s => s.CompleteDurable(Hash256.Of("vertex"u8));
+        Submit(7, 1);
+        Assert.Equal(7UL, Receipts(1)[0].First);
+        Assert.Equal(1, _metrics.StreamClients.Value);
+    }
+
+    public void Dispose()
+    {
+        _loop?.Dispose();
+        _server?.Dispose();
+    }
+
+    private void Start(ApiTokens? tokens = null)
+    {
+        byte[] key = new byte[OpenSslMlDsa87.PublicKeyBytes];
+        OpenSslMlDsa87.PublicKeyFromSeed(_seed, key);
+        _server = new SubmitStream(_node, _metrics, tokens, new IPEndPoint(IPAddress.Loopback, 0), _seed, 4);
+        _loop = new StreamLoop(
+            new StreamOptions
+            {
+                Listen = new IPEndPoint(IPAddress.Loopback, 0), PrivateKeySeed = new byte[32], MaxFrameBytes = 1 << 20, Name = "client",
+                Targets = [new StreamTarget(key, _server.LocalEndPoint)],
+            },
+            _client);
+        _loop.Start();
+    }
+
+    private void Submit(ulong first, int count) =>
+        Send(first, [.. Enumerable.Range(0, count).SelectMany(i => EnvelopeSamples.Entry(TransactionKind.Opaque, [(byte)i, 1]))]);
+
+    private void Send(ulong first, byte[] records)
+    {
+        byte[] frame = [(byte)StreamRequest.Submit, .. new byte[8], .. records];
+        BinaryPrimitives.WriteUInt64LittleEndian(frame.AsSpan(1), first);
+        _client.ToSend.Enqueue(frame);
+        _loop!.Wake();
+    }
+
+    private StreamReceiptFrame[] Receipts(int count)
+    {
+        Wait(() => _client.Receipts.Count >= count);
+        return [.. _client.Receipts];
+    }
+
+    private static void Wait(Func<bool> done) => Assert.True(SpinWait.SpinUntil(done, TimeSpan.FromSeconds(30)));
+
+    private sealed class Client : IStreamOwner
+    {
+        private StreamLink? _link;
+        private int _opened;
+        private int _closed;
+
+        public ConcurrentQueue<byte[]> ToSend { get; } = new();
+        public ConcurrentQueue<StreamReceiptFrame> Receipts { get; } = new();
+        public int Opened => Volatile.Read(ref _opened);
+        public int Closed => Volatile.Read(ref _closed);
+
+        void IStreamOwner.Opened(StreamLink link)
+        {
+            _link = link;
+            Interlocked.Increment(ref _opened);
+        }
+
+        bool IStreamOwner.TryTake(StreamLink link, ReadOnlySpan<byte> frame)
+        {
+            Assert.True(SubmitStreamFrames.TryRead(frame, out StreamReceiptFrame receipt));
+            Receipts.Enqueue(receipt);
+            return true;
+        }
+
+        void IStreamOwner.Turn()
+        {
+            while (_link is not null && ToSend.TryDequeue(out byte[]? frame))
+            {
+                _link.TrySend(frame);
+            }
+        }
+
+        void IStreamOwner.Closed(StreamLink link, CloseReason reason)
+        {
+            _link = null;
+            Interlocked.Increment(ref _closed);
+        }
+    }
+}
