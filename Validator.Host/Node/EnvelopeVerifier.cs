@@ -8,18 +8,25 @@ namespace Validator.Host.Node;
 
 /// <summary>
 /// Prepared keys of the accounts met last, shared by all threads that check envelopes: 66 KB each, taken from the system as they
-/// come to be used. The lock covers finding a key, and making one that is not there (80 us), never a check.
+/// come to be used. The lock covers finding a key, and making one that is not there (80 us), never a check. Disposal waits for the
+/// keys that are lent out: a request may be cut off in the middle of its check when the node stops.
 /// </summary>
 internal sealed class PreparedAccounts(int capacity = 1024) : IDisposable
 {
     private readonly PreparedKeyCache _cache = new(capacity);
     private readonly Lock _lock = new();
+    private int _lent;
+    private bool _closed;
 
+    /// <exception cref="ObjectDisposedException">The node has stopped.</exception>
     public PreparedKeyCache.Lease Rent(ReadOnlySpan<byte> publicKey)
     {
         lock (_lock)
         {
-            return _cache.Rent(publicKey);
+            ObjectDisposedException.ThrowIf(_closed, this);
+            PreparedKeyCache.Lease lease = _cache.Rent(publicKey);
+            _lent++;
+            return lease;
         }
     }
 
@@ -31,10 +38,28 @@ internal sealed class PreparedAccounts(int capacity = 1024) : IDisposable
             {
                 lease.Dispose();
             }
+
+            _lent -= leases.Length;
+            DisposeWhenIdle();
         }
     }
 
-    public void Dispose() => _cache.Dispose();
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _closed = true;
+            DisposeWhenIdle();
+        }
+    }
+
+    private void DisposeWhenIdle()
+    {
+        if (_closed && _lent == 0)
+        {
+            _cache.Dispose();
+        }
+    }
 }
 
 /// <summary>

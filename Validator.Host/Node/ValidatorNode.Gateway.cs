@@ -24,7 +24,8 @@ public sealed partial class ValidatorNode
     public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, EnvelopeIndex envelopes)
     {
         _context.Metrics.EnvelopesVerified.Add(envelopes.Entries.Length);
-        int invalid = _disposed ? 0 : _envelopes.FirstInvalid(payload, envelopes);
+        // A node that stops refuses what it is handed, whatever is signed there.
+        int invalid = _disposed ? -1 : _envelopes.FirstInvalid(payload, envelopes);
         _context.Metrics.EnvelopesFailed.Add(invalid < 0 ? 0 : 1);
         return invalid;
     }
