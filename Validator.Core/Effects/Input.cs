@@ -87,4 +87,51 @@ public struct Input
 
     /// <summary>The committee change that this execution made pending, if it did.</summary>
     public PendingCommittee? Change;
+
+    /// <summary>What a frame that passed all of the shell's checks tells Core; a vertex still lacks its token.</summary>
+    /// <param name="peer">Who delivered it, by committee index.</param>
+    public static Input Of(in Frame frame, int peer)
+    {
+        Input input = new()
+        {
+            From = peer,
+            Message = frame.Message,
+            Block = frame.Block,
+            ViewChange = frame.ViewChange,
+            NewView = frame.NewView,
+            Certificate = frame.Certificate,
+            FinalBlocks = frame.FinalBlocks,
+            Evidence = frame.Evidence,
+            Status = frame.Status,
+            Request = frame.Request,
+            Sequence = frame.FirstKept,
+            Manifest = frame.Manifest,
+            Chunk = frame.Chunk,
+            Vertex = frame.Vertex,
+        };
+        input.Kind = frame.Type switch
+        {
+            FrameType.Vertex => InputKind.Vertex,
+            FrameType.PrePrepare => InputKind.PrePrepare,
+            FrameType.Vote => InputKind.Vote,
+            FrameType.Stop => InputKind.Stop,
+            FrameType.ViewChange => InputKind.ViewChange,
+            FrameType.NewView => InputKind.NewView,
+            FrameType.Certificate => InputKind.Certificate,
+            FrameType.Block => InputKind.Block,
+            FrameType.FinalBlocks => InputKind.FinalBlocks,
+            FrameType.Evidence => InputKind.Evidence,
+            FrameType.Status => InputKind.Status,
+            FrameType.NotFound => InputKind.NotFound,
+            FrameType.SnapshotManifest => InputKind.Manifest,
+            FrameType.SnapshotChunk => InputKind.Chunk,
+            _ => throw new InvariantViolationException($"no input for a {frame.Type} frame"),
+        };
+        if (frame.Vertex is { } vertex)
+        {
+            input.Message = new Signed(VertexCodec.HeaderToSign(vertex), frame.VertexSignature!);
+        }
+
+        return input;
+    }
 }

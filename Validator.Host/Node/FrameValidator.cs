@@ -119,7 +119,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         }
 
         candidate.Checks = _checks.Count - candidate.FirstCheck;
-        candidate.Input = InputOf(frame, member);
+        candidate.Input = Input.Of(frame, member);
         candidate.Input.Epoch = _epoch.Number;
         _candidates.Add(candidate);
         return false;

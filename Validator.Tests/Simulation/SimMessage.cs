@@ -3,7 +3,6 @@ using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
-using Validator.Host.Node;
 
 namespace Validator.Tests.Simulation;
 
@@ -243,7 +242,7 @@ public sealed class SimMessage
         && (_frame.Message is not { } message || message.Header.Sender < members);
 
     /// <summary>As the real shell does it.</summary>
-    public Input ToInput(int from) => FrameValidator.InputOf(_frame, from);
+    public Input ToInput(int from) => Input.Of(_frame, from);
 
     /// <summary>A line for readers.</summary>
     public override string ToString()
