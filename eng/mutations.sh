@@ -45,7 +45,7 @@ run() { # run <first seed> <seeds> [option ...]: "<seeds it took> <check>" of th
     local first=$1 count=$2
     shift 2
     { timeout 900 "$copy/Simulator/bin/Release/net10.0/Validator.Bench" --until-failure --first "$first" --seeds "$count" "$@" || true; } \
-        | sed -n 's/^FAIL seed \([0-9]*\) \[\([^]]*\)\].*/\1 \2/p' | grep -v ' invariant$' | head -n 1 \
+        | sed -n 's/^FAIL seed \([0-9]*\) \[\([^]]*\)\].*/\1 \2/p' | { grep -v ' invariant$' || true; } | head -n 1 \
         | awk -v first="$first" '{ taken = $1 - first + 1; $1 = taken; print }'
 }
 

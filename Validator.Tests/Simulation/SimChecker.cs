@@ -243,6 +243,18 @@ public sealed partial class SimChecker(SimCluster cluster)
         }
     }
 
+    /// <summary>An epoch's last block names the committee as it is, or as an executed change makes it.</summary>
+    public void OnLastBlock(SimNode node, Block block, CommitteeState committee)
+    {
+        Member[] members = committee.Pending is { } pending && pending.Sequence <= block.ExecutedSequence ? pending.Members : committee.Members;
+        ulong length = cluster.Genesis.Parameters.EpochLengthBlocks;
+        bool due = members != committee.Members || (length > 0 && block.Sequence == cluster.EpochOf(block.Epoch).Start.Sequence + length);
+        if (!due || block.NextCommittee != GenesisCodec.CommitteeDigest(block.Epoch + 1, members))
+        {
+            throw Fail(node, "next committee", $"block {block.Sequence} ends epoch {block.Epoch} with another committee than what is executed");
+        }
+    }
+
     public void OnChange(ChangeRefusal refusal)
     {
         if (refusal == ChangeRefusal.None)

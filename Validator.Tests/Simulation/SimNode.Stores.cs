@@ -36,6 +36,7 @@ public partial class SimNode
             if (!block.NextCommittee.IsZero)
             {
                 Disk.KeepUnordered(block, Cluster.MemberOf(block.Epoch, Index));
+                Cluster.Check.OnLastBlock(this, block, committee);
                 committee.EndEpoch(block);
             }
 
