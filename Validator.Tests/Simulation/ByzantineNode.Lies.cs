@@ -136,8 +136,23 @@ public sealed partial class ByzantineNode
         }
     }
 
+    /// <summary>A change that only the coalition signed, in a vertex of our own.</summary>
+    private void AuthorChange()
+    {
+        Cluster.World.Met(Fault.ForgedChange);
+        CommitteeChange change = CommitteeChange.SetWeight(Core.Epoch, SimKeys.NameOf(Index), 4);
+        CertificateVote[] votes = [.. Members.Select(place => (Place: place, Member: Cluster.MemberOf(Core.Epoch, place))).OrderBy(m => m.Member)
+            .Select(m => new CertificateVote(m.Member, Cluster.Keys.Sign(m.Place, CommitteeChangeCodec.HeaderToSign(change, m.Member), Cluster.ChainId)))];
+        Submit(SimVertex.NumberOf(CommitteeChangeCodec.Encode(new SignedCommitteeChange(change, votes))));
+    }
+
     private void AnswerUnasked()
     {
+        if (Cluster.World.Changes && _random.Chance(0.1))
+        {
+            AuthorChange();
+        }
+
         Cluster.World.Met(Fault.UnaskedAnswer);
         if (Disk.Finals.Count > 0 && Disk.Finals[^1] is var last && last.Certificate.BlockHash == last.Block.Hash)
         {
