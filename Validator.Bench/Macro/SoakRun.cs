@@ -44,7 +44,7 @@ internal sealed class SoakRun : IDisposable
             // Small buffers and a short history, so that what is bounded reaches its bound within minutes.
             string path = Path.Combine(node.Directory, "node.toml");
             string text = File.ReadAllText(path).Replace("write_buffer_mb = 64", "write_buffer_mb = 8").Replace("cache_size_mb = 64", "cache_size_mb = 16");
-            File.WriteAllText(path, text.Replace("[storage]\n", $"[storage]\nretain_blocks = 2000\nretain_transactions = {60 * rate}\nsnapshot_blocks = 500\n"));
+            File.WriteAllText(path, text.Replace("[storage]\n", $"[storage]\nvertex_cache_mb = 16\nretain_blocks = 2000\nretain_transactions = {60 * rate}\nsnapshot_blocks = 500\n"));
         }
 
         _load = new LoadRun(

@@ -54,11 +54,12 @@ public sealed record NetworkSection(string Host = "0.0.0.0", int QuicPort = 9001
 /// <param name="RetainTransactions">Final transactions kept; whichever of the two is reached first counts.</param>
 /// <param name="Archive">Keep all, whatever the two say.</param>
 /// <param name="SnapshotBlocks">Executed blocks between two snapshots of the state.</param>
+/// <param name="VertexCacheMb">Recent vertices in memory.</param>
 /// <param name="LowWaterMb">Free MiB below which nothing is taken from clients; 0: by the disk's size.</param>
 /// <param name="HardWaterMb">Free MiB below which nothing is voted; 0: a quarter of that.</param>
 public sealed record StorageSection(
     string Path = "", int CacheSizeMb = 512, int WriteBufferMb = 128, int RetainBlocks = 200_000, long RetainTransactions = 10_000_000,
-    bool Archive = false, int SnapshotBlocks = 10_000, long LowWaterMb = 0, long HardWaterMb = 0)
+    bool Archive = false, int SnapshotBlocks = 10_000, long LowWaterMb = 0, long HardWaterMb = 0, int VertexCacheMb = 128)
 {
     /// <summary>The small database of consensus records; <c>init</c> or <c>votes create</c> creates it.</summary>
     public string VotesPath => System.IO.Path.Combine(Path, "votes");

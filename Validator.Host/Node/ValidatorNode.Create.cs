@@ -23,7 +23,6 @@ public sealed partial class ValidatorNode
     private const int WorkRing = 1024;
     private const int MaxPendingPayloads = 2048;
     private const long MaxPendingPayloadBytes = 64L * 1024 * 1024;
-    private const long VertexCacheBytes = 128L * 1024 * 1024;
     private const int MaxWaitingBatches = 128;
     private const long ReceivePoolBytes = 128L * 1024 * 1024;
     private const long SendPoolBytes = 128L * 1024 * 1024;
@@ -105,7 +104,7 @@ public sealed partial class ValidatorNode
         _evidence = new EvidenceStore(context.Config.Node, _epochs, _log);
         stores.Recovered.Evidence.AddRange(_evidence.ReadAll(new BatchedVerifier(context.ChainId)));
         ValidatorCore core = CoreOf(context, stores, epoch);
-        _cache = new VertexCache(VertexCacheBytes);
+        _cache = new VertexCache(context.Config.Storage.VertexCacheMb * 1024L * 1024);
         _key = new ConsensusSigner(context.Keys.ConsensusSeed.Span);
         SignatureCache signatures = new();
         TokenTable<PendingVertex> pending = new(MaxPendingPayloads);
