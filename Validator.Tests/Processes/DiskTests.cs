@@ -142,7 +142,7 @@ public sealed class DiskTests
     private static async Task AssertRefusedAsync(NodeProcess node, string word)
     {
         Assert.True(await node.WaitForExitAsync(TimeSpan.FromSeconds(20)), $"still runs:\n{node.LogTail(20)}");
-        string log = node.LogTail(5);
+        string log = node.LogTail(60);
         Assert.True(node.ExitCode == ExitStore, $"exit code {node.ExitCode}\n{log}");
         Assert.Contains(word, log);
         Assert.Contains(node.Directory, log);
