@@ -12,6 +12,8 @@
 #define HANDSHAKES_PER_SECOND 16
 #define HANDSHAKES_PER_PREFIX 8
 #define HANDSHAKES_PER_MEMBER 4
+/* On the port for clients strangers are whom it is for, and its thread orders nothing. */
+#define CLIENT_PORT_TIMES 4
 /* Seconds' worth that may come at once; a member that restarts in a loop, or whose packets are lost, is not kept waiting. */
 #define BURST_SECONDS 2
 #define MEMBER_BURST_SECONDS 4
@@ -111,11 +113,11 @@ HIDDEN int limit_retry(vq_endpoint *endpoint, const struct sockaddr_storage *fro
 /* 1 if a handshake may begin; its address has been proven by the Retry. */
 HIDDEN int limit_handshake(vq_endpoint *endpoint, const struct sockaddr_storage *from, int32_t member)
 {
-    uint64_t now = endpoint_now(endpoint);
+    uint64_t now = endpoint_now(endpoint), times = endpoint->config.clients != 0 ? CLIENT_PORT_TIMES : 1;
     int ok = member >= 0 ? now >= endpoint->members[member].shut_until &&
                                take(&endpoint->members[member].handshakes, now, HANDSHAKES_PER_MEMBER, MEMBER_BURST_SECONDS)
-                         : take(&endpoint->prefixes[bucket_of_prefix(endpoint, from)].handshakes, now, HANDSHAKES_PER_PREFIX, BURST_SECONDS) &&
-                               take(&endpoint->handshakes, now, HANDSHAKES_PER_SECOND, BURST_SECONDS);
+                         : take(&endpoint->prefixes[bucket_of_prefix(endpoint, from)].handshakes, now, times * HANDSHAKES_PER_PREFIX, BURST_SECONDS) &&
+                               take(&endpoint->handshakes, now, times * HANDSHAKES_PER_SECOND, BURST_SECONDS);
     endpoint->counters.limited += !ok;
     return ok;
 }

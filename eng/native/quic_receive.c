@@ -112,7 +112,7 @@ static void unknown_short(vq_endpoint *endpoint, const ngtcp2_version_cid *ids, 
    older than an honest handshake makes way. Returns 1 if there is room now. */
 static int make_room(vq_endpoint *endpoint, int stranger)
 {
-    uint32_t most = endpoint->config.max_pending, most_strangers = most - most / 4;
+    uint32_t most = endpoint->config.max_pending, most_strangers = endpoint->config.clients != 0 ? most : most - most / 4;
     if (endpoint->pending < most && (!stranger || endpoint->pending_strangers < most_strangers))
         return 1;
     vq_conn *oldest = NULL;
