@@ -174,6 +174,7 @@ public sealed class HttpServers : IAsyncDisposable
         _api.MapGet("/v1/vertices/{hash}", read.Vertex);
         _api.MapGet("/v1/blocks/{sequence}", read.Block);
         _api.MapGet("/v1/status", read.Status);
+        _api.MapGet("/v1/committee", read.Committee);
         _api.MapGet("/v1/finalized", context => stream.Serve(context, stopping));
         _api.MapGet("/v1/health", read.Health);
         _api.MapGet("/v1/ready", read.Ready);

@@ -50,6 +50,13 @@ public interface INodeGateway
     /// <returns>Which envelope is the first that does not hold; -1: all do.</returns>
     int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, EnvelopeIndex envelopes);
 
+    /// <summary>Why a committee change cannot be taken: it must hold in the epoch that we are in. None when it can.</summary>
+    /// <param name="change">The system transaction's bytes.</param>
+    FramingError CheckChange(ReadOnlySpan<byte> change);
+
+    /// <summary>The committee as of the last executed block.</summary>
+    EpochConfiguration Epoch { get; }
+
     /// <summary>How long a client should wait after <see cref="SubmitRefusal.Full"/>.</summary>
     TimeSpan RetryAfter { get; }
 

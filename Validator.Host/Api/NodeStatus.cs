@@ -31,6 +31,9 @@ public sealed record NodeStatus
 
     /// <summary>Where nothing is signed because votes were lost: the epoch from which on it is again; 0 while that is not known.</summary>
     public ulong SignsFrom { get; init; }
+    /// <summary>How many decide in this epoch, and whether others do in the next.</summary>
+    public int Members { get; init; }
+    public bool ChangePending { get; init; }
     public ulong View { get; init; }
 
     /// <summary>The leader's name in this view.</summary>

@@ -17,6 +17,41 @@ internal sealed class ReadEndpoints(INodeGateway node, string[] memberNames)
             context.Response.Body, node.GetStatus(), ApiJson.Default.NodeStatus, context.RequestAborted);
     }
 
+    /// <summary>Who decides in this epoch, and in the next where a change is pending.</summary>
+    public Task Committee(HttpContext context)
+    {
+        EpochConfiguration epoch = node.Epoch;
+        return WriteAsync(context, json =>
+        {
+            json.WriteNumber("epoch", epoch.Number);
+            json.WriteNumber("after_block", epoch.Start.Sequence);
+            json.WriteNumber("total_weight", epoch.Committee.Total);
+            json.WriteNumber("quorum_weight", epoch.Committee.Quorum);
+            WriteMembers(json, "members", epoch.Members);
+            if (epoch.Pending is { } pending)
+            {
+                json.WriteNumber("pending_since_block", pending.Sequence);
+                WriteMembers(json, "next_members", pending.Members);
+            }
+        });
+    }
+
+    private static void WriteMembers(Utf8JsonWriter json, string name, Member[] members)
+    {
+        json.WriteStartArray(name);
+        foreach (Member member in members)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", member.Name);
+            json.WriteNumber("weight", member.Weight);
+            SubmitEndpoints.WriteHash(json, "consensus_key_hash", Hash256.Of(member.ConsensusKey));
+            SubmitEndpoints.WriteHash(json, "transport_key_hash", Hash256.Of(member.TransportKey));
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
     /// <summary>200 while every loop of the node advances, else 503: a supervisor had better start it again.</summary>
     public Task Health(HttpContext context) => node.IsHealthy(out string reason)
         ? WriteAsync(context, json => json.WriteString("status", "ok"))

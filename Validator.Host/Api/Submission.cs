@@ -67,6 +67,9 @@ public sealed class Submission
     /// <summary>The transactions.</summary>
     public ReadOnlySpan<byte> Framed => _payload.AsSpan(KeyBytes, _length - KeyBytes);
 
+    /// <summary>A committee change, which must be alone in its vertex.</summary>
+    public bool IsSystem => _accounts.Length == 0 && _payload![sizeof(uint)] == (byte)TransactionKind.System;
+
     /// <summary>Accounts whose envelopes are among them.</summary>
     public int AccountKeys => _accounts.Length;
 

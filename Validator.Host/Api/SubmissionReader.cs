@@ -26,6 +26,15 @@ public enum FramingError : byte
 
     /// <summary>The account's key was not sent with it, and is not known here.</summary>
     AccountKeyUnknown,
+
+    /// <summary>A committee change that is not one, or is not alone.</summary>
+    ChangeMalformed,
+
+    /// <summary>A committee change that was signed for another epoch than the one we are in.</summary>
+    ChangeOfOtherEpoch,
+
+    /// <summary>A committee change whose signatures do not hold or are no quorum's.</summary>
+    ChangeUnsigned,
     EnvelopeSignature,
 }
 
@@ -45,6 +54,7 @@ public static class SubmissionReader
     {
         public int Transactions;
         public int Envelopes;
+        public int Changes;
 
         /// <summary>Given by the client, before the transactions.</summary>
         public int Keys;
@@ -69,6 +79,16 @@ public static class SubmissionReader
         }
 
         framed = framed[(contents.Keys * PayloadWriter.AccountKeyBytes)..];
+        if (contents.Changes > 0)
+        {
+            error = contents.Transactions > 1 || contents.Keys > 0 ? FramingError.ChangeMalformed
+                : node.CheckChange(framed[Limits.TransactionFramingBytes..]);
+            if (error != FramingError.None)
+            {
+                return error;
+            }
+        }
+
         Hash256[] accounts = [];
         byte[] payload;
         int length = framed.Length;
@@ -111,7 +131,7 @@ public static class SubmissionReader
             TransactionKind kind = (TransactionKind)framed[at + sizeof(uint)];
             at += Limits.TransactionFramingBytes;
             FramingError error = length == 0 ? FramingError.EmptyTransaction
-                : length > Limits.MaxTransactionBytes ? FramingError.TransactionTooLarge
+                : length > (kind == TransactionKind.System ? Limits.MaxSystemTransactionBytes : Limits.MaxTransactionBytes) ? FramingError.TransactionTooLarge
                 : (uint)(framed.Length - at) < length ? FramingError.Truncated
                 : Count(kind, length, ref contents);
             if (error != FramingError.None)
@@ -134,6 +154,10 @@ public static class SubmissionReader
                 return FramingError.None;
             case TransactionKind.Envelope:
                 contents.Envelopes++;
+                contents.Transactions++;
+                return FramingError.None;
+            case TransactionKind.System:
+                contents.Changes++;
                 contents.Transactions++;
                 return FramingError.None;
             case TransactionKind.AccountKey when contents.Transactions == 0 && length == Limits.PublicKeyBytes:

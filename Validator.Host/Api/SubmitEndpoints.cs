@@ -23,7 +23,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
     {
         if (!TryWait(context, out bool wantsFinal) || !TryKind(context, out byte kind))
         {
-            await Problem.BadRequest(context, "expected ?wait=durable or ?wait=finalized, and ?kind=0 or 1").ConfigureAwait(false);
+            await Problem.BadRequest(context, "expected ?wait=durable or ?wait=finalized, and ?kind=0, 1 or 2").ConfigureAwait(false);
             return;
         }
 
@@ -320,7 +320,14 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         FramingError.TransactionTooLarge => Problem.TooLarge(context, $"a transaction may have {Limits.MaxTransactionBytes} bytes"),
         FramingError.KindNotAllowed => Problem.WriteAsync(
             context, StatusCodes.Status400BadRequest, "kind-refused", "The kind is not taken",
-            "clients may submit kind 0 (opaque) and kind 1 (signed envelope); system transactions (kind 2) do not come from clients"),
+            "kind 0 is opaque, kind 1 a signed envelope, kind 2 a committee change (leave or weight: members with new keys cannot be connected at run time yet)"),
+        FramingError.ChangeMalformed => Problem.BadRequest(context, "a committee change has the form of FORMATS.md and is alone in its request"),
+        FramingError.ChangeOfOtherEpoch => Problem.WriteAsync(
+            context, StatusCodes.Status409Conflict, "change-of-other-epoch", "The change is of another epoch",
+            $"it holds in the epoch that it was signed for alone, and this is epoch {node.Epoch.Number}: propose and sign it again"),
+        FramingError.ChangeUnsigned => Problem.WriteAsync(
+            context, StatusCodes.Status400BadRequest, "change-unsigned", "The change is not signed",
+            "its signatures must be the committee's and of quorum weight"),
         FramingError.Empty => Problem.BadRequest(context, "there is no transaction in the body"),
         FramingError.EmptyTransaction => Problem.BadRequest(context, "a transaction has at least one byte"),
         FramingError.AccountKey => Problem.BadRequest(

@@ -70,7 +70,7 @@ internal static class AccountCommands
             : (chainId, 1);
     }
 
-    private static JsonDocument? Read(HttpClient client, HttpRequestMessage request)
+    internal static JsonDocument? Read(HttpClient client, HttpRequestMessage request)
     {
         using (request)
         {

@@ -77,7 +77,7 @@ internal static class ClientCommands
 
     public static Command Ready() => Get("ready", "Exit 0 when the validator takes part and a quorum is connected", "/v1/ready");
 
-    private static Command Get(string name, string description, string path)
+    internal static Command Get(string name, string description, string path)
     {
         ApiTarget api = new();
         Command command = new(name, description);
@@ -112,7 +112,7 @@ internal static class ClientCommands
         return ExitCodes.Failed;
     }
 
-    private static int Print(ApiTarget api, ParseResult parsed, HttpRequestMessage request, TimeSpan timeout)
+    internal static int Print(ApiTarget api, ParseResult parsed, HttpRequestMessage request, TimeSpan timeout)
     {
         using HttpClient client = api.Client(parsed, timeout);
         using HttpResponseMessage response = client.Send(request);

@@ -70,6 +70,7 @@ public static class CommandLine
             SetupCommands.Keygen(),
             SetupCommands.Genesis(),
             VoteCommands.Votes(),
+            CommitteeCommands.Committee(),
             RunCommand.Create(),
             LoadCommands.Localnet(),
             LoadCommands.Load(),

@@ -25,7 +25,13 @@ public sealed record InitOptions
 
     public string LogLevel { get; init; } = "info";
     public string LogFormat { get; init; } = "text";
-    public GenesisParameters Parameters { get; init; } = new();
+    public GenesisParameters Parameters { get; init; } = new() { EpochLengthBlocks = DefaultEpochLength };
+
+    /// <summary>
+    /// Blocks in an epoch: hours where a block takes some hundred ms, a quarter of an hour at full load. Long enough that a switch costs
+    /// nothing, short enough that a validator which lost its votes signs again within a day.
+    /// </summary>
+    public const ulong DefaultEpochLength = 50_000;
 
     /// <summary>Encrypts every key; null leaves them plain.</summary>
     public SecretBuffer? Passphrase { get; init; }

@@ -37,19 +37,26 @@ internal static class SetupCommands
                 result.AddError("--base-port: expected 1024 to 65000, or 0 for free ports");
             }
         });
+        Option<ulong> epoch = EpochLength();
         Option<int?> passphrase = PassphraseOption("Encrypt every key with the passphrase");
         Command command = new("init", "Write everything for a trial on this machine: genesis, keys, vote stores, a node.toml each")
         {
-            validators, output, network, basePort, passphrase,
+            validators, output, network, basePort, epoch, passphrase,
         };
         command.SetAction(parsed => CommandLine.Guard(() =>
         {
             using SecretBuffer? secret = ReadPassphrase(parsed.GetValue(passphrase));
             return Init(
-                parsed.GetValue(validators), parsed.GetValue(output)!, parsed.GetValue(network)!, parsed.GetValue(basePort), secret);
+                parsed.GetValue(validators), parsed.GetValue(output)!, parsed.GetValue(network)!, parsed.GetValue(basePort), parsed.GetValue(epoch), secret);
         }));
         return command;
     }
+
+    private static Option<ulong> EpochLength() => new("--epoch-length")
+    {
+        Description = "Blocks in an epoch, after which lost votes heal; 0: epochs end with a committee change alone",
+        DefaultValueFactory = _ => InitOptions.DefaultEpochLength,
+    };
 
     public static Command Keygen()
     {
@@ -93,7 +100,7 @@ internal static class SetupCommands
         Option<string[]> members = new("--member") { Description = "A public member file from keygen; once for each validator", Required = true };
         Option<string> output = new("--out") { Description = "The genesis file to write", Required = true };
         Option<string> network = new("--network") { Description = "The chain's name", Required = true };
-        Option<ulong> epoch = new("--epoch-length") { Description = "Blocks in an epoch; kept in genesis, of no effect yet: there is one epoch", DefaultValueFactory = _ => 0 };
+        Option<ulong> epoch = EpochLength();
         Command command = new("build", "Build genesis.json from member files; their order is the committee's") { members, output, network, epoch };
         command.SetAction(parsed => CommandLine.Guard(() =>
         {
@@ -161,7 +168,7 @@ internal static class SetupCommands
     /// <exception cref="KeyException">The descriptor gives none.</exception>
     internal static SecretBuffer? ReadPassphrase(int? descriptor) => descriptor is { } fd ? Passphrase.Read(fd) : null;
 
-    private static int Init(int validators, string output, string network, int basePort, SecretBuffer? passphrase)
+    private static int Init(int validators, string output, string network, int basePort, ulong epochLength, SecretBuffer? passphrase)
     {
         if (basePort > 0 && basePort + (3 * validators) > 65536)
         {
@@ -172,6 +179,7 @@ internal static class SetupCommands
         string[] configs = Initializer.Run(new InitOptions
         {
             Validators = validators, Out = output, Network = network, Ports = ports, Passphrase = passphrase,
+            Parameters = new GenesisParameters { EpochLengthBlocks = epochLength },
         });
         if (Initializer.Warning(validators) is { } warning)
         {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
+using Validator.Core.Primitives;
 using Validator.Host.Api;
 using Validator.Host.Cli;
 
@@ -25,13 +26,15 @@ public sealed class LocalCluster : IDisposable
     /// <exception cref="Config.ConfigException">The files cannot be made.</exception>
     /// <param name="placed">Where and how each is started, if not alike on loopback; its configuration is then the caller's to adapt.</param>
     public static LocalCluster Create(
-        string directory, int validators, Executable executable, (string Host, Executable Executable)[]? placed = null)
+        string directory, int validators, Executable executable, (string Host, Executable Executable)[]? placed = null,
+        ulong epochLength = InitOptions.DefaultEpochLength)
     {
         NodePorts[] ports = NodePorts.Find(validators);
         string[] configs = Initializer.Run(new InitOptions
         {
             Validators = validators,
             Out = directory,
+            Parameters = new GenesisParameters { EpochLengthBlocks = epochLength },
             Ports = Array.ConvertAll(ports, p => new InitPorts(p.Quic, p.Api, p.Metrics)),
         });
         NodeProcess[] nodes = new NodeProcess[validators];

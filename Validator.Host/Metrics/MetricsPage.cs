@@ -39,6 +39,9 @@ internal static class MetricsPage
         page.Gauge("cretoai_disk_free_bytes", "Bytes free where the databases and the data directory have fewest.", status.DiskFreeBytes);
         page.Gauge("cretoai_disk_level", "0 ample, 1 low (nothing is taken from clients), 2 full (nothing is voted).", status.Disk switch { "full" => 2, "low" => 1, _ => 0 });
         page.Gauge("cretoai_epoch", "Current epoch.", status.Epoch);
+        page.Gauge("cretoai_committee_members", "Members in this epoch.", (ulong)status.Members);
+        page.Gauge("cretoai_committee_change_pending", "1 when the next epoch has another committee.", status.ChangePending ? 1 : 0);
+        page.Gauge("cretoai_signs_from_epoch", "Where votes were lost: the epoch from which on this validator signs again; 0 otherwise.", status.SignsFrom);
         page.Gauge("cretoai_view", "Current view.", status.View);
         page.Gauge("cretoai_final_sequence", "Sequence of the newest final block.", status.FinalSequence);
         page.Gauge("cretoai_executed_sequence", "Sequence of the newest executed block.", status.ExecutedSequence);

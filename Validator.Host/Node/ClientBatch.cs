@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Api;
@@ -55,7 +56,8 @@ internal sealed class ClientBatch
     };
 
     public bool Fits(Submission submission, int maxPayloadBytes) =>
-        PayloadBytes + submission.Framed.Length + NewKeyBytes(submission) <= maxPayloadBytes
+        (IsEmpty || !(submission.IsSystem || _submissions[0].IsSystem))
+        && PayloadBytes + submission.Framed.Length + NewKeyBytes(submission) <= maxPayloadBytes
         && TransactionCount + submission.Count <= Limits.MaxVertexTransactions;
 
     /// <summary>Takes a reference to the submission until <see cref="Seal"/>.</summary>
@@ -104,6 +106,9 @@ internal sealed class ClientBatch
     /// would be valid in no later one.
     /// </summary>
     public bool IsSystem => Payload.Length > sizeof(uint) && Payload[sizeof(uint)] == (byte)TransactionKind.System;
+
+    /// <summary>Of a committee change: the epoch that it is signed for (FORMATS.md, "Committee change").</summary>
+    public ulong SystemEpoch => BinaryPrimitives.ReadUInt64LittleEndian(Payload.AsSpan(Limits.TransactionFramingBytes + 8));
 
     /// <summary>Its epoch ended before it was ordered.</summary>
     public void CompleteEpochEnded()

@@ -197,6 +197,13 @@ internal sealed class ClientBatcher : PipelineThread
             batch.Seal();
         }
 
+        if (batch.IsSystem && batch.SystemEpoch != (ulong)credits >> CreditBits)
+        {
+            batch.CompleteEpochEnded();
+            GiveBack(credits);
+            return true;
+        }
+
         ulong token = _sealed.TryPut(batch);
         Require.That(token != 0, "Core gave more credits than batches can wait");
         Input input = new()
@@ -210,6 +217,22 @@ internal sealed class ClientBatcher : PipelineThread
             TransactionCount = (uint)batch.TransactionCount,
         };
         return Hand(_core, input, Core!);
+    }
+
+    /// <summary>A credit that was not spent; void where its epoch is over.</summary>
+    private void GiveBack(long taken)
+    {
+        long now = Volatile.Read(ref _credits);
+        while (now >> CreditBits == taken >> CreditBits)
+        {
+            long seen = Interlocked.CompareExchange(ref _credits, now + 1, now);
+            if (seen == now)
+            {
+                return;
+            }
+
+            now = seen;
+        }
     }
 
     /// <summary>But for what is durable in an ended epoch's vertex, or was about to be: that was taken already.</summary>

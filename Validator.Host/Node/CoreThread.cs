@@ -89,9 +89,9 @@ internal sealed partial class CoreThread(
 
     /// <summary>What a peer's last status said.</summary>
     public (ulong View, ulong FinalSequence) PeerProgress(int peer) =>
-        (Volatile.Read(ref _peerView[peer]), Volatile.Read(ref _peerFinal[peer]));
+        peer < 0 ? default : (Volatile.Read(ref _peerView[peer]), Volatile.Read(ref _peerFinal[peer]));
 
-    public bool PeerUp(int peer) => Volatile.Read(ref _peerUp[peer]);
+    public bool PeerUp(int peer) => peer >= 0 && Volatile.Read(ref _peerUp[peer]);
 
     protected override bool HasWork => AnyIn(Answers) || (!IsBlocked && !Halted() && AnyIn(Outside));
 
@@ -387,7 +387,11 @@ internal sealed partial class CoreThread(
             MessageKind.PrePrepare or MessageKind.Prepare or MessageKind.Commit => Violation.EquivocatingVote,
             _ => Violation.EquivocatingViewChange,
         };
-        metrics.ByzantineViolations(_epoch.LinkOf(header.Sender), violation).Add();
+        if (_epoch.LinkOf(header.Sender) is >= 0 and var link)
+        {
+            metrics.ByzantineViolations(link, violation).Add();
+        }
+
         log.LogWarning(
             "evidence against {Member}: two {Kind} at view {View}, sequence {Sequence}",
             _epoch.Members[header.Sender].Name, header.Kind, header.View, header.Sequence);

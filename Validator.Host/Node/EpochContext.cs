@@ -9,6 +9,8 @@ namespace Validator.Host.Node;
 /// </summary>
 internal sealed class EpochContext
 {
+    public const int Unreachable = -2;
+
     private readonly int[] _links;
     private readonly int[] _members;
 
@@ -20,11 +22,14 @@ internal sealed class EpochContext
         Keys = keys;
         Self = self;
         _links = links;
-        _members = new int[links.Length == 0 ? 0 : links.Max() + 1];
+        _members = new int[Math.Max(0, links.Max() + 1)];
         Array.Fill(_members, -1);
         for (int i = 0; i < links.Length; i++)
         {
-            _members[links[i]] = i;
+            if (links[i] >= 0)
+            {
+                _members[links[i]] = i;
+            }
         }
     }
 
@@ -40,8 +45,8 @@ internal sealed class EpochContext
 
     public int Self { get; }
 
-    /// <summary>The link of a member; -1, all, stays -1.</summary>
-    public int LinkOf(int member) => member < 0 ? -1 : _links[member];
+    /// <summary>The link of a member; -1, all, stays -1. <see cref="Unreachable"/> where the transport does not know its key.</summary>
+    public int LinkOf(int member) => member < 0 ? -1 : _links[member] < 0 ? Unreachable : _links[member];
 
     /// <summary>The member that a link reaches, or -1 for an outsider.</summary>
     public int MemberOf(int link) => link < _members.Length ? _members[link] : -1;

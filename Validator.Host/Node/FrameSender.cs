@@ -22,7 +22,7 @@ internal sealed class FrameSender(Outbox outbox, PinnedBufferPool pool)
     /// <param name="payload">A vertex's; empty otherwise.</param>
     public bool Send(int peer, Channel channel, in Frame frame, ReadOnlySpan<byte> payload = default)
     {
-        if (pool.TryRent(FrameCodec.EncodedSize(frame), out PooledBuffer? buffer))
+        if (peer >= Everyone && pool.TryRent(FrameCodec.EncodedSize(frame), out PooledBuffer? buffer))
         {
             int written = FrameCodec.Write(frame, buffer.Span);
             Require.That(written + payload.Length == buffer.Length);

@@ -59,7 +59,8 @@ public sealed partial class ValidatorNode
     private static void ListenForTwin(NodeContext context, NodeStores stores, ILogger log)
     {
         int seconds = context.Config.Consensus.TwinWatchSeconds;
-        if (seconds == 0 || !stores.Signs)
+        int self = stores.Epoch.IndexOf(context.Keys.ConsensusPublicKey);
+        if (seconds == 0 || !stores.Signs || self < 0)
         {
             return;
         }
@@ -67,7 +68,7 @@ public sealed partial class ValidatorNode
         using Parker parker = new();
         TransportOptions options = TransportOptionsOf(context, parker, null);
         string? met = TwinWatch.Listen(
-            options, context.Genesis.ToCommittee(), context.Self, stores.Recovered.LastFinal?.Epoch ?? 0, stores.Recovered.OwnTip.Height, TimeSpan.FromSeconds(seconds), log);
+            options, stores.Epoch.Committee, self, stores.Epoch.Number, stores.Recovered.OwnTip.Height, TimeSpan.FromSeconds(seconds), log);
         CryptographicOperations.ZeroMemory(options.PrivateKeySeed);
         if (met is not null)
         {

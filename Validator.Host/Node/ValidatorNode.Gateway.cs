@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Host.Api;
 using Validator.Host.Metrics;
@@ -141,6 +142,8 @@ public sealed partial class ValidatorNode
             View = view,
             Epoch = epoch.Number,
             SignsFrom = _core.SignsFrom,
+            Members = committee.Count,
+            ChangePending = _ledger.Epoch.Pending is not null,
             Leader = epoch.Members[committee.Leader(epoch.Number, view)].Name,
             FinalSequence = final,
             ExecutedSequence = executed,
@@ -155,6 +158,38 @@ public sealed partial class ValidatorNode
             ConnectedWeight = ConnectedWeight(),
             Peers = [.. peers],
         };
+    }
+
+    public EpochConfiguration Epoch => _ledger.Epoch;
+
+    public FramingError CheckChange(ReadOnlySpan<byte> change)
+    {
+        if (!CommitteeChangeCodec.TryRead(change, out SignedCommitteeChange? signed, out _))
+        {
+            return FramingError.ChangeMalformed;
+        }
+
+        EpochContext epoch = _epochs.Current;
+        List<SignatureCheck> checks = [];
+        if (signed.Change.HasKeys)
+        {
+            // The transport knows the keys of genesis alone.
+            return FramingError.KindNotAllowed;
+        }
+
+        if (signed.Change.Epoch != epoch.Number)
+        {
+            return FramingError.ChangeOfOtherEpoch;
+        }
+
+        if (SignatureChecks.OfChange(signed, epoch.Committee, checks) != DecodeError.None)
+        {
+            return FramingError.ChangeUnsigned;
+        }
+
+        bool[] valid = new bool[checks.Count];
+        new BatchedVerifier(_context.ChainId).Verify(epoch.Keys, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(checks), valid);
+        return valid.Contains(false) ? FramingError.ChangeUnsigned : FramingError.None;
     }
 
     public bool TryFindTransaction(in Hash256 id, out TransactionState state) => _recent.TryFind(id, out state);
@@ -201,6 +236,11 @@ public sealed partial class ValidatorNode
     private PeerStatus PeerStatusOf(EpochContext epoch, int member)
     {
         int peer = epoch.LinkOf(member);
+        if (peer < 0)
+        {
+            return new PeerStatus { Name = epoch.Members[member].Name, Connected = false };
+        }
+
         PeerStatistics statistics = _transport.Statistics.Peers[peer];
         (ulong view, ulong final) = _core.PeerProgress(peer);
         return new PeerStatus

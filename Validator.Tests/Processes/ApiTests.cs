@@ -160,7 +160,7 @@ public sealed class ApiTests : IDisposable
         await PostAsync(node, "/v1/transactions", new byte[Limits.MaxTransactionBytes + 1], "application/octet-stream", 413);
         await PostAsync(node, "/v1/transactions/batch", new byte[(int)Limits.MaxVertexPayloadBytes + 1], "application/octet-stream", 413);
         await PostAsync(node, "/v1/transactions", "x"u8.ToArray(), "text/plain", 415);
-        JsonElement kind = await PostAsync(node, "/v1/transactions?kind=2", "x"u8.ToArray(), null, 400);
+        JsonElement kind = await PostAsync(node, "/v1/transactions?kind=3", "x"u8.ToArray(), null, 400);
         Assert.Equal("urn:validator:problem:kind-refused", kind.GetProperty("type").GetString());
     }
 

@@ -39,10 +39,10 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
     public static Executable Binary { get; } = FindBinary();
 
     /// <summary>A new chain with nothing started.</summary>
-    public static ProcessCluster Create(int validators = 4)
+    public static ProcessCluster Create(int validators = 4, ulong epochLength = Validator.Host.Cli.InitOptions.DefaultEpochLength)
     {
         TempFolder folder = new();
-        return new ProcessCluster(folder, LocalCluster.Create(folder.Path, validators, Binary));
+        return new ProcessCluster(folder, LocalCluster.Create(folder.Path, validators, Binary, epochLength: epochLength));
     }
 
     /// <summary>A new chain with all validators ready.</summary>

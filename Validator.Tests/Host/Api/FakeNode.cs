@@ -40,6 +40,10 @@ internal sealed class FakeNode : INodeGateway
 
     public Dictionary<Hash256, AccountState> Accounts { get; } = [];
 
+    public FramingError CheckChange(ReadOnlySpan<byte> change) => FramingError.ChangeMalformed;
+
+    public EpochConfiguration Epoch => throw new NotSupportedException();
+
     public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, EnvelopeIndex envelopes)
     {
         using PreparedAccounts accounts = new(8);

@@ -61,8 +61,7 @@ public class SubmitTests
     [Theory]
     [InlineData("/v1/transactions", "application/octet-stream", "", 400, "at least one byte")]
     [InlineData("/v1/transactions?wait=never", "application/octet-stream", "x", 400, "?wait=")]
-    [InlineData("/v1/transactions?kind=2", "application/octet-stream", "x", 400, "do not come from clients")]
-    [InlineData("/v1/transactions?kind=2", "application/octet-stream", "x", 400, "kind 0")]
+    [InlineData("/v1/transactions?kind=2", "application/octet-stream", "x", 400, "alone in its request")]
     [InlineData("/v1/transactions", "application/json", "{\"bytes\":\"!\"}", 400, "base64")]
     [InlineData("/v1/transactions", "application/json", "{\"data\":\"QQ==\"}", 400, "unknown field 'data'")]
     [InlineData("/v1/transactions", "application/json", "{\"kind\":1}", 400, "bytes is missing")]
@@ -83,13 +82,13 @@ public class SubmitTests
         Assert.Empty(api.Node.Submitted);
     }
 
-    // Protects clients that are ahead of this version: a system transaction is refused by a name that a program can switch on, in
+    // Protects clients that are ahead of this version: an unknown kind is refused by a name that a program can switch on, in
     // every form of a submission; and what is neither raw bytes nor JSON is not ordered as if it were.
     [Theory]
-    [InlineData("/v1/transactions?kind=2", "application/octet-stream", "x", 400, "kind-refused")]
-    [InlineData("/v1/transactions", "application/json", "{\"kind\":2,\"bytes\":\"QQ==\"}", 400, "kind-refused")]
-    [InlineData("/v1/transactions/batch", "application/octet-stream", "\u0001\0\0\0\u0002A", 400, "kind-refused")]
-    [InlineData("/v1/transactions/batch", "application/json", "[{\"bytes\":\"QQ==\",\"kind\":2}]", 400, "kind-refused")]
+    [InlineData("/v1/transactions?kind=3", "application/octet-stream", "x", 400, "kind-refused")]
+    [InlineData("/v1/transactions", "application/json", "{\"kind\":3,\"bytes\":\"QQ==\"}", 400, "kind-refused")]
+    [InlineData("/v1/transactions/batch", "application/octet-stream", "\u0001\0\0\0\u0003A", 400, "kind-refused")]
+    [InlineData("/v1/transactions/batch", "application/json", "[{\"bytes\":\"QQ==\",\"kind\":3}]", 400, "kind-refused")]
     [InlineData("/v1/transactions", "text/plain", "x", 415, "unsupported-media-type")]
     [InlineData("/v1/transactions/batch", "application/x-www-form-urlencoded", "x", 415, "unsupported-media-type")]
     public async Task NamesWhatThisVersionDoesNotTake(string path, string type, string text, int expected, string name)

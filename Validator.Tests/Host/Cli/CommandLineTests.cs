@@ -116,6 +116,10 @@ public class CommandLineTests
 
         public ClientKeys Keys { get; } = new();
 
+        public FramingError CheckChange(ReadOnlySpan<byte> change) => FramingError.None;
+
+        public EpochConfiguration Epoch => throw new NotSupportedException();
+
         public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, Validator.Core.Wire.Validation.EnvelopeIndex envelopes) => -1;
 
         public AccountState? FindAccount(in Hash256 account) => null;

@@ -52,6 +52,10 @@ internal sealed class FakeCluster : IAsyncDisposable
 
         public ClientKeys Keys { get; } = new();
 
+        public FramingError CheckChange(ReadOnlySpan<byte> change) => FramingError.ChangeMalformed;
+
+        public EpochConfiguration Epoch => throw new NotSupportedException();
+
         public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, Validator.Core.Wire.Validation.EnvelopeIndex envelopes)
         {
             using Validator.Host.Node.PreparedAccounts accounts = new(16);

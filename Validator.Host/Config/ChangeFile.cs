@@ -1,0 +1,102 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Host.Config;
+
+/// <summary>A committee change on its way from operator to operator: what is asked for, and who has signed it so far.</summary>
+public sealed record ChangeFile(Hash256 ChainId, CommitteeChange Change, SortedList<int, byte[]> Signatures)
+{
+    private const int Format = 1;
+
+    /// <exception cref="ConfigException">It is no change, or cannot be read.</exception>
+    public static ChangeFile Read(string path)
+    {
+        try
+        {
+            ChangeDocument read = JsonSerializer.Deserialize(File.ReadAllBytes(path), ChangeJson.Default.ChangeDocument)
+                ?? throw new ConfigException($"{path}: is empty");
+            CommitteeChange change = new(
+                read.Kind, read.Epoch, read.Name, read.Weight ?? 0, read.ConsensusKey ?? [], read.TransportKey ?? []);
+            int keyBytes = change.HasKeys ? Limits.PublicKeyBytes : 0;
+            bool whole = read.Format == Format && GenesisCodec.IsName(change.Name) && (change.Weight > 0) == change.HasWeight
+                && change.ConsensusKey.Length == keyBytes && change.TransportKey.Length == keyBytes
+                && read.Signatures.All(s => s.Sender is >= 0 and < Limits.MaxCommittee && s.Signature.Length == Limits.SignatureBytes);
+            if (!whole || !Hash256.TryParse(read.ChainId, out Hash256 chainId))
+            {
+                throw new ConfigException($"{path}: is no committee change of format {Format}");
+            }
+
+            SortedList<int, byte[]> signatures = [];
+            foreach (SignatureDocument signature in read.Signatures)
+            {
+                signatures[signature.Sender] = signature.Signature;
+            }
+
+            return new ChangeFile(chainId, change, signatures);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        {
+            throw new ConfigException($"{path}: {e.Message}");
+        }
+    }
+
+    /// <exception cref="ConfigException">The file cannot be written.</exception>
+    public void Write(string path)
+    {
+        ChangeDocument document = new()
+        {
+            Format = Format,
+            ChainId = ChainId.ToString(),
+            Epoch = Change.Epoch,
+            Kind = Change.Kind,
+            Name = Change.Name,
+            Weight = Change.HasWeight ? Change.Weight : null,
+            ConsensusKey = Change.HasKeys ? Change.ConsensusKey : null,
+            TransportKey = Change.HasKeys ? Change.TransportKey : null,
+            Signatures = [.. Signatures.Select(s => new SignatureDocument { Sender = s.Key, Signature = s.Value })],
+        };
+        try
+        {
+            File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(document, ChangeJson.Default.ChangeDocument));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"{path}: {e.Message}");
+        }
+    }
+
+    /// <summary>The bytes of the system transaction, with all signatures.</summary>
+    public byte[] Encode() => CommitteeChangeCodec.Encode(new SignedCommitteeChange(
+        Change, [.. Signatures.Select(s => new CertificateVote(s.Key, s.Value))]));
+}
+
+internal sealed class ChangeDocument
+{
+    public required int Format { get; init; }
+    public required string ChainId { get; init; }
+    public required ulong Epoch { get; init; }
+    public required CommitteeChangeKind Kind { get; init; }
+    public required string Name { get; init; }
+    public uint? Weight { get; init; }
+    public byte[]? ConsensusKey { get; init; }
+    public byte[]? TransportKey { get; init; }
+    public required SignatureDocument[] Signatures { get; init; }
+}
+
+internal sealed class SignatureDocument
+{
+    public required int Sender { get; init; }
+    public required byte[] Signature { get; init; }
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectNullableAnnotations = true,
+    UseStringEnumConverter = true,
+    WriteIndented = true)]
+[JsonSerializable(typeof(ChangeDocument))]
+internal sealed partial class ChangeJson : JsonSerializerContext;
