@@ -39,8 +39,10 @@ public sealed partial class ValidatorCore
 
     private void OnManifest(SnapshotManifest manifest, int from)
     {
-        if (manifest.Epoch != Epoch)
+        // A change that is pending there is not known here, and so is another epoch's committee: not what we can go on from.
+        if (manifest.Epoch != Epoch || manifest.State.CommitteeDigest != GenesisCodec.CommitteeDigest(Epoch, Configuration.Members))
         {
+            _catchUp.OnNotFound(new FetchRequest(FetchKind.Snapshot, Epoch, 0, 0, 1, Hash256.Zero), from);
             Reject(Reason.WrongEpoch, from);
             return;
         }

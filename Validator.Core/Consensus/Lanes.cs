@@ -38,6 +38,12 @@ public sealed partial class ValidatorCore
     /// <summary>Vertices of one lane that are taken unasked: no author can use up the room of the others.</summary>
     private int LaneShare => Math.Max(Settings.MaxOwnPendingVertices, Settings.MaxPendingVertices / _lanes.Length);
 
+    /// <summary>
+    /// A ledger that lost our newest vertex gets it from the others. Until then we author none: where nobody has it, what follows it
+    /// could never be ordered.
+    /// </summary>
+    private bool OwnTipKnown => _ownTip == _lanes[Self].Final || _lanes[Self].Find(_ownTip.Hash) is not null;
+
     private int OwnPending => Self < 0 ? 0 : (int)(_ownTip.Height - Math.Min(_lanes[Self].Final.Height, _ownTip.Height));
 
     private void OnVertex(Signed message, VertexHeader vertex, ulong token, int from)
@@ -156,7 +162,7 @@ public sealed partial class ValidatorCore
 
     /// <summary>Counted from when a quorum is there: right after a start, peers may know own vertices that a rolled-back disk does not.</summary>
     private long IdleVertexDue() =>
-        !_signs || _leaving || Settings.IdleVertexMicros == 0 || OwnPending >= Settings.MaxOwnPendingVertices || _quorumSinceMicros == long.MaxValue
+        !_signs || _leaving || !OwnTipKnown || Settings.IdleVertexMicros == 0 || OwnPending >= Settings.MaxOwnPendingVertices || _quorumSinceMicros == long.MaxValue
             ? long.MaxValue
             : Math.Max(_lastAuthoredMicros, _quorumSinceMicros) + Settings.IdleVertexMicros;
 
@@ -201,7 +207,7 @@ public sealed partial class ValidatorCore
     private void GrantCredit()
     {
         _creditAtMicros = long.MaxValue;
-        if (!_signs || _leaving || _creditGiven || _unsigned >= MaxUnsigned || OwnPending >= Settings.MaxOwnPendingVertices
+        if (!_signs || _leaving || !OwnTipKnown || _creditGiven || _unsigned >= MaxUnsigned || OwnPending >= Settings.MaxOwnPendingVertices
             || PendingVertices >= Settings.MaxPendingVertices || Queues)
         {
             return;

@@ -55,6 +55,9 @@ public sealed class Executor
     /// <summary>Global index of the next accepted transaction.</summary>
     public ulong NextIndex => _window.Next;
 
+    /// <summary>Of the dedup window, as it enters the root.</summary>
+    public Hash256 DedupDigest => _window.Digest();
+
     /// <summary>Executes the next block.</summary>
     /// <param name="order">The block's vertices in the order that Core gave.</param>
     /// <param name="result">Filled anew.</param>

@@ -71,6 +71,7 @@ public static class CommandLine
             SetupCommands.Genesis(),
             VoteCommands.Votes(),
             CommitteeCommands.Committee(),
+            DbCommands.Db(),
             RunCommand.Create(),
             LoadCommands.Localnet(),
             LoadCommands.Load(),

@@ -126,6 +126,17 @@ internal static class Recovery
         }
     }
 
+    /// <summary>Fills an executor with the state that the ledger holds.</summary>
+    /// <param name="epoch">The one that the state is in.</param>
+    /// <exception cref="StoreException">What is stored is not what was executed.</exception>
+    public static void Restore(Executor executor, RocksLedger ledger, EpochConfiguration epoch)
+    {
+        if (ledger.LastFinal() is { } last)
+        {
+            RestoreWindow(executor, ledger, epoch, last);
+        }
+    }
+
     private static void RestoreWindow(Executor executor, RocksLedger ledger, EpochConfiguration epoch, FinalRecord last)
     {
         ulong next = last.Result.FirstIndex + last.Result.Accepted;
@@ -141,8 +152,9 @@ internal static class Recovery
             from += (ulong)count;
         }
 
-        whole = whole && ledger.FindState(last.Block.Sequence)?.CommitteeDigest == executor.Committee.Digest && executor.Nonces.Load(ledger.Accounts())
-            && ledger.FindState(last.Block.Sequence)?.NoncesDigest == executor.Nonces.Digest();
+        StateRecord? state = ledger.FindState(last.Block.Sequence);
+        whole = whole && state?.CommitteeDigest == executor.Committee.Digest && executor.Nonces.Load(ledger.Accounts())
+            && state?.NoncesDigest == executor.Nonces.Digest() && state?.DedupDigest == executor.DedupDigest;
         if (!whole || !executor.IsRestored)
         {
             throw new StoreException(

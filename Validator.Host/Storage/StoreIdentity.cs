@@ -9,7 +9,7 @@ namespace Validator.Host.Storage;
 public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
 {
     /// <summary>Version of the layout of keys and values, for both stores; see FORMATS in this folder's README.</summary>
-    public const ushort FormatVersion = 1;
+    public const ushort FormatVersion = 2;
 
     internal const int EncodedSize = 16 + (2 * Hash256.Size);
 
@@ -57,7 +57,7 @@ public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
         {
             throw new StoreException(
                 StoreFault.OlderFormat,
-                $"{path} has format {version}, this binary reads format {FormatVersion} alone. Run the older binary that wrote it.");
+                $"{path} has format {version}, this binary reads format {FormatVersion} alone, and no step leads here from it. Run the older binary that wrote it.");
         }
 
         if (record.Length != EncodedSize)

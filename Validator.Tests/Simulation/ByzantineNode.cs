@@ -1,5 +1,6 @@
 using Validator.Core.Consensus;
 using Validator.Core.Effects;
+using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 
@@ -136,6 +137,21 @@ public sealed partial class ByzantineNode : SimNode
             Cluster.World.Met(Fault.WrongPayload);
             SimVertex other = new(vertex.Header, vertex.Signature, [.. vertex.Transactions.Select(t => t ^ 1)]);
             Cluster.Send(this, peer, new SimMessage(other));
+        }
+        else if (request.Kind == FetchKind.Chunk && _random.Chance(_lies))
+        {
+            Cluster.World.Met(Fault.WrongChunk);
+            Send(peer, Frame.Of(new SnapshotChunk(request.Epoch, request.Sequence, request.Hash, [1, 2, 3])));
+        }
+        else if (request.Kind == FetchKind.Snapshot && Cluster.World.ReadsBytes && _random.Chance(0.7) && Disk.Snapshots.Count > 0
+            && Prove(Disk.Snapshots.Keys.First()) is { } manifest)
+        {
+            // A record that the certified root does not bear out.
+            Cluster.World.Met(Fault.ForgedManifest);
+            StateRecord[] records = [.. manifest.Records];
+            records[0] = records[0] with { NoncesDigest = Hash256.Of([9]) };
+            byte[] forged = new SimMessage(Frame.Of(manifest with { Records = records })).Bytes;
+            Cluster.Send(this, peer, new SimMessage(forged));
         }
         else
         {

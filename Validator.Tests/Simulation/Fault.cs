@@ -76,6 +76,15 @@ public enum Fault : byte
     Replay,
     Flood,
 
+    // Of ledgers.
+    Pruned,
+    LongAbsence,
+    LostLedger,
+    CaughtUp,
+    CrashInCatchUp,
+    WrongChunk,
+    ForgedManifest,
+
     // Of clients that sign.
     NonceUsed,
     NonceTooOld,

@@ -17,7 +17,22 @@ public sealed class SimDisk
     public List<Certificate> Prepared { get; } = [];
     public NewView? Entered { get; set; }
     public Dictionary<Hash256, SimVertex> Vertices { get; } = [];
+
+    /// <summary>Executed blocks that are kept; the first may be a snapshot's own, of which the order is not known.</summary>
     public List<SimFinal> Finals { get; } = [];
+    public ulong FirstKept { get; set; } = 1;
+
+    /// <summary>Newest executed block.</summary>
+    public ulong LastExecuted => Finals.Count == 0 ? 0 : Finals[^1].Block.Sequence;
+
+    /// <summary>What the roots are the hashes of.</summary>
+    public SortedDictionary<ulong, StateRecord> Records { get; } = [];
+
+    /// <summary>Hashes of the newest executed blocks: part of the state.</summary>
+    public SortedDictionary<ulong, Hash256> History { get; } = [];
+    public SortedDictionary<ulong, SimSnapshot> Snapshots { get; } = [];
+    public SnapshotManifest? StagedManifest { get; set; }
+    public Dictionary<Hash256, byte[]> StagedChunks { get; } = [];
     public LaneTip OwnTip { get; set; }
 
     /// <summary>Records of accounts by place, as execution left them.</summary>
@@ -52,6 +67,12 @@ public sealed class SimDisk
             copy.Accounts.Add(place, record);
         }
 
+        copy.FirstKept = FirstKept;
+        copy.StagedManifest = StagedManifest;
+        CopyAll(Records, copy.Records);
+        CopyAll(History, copy.History);
+        CopyAll(Snapshots, copy.Snapshots);
+        CopyAll(StagedChunks, copy.StagedChunks);
         copy.Signed.AddRange(Signed);
         copy.Prepared.AddRange(Prepared);
         copy.Finals.AddRange(Finals);
@@ -67,6 +88,83 @@ public sealed class SimDisk
         }
 
         return copy;
+    }
+
+    private static void CopyAll<TKey, TValue>(IDictionary<TKey, TValue> from, IDictionary<TKey, TValue> to)
+    {
+        foreach ((TKey key, TValue value) in from)
+        {
+            to[key] = value;
+        }
+    }
+
+    public SimFinal? Final(ulong sequence) =>
+        Finals.Count == 0 || sequence < Finals[0].Block.Sequence || sequence > LastExecuted ? null
+            : Finals[(int)(sequence - Finals[0].Block.Sequence)];
+
+    public void DropStaged()
+    {
+        StagedManifest = null;
+        StagedChunks.Clear();
+    }
+
+    public void LoseLedger()
+    {
+        DropStaged();
+        Finals.Clear();
+        Records.Clear();
+        History.Clear();
+        Snapshots.Clear();
+        Vertices.Clear();
+        Accounts.Clear();
+        Committee = null;
+        FirstKept = 1;
+    }
+
+    /// <summary>What was fetched in place of what was here, all at once.</summary>
+    public void Install(SnapshotManifest manifest, int historySegment)
+    {
+        StateRecord state = manifest.State;
+        byte[][] Listed(Hash256 list) => list == Hash256.Of([]) ? []
+            : [.. StagedChunks[list].Chunk(Hash256.Size).Select(h => StagedChunks[new Hash256(h)])];
+        byte[][] history = Listed(state.DedupDigest);
+        byte[][] accounts = Listed(state.NoncesDigest);
+        LoseHistoryBelow(manifest);
+        foreach (byte[] entry in history.SelectMany(s => s.Chunk(8 + Hash256.Size)))
+        {
+            History[BitConverter.ToUInt64(entry)] = new Hash256(entry.AsSpan(8));
+        }
+
+        foreach (byte[] record in accounts.SelectMany(s => s.Chunk(NonceTable.RecordBytes)))
+        {
+            Accounts[Accounts.Count] = record;
+        }
+
+        for (int i = 0; manifest.FirstRecord + (ulong)i <= manifest.Sequence; i++)
+        {
+            Records[manifest.FirstRecord + (ulong)i] = manifest.Records[i];
+        }
+
+        Require.That(history.All(s => s.Length <= historySegment * (8 + Hash256.Size)));
+        Finals.Add(new SimFinal(manifest.Anchor, manifest.Certificate, [], state.Root));
+        FirstKept = manifest.Sequence + 1;
+        DropStaged();
+    }
+
+    private void LoseHistoryBelow(SnapshotManifest manifest)
+    {
+        Finals.Clear();
+        Records.Clear();
+        History.Clear();
+        Snapshots.Clear();
+        Accounts.Clear();
+        foreach (SimVertex vertex in Vertices.Values)
+        {
+            if (vertex.Header.Height <= manifest.Anchor.Cut[vertex.Header.Author].Height)
+            {
+                Vertices.Remove(vertex.Header.Hash);
+            }
+        }
     }
 
     /// <summary>Execution's view of accounts, read back.</summary>

@@ -232,6 +232,8 @@ public sealed class SimMessage
         FrameType.Evidence => _frame.Evidence!.First.Header.Epoch,
         FrameType.Status => _frame.Status!.Epoch,
         FrameType.FetchRequest or FrameType.NotFound => _frame.Request.Epoch,
+        FrameType.SnapshotManifest => _frame.Manifest!.Epoch,
+        FrameType.SnapshotChunk => _frame.Chunk!.Epoch,
         _ => _frame.Message!.Header.Epoch,
     };
 

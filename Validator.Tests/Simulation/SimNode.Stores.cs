@@ -42,15 +42,13 @@ public partial class SimNode
 
             PendingCommittee? change = committee.Pending == before ? null : committee.Pending;
             List<NonceVerdict> verdicts = ExecuteEnvelopes(order);
-            Hash256 root = RootOf(previous, block, order, committee.Digest);
-            if (verdicts.Count > 0)
-            {
-                root = Hash256.Of([.. root.ToArray(), .. _nonces.Digest().ToArray(), .. verdicts.Select(v => (byte)v)]);
-            }
-
+            StateRecord record = RecordOf(block, order, previous, committee.Digest, verdicts);
+            Hash256 root = record.Root;
+            Disk.Records[block.Sequence] = record;
             Disk.Finals.Add(new SimFinal(block, certificate, order, root));
             Cluster.Check.OnExecuted(this, block, order, root, verdicts);
             ForgetBelow(block.Sequence);
+            TakeSnapshot(block);
             if (ReportsExecution)
             {
                 Feed(new Input { Kind = InputKind.Executed, From = -1, Sequence = block.Sequence, Digest = root, Change = change });
@@ -126,20 +124,6 @@ public partial class SimNode
         }
     }
 
-    private static Hash256 RootOf(in Hash256 previous, Block block, VertexHeader[] order, in Hash256 committee)
-    {
-        byte[] data = new byte[(3 + order.Length) * Hash256.Size];
-        committee.CopyTo(data.AsSpan((2 + order.Length) * Hash256.Size));
-        previous.CopyTo(data);
-        block.Hash.CopyTo(data.AsSpan(Hash256.Size));
-        for (int i = 0; i < order.Length; i++)
-        {
-            order[i].Hash.CopyTo(data.AsSpan((2 + i) * Hash256.Size));
-        }
-
-        return Hash256.Of(data);
-    }
-
     /// <summary>The fetch service: answers from the disk.</summary>
     public virtual void Serve(int peer, FetchRequest request)
     {
@@ -164,8 +148,10 @@ public partial class SimNode
             case FetchKind.FinalBlocks when FinalsFrom(request) is { } finals:
                 Send(peer, Frame.Of(finals));
                 break;
+            case FetchKind.Snapshot or FetchKind.Chunk when ServeSnapshot(peer, request):
+                break;
             default:
-                Send(peer, Frame.NotFound(request, 1));
+                Send(peer, Frame.NotFound(request, Disk.FirstKept));
                 break;
         }
     }
@@ -175,10 +161,15 @@ public partial class SimNode
 
     private FinalBlocks? FinalsFrom(FetchRequest request)
     {
-        int first = (int)request.Sequence - 1;
+        int first = Disk.Finals.FindIndex(f => f.Block.Sequence == request.Sequence && request.Sequence >= Disk.FirstKept);
+        if (first < 0)
+        {
+            return null;
+        }
+
         int last = Math.Min(first + (int)request.Count, Disk.Finals.Count) - 1;
         // No answer goes beyond an epoch's last block: another committee certifies what follows.
-        int end = first < 0 ? -1 : Disk.Finals.FindIndex(Math.Min(first, Disk.Finals.Count), f => !f.Block.NextCommittee.IsZero);
+        int end = Disk.Finals.FindIndex(first, f => !f.Block.NextCommittee.IsZero);
         last = end >= 0 ? Math.Min(last, end) : last;
         // The certificate covers the last block itself: go on to the next block that has its own.
         while (last >= first && last != end && last + 1 < Disk.Finals.Count && Disk.Finals[last].Certificate.BlockHash != Disk.Finals[last].Block.Hash)
@@ -191,7 +182,7 @@ public partial class SimNode
             last--;
         }
 
-        return last < first || first < 0
+        return last < first
             ? null
             : new FinalBlocks([.. Disk.Finals.GetRange(first, last - first + 1).Select(f => f.Block)], Disk.Finals[last].Certificate);
     }
@@ -207,6 +198,7 @@ public partial class SimNode
         state.Blocks.AddRange(Disk.Blocks.Values);
         state.PreparedCertificates.AddRange(Disk.Prepared);
         state.Evidence.AddRange(Disk.Evidence);
+        state.Staged = Staged();
         if (Disk.Finals.Count > 0)
         {
             SimFinal last = Disk.Finals[^1];
@@ -217,9 +209,9 @@ public partial class SimNode
                 state.LastExecutedRoot = last.Root;
             }
 
-            foreach (SimFinal final in Disk.Finals.TakeLast(256))
+            foreach ((ulong sequence, StateRecord record) in Disk.Records.TakeLast(256))
             {
-                state.RecentRoots.Add((final.Block.Sequence, final.Root));
+                state.RecentRoots.Add((sequence, record.Root));
             }
         }
 

@@ -174,6 +174,13 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         HasVotes = false;
     }
 
+    /// <summary>The ledger is gone and the votes are whole: what only it had is lost, and it signs on.</summary>
+    public void LoseLedger()
+    {
+        Disk.LoseLedger();
+        AcceptedTransactions.Clear();
+    }
+
     /// <summary>The disk is an older copy of itself.</summary>
     public void RollBack(SimDisk backup)
     {
@@ -398,6 +405,9 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             case EffectKind.BatchCredit:
                 _credit++;
                 Cluster.After(this, 0, SealBatch);
+                break;
+            case EffectKind.StoreManifest or EffectKind.StoreChunk or EffectKind.DropSnapshot or EffectKind.InstallSnapshot:
+                Stage(effect);
                 break;
             case EffectKind.Execute:
                 Execute(effect.Block!, effect.Order!, effect.Certificate!);

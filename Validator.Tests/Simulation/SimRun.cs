@@ -114,7 +114,7 @@ public static class SimRun
     }
 
     private static bool Done(SimCluster cluster) => Missing(cluster) == 0 && cluster.Nodes.All(
-        n => cluster.Check.IsByzantine(n.Index) || !cluster.IsMember(n) || n.Disk.Finals.Count == cluster.Check.Chain.Count);
+        n => cluster.Check.IsByzantine(n.Index) || !cluster.IsMember(n) || n.Disk.LastExecuted == (ulong)cluster.Check.Chain.Count);
 
     private static string Stuck(SimCluster cluster) =>
         $"{Missing(cluster)} missing; "

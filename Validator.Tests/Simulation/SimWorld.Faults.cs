@@ -193,6 +193,12 @@ public sealed partial class SimWorld
             Cluster.Schedule(when, LoseDisk);
         }
 
+        if (Retain > 0 && Cluster.Nodes.Length > 1)
+        {
+            Cluster.Schedule(_ledgers.Between(leastMicros / 5, leastMicros / 2), BeAbsent);
+            Cluster.Schedule(_ledgers.Between(leastMicros / 2, leastMicros), BeAbsent);
+        }
+
         if (RolledBack >= 0)
         {
             _heldUntil = when;
@@ -233,6 +239,14 @@ public sealed partial class SimWorld
             Cluster.CrashAndRestart(node);
         }
 
+        // Not where vertices of theirs may be lost beyond repair: those who hold them are reckoned with F.
+        if (OneEpoch && !WipedBeyondFaulty && _ledgers.Chance(0.6))
+        {
+            Met(Fault.LostLedger);
+            node.LoseLedger();
+            return;
+        }
+
         int records = node.Disk.Signed.Count;
         int record = records == 0 ? 0 : _random.Below(records);
         switch (_random.Below(3))
@@ -248,6 +262,29 @@ public sealed partial class SimWorld
                 node.Wipe();
                 break;
         }
+    }
+
+    /// <summary>So long that the others forget what it needs.</summary>
+    private void BeAbsent()
+    {
+        SimNode node = Cluster.Nodes[_ledgers.Below(Cluster.Nodes.Length)];
+        if (node.Running)
+        {
+            Met(Fault.LongAbsence);
+            Cluster.CrashAndRestart(node, _ledgers.Between(6_000_000, 12_000_000));
+        }
+    }
+
+    /// <summary>While chunks come.</summary>
+    public bool CrashesInCatchUp()
+    {
+        if (_faultsOver || !_ledgers.Chance(0.15))
+        {
+            return false;
+        }
+
+        Met(Fault.CrashInCatchUp);
+        return true;
     }
 
     private void Restore(SimDisk backup)

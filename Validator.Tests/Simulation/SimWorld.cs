@@ -11,6 +11,7 @@ public sealed partial class SimWorld
 
     // Apart, so that worlds of one epoch are what they were.
     private readonly SimRandom _epochs;
+    private readonly SimRandom _ledgers;
     private readonly int _newcomers;
     private readonly HashSet<ulong> _submitted = [];
     private readonly int[] _met = new int[Enum.GetValues<Fault>().Length];
@@ -31,6 +32,7 @@ public sealed partial class SimWorld
         _random = new SimRandom(seed);
         _signing = new SimRandom(~seed);
         _epochs = new SimRandom(seed ^ 0x45706F6368);
+        _ledgers = new SimRandom(seed ^ 0x4C6564676572);
         KeyKind keys = !faults ? KeyKind.Short : seed % 200 == 0 ? KeyKind.Real : _random.Chance(0.25) ? KeyKind.Padded : KeyKind.Short;
         ReadsBytes = keys != KeyKind.Short;
         Keys = new SimKeys(keys);
@@ -76,6 +78,14 @@ public sealed partial class SimWorld
             _ => (_random.Between(100_000, 250_000), 35),
         };
         HasFaults = faults;
+        OneEpoch = Genesis.Parameters.EpochLengthBlocks == 0 && !Changes;
+        if (faults && OneEpoch && _ledgers.Chance(0.9))
+        {
+            // Little, since runs are short: a real validator keeps two windows at least.
+            Retain = (ulong)_ledgers.Between(6, 20);
+            SnapshotEvery = (ulong)_ledgers.Between(2, 5);
+        }
+
         if (faults)
         {
             _loss = _random.Chance(0.5) ? 0 : _random.Between(0, 30) / 100.0;
@@ -111,6 +121,13 @@ public sealed partial class SimWorld
 
     /// <summary>Messages travel as bytes and pass the checks of the real shell.</summary>
     public bool ReadsBytes { get; }
+
+    /// <summary>Executed blocks kept behind the newest, and between two snapshots; 0: all and none.</summary>
+    public ulong Retain { get; }
+    public ulong SnapshotEvery { get; }
+
+    /// <summary>A snapshot leads no further than the epoch that its taker is in.</summary>
+    public bool OneEpoch { get; }
 
     /// <summary>Final blocks between two cleanings of the vote store; never where nothing else is drawn.</summary>
     public int ForgetEvery { get; } = int.MaxValue;

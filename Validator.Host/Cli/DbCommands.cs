@@ -1,0 +1,157 @@
+using System.CommandLine;
+using System.Globalization;
+using Validator.Core.Consensus;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Config;
+using Validator.Host.Node;
+using Validator.Host.Storage;
+
+namespace Validator.Host.Cli;
+
+/// <summary>db inspect, db verify and db migrate: for a stopped validator, and without its keys' passphrase.</summary>
+internal static class DbCommands
+{
+    private const long ReadingBytes = 64 << 20;
+
+    public static Command Db() => new("db", "Look into the databases of a stopped validator") { Inspect(), Verify(), Migrate() };
+
+    private static Command Inspect()
+    {
+        Option<string> config = ConfigOption();
+        Command command = new("inspect", "Tell what the databases hold") { config };
+        command.SetAction(parsed => CommandLine.Guard(() =>
+        {
+            Place place = Place.Of(parsed.GetValue(config)!);
+            using RocksLedger ledger = place.OpenLedger();
+            if (place.OpenVotes() is { } votes)
+            {
+                using (votes)
+                {
+                    PrintVotes(votes, place, place.EpochOf(ledger));
+                }
+            }
+
+            LedgerSummary summary = ledger.Summarize();
+            Console.WriteLine($"ledger: {place.Storage.LedgerPath}, format {StoreIdentity.FormatVersion}, {Size(place.Storage.LedgerPath)}");
+            Console.WriteLine($"  blocks {summary.First.Sequence} to {summary.Newest.Sequence}, root {summary.Root}");
+            Console.WriteLine($"  transactions {summary.First.Index} to {summary.Newest.Index}, the last not included");
+            Console.WriteLine($"  snapshots at {(summary.Snapshots.Length == 0 ? "none" : string.Join(", ", summary.Snapshots))}");
+            Console.WriteLine(summary.FetchesSnapshot ? "  a snapshot is being fetched" : "  no snapshot is being fetched");
+            foreach ((string family, ulong keys) in summary.Families)
+            {
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {family,-16} {keys,14:N0} keys"));
+            }
+
+            return ExitCodes.Success;
+        }));
+        return command;
+    }
+
+    private static Command Verify()
+    {
+        Option<string> config = ConfigOption();
+        Command command = new("verify", "Read everything and check it against itself: checksums, chain, payloads, executed state") { config };
+        command.SetAction(parsed => CommandLine.Guard(() =>
+        {
+            Place place = Place.Of(parsed.GetValue(config)!);
+            int damaged = 0;
+            void Found(string what)
+            {
+                damaged++;
+                Console.WriteLine($"damaged: {what}");
+            }
+
+            using RocksLedger ledger = place.OpenLedger();
+            EpochConfiguration epoch = place.EpochOf(ledger);
+            if (place.OpenVotes() is { } votes)
+            {
+                using (votes)
+                {
+                    // Throws on a record that is not whole.
+                    votes.Recover(epoch.Number, epoch.Members.Length, new RecoveredState());
+                    Console.WriteLine($"votes: {place.Storage.VotesPath}: every record is whole");
+                }
+            }
+
+            ulong blocks = ledger.Verify(Found);
+            Recovery.Restore(Executor.ForGenesis(place.Genesis, place.ChainId), ledger, epoch);
+            Console.WriteLine($"ledger: {place.Storage.LedgerPath}: {blocks} blocks read, {(damaged == 0 ? "all whole" : $"{damaged} faults. {StoreErrors.LedgerAdvice}")}");
+            return damaged == 0 ? ExitCodes.Success : ExitCodes.Store;
+        }));
+        return command;
+    }
+
+    private static Command Migrate()
+    {
+        Option<string> config = ConfigOption();
+        Option<bool> dryRun = new("--dry-run") { Description = "Say what would be done" };
+        Command command = new("migrate", "Bring the databases to the format that this binary reads") { config, dryRun };
+        command.SetAction(parsed => CommandLine.Guard(() =>
+        {
+            // What is older or newer is refused by the opening itself, with its format and what to do: no step leads from format 1, whose
+            // blocks have other hashes.
+            Place place = Place.Of(parsed.GetValue(config)!);
+            place.OpenVotes()?.Dispose();
+            place.OpenLedger().Dispose();
+            Console.WriteLine($"votes and ledger have format {StoreIdentity.FormatVersion}, which is this binary's: nothing {(parsed.GetValue(dryRun) ? "would be" : "was")} done");
+            return ExitCodes.Success;
+        }));
+        return command;
+    }
+
+    private static void PrintVotes(RocksVoteStore votes, Place place, EpochConfiguration epoch)
+    {
+        RecoveredState state = new();
+        votes.Recover(epoch.Number, epoch.Members.Length, state);
+        Console.WriteLine($"votes: {place.Storage.VotesPath}, format {StoreIdentity.FormatVersion}, {Size(place.Storage.VotesPath)}");
+        foreach (IGrouping<MessageKind, Signed> kind in state.Signed.Select(s => s.Message).GroupBy(m => m.Header.Kind).OrderBy(g => g.Key))
+        {
+            SignedHeader newest = kind.Last().Header;
+            Console.WriteLine($"  {kind.Key}: {kind.Count()}, the newest at view {newest.View}, sequence {newest.Sequence}");
+        }
+
+        Console.WriteLine($"  own lane's newest vertex: height {state.OwnTip.Height}; votes below block {state.ForgottenBelow} are forgotten");
+    }
+
+    private static string Size(string folder)
+    {
+        long bytes = new DirectoryInfo(folder).EnumerateFiles().Sum(f => f.Length);
+        return string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:N1} MB");
+    }
+
+    private static Option<string> ConfigOption() => new("--config") { Description = "The node.toml", Required = true };
+
+    /// <summary>Whose databases they are, as the configuration and genesis say.</summary>
+    private sealed record Place(StorageSection Storage, Genesis Genesis, Hash256 ChainId, StoreIdentity Identity)
+    {
+        /// <summary>The one that the executed state is in.</summary>
+        public EpochConfiguration EpochOf(RocksLedger ledger) => ledger.ReadEpoch() ?? EpochConfiguration.First(Genesis, ChainId);
+
+        public static Place Of(string path)
+        {
+            NodeConfig config = ConfigLoader.Load(path, Environment.GetEnvironmentVariables());
+            Genesis genesis = GenesisFile.Read(config.Node.GenesisPath, out Hash256 chainId);
+            Member member = Array.Find(genesis.Members, m => m.Name == config.Node.Id)
+                ?? throw new ConfigException($"node.id: genesis ({config.Node.GenesisPath}) has no member '{config.Node.Id}'");
+            return new Place(config.Storage, genesis, chainId, StoreIdentity.Of(chainId, member.ConsensusKey));
+        }
+
+        /// <summary>Null, and said so, where there is none.</summary>
+        public RocksVoteStore? OpenVotes()
+        {
+            if (RocksVoteStore.Exists(Storage.VotesPath))
+            {
+                return RocksVoteStore.Open(Storage.VotesPath, Identity);
+            }
+
+            Console.WriteLine($"votes: none in {Storage.VotesPath}");
+            return null;
+        }
+
+        public RocksLedger OpenLedger() => StoreDirectory.Exists(Storage.LedgerPath)
+            ? RocksLedger.Open(Storage.LedgerPath, Identity, Genesis.Members.Length, Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes)
+            : throw new StoreException(StoreFault.Missing, $"{Storage.LedgerPath}: there is no ledger. It is created at the first start.");
+    }
+}

@@ -1,0 +1,181 @@
+using Validator.Core.Consensus;
+using Validator.Core.Effects;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Tests.Simulation;
+
+/// <summary>A snapshot as it is kept and served: everything by its hash.</summary>
+public sealed record SimSnapshot(ulong Sequence, Dictionary<Hash256, byte[]> Chunks);
+
+/// <summary>What a snapshot holds beside the proof, and how it comes back in (Host/Node/RocksLedger, SnapshotServer).</summary>
+public partial class SimNode
+{
+    /// <summary>In place of the ids of the dedup window: the hashes of the newest blocks, in segments.</summary>
+    private const int HistoryWindow = 40;
+    private const int HistorySegment = 8;
+
+    private static Dictionary<Hash256, byte[]> ByHash(IEnumerable<byte[]> pieces)
+    {
+        Dictionary<Hash256, byte[]> found = [];
+        foreach (byte[] piece in pieces)
+        {
+            found[Hash256.Of(piece)] = piece;
+        }
+
+        return found;
+    }
+
+    private static byte[] ListOf(IEnumerable<byte[]> pieces) => [.. pieces.SelectMany(p => Hash256.Of(p).ToArray())];
+
+    private IEnumerable<byte[]> HistorySegments()
+    {
+        ulong newest = Disk.History.Keys.LastOrDefault();
+        ulong start = newest > HistoryWindow ? newest - HistoryWindow + 1 : 1;
+        start -= start % HistorySegment;
+        return Disk.History.Where(h => h.Key >= start).GroupBy(h => h.Key / HistorySegment)
+            .Select(g => (byte[])[.. g.SelectMany(h => BitConverter.GetBytes(h.Key).Concat(h.Value.ToArray()))]);
+    }
+
+    private IEnumerable<byte[]> AccountSegments() => Enumerable.Range(0, _nonces.Segments).Select(i => _nonces.Segment(i).ToArray());
+
+    /// <summary>All that enters the root after a block, as the real executor's record.</summary>
+    private StateRecord RecordOf(Block block, VertexHeader[] order, in Hash256 previous, in Hash256 committee, List<NonceVerdict> verdicts)
+    {
+        Disk.History[block.Sequence] = block.Hash;
+        Hash256 ids = Hash256.Of([.. order.SelectMany(v => v.Hash.ToArray()), .. verdicts.Select(v => (byte)v)]);
+        return new StateRecord(
+            block.Sequence, 1, 0, previous, block.Hash, ids, Hash256.Of(ListOf(HistorySegments())), _nonces.Digest(), committee);
+    }
+
+    private void TakeSnapshot(Block block)
+    {
+        SimWorld world = Cluster.World;
+        foreach (ulong old in Disk.History.Keys.Where(s => s + HistoryWindow + HistorySegment < block.Sequence).ToArray())
+        {
+            Disk.History.Remove(old);
+        }
+
+        if (world.SnapshotEvery == 0 || block.Sequence % world.SnapshotEvery != 0)
+        {
+            return;
+        }
+
+        byte[][] history = [.. HistorySegments()];
+        byte[][] accounts = [.. AccountSegments()];
+        Disk.Snapshots[block.Sequence] = new SimSnapshot(
+            block.Sequence, ByHash([.. history, ListOf(history), .. accounts, ListOf(accounts)]));
+        while (Disk.Snapshots.Count > 3)
+        {
+            Disk.Snapshots.Remove(Disk.Snapshots.Keys.First());
+        }
+
+        ulong floor = Disk.Snapshots.Count == 3 ? Disk.Snapshots.Keys.First() : 0;
+        while (Disk.Finals[0].Block.Sequence < floor && Disk.Finals[0].Block.Sequence + world.Retain <= block.Sequence)
+        {
+            // Held ones behind the cut go with the block, ordered or not.
+            SimFinal gone = Disk.Finals[0];
+            Disk.Finals.RemoveAt(0);
+            Disk.FirstKept = gone.Block.Sequence + 1;
+            world.Met(Fault.Pruned);
+            foreach (VertexHeader vertex in gone.Order)
+            {
+                Disk.Vertices.Remove(vertex.Hash);
+            }
+        }
+    }
+
+    private bool ServeSnapshot(int peer, in FetchRequest request)
+    {
+        if (request.Kind == FetchKind.Snapshot)
+        {
+            foreach (ulong sequence in Disk.Snapshots.Keys.Reverse())
+            {
+                if (sequence >= request.Sequence && Prove(sequence) is { } manifest)
+                {
+                    Send(peer, Frame.Of(manifest));
+                    return true;
+                }
+            }
+        }
+
+        if (request.Kind == FetchKind.Chunk && Disk.Snapshots.TryGetValue(request.Sequence, out SimSnapshot? snapshot)
+            && snapshot.Chunks.TryGetValue(request.Hash, out byte[]? chunk))
+        {
+            Send(peer, Frame.Of(new SnapshotChunk(request.Epoch, request.Sequence, request.Hash, chunk)));
+            return true;
+        }
+
+        return false;
+    }
+
+    protected SnapshotManifest? Prove(ulong sequence)
+    {
+        SimFinal? anchor = Disk.Final(sequence);
+        SimFinal? stating = Disk.Finals.Find(f => f.Block.Sequence > sequence && f.Block.ExecutedSequence >= sequence);
+        if (anchor is null || anchor.Block.Sequence < Disk.FirstKept || stating is null)
+        {
+            return null;
+        }
+
+        List<Block> certified = [];
+        for (ulong next = stating.Block.Sequence; next <= stating.Certificate.Sequence; next++)
+        {
+            if (Disk.Final(next) is not { } final)
+            {
+                return null;
+            }
+
+            certified.Add(final.Block);
+        }
+
+        ulong first = Disk.Records.Keys.First(s => s + Cluster.Genesis.Parameters.WindowBlocks + 16 > sequence);
+        StateRecord[] records = [.. Disk.Records.Where(r => r.Key >= first && r.Key <= stating.Block.ExecutedSequence).Select(r => r.Value)];
+        return new SnapshotManifest(first, records, anchor.Block, [.. certified], stating.Certificate);
+    }
+
+    private void Stage(in Effect effect)
+    {
+        switch (effect.Kind)
+        {
+            case EffectKind.StoreManifest:
+                Disk.StagedManifest = effect.Manifest;
+                break;
+            case EffectKind.StoreChunk:
+                Disk.StagedChunks[effect.Chunk!.Hash] = effect.Chunk.Data;
+                if (Cluster.World.CrashesInCatchUp())
+                {
+                    Cluster.CrashAndRestart(this);
+                }
+
+                break;
+            case EffectKind.DropSnapshot:
+                Disk.DropStaged();
+                break;
+            default:
+                SnapshotManifest manifest = effect.Manifest!;
+                Cluster.After(this, Cluster.World.SyncMicros(), () => Install(manifest));
+                break;
+        }
+    }
+
+    private void Install(SnapshotManifest manifest)
+    {
+        Disk.Install(manifest, HistorySegment);
+        _nonces = Disk.Nonces();
+        if (_nonces.Digest() != manifest.State.NoncesDigest || Hash256.Of(ListOf(HistorySegments())) != manifest.State.DedupDigest)
+        {
+            throw Cluster.Check.Fail(this, "snapshot", $"the state at {manifest.Sequence} is not what was certified");
+        }
+
+        Cluster.World.Met(Fault.CaughtUp);
+        Cluster.Trace(Index, $"has the snapshot at {manifest.Sequence}");
+        Feed(new Input { Kind = InputKind.SnapshotInstalled, From = -1, Sequence = manifest.Sequence });
+    }
+
+    private StagedSnapshot? Staged() => Disk.StagedManifest is not { } manifest ? null : new StagedSnapshot(
+        manifest,
+        Disk.StagedChunks.Where(c => CatchUp.Parts(manifest.State).Contains(c.Key)).ToDictionary(c => c.Key, c => c.Value),
+        [.. Disk.StagedChunks.Keys]);
+}
