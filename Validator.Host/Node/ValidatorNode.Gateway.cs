@@ -171,9 +171,9 @@ public sealed partial class ValidatorNode
 
         EpochContext epoch = _epochs.Current;
         List<SignatureCheck> checks = [];
-        if (signed.Change.HasKeys)
+        if (signed.Change.Kind != CommitteeChangeKind.Weight)
         {
-            // The transport knows the keys of genesis alone.
+            // Transport and ledger know the keys and the size of genesis' committee alone.
             return FramingError.KindNotAllowed;
         }
 

@@ -88,7 +88,7 @@ public sealed class SubmitStreamTests : IDisposable
         Assert.Equal(
             [
                 (1UL, StreamRefusal.Malformed, 0u), (2UL, StreamRefusal.AccountKeyNeeded, 0u), (3UL, StreamRefusal.BadSignature, 1u),
-                (4UL, StreamRefusal.KindNotAllowed, 0u),
+                (4UL, StreamRefusal.Malformed, 1u),
             ],
             got[..4].Select(r => (r.First, (StreamRefusal)r.Reason, r.Transaction)));
         Assert.Equal((5UL, StreamReceipt.Durable), (got[4].First, got[4].Kind));
