@@ -244,7 +244,7 @@ public sealed partial class ValidatorCore
     {
         _fetches.Hasten(fetch => fetch.Peer == from && fetch.Request.Kind == request.Kind && fetch.Request.Hash == request.Hash, _now);
         _catchUp.OnNotFound(request, from);
-        if (request.Kind == FetchKind.FinalBlocks)
+        if (request.Kind is FetchKind.FinalBlocks or FetchKind.Block)
         {
             NoteKept(from, firstKept);
         }
