@@ -178,6 +178,12 @@ public sealed partial class ByzantineNode
 
     private void Forge()
     {
+        if (_random.Chance(0.1) && ForgedManifest() is { } manifest)
+        {
+            // Unasked.
+            Cluster.Send(this, -1, new SimMessage(manifest));
+        }
+
         _forger ??= new Forger(Cluster, _random, Index, _all);
         int count = _random.Chance(0.1) ? 100 : 6;
         if (count > 6)

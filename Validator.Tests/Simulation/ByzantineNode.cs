@@ -143,20 +143,28 @@ public sealed partial class ByzantineNode : SimNode
             Cluster.World.Met(Fault.WrongChunk);
             Send(peer, Frame.Of(new SnapshotChunk(request.Epoch, request.Sequence, request.Hash, [1, 2, 3])));
         }
-        else if (request.Kind == FetchKind.Snapshot && Cluster.World.ReadsBytes && _random.Chance(0.7) && Disk.Snapshots.Count > 0
-            && Prove(Disk.Snapshots.Keys.First()) is { } manifest)
+        else if (request.Kind == FetchKind.Snapshot && Cluster.World.ReadsBytes && _random.Chance(0.7) && ForgedManifest() is { } forged)
         {
-            // A record that the certified root does not bear out.
-            Cluster.World.Met(Fault.ForgedManifest);
-            StateRecord[] records = [.. manifest.Records];
-            records[0] = records[0] with { NoncesDigest = Hash256.Of([9]) };
-            byte[] forged = new SimMessage(Frame.Of(manifest with { Records = records })).Bytes;
             Cluster.Send(this, peer, new SimMessage(forged));
         }
         else
         {
             base.Serve(peer, request);
         }
+    }
+
+    /// <summary>A record that the certified root does not bear out.</summary>
+    private byte[]? ForgedManifest()
+    {
+        if (Disk.Snapshots.Count == 0 || Prove(Disk.Snapshots.Keys.First()) is not { } manifest)
+        {
+            return null;
+        }
+
+        Cluster.World.Met(Fault.ForgedManifest);
+        StateRecord[] records = [.. manifest.Records];
+        records[0] = records[0] with { NoncesDigest = Hash256.Of([9]) };
+        return new SimMessage(Frame.Of(manifest with { Records = records })).Bytes;
     }
 
     protected override bool Repeats() => _random.Chance(_serves);
