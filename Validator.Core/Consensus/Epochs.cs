@@ -19,8 +19,8 @@ public sealed partial class ValidatorCore
     private bool _leaving;
     private bool _returnKnown;
 
-    /// <summary>This core has done its work: the next epoch's goes on.</summary>
-    public bool Ended => _ended;
+    /// <summary>This core has done its work: it halted, or the next epoch's goes on.</summary>
+    private bool Over => _halted || _ended;
 
     /// <summary>For the next epoch's core: what its blocks may state (rule P3). Oldest first.</summary>
     public IEnumerable<(ulong Sequence, Hash256 Root)> RecentRoots =>
@@ -35,7 +35,7 @@ public sealed partial class ValidatorCore
     {
         Require.That(_changeSequence == ulong.MaxValue);
         _changeSequence = change.Sequence;
-        _leaving = Self >= 0 && !Array.Exists(change.Members, m => m.ConsensusKey.AsSpan().SequenceEqual(Configuration.Members[Self].ConsensusKey));
+        _leaving = Self >= 0 && Member.Find(change.Members, Configuration.Members[Self].ConsensusKey) < 0;
         _changedCommittee = GenesisCodec.CommitteeDigest(Epoch + 1, change.Members);
     }
 

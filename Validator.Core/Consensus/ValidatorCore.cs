@@ -99,6 +99,7 @@ public sealed partial class ValidatorCore
         {
             _roots[0] = _final.ExecutedRoot;
         }
+
         if (recovered is not null)
         {
             Recover(recovered);
@@ -136,7 +137,7 @@ public sealed partial class ValidatorCore
     /// <summary>One step: the effects are appended to <paramref name="effects"/>.</summary>
     public void Handle(in Input input, EffectBuffer effects)
     {
-        if (_halted || _ended)
+        if (Over)
         {
             return;
         }
@@ -150,7 +151,7 @@ public sealed partial class ValidatorCore
             Resume();
         }
 
-        if (!_halted && !_ended)
+        if (!Over)
         {
             Dispatch(in input);
         }
@@ -238,7 +239,7 @@ public sealed partial class ValidatorCore
     /// <summary>What time and changed state make due, after every input.</summary>
     private void Advance()
     {
-        while (_recheck && !_halted && !_ended)
+        while (_recheck && !Over)
         {
             _recheck = false;
             TryFinalize();
@@ -247,7 +248,7 @@ public sealed partial class ValidatorCore
             TryPropose();
         }
 
-        if (_halted || _ended)
+        if (Over)
         {
             return;
         }

@@ -108,11 +108,11 @@ public sealed class CommitteeState
 
     private bool GoOn(Member[] members)
     {
-        Committee committee = new(Array.ConvertAll(members, m => m.Weight));
+        Committee committee = Committee.Of(members);
         ulong weight = 0;
         foreach (Member member in members)
         {
-            weight += Array.Exists(Members, m => m.ConsensusKey.AsSpan().SequenceEqual(member.ConsensusKey)) ? member.Weight : 0;
+            weight += Member.Find(Members, member.ConsensusKey) >= 0 ? member.Weight : 0;
         }
 
         return weight >= committee.Quorum;

@@ -5,7 +5,22 @@ namespace Validator.Core.Primitives;
 /// <param name="ConsensusKey">ML-DSA-87 public key, 2592 bytes: votes and vertices.</param>
 /// <param name="TransportKey">ML-DSA-87 public key, 2592 bytes: TLS only.</param>
 /// <param name="Weight">At least 1.</param>
-public sealed record Member(string Name, byte[] ConsensusKey, byte[] TransportKey, uint Weight);
+public sealed record Member(string Name, byte[] ConsensusKey, byte[] TransportKey, uint Weight)
+{
+    /// <summary>The index of the one with this consensus key, or -1.</summary>
+    public static int Find(ReadOnlySpan<Member> members, ReadOnlySpan<byte> consensusKey)
+    {
+        for (int i = 0; i < members.Length; i++)
+        {
+            if (members[i].ConsensusKey.AsSpan().SequenceEqual(consensusKey))
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+}
 
 /// <summary>
 /// One epoch's validators by weight. W total, F = floor((W-1)/3), q = floor(2W/3)+1 (PROTOCOL.md, section 2).
@@ -47,6 +62,9 @@ public sealed class Committee
 
         return null;
     }
+
+    /// <summary>Of members that are known to be a committee.</summary>
+    public static Committee Of(Member[] members) => new(Array.ConvertAll(members, m => m.Weight));
 
     public Committee(ReadOnlySpan<uint> weights)
     {

@@ -12,7 +12,7 @@ public sealed record PendingCommittee(ulong Sequence, Member[] Members);
 /// <param name="Pending">A change that was executed before this validator started, and that no block has carried yet.</param>
 public sealed record EpochConfiguration(ulong Number, Member[] Members, Block Start, PendingCommittee? Pending = null)
 {
-    public Committee Committee { get; } = new(Array.ConvertAll(Members, m => m.Weight));
+    public Committee Committee { get; } = Committee.Of(Members);
 
     /// <summary>Epoch 0. Its starting block is computed, never sent.</summary>
     public static EpochConfiguration First(Genesis genesis, in Hash256 chainId) => new(0, genesis.Members, StartBlock(genesis, chainId));
@@ -42,16 +42,5 @@ public sealed record EpochConfiguration(ulong Number, Member[] Members, Block St
         0, 0, chainId, genesis.TimestampMicros, 0, Hash256.Zero, Hash256.Zero, new LaneTip[genesis.Members.Length]);
 
     /// <summary>The member with this consensus key, or -1.</summary>
-    public int IndexOf(ReadOnlySpan<byte> consensusKey)
-    {
-        for (int i = 0; i < Members.Length; i++)
-        {
-            if (Members[i].ConsensusKey.AsSpan().SequenceEqual(consensusKey))
-            {
-                return i;
-            }
-        }
-
-        return -1;
-    }
+    public int IndexOf(ReadOnlySpan<byte> consensusKey) => Member.Find(Members, consensusKey);
 }

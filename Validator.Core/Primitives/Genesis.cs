@@ -26,5 +26,5 @@ public sealed record GenesisParameters
 /// <param name="TimestampMicros">Unix time; the starting block's timestamp.</param>
 public sealed record Genesis(string Network, ulong TimestampMicros, GenesisParameters Parameters, Member[] Members)
 {
-    public Committee ToCommittee() => new(Array.ConvertAll(Members, m => m.Weight));
+    public Committee ToCommittee() => Committee.Of(Members);
 }

@@ -42,13 +42,13 @@ public sealed partial class SimWorld
             return;
         }
 
-        Submit(node, Signed(change, now, now.Members));
+        Submit(node, Signed(change, now));
         if (refusal != ChangeRefusal.None || _epochs.Chance(0.2))
         {
             CommitteeChange second = DrawChange(now);
             if (new CommitteeState(now.Epoch, now.Members).Result(second, out members) != ChangeRefusal.None || Bearable(members))
             {
-                Submit(able[_epochs.Below(able.Length)], Signed(second, now, now.Members));
+                Submit(able[_epochs.Below(able.Length)], Signed(second, now));
             }
         }
     }
@@ -68,12 +68,12 @@ public sealed partial class SimWorld
         };
     }
 
-    private byte[] Signed(CommitteeChange change, CommitteeState now, Member[] signers)
+    private byte[] Signed(CommitteeChange change, CommitteeState now)
     {
-        Committee committee = new(Array.ConvertAll(now.Members, m => m.Weight));
+        Committee committee = Committee.Of(now.Members);
         List<CertificateVote> votes = [];
         ulong weight = 0;
-        for (int i = 0; i < signers.Length && weight < committee.Quorum; i++)
+        for (int i = 0; i < now.Members.Length && weight < committee.Quorum; i++)
         {
             SignedHeader header = CommitteeChangeCodec.HeaderToSign(change, i);
             votes.Add(new CertificateVote(i, Keys.Sign(SimKeys.PlaceOf(now.Members[i]), header, Cluster.ChainId)));
@@ -86,7 +86,7 @@ public sealed partial class SimWorld
     /// <summary>Those who lie, lose their disk or keep it to themselves weigh no more than F of these.</summary>
     private bool Bearable(Member[] members)
     {
-        Committee committee = new(Array.ConvertAll(members, m => m.Weight));
+        Committee committee = Committee.Of(members);
         ulong faulty = (ulong)members.Where(m => Byzantine.Contains(SimKeys.PlaceOf(m)) || SimKeys.PlaceOf(m) == Wiped).Sum(m => m.Weight);
         return faulty <= committee.Faulty;
     }
