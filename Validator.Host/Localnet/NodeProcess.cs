@@ -106,6 +106,8 @@ public sealed class NodeProcess : IDisposable
         return stopped;
     }
 
+    /// <summary>Waits until it has exited and its log is written.</summary>
+    /// <returns>False when it still runs after <paramref name="patience"/>.</returns>
     public async Task<bool> WaitForExitAsync(TimeSpan patience)
     {
         if (_process is null)
@@ -116,7 +118,9 @@ public sealed class NodeProcess : IDisposable
         using CancellationTokenSource timeout = new(patience);
         try
         {
+            // Then to the end of its log, too, unless a child of its own keeps that open.
             await _process.WaitForExitAsync(timeout.Token).ConfigureAwait(false);
+            await _logging.WaitAsync(timeout.Token).ConfigureAwait(false);
             return true;
         }
         catch (OperationCanceledException)
@@ -131,7 +135,7 @@ public sealed class NodeProcess : IDisposable
         try
         {
             using FileStream file = new(LogPath, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            file.Seek(-Math.Min(file.Length, 16 * 1024), SeekOrigin.End);
+            file.Seek(-Math.Min(file.Length, 64 * 1024), SeekOrigin.End);
             using StreamReader reader = new(file);
             string[] all = reader.ReadToEnd().TrimEnd().Split('\n');
             return string.Join('\n', all[^Math.Min(lines, all.Length)..]);

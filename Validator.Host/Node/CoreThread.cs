@@ -404,12 +404,11 @@ internal sealed partial class CoreThread(
         log.LogInformation("view {View}: {Reason}", effect.View, effect.Reason);
     }
 
-    /// <summary>For good: the mark is durable before anything else happens, for the next start would trust the store again.</summary>
+    /// <summary>For good: the mark is durable before anybody is told, for the next start would trust the store again.</summary>
     private void StopSigning()
     {
         Signer.StopSigning();
         _hasVotes = false;
-        Volatile.Write(ref _signs, false);
         log.LogCritical(
             "a message signed with our consensus key is not in our vote store: another process uses the key, or the store was rolled"
             + " back; from now on this validator follows and signs nothing, after a restart too ({Marker})", Storage.ContradictedMarker);
@@ -424,6 +423,8 @@ internal sealed partial class CoreThread(
                 $"{e.Message}. The next start would sign again with a vote store that is not to be trusted: before it, make room or repair the"
                 + " disk and run 'validator votes mark-restored'");
         }
+
+        Volatile.Write(ref _signs, false);
     }
 
     private void NoteRejected(in Effect effect)

@@ -30,7 +30,7 @@ public sealed class ApiTests : IDisposable
         NodeProcess home = cluster.Nodes[1], away = cluster.Nodes[2];
 
         Hash256[] ids = await SubmitEveryWayAsync(home);
-        await ProcessCluster.UntilAsync("the other validator is as far", TimeSpan.FromSeconds(10), async () =>
+        await ProcessCluster.UntilAsync("the other validator is as far", ProcessCluster.Patience, async () =>
             (await cluster.StatusAsync(away)).NextFinalIndex == (ulong)ids.Length);
 
         JsonElement batch = await PostJsonAsync(home, "/v1/transactions/batch?wait=finalized", "[\"QmF0Y2g=\",{\"bytes\":\"b2Y=\"},\"VGhyZWU=\"]", 200);
@@ -68,7 +68,7 @@ public sealed class ApiTests : IDisposable
 
         JsonElement durable = await PostAsync(node, "/v1/transactions", "three"u8.ToArray(), "application/octet-stream", 202);
         Assert.Equal((ids[4].ToString(), "durable"), (durable.GetProperty("id").GetString(), durable.GetProperty("status").GetString()));
-        await ProcessCluster.UntilAsync("the durable one is final", TimeSpan.FromSeconds(10), async () =>
+        await ProcessCluster.UntilAsync("the durable one is final", ProcessCluster.Patience, async () =>
             (await GetAsync(node, $"/v1/transactions/{ids[4]}", 200)).GetProperty("status").GetString() == "finalized");
         for (int i = 0; i < ids.Length; i++)
         {

@@ -40,8 +40,14 @@ public sealed class DiskSpaceTests
 
         disk.FillTo(HardMb - 15);
         await UntilDiskAsync(cluster, node, "full");
-        await Task.Delay(500);
-        double votes = await cluster.Cluster.MetricAsync(node, "cretoai_votes_total");
+        double votes = -1;
+        await ProcessCluster.UntilAsync("the votes under way are done", ProcessCluster.Patience, async () =>
+        {
+            await Task.Delay(1000);
+            double before = votes;
+            votes = await cluster.MetricAsync(node, "cretoai_votes_total");
+            return votes == before;
+        });
         long free = disk.FreeMb;
         for (int i = 0; i < 20; i++)
         {
@@ -49,30 +55,30 @@ public sealed class DiskSpaceTests
         }
 
         await Task.Delay(6000); // longer than a loop may stand still
-        Assert.Equal(votes, await cluster.Cluster.MetricAsync(node, "cretoai_votes_total"));
+        Assert.Equal(votes, await cluster.MetricAsync(node, "cretoai_votes_total"));
         Assert.InRange(disk.FreeMb, free - 4, free + 4);
         (int code, string health) = await ProcessCluster.RunAsync("health", "--api", node.Api.ToString());
         Assert.True(code == 0, health);
         (code, string ready) = await ProcessCluster.RunAsync("ready", "--api", node.Api.ToString());
         Assert.Equal(1, code);
         Assert.Contains("hard mark", ready);
-        Assert.Contains("nothing is voted", node.LogTail(50));
+        await ProcessCluster.UntilLoggedAsync(node, "nothing is voted");
 
         disk.Empty();
         await UntilDiskAsync(cluster, node, "ample");
         await cluster.Cluster.WaitReadyAsync([node], ProcessCluster.Patience);
         await cluster.SubmitFinalAsync(node, "ample again"u8.ToArray());
-        await ProcessCluster.UntilAsync("it votes", TimeSpan.FromSeconds(10), async () =>
+        await ProcessCluster.UntilAsync("it votes", ProcessCluster.Patience, async () =>
         {
             await cluster.SubmitFinalAsync(cluster.Nodes[1], Guid.NewGuid().ToByteArray());
-            return await cluster.Cluster.MetricAsync(node, "cretoai_votes_total") > votes;
+            return await cluster.MetricAsync(node, "cretoai_votes_total") > votes;
         });
         Assert.Equal(process, node.ProcessId);
         Assert.True(node.IsRunning);
     }
 
     private static Task UntilDiskAsync(ProcessCluster cluster, NodeProcess node, string level) =>
-        ProcessCluster.UntilAsync($"the disk is {level}", TimeSpan.FromSeconds(20), async () => (await cluster.Cluster.StatusAsync(node))?.Disk == level);
+        ProcessCluster.UntilAsync($"the disk is {level}", ProcessCluster.Patience, async () => (await cluster.Cluster.StatusAsync(node))?.Disk == level);
 
     private static void Rewrite(NodeProcess node, string old, string text)
     {

@@ -59,7 +59,7 @@ public sealed class DiskTests
             Assert.Equal(HttpStatusCode.Accepted, await cluster.SubmitAsync(leader, "never final"u8.ToArray()));
             foreach (NodeProcess node in failing)
             {
-                Assert.True(await node.WaitForExitAsync(TimeSpan.FromSeconds(20)), $"{node.Name} still runs:\n{node.LogTail(20)}");
+                Assert.True(await node.WaitForExitAsync(ProcessCluster.Patience), $"{node.Name} still runs:\n{node.LogTail(20)}");
                 Assert.Equal(ExitStore, node.ExitCode);
                 Assert.Contains(message, node.LogTail(50));
             }
@@ -99,7 +99,7 @@ public sealed class DiskTests
 
         foreach (NodeProcess running in cluster.Nodes)
         {
-            Assert.True(await running.StopAsync(TimeSpan.FromSeconds(10)));
+            Assert.True(await running.StopAsync(ProcessCluster.Patience));
         }
 
         // The other chain's store under this node's configuration and keys.
@@ -126,7 +126,7 @@ public sealed class DiskTests
     private static async Task QuietAsync(ProcessCluster cluster)
     {
         ulong[] before = [];
-        await ProcessCluster.UntilAsync("no further block", TimeSpan.FromSeconds(10), async () =>
+        await ProcessCluster.UntilAsync("no further block", ProcessCluster.Patience, async () =>
         {
             await Task.Delay(300);
             ulong[] now = Array.ConvertAll(await Task.WhenAll(cluster.Nodes.Select(cluster.StatusAsync)), s => s.FinalSequence);
@@ -141,7 +141,7 @@ public sealed class DiskTests
 
     private static async Task AssertRefusedAsync(NodeProcess node, string word)
     {
-        Assert.True(await node.WaitForExitAsync(TimeSpan.FromSeconds(20)), $"still runs:\n{node.LogTail(20)}");
+        Assert.True(await node.WaitForExitAsync(ProcessCluster.Patience), $"still runs:\n{node.LogTail(20)}");
         string log = node.LogTail(60);
         Assert.True(node.ExitCode == ExitStore, $"exit code {node.ExitCode}\n{log}");
         Assert.Contains(word, log);

@@ -19,7 +19,7 @@ public sealed class HttpAbuseTests
     private const string Post = "POST /v1/transactions HTTP/1.1\r\nHost: a\r\n";
     private const string PostBatch = "POST /v1/transactions/batch HTTP/1.1\r\nHost: a\r\n";
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_patience = ProcessCluster.Patience;
 
     // Protects against malformed requests of every kind: the right status, a problem document, and the validator goes on; ten
     // thousand of them, and as many connections, leave its memory and its open files where they were.
@@ -118,7 +118,7 @@ public sealed class HttpAbuseTests
         }
 
         Assert.True(Resident(node) - before < 64 << 20, $"{(Resident(node) - before) >> 20} MB more");
-        Assert.True(await cluster.Cluster.MetricAsync(node, "cretoai_http_refused_total", "body_timeout") >= 100);
+        Assert.True(await cluster.MetricAsync(node, "cretoai_http_refused_total", "body_timeout") >= 100);
         await cluster.SubmitFinalAsync(node, "still here"u8.ToArray());
     }
 
@@ -153,17 +153,21 @@ public sealed class HttpAbuseTests
         Assert.All(waiting.Where(w => w.IsCompleted), w => AssertTooMany(w.Result, "too-many-waiting"));
 
         int limited = 0;
-        for (int i = 0; i < 300; i++)
+        for (int i = 0; i < 100 && limited < 20; i++)
         {
-            using HttpResponseMessage answer = await http.GetAsync("/v1/health");
-            if (answer.StatusCode == HttpStatusCode.TooManyRequests)
+            foreach (HttpResponseMessage answer in await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => http.GetAsync("/v1/health"))))
             {
-                AssertTooMany(answer, "rate-limit");
-                limited++;
+                if (answer.StatusCode == HttpStatusCode.TooManyRequests)
+                {
+                    AssertTooMany(answer, "rate-limit");
+                    limited++;
+                }
+
+                answer.Dispose();
             }
         }
 
-        Assert.InRange(limited, 20, 299);
+        Assert.True(limited >= 20, $"{limited} of a thousand");
         List<RawHttp> many = [];
         for (int i = 0; i < 40; i++)
         {
@@ -174,9 +178,9 @@ public sealed class HttpAbuseTests
         {
             try
             {
-                return await cluster.Cluster.MetricAsync(node, "cretoai_http_refused_total", "connections") >= 15;
+                return await cluster.MetricAsync(node, "cretoai_http_refused_total", "connections") >= 15;
             }
-            catch (System.Net.Sockets.SocketException)
+            catch (HttpRequestException)
             {
                 // Closed before the client had looked at it: one of the surplus itself.
                 return false;

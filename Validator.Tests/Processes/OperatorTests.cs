@@ -16,7 +16,7 @@ public sealed class OperatorTests
     private const int HangUp = 1;
     private const int ExitKeys = 4;
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_patience = ProcessCluster.Patience;
 
     // Protects a running validator from a restart for small things, and from a file with faults: SIGHUP takes what can change at once,
     // names what needs a restart, and changes nothing at all when anything is wrong. The admin's request does the same.
@@ -180,7 +180,7 @@ public sealed class OperatorTests
         Assert.Equal(order, await cluster.ReadStreamAsync(wrong, (int)count));
         foreach (NodeProcess node in cluster.Nodes)
         {
-            Assert.Equal(0, await cluster.Cluster.MetricAsync(node, "cretoai_byzantine_violations_total"));
+            Assert.Equal(0, await cluster.MetricAsync(node, "cretoai_byzantine_violations_total"));
         }
     }
 
@@ -224,7 +224,7 @@ public sealed class OperatorTests
             await cluster.SubmitFinalAsync(cluster.Nodes[0], Guid.NewGuid().ToByteArray());
             return (await cluster.Cluster.StatusAsync(node)) is { Signing: false };
         });
-        Assert.Contains("votes.contradicted", node.LogTail(200));
+        await ProcessCluster.UntilLoggedAsync(node, "votes.contradicted");
         Assert.True(File.Exists(Path.Combine(store, "votes.contradicted")));
         await cluster.SubmitFinalAsync(cluster.Nodes[1], "three go on"u8.ToArray());
         await AssertOneOrderAsync(cluster, [cluster.Nodes[0], cluster.Nodes[1], node]);
@@ -254,12 +254,13 @@ public sealed class OperatorTests
         File.WriteAllText(Path.Combine(twinFolder, "node.toml"), File.ReadAllText(Path.Combine(twinFolder, "node.toml")).Replace("twin_watch_seconds = 5\n", ""));
         twin.Start();
         NodeProcess[] honest = [cluster.Nodes[0], cluster.Nodes[2], cluster.Nodes[3]];
-        await ProcessCluster.UntilAsync("one of the two, or both, has stopped signing", TimeSpan.FromSeconds(40), async () =>
+        await ProcessCluster.UntilAsync("one of the two, or both, has stopped signing", ProcessCluster.Patience, async () =>
         {
             await cluster.SubmitFinalAsync(honest[0], Guid.NewGuid().ToByteArray());
             return (await cluster.Cluster.StatusAsync(twin)) is { Signing: false } || (await cluster.Cluster.StatusAsync(first)) is { Signing: false };
         });
-        Assert.Contains("another process", twin.LogTail(300) + first.LogTail(300));
+        await ProcessCluster.UntilAsync("one says why", s_patience, () =>
+            Task.FromResult((twin.LogTail(300) + first.LogTail(300)).Contains("another process", StringComparison.Ordinal)));
         await twin.StopAsync(s_patience);
         await cluster.SubmitFinalAsync(honest[1], "three go on"u8.ToArray());
         await AssertOneOrderAsync(cluster, honest);

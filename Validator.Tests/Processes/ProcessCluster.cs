@@ -92,12 +92,26 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
 
     public static void Send(int processId, Signal signal) => Assert.Equal(0, KillNative(processId, (int)signal));
 
+    /// <summary>What it says of itself; a machine that stalls gets another try, a process that is gone none.</summary>
     public async Task<NodeStatus> StatusAsync(NodeProcess node)
     {
-        NodeStatus? status = await Cluster.StatusAsync(node);
+        NodeStatus? status = null;
+        for (int i = 0; i < 10 && status is null && (i == 0 || node.IsRunning); i++)
+        {
+            status = await Cluster.StatusAsync(node);
+        }
+
         Assert.True(status is not null, $"{node.Name} does not answer:\n{node.LogTail(20)}");
         return status;
     }
+
+    /// <summary>The sum of a metric over the labels that contain <paramref name="labels"/>. No answer is a failure, not a zero.</summary>
+    public async Task<double> MetricAsync(NodeProcess node, string name, string labels = "") =>
+        MetricsReader.Sum(await _http.GetStringAsync(node.Metrics), name, labels);
+
+    /// <summary>A line of a log comes some time after what it tells of.</summary>
+    public static Task UntilLoggedAsync(NodeProcess node, string words) =>
+        UntilAsync($"{node.Name} logs '{words}'", Patience, () => Task.FromResult(node.LogTail(1000).Contains(words, StringComparison.Ordinal)));
 
     public async Task<NodeProcess> LeaderAsync()
     {

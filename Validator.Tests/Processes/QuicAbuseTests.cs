@@ -28,17 +28,17 @@ public sealed class QuicAbuseTests
         Abuse.Times underHandshakes = await Abuse.ProbeAsync(cluster, cluster.Nodes, handshakes);
         Abuse.Times after = await Abuse.ProbeAsync(cluster, cluster.Nodes, Task.Delay(seconds * 1000));
 
-        double retries = await cluster.Cluster.MetricAsync(victim, "cretoai_datagrams_total", "retry");
-        double limited = await cluster.Cluster.MetricAsync(victim, "cretoai_datagrams_total", "over_rate");
-        double wrong = await cluster.Cluster.MetricAsync(victim, "cretoai_connections_refused_total");
+        double retries = await cluster.MetricAsync(victim, "cretoai_datagrams_total", "retry");
+        double limited = await cluster.MetricAsync(victim, "cretoai_datagrams_total", "over_rate");
+        double wrong = await cluster.MetricAsync(victim, "cretoai_connections_refused_total");
         long grown = Abuse.Surplus(victim, other) - memory;
         Abuse.Print($"quiet {quiet}; after {after}");
         Abuse.Print($"2,000 Initials/s for {seconds} s: {underInitials} ({await initials}, {retries} Retries in all)");
         Abuse.Print($"200 handshakes/s with a wrong key for {seconds} s: {underHandshakes} ({await handshakes}; {wrong} got as far as their key, {limited} packets over the rate)");
         Abuse.Print($"memory of the attacked validator: {grown / 1024.0 / 1024:+0.0;-0.0} MB against one beside it");
-        Assert.True(retries > 500 * seconds);
-        Assert.True(limited > 0);
-        Assert.InRange(wrong, 1, 40 * seconds);
+        Assert.True(retries > Abuse.Size(10, 500 * seconds), $"{retries} Retries");
+        Assert.True(limited > 0 || !Abuse.Full);
+        Assert.InRange(wrong, 1, 40 * (seconds + 2));
         Assert.True(grown < 32 << 20, $"{grown >> 20} MB more");
         Assert.InRange(LogLines(victim) - logged, 0, 25 * (3 * seconds + 5));
         if (Abuse.Full)
@@ -54,8 +54,8 @@ public sealed class QuicAbuseTests
         member.Kill();
         member.Start();
         long start = System.Diagnostics.Stopwatch.GetTimestamp();
-        await cluster.Cluster.WaitReadyAsync([member], TimeSpan.FromSeconds(3));
-        await ProcessCluster.UntilAsync("it is connected to the attacked one", TimeSpan.FromSeconds(3), async () =>
+        await cluster.Cluster.WaitReadyAsync([member], ProcessCluster.Patience);
+        await ProcessCluster.UntilAsync("it is connected to the attacked one", TimeSpan.FromSeconds(Abuse.Full ? 3 : 20), async () =>
             (await cluster.StatusAsync(victim)).Peers.Single(p => p.Name == member.Name).Connected);
         Abuse.Print($"a member killed and started again under that was connected after {System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalMilliseconds:0} ms");
         await knocking;
@@ -75,14 +75,14 @@ public sealed class QuicAbuseTests
         Task<string> junk = Abuse.AttackAsync("junk", victim.Ports.Quic.ToString(CultureInfo.InvariantCulture), count.ToString(CultureInfo.InvariantCulture));
         Abuse.Times under = await Abuse.ProbeAsync(cluster, cluster.Nodes, junk);
         await Task.Delay(1500);
-        double counted = await cluster.Cluster.MetricAsync(victim, "cretoai_datagrams_total");
+        double counted = await cluster.MetricAsync(victim, "cretoai_datagrams_total");
         Abuse.Print($"{await junk}, {counted} counted (the kernel dropped the others): {under}");
         Assert.True(counted > count / 20.0, $"{counted} of {count}");
         long grown = Abuse.Surplus(victim, other) - memory;
         Abuse.Print($"memory of the attacked validator: {grown / 1024.0 / 1024:+0.0;-0.0} MB against one beside it");
         Assert.True(grown < 32 << 20, $"{grown >> 20} MB more");
         Assert.InRange(HttpAbuseTests.OpenFiles(victim), 0, files + 10);
-        Assert.InRange(LogLines(victim) - logged, 0, 5);
+        Assert.InRange(LogLines(victim) - logged, 0, 20);
         Assert.Equal(connects, await ConnectsAsync(cluster, victim));
         await cluster.SubmitFinalAsync(victim, "still here"u8.ToArray());
     }
@@ -112,13 +112,13 @@ public sealed class QuicAbuseTests
         Assert.Equal(ends, closed > 0);
         if (ends)
         {
-            Assert.True(await cluster.Cluster.MetricAsync(victim, "cretoai_peer_closed_total", "protocol") >= 1);
+            Assert.True(await cluster.MetricAsync(victim, "cretoai_peer_closed_total", "protocol") >= 1);
         }
 
         // As soon as it behaves, it is one of them again.
         liar.Start();
         await cluster.Cluster.WaitReadyAsync([liar], ProcessCluster.Patience);
-        await ProcessCluster.UntilAsync("all are connected", TimeSpan.FromSeconds(40), async () =>
+        await ProcessCluster.UntilAsync("all are connected", ProcessCluster.Patience, async () =>
             (await cluster.StatusAsync(victim)).Peers.All(p => p.Connected));
     }
 

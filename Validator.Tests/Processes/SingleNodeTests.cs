@@ -72,7 +72,7 @@ public sealed class SingleNodeTests
         using HttpResponseMessage answer = await http.PostAsync(new Uri(node.Api, "/v1/transactions?wait=finalized"), content);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.DoesNotContain("correct horse", await File.ReadAllTextAsync(node.LogPath));
-        Assert.True(await node.StopAsync(TimeSpan.FromSeconds(10)));
+        Assert.True(await node.StopAsync(ProcessCluster.Patience));
         Assert.Equal(0, node.ExitCode);
     }
 
@@ -87,7 +87,7 @@ public sealed class SingleNodeTests
     private static async Task AssertKeysRefusedAsync(NodeProcess node, string words)
     {
         node.Start();
-        Assert.True(await node.WaitForExitAsync(TimeSpan.FromSeconds(20)), $"still runs:\n{node.LogTail(20)}");
+        Assert.True(await node.WaitForExitAsync(ProcessCluster.Patience), $"still runs:\n{node.LogTail(20)}");
         await node.StopAsync(TimeSpan.FromSeconds(1)); // The end of its log is written now.
         Assert.True(node.ExitCode == ExitKeys, $"exit code {node.ExitCode}\n{node.LogTail(20)}");
         Assert.Contains(words, node.LogTail(5));

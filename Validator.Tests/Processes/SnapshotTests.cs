@@ -91,7 +91,7 @@ public sealed class SnapshotTests
     }
 
     private static Task AssertSameStateAsync(ProcessCluster cluster) =>
-        ProcessCluster.UntilAsync("the same executed root everywhere", TimeSpan.FromSeconds(30), async () =>
+        ProcessCluster.UntilAsync("the same executed root everywhere", ProcessCluster.Patience, async () =>
         {
             NodeStatus?[] all = await Task.WhenAll(cluster.Nodes.Select(n => cluster.Cluster.StatusAsync(n)));
             return all.All(s => s is not null && s.ExecutedRoot == all[0]!.ExecutedRoot && s.NextFinalIndex == all[0]!.NextFinalIndex);

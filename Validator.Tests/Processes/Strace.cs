@@ -32,7 +32,7 @@ internal sealed class Strace : IDisposable
         Strace strace = new(Process.Start(start)!);
         try
         {
-            await ProcessCluster.UntilAsync("strace attached to every thread", TimeSpan.FromSeconds(20), () =>
+            await ProcessCluster.UntilAsync("strace attached to every thread", ProcessCluster.Patience, () =>
             {
                 // It ends by itself with the validator, which a failed sync may have stopped already.
                 bool ended = strace._process.HasExited;

@@ -92,7 +92,7 @@ public sealed class LoadRunTests
             Duration = TimeSpan.FromSeconds(1),
             Seed = 5,
             Accounts = accounts,
-            DrainTimeout = TimeSpan.FromSeconds(1),
+            DrainTimeout = TimeSpan.FromSeconds(4),
         };
         using LoadRun run = new(options, from: 0, ownTrafficOnly: true);
         LoadResult result = await run.RunAsync(CancellationToken.None);
