@@ -23,6 +23,9 @@ public enum SubmitRefusal : byte
 
     /// <summary>The disk is below the low-water mark.</summary>
     DiskLow,
+
+    /// <summary>An envelope's nonce is 64 or more below one of its account that was taken here: it would be ordered and rejected.</summary>
+    NonceTooOld,
 }
 
 /// <summary>
@@ -59,6 +62,11 @@ public interface INodeGateway
 
     /// <summary>How long a client should wait after <see cref="SubmitRefusal.Full"/>.</summary>
     TimeSpan RetryAfter { get; }
+
+    /// <summary>
+    /// What <see cref="TrySubmit"/> would now say to any submission of so many bytes, before the work of checking it is done.
+    /// </summary>
+    SubmitRefusal Room(int bytes);
 
     /// <summary>
     /// Hands over a submission. On <see cref="SubmitRefusal.None"/> the node holds a reference to it (as if by

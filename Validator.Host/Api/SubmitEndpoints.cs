@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
+using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Metrics;
@@ -41,6 +42,15 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         if (outcome != BodyOutcome.Read)
         {
             await Refuse(context, outcome, limit).ConfigureAwait(false);
+            return;
+        }
+
+        SubmitRefusal room = node.Room(body.Span.Length);
+        if (room != SubmitRefusal.None)
+        {
+            body.Dispose();
+            metrics.SubmissionsRefused[(int)room].Add();
+            await Refuse(context, room).ConfigureAwait(false);
             return;
         }
 
@@ -286,6 +296,13 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         if (refusal == SubmitRefusal.DiskLow)
         {
             return Problem.DiskLow(context);
+        }
+
+        if (refusal == SubmitRefusal.NonceTooOld)
+        {
+            return Problem.WriteAsync(
+                context, StatusCodes.Status409Conflict, "nonce-too-old", "A nonce is too old",
+                $"it lies {NonceTable.WindowBits} or more below one that its account has sent here; nothing was taken; sign again with a higher one");
         }
 
         node.IsReady(out string reason);

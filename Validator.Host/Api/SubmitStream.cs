@@ -189,7 +189,8 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
 
     private bool TrySubmit(Session session, ulong first, ReadOnlySpan<byte> framed)
     {
-        if (session.Waiting >= MostWaiting || session.WaitingBytes >= MostWaitingBytes || session.Link.UnacknowledgedBytes >= MostUnreadBytes)
+        if (session.Waiting >= MostWaiting || session.WaitingBytes >= MostWaitingBytes || session.Link.UnacknowledgedBytes >= MostUnreadBytes
+            || _node.Room(framed.Length) == SubmitRefusal.Full)
         {
             return false;
         }
@@ -234,7 +235,7 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
         if (refusal != SubmitRefusal.None)
         {
             _metrics.SubmissionsRefused[(int)refusal].Add();
-            Refuse(session, first, count, StreamRefusal.NotReady, 0);
+            Refuse(session, first, count, refusal == SubmitRefusal.NonceTooOld ? StreamRefusal.NonceTooOld : StreamRefusal.NotReady, 0);
             submission.Release();
             return true;
         }

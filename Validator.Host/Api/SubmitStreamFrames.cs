@@ -44,6 +44,9 @@ public enum StreamRefusal : byte
 
     /// <summary>The API has tokens, and none with the role submit was sent.</summary>
     Unauthorized,
+
+    /// <summary>A nonce lies 64 or more below one that its account has sent here.</summary>
+    NonceTooOld,
 }
 
 /// <summary>One receipt as read by a client.</summary>

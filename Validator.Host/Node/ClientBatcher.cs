@@ -35,6 +35,7 @@ internal sealed class ClientBatcher : PipelineThread
     private readonly SpscRing<Input> _core;
     private readonly Lock _lock = new();
     private readonly Queue<ClientBatch> _full = new();
+    private readonly NonceLeads _nonces = new();
 
     // Sealed before, in an epoch that has ended: they go first.
     private readonly Queue<ClientBatch> _again = new();
@@ -67,28 +68,41 @@ internal sealed class ClientBatcher : PipelineThread
 
     public int MaxPayloadBytes => _options.MaxPayloadBytes;
 
+    /// <summary>Whether so many bytes would be taken now. Any thread.</summary>
+    public SubmitRefusal Room(int bytes)
+    {
+        lock (_lock)
+        {
+            return Room(bytes, Clock.MonotonicMicros());
+        }
+    }
+
+    private SubmitRefusal Room(int bytes, long now)
+    {
+        ClientBatch oldest = _full.TryPeek(out ClientBatch? first) ? first : _open;
+        return _closed ? SubmitRefusal.Draining
+            : !DiskHasRoom() ? SubmitRefusal.DiskLow
+            : _pendingBytes + bytes > _options.MaxPendingBytes
+                || (!oldest.IsEmpty && now - oldest.OpenedMicros > _options.MaxWaitMicros) ? SubmitRefusal.Full
+            : SubmitRefusal.None;
+    }
+
     /// <summary>Thread-pool threads. Takes a reference to the submission on None, holds nothing otherwise.</summary>
     public SubmitRefusal TrySubmit(Submission submission)
     {
         int bytes = submission.Framed.Length;
         lock (_lock)
         {
-            if (_closed)
-            {
-                return SubmitRefusal.Draining;
-            }
-
-            if (!DiskHasRoom())
-            {
-                return SubmitRefusal.DiskLow;
-            }
-
             long now = Clock.MonotonicMicros();
-            ClientBatch oldest = _full.TryPeek(out ClientBatch? first) ? first : _open;
-            if (_pendingBytes + bytes > _options.MaxPendingBytes
-                || (!oldest.IsEmpty && now - oldest.OpenedMicros > _options.MaxWaitMicros))
+            SubmitRefusal refusal = Room(bytes, now);
+            if (refusal != SubmitRefusal.None)
             {
-                return SubmitRefusal.Full;
+                return refusal;
+            }
+
+            if (!_nonces.TryTake(submission))
+            {
+                return SubmitRefusal.NonceTooOld;
             }
 
             if (!_open.Fits(submission, _options.MaxPayloadBytes))

@@ -98,15 +98,11 @@ public sealed partial class ValidatorNode
         return best > executed ? best - executed : 0;
     }
 
-    public SubmitRefusal TrySubmit(Submission submission)
-    {
-        if (_faulted)
-        {
-            return SubmitRefusal.NotReady;
-        }
+    public SubmitRefusal Room(int bytes) =>
+        _faulted ? SubmitRefusal.NotReady : _core.Signs ? _batcher.Room(bytes) : SubmitRefusal.NotSigning;
 
-        return _core.Signs ? _batcher.TrySubmit(submission) : SubmitRefusal.NotSigning;
-    }
+    public SubmitRefusal TrySubmit(Submission submission) =>
+        _faulted ? SubmitRefusal.NotReady : _core.Signs ? _batcher.TrySubmit(submission) : SubmitRefusal.NotSigning;
 
     public NodeStatus GetStatus()
     {

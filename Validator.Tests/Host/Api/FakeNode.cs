@@ -44,8 +44,16 @@ internal sealed class FakeNode : INodeGateway
 
     public EpochConfiguration Epoch => throw new NotSupportedException();
 
+    /// <summary>False where signatures are no subject.</summary>
+    public bool ChecksEnvelopes { get; init; } = true;
+
     public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, EnvelopeIndex envelopes)
     {
+        if (!ChecksEnvelopes)
+        {
+            return -1;
+        }
+
         using PreparedAccounts accounts = new(8);
         return new EnvelopeVerifier(accounts, ChainId).FirstInvalid(payload, envelopes);
     }
@@ -90,6 +98,8 @@ internal sealed class FakeNode : INodeGateway
         reason = "";
         return true;
     }
+
+    public SubmitRefusal Room(int bytes) => Refusal is SubmitRefusal.NonceTooOld ? SubmitRefusal.None : Refusal;
 
     public SubmitRefusal TrySubmit(Submission submission)
     {

@@ -148,6 +148,8 @@ public class CommandLineTests
             return true;
         }
 
+        public SubmitRefusal Room(int bytes) => SubmitRefusal.Draining;
+
         public SubmitRefusal TrySubmit(Submission submission) => SubmitRefusal.Draining;
 
         public NodeStatus GetStatus() => _inner.GetStatus();

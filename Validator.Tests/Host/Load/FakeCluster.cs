@@ -84,6 +84,8 @@ internal sealed class FakeCluster : IAsyncDisposable
             return true;
         }
 
+        public SubmitRefusal Room(int bytes) => SubmitRefusal.None;
+
         public SubmitRefusal TrySubmit(Submission submission)
         {
             SubmitRefusal refusal = cluster.Refuse(self);
