@@ -48,8 +48,10 @@ internal static class SoakCommand
         (string File, string Title, Func<SoakSample, double> Value)[] plots =
         [
             ("memory", "Resident memory, MB", s => s.ResidentMb),
+            ("heap", "Managed heap of it, MB", s => s.HeapMb),
             ("threads", "Threads", s => s.Threads),
             ("files", "Open files", s => s.Files),
+            ("sockets", "Sockets", s => s.Sockets),
             ("database", "Databases, MB", s => s.DatabaseMb),
             ("final", "Final transactions", s => s.Finalized),
         ];

@@ -7,7 +7,10 @@ using Validator.Host.Localnet;
 namespace Validator.Bench.Macro;
 
 /// <summary>One look at one validator's process.</summary>
-internal readonly record struct SoakSample(double Seconds, double ResidentMb, int Threads, int Files, double DatabaseMb, double Finalized);
+/// <param name="HeapMb">Managed, of it; the rest is RocksDB's buffers and caches, frames, code and stacks.</param>
+/// <param name="Files">Open, without sockets.</param>
+internal readonly record struct SoakSample(
+    double Seconds, double ResidentMb, double HeapMb, int Threads, int Files, int Sockets, double DatabaseMb, double Finalized);
 
 /// <summary>
 /// Four validators under a steady load for as long as is wanted, while one after another is restarted and leaders are killed. The last
@@ -170,25 +173,43 @@ internal sealed class SoakRun : IDisposable
     private async Task<SoakSample> LookAsync(NodeProcess node)
     {
         NodeStatus? status = await _cluster.StatusAsync(node).ConfigureAwait(false);
+        double heap = await _cluster.MetricAsync(node, "dotnet_heap_bytes").ConfigureAwait(false);
         string process = $"/proc/{node.ProcessId}";
+        string[] open = Entries(process + "/fd");
+        int sockets = open.Count(IsSocket);
         return new SoakSample(
             _clock.Elapsed.TotalSeconds,
             ProcessSample.Of(node.ProcessId).ResidentBytes / 1048576.0,
-            Count(process + "/task"),
-            Count(process + "/fd"),
+            heap / 1048576.0,
+            Entries(process + "/task").Length,
+            open.Length - sockets,
+            sockets,
             SizeOf(LocalCluster.StorePath(node)) / 1048576.0,
             status?.NextFinalIndex ?? double.NaN);
     }
 
-    private static int Count(string folder)
+    private static string[] Entries(string folder)
     {
         try
         {
-            return Directory.GetFileSystemEntries(folder).Length;
+            return Directory.GetFileSystemEntries(folder);
         }
         catch (IOException)
         {
-            return 0;
+            return [];
+        }
+    }
+
+    private static bool IsSocket(string descriptor)
+    {
+        try
+        {
+            return new FileInfo(descriptor).LinkTarget?.StartsWith("socket:", StringComparison.Ordinal) ?? false;
+        }
+        catch (IOException)
+        {
+            // Closed since.
+            return false;
         }
     }
 
@@ -221,6 +242,9 @@ internal sealed class SoakRun : IDisposable
         Flat("resident memory", [.. witness.Select(s => s.ResidentMb)], 1.15, 24, "MB");
         Flat("threads", [.. witness.Select(s => (double)s.Threads)], 1, 6, "");
         Flat("open files", [.. witness.Select(s => (double)s.Files)], 1.1, 24, "");
+
+        // The load opens one more for each request that waits while the machine stalls, and keeps it for a while.
+        Flat("sockets", [.. witness.Select(s => (double)s.Sockets)], 1.1, 128, "");
         for (int i = 0; i < Validators; i++)
         {
             Flat($"database of {Nodes[i].Name}", [.. Samples[i].Select(s => s.DatabaseMb)], 1.25, 40, "MB");

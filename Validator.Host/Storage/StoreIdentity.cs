@@ -33,52 +33,63 @@ public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
     /// <summary>Throws unless the stored record is this store's, of this format.</summary>
     internal void Check(ReadOnlySpan<byte> record, StoreKind kind, string path)
     {
+        if (Refusal(record, kind, path) is { } refusal)
+        {
+            throw refusal;
+        }
+    }
+
+    /// <summary>Why the stored record is not this store's, of this format; null where it is.</summary>
+    internal StoreException? Refusal(ReadOnlySpan<byte> record, StoreKind kind, string path)
+    {
         if (record.Length < 16 || !record[..11].SequenceEqual(Magic))
         {
-            throw new StoreException(
+            return new StoreException(
                 StoreFault.ForeignKind, $"{path} is not a validator's database. Give another path, or move what is there away.");
         }
 
         if (record[11] != (byte)kind)
         {
-            throw new StoreException(
+            return new StoreException(
                 StoreFault.ForeignKind, $"{path} holds a {Name((StoreKind)record[11])}, not a {Name(kind)}. Check the paths in the configuration.");
         }
 
         ushort version = BinaryPrimitives.ReadUInt16LittleEndian(record[12..]);
         if (version > FormatVersion)
         {
-            throw new StoreException(
+            return new StoreException(
                 StoreFault.NewerFormat,
                 $"{path} has format {version}, this binary knows formats up to {FormatVersion}. Run the newer binary that wrote it.");
         }
 
         if (version < FormatVersion)
         {
-            throw new StoreException(
+            return new StoreException(
                 StoreFault.OlderFormat,
                 $"{path} has format {version}, this binary reads format {FormatVersion} alone, and no step leads here from it. Run the older binary that wrote it.");
         }
 
         if (record.Length != EncodedSize)
         {
-            throw new StoreException(StoreFault.Corrupt, $"{path}: the identity record has {record.Length} bytes, not {EncodedSize}.");
+            return new StoreException(StoreFault.Corrupt, $"{path}: the identity record has {record.Length} bytes, not {EncodedSize}.");
         }
 
         Hash256 chain = new(record[16..]);
         if (chain != ChainId)
         {
-            throw new StoreException(
+            return new StoreException(
                 StoreFault.ForeignChain,
                 $"{path} belongs to chain {chain}, the configured genesis is chain {ChainId}. Give the right genesis, or another path.");
         }
 
         if (new Hash256(record[(16 + Hash256.Size)..]) != ConsensusKeyHash)
         {
-            throw new StoreException(
+            return new StoreException(
                 StoreFault.ForeignKey,
                 $"{path} belongs to another consensus key. Give the key that it was created with (crypto.key_path), or another path.");
         }
+
+        return null;
     }
 
     private static string Name(StoreKind kind) => kind switch

@@ -9,6 +9,9 @@ namespace Validator.Tests.Processes;
 /// <summary>What tests of attacks share. <c>make abuse</c> runs them at full length and strength, <c>make test</c> for seconds.</summary>
 internal static class Abuse
 {
+    /// <summary>Milliseconds; below it a 99th percentile says more of the system's timers than of a validator.</summary>
+    private const double IdleP99 = 30;
+
     public static bool Full { get; } = Environment.GetEnvironmentVariable("VALIDATOR_ABUSE") == "1";
 
     /// <summary>One of two sizes of an attack.</summary>
@@ -75,6 +78,27 @@ internal static class Abuse
         await until;
         times.Sort();
         return new Times(times[times.Count / 2], times[(int)(times.Count * 0.99)], times[^1], times.Count);
+    }
+
+    /// <summary>
+    /// Probes without an attack, then under it. What other programs on the machine do spoils a window now and then, and an attack that works
+    /// spoils each one: with <c>make abuse</c> the best of a few pairs must hold.
+    /// </summary>
+    /// <param name="most">How many times the quiet 99th percentile, or that of an idle machine if that is more, the one under attack may be.</param>
+    public static async Task CompareAsync(string what, double most, Func<Task<Times>> quiet, Func<Task<Times>> attacked)
+    {
+        for (int left = Size(1, 4); ; left--)
+        {
+            Times before = await quiet(), under = await attacked();
+            double allowed = most * Math.Max(before.P99, IdleP99);
+            Print($"{what}: {under}; quiet {before}; allowed {allowed:0} ms");
+            if (!Full || under.P99 < allowed)
+            {
+                return;
+            }
+
+            Assert.True(left > 1, $"{what}: {under} against {before}, the last of four");
+        }
     }
 
     /// <summary>

@@ -8,10 +8,11 @@
 #define RETRIES_PER_PREFIX 512
 #define RETRIES_PER_MEMBER 64
 /* A handshake costs some 2 ms (an ML-DSA-87 signature by OpenSSL and a key exchange) before the other side has shown a
-   key: strangers together may take 3 % of the network thread, bursts of them 70 ms once. */
+   key: strangers together may take 3 % of the network thread, and 16 ms of it at once. Who is honest and comes too soon asks again. */
 #define HANDSHAKES_PER_SECOND 16
 #define HANDSHAKES_PER_PREFIX 8
 #define HANDSHAKES_PER_MEMBER 4
+#define HANDSHAKES_AT_ONCE 8
 /* On the port for clients strangers are whom it is for, and its thread orders nothing. */
 #define CLIENT_PORT_TIMES 4
 /* Seconds' worth that may come at once; a member that restarts in a loop, or whose packets are lost, is not kept waiting. */
@@ -20,16 +21,16 @@
 
 #define UNIT 1000000ull
 
-/* Takes one from a bucket that refills by rate a second. */
-static int take(vq_bucket *bucket, uint64_t now, uint64_t rate, uint64_t burst_seconds)
+/* Takes one from a bucket that holds burst and refills by rate a second. */
+static int take(vq_bucket *bucket, uint64_t now, uint64_t rate, uint64_t burst)
 {
-    uint64_t most = rate * burst_seconds * UNIT;
+    uint64_t most = burst * UNIT, full = (burst / rate + 1) * NS_PER_SECOND;
     if (bucket->at == 0) {
         bucket->left = most;
     } else if (now > bucket->at) {
         uint64_t passed = now - bucket->at;
-        if (passed > burst_seconds * NS_PER_SECOND)
-            passed = burst_seconds * NS_PER_SECOND;
+        if (passed > full)
+            passed = full;
         bucket->left += passed * rate / (NS_PER_SECOND / UNIT);
         if (bucket->left > most)
             bucket->left = most;
@@ -103,9 +104,9 @@ HIDDEN int limit_retry(vq_endpoint *endpoint, const struct sockaddr_storage *fro
 {
     uint64_t now = endpoint_now(endpoint);
     int32_t member = limit_member(endpoint, from);
-    int ok = member >= 0 ? take(&endpoint->members[member].retries, now, RETRIES_PER_MEMBER, MEMBER_BURST_SECONDS)
-                         : take(&endpoint->prefixes[bucket_of_prefix(endpoint, from)].retries, now, RETRIES_PER_PREFIX, BURST_SECONDS) &&
-                               take(&endpoint->retries, now, RETRIES_PER_SECOND, BURST_SECONDS);
+    int ok = member >= 0 ? take(&endpoint->members[member].retries, now, RETRIES_PER_MEMBER, MEMBER_BURST_SECONDS * RETRIES_PER_MEMBER)
+                         : take(&endpoint->prefixes[bucket_of_prefix(endpoint, from)].retries, now, RETRIES_PER_PREFIX, BURST_SECONDS * RETRIES_PER_PREFIX) &&
+                               take(&endpoint->retries, now, RETRIES_PER_SECOND, BURST_SECONDS * RETRIES_PER_SECOND);
     endpoint->counters.limited += !ok;
     return ok;
 }
@@ -113,11 +114,19 @@ HIDDEN int limit_retry(vq_endpoint *endpoint, const struct sockaddr_storage *fro
 /* 1 if a handshake may begin; its address has been proven by the Retry. */
 HIDDEN int limit_handshake(vq_endpoint *endpoint, const struct sockaddr_storage *from, int32_t member)
 {
-    uint64_t now = endpoint_now(endpoint), times = endpoint->config.clients != 0 ? CLIENT_PORT_TIMES : 1;
-    int ok = member >= 0 ? now >= endpoint->members[member].shut_until &&
-                               take(&endpoint->members[member].handshakes, now, HANDSHAKES_PER_MEMBER, MEMBER_BURST_SECONDS)
-                         : take(&endpoint->prefixes[bucket_of_prefix(endpoint, from)].handshakes, now, times * HANDSHAKES_PER_PREFIX, BURST_SECONDS) &&
-                               take(&endpoint->handshakes, now, times * HANDSHAKES_PER_SECOND, BURST_SECONDS);
+    uint64_t now = endpoint_now(endpoint);
+    int ok;
+    if (member >= 0) {
+        ok = now >= endpoint->members[member].shut_until &&
+             take(&endpoint->members[member].handshakes, now, HANDSHAKES_PER_MEMBER, MEMBER_BURST_SECONDS * HANDSHAKES_PER_MEMBER);
+    } else {
+        vq_bucket *prefix = &endpoint->prefixes[bucket_of_prefix(endpoint, from)].handshakes;
+        uint64_t times = endpoint->config.clients != 0 ? CLIENT_PORT_TIMES : 1;
+        uint64_t prefix_burst = times == 1 ? HANDSHAKES_AT_ONCE : BURST_SECONDS * times * HANDSHAKES_PER_PREFIX;
+        uint64_t burst = times == 1 ? HANDSHAKES_AT_ONCE : BURST_SECONDS * times * HANDSHAKES_PER_SECOND;
+        ok = take(prefix, now, times * HANDSHAKES_PER_PREFIX, prefix_burst) &&
+             take(&endpoint->handshakes, now, times * HANDSHAKES_PER_SECOND, burst);
+    }
     endpoint->counters.limited += !ok;
     return ok;
 }
