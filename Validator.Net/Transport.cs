@@ -66,6 +66,12 @@ public interface ITransport : IDisposable
     void RemovePeer(int peer);
 
     /// <summary>
+    /// Gives an empty or removed peer's place to somebody else, or says anew who dials where the key is the same. Frames of the one before
+    /// may still be in Events. Any thread.
+    /// </summary>
+    void SetPeer(int peer, TransportPeer who);
+
+    /// <summary>
     /// Closes the peer's connection, whose frames were at fault too often, and keeps it out for a while that grows with each time.
     /// Any thread.
     /// </summary>

@@ -5,10 +5,11 @@ using Validator.Net.Rings;
 
 namespace Validator.Net;
 
-/// <summary>A committee member as the transport sees it.</summary>
+/// <summary>Somebody whom the transport connects with.</summary>
 /// <param name="PublicKey">Raw ML-DSA-87 transport key, 2592 bytes: the peer's identity.</param>
 /// <param name="Addresses">Hints, tried in turn; may be empty for a peer that dials us.</param>
-public sealed record TransportPeer(byte[] PublicKey, IReadOnlyList<PeerAddress> Addresses);
+/// <param name="Dials">Whether we dial it; of two peers one does. Null: the one with the lower index.</param>
+public sealed record TransportPeer(byte[] PublicKey, IReadOnlyList<PeerAddress> Addresses, bool? Dials = null);
 
 /// <summary>Congestion control of every connection.</summary>
 public enum CongestionControl
@@ -46,11 +47,16 @@ public sealed record TransportOptions
     /// <summary>Address and port of the node's one UDP socket; port 0 takes a free one.</summary>
     public required IPEndPoint Listen { get; init; }
 
-    /// <summary>Own index in Peers.</summary>
+    /// <summary>Own index in Peers; -1: we are not among them.</summary>
     public required int SelfIndex { get; init; }
 
-    /// <summary>All members by committee index, ourselves included.</summary>
+    /// <summary>Who is there at the start, ourselves included; a peer's index is its for as long as it stays.</summary>
     public required IReadOnlyList<TransportPeer> Peers { get; init; }
+
+    /// <summary>Places for peers, those of Peers included; the others are given by <see cref="ITransport.SetPeer"/>. 0: no others.</summary>
+    public int MaxPeers { get; init; }
+
+    internal int Places => Math.Max(MaxPeers, Peers.Count);
 
     /// <summary>Seed of our own ML-DSA-87 transport key, 32 bytes. Cleared by the caller after construction.</summary>
     public required byte[] PrivateKeySeed { get; init; }

@@ -6,6 +6,9 @@ namespace Validator.Core.Wire;
 /// <summary>A block body (FORMATS.md, "Block"). The hash is the BLAKE3 of the encoding; the view is not part of it.</summary>
 public static class BlockCodec
 {
+    /// <summary>The committee's size that an encoded block states; 0 where it states none that can be.</summary>
+    public static int CommitteeSizeOf(ReadOnlySpan<byte> block) => WireReader.CommitteeSizeOf(block);
+
     /// <summary>Bytes of a block in a committee of <paramref name="committeeSize"/>.</summary>
     public static int EncodedSize(int committeeSize) => WireSizes.BlockFixed + (committeeSize * WireSizes.LaneTip);
 

@@ -12,6 +12,9 @@ public static class VertexCodec
     /// <summary>Bytes of a header in a committee of <paramref name="committeeSize"/>.</summary>
     public static int HeaderSize(int committeeSize) => WireSizes.VertexFixed + (committeeSize * WireSizes.LaneTip);
 
+    /// <summary>The committee's size that an encoded header states; 0 where it states none that can be.</summary>
+    public static int CommitteeSizeOf(ReadOnlySpan<byte> header) => WireReader.CommitteeSizeOf(header);
+
     /// <summary>Bytes of header, signature and payload.</summary>
     public static int EncodedSize(VertexHeader header) =>
         HeaderSize(header.Parents.Length) + Limits.SignatureBytes + (int)header.PayloadBytes;

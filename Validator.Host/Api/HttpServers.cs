@@ -162,7 +162,7 @@ public sealed class HttpServers : IAsyncDisposable
     private void MapApi(INodeGateway node, NodeMetrics metrics)
     {
         SubmitEndpoints submit = new(node, metrics, _policy);
-        ReadEndpoints read = new(node, metrics.MemberNames);
+        ReadEndpoints read = new(node);
         FinalizedStreaming stream = new(node, metrics, _policy);
         CancellationToken stopping = _stopping.Token;
         _api.MapPost("/v1/transactions", submit.SubmitOne);

@@ -88,6 +88,9 @@ public interface INodeGateway
     /// <summary>An executed block, by sequence; null when not final here yet. May read the disk.</summary>
     StoredBlock? FindBlock(ulong sequence);
 
+    /// <summary>The name of an epoch's member. May read the disk.</summary>
+    string MemberName(ulong epoch, int member);
+
     /// <summary>The account's nonces as of the last executed block on disk; null when it has none. May read the disk.</summary>
     AccountState? FindAccount(in Hash256 account);
 
@@ -113,8 +116,8 @@ public interface IValidatorNode : INodeGateway, IAsyncDisposable
     /// <summary>From now on every submission is refused as draining; those taken are still completed where possible.</summary>
     void Drain();
 
-    /// <summary>Replaces the addresses where members are looked for, by committee index; connections stay.</summary>
-    void SetPeers(Validator.Net.Discovery.PeerAddress[][] addresses)
+    /// <summary>Replaces the addresses where members are looked for; connections stay.</summary>
+    void SetPeers(Config.PeerAddressBook addresses)
     {
     }
 }

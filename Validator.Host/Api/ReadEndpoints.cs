@@ -8,7 +8,7 @@ using Validator.Core.Wire;
 namespace Validator.Host.Api;
 
 /// <summary>Everything that is read once: status, transactions, vertices, blocks.</summary>
-internal sealed class ReadEndpoints(INodeGateway node, string[] memberNames)
+internal sealed class ReadEndpoints(INodeGateway node)
 {
     public Task Status(HttpContext context)
     {
@@ -100,10 +100,10 @@ internal sealed class ReadEndpoints(INodeGateway node, string[] memberNames)
             VertexHeader header = vertex.Header;
             SubmitEndpoints.WriteHash(json, "hash", header.Hash);
             json.WriteNumber("epoch", header.Epoch);
-            json.WriteString("author", memberNames[header.Author]);
+            json.WriteString("author", node.MemberName(header.Epoch, header.Author));
             json.WriteNumber("height", header.Height);
             SubmitEndpoints.WriteHash(json, "predecessor", header.Predecessor);
-            WriteTips(json, "parents", header.Parents);
+            WriteTips(json, "parents", header.Epoch, header.Parents);
             SubmitEndpoints.WriteHash(json, "transaction_root", header.TransactionRoot);
             json.WriteNumber("transaction_count", header.TransactionCount);
             json.WriteNumber("payload_bytes", header.PayloadBytes);
@@ -167,16 +167,16 @@ internal sealed class ReadEndpoints(INodeGateway node, string[] memberNames)
         json.WriteNumber("executed_sequence", block.ExecutedSequence);
         SubmitEndpoints.WriteHash(json, "executed_root", block.ExecutedRoot);
         SubmitEndpoints.WriteHash(json, "next_committee", block.NextCommittee);
-        WriteTips(json, "cut", block.Cut);
+        WriteTips(json, "cut", block.Epoch, block.Cut);
     }
 
-    private void WriteTips(Utf8JsonWriter json, string name, LaneTip[] tips)
+    private void WriteTips(Utf8JsonWriter json, string name, ulong epoch, LaneTip[] tips)
     {
         json.WriteStartArray(name);
         for (int i = 0; i < tips.Length; i++)
         {
             json.WriteStartObject();
-            json.WriteString("lane", memberNames[i]);
+            json.WriteString("lane", node.MemberName(epoch, i));
             json.WriteNumber("height", tips[i].Height);
             SubmitEndpoints.WriteHash(json, "hash", tips[i].Hash);
             json.WriteEndObject();
@@ -197,7 +197,7 @@ internal sealed class ReadEndpoints(INodeGateway node, string[] memberNames)
         foreach (CertificateVote vote in certificate.Votes)
         {
             json.WriteStartObject();
-            json.WriteString("sender", memberNames[vote.Sender]);
+            json.WriteString("sender", node.MemberName(certificate.Epoch, vote.Sender));
             json.WriteBase64String("signature", vote.Signature);
             json.WriteEndObject();
         }

@@ -133,9 +133,18 @@ internal static class DbCommands
         {
             NodeConfig config = ConfigLoader.Load(path, Environment.GetEnvironmentVariables());
             Genesis genesis = GenesisFile.Read(config.Node.GenesisPath, out Hash256 chainId);
-            Member member = Array.Find(genesis.Members, m => m.Name == config.Node.Id)
-                ?? throw new ConfigException($"node.id: genesis ({config.Node.GenesisPath}) has no member '{config.Node.Id}'");
-            return new Place(config.Storage, genesis, chainId, StoreIdentity.Of(chainId, member.ConsensusKey));
+            Member? member = Array.Find(genesis.Members, m => m.Name == config.Node.Id);
+            if (!config.Node.OutsideGenesis)
+            {
+                return member is not null
+                    ? new Place(config.Storage, genesis, chainId, StoreIdentity.Of(chainId, member.ConsensusKey))
+                    : throw new ConfigException($"node.id: genesis ({config.Node.GenesisPath}) has no member '{config.Node.Id}'");
+            }
+
+            // Which keys it has, the vote store says; no key file is opened for looking.
+            StoreIdentity? owner = RocksVoteStore.Exists(config.Storage.VotesPath) ? RocksVoteStore.OwnerOf(config.Storage.VotesPath, chainId) : null;
+            return owner is not null ? new Place(config.Storage, genesis, chainId, owner)
+                : throw new StoreException(StoreFault.Missing, $"{config.Storage.VotesPath}: there is no vote store of this chain, which says whose the ledger is");
         }
 
         /// <summary>Null, and said so, where there is none.</summary>

@@ -16,7 +16,7 @@ public sealed record ReloadResult(string[] Applied, string[] NeedsRestart, strin
 /// change under way does: log level, tokens, certificate, most limits of the API, addresses of peers.
 /// </summary>
 internal sealed partial class Reloader(
-    NodeConfig started, Genesis genesis, int self, Func<NodeConfig> read, IValidatorNode node, HttpServers servers, ILoggerFactory logs, ILogger log)
+    NodeConfig started, Genesis genesis, Func<NodeConfig> read, IValidatorNode node, HttpServers servers, ILoggerFactory logs, ILogger log)
 {
     private readonly Lock _lock = new();
     private NodeConfig _current = started;
@@ -42,7 +42,7 @@ internal sealed partial class Reloader(
 
     private ReloadResult Apply(NodeConfig next)
     {
-        var peers = PeerHints.ByMember(next.Network.Peers, genesis, self);
+        PeerAddressBook peers = PeerHints.Read(next.Network.Peers, genesis, _current.Node.OutsideGenesis);
         List<string> applied = [];
         List<string> later = [];
 

@@ -69,19 +69,22 @@ public static partial class RunCommand
     public static NodeContext Prepare(NodeConfig config, ILoggerFactory logs, SecretBuffer? passphrase = null)
     {
         Genesis genesis = GenesisFile.Read(config.Node.GenesisPath, out Hash256 chainId);
-        int self = Array.FindIndex(genesis.Members, m => m.Name == config.Node.Id);
-        if (self < 0)
+        Member? self = Array.Find(genesis.Members, m => m.Name == config.Node.Id);
+        if (self is null && !config.Node.OutsideGenesis)
         {
             throw new ConfigException(
-                $"node.id: genesis ({config.Node.GenesisPath}) has no member '{config.Node.Id}'; it has {string.Join(", ", genesis.Members.Take(8).Select(m => m.Name))}");
+                $"node.id: genesis ({config.Node.GenesisPath}) has no member '{config.Node.Id}'; it has {string.Join(", ", genesis.Members.Take(8).Select(m => m.Name))}."
+                + " For one that joins later: node.outside_genesis = true");
         }
 
         ValidatorKeys keys = ValidatorKeys.Read(config.Crypto, passphrase);
-        keys.RequireMember(genesis.Members[self], config.Crypto);
+        if (!config.Node.OutsideGenesis)
+        {
+            keys.RequireMember(self!, config.Crypto);
+        }
+
         return new NodeContext(
-            config, genesis, chainId, self, keys,
-            PeerHints.ByMember(config.Network.Peers, genesis, self),
-            new NodeMetrics([.. genesis.Members.Select(m => m.Name)]), logs);
+            config, genesis, chainId, keys, PeerHints.Read(config.Network.Peers, genesis, config.Node.OutsideGenesis), new NodeMetrics(), logs);
     }
 
     /// <summary>Runs until a signal, the end of standard input, or the node's own end.</summary>
@@ -122,7 +125,7 @@ public static partial class RunCommand
                 servers.MetricsAddress?.ToString() ?? "off", context.Config.Network.QuicPort);
             using ServiceManager manager = new(node);
             Reloader reloader = new(
-                context.Config, context.Genesis, context.Self, reread ?? (() => context.Config), node, servers, context.Logs, log);
+                context.Config, context.Genesis, reread ?? (() => context.Config), node, servers, context.Logs, log);
             servers.OnReload = reloader.Reload;
             using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
             {

@@ -74,7 +74,8 @@ public static class ConfigLoader
 
         string level = Only(settings, "node.log_level", "info", "trace", "debug", "warn", "error");
         dataDir = Path.GetFullPath(dataDir, folder);
-        return new NodeSection(id, dataDir, level, PathOf(settings, "node.genesis", folder, Path.Combine(dataDir, "genesis.json")));
+        return new NodeSection(id, dataDir, level, PathOf(settings, "node.genesis", folder, Path.Combine(dataDir, "genesis.json")),
+            settings.Boolean("node.outside_genesis", false));
     }
 
     private static ConsensusSection Consensus(Settings settings)

@@ -19,7 +19,7 @@ public sealed record NodeConfig
 /// <param name="Id">The member of genesis that this validator is.</param>
 /// <param name="GenesisPath">Default: genesis.json in the data directory.</param>
 public sealed record NodeSection(
-    string Id = "", string DataDir = "", string LogLevel = "info", string GenesisPath = "")
+    string Id = "", string DataDir = "", string LogLevel = "info", string GenesisPath = "", bool OutsideGenesis = false)
 {
     /// <summary>Folder of what convicts others.</summary>
     public string EvidencePath => System.IO.Path.Combine(DataDir, "evidence");

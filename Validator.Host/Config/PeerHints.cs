@@ -3,10 +3,16 @@ using Validator.Net.Discovery;
 
 namespace Validator.Host.Config;
 
-/// <summary>
-/// <c>network.bootstrap_peers</c>: addresses are hints, identity is the key. With <c>/p2p/NAME</c> behind it a hint is tried
-/// for that member; without, for every member, and the handshake tells who answered.
-/// </summary>
+/// <summary>Where members may be, by name. Addresses are hints, identity is the key.</summary>
+/// <param name="named">By name; a hint without one is for everybody, and the handshake tells who answered.</param>
+public sealed class PeerAddressBook(IReadOnlyList<(string Name, PeerAddress Address)> named)
+{
+    /// <summary>The addresses to try for a member, its own first.</summary>
+    public PeerAddress[] For(string name) =>
+        [.. named.Where(n => n.Name == name).Concat(named.Where(n => n.Name.Length == 0)).Select(n => n.Address).Distinct()];
+}
+
+/// <summary><c>network.bootstrap_peers</c>: an address, with <c>/p2p/NAME</c> behind it where it is one member's.</summary>
 public static class PeerHints
 {
     private const string Suffix = "/p2p/";
@@ -22,12 +28,11 @@ public static class PeerHints
         return error.Length == 0;
     }
 
-    /// <summary>Per committee index, the addresses to try, the member's own first; empty for ourselves.</summary>
+    /// <param name="anyName">Whether a name that genesis does not have may be that of a member which joined later.</param>
     /// <exception cref="ConfigException">A name that genesis does not have.</exception>
-    public static PeerAddress[][] ByMember(IReadOnlyList<string> hints, Genesis genesis, int self)
+    public static PeerAddressBook Read(IReadOnlyList<string> hints, Genesis genesis, bool anyName)
     {
-        List<PeerAddress>[] named = [.. genesis.Members.Select(_ => new List<PeerAddress>())];
-        List<PeerAddress> anyone = [];
+        List<(string, PeerAddress)> named = [];
         foreach (string hint in hints)
         {
             if (!TrySplit(hint, out string text, out string name, out string error)
@@ -36,17 +41,16 @@ public static class PeerHints
                 throw new ConfigException($"network.bootstrap_peers: '{hint}': {error}");
             }
 
-            int member = Array.FindIndex(genesis.Members, m => m.Name == name);
-            if (name.Length > 0 && member < 0)
+            if (name.Length > 0 && !anyName && !Array.Exists(genesis.Members, m => m.Name == name))
             {
                 string? nearest = NearestName.Find(name, genesis.Members.Select(m => m.Name));
                 throw new ConfigException(
                     $"network.bootstrap_peers: '{hint}': genesis has no member '{name}'{(nearest is null ? "" : $"; did you mean {nearest}?")}");
             }
 
-            (member < 0 ? anyone : named[member]).Add(address);
+            named.Add((name, address));
         }
 
-        return [.. named.Select((own, i) => i == self ? [] : own.Concat(anyone).Distinct().ToArray())];
+        return new PeerAddressBook(named);
     }
 }

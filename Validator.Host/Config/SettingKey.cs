@@ -11,6 +11,7 @@ internal sealed record SettingKey(string Path, TomlKind Kind, string Default, st
         new("node.data_dir", TomlKind.String, "", "required: folder of its data; relative paths count from this file"),
         new("node.log_level", TomlKind.String, "info", "trace, debug, info, warn or error"),
         new("node.genesis", TomlKind.String, "DATA_DIR/genesis.json", "the chain's genesis file"),
+        new("node.outside_genesis", TomlKind.Boolean, "false", "true: genesis does not have this validator with these keys, since it joins later or has new ones"),
         new("consensus.algorithm", TomlKind.String, "bft", "bft alone"),
         new("consensus.quorum_threshold", TomlKind.Float, "0.67", "0.67 alone: more than two thirds of the weight, computed in integers"),
         new("consensus.finality_timeout_ms", TomlKind.Integer, "500", "50 to 60000: base of the view timer"),

@@ -47,12 +47,12 @@ public sealed record ValidatorKeys(
     {
         if (!ConsensusPublicKey.AsSpan().SequenceEqual(member.ConsensusKey))
         {
-            throw new KeyException($"{files.ConsensusKeyFile}: is not the key that genesis names for '{member.Name}' (node.id)");
+            throw new KeyException($"{files.ConsensusKeyFile}: is not the key that genesis names for '{member.Name}' (node.id). If a committee change gave it other keys: node.outside_genesis = true");
         }
 
         if (!TransportPublicKey.AsSpan().SequenceEqual(member.TransportKey))
         {
-            throw new KeyException($"{files.TransportKeyFile}: is not the key that genesis names for '{member.Name}' (node.id)");
+            throw new KeyException($"{files.TransportKeyFile}: is not the key that genesis names for '{member.Name}' (node.id). If a committee change gave it other keys: node.outside_genesis = true");
         }
     }
 

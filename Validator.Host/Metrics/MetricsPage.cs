@@ -24,11 +24,11 @@ internal static class MetricsPage
         page.Histogram("cretoai_finality_time_seconds", "Own client transactions: time from acceptance to execution.", metrics.FinalitySeconds);
         page.Counter("cretoai_vertices_finalized_total", "Vertices of all lanes ordered by final blocks.", metrics.VerticesFinalized.Value);
         page.Family("cretoai_byzantine_violations_total", "counter", "Proven faults: two signed messages of one validator in one slot.");
-        for (int i = 0; i < metrics.MemberNames.Length; i++)
+        foreach ((string name, int[] links) in metrics.Members)
         {
             foreach (Violation kind in Enum.GetValues<Violation>())
             {
-                page.Sample(metrics.ByzantineViolations(i, kind).Value, ("node_id", metrics.MemberNames[i]), ("kind", Names.Snake(kind.ToString())));
+                page.Sample(links.Sum(l => metrics.ByzantineViolations(l, kind).Value), ("node_id", name), ("kind", Names.Snake(kind.ToString())));
             }
         }
 
@@ -103,12 +103,12 @@ internal static class MetricsPage
         Peers(page, "cretoai_peer_dropped_frames_total", "counter", "Frames dropped because the peer's queue was full.", status, p => p.Dropped);
         Peers(page, "cretoai_peer_connects_total", "counter", "Connections that came up.", status, p => p.Connects);
         page.Family("cretoai_malformed_frames_total", "counter", "Frames that no codec accepts, by sender.");
-        for (int i = 0; i < metrics.MemberNames.Length; i++)
+        foreach ((string name, int[] links) in metrics.Members)
         {
-            page.Sample(metrics.MalformedFrames[i].Value, ("peer", metrics.MemberNames[i]));
+            page.Sample(links.Sum(l => metrics.MalformedFrames[l].Value), ("peer", name));
         }
 
-        page.Counter("cretoai_connections_refused_total", "Connections refused for a key that genesis does not name.", metrics.ConnectionsRefused.Value);
+        page.Counter("cretoai_connections_refused_total", "Connections refused for a key that is no member's.", metrics.ConnectionsRefused.Value);
         Transport(page, metrics);
         page.Counter("cretoai_network_sent_bytes_total", "Datagram bytes sent.", metrics.NetworkBytesSent.Value);
         page.Counter("cretoai_network_received_bytes_total", "Datagram bytes received.", metrics.NetworkBytesReceived.Value);
@@ -133,13 +133,13 @@ internal static class MetricsPage
         page.Sample(transport.HandshakesLimited, ("what", "over_rate"));
         page.Counter("cretoai_network_throttled_rounds_total", "Rounds in which a peer's frames waited for its quota.", transport.ThrottledRounds);
         page.Family("cretoai_peer_closed_total", "counter", "Connections that ended, by peer and reason.");
-        for (int i = 0; i < metrics.MemberNames.Length; i++)
+        foreach ((string name, int[] links) in metrics.Members)
         {
             foreach (CloseReason reason in Enum.GetValues<CloseReason>())
             {
-                if (transport.Peers[i].ConnectionsClosed(reason) is > 0 and long count)
+                if (links.Sum(l => transport.Peers[l].ConnectionsClosed(reason)) is > 0 and long count)
                 {
-                    page.Sample(count, ("peer", metrics.MemberNames[i]), ("reason", Names.Snake(reason.ToString())));
+                    page.Sample(count, ("peer", name), ("reason", Names.Snake(reason.ToString())));
                 }
             }
         }

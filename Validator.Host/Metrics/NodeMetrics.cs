@@ -28,24 +28,40 @@ public sealed class NodeMetrics
 
     private readonly Counter[,] _violations;
 
-    /// <param name="memberNames">Genesis names in committee order: the only values of a label that names a validator.</param>
-    public NodeMetrics(string[] memberNames)
+    private readonly string?[] _linkNames = new string?[Node.LinkTable.Links];
+
+    public NodeMetrics()
     {
-        MemberNames = memberNames;
-        _violations = new Counter[memberNames.Length, Enum.GetValues<Violation>().Length];
-        for (int i = 0; i < _violations.GetLength(0); i++)
+        int kinds = Enum.GetValues<Violation>().Length;
+        _violations = new Counter[_linkNames.Length, kinds];
+        for (int i = 0; i < _linkNames.Length * kinds; i++)
         {
-            for (int j = 0; j < _violations.GetLength(1); j++)
-            {
-                _violations[i, j] = new Counter();
-            }
+            _violations[i / kinds, i % kinds] = new Counter();
         }
 
         Rejected = NewCounters(Enum.GetValues<Reason>().Length);
-        MalformedFrames = NewCounters(memberNames.Length);
+        MalformedFrames = NewCounters(_linkNames.Length);
     }
 
-    public string[] MemberNames { get; }
+    /// <summary>The only values of a label that names a validator: names of members, each with its links, since one may have had other keys.</summary>
+    public IEnumerable<(string Name, int[] Links)> Members => Enumerable.Range(0, _linkNames.Length)
+        .GroupBy(link => Volatile.Read(ref _linkNames[link]), (name, links) => (name, links.ToArray()))
+        .Where(group => group.name is not null)!;
+
+    /// <summary>Whose the counts by link are from now on. Core's thread, or before the start.</summary>
+    public void NameLink(int link, string name)
+    {
+        if (_linkNames[link] is not null && _linkNames[link] != name)
+        {
+            MalformedFrames[link] = new Counter();
+            for (int kind = 0; kind < _violations.GetLength(1); kind++)
+            {
+                _violations[link, kind] = new Counter();
+            }
+        }
+
+        Volatile.Write(ref _linkNames[link], name);
+    }
 
     /// <summary>Own client transactions: seconds from acceptance to execution.</summary>
     public Histogram FinalitySeconds { get; } = new(LatencyBounds);
@@ -70,10 +86,10 @@ public sealed class NodeMetrics
     public Counter[] Rejected { get; }
     public Counter Votes { get; } = new();
 
-    /// <summary>Frames that no codec accepts, per sending member.</summary>
+    /// <summary>Frames that no codec accepts, by link.</summary>
     public Counter[] MalformedFrames { get; }
 
-    /// <summary>Connections refused because the key is not the genesis one.</summary>
+    /// <summary>Connections refused because the key is no member's.</summary>
     public Counter ConnectionsRefused { get; } = new();
 
     /// <summary>The transport's counts of what it refused, dropped or slowed; brought up to date at a scrape.</summary>
@@ -116,7 +132,7 @@ public sealed class NodeMetrics
     /// <summary>Stream subscribers closed because they read too slowly.</summary>
     public Counter StreamsClosedSlow { get; } = new();
 
-    public Counter ByzantineViolations(int member, Violation kind) => _violations[member, (int)kind];
+    public Counter ByzantineViolations(int link, Violation kind) => _violations[link, (int)kind];
 
     private static Counter[] NewCounters(int count)
     {

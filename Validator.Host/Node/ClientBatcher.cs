@@ -47,6 +47,7 @@ internal sealed class ClientBatcher : PipelineThread
     // The epoch's number, 32 bits of it, above the batches that its core still takes: a credit belongs to one core.
     private long _credits;
     private bool _closed;
+    private bool _signs = true;
 
     public ClientBatcher(
         ClientBatcherOptions options, TokenTable<ClientBatch> waiting, SpscRing<Input> core, IFaultSink faults)
@@ -81,6 +82,7 @@ internal sealed class ClientBatcher : PipelineThread
     {
         ClientBatch oldest = _full.TryPeek(out ClientBatch? first) ? first : _open;
         return _closed ? SubmitRefusal.Draining
+            : !_signs ? SubmitRefusal.NotSigning
             : !DiskHasRoom() ? SubmitRefusal.DiskLow
             : _pendingBytes + bytes > _options.MaxPendingBytes
                 || (!oldest.IsEmpty && now - oldest.OpenedMicros > _options.MaxWaitMicros) ? SubmitRefusal.Full
@@ -134,8 +136,19 @@ internal sealed class ClientBatcher : PipelineThread
         Waker.Wake();
     }
 
-    /// <summary>The credits of the core before are void. Core thread, or before the start.</summary>
-    public void EnterEpoch(ulong epoch) => Volatile.Write(ref _credits, (long)(epoch << CreditBits));
+    /// <summary>The credits of the core before are void. Where nothing is signed, what is in no vertex yet is failed. Core thread, or before the start.</summary>
+    public void EnterEpoch(ulong epoch, bool signs)
+    {
+        Volatile.Write(ref _credits, (long)(epoch << CreditBits));
+        lock (_lock)
+        {
+            _signs = signs;
+            if (!signs)
+            {
+                FailWaiting(SubmissionFailure.Stopping);
+            }
+        }
+    }
 
     /// <summary>
     /// Takes back a sealed batch that came to nothing in an epoch that has ended; its clients go on waiting. At an epoch's end, so the

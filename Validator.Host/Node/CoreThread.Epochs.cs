@@ -15,7 +15,7 @@ namespace Validator.Host.Node;
 /// </summary>
 internal sealed partial class CoreThread
 {
-    private bool _hasVotes = first.Signs || first.Self < 0;
+    private bool _hasVotes = first.Self < 0 ? hasVotes : first.Signs;
     private ulong _signsFrom;
 
     public required EpochBoard Epochs { get; init; }
@@ -56,10 +56,10 @@ internal sealed partial class CoreThread
     private void NextEpoch(Block last)
     {
         EpochConfiguration next = Ledger.Epoch;
+        EpochContext before = _epoch;
         Require.That(next.Number == _core.Epoch + 1 && next.Start.Hash == last.Hash);
         bool renews = !_hasVotes && SignsFrom != 0 && SignsFrom <= next.Number;
         _epoch = Epochs.Enter(next);
-        Batcher.EnterEpoch(next.Number);
         ToSigner.Put(new VoteRecord { Kind = RecordKind.EnterEpoch, Number = next.Number, Renew = renews });
         if (renews)
         {
@@ -76,9 +76,11 @@ internal sealed partial class CoreThread
         Volatile.Write(ref _signs, _core.Signs);
         Volatile.Write(ref _laneHeight, 0);
         Volatile.Write(ref _pendingVertices, 0);
+        Batcher.EnterEpoch(next.Number, _core.Signs);
         log.LogInformation(
             "epoch {Epoch} begins after block {Block}: {Members} members, {Signing}", next.Number, last.Sequence, next.Members.Length,
             _core.Signs ? "signing" : "following");
+        NoteMembership(before);
         Step(new Input { Kind = InputKind.Tick, From = -1 });
         for (int link = 0; link < _peerUp.Length; link++)
         {
@@ -92,6 +94,31 @@ internal sealed partial class CoreThread
         foreach (PipelineThread thread in Validation)
         {
             thread.Waker.Wake();
+        }
+    }
+
+    private void NoteMembership(EpochContext before)
+    {
+        if (before.Self < 0 && _epoch.Self >= 0)
+        {
+            log.LogInformation("this validator is a member from epoch {Epoch} on", _epoch.Number);
+        }
+
+        if (before.Self < 0 || _epoch.Self >= 0)
+        {
+            return;
+        }
+
+        string name = before.Members[before.Self].Name;
+        if (Array.Exists(_epoch.Members, m => m.Name == name))
+        {
+            log.LogWarning(
+                "from epoch {Epoch} on {Name} has other keys than these, and this process signs nothing more. Stop it, configure the new keys with"
+                + " node.outside_genesis, run 'validator votes create', and start it again", _epoch.Number, name);
+        }
+        else
+        {
+            log.LogWarning("{Name} is no member from epoch {Epoch} on: this process signs nothing more, and members will soon close its connections", name, _epoch.Number);
         }
     }
 

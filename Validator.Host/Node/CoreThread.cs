@@ -19,9 +19,9 @@ namespace Validator.Host.Node;
 /// behind (see <see cref="Outlet{T}"/>).
 /// </summary>
 /// <param name="epoch">That of the first core.</param>
-/// <param name="links">Of the transport.</param>
+/// <param name="hasVotes">Whether the vote store is whole, member or not.</param>
 internal sealed partial class CoreThread(
-    ValidatorCore first, EpochContext epoch, int links, FrameSender sender, NodeMetrics metrics, ILogger log, IFaultSink faults)
+    ValidatorCore first, EpochContext epoch, bool hasVotes, LinkTable links, FrameSender sender, NodeMetrics metrics, ILogger log, IFaultSink faults)
     : PipelineThread("core", faults)
 {
     private const int MostPerRing = 64;
@@ -29,9 +29,9 @@ internal sealed partial class CoreThread(
     private readonly EffectBuffer _effects = new();
 
     // By link: peers stay when the committee changes.
-    private readonly ulong[] _peerView = new ulong[links];
-    private readonly ulong[] _peerFinal = new ulong[links];
-    private readonly bool[] _peerUp = new bool[links];
+    private readonly ulong[] _peerView = new ulong[LinkTable.Links];
+    private readonly ulong[] _peerFinal = new ulong[LinkTable.Links];
+    private readonly bool[] _peerUp = new bool[LinkTable.Links];
     private ValidatorCore _core = first;
     private EpochContext _epoch = epoch;
     private ulong _view;
@@ -91,6 +91,13 @@ internal sealed partial class CoreThread(
     public (ulong View, ulong FinalSequence) PeerProgress(int peer) =>
         peer < 0 ? default : (Volatile.Read(ref _peerView[peer]), Volatile.Read(ref _peerFinal[peer]));
 
+    /// <summary>The link has another owner. This thread, or before the start.</summary>
+    public void ForgetProgress(int link)
+    {
+        Volatile.Write(ref _peerView[link], 0);
+        Volatile.Write(ref _peerFinal[link], 0);
+    }
+
     public bool PeerUp(int peer) => peer >= 0 && Volatile.Read(ref _peerUp[peer]);
 
     protected override bool HasWork => AnyIn(Answers) || (!IsBlocked && !Halted() && AnyIn(Outside));
@@ -134,6 +141,12 @@ internal sealed partial class CoreThread(
         {
             Step(new Input { Kind = InputKind.Tick, From = -1 });
             done++;
+        }
+
+        long now = Clock.MonotonicMicros();
+        if (now >= links.NextDueMicros)
+        {
+            links.CloseDue(now);
         }
 
         ToSigner.Flush();
@@ -193,6 +206,10 @@ internal sealed partial class CoreThread(
                 int peer = _epoch.LinkOf(input.From);
                 Volatile.Write(ref _peerView[peer], input.Status!.View);
                 Volatile.Write(ref _peerFinal[peer], input.Status.FinalSequence);
+                break;
+            case InputKind.Executed when input.Change is not null:
+                // Whom the change names may connect from now on.
+                links.Update(Ledger.Epoch);
                 break;
             case InputKind.PeerUp or InputKind.PeerDown:
                 Volatile.Write(ref _peerUp[input.From], input.Kind == InputKind.PeerUp);

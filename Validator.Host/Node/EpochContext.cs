@@ -13,11 +13,14 @@ internal sealed class EpochContext
 
     private readonly int[] _links;
     private readonly int[] _members;
+    private readonly string _ownName;
 
     /// <param name="self">Own index in the committee, or -1.</param>
     /// <param name="links">Per member, the transport's peer.</param>
-    public EpochContext(EpochConfiguration configuration, CommitteeKeys keys, int self, int[] links)
+    /// <param name="ownName">Ours, whether there is such a member or not.</param>
+    public EpochContext(EpochConfiguration configuration, CommitteeKeys keys, int self, int[] links, string ownName = "")
     {
+        _ownName = ownName;
         Configuration = configuration;
         Keys = keys;
         Self = self;
@@ -45,6 +48,9 @@ internal sealed class EpochContext
 
     public int Self { get; }
 
+    /// <summary>The lane that is ours, now with these keys or earlier with others; -1 for none.</summary>
+    public int OwnLane => Self >= 0 ? Self : Array.FindIndex(Members, m => m.Name == _ownName);
+
     /// <summary>The link of a member; -1, all, stays -1. <see cref="Unreachable"/> where the transport does not know its key.</summary>
     public int LinkOf(int member) => member < 0 ? -1 : _links[member] < 0 ? Unreachable : _links[member];
 
@@ -53,7 +59,7 @@ internal sealed class EpochContext
 }
 
 /// <summary>The epoch that the node lives in. Core's thread writes it, any thread reads.</summary>
-internal sealed class EpochBoard(byte[] ownKey, Func<Member[], int[]> linksOf) : IDisposable
+internal sealed class EpochBoard(byte[] ownKey, Func<EpochConfiguration, int[]> linksOf, string ownName = "") : IDisposable
 {
     private readonly Dictionary<Hash256, PreparedVerificationKey> _prepared = [];
     private volatile EpochContext? _current;
@@ -65,7 +71,7 @@ internal sealed class EpochBoard(byte[] ownKey, Func<Member[], int[]> linksOf) :
     {
         CommitteeKeys keys = _current is { } before && ReferenceEquals(before.Members, epoch.Members)
             ? before.Keys : new CommitteeKeys(Array.ConvertAll(epoch.Members, Prepared));
-        _current = new EpochContext(epoch, keys, epoch.IndexOf(ownKey), linksOf(epoch.Members));
+        _current = new EpochContext(epoch, keys, epoch.IndexOf(ownKey), linksOf(epoch), ownName);
         return _current;
     }
 

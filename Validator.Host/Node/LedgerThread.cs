@@ -228,7 +228,7 @@ internal sealed class LedgerThread(
             if (executed.EndsEpoch)
             {
                 Require.That(executed.Block.Epoch == epochs.Current.Number);
-                _unordered = ledger.EndEpoch(executed.Block, epochs.Current.Self);
+                _unordered = ledger.EndEpoch(executed.Block, epochs.Current.OwnLane);
             }
         }
 

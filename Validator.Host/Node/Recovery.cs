@@ -22,7 +22,7 @@ internal static class Recovery
         {
             ledger = RocksLedger.Open(
                 storage.LedgerPath, identity, context.Genesis.Members.Length, context.Genesis.Parameters.DedupWindow, storage.CacheSizeMb * 1024L * 1024,
-                storage.WriteBufferMb * 1024L * 1024);
+                storage.WriteBufferMb * 1024L * 1024, takeOver: VotesAreOurs(storage, identity));
             EpochConfiguration epoch = ledger.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
             int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
             ulong? signsFrom = VoteStoreSetup.SignsFrom(storage);
@@ -53,6 +53,21 @@ internal static class Recovery
             votes?.Dispose();
             throw;
         }
+    }
+
+    /// <summary>
+    /// With a vote store of our key beside it, a ledger of another one is that of before a change of keys, or came from another validator
+    /// of the chain, to begin with. Without, it is more likely the wrong folder.
+    /// </summary>
+    private static bool VotesAreOurs(StorageSection storage, StoreIdentity identity)
+    {
+        if (!RocksVoteStore.Exists(storage.VotesPath))
+        {
+            return false;
+        }
+
+        RocksVoteStore.Open(storage.VotesPath, identity).Dispose();
+        return true;
     }
 
     private static RocksVoteStore Renewed(StorageSection storage, StoreIdentity identity, ulong epoch, ILogger log)

@@ -1,3 +1,4 @@
+using System.Text;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Storage.Native;
@@ -6,7 +7,7 @@ namespace Validator.Host.Node;
 
 /// <summary>
 /// Epochs in the ledger. Keys of the family "default": E: the epoch that the executed state is in; U hash: an own vertex of an ended
-/// epoch that no block ordered. Written with the block that they belong to.
+/// epoch that no block ordered; M epoch: its members, a line each: name, consensus key's hash. Written with the block that they belong to.
 /// </summary>
 internal sealed partial class RocksLedger
 {
@@ -21,6 +22,24 @@ internal sealed partial class RocksLedger
         return !value.Found ? null
             : EpochCodec.TryRead(value.Span, out EpochConfiguration? epoch, out _) ? epoch
             : throw Damaged("the epoch");
+    }
+
+    /// <summary>Name and consensus key's hash of an epoch's members; empty where this ledger does not know them.</summary>
+    public (string Name, Hash256 Key)[] FindMembers(ulong epoch)
+    {
+        using PinnedValue value = _database.Get(State, Key('M', epoch));
+        return value.Found ? Array.ConvertAll(Encoding.ASCII.GetString(value.Span).Split('\n'), ReadMember) : [];
+    }
+
+    public string[] FindNames(ulong epoch) => Array.ConvertAll(FindMembers(epoch), m => m.Name);
+
+    private static (string, Hash256) ReadMember(string line) =>
+        line.Split(' ') is [string name, string key] && Hash256.TryParse(key, out Hash256 hash) ? (name, hash) : throw Damaged("an epoch's members");
+
+    private void AddEpoch(EpochConfiguration epoch)
+    {
+        _batch.Put(State, EpochKey, EpochCodec.Encode(epoch));
+        _batch.Put(State, Key('M', epoch.Number), Encoding.ASCII.GetBytes(string.Join('\n', epoch.Members.Select(m => $"{m.Name} {Hash256.Of(m.ConsensusKey)}"))));
     }
 
     /// <summary>Own vertices of ended epochs whose transactions are in no other vertex yet.</summary>

@@ -31,7 +31,7 @@ internal sealed partial class RocksLedger
     public StagedSnapshot? Staged()
     {
         using PinnedValue value = _database.Get(State, [ManifestKey]);
-        if (!value.Found || !SnapshotManifestCodec.TryRead(value.Span, _committeeSize, out SnapshotManifest? manifest, out _))
+        if (!value.Found || !SnapshotManifestCodec.TryRead(value.Span, ReadEpoch()?.Members.Length ?? _committeeSize, out SnapshotManifest? manifest, out _))
         {
             return null;
         }

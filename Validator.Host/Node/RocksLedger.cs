@@ -48,9 +48,11 @@ internal sealed partial class RocksLedger : ILedger
     }
 
     /// <summary>Opens the ledger, or creates it where there is none: unlike votes it can be fetched again.</summary>
+    /// <param name="committeeSize">Of genesis.</param>
     /// <param name="dedupWindow">Of genesis: how many ids the executed state holds.</param>
+    /// <param name="takeOver">Whether the ledger of another key of this chain becomes ours. It holds nothing that a key alone may know.</param>
     public static RocksLedger Open(
-        string path, StoreIdentity identity, int committeeSize, uint dedupWindow, long cacheBytes, long writeBufferBytes)
+        string path, StoreIdentity identity, int committeeSize, uint dedupWindow, long cacheBytes, long writeBufferBytes, bool takeOver = false)
     {
         RocksDbOptions options = new() { CacheBytes = cacheBytes, WriteBufferBytes = writeBufferBytes, BlobFamily = "vertices" };
         if (!StoreDirectory.Exists(path))
@@ -59,7 +61,7 @@ internal sealed partial class RocksLedger : ILedger
         }
 
         RocksDb database = StoreDirectory.Open(
-            path, Families, options, Metadata, IdentityKey, identity, StoreKind.Ledger, "It is created at the first start.");
+            path, Families, options, Metadata, IdentityKey, identity, StoreKind.Ledger, "It is created at the first start.", takeOver);
         try
         {
             return new RocksLedger(database, committeeSize, dedupWindow);
@@ -73,7 +75,7 @@ internal sealed partial class RocksLedger : ILedger
 
     public void AddVertex(VertexHeader header, byte[] signature, byte[] payload)
     {
-        byte[] prefix = new byte[Limits.SignatureBytes + VertexCodec.HeaderSize(_committeeSize)];
+        byte[] prefix = new byte[Limits.SignatureBytes + VertexCodec.HeaderSize(header.Parents.Length)];
         signature.CopyTo(prefix, 0);
         VertexCodec.WriteHeader(header, prefix.AsSpan(Limits.SignatureBytes));
         Span<byte> hash = stackalloc byte[Hash256.Size];
@@ -103,7 +105,7 @@ internal sealed partial class RocksLedger : ILedger
         AddState(executed);
         if (executed.Epoch is { } epoch)
         {
-            _batch.Put(State, EpochKey, EpochCodec.Encode(epoch));
+            AddEpoch(epoch);
         }
 
         AddAccounts(_batch, executed.Result.Accounts);
@@ -134,9 +136,11 @@ internal sealed partial class RocksLedger : ILedger
             return false;
         }
 
-        int headerEnd = Limits.SignatureBytes + VertexCodec.HeaderSize(_committeeSize);
-        if (value.Span.Length < headerEnd
-            || !VertexCodec.TryReadHeader(value.Span[Limits.SignatureBytes..headerEnd], _committeeSize, out header, out _)
+        // Each epoch's committee has its own size; a record states it.
+        int members = VertexCodec.CommitteeSizeOf(value.Span[Math.Min(value.Span.Length, Limits.SignatureBytes)..]);
+        int headerEnd = Limits.SignatureBytes + VertexCodec.HeaderSize(members);
+        if (members == 0 || value.Span.Length < headerEnd
+            || !VertexCodec.TryReadHeader(value.Span[Limits.SignatureBytes..headerEnd], members, out header, out _)
             || header.Hash != hash || value.Span.Length - headerEnd != header.PayloadBytes)
         {
             throw Damaged($"vertex {hash}");
@@ -347,8 +351,9 @@ internal sealed partial class RocksLedger : ILedger
 
     private FinalRecord Decode(ReadOnlySpan<byte> rest, int block, int certificate, int result)
     {
-        if (!BlockCodec.TryRead(rest[..block], _committeeSize, out Block? body, out _)
-            || !CertificateCodec.TryRead(rest.Slice(block, certificate), _committeeSize, out Certificate? proof, out _)
+        int members = BlockCodec.CommitteeSizeOf(rest[..block]);
+        if (members == 0 || !BlockCodec.TryRead(rest[..block], members, out Block? body, out _)
+            || !CertificateCodec.TryRead(rest.Slice(block, certificate), members, out Certificate? proof, out _)
             || !ExecutionResultCodec.TryRead(rest.Slice(block + certificate, result), out ExecutionResult? outcome, out _))
         {
             throw Damaged("a final block");

@@ -58,6 +58,20 @@ internal sealed class RocksVoteStore : IVoteStore
     public static void Create(string path, StoreIdentity identity) =>
         StoreDirectory.Create(path, Families, Options, 0, IdentityKey, identity.Encode(StoreKind.Votes)).Dispose();
 
+    /// <summary>Whose the store is, where it is one of that chain and of this format; else null.</summary>
+    public static StoreIdentity? OwnerOf(string path, Hash256 chainId)
+    {
+        using RocksDb? database = RocksDb.TryOpen(path, Families, Options, out _);
+        if (database is null)
+        {
+            return null;
+        }
+
+        using PinnedValue record = database.Get(0, IdentityKey);
+        return record.Found && StoreIdentity.Read(record.Span, StoreKind.Votes) is { } owner && owner.ChainId == chainId
+            ? owner : null;
+    }
+
     public static RocksVoteStore Open(string path, StoreIdentity identity) => new(StoreDirectory.Open(
         path, Families, Options, 0, IdentityKey, identity, StoreKind.Votes,
         "For a key that has never signed anything: stop, and make it once with 'validator votes create'."));

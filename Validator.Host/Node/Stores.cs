@@ -86,6 +86,9 @@ internal interface ILedger : IDisposable
     /// <summary>What the API shows of an executed block.</summary>
     StoredBlock? ShowBlock(ulong sequence);
 
+    /// <summary>The names of an epoch's members; empty where they are not known.</summary>
+    string[] FindNames(ulong epoch) => [];
+
     /// <summary>What execution knows of an account; null when none of its envelopes was accepted yet.</summary>
     AccountState? FindAccount(in Hash256 account);
 

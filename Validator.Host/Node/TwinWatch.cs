@@ -68,7 +68,9 @@ internal static class TwinWatch
             return;
         }
 
-        if (FrameCodec.TryRead(buffer.Span, committee.Count, out Frame frame, out _) && frame.Status is { } status && status.Epoch == epoch)
+        // The epoch's members have the first links, in their order.
+        if (received.Peer < heights.Length && FrameCodec.TryRead(buffer.Span, committee.Count, out Frame frame, out _)
+            && frame.Status is { } status && status.Epoch == epoch && status.Tips.Length == heights.Length)
         {
             heights[received.Peer] = status.Tips[self].Height;
         }

@@ -66,7 +66,9 @@ public sealed partial class ValidatorNode
         }
 
         using Parker parker = new();
-        TransportOptions options = TransportOptionsOf(context, parker, null);
+        LinkTable links = new(context.Genesis, context.Keys.TransportPublicKey, context.Metrics, context.Addresses);
+        links.Update(stores.Epoch);
+        TransportOptions options = TransportOptionsOf(context, links, parker, null);
         string? met = TwinWatch.Listen(
             options, stores.Epoch.Committee, self, stores.Epoch.Number, stores.Recovered.OwnTip.Height, TimeSpan.FromSeconds(seconds), log);
         CryptographicOperations.ZeroMemory(options.PrivateKeySeed);
@@ -99,8 +101,9 @@ public sealed partial class ValidatorNode
         _log = context.Logs.CreateLogger("validator");
         Genesis genesis = context.Genesis;
         NodeMetrics metrics = context.Metrics;
-        int links = genesis.Members.Length;
-        _epochs = new EpochBoard([.. context.Keys.ConsensusPublicKey], members => LinksOf(genesis, members));
+        const int links = LinkTable.Links;
+        _links = new LinkTable(genesis, [.. context.Keys.TransportPublicKey], metrics, context.Addresses);
+        _epochs = new EpochBoard([.. context.Keys.ConsensusPublicKey], _links.Update, context.Config.Node.Id);
         EpochContext epoch = _epochs.Enter(stores.Epoch);
         _evidence = new EvidenceStore(context.Config.Node, _epochs, _log);
         stores.Recovered.Evidence.AddRange(_evidence.ReadAll(new BatchedVerifier(context.ChainId)));
@@ -142,13 +145,14 @@ public sealed partial class ValidatorNode
         {
             ToCore = fromScheduler, Fetches = fetches, Workers = _workers,
         };
-        TransportOptions options = TransportOptionsOf(context, _validation.Waker, LogTransport);
+        TransportOptions options = TransportOptionsOf(context, _links, _validation.Waker, LogTransport);
         _transport = transport(options);
+        _links.Attach(_transport);
         CryptographicOperations.ZeroMemory(options.PrivateKeySeed);
         peerFaults.Punish = _transport.Punish;
         metrics.Transport = _transport.Statistics;
         _validation.Events = _transport.Events;
-        PinnedBufferPool sendPool = new(SendPoolBytes, FrameLimits.MaxFrameBytes(links));
+        PinnedBufferPool sendPool = new(SendPoolBytes, options.MaxFrameBytes, FrameLimits.MaxFrameBytes(epoch.Members.Length));
         FrameSender SenderOf() => new(_transport.CreateOutbox(), sendPool);
 
         _votes = new VoteThread(stores.Votes, SenderOf(), metrics, this)
@@ -178,7 +182,7 @@ public sealed partial class ValidatorNode
         _prune = stores.Ledger is RocksLedger store ? new PruneThread(store, RetentionOf(context), _log, this) : null;
         ClientBatcherOptions limits = new() { MaxPayloadBytes = (int)genesis.Parameters.MaxVertexPayloadBytes };
         _batcher = new ClientBatcher(limits, _batches, fromBatcher, this);
-        _core = new CoreThread(core, epoch, links, SenderOf(), metrics, _log, this)
+        _core = new CoreThread(core, epoch, stores.Signs, _links, SenderOf(), metrics, _log, this)
         {
             Epochs = _epochs, Ledger = _ledger, Validation = [_validation, .. _workers], SignsFrom = stores.SignsFrom ?? 0,
             Answers = [fromVotes, fromLedger], Outside = [fromScheduler, .. fromWorkers, fromBatcher],
@@ -186,6 +190,7 @@ public sealed partial class ValidatorNode
             Vertices = pending, Batches = _batches, Batcher = _batcher, Signer = _signer, Evidence = _evidence, Storage = context.Config.Storage,
             LaneHeight = stores.Recovered.OwnTip.Height, PendingVertices = stores.Recovered.Vertices.Count,
         };
+        _links.Taken = _core.ForgetProgress;
         _disk = new DiskWatch(context.Config.Storage, context.Config.Node.DataDir, _log)
         {
             Changed = () =>
@@ -205,7 +210,7 @@ public sealed partial class ValidatorNode
             _signer.StopSigning();
         }
 
-        _batcher.EnterEpoch(epoch.Number);
+        _batcher.EnterEpoch(epoch.Number, core.Signs);
         VertexSource vertices = new(_cache, stores.Ledger);
         foreach (Hash256 hash in stores.Unordered)
         {
@@ -230,10 +235,6 @@ public sealed partial class ValidatorNode
 
         return core;
     }
-
-    /// <summary>Peers of the transport are numbered as genesis numbers its members.</summary>
-    private static int[] LinksOf(Genesis genesis, Member[] members) => Array.ConvertAll(
-        members, m => Array.FindIndex(genesis.Members, g => g.TransportKey.AsSpan().SequenceEqual(m.TransportKey)));
 
     private void Connect(Outlet<LedgerItem> toLedger, Outlet<ExecuteItem> toExecution, FetchIntake fetches)
     {
@@ -270,19 +271,21 @@ public sealed partial class ValidatorNode
         MaxPendingVertices = section.MaxPendingVertices,
     };
 
-    private static TransportOptions TransportOptionsOf(NodeContext context, IWaker consumer, Action<TransportLogEvent>? log)
+    private static TransportOptions TransportOptionsOf(NodeContext context, LinkTable links, IWaker consumer, Action<TransportLogEvent>? log)
     {
-        Member[] members = context.Genesis.Members;
-        int frameBytes = FrameLimits.MaxFrameBytes(members.Length);
+        // The committee may grow to its limit under way; what a frame may have in its epoch is for decoding to say.
+        int frameBytes = FrameLimits.MaxFrameBytes(Limits.MaxCommittee);
+        TransportPeer[] peers = links.Peers();
         byte[] seed = GC.AllocateUninitializedArray<byte>(KeyFile.SeedBytes, pinned: true);
         context.Keys.TransportSeed.Span.CopyTo(seed);
         return new TransportOptions
         {
             Listen = new System.Net.IPEndPoint(System.Net.IPAddress.Parse(context.Config.Network.Host), context.Config.Network.QuicPort),
-            SelfIndex = context.Self,
-            Peers = members.Select((member, i) => new TransportPeer(member.TransportKey, context.PeerAddresses[i])).ToArray(),
+            SelfIndex = links.Self,
+            Peers = peers,
+            MaxPeers = LinkTable.Links,
             PrivateKeySeed = seed,
-            ReceivePool = new PinnedBufferPool(ReceivePoolBytes, frameBytes),
+            ReceivePool = new PinnedBufferPool(ReceivePoolBytes, frameBytes, FrameLimits.MaxFrameBytes(Math.Max(1, peers.Length))),
             Consumer = consumer,
             MaxFrameBytes = frameBytes,
             ApplicationProtocol = "validator/1",
@@ -299,7 +302,7 @@ public sealed partial class ValidatorNode
             TransportLogLevel.Info => LogLevel.Information,
             _ => LogLevel.Warning,
         };
-        string peer = entry.Peer < 0 ? "?" : _context.Genesis.Members[entry.Peer].Name;
+        string peer = entry.Peer < 0 ? "?" : _links.NameOf(entry.Peer) ?? "?";
         _log.Log(level, "network: {Peer}: {Message}", peer, entry.Message);
     }
 }

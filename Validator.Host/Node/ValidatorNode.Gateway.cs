@@ -167,12 +167,6 @@ public sealed partial class ValidatorNode
 
         EpochContext epoch = _epochs.Current;
         List<SignatureCheck> checks = [];
-        if (signed.Change.Kind != CommitteeChangeKind.Weight)
-        {
-            // Transport and ledger know the keys and the size of genesis' committee alone.
-            return FramingError.KindNotAllowed;
-        }
-
         if (signed.Change.Epoch != epoch.Number)
         {
             return FramingError.ChangeOfOtherEpoch;
@@ -201,6 +195,15 @@ public sealed partial class ValidatorNode
         return new VertexSource(_cache, _stores.Ledger).Find(hash) is { } stored
             ? new Api.StoredVertex(stored.Header, stored.Signature, stored.Payload)
             : null;
+    }
+
+    public string MemberName(ulong epoch, int member)
+    {
+        EpochConfiguration now = _ledger.Epoch;
+        string[] names = epoch == now.Number ? Array.ConvertAll(now.Members, m => m.Name)
+            : epoch == 0 ? Array.ConvertAll(_context.Genesis.Members, m => m.Name)
+            : _stores.Ledger.FindNames(epoch);
+        return member < names.Length ? names[member] : $"member-{member}";
     }
 
     public Api.StoredBlock? FindBlock(ulong sequence) => _stores.Ledger.ShowBlock(sequence);
@@ -243,7 +246,7 @@ public sealed partial class ValidatorNode
         {
             Name = epoch.Members[member].Name,
             Connected = statistics.IsUp,
-            Address = string.Join(' ', _context.PeerAddresses[peer]),
+            Address = string.Join(' ', _links.AddressesOf(peer)),
             View = view,
             FinalSequence = final,
             RttMs = statistics.RttMicroseconds / 1000.0,

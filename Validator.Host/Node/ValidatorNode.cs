@@ -9,7 +9,6 @@ using Validator.Host.Api;
 using Validator.Host.Config;
 using Validator.Net;
 using Validator.Net.Buffers;
-using Validator.Net.Discovery;
 using Validator.Net.Rings;
 
 namespace Validator.Host.Node;
@@ -45,6 +44,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly PreparedAccounts _accounts = new();
     private readonly EnvelopeVerifiers _envelopes;
     private readonly EpochBoard _epochs;
+    private readonly LinkTable _links;
     private readonly TokenTable<ClientBatch> _batches = new(MaxWaitingBatches);
     private readonly Outlet<VoteRecord> _toSigner = new(WorkRing);
     private readonly SpscRing<LedgerItem> _signerToLedger = new(WorkRing);
@@ -90,16 +90,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
 
     public void Drain() => _batcher.Close();
 
-    public void SetPeers(PeerAddress[][] addresses)
-    {
-        for (int i = 0; i < addresses.Length; i++)
-        {
-            if (i != _context.Self)
-            {
-                _transport.SetAddresses(i, addresses[i]);
-            }
-        }
-    }
+    public void SetPeers(PeerAddressBook addresses) => _links.SetAddresses(addresses);
 
     private void Start()
     {

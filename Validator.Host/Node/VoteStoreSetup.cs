@@ -27,7 +27,17 @@ public static class VoteStoreSetup
             throw new StoreException(StoreFault.Exists, $"{mark}. So its key has signed, and nothing was created.");
         }
 
-        if (Directory.Exists(storage.VotesPath) && Directory.EnumerateFileSystemEntries(storage.VotesPath).Any())
+        StoreIdentity identity = StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey);
+        string aside = AsideOf(storage, identity);
+        if (Directory.Exists(aside))
+        {
+            throw new StoreException(
+                StoreFault.Exists, $"{aside} is this key's vote store, put aside when another key's was created. Put it back instead; nothing was created.");
+        }
+
+        StoreIdentity? before = RocksVoteStore.Exists(storage.VotesPath) ? RocksVoteStore.OwnerOf(storage.VotesPath, context.ChainId) : null;
+        before = before == identity ? null : before;
+        if (before is null && Directory.Exists(storage.VotesPath) && Directory.EnumerateFileSystemEntries(storage.VotesPath).Any())
         {
             throw new StoreException(
                 StoreFault.Exists,
@@ -41,6 +51,11 @@ public static class VoteStoreSetup
                 StoreFault.Exists,
                 $"{storage.LedgerPath} holds what this validator's key has signed, so its votes are lost. Nothing was created: it may follow"
                 + " ('validator run'), but not sign.");
+        }
+
+        if (before is not null)
+        {
+            PutAside(storage, before);
         }
 
         ValidatorNode.CreateVoteStore(storage, context.ChainId, context.Keys.ConsensusPublicKey);
@@ -127,6 +142,23 @@ public static class VoteStoreSetup
         : RocksVoteStore.Exists(storage.VotesPath) ? $"{storage.VotesPath}"
         : $"none in {storage.VotesPath}; it would follow and sign nothing. For a key that has never signed: validator votes create";
 
+    /// <summary>Where the vote store of a key goes when the validator gets another.</summary>
+    private static string AsideOf(StorageSection storage, StoreIdentity identity) => $"{storage.VotesPath}-of-{identity.ConsensusKeyHash.ToString()[..16]}";
+
+    /// <summary>A vote store of this chain and another key is kept under that key's name: it is all that could ever let that key sign again.</summary>
+    private static void PutAside(StorageSection storage, StoreIdentity owner)
+    {
+        try
+        {
+            Directory.Move(storage.VotesPath, AsideOf(storage, owner));
+            DurableFile.SyncFolder(Path.GetDirectoryName(Path.GetFullPath(storage.VotesPath))!);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreException(StoreFault.Unwritable, $"{storage.VotesPath}: the vote store of the key before cannot be put aside: {e.Message}");
+        }
+    }
+
     private static void Remove(string file)
     {
         try
@@ -165,17 +197,31 @@ public static class VoteStoreSetup
 
         using RocksLedger ledger = RocksLedger.Open(
             storage.LedgerPath, StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey), context.Genesis.Members.Length,
-            context.Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes);
+            context.Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes, takeOver: true);
         FinalRecord? last = ledger.LastFinal();
         EpochConfiguration epoch = ledger.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
         int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
-        if (self < 0 || last is null || last.Block.Epoch != epoch.Number)
+        if (self < 0)
         {
-            // A member may have signed in an epoch that is over, and of which this ledger says nothing.
-            return self >= 0 && (epoch.Number > 0 || ledger.VerticesAbove(0, self, 0).Any());
+            return WasMember(context, ledger, epoch.Number);
         }
 
-        return last.Block.Cut[self].Height > 0 || Array.Exists(last.Certificate.Votes, v => v.Sender == self)
-            || ledger.VerticesAbove(epoch.Number, self, 0).Any() || epoch.Number > 0;
+        bool votedLately = last is not null && last.Block.Epoch == epoch.Number
+            && (last.Block.Cut[self].Height > 0 || Array.Exists(last.Certificate.Votes, v => v.Sender == self));
+        return votedLately || ledger.VerticesAbove(epoch.Number, self, 0).Any() || WasMember(context, ledger, epoch.Number);
+    }
+
+    /// <summary>A member may have signed in an epoch that is over, and of which the ledger holds no more than who its members were.</summary>
+    private static bool WasMember(NodeContext context, RocksLedger ledger, ulong before)
+    {
+        Hash256 key = Hash256.Of(context.Keys.ConsensusPublicKey);
+        bool found = before > 0 && Member.Find(context.Genesis.Members, context.Keys.ConsensusPublicKey) >= 0;
+        for (ulong epoch = 1; epoch < before && !found; epoch++)
+        {
+            (string Name, Hash256 Key)[] members = ledger.FindMembers(epoch);
+            found = members.Length == 0 || Array.Exists(members, m => m.Key == key);
+        }
+
+        return found;
     }
 }

@@ -98,9 +98,10 @@ internal static class StoreDirectory
     }
 
     /// <summary>Opens an existing database and checks whose it is. Creates nothing.</summary>
+    /// <param name="takeOver">One of this chain and of another key gets our identity instead of a refusal.</param>
     public static RocksDb Open(
         string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
-        StoreIdentity identity, StoreKind kind, string whenMissing)
+        StoreIdentity identity, StoreKind kind, string whenMissing, bool takeOver = false)
     {
         if (!Exists(path))
         {
@@ -120,7 +121,20 @@ internal static class StoreDirectory
                     $"{path} has no identity record: its creation was cut short, or it is another program's. Move it away.");
             }
 
-            identity.Check(record.Span, kind, path);
+            try
+            {
+                identity.Check(record.Span, kind, path);
+            }
+            catch (StoreException e) when (takeOver && e.Fault == StoreFault.ForeignKey)
+            {
+                using RocksDbBatch batch = new(database);
+                batch.Put(identityFamily, identityKey, identity.Encode(kind));
+                if (database.Write(batch, sync: true) is { } failure)
+                {
+                    throw Open(path, failure);
+                }
+            }
+
             return database;
         }
         catch

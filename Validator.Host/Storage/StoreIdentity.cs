@@ -18,6 +18,12 @@ public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
     public static StoreIdentity Of(Hash256 chainId, ReadOnlySpan<byte> consensusPublicKey) =>
         new(chainId, Hash256.Of(consensusPublicKey));
 
+    /// <summary>Whose a record of this kind and format is; null for any other record.</summary>
+    internal static StoreIdentity? Read(ReadOnlySpan<byte> record, StoreKind kind) =>
+        record.Length == EncodedSize && record[..11].SequenceEqual(Magic) && record[11] == (byte)kind
+            && BinaryPrimitives.ReadUInt16LittleEndian(record[12..]) == FormatVersion
+            ? new StoreIdentity(new Hash256(record[16..]), new Hash256(record[(16 + Hash256.Size)..])) : null;
+
     /// <summary>11 bytes magic, kind, u16 format version, 2 reserved, chain id, key hash.</summary>
     internal byte[] Encode(StoreKind kind, ushort formatVersion = FormatVersion)
     {

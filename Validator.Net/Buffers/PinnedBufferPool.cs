@@ -22,13 +22,14 @@ public sealed class PinnedBufferPool
 
     /// <param name="maxBytes">Bound on the sum of all capacities, bytes.</param>
     /// <param name="maxBufferBytes">Largest payload one buffer must hold, bytes.</param>
-    public PinnedBufferPool(long maxBytes, int maxBufferBytes)
+    /// <param name="usualBytes">A length below it that is frequent, and gets a size class of its own; 0: none.</param>
+    public PinnedBufferPool(long maxBytes, int maxBufferBytes, int usualBytes = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxBufferBytes, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxBytes, maxBufferBytes);
         MaxBytes = maxBytes;
         MaxBufferBytes = maxBufferBytes;
-        _capacities = [.. Classes(maxBufferBytes)];
+        _capacities = [.. Classes(maxBufferBytes, usualBytes)];
         _free = new MpmcRing<PooledBuffer>[_capacities.Length];
         for (int i = 0; i < _free.Length; i++)
         {
@@ -104,10 +105,12 @@ public sealed class PinnedBufferPool
         return false;
     }
 
-    private static IEnumerable<int> Classes(int max)
+    private static SortedSet<int> Classes(int max, int usual)
     {
         // Steps of four: at most three quarters of a buffer lie idle, and seven classes reach from 1 KiB to 4 MiB.
-        for (long size = SmallestBytes; size < max; size *= 4) yield return (int)size;
-        yield return max;
+        SortedSet<int> classes = [max];
+        for (long size = SmallestBytes; size < max; size *= 4) classes.Add((int)size);
+        if (usual > 0 && usual < max) classes.Add(usual);
+        return classes;
     }
 }

@@ -18,13 +18,14 @@ internal sealed unsafe class PeerLink
     private int _nextAddress;
     private int _failures;
 
-    internal PeerLink(int index, TransportOptions options, PeerStatistics statistics)
+    internal PeerLink(int index, TransportPeer who, TransportOptions options, PeerStatistics statistics)
     {
         Index = index;
         Statistics = statistics;
-        Dials = index > options.SelfIndex;
+        Key = who.PublicKey;
+        Dials = who.Dials ?? index > options.SelfIndex;
         Quota = new PeerQuota(options.PeerRates);
-        _addresses = options.Peers[index].Addresses;
+        _addresses = who.Addresses;
         Queues =
         [
             new SendQueue(options.ControlQueueBytes),
@@ -33,8 +34,10 @@ internal sealed unsafe class PeerLink
         ];
     }
 
-    /// <summary>Of two members the one with the lower index dials, so there is one connection for each pair.</summary>
-    internal bool Dials { get; }
+    internal byte[] Key { get; }
+
+    /// <summary>Of two peers one dials, so there is one connection for each pair.</summary>
+    internal bool Dials { get; set; }
 
     /// <summary>The membership has ended.</summary>
     internal bool Removed { get; set; }
@@ -143,11 +146,13 @@ internal sealed unsafe class PeerLink
 }
 
 /// <summary>An order from another thread to the network thread; rare, so it may allocate.</summary>
-internal readonly record struct LinkCommand(LinkCommandKind Kind, int Peer, IReadOnlyList<PeerAddress>? Addresses, IPEndPoint? Resolved, int Place = 0);
+internal readonly record struct LinkCommand(
+    LinkCommandKind Kind, int Peer, IReadOnlyList<PeerAddress>? Addresses, IPEndPoint? Resolved, int Place = 0, TransportPeer? Who = null);
 
 internal enum LinkCommandKind
 {
     SetAddresses,
+    SetPeer,
     Remove,
     Punish,
 

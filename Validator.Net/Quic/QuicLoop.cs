@@ -32,6 +32,9 @@ internal sealed unsafe class QuicLoop
     private readonly FrameReader _reader;
     private readonly QuicWaker _waker;
     private readonly PeerLink?[] _links;
+
+    // Those of _links that there are, removed ones too.
+    private PeerLink[] _active = [];
     private readonly ConcurrentQueue<LinkCommand> _commands = new();
     private readonly Lock _outboxLock = new();
     private readonly QuicEvent[] _polled = new QuicEvent[EventBatch];
@@ -50,11 +53,12 @@ internal sealed unsafe class QuicLoop
         _statistics = statistics;
         _reader = new FrameReader(events, options.ReceivePool, options.MaxFrameBytes);
         _waker = new QuicWaker(endpoint);
-        _links = new PeerLink?[options.Peers.Count];
-        for (int i = 0; i < _links.Length; i++)
+        _links = new PeerLink?[options.Places];
+        for (int i = 0; i < options.Peers.Count; i++)
         {
-            if (i != options.SelfIndex) _links[i] = new PeerLink(i, options, (PeerStatistics)statistics.Peers[i]);
+            if (i != options.SelfIndex) _links[i] = new PeerLink(i, options.Peers[i], options, statistics.Peers[i]);
         }
+        _active = [.. _links.OfType<PeerLink>()];
     }
 
     internal Outbox CreateOutbox()
@@ -79,10 +83,7 @@ internal sealed unsafe class QuicLoop
     internal void Run()
     {
         bool readable = false;
-        foreach (PeerLink? link in _links)
-        {
-            if (link is not null) Know(link);
-        }
+        foreach (PeerLink link in _active) Know(link);
         while (!_stopping)
         {
             if (readable) QuicNative.Receive(_endpoint, ReceiveRounds);
@@ -115,9 +116,8 @@ internal sealed unsafe class QuicLoop
         _waker.Close();
         PublishStatistics(QuicNative.Now());
         QuicNative.Free(_endpoint);
-        foreach (PeerLink? link in _links)
+        foreach (PeerLink link in _active)
         {
-            if (link is null) continue;
             if (link.IsUp) link.Statistics.Closed[(int)CloseReason.LocalStop]++;
             link.Detach();
         }
@@ -132,7 +132,7 @@ internal sealed unsafe class QuicLoop
     {
         if (more) return QuicNative.Wait(_endpoint, 0) != 0;
         ulong until = Math.Min(QuicNative.NextTimer(_endpoint), _nextStatistics);
-        foreach (PeerLink? link in _links)
+        foreach (PeerLink link in _active)
         {
             if (link is { Dials: true, IsUp: false, Dialling: false, Removed: false }) until = Math.Min(until, link.NextDial);
         }
@@ -240,20 +240,20 @@ internal sealed unsafe class QuicLoop
     {
         blocked = false;
         bool more = false;
-        foreach (PeerLink? link in _links)
+        foreach (PeerLink link in _active)
         {
-            if (link is not null && !Announce(link)) blocked = true;
+            if (!Announce(link)) blocked = true;
         }
         // Each round begins with another peer: what room there is goes to all in turn, however fast one of them is.
-        _firstRead = (_firstRead + 1) % _links.Length;
+        _firstRead = (_firstRead + 1) % Math.Max(1, _active.Length);
         bool throttled = false;
         ulong now = QuicNative.Now();
         for (int channel = 0; channel < Channels; channel++)
         {
-            for (int i = 0; i < _links.Length; i++)
+            for (int i = 0; i < _active.Length; i++)
             {
-                PeerLink? link = _links[(_firstRead + i) % _links.Length];
-                if (link is null || !link.AnnouncedUp || !link.IsUp) continue;
+                PeerLink link = _active[(_firstRead + i) % _active.Length];
+                if (!link.AnnouncedUp || !link.IsUp) continue;
                 QuicRx* rx = QuicView.Rx(link.View, channel);
                 if (rx->Head == rx->Tail) continue;
                 if (link.Quota.MayRead(channel, now)) more |= ReadChannel(link, channel, rx, ref blocked);
@@ -336,10 +336,7 @@ internal sealed unsafe class QuicLoop
         }
         else
         {
-            foreach (PeerLink? link in _links)
-            {
-                if (link is not null) Send(link, item.Channel, item.Frame);
-            }
+            foreach (PeerLink link in _active) Send(link, item.Channel, item.Frame);
         }
         item.Frame.Release();
     }
@@ -362,9 +359,9 @@ internal sealed unsafe class QuicLoop
 
     private void ReleaseAcknowledged()
     {
-        foreach (PeerLink? link in _links)
+        foreach (PeerLink link in _active)
         {
-            if (link is null || !link.IsUp) continue;
+            if (!link.IsUp) continue;
             long queued = 0;
             for (int channel = 0; channel < Channels; channel++)
             {
@@ -380,7 +377,7 @@ internal sealed unsafe class QuicLoop
 
     private void DialDue(ulong now)
     {
-        foreach (PeerLink? link in _links)
+        foreach (PeerLink link in _active)
         {
             if (link is { Dials: true, IsUp: false, Dialling: false, Removed: false } && link.NextDial <= now) Dial(link, now);
         }
@@ -435,6 +432,11 @@ internal sealed unsafe class QuicLoop
     {
         while (_commands.TryDequeue(out LinkCommand command))
         {
+            if (command.Kind == LinkCommandKind.SetPeer)
+            {
+                SetPeer(command.Peer, command.Who!);
+                continue;
+            }
             PeerLink? link = _links[command.Peer];
             if (link is null) continue;
             switch (command.Kind)
@@ -462,6 +464,27 @@ internal sealed unsafe class QuicLoop
         }
     }
 
+    private void SetPeer(int index, TransportPeer who)
+    {
+        PeerLink? before = _links[index];
+        if (before is { Removed: false } && before.Key.AsSpan().SequenceEqual(who.PublicKey))
+        {
+            before.Dials = who.Dials ?? before.Dials;
+            return;
+        }
+        var link = new PeerLink(index, who, _options, _statistics.Peers[index]);
+        if (before is not null)
+        {
+            CloseLink(before, CloseReason.Removed);
+            link.OwesDown = before.OwesDown;
+            link.Before = before.Before;
+        }
+        _links[index] = link;
+        _active = [.. _links.OfType<PeerLink>()];
+        fixed (byte* key = who.PublicKey) QuicNative.SetPeer(_endpoint, index, key);
+        Know(link);
+    }
+
     // ---------------------------------------------------------------- telling
 
     private void PublishStatistics(ulong now)
@@ -482,9 +505,8 @@ internal sealed unsafe class QuicLoop
         Volatile.Write(ref _statistics.WrongKeysCount, counters.WrongKeys);
         Volatile.Write(ref _statistics.LimitedCount, counters.Limited);
         Volatile.Write(ref _statistics.MigratedCount, counters.Migrated);
-        foreach (PeerLink? link in _links)
+        foreach (PeerLink link in _active)
         {
-            if (link is null) continue;
             QuicConnectionStats stats;
             if (link.IsUp && QuicNative.GetStats(_endpoint, link.Handle, &stats) != 0) link.Current = stats;
             link.PublishStatistics();

@@ -110,7 +110,7 @@ internal struct QuicConnectionStats
 
 internal static unsafe partial class QuicNative
 {
-    internal const int Abi = 3;
+    internal const int Abi = 4;
 
     /// <summary>Addresses known of a peer.</summary>
     internal const int Hints = 3;
@@ -155,6 +155,9 @@ internal static unsafe partial class QuicNative
 
     [LibraryImport(Library, EntryPoint = "vq_forbid")]
     internal static partial void Forbid(nint endpoint, int peer);
+
+    [LibraryImport(Library, EntryPoint = "vq_set_peer")]
+    internal static partial void SetPeer(nint endpoint, int peer, byte* key);
 
     [LibraryImport(Library, EntryPoint = "vq_know")]
     internal static partial void Know(nint endpoint, int peer, uint place, QuicAddress* address);

@@ -28,7 +28,7 @@ public sealed class QuicTransport : ITransport
         Check(options);
         _options = options;
         Events = new SpscRing<TransportEvent>(options.EventRingCapacity);
-        Statistics = new TransportStatistics(options.Peers.Count);
+        Statistics = new TransportStatistics(options.Places);
         nint endpoint = Open(options, out IPEndPoint bound);
         LocalEndPoint = bound;
         _loop = new QuicLoop(endpoint, options, Events, Statistics);
@@ -76,6 +76,15 @@ public sealed class QuicTransport : ITransport
     }
 
     /// <inheritdoc/>
+    public void SetPeer(int peer, TransportPeer who)
+    {
+        CheckPeer(peer);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(who.PublicKey.Length, OpenSslMlDsa87.PublicKeyBytes, nameof(who));
+        ArgumentOutOfRangeException.ThrowIfEqual(peer, _options.SelfIndex);
+        _loop.Post(new LinkCommand(LinkCommandKind.SetPeer, peer, null, null, Who: who));
+    }
+
+    /// <inheritdoc/>
     public void Punish(int peer)
     {
         CheckPeer(peer);
@@ -99,13 +108,13 @@ public sealed class QuicTransport : ITransport
     public void Dispose() => Stop();
 
     private void CheckPeer(int peer) =>
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)peer, (uint)_options.Peers.Count, nameof(peer));
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)peer, (uint)_options.Places, nameof(peer));
 
     private static void Check(TransportOptions options)
     {
         const int MinDatagram = 1200; // RFC 9000, section 14
         const int MaxDatagram = 65527;
-        if ((uint)options.SelfIndex >= (uint)options.Peers.Count) throw new ArgumentException("SelfIndex is not in Peers");
+        if (options.SelfIndex < -1 || options.SelfIndex >= options.Peers.Count) throw new ArgumentException("SelfIndex is not in Peers");
         foreach (TransportPeer peer in options.Peers)
         {
             if (peer.PublicKey.Length != OpenSslMlDsa87.PublicKeyBytes) throw new ArgumentException("a peer's public key is not 2592 bytes long");
@@ -113,7 +122,7 @@ public sealed class QuicTransport : ITransport
         if (options.PrivateKeySeed.Length != OpenSslMlDsa87.SeedBytes) throw new ArgumentException("PrivateKeySeed is not 32 bytes long");
         byte[] own = new byte[OpenSslMlDsa87.PublicKeyBytes];
         OpenSslMlDsa87.PublicKeyFromSeed(options.PrivateKeySeed, own);
-        if (!own.AsSpan().SequenceEqual(options.Peers[options.SelfIndex].PublicKey)) throw new ArgumentException("PrivateKeySeed does not belong to our own public key in Peers");
+        if (options.SelfIndex >= 0 && !own.AsSpan().SequenceEqual(options.Peers[options.SelfIndex].PublicKey)) throw new ArgumentException("PrivateKeySeed does not belong to our own public key in Peers");
         if (options.MaxFrameBytes < 1 || options.MaxFrameBytes > options.ReceivePool.MaxBufferBytes) throw new ArgumentException("ReceivePool's buffers do not hold MaxFrameBytes");
         if (options.ReceivePool.MaxBytes / 4 < options.ReceivePool.MaxBufferBytes) throw new ArgumentException("ReceivePool is smaller than four of its largest buffers");
         if (options.WindowBytes / 2 < options.MaxFrameBytes) throw new ArgumentException("WindowBytes is less than two frames of MaxFrameBytes");
@@ -125,7 +134,7 @@ public sealed class QuicTransport : ITransport
     {
         const ulong NanosecondsPerTick = 100;
         if (QuicNative.GetAbi() != QuicNative.Abi) throw new IOException("validator_native is of another build than this program");
-        byte[] keys = new byte[options.Peers.Count * OpenSslMlDsa87.PublicKeyBytes];
+        byte[] keys = new byte[options.Places * OpenSslMlDsa87.PublicKeyBytes];
         for (int i = 0; i < options.Peers.Count; i++) options.Peers[i].PublicKey.CopyTo(keys, i * OpenSslMlDsa87.PublicKeyBytes);
         byte[] alpn = Encoding.ASCII.GetBytes(options.ApplicationProtocol);
         byte* error = stackalloc byte[256];
@@ -138,7 +147,7 @@ public sealed class QuicTransport : ITransport
                 PeerKeys = peerKeys,
                 Alpn = protocol,
                 AlpnLength = (uint)alpn.Length,
-                Peers = (uint)options.Peers.Count,
+                Peers = (uint)options.Places,
                 Self = options.SelfIndex,
                 MaxPending = (uint)options.MaxPendingHandshakes,
                 MaxDatagram = (uint)options.MaxDatagramBytes,

@@ -113,7 +113,7 @@ public sealed class ByzantinePeerTests
         {
             Genesis genesis = GenesisFile.Read(Path.Combine(cluster.Cluster.Directory, "genesis.json"), out _);
             _members = genesis.Members.Length;
-            _longest = FrameLimits.MaxFrameBytes(_members);
+            _longest = FrameLimits.MaxFrameBytes(Limits.MaxCommittee);
             NodeProcess self = cluster.Nodes[LiarIndex];
             _transport = new QuicTransport(new TransportOptions
             {

@@ -3,6 +3,7 @@ using System.Net;
 using System.Runtime.InteropServices;
 using Validator.Core.Primitives;
 using Validator.Host.Api;
+using Validator.Host.Cli;
 using Validator.Host.Config;
 using Validator.Host.Keys;
 using Validator.Host.Load;
@@ -190,6 +191,26 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
         NodePorts ports = NodePorts.Find(1)[0];
         File.WriteAllText(config, WithPorts(File.ReadAllText(config), original.Ports, ports));
         return new NodeProcess(original.Name + " twin", folder, config, ports, Binary);
+    }
+
+    /// <summary>
+    /// A validator that genesis does not have, as an operator makes one: keys by keygen, a node.toml, a vote store. Nothing is started.
+    /// </summary>
+    /// <param name="name">Its folder's too; in it, <c>keys/NAME.json</c> is the member file.</param>
+    public NodeProcess Newcomer(string name)
+    {
+        string folder = Path.Combine(_folder.Path, name);
+        Directory.CreateDirectory(folder);
+        Assert.Equal(0, CommandLine.Run(["keygen", "--name", name, "--out", Path.Combine(folder, "keys")]));
+        NodePorts ports = NodePorts.Find(1)[0];
+        string config = Path.Combine(folder, "node.toml");
+        NodeProcess first = Nodes[0];
+        string text = WithPorts(File.ReadAllText(Path.Combine(first.Directory, "node.toml")), first.Ports, ports);
+        File.WriteAllText(config, text
+            .Replace($"id = \"{first.Name}\"", $"id = \"{name}\"\noutside_genesis = true")
+            .Replace("bootstrap_peers = [\n", $"bootstrap_peers = [\n    \"/ip4/127.0.0.1/udp/{first.Ports.Quic}/quic-v1/p2p/{first.Name}\",\n"));
+        Assert.Equal(0, CommandLine.Run(["votes", "create", "--config", config, "--never-signed"]));
+        return new NodeProcess(name, folder, config, ports, Binary);
     }
 
     /// <summary>

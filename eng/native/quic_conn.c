@@ -248,6 +248,8 @@ static vq_conn *conn_new(vq_endpoint *endpoint, const struct sockaddr_storage *r
     for (uint32_t i = 0; i < VQ_CHANNELS; i++)
         conn->tx[i].stream = -1;
     endpoint->slots[slot].conn = conn;
+    if (slot >= endpoint->slots_used)
+        endpoint->slots_used = slot + 1;
     if (!dialled)
         endpoint->pending++;
     return conn;

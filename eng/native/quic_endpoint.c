@@ -190,14 +190,14 @@ int vq_flush(vq_endpoint *endpoint)
 {
     uint64_t now = endpoint_now(endpoint);
     int more = 0;
-    for (uint32_t i = 0; i < endpoint->slot_count; i++) {
+    for (uint32_t i = 0; i < endpoint->slots_used; i++) {
         vq_conn *conn = endpoint->slots[i].conn;
         if (conn != NULL && conn->expiry <= now)
             conn_expire(conn);
     }
     if (!send_blocked(endpoint))
         return 0;
-    for (uint32_t i = 0; i < endpoint->slot_count && endpoint->blocked_length == 0; i++) {
+    for (uint32_t i = 0; i < endpoint->slots_used && endpoint->blocked_length == 0; i++) {
         vq_conn *conn = endpoint->slots[i].conn;
         if (conn != NULL && conn->dirty && conn_write(conn) > 0)
             more = 1;
@@ -208,7 +208,7 @@ int vq_flush(vq_endpoint *endpoint)
 uint64_t vq_next_timer(const vq_endpoint *endpoint)
 {
     uint64_t next = UINT64_MAX;
-    for (uint32_t i = 0; i < endpoint->slot_count; i++) {
+    for (uint32_t i = 0; i < endpoint->slots_used; i++) {
         const vq_conn *conn = endpoint->slots[i].conn;
         if (conn != NULL && conn->expiry < next)
             next = conn->expiry;
@@ -309,6 +309,18 @@ void vq_forbid(vq_endpoint *endpoint, int32_t peer)
 {
     if (peer >= 0 && (uint32_t)peer < endpoint->config.peers)
         endpoint->allowed[peer] = 0;
+}
+
+void vq_set_peer(vq_endpoint *endpoint, int32_t peer, const uint8_t *key)
+{
+    if (peer < 0 || (uint32_t)peer >= endpoint->config.peers || peer == endpoint->config.self)
+        return;
+    for (uint32_t i = 0; i < endpoint->slots_used; i++)
+        if (endpoint->slots[i].conn != NULL && endpoint->slots[i].conn->peer == peer)
+            vq_close(endpoint, conn_handle(endpoint->slots[i].conn), VQ_REMOVED);
+    memcpy(endpoint->peer_keys + (size_t)peer * VQ_MLDSA87_PUBLIC, key, VQ_MLDSA87_PUBLIC);
+    memset(&endpoint->members[peer], 0, sizeof *endpoint->members);
+    endpoint->allowed[peer] = 1;
 }
 
 const vq_view *vq_get_view(vq_endpoint *endpoint, uint64_t handle)
@@ -438,8 +450,10 @@ static int open_keys(vq_endpoint *endpoint)
     if (endpoint->key == NULL || endpoint->peer_keys == NULL || endpoint->allowed == NULL || endpoint->members == NULL)
         return 0;
     memcpy(endpoint->peer_keys, config->peer_keys, (size_t)config->peers * VQ_MLDSA87_PUBLIC);
-    memset(endpoint->allowed, 1, config->peers);
-    endpoint->allowed[config->self] = 0;
+    static const uint8_t nobody[VQ_MLDSA87_PUBLIC];
+    for (uint32_t i = 0; i < config->peers; i++)
+        endpoint->allowed[i] =
+            (int32_t)i != config->self && memcmp(config->peer_keys + (size_t)i * VQ_MLDSA87_PUBLIC, nobody, sizeof nobody) != 0;
     endpoint->alpn[0] = (uint8_t)config->alpn_length;
     memcpy(endpoint->alpn + 1, config->alpn, config->alpn_length);
     return derive_secret(config->seed, "validator stateless reset", endpoint->reset_secret) &&
@@ -481,8 +495,8 @@ vq_endpoint *vq_open(const vq_config *config, vq_address *bound, char *error, si
     endpoint->views = calloc(endpoint->slot_count, sizeof *endpoint->views);
     endpoint->batch = receive_batch_new();
     errno = 0;
-    if (config->alpn_length == 0 || config->alpn_length > 255 || config->self < 0 ||
-        (uint32_t)config->self >= config->peers)
+    if (config->alpn_length == 0 || config->alpn_length > 255 || config->self < -1 ||
+        config->self >= (int32_t)config->peers)
         failed = "configuration";
     else if (endpoint->slots == NULL || endpoint->views == NULL || endpoint->batch == NULL)
         failed = "memory";
@@ -508,7 +522,7 @@ vq_endpoint *vq_open(const vq_config *config, vq_address *bound, char *error, si
 
 void vq_free(vq_endpoint *endpoint)
 {
-    for (uint32_t i = 0; i < endpoint->slot_count; i++)
+    for (uint32_t i = 0; i < endpoint->slots_used; i++)
         if (endpoint->slots[i].conn != NULL)
             vq_close(endpoint, conn_handle(endpoint->slots[i].conn), 0);
     release(endpoint);

@@ -117,7 +117,7 @@ struct vq_endpoint {
     socklen_t local_length;
     conn_slot *slots;
     vq_view *views;
-    uint32_t slot_count, pending, pending_strangers;
+    uint32_t slot_count, slots_used, pending, pending_strangers; /* slots_used: no slot from there on was ever taken */
     vq_member *members;
     vq_bucket retries, handshakes;
     prefix_buckets prefixes[VQ_PREFIX_BUCKETS];

@@ -100,7 +100,7 @@ static void unknown_short(vq_endpoint *endpoint, const ngtcp2_version_cid *ids, 
                           const uint8_t *packet, size_t length)
 {
     endpoint->counters.unknown++;
-    for (uint32_t i = 0; i < endpoint->slot_count; i++) {
+    for (uint32_t i = 0; i < endpoint->slots_used; i++) {
         vq_conn *conn = endpoint->slots[i].conn;
         if (conn != NULL && conn->up && same_address(&conn->remote, from) && !conn_read(conn, from, packet, length))
             return;
@@ -116,7 +116,7 @@ static int make_room(vq_endpoint *endpoint, int stranger)
     if (endpoint->pending < most && (!stranger || endpoint->pending_strangers < most_strangers))
         return 1;
     vq_conn *oldest = NULL;
-    for (uint32_t i = 0; i < endpoint->slot_count; i++) {
+    for (uint32_t i = 0; i < endpoint->slots_used; i++) {
         vq_conn *conn = endpoint->slots[i].conn;
         if (conn != NULL && !conn->dialled && !conn->up && (!stranger || conn->stranger) &&
             (oldest == NULL || conn->born < oldest->born))

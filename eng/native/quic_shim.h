@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VQ_ABI 3
+#define VQ_ABI 4
 #define VQ_CHANNELS 3
 #define VQ_HINTS 3 /* addresses known of a peer */
 
@@ -21,6 +21,7 @@ enum vq_reason {
     VQ_PEER_CLOSED = 5,
     VQ_RESET = 6,
     VQ_PROTOCOL = 7,
+    VQ_REMOVED = 11,
     VQ_INTERNAL = 12,
 };
 
@@ -39,11 +40,11 @@ typedef struct vq_address {
 
 typedef struct vq_config {
     const uint8_t *seed;      /* 32 bytes: own ML-DSA-87 key */
-    const uint8_t *peer_keys; /* peers * 2592 bytes, by index */
+    const uint8_t *peer_keys; /* peers * 2592 bytes, by index; zeros: nobody yet */
     const uint8_t *alpn;
     uint32_t alpn_length;
-    uint32_t peers;
-    int32_t self;
+    uint32_t peers; /* places for peers */
+    int32_t self;   /* own place, or -1 */
     uint32_t max_pending;  /* handshakes begun by others */
     uint32_t max_datagram; /* largest UDP payload sent */
     uint32_t congestion;   /* 0 CUBIC, 1 BBR */
@@ -133,6 +134,9 @@ void vq_close(vq_endpoint *endpoint, uint64_t handle, uint64_t code);
 
 /* The peer's key is refused from now on. */
 void vq_forbid(vq_endpoint *endpoint, int32_t peer);
+
+/* Gives a forbidden or empty place to another key, 2592 bytes. What is left of connections with the key before ends; no event follows. */
+void vq_set_peer(vq_endpoint *endpoint, int32_t peer, const uint8_t *key);
 
 /* One of the addresses (below VQ_HINTS) that a peer may come from: it has a share of handshakes of its own. NULL forgets it. */
 void vq_know(vq_endpoint *endpoint, int32_t peer, uint32_t place, const vq_address *address);

@@ -16,6 +16,8 @@ internal sealed class FakeNode : INodeGateway
 
     public SubmitRefusal Refusal { get; set; }
 
+    public string MemberName(ulong epoch, int member) => $"node-{member + 1}";
+
     /// <summary>How a taken submission ends; by default durable, or final from index 100 on.</summary>
     public Action<Submission> Complete { get; set; } = DefaultCompletion;
 

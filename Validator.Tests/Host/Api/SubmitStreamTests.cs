@@ -15,7 +15,7 @@ namespace Validator.Tests.Host.Api;
 public sealed class SubmitStreamTests : IDisposable
 {
     private readonly FakeNode _node = new();
-    private readonly NodeMetrics _metrics = new(["a"]);
+    private readonly NodeMetrics _metrics = new();
     private readonly byte[] _seed = [5, .. new byte[31]];
     private readonly Client _client = new();
     private SubmitStream? _server;

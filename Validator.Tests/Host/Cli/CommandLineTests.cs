@@ -108,6 +108,8 @@ public class CommandLineTests
 
         public bool Drained { get; private set; }
 
+        public string MemberName(ulong epoch, int member) => _inner.MemberName(epoch, member);
+
         public bool Disposed { get; private set; }
 
         public Task<int> Stopped { get; } = Task.Delay(50).ContinueWith(_ => ExitCodes.Halted, TaskScheduler.Default);

@@ -132,11 +132,12 @@ public class ConfigLoaderTests
     {
         byte[] key = new byte[Limits.PublicKeyBytes];
         Genesis genesis = new("t", 1, new GenesisParameters(), [new("a", key, key, 1), new("b", key, key, 1), new("c", key, key, 1)]);
-        PeerAddress[][] peers = PeerHints.ByMember(["/ip4/1.1.1.1/udp/1/quic", "/ip4/2.2.2.2/udp/2/quic-v1/p2p/b"], genesis, 0);
-        Assert.Empty(peers[0]);
-        Assert.Equal(["2.2.2.2", "1.1.1.1"], peers[1].Select(p => p.Host));
-        Assert.Equal(["1.1.1.1"], peers[2].Select(p => p.Host));
-        ConfigException unknown = Assert.Throws<ConfigException>(() => PeerHints.ByMember(["/ip4/2.2.2.2/udp/2/quic/p2p/bb"], genesis, 0));
+        PeerAddressBook peers = PeerHints.Read(["/ip4/1.1.1.1/udp/1/quic", "/ip4/2.2.2.2/udp/2/quic-v1/p2p/b"], genesis, anyName: false);
+        Assert.Equal(["2.2.2.2", "1.1.1.1"], peers.For("b").Select(p => p.Host));
+        Assert.Equal(["1.1.1.1"], peers.For("c").Select(p => p.Host));
+        string[] later = ["/ip4/2.2.2.2/udp/2/quic/p2p/bb"];
+        Assert.Equal(["2.2.2.2"], PeerHints.Read(later, genesis, anyName: true).For("bb").Select(p => p.Host));
+        ConfigException unknown = Assert.Throws<ConfigException>(() => PeerHints.Read(later, genesis, anyName: false));
         Assert.Contains("no member 'bb'; did you mean b?", unknown.Message, StringComparison.Ordinal);
     }
 

@@ -26,12 +26,11 @@ internal sealed class FakeCluster : IAsyncDisposable
     public static async Task<FakeCluster> StartAsync(int validators)
     {
         FakeCluster cluster = new();
-        string[] names = [.. Enumerable.Range(1, validators).Select(i => $"node-{i}")];
         NodeConfig config = new() { Api = new ApiSection(Port: 0), Metrics = new MetricsSection(Enabled: false) };
         for (int i = 0; i < validators; i++)
         {
             cluster._servers.Add(await HttpServers.StartAsync(
-                new Node(cluster, i), new NodeMetrics(names), config, NullLoggerFactory.Instance));
+                new Node(cluster, i), new NodeMetrics(), config, NullLoggerFactory.Instance));
         }
 
         return cluster;
@@ -48,6 +47,8 @@ internal sealed class FakeCluster : IAsyncDisposable
 
     private sealed class Node(FakeCluster cluster, int self) : INodeGateway
     {
+        public string MemberName(ulong epoch, int member) => $"node-{member + 1}";
+
         public int MaxSubmissionBytes => Limits.MaxVertexPayloadBytes;
 
         public ClientKeys Keys { get; } = new();

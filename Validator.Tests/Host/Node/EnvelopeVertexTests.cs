@@ -21,7 +21,7 @@ public class EnvelopeVertexTests
     [Fact]
     public void AVertexIsAsGoodAsItsEnvelopes()
     {
-        NodeMetrics metrics = new(["a", "b", "c", "d"]);
+        NodeMetrics metrics = new();
         using PreparedAccounts accounts = new(4);
         ValidationContext context = new(
             Genesis, TestCluster.BoardOf(Genesis), FakeNode.ChainId, new SignatureCache(64), new VertexCache(1 << 20), new TokenTable<PendingVertex>(8),

@@ -26,7 +26,7 @@ public class FrameValidatorTests
         Member[] members = Enumerable.Range(0, 4)
             .Select(i => new Member($"m{i}", new byte[Limits.PublicKeyBytes], new byte[Limits.PublicKeyBytes], 1)).ToArray();
         _genesis = new Genesis("test", 1, new GenesisParameters(), members);
-        _metrics = new NodeMetrics(members.Select(m => m.Name).ToArray());
+        _metrics = new NodeMetrics();
         ValidationContext context = new(
             _genesis, TestCluster.BoardOf(_genesis), Hash256.Of([1]), new SignatureCache(64), new VertexCache(1 << 20), _pending,
             new PayloadBudget(1000), new PreparedAccounts(4), _metrics, new PeerFaults(4) { Punish = _punished.Add });

@@ -34,7 +34,7 @@ internal sealed class MemoryNetwork
             _network = network;
             _options = options;
             Events = new SpscRing<TransportEvent>(options.EventRingCapacity);
-            Statistics = new TransportStatistics(options.Peers.Count);
+            Statistics = new TransportStatistics(options.MaxPeers);
             _thread = new Thread(Run) { IsBackground = true, Name = $"network-{options.SelfIndex}" };
         }
 
@@ -67,7 +67,7 @@ internal sealed class MemoryNetwork
 
         public Outbox CreateOutbox()
         {
-            Outbox outbox = new(_options.OutboxCapacity, _options.Peers.Count, _options.MaxFrameBytes, _parker);
+            Outbox outbox = new(_options.OutboxCapacity, _options.MaxPeers, _options.MaxFrameBytes, _parker);
             _outboxes.Add(outbox);
             return outbox;
         }
@@ -77,6 +77,10 @@ internal sealed class MemoryNetwork
         }
 
         public void RemovePeer(int peer)
+        {
+        }
+
+        public void SetPeer(int peer, TransportPeer who)
         {
         }
 

@@ -26,16 +26,45 @@ internal sealed class TestCluster : IAsyncDisposable
     private readonly ValidatorKeys[] _keys;
     private readonly int[] _ports;
 
-    public TestCluster(int members, Func<NodeContext, NodeStores> stores, Func<TransportOptions, ITransport> transport, ulong epochLength = 0)
+    /// <param name="outsiders">Validators that genesis does not have, behind the others.</param>
+    public TestCluster(
+        int members, Func<NodeContext, NodeStores> stores, Func<TransportOptions, ITransport> transport, ulong epochLength = 0, int outsiders = 0)
     {
         _stores = stores;
         _transport = transport;
-        _keys = Enumerable.Range(0, members).Select(KeysOf).ToArray();
-        _ports = Enumerable.Range(0, members).Select(_ => FreePort()).ToArray();
-        Member[] all = _keys.Select((k, i) => new Member($"node-{i + 1}", k.ConsensusPublicKey, k.TransportPublicKey, 1)).ToArray();
+        _keys = Enumerable.Range(0, members + outsiders).Select(KeysOf).ToArray();
+        _ports = Enumerable.Range(0, members + outsiders).Select(_ => FreePort()).ToArray();
+        Member[] all = Enumerable.Range(0, members).Select(MemberOf).ToArray();
         Genesis = new Genesis("test", (ulong)DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() * 1000, new GenesisParameters { EpochLengthBlocks = epochLength }, all);
         ChainId = GenesisCodec.ChainId(Genesis);
-        Nodes = new ValidatorNode?[members];
+        Nodes = new ValidatorNode?[members + outsiders];
+    }
+
+    public Member MemberOf(int validator) =>
+        new($"node-{validator + 1}", _keys[validator].ConsensusPublicKey, _keys[validator].TransportPublicKey, 1);
+
+    /// <summary>Other keys for a validator that is not running.</summary>
+    public void ChangeKeys(int validator) => _keys[validator] = KeysOf(validator + 100);
+
+    /// <summary>The change as a submission to one node, signed by others as members of its epoch.</summary>
+    public Submission Change(CommitteeChange change, int to, params int[] signers)
+    {
+        List<CertificateVote> signatures = [];
+        foreach (int signer in signers)
+        {
+            int sender = Nodes[to]!.Epoch.IndexOf(_keys[signer].ConsensusPublicKey);
+            byte[] preimage = new byte[SignedHeaderCodec.PreimageBytes];
+            SignedHeaderCodec.WritePreimage(CommitteeChangeCodec.HeaderToSign(change, sender), ChainId, preimage);
+            byte[] signature = new byte[Limits.SignatureBytes];
+            using ConsensusSigner key = new(_keys[signer].ConsensusSeed.Span);
+            key.Sign(MessageKind.CommitteeChange, preimage, signature);
+            signatures.Add(new CertificateVote(sender, signature));
+        }
+
+        byte[] encoded = CommitteeChangeCodec.Encode(new SignedCommitteeChange(change, [.. signatures.OrderBy(s => s.Sender)]));
+        byte[] framed = [.. BitConverter.GetBytes(encoded.Length), 2, .. encoded];
+        Assert.Equal(FramingError.None, SubmissionReader.TryCreate(framed, Nodes[to]!, true, out Submission? made, out _));
+        return made!;
     }
 
     public Genesis Genesis { get; }
@@ -54,12 +83,9 @@ internal sealed class TestCluster : IAsyncDisposable
             Network = new NetworkSection("127.0.0.1", _ports[member]),
             Storage = new StorageSection(Path.Combine(DataOf(member), "db"), 16, 8),
         };
-        PeerAddress[][] addresses = _ports
-            .Select((port, i) => i == member ? [] : new[] { PeerAddress.From(new IPEndPoint(IPAddress.Loopback, port)) })
-            .ToArray();
-        NodeMetrics metrics = new(Genesis.Members.Select(m => m.Name).ToArray());
+        PeerAddressBook addresses = new([.. _ports.Select((port, i) => ($"node-{i + 1}", PeerAddress.From(new IPEndPoint(IPAddress.Loopback, port))))]);
         ValidatorKeys keys = _keys[member] with { };
-        return new NodeContext(config, Genesis, ChainId, member, keys, addresses, metrics, Logs());
+        return new NodeContext(config, Genesis, ChainId, keys, addresses, new NodeMetrics(), Logs());
     }
 
     public void Start(int member)
@@ -90,7 +116,7 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>A board in the genesis' epoch, with links as genesis numbers its members.</summary>
     public static EpochBoard BoardOf(Genesis genesis)
     {
-        EpochBoard board = new(genesis.Members[0].ConsensusKey, members => [.. Enumerable.Range(0, members.Length)]);
+        EpochBoard board = new(genesis.Members[0].ConsensusKey, epoch => [.. Enumerable.Range(0, epoch.Members.Length)]);
         board.Enter(EpochConfiguration.First(genesis, Hash256.Of("chain"u8)));
         return board;
     }

@@ -26,7 +26,7 @@ public class VoteThreadTests
         FrameSender sender = new(outbox, new PinnedBufferPool(8 << 20, 1 << 20));
         SpscRing<VoteRecord> fromSigner = new(16);
         SpscRing<Input> toCore = new(16);
-        VoteThread thread = new(store, sender, new NodeMetrics(["a", "b", "c", "d"]), faults)
+        VoteThread thread = new(store, sender, new NodeMetrics(), faults)
         {
             FromSigner = fromSigner, FromLedger = new SpscRing<VoteRecord>(16), ToCore = toCore, Core = core,
         };
