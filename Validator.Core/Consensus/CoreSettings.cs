@@ -18,6 +18,9 @@ public sealed record CoreSettings
     /// <summary>Vertices held or announced but not ordered, over all lanes; beyond it others' wait and own batches get no credit.</summary>
     public int MaxPendingVertices { get; init; } = 10_000;
 
+    /// <summary>The same in payload bytes.</summary>
+    public long MaxPendingBytes { get; init; } = 1L << 30;
+
     /// <summary>Own vertices not yet ordered.</summary>
     public int MaxOwnPendingVertices { get; init; } = 64;
 

@@ -35,8 +35,25 @@ public sealed partial class ValidatorCore
         }
     }
 
+    private long PendingBytes
+    {
+        get
+        {
+            long bytes = 0;
+            foreach (Lane lane in _lanes)
+            {
+                bytes += lane.Bytes;
+            }
+
+            return bytes;
+        }
+    }
+
     /// <summary>Vertices of one lane that are taken unasked: no author can use up the room of the others.</summary>
     private int LaneShare => Math.Max(Settings.MaxOwnPendingVertices, Settings.MaxPendingVertices / _lanes.Length);
+
+    private bool IsFull(Lane lane) =>
+        lane.Count >= LaneShare || lane.Bytes >= Math.Max(QueueFree * Limits.MaxVertexPayloadBytes, Settings.MaxPendingBytes / _lanes.Length);
 
     /// <summary>
     /// A ledger that lost our newest vertex gets it from the others. Until then we author none: where nobody has it, what follows it
@@ -111,7 +128,7 @@ public sealed partial class ValidatorCore
 
         return lane.Equivocated || lane.Variants(vertex.Height) > 0 ? Reason.LaneVariants
             : vertex.Height > lane.Tip.Height + (ulong)LaneShare ? Reason.VertexTooFarAhead
-            : lane.Count >= LaneShare ? Reason.LaneFull
+            : IsFull(lane) ? Reason.LaneFull
             : Reason.None;
     }
 
@@ -208,7 +225,7 @@ public sealed partial class ValidatorCore
     {
         _creditAtMicros = long.MaxValue;
         if (!_signs || _leaving || !OwnTipKnown || _creditGiven || _unsigned >= MaxUnsigned || OwnPending >= Settings.MaxOwnPendingVertices
-            || PendingVertices >= Settings.MaxPendingVertices || Queues)
+            || PendingVertices >= Settings.MaxPendingVertices || IsFull(_lanes[Self]) || Queues)
         {
             return;
         }

@@ -115,7 +115,7 @@ public sealed partial class ValidatorCore
             Lane lane = _lanes[i];
             LaneTip tip = status.Tips[i];
             // What a convicted author signs is asked for only where a cut names it.
-            if (tip.Height <= lane.Final.Height || tip == lane.Tip || lane.Equivocated || lane.Count >= LaneShare)
+            if (tip.Height <= lane.Final.Height || tip == lane.Tip || lane.Equivocated || IsFull(lane))
             {
                 continue;
             }

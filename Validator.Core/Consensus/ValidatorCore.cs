@@ -129,7 +129,8 @@ public sealed partial class ValidatorCore
 
     /// <summary>Entries of each bounded table, for checks of the limits.</summary>
     internal CoreSizes Sizes => new(
-        _slots.Count, _blocks.Count, PendingVertices, _fetches.Count, Math.Max(_roots.Count, _finalHashes.Count), _prepared.Count + _committed.Count);
+        _slots.Count, _blocks.Count, PendingVertices, PendingBytes, _fetches.Count, Math.Max(_roots.Count, _finalHashes.Count),
+        _prepared.Count + _committed.Count);
 
     /// <summary>False for a follower: it lost its votes, or met one of its own that it does not know.</summary>
     public bool Signs => _signs;
@@ -320,4 +321,4 @@ public sealed partial class ValidatorCore
 }
 
 /// <summary>Entries in the tables of one <see cref="ValidatorCore"/>.</summary>
-internal readonly record struct CoreSizes(int Slots, int Blocks, int Vertices, int Fetches, int Roots, int Certificates);
+internal readonly record struct CoreSizes(int Slots, int Blocks, int Vertices, long PendingBytes, int Fetches, int Roots, int Certificates);

@@ -45,6 +45,9 @@ internal sealed class Lane(int author)
 
     public int Count => _byHash.Count;
 
+    /// <summary>Payload bytes of all of them.</summary>
+    public long Bytes { get; private set; }
+
     public VertexEntry? Find(in Hash256 hash) => _byHash.GetValueOrDefault(hash);
 
     /// <summary>First seen vertex at a height; others hang on NextVariant.</summary>
@@ -70,6 +73,7 @@ internal sealed class Lane(int author)
         Require.That(entry.Header.Author == Author);
         Require.That(entry.Header.Height > Final.Height);
         _byHash.Add(entry.Header.Hash, entry);
+        Bytes += entry.Header.PayloadBytes;
         if (_byHeight.TryGetValue(entry.Header.Height, out VertexEntry? first))
         {
             entry.NextVariant = first.NextVariant;
@@ -140,6 +144,7 @@ internal sealed class Lane(int author)
         VertexEntry[] all = [.. _byHash.Values.Where(entry => entry.Signature is null || kept.Contains(entry.Header.Hash)).OrderBy(entry => entry.Header.Height)];
         _byHash.Clear();
         _byHeight.Clear();
+        Bytes = 0;
         foreach (VertexEntry entry in all)
         {
             entry.NextVariant = null;
@@ -160,7 +165,7 @@ internal sealed class Lane(int author)
         {
             for (VertexEntry? entry = At(height); entry is not null; entry = entry.NextVariant)
             {
-                _byHash.Remove(entry.Header.Hash);
+                Bytes -= _byHash.Remove(entry.Header.Hash) ? entry.Header.PayloadBytes : 0;
             }
 
             _byHeight.Remove(height);

@@ -65,6 +65,7 @@ internal sealed partial class Reloader(
         Note("node", _current.Node with { LogLevel = next.Node.LogLevel } != next.Node, later);
         Note("consensus", _current.Consensus != next.Consensus, later);
         Note("network.listen_addr, network.quic_port", (_current.Network.Host, _current.Network.QuicPort) != (next.Network.Host, next.Network.QuicPort), later);
+        Note("network.congestion", _current.Network.Congestion != next.Network.Congestion, later);
         Note("storage", _current.Storage != next.Storage, later);
         Note("crypto", _current.Crypto != next.Crypto, later);
         Note("metrics", _current.Metrics != next.Metrics, later);

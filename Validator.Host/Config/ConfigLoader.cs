@@ -2,6 +2,7 @@ using System.Collections;
 using System.Globalization;
 using System.Net;
 using System.Text;
+using Validator.Net;
 using Validator.Net.Discovery;
 
 namespace Validator.Host.Config;
@@ -93,6 +94,7 @@ public static class ConfigLoader
         return new ConsensusSection(
             FinalityTimeoutMs: finality,
             MaxPendingVertices: settings.Integer("consensus.max_pending_vertices", 10_000, 256, 1_000_000),
+            MaxPendingMb: settings.Integer("consensus.max_pending_mb", 1024, 16, 1_000_000),
             ViewTimeoutMs: settings.Integer("consensus.view_timeout_ms", finality, 50, 60_000),
             BlockIntervalMs: settings.Integer("consensus.block_interval_ms", 10, 1, 1000),
             TwinWatchSeconds: settings.Integer("consensus.twin_watch_seconds", 0, 0, 600));
@@ -117,7 +119,9 @@ public static class ConfigLoader
             }
         }
 
-        return new NetworkSection(listen.Address.ToString(), port, peers);
+        string congestion = Only(settings, "network.congestion", "cubic", "bbr");
+        return new NetworkSection(
+            listen.Address.ToString(), port, peers, congestion == "bbr" ? CongestionControl.Bbr : CongestionControl.Cubic);
     }
 
     private static StorageSection Storage(Settings settings, string folder, string dataDir)

@@ -1,3 +1,5 @@
+using Validator.Net;
+
 namespace Validator.Host.Config;
 
 /// <summary>node.toml, checked and typed. Local limits and places only: nothing here decides validity.</summary>
@@ -30,19 +32,22 @@ public sealed record NodeSection(
 
 /// <param name="FinalityTimeoutMs">Base of the view timer unless view_timeout_ms is given.</param>
 /// <param name="MaxPendingVertices">Vertices held or announced but not ordered, over all lanes.</param>
+/// <param name="MaxPendingMb">The same in MiB of payload.</param>
 /// <param name="TwinWatchSeconds">How long to listen for another process with this key before signing; 0: not at all.</param>
 /// <param name="BlockIntervalMs">Least time between two proposals, and between two own vertices; load stretches it.</param>
 public sealed record ConsensusSection(
     string Algorithm = "bft",
     int FinalityTimeoutMs = 500,
     int MaxPendingVertices = 10_000,
+    int MaxPendingMb = 1024,
     int ViewTimeoutMs = 500,
     int BlockIntervalMs = 10,
     int TwinWatchSeconds = 0);
 
 /// <param name="Host">Address to bind, from listen_addr; its port is not opened.</param>
 /// <param name="QuicPort">UDP port of the QUIC transport.</param>
-public sealed record NetworkSection(string Host = "0.0.0.0", int QuicPort = 9001, string[]? BootstrapPeers = null)
+public sealed record NetworkSection(
+    string Host = "0.0.0.0", int QuicPort = 9001, string[]? BootstrapPeers = null, CongestionControl Congestion = CongestionControl.Cubic)
 {
     public string[] Peers => BootstrapPeers ?? [];
 }

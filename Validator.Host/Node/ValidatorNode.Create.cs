@@ -269,6 +269,7 @@ public sealed partial class ValidatorNode
         ViewTimeoutMicros = section.ViewTimeoutMs * 1000L,
         BlockIntervalMicros = section.BlockIntervalMs * 1000L,
         MaxPendingVertices = section.MaxPendingVertices,
+        MaxPendingBytes = (long)section.MaxPendingMb << 20,
     };
 
     private static TransportOptions TransportOptionsOf(NodeContext context, LinkTable links, IWaker consumer, Action<TransportLogEvent>? log)
@@ -290,6 +291,7 @@ public sealed partial class ValidatorNode
             MaxFrameBytes = frameBytes,
             ApplicationProtocol = "validator/1",
             PeerRates = PeerRates.Default,
+            CongestionControl = context.Config.Network.Congestion,
             Log = log,
         };
     }

@@ -23,6 +23,7 @@ public sealed class LaneTests
         lane.DropUnnamed([named[^1], default]);
 
         Assert.Equal(7, lane.Count);
+        Assert.Equal(70, lane.Bytes);
         Assert.Equal(tip[^1], lane.Tip);
         Assert.All(tip.Concat(named), kept => Assert.True(lane.Holds(kept)));
         Assert.All(other.Concat(rootless), dropped => Assert.Null(lane.Find(dropped.Hash)));
@@ -34,6 +35,7 @@ public sealed class LaneTests
         lane.Finalize(named[^1], 0);
         Assert.Equal(named[^1], lane.Tip);
         Assert.Equal(0, lane.Count);
+        Assert.Equal(0, lane.Bytes);
     }
 
     /// <returns>Durable vertices on top of <paramref name="below"/>, lowest first; <paramref name="variant"/> tells them apart.</returns>
