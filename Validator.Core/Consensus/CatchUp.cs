@@ -28,6 +28,9 @@ public sealed class CatchUp(int members)
     /// <summary>Before peers that were dropped are asked again, when nobody else is left, microseconds.</summary>
     private const long PardonMicros = 10_000_000;
 
+    /// <summary>Before peers that merely have no snapshot of use yet are asked again, microseconds.</summary>
+    private const long AgainMicros = 1_000_000;
+
     private readonly PeerState[] _peers = new PeerState[members];
     private readonly Queue<Hash256> _wanted = [];
     private readonly Dictionary<Hash256, (int Peer, long Deadline)> _asked = [];
@@ -39,6 +42,7 @@ public sealed class CatchUp(int members)
     private int _manifestFrom = -1;
     private long _manifestDeadline;
     private long _pardonAt = long.MaxValue;
+    private long _amnestyAt = long.MaxValue;
 
     private struct PeerState
     {
@@ -59,12 +63,19 @@ public sealed class CatchUp(int members)
         Manifest,
         Chunks,
         Installing,
+        Leaving,
     }
 
     public bool Active => _stage != Stage.Idle;
 
     /// <summary>Everything is here: from the word to install it until it is installed, the old chain stands still.</summary>
     public bool Installing => _stage == Stage.Installing;
+
+    /// <summary>A later epoch is gone on with: the old chain stands still, too.</summary>
+    public bool Leaving => _stage == Stage.Leaving;
+
+    /// <summary>No manifest that would do is known.</summary>
+    public bool Searching => _stage == Stage.Manifest;
 
     public SnapshotManifest? Manifest { get; private set; }
 
@@ -90,6 +101,14 @@ public sealed class CatchUp(int members)
         }
 
         Take(staged.Manifest);
+    }
+
+    /// <summary>No snapshot of this epoch is looked for any more.</summary>
+    public void Leave()
+    {
+        Require.That(Searching);
+        Forget();
+        _stage = Stage.Leaving;
     }
 
     public void Stop()
@@ -197,7 +216,7 @@ public sealed class CatchUp(int members)
     /// <returns>True once, when everything is here and is to be installed.</returns>
     public bool Advance(long now, ulong epoch, Action<FetchRequest, int> ask)
     {
-        if (_stage is Stage.Idle or Stage.Installing)
+        if (_stage is not (Stage.Manifest or Stage.Chunks))
         {
             return false;
         }
@@ -229,7 +248,7 @@ public sealed class CatchUp(int members)
 
     public long NextDeadline()
     {
-        long next = _stage is Stage.Idle or Stage.Installing ? long.MaxValue : _pardonAt;
+        long next = _stage is Stage.Manifest or Stage.Chunks ? _pardonAt : long.MaxValue;
         if (_stage == Stage.Manifest && _manifestFrom >= 0)
         {
             next = Math.Min(next, _manifestDeadline);
@@ -410,7 +429,8 @@ public sealed class CatchUp(int members)
 
         if (best < 0 && !full && _pardonAt == long.MaxValue)
         {
-            _pardonAt = now + PardonMicros;
+            _pardonAt = now + AgainMicros;
+            _amnestyAt = Math.Min(_amnestyAt, now + PardonMicros);
         }
 
         return best;
@@ -439,11 +459,14 @@ public sealed class CatchUp(int members)
         }
 
         _pardonAt = long.MaxValue;
+        bool all = now >= _amnestyAt;
         for (int i = 0; i < _peers.Length; i++)
         {
-            _peers[i].Dropped = false;
             _peers[i].Lacks = false;
-            _peers[i].Strikes = 0;
+            _peers[i].Dropped &= !all;
+            _peers[i].Strikes = all ? 0 : _peers[i].Strikes;
         }
+
+        _amnestyAt = all ? long.MaxValue : _amnestyAt;
     }
 }

@@ -1,14 +1,23 @@
 using Validator.Core.Effects;
+using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 
 namespace Validator.Core.Consensus;
 
-/// <summary>When a snapshot is asked for, and how the state machine goes on from one (PROTOCOL.md, section 10).</summary>
+/// <summary>When a snapshot is asked for, and how the state machine goes on from one, also in a later epoch (PROTOCOL.md, section 10).</summary>
 public sealed partial class ValidatorCore
 {
     private readonly CatchUp _catchUp;
     private bool _installHandedOut;
+
+    // What is executed here ends in an earlier epoch: a snapshot of this one comes before all else.
+    private bool _landing;
+    private EpochEnd? _end;
+    private bool _endHandedOut;
+
+    /// <summary>Honest peers can prove a snapshot of the epoch of this block or of a later one; 0 while that is not known.</summary>
+    private ulong _provenFrom;
 
     /// <summary>True while a snapshot is being fetched or installed.</summary>
     public bool CatchesUp => _catchUp.Active;
@@ -37,10 +46,70 @@ public sealed partial class ValidatorCore
         }
     }
 
+    /// <summary>
+    /// Who has no snapshot of this epoch says where the epoch begins of which it has one. So say more than F weight: one of them is
+    /// honest, and whoever goes no further than that does not pass by all snapshots.
+    /// </summary>
+    private void NoteProven(int peer, ulong from)
+    {
+        _peers[peer].ProvenFrom = from;
+        foreach (PeerProgress candidate in _peers)
+        {
+            ulong weight = 0;
+            for (int i = 0; i < _peers.Length; i++)
+            {
+                weight += _peers[i].ProvenFrom >= candidate.ProvenFrom ? Committee.Weight(i) : 0;
+            }
+
+            if (weight > Committee.Faulty)
+            {
+                _provenFrom = Math.Max(_provenFrom, candidate.ProvenFrom);
+            }
+        }
+    }
+
+    /// <summary>Its committee decided this epoch's last block and named the next committee: proof by itself, whoever brings it.</summary>
+    private void OnEpochEnd(EpochEnd end, int from)
+    {
+        if (!_catchUp.Active || end.Epoch != Epoch || end.Last.Sequence <= FinalSequence)
+        {
+            Reject(Reason.FetchUnasked, from);
+            return;
+        }
+
+        OnCertificate(end.Certificate, from);
+        _end = end;
+    }
+
+    /// <summary>Goes on to the next epoch where nobody keeps a snapshot of this one that could be proven.</summary>
+    private void LeaveEpoch()
+    {
+        if (_catchUp.Searching && _end is { } end && end.Last.Sequence < _provenFrom)
+        {
+            _catchUp.Leave();
+        }
+
+        if (_catchUp.Leaving && !_endHandedOut && _executed == FinalSequence)
+        {
+            _endHandedOut = true;
+            Emit(EffectKind.StoreEpochEnd).EpochEnd = _end;
+        }
+    }
+
+    private void OnEpochEndStored()
+    {
+        Require.That(_endHandedOut && _end is not null);
+        Finish(_end.Last);
+    }
+
+    /// <summary>The state is this epoch's, and its committee is the one that decides here.</summary>
+    private bool GoesOnFrom(SnapshotManifest manifest) => manifest.Epoch == Epoch
+        && (manifest.Anchor.Epoch == Epoch || manifest.Anchor.Hash == Configuration.Start.Hash)
+        && manifest.State.CommitteeDigest == new CommitteeState(Epoch, Configuration.Members, manifest.Pending).Digest;
+
     private void OnManifest(SnapshotManifest manifest, int from)
     {
-        // A change that is pending there is not known here, and so is another epoch's committee: not what we can go on from.
-        if (manifest.Epoch != Epoch || manifest.State.CommitteeDigest != GenesisCodec.CommitteeDigest(Epoch, Configuration.Members))
+        if (!GoesOnFrom(manifest))
         {
             _catchUp.OnNotFound(new FetchRequest(FetchKind.Snapshot, Epoch, 0, 0, 1, Hash256.Zero), from);
             Reject(Reason.WrongEpoch, from);
@@ -81,12 +150,13 @@ public sealed partial class ValidatorCore
             Emit(EffectKind.InstallSnapshot).Manifest = _catchUp.Manifest;
         }
 
-        if (!_catchUp.Active || _catchUp.Installing)
+        LeaveEpoch();
+        if (!_catchUp.Active || _catchUp.Installing || _catchUp.Leaving)
         {
             return;
         }
 
-        bool overtaken = _catchUp.Manifest is { } manifest && manifest.Sequence <= FinalSequence;
+        bool overtaken = !_landing && _catchUp.Manifest is { } manifest && manifest.Sequence <= FinalSequence;
         if (overtaken)
         {
             _catchUp.Stop();
@@ -115,11 +185,21 @@ public sealed partial class ValidatorCore
         _installHandedOut = false;
         SnapshotManifest manifest = _catchUp.Manifest!;
         _catchUp.Stop();
-        Require.That(manifest.Sequence > FinalSequence);
-        _final = manifest.Anchor;
-        _finalCertificate = manifest.Certificate;
+        Require.That(manifest.Sequence > FinalSequence || (_landing && manifest.Sequence == FinalSequence));
+        _landing = false;
+        if (manifest.Anchor.Epoch == Epoch)
+        {
+            _final = manifest.Anchor;
+            _finalCertificate = manifest.Certificate;
+        }
+
         _finalNonEmpty = manifest.Sequence;
         _executed = manifest.Sequence;
+        if (manifest.Pending is { } pending && _changeSequence == ulong.MaxValue)
+        {
+            NoteChange(pending);
+        }
+
         _statedRoots.Clear();
         for (int i = 0; i < manifest.Records.Length; i++)
         {

@@ -63,10 +63,17 @@ public sealed partial class ValidatorCore
             return;
         }
 
+        Finish(_final);
+    }
+
+    private void Finish(Block last)
+    {
         _ended = true;
         _signs = false;
         NextDeadline = long.MaxValue;
-        Emit(EffectKind.EpochEnded).Block = _final;
+        ref Effect effect = ref Emit(EffectKind.EpochEnded);
+        effect.Block = last;
+        effect.ProvenFrom = _provenFrom;
     }
 
     /// <summary>

@@ -70,7 +70,7 @@ public sealed partial class ValidatorCore
 
     private void TryFinalize()
     {
-        while (_toFinalize is { } certificate && !_halted && !_catchUp.Installing)
+        while (_toFinalize is { } certificate && !_halted && !_landing && !_catchUp.Installing && !_catchUp.Leaving)
         {
             if (certificate.Sequence <= FinalSequence)
             {

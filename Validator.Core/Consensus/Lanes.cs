@@ -179,7 +179,7 @@ public sealed partial class ValidatorCore
 
     /// <summary>Counted from when a quorum is there: right after a start, peers may know own vertices that a rolled-back disk does not.</summary>
     private long IdleVertexDue() =>
-        !_signs || _leaving || !OwnTipKnown || Settings.IdleVertexMicros == 0 || OwnPending >= Settings.MaxOwnPendingVertices || _quorumSinceMicros == long.MaxValue
+        !_signs || _leaving || _landing || !OwnTipKnown || Settings.IdleVertexMicros == 0 || OwnPending >= Settings.MaxOwnPendingVertices || _quorumSinceMicros == long.MaxValue
             ? long.MaxValue
             : Math.Max(_lastAuthoredMicros, _quorumSinceMicros) + Settings.IdleVertexMicros;
 
@@ -224,7 +224,7 @@ public sealed partial class ValidatorCore
     private void GrantCredit()
     {
         _creditAtMicros = long.MaxValue;
-        if (!_signs || _leaving || !OwnTipKnown || _creditGiven || _unsigned >= MaxUnsigned || OwnPending >= Settings.MaxOwnPendingVertices
+        if (!_signs || _leaving || _landing || !OwnTipKnown || _creditGiven || _unsigned >= MaxUnsigned || OwnPending >= Settings.MaxOwnPendingVertices
             || PendingVertices >= Settings.MaxPendingVertices || IsFull(_lanes[Self]) || Queues)
         {
             return;

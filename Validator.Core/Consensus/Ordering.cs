@@ -180,7 +180,7 @@ public sealed partial class ValidatorCore
     /// <summary>Sends the Commits that prepared certificates of this view allow (rule P4).</summary>
     private void TryCommitAll()
     {
-        if (!_signs || !ViewActive)
+        if (!_signs || _landing || !ViewActive)
         {
             return;
         }
@@ -215,7 +215,7 @@ public sealed partial class ValidatorCore
 
     private void TryAcceptAll()
     {
-        if (!_signs || !ViewActive || Leader == Self)
+        if (!_signs || _landing || !ViewActive || Leader == Self)
         {
             return;
         }

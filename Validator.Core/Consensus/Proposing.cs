@@ -23,7 +23,7 @@ public sealed partial class ValidatorCore
 
     private void TryPropose()
     {
-        if (!_signs || !ViewActive || Leader != Self)
+        if (!_signs || _landing || !ViewActive || Leader != Self)
         {
             return;
         }

@@ -25,6 +25,12 @@ public sealed class RecoveredState
     /// <summary>The epoch's durable vertices above the last final cut, any order, with their signatures (own ones included).</summary>
     public List<(VertexHeader Vertex, byte[] Signature)> Vertices { get; } = [];
 
+    /// <summary>What is executed ends in an earlier epoch: this one is known from its certified start alone.</summary>
+    public bool Behind { get; set; }
+
+    /// <summary>What the core of the epoch before handed on with EpochEnded.</summary>
+    public ulong ProvenFrom { get; set; }
+
     /// <summary>A snapshot that was being fetched; null when none was.</summary>
     public StagedSnapshot? Staged { get; set; }
 

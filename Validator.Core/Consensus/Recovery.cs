@@ -36,9 +36,17 @@ public sealed partial class ValidatorCore
             _prepared.Add(prepared);
         }
 
-        if (state.Staged is { } staged && staged.Manifest.Epoch == Epoch && staged.Manifest.Sequence > FinalSequence)
+        _landing = state.Behind;
+        _provenFrom = state.ProvenFrom;
+        // The epoch's start is what a snapshot may be of, too, where that was not executed here.
+        ulong above = _landing ? FinalSequence - 1 : FinalSequence;
+        if (state.Staged is { } staged && staged.Manifest.Epoch == Epoch && staged.Manifest.Sequence > above)
         {
-            _catchUp.Resume(staged, FinalSequence);
+            _catchUp.Resume(staged, above);
+        }
+        else if (_landing)
+        {
+            _catchUp.Begin(above);
         }
 
         RecoverView(state);

@@ -33,6 +33,9 @@ public sealed partial class ValidatorCore
 
         /// <summary>The oldest block that it said to keep when it had not what was asked; 0 before.</summary>
         public ulong FirstKept;
+
+        /// <summary>The first block of the epoch from which on it said to have a snapshot; 0 before.</summary>
+        public ulong ProvenFrom;
     }
 
     private void AdvanceStatus()
@@ -244,8 +247,13 @@ public sealed partial class ValidatorCore
     {
         _fetches.Hasten(fetch => fetch.Peer == from && fetch.Request.Kind == request.Kind && fetch.Request.Hash == request.Hash, _now);
         _catchUp.OnNotFound(request, from);
-        if (request.Kind is FetchKind.FinalBlocks or FetchKind.Block)
+        if (request.Kind == FetchKind.Snapshot)
         {
+            NoteProven(from, firstKept);
+        }
+        else if (request.Kind != FetchKind.Chunk)
+        {
+            // Vertices too: of a block that is here they may be all that is missing.
             NoteKept(from, firstKept);
         }
     }

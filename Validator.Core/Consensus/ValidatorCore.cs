@@ -213,6 +213,12 @@ public sealed partial class ValidatorCore
             case InputKind.Chunk:
                 OnChunk(input.Chunk!, input.From);
                 break;
+            case InputKind.EpochEnd:
+                OnEpochEnd(input.EpochEnd!, input.From);
+                break;
+            case InputKind.EpochEndStored:
+                OnEpochEndStored();
+                break;
             case InputKind.SnapshotInstalled:
                 OnSnapshotInstalled();
                 break;

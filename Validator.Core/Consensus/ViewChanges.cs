@@ -29,7 +29,7 @@ public sealed partial class ValidatorCore
 
     private long ViewDeadline()
     {
-        if (!_signs)
+        if (!_signs || _landing)
         {
             return long.MaxValue;
         }

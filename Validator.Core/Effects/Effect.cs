@@ -59,12 +59,19 @@ public enum EffectKind : byte
     /// </summary>
     InstallSnapshot,
 
+    /// <summary>
+    /// The epoch is over, and peers keep nothing of it: EpochEnd proves the next one. Make it durable that this validator is in that
+    /// epoch, with the executed state behind it, and keep own transactions that the last block's cut does not cover, as at the end of
+    /// an epoch that was executed. Then answer with EpochEndStored.
+    /// </summary>
+    StoreEpochEnd,
+
     /// <summary>Keep and count Evidence against Message.Sender.</summary>
     Evidence,
 
     /// <summary>
-    /// The epoch's last block, Block, is executed. Make durable what is executed, then go on with a core for the next epoch.
-    /// This one has no effects after it.
+    /// The epoch's last block, Block, is executed, or known and stored (StoreEpochEnd). Make durable what is executed, then go on
+    /// with a core for the next epoch, which is handed ProvenFrom. This one has no effects after it.
     /// </summary>
     EpochEnded,
 
@@ -150,6 +157,8 @@ public struct Effect
     public FetchRequest Request;
     public SnapshotManifest? Manifest;
     public SnapshotChunk? Chunk;
+    public EpochEnd? EpochEnd;
+    public ulong ProvenFrom;
     public VertexHeader[]? Order;
     public ulong Token;
     public Hash256 Digest;

@@ -21,12 +21,21 @@ public enum InputKind : byte
     Evidence,
     Status,
 
-    /// <summary>A peer said that it has not what we asked: Request. Sequence is the oldest block that it keeps.</summary>
+    /// <summary>
+    /// A peer said that it has not what we asked: Request. Sequence is the oldest block that it keeps, or, of a snapshot, the first
+    /// block of the epoch from which on it has one.
+    /// </summary>
     NotFound,
 
     /// <summary>A snapshot's proof, verified like a certificate, or a chunk whose bytes Core checks.</summary>
     Manifest,
     Chunk,
+
+    /// <summary>How the epoch ended, verified like a certificate: EpochEnd.</summary>
+    EpochEnd,
+
+    /// <summary>What StoreEpochEnd asked for is durable.</summary>
+    EpochEndStored,
 
     /// <summary>The state of the snapshot that was handed out is in place and durable.</summary>
     SnapshotInstalled,
@@ -75,6 +84,7 @@ public struct Input
     public FetchRequest Request;
     public SnapshotManifest? Manifest;
     public SnapshotChunk? Chunk;
+    public EpochEnd? EpochEnd;
 
     /// <summary>The shell's handle of a payload that waits for Core's word.</summary>
     public ulong Token;
@@ -107,6 +117,7 @@ public struct Input
             Sequence = frame.FirstKept,
             Manifest = frame.Manifest,
             Chunk = frame.Chunk,
+            EpochEnd = frame.EpochEnd,
             Vertex = frame.Vertex,
         };
         input.Kind = frame.Type switch
@@ -125,6 +136,7 @@ public struct Input
             FrameType.NotFound => InputKind.NotFound,
             FrameType.SnapshotManifest => InputKind.Manifest,
             FrameType.SnapshotChunk => InputKind.Chunk,
+            FrameType.EpochEnd => InputKind.EpochEnd,
             _ => throw new InvariantViolationException($"no input for a {frame.Type} frame"),
         };
         if (frame.Vertex is { } vertex)

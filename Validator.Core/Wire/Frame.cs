@@ -26,6 +26,7 @@ public enum FrameType : byte
     NotFound = 13,
     SnapshotManifest = 14,
     SnapshotChunk = 15,
+    EpochEnd = 16,
 }
 
 /// <summary>One message between validators, as decoded or to be encoded. Only the fields that Type names are set.</summary>
@@ -46,10 +47,14 @@ public struct Frame
     /// <summary>FetchRequest and NotFound.</summary>
     public FetchRequest Request;
 
-    /// <summary>NotFound: the oldest block that its sender keeps, at least 1.</summary>
+    /// <summary>
+    /// NotFound: the oldest block that its sender keeps, at least 1; of a snapshot, the first block of the epoch from which on it
+    /// has one, or 1.
+    /// </summary>
     public ulong FirstKept;
     public SnapshotManifest? Manifest;
     public SnapshotChunk? Chunk;
+    public EpochEnd? EpochEnd;
     public VertexHeader? Vertex;
     public byte[]? VertexSignature;
 
@@ -85,6 +90,8 @@ public struct Frame
     public static Frame Of(SnapshotManifest value) => new() { Type = FrameType.SnapshotManifest, Manifest = value };
 
     public static Frame Of(SnapshotChunk value) => new() { Type = FrameType.SnapshotChunk, Chunk = value };
+
+    public static Frame Of(EpochEnd value) => new() { Type = FrameType.EpochEnd, EpochEnd = value };
 
     public static Frame Fetch(in FetchRequest request) => new() { Type = FrameType.FetchRequest, Request = request };
 

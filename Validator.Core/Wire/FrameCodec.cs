@@ -61,6 +61,7 @@ public static class FrameCodec
         FrameType.NotFound => NotFoundCodec.EncodedSize,
         FrameType.SnapshotManifest => SnapshotManifestCodec.EncodedSize(frame.Manifest!),
         FrameType.SnapshotChunk => SnapshotChunkCodec.EncodedSize(frame.Chunk!),
+        FrameType.EpochEnd => EpochEndCodec.EncodedSize(frame.EpochEnd!),
         _ => throw new InvariantViolationException($"no frame type {frame.Type}"),
     };
 
@@ -86,6 +87,7 @@ public static class FrameCodec
             FrameType.NotFound => NotFoundCodec.Write(frame.Request, frame.FirstKept, body),
             FrameType.SnapshotManifest => SnapshotManifestCodec.Write(frame.Manifest!, body),
             FrameType.SnapshotChunk => SnapshotChunkCodec.Write(frame.Chunk!, body),
+            FrameType.EpochEnd => EpochEndCodec.Write(frame.EpochEnd!, body),
             _ => throw new InvariantViolationException($"no frame type {frame.Type}"),
         };
     }
@@ -125,6 +127,8 @@ public static class FrameCodec
                 return SnapshotManifestCodec.TryRead(body, n, out frame.Manifest, out error);
             case FrameType.SnapshotChunk:
                 return SnapshotChunkCodec.TryRead(body, out frame.Chunk, out error);
+            case FrameType.EpochEnd:
+                return EpochEndCodec.TryRead(body, n, out frame.EpochEnd, out error);
             default:
                 error = DecodeError.UnknownFrameType;
                 return false;

@@ -18,6 +18,7 @@ public static class FrameLimits
         int newView = WireSizes.Signed + WireSizes.NewViewFixed + (committeeSize * WireSizes.Summary) + (2 * certificate);
         int finalBlocks = WireSizes.FinalBlocksFixed + (MaxFinalBlocks * BlockCodec.EncodedSize(committeeSize)) + certificate;
         int snapshot = Math.Max(SnapshotManifestCodec.MaxBytes(committeeSize), SnapshotChunkCodec.MaxBytes);
+        snapshot = Math.Max(snapshot, EpochEndCodec.MaxBytes(committeeSize));
         return 1 + Math.Max(Math.Max(vertex, viewChange), Math.Max(Math.Max(newView, finalBlocks), snapshot));
     }
 }

@@ -158,6 +158,8 @@ public static class GenesisCodec
         }
     }
 
+    internal static int MaxMembersSize(int members) => 2 + (Math.Min(members, Limits.MaxCommittee) * (1 + Limits.MaxNameBytes + MemberBytes));
+
     internal static int MembersSize(ReadOnlySpan<Member> members)
     {
         int size = 2;

@@ -12,10 +12,12 @@ namespace Validator.Core.Wire;
 /// <param name="FirstRecord">The sequence of <c>Records[0]</c>; then one for each block.</param>
 /// <param name="Anchor">The block whose state this is.</param>
 /// <param name="Certified">From the first block that states the last record's root to the one with the certificate.</param>
+/// <param name="Pending">A committee change that is pending in this state.</param>
 public sealed record SnapshotManifest(
-    ulong FirstRecord, StateRecord[] Records, Block Anchor, Block[] Certified, Certificate Certificate)
+    ulong FirstRecord, StateRecord[] Records, Block Anchor, Block[] Certified, Certificate Certificate, PendingCommittee? Pending = null)
 {
-    public ulong Epoch => Anchor.Epoch;
+    /// <summary>Whose committee certifies it; the anchor may be the last block of the epoch before.</summary>
+    public ulong Epoch => Certified[0].Epoch;
 
     public ulong Sequence => Anchor.Sequence;
 
@@ -31,12 +33,17 @@ public static class SnapshotManifestCodec
     public const int MaxCertified = 128;
 
     private const int FixedBytes = 32;
+    private const byte HasPending = 1;
 
     public static int EncodedSize(SnapshotManifest value) => FixedBytes + (value.Records.Length * StateRecord.EncodedSize)
-        + ((1 + value.Certified.Length) * BlockCodec.EncodedSize(value.Anchor.Cut.Length)) + CertificateCodec.EncodedSize(value.Certificate);
+        + BlockCodec.EncodedSize(value.Anchor.Cut.Length) + (value.Certified.Length * BlockCodec.EncodedSize(value.Certified[0].Cut.Length))
+        + CertificateCodec.EncodedSize(value.Certificate)
+        + (value.Pending is { } pending ? sizeof(ulong) + GenesisCodec.MembersSize(pending.Members) : 0);
 
+    // Committees change by one member at a time.
     internal static int MaxBytes(int committeeSize) => FixedBytes + (MaxRecords * StateRecord.EncodedSize)
-        + ((1 + MaxCertified) * BlockCodec.EncodedSize(committeeSize)) + CertificateCodec.EncodedSize(committeeSize);
+        + ((1 + MaxCertified) * BlockCodec.EncodedSize(committeeSize)) + WireSizes.LaneTip + CertificateCodec.EncodedSize(committeeSize)
+        + sizeof(ulong) + GenesisCodec.MaxMembersSize(committeeSize + 1);
 
     public static bool TryRead(
         ReadOnlySpan<byte> data, int committeeSize, [NotNullWhen(true)] out SnapshotManifest? value, out DecodeError error)
@@ -52,13 +59,14 @@ public static class SnapshotManifestCodec
         Require.That(value.Records.Length is > 0 and <= MaxRecords && value.Certified.Length is > 0 and <= MaxCertified);
         WireWriter writer = new(destination);
         writer.U8(WireTags.Manifest);
-        writer.Zeros(1);
-        writer.U16(value.Anchor.Cut.Length);
+        writer.U8(value.Pending is null ? (byte)0 : HasPending);
+        writer.U16(value.Certified[0].Cut.Length);
         writer.U16(value.Records.Length);
         writer.U16(value.Certified.Length);
         writer.U64(value.Epoch);
         writer.U64(value.FirstRecord);
-        writer.Zeros(8);
+        writer.U16(value.Anchor.Epoch == value.Epoch ? 0 : value.Anchor.Cut.Length);
+        writer.Zeros(6);
         foreach (ref readonly StateRecord record in value.Records.AsSpan())
         {
             record.Write(ref writer);
@@ -71,19 +79,28 @@ public static class SnapshotManifestCodec
         }
 
         CertificateCodec.Write(ref writer, value.Certificate);
+        if (value.Pending is { } pending)
+        {
+            writer.U64(pending.Sequence);
+            GenesisCodec.WriteMembers(ref writer, pending.Members);
+        }
+
         return writer.Written;
     }
 
     private static SnapshotManifest? Read(ref WireReader reader, ReadOnlySpan<byte> data, int committeeSize)
     {
         reader.Tag(WireTags.Manifest);
-        reader.Reserved(1);
+        byte flags = reader.U8();
+        reader.Check(flags <= HasPending, DecodeError.UnknownKind);
         reader.Check(reader.U16() == committeeSize, DecodeError.LaneCountDiffers);
         int records = reader.U16();
         int certified = reader.U16();
         ulong epoch = reader.U64();
         ulong first = reader.U64();
-        reader.Reserved(8);
+        int anchorLanes = reader.U16();
+        reader.Reserved(6);
+        reader.Check(anchorLanes <= Limits.MaxCommittee, DecodeError.LaneCountDiffers);
         reader.Check(records is > 0 and <= MaxRecords && certified is > 0 and <= MaxCertified, DecodeError.BlockCount);
         reader.Check(first > 0 && first <= ulong.MaxValue - MaxRecords, DecodeError.SequenceZero);
         reader.Need(records, StateRecord.EncodedSize);
@@ -99,7 +116,7 @@ public static class SnapshotManifestCodec
             reader.Check(i == 0 || states[i].PreviousRoot == states[i - 1].Root, DecodeError.ChainBroken);
         }
 
-        Block? anchor = BlockCodec.Read(ref reader, data, committeeSize);
+        Block? anchor = BlockCodec.Read(ref reader, data, anchorLanes == 0 ? committeeSize : anchorLanes);
         Block[]? chain = ReadCertified(ref reader, data, committeeSize, certified);
         Certificate? certificate = chain is null ? null : CertificateCodec.Read(ref reader, committeeSize);
         if (anchor is null || chain is null || certificate is null)
@@ -107,8 +124,18 @@ public static class SnapshotManifestCodec
             return null;
         }
 
+        PendingCommittee? pending = flags == HasPending ? ReadPending(ref reader) : null;
+        reader.Check(anchorLanes == 0 ? anchor.Epoch == epoch : anchor.Epoch != epoch, DecodeError.ChainBroken);
         Check(ref reader, epoch, first, states, anchor, chain, certificate);
-        return new SnapshotManifest(first, states, anchor, chain, certificate);
+        return new SnapshotManifest(first, states, anchor, chain, certificate, pending);
+    }
+
+    private static PendingCommittee? ReadPending(ref WireReader reader)
+    {
+        ulong since = reader.U64();
+        Member[]? members = GenesisCodec.ReadMembers(ref reader);
+        reader.Check(members is not null && GenesisCodec.MembersRefusal(members) is null, DecodeError.ChangeMalformed);
+        return members is null ? null : new PendingCommittee(since, members);
     }
 
     private static Block[]? ReadCertified(ref WireReader reader, ReadOnlySpan<byte> data, int committeeSize, int count)
@@ -144,7 +171,8 @@ public static class SnapshotManifestCodec
         bool covers = certificate.Phase == Phase.Committed && certificate.Epoch == last.Epoch
             && certificate.Sequence == last.Sequence && certificate.BlockHash == last.Hash;
         bool stated = chain[0].ExecutedSequence == first + (ulong)(states.Length - 1) && chain[0].ExecutedRoot == states[^1].Root;
-        bool anchored = anchor.Epoch == epoch && chain[0].Epoch == epoch && anchor.Sequence >= first
+        bool follows = anchor.Epoch == epoch || (anchor.Epoch + 1 == epoch && !anchor.NextCommittee.IsZero);
+        bool anchored = follows && chain[0].Epoch == epoch && anchor.Sequence >= first
             && anchor.Sequence - first < (ulong)states.Length && states[anchor.Sequence - first].BlockHash == anchor.Hash;
         reader.Check(covers && stated && anchored, DecodeError.ChainBroken);
     }

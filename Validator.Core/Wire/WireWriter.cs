@@ -59,6 +59,7 @@ internal static class WireTags
     public const byte CommitteeChange = 0x16;
     public const byte Envelope = 0x17;
     public const byte Manifest = 0x18;
+    public const byte EpochEnd = 0x19;
 }
 
 /// <summary>Sizes in bytes of the fixed parts, see FORMATS.md.</summary>

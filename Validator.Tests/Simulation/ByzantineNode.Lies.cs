@@ -184,6 +184,11 @@ public sealed partial class ByzantineNode
             Cluster.Send(this, -1, new SimMessage(manifest));
         }
 
+        if (_random.Chance(0.1) && Core.Epoch > 0 && ForgedEnd(Core.Epoch - (_random.Chance(0.5) ? 1u : 0u)) is { } end)
+        {
+            Cluster.Send(this, -1, new SimMessage(end));
+        }
+
         _forger ??= new Forger(Cluster, _random, Index, _all);
         int count = _random.Chance(0.1) ? 100 : 6;
         if (count > 6)

@@ -143,9 +143,14 @@ public sealed partial class ByzantineNode : SimNode
             Cluster.World.Met(Fault.WrongChunk);
             Send(peer, Frame.Of(new SnapshotChunk(request.Epoch, request.Sequence, request.Hash, [1, 2, 3])));
         }
-        else if (request.Kind == FetchKind.Snapshot && Cluster.World.ReadsBytes && _random.Chance(0.7) && ForgedManifest() is { } forged)
+        else if (request.Kind == FetchKind.Snapshot && Cluster.World.ReadsBytes && _random.Chance(0.7)
+            && (_random.Chance(0.5) ? ForgedManifest() : ForgedEnd(request.Epoch)) is { } forged)
         {
             Cluster.Send(this, peer, new SimMessage(forged));
+        }
+        else if (request.Kind == FetchKind.Snapshot && _random.Chance(_lies))
+        {
+            LureOn(peer, request);
         }
         else
         {
@@ -165,6 +170,41 @@ public sealed partial class ByzantineNode : SimNode
         StateRecord[] records = [.. manifest.Records];
         records[0] = records[0] with { NoncesDigest = Hash256.Of([9]) };
         return new SimMessage(Frame.Of(manifest with { Records = records })).Bytes;
+    }
+
+    /// <summary>A true end of an epoch with another committee after it, another block, or too few votes.</summary>
+    private byte[]? ForgedEnd(ulong epoch)
+    {
+        if (!Disk.Ends.TryGetValue(epoch, out EpochEnd? end))
+        {
+            return null;
+        }
+
+        Cluster.World.Met(Fault.ForgedEpochEnd);
+        Member[] ours = [.. end.Next.Select(m => SimKeys.PlaceOf(m) == Index ? m with { Weight = m.Weight + 1 } : m)];
+        Block other = BlockCodec.Seal(
+            end.Epoch, end.Last.Sequence, end.Last.Parent, end.Last.TimestampMicros, end.Last.ExecutedSequence, end.Last.ExecutedRoot,
+            GenesisCodec.CommitteeDigest(epoch + 1, ours), end.Last.Cut);
+        Certificate few = Forger.With(end.Certificate, end.Last.Sequence, end.Last.Hash, end.Certificate.Votes[..1]);
+        return new SimMessage(Frame.Of(_random.Below(4) switch
+        {
+            0 => end with { Next = ours },
+            1 => end with { Last = other, Next = ours },
+            2 => new EpochEnd(other, Forger.With(end.Certificate, other.Sequence, other.Hash, end.Certificate.Votes), ours),
+            _ => end with { Certificate = few },
+        })).Bytes;
+    }
+
+    /// <summary>The truth about an epoch's end, and a lie about where snapshots are: an epoch too far would be a dead end.</summary>
+    private void LureOn(int peer, in FetchRequest request)
+    {
+        Cluster.World.Met(Fault.LyingProof);
+        if (Disk.Ends.TryGetValue(request.Epoch, out EpochEnd? end))
+        {
+            Send(peer, Frame.Of(end));
+        }
+
+        Send(peer, Frame.NotFound(request, _random.Chance(0.5) ? ulong.MaxValue : request.Sequence + (ulong)_random.Below(100)));
     }
 
     protected override bool Repeats() => _random.Chance(_serves);

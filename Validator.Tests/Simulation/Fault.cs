@@ -84,6 +84,10 @@ public enum Fault : byte
     CrashInCatchUp,
     WrongChunk,
     ForgedManifest,
+    EpochSkipped,
+    Landed,
+    ForgedEpochEnd,
+    LyingProof,
 
     // Of clients that sign.
     NonceUsed,

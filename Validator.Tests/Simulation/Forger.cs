@@ -206,7 +206,7 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
         return Encode(Frame.Of(With(known, sequence, hash, [.. Enumerable.Repeat(vote, Committee.Count)])));
     }
 
-    private static Certificate With(Certificate like, ulong sequence, in Hash256 hash, CertificateVote[] votes) => new()
+    public static Certificate With(Certificate like, ulong sequence, in Hash256 hash, CertificateVote[] votes) => new()
     {
         Phase = like.Phase,
         Epoch = like.Epoch,

@@ -134,6 +134,10 @@ public sealed partial class SimChecker
             if (!IsByzantine(node.Index))
             {
                 CheckSizes(node);
+                if (node.Disk.Unordered.Overlaps(_finalTransactions))
+                {
+                    throw Fail(node, "exactly once", "a client is told that its transaction was not ordered, and it is final");
+                }
             }
         }
     }

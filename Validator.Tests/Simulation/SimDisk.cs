@@ -45,6 +45,17 @@ public sealed class SimDisk
     /// <summary>The executed committee; null before the first block.</summary>
     public CommitteeState? Committee { get; set; }
 
+    /// <summary>How each epoch ended, for ever.</summary>
+    public SortedDictionary<ulong, EpochEnd> Ends { get; } = [];
+
+    /// <summary>The epoch that this validator is in, where the executed state is of an earlier one.</summary>
+    public ulong Landing { get; set; }
+
+    /// <summary>The epoch whose votes are kept: those of earlier ones are forgotten.</summary>
+    public ulong VotesEpoch { get; set; }
+
+    public ulong Epoch => Math.Max(Landing, Committee?.Epoch ?? 0);
+
     /// <summary>Own transactions of ended epochs that no block ordered, until they are in a durable vertex again.</summary>
     public HashSet<ulong> Unordered { get; } = [];
 
@@ -55,7 +66,7 @@ public sealed class SimDisk
     /// <summary>A backup: what is written to either does not reach the other.</summary>
     public SimDisk Copy()
     {
-        SimDisk copy = new() { Entered = Entered, OwnTip = OwnTip, ForgottenBelow = ForgottenBelow, OwnTipEpoch = OwnTipEpoch, SignFrom = SignFrom };
+        SimDisk copy = new() { Entered = Entered, OwnTip = OwnTip, ForgottenBelow = ForgottenBelow, OwnTipEpoch = OwnTipEpoch, SignFrom = SignFrom, Landing = Landing, VotesEpoch = VotesEpoch };
         if (Committee is { } committee)
         {
             copy.Committee = new CommitteeState(committee.Epoch, committee.Members, committee.Pending);
@@ -69,6 +80,7 @@ public sealed class SimDisk
 
         copy.FirstKept = FirstKept;
         copy.StagedManifest = StagedManifest;
+        CopyAll(Ends, copy.Ends);
         CopyAll(Records, copy.Records);
         CopyAll(History, copy.History);
         CopyAll(Snapshots, copy.Snapshots);
@@ -117,12 +129,15 @@ public sealed class SimDisk
         Snapshots.Clear();
         Vertices.Clear();
         Accounts.Clear();
+        Ends.Clear();
+        Unordered.Clear();
+        Landing = 0;
         Committee = null;
         FirstKept = 1;
     }
 
     /// <summary>What was fetched in place of what was here, all at once.</summary>
-    public void Install(SnapshotManifest manifest, int historySegment)
+    public void Install(SnapshotManifest manifest, Member[] members, int historySegment)
     {
         StateRecord state = manifest.State;
         byte[][] Listed(Hash256 list) => list == Hash256.Of([]) ? []
@@ -146,7 +161,10 @@ public sealed class SimDisk
         }
 
         Require.That(history.All(s => s.Length <= historySegment * (8 + Hash256.Size)));
-        Finals.Add(new SimFinal(manifest.Anchor, manifest.Certificate, [], state.Root));
+        Block anchor = manifest.Anchor;
+        Finals.Add(new SimFinal(anchor, anchor.Epoch == manifest.Epoch ? manifest.Certificate : Ends[anchor.Epoch].Certificate, [], state.Root));
+        Committee = new CommitteeState(manifest.Epoch, members, manifest.Pending);
+        Snapshots[manifest.Sequence] = new SimSnapshot(manifest.Sequence, manifest.Pending, new Dictionary<Hash256, byte[]>(StagedChunks));
         FirstKept = manifest.Sequence + 1;
         DropStaged();
     }
@@ -160,7 +178,9 @@ public sealed class SimDisk
         Accounts.Clear();
         foreach (SimVertex vertex in Vertices.Values)
         {
-            if (vertex.Header.Height <= manifest.Anchor.Cut[vertex.Header.Author].Height)
+            bool behind = vertex.Header.Epoch < manifest.Epoch
+                || (vertex.Header.Epoch == manifest.Anchor.Epoch && vertex.Header.Height <= manifest.Anchor.Cut[vertex.Header.Author].Height);
+            if (behind)
             {
                 Vertices.Remove(vertex.Header.Hash);
             }
@@ -194,6 +214,7 @@ public sealed class SimDisk
     /// <summary>Votes and evidence of ended epochs serve nothing any more.</summary>
     public void ForgetEpochsBelow(ulong epoch, bool keepBlocks)
     {
+        VotesEpoch = Math.Max(VotesEpoch, epoch);
         Signed.RemoveAll(r => r.Key.Epoch < epoch);
         Prepared.RemoveAll(c => c.Epoch < epoch);
         Evidence.RemoveAll(e => e.First.Header.Epoch < epoch);

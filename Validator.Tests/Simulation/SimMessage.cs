@@ -234,6 +234,7 @@ public sealed class SimMessage
         FrameType.FetchRequest or FrameType.NotFound => _frame.Request.Epoch,
         FrameType.SnapshotManifest => _frame.Manifest!.Epoch,
         FrameType.SnapshotChunk => _frame.Chunk!.Epoch,
+        FrameType.EpochEnd => _frame.EpochEnd!.Epoch,
         _ => _frame.Message!.Header.Epoch,
     };
 

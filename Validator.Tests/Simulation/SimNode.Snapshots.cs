@@ -7,7 +7,7 @@ using Validator.Core.Wire;
 namespace Validator.Tests.Simulation;
 
 /// <summary>A snapshot as it is kept and served: everything by its hash.</summary>
-public sealed record SimSnapshot(ulong Sequence, Dictionary<Hash256, byte[]> Chunks);
+public sealed record SimSnapshot(ulong Sequence, PendingCommittee? Pending, Dictionary<Hash256, byte[]> Chunks);
 
 /// <summary>What a snapshot holds beside the proof, and how it comes back in (Host/Node/RocksLedger, SnapshotServer).</summary>
 public partial class SimNode
@@ -57,7 +57,8 @@ public partial class SimNode
             Disk.History.Remove(old);
         }
 
-        if (world.SnapshotEvery == 0 || block.Sequence % world.SnapshotEvery != 0)
+        // At each epoch's end too, so that whoever comes to an epoch finds a snapshot that its own committee certifies.
+        if (world.SnapshotEvery == 0 || (block.Sequence % world.SnapshotEvery != 0 && block.NextCommittee.IsZero))
         {
             return;
         }
@@ -65,13 +66,14 @@ public partial class SimNode
         byte[][] history = [.. HistorySegments()];
         byte[][] accounts = [.. AccountSegments()];
         Disk.Snapshots[block.Sequence] = new SimSnapshot(
-            block.Sequence, ByHash([.. history, ListOf(history), .. accounts, ListOf(accounts)]));
-        while (Disk.Snapshots.Count > 3)
+            block.Sequence, Disk.Committee!.Pending, ByHash([.. history, ListOf(history), .. accounts, ListOf(accounts)]));
+        // One that can be proven always stays, and all after it.
+        while (Disk.Snapshots.Count > 3 && Disk.Snapshots.Keys.Skip(1).Any(s => Stating(s) is not null))
         {
             Disk.Snapshots.Remove(Disk.Snapshots.Keys.First());
         }
 
-        ulong floor = Disk.Snapshots.Count == 3 ? Disk.Snapshots.Keys.First() : 0;
+        ulong floor = Disk.Snapshots.Count >= 3 && Disk.Snapshots.Keys.Any(s => Stating(s) is not null) ? Disk.Snapshots.Keys.First() : 0;
         while (Disk.Finals[0].Block.Sequence < floor && Disk.Finals[0].Block.Sequence + world.Retain <= block.Sequence)
         {
             // Held ones behind the cut go with the block, ordered or not.
@@ -90,14 +92,31 @@ public partial class SimNode
     {
         if (request.Kind == FetchKind.Snapshot)
         {
+            ulong provenFrom = 1;
             foreach (ulong sequence in Disk.Snapshots.Keys.Reverse())
             {
-                if (sequence >= request.Sequence && Prove(sequence) is { } manifest)
+                if (sequence < request.Sequence || Stating(sequence) is not { } stating || stating.Block.Epoch < request.Epoch
+                    || Prove(sequence) is not { } manifest)
+                {
+                    continue;
+                }
+
+                if (manifest.Epoch == request.Epoch)
                 {
                     Send(peer, Frame.Of(manifest));
                     return true;
                 }
+
+                provenFrom = Disk.Ends[manifest.Epoch - 1].Last.Sequence + 1;
             }
+
+            if (provenFrom > 1 && Disk.Ends.TryGetValue(request.Epoch, out EpochEnd? end))
+            {
+                Send(peer, Frame.Of(end));
+            }
+
+            Send(peer, Frame.NotFound(request, provenFrom));
+            return true;
         }
 
         if (request.Kind == FetchKind.Chunk && Disk.Snapshots.TryGetValue(request.Sequence, out SimSnapshot? snapshot)
@@ -110,11 +129,24 @@ public partial class SimNode
         return false;
     }
 
+    /// <summary>The first final block that states a snapshot's execution, of the epoch that its state is in; null when there is none.</summary>
+    private SimFinal? Stating(ulong sequence)
+    {
+        if (Disk.Final(sequence) is not { } anchor)
+        {
+            return null;
+        }
+
+        ulong epoch = anchor.Block.Epoch + (anchor.Block.NextCommittee.IsZero ? 0u : 1u);
+        return Disk.Finals.Find(f => f.Block.Sequence > sequence && f.Block.ExecutedSequence >= sequence) is { } stating
+            && stating.Block.Epoch == epoch ? stating : null;
+    }
+
     protected SnapshotManifest? Prove(ulong sequence)
     {
         SimFinal? anchor = Disk.Final(sequence);
-        SimFinal? stating = Disk.Finals.Find(f => f.Block.Sequence > sequence && f.Block.ExecutedSequence >= sequence);
-        if (anchor is null || anchor.Block.Sequence < Disk.FirstKept || stating is null)
+        SimFinal? stating = Stating(sequence);
+        if (anchor is null || stating is null || !Disk.Snapshots.TryGetValue(sequence, out SimSnapshot? snapshot))
         {
             return null;
         }
@@ -132,7 +164,7 @@ public partial class SimNode
 
         ulong first = Disk.Records.Keys.First(s => s + Cluster.Genesis.Parameters.WindowBlocks + 16 > sequence);
         StateRecord[] records = [.. Disk.Records.Where(r => r.Key >= first && r.Key <= stating.Block.ExecutedSequence).Select(r => r.Value)];
-        return new SnapshotManifest(first, records, anchor.Block, [.. certified], stating.Certificate);
+        return new SnapshotManifest(first, records, anchor.Block, [.. certified], stating.Certificate, snapshot.Pending);
     }
 
     private void Stage(in Effect effect)
@@ -160,9 +192,26 @@ public partial class SimNode
         }
     }
 
+    /// <summary>On to the next epoch, whose state a snapshot will bring.</summary>
+    private void Skip(EpochEnd end) => Cluster.After(this, Cluster.World.SyncMicros(), () =>
+    {
+        Cluster.World.Met(Fault.EpochSkipped);
+        Cluster.Trace(Index, $"skips the rest of epoch {end.Epoch}");
+        Disk.KeepUnordered(end.Last, Cluster.MemberOf(end.Epoch, Index));
+        Disk.Ends[end.Epoch] = end;
+        Disk.Landing = end.Epoch + 1;
+        Feed(new Input { Kind = InputKind.EpochEndStored, From = -1 });
+    });
+
     private void Install(SnapshotManifest manifest)
     {
-        Disk.Install(manifest, HistorySegment);
+        if (Disk.Landing > 0)
+        {
+            Cluster.World.Met(Fault.Landed);
+        }
+
+        Disk.Install(manifest, Core.Configuration.Members, HistorySegment);
+        Disk.Landing = 0;
         _nonces = Disk.Nonces();
         if (_nonces.Digest() != manifest.State.NoncesDigest || Hash256.Of(ListOf(HistorySegments())) != manifest.State.DedupDigest)
         {

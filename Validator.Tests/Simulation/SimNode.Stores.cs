@@ -38,6 +38,7 @@ public partial class SimNode
                 Disk.KeepUnordered(block, Cluster.MemberOf(block.Epoch, Index));
                 Cluster.Check.OnLastBlock(this, block, committee);
                 committee.EndEpoch(block);
+                Disk.Ends[block.Epoch] = new EpochEnd(block, certificate, committee.Members);
             }
 
             PendingCommittee? change = committee.Pending == before ? null : committee.Pending;
@@ -187,22 +188,35 @@ public partial class SimNode
             : new FinalBlocks([.. Disk.Finals.GetRange(first, last - first + 1).Select(f => f.Block)], Disk.Finals[last].Certificate);
     }
 
-    private EpochConfiguration CurrentEpoch() => Disk.Committee is { Epoch: > 0 } committee
-        ? EpochConfiguration.After(Disk.Finals.FindLast(f => !f.Block.NextCommittee.IsZero)!.Block, committee.Members, committee.Pending)
-        : EpochConfiguration.First(Cluster.Genesis, Cluster.ChainId) with { Pending = Disk.Committee?.Pending };
-
-    private RecoveredState? Recovered()
+    private EpochConfiguration CurrentEpoch()
     {
-        RecoveredState state = new() { EnteredNewView = Disk.Entered, OwnTip = Disk.OwnTip, ForgottenBelow = Disk.ForgottenBelow };
-        state.Signed.AddRange(Disk.Signed.Select(r => (r.Message, r.Block, r.ViewChange, r.NewView)));
-        state.Blocks.AddRange(Disk.Blocks.Values);
-        state.PreparedCertificates.AddRange(Disk.Prepared);
-        state.Evidence.AddRange(Disk.Evidence);
+        PendingCommittee? pending = Disk.Landing > 0 ? null : Disk.Committee?.Pending;
+        return Disk.Epoch > 0
+            ? EpochConfiguration.After(Disk.Ends[Disk.Epoch - 1].Last, Disk.Ends[Disk.Epoch - 1].Next, pending)
+            : EpochConfiguration.First(Cluster.Genesis, Cluster.ChainId) with { Pending = pending };
+    }
+
+    private RecoveredState Recovered(ulong provenFrom)
+    {
+        // After a lost ledger what was signed may be of a later epoch.
+        ulong epoch = Disk.Epoch;
+        RecoveredState state = new()
+        {
+            EnteredNewView = Disk.Entered?.Signed.Header.Epoch == epoch ? Disk.Entered : null,
+            OwnTip = Disk.OwnTipEpoch == epoch ? Disk.OwnTip : default,
+            ForgottenBelow = Disk.ForgottenBelow,
+            Behind = Disk.Landing > 0,
+            ProvenFrom = provenFrom,
+        };
+        state.Signed.AddRange(Disk.Signed.Where(r => r.Key.Epoch == epoch).Select(r => (r.Message, r.Block, r.ViewChange, r.NewView)));
+        state.Blocks.AddRange(Disk.Blocks.Values.Where(b => b.Epoch == epoch));
+        state.PreparedCertificates.AddRange(Disk.Prepared.Where(c => c.Epoch == epoch));
+        state.Evidence.AddRange(Disk.Evidence.Where(e => e.First.Header.Epoch == epoch));
         state.Staged = Staged();
         if (Disk.Finals.Count > 0)
         {
             SimFinal last = Disk.Finals[^1];
-            if (last.Block.Epoch == (Disk.Committee?.Epoch ?? 0))
+            if (last.Block.Epoch == epoch)
             {
                 state.LastFinal = last.Block;
                 state.LastFinalCertificate = last.Certificate;
@@ -215,7 +229,7 @@ public partial class SimNode
             }
         }
 
-        foreach (SimVertex vertex in Disk.Vertices.Values.Where(v => v.Header.Epoch == (Disk.Committee?.Epoch ?? 0)))
+        foreach (SimVertex vertex in Disk.Vertices.Values.Where(v => v.Header.Epoch == epoch))
         {
             state.Vertices.Add((vertex.Header, vertex.Signature));
         }

@@ -69,13 +69,13 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         _execFreeAt = Cluster.Now;
         _queued = [];
         _nonces = Disk.Nonces();
-        StartCore();
+        StartCore(0);
         Feed(new Input { Kind = InputKind.Tick, From = -1 });
         Cluster.Connect(this);
     }
 
-    /// <summary>A core for the epoch that the executed state is in.</summary>
-    private void StartCore()
+    /// <summary>A core for the epoch that the disk is in. Where the ledger was lost, votes may be of a later one: it signs from there on.</summary>
+    private void StartCore(ulong provenFrom)
     {
         EpochConfiguration epoch = CurrentEpoch();
         Cluster.Enter(this, epoch);
@@ -86,10 +86,11 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         _queued = [.. Disk.Unordered, .. _queued.Where(t => !Disk.Unordered.Contains(t))];
         _credit = 0;
         _diskFreeAt = Cluster.Now;
-        bool signs = settings.Signs && (HasVotes || Disk.SignFrom <= epoch.Number);
+        bool later = HasVotes && epoch.Number < Disk.VotesEpoch;
+        bool signs = settings.Signs && !later && (HasVotes || Disk.SignFrom <= epoch.Number);
         Core = new ValidatorCore(
             Cluster.Genesis, epoch, Cluster.MemberOf(epoch.Number, Index),
-            settings with { Signs = signs, ReturnKnown = Disk.SignFrom > epoch.Number }, Recovered());
+            settings with { Signs = signs, ReturnKnown = later || Disk.SignFrom > epoch.Number }, Recovered(provenFrom));
         if (signs && epoch.Number > 0 && Index >= Cluster.Genesis.Members.Length)
         {
             Cluster.World.Met(Fault.NewcomerSigns);
@@ -108,7 +109,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     /// <summary>
     /// The last block of an epoch is executed, durably. What was not synced is not signed any more; batches wait for the next core.
     /// </summary>
-    private void NextEpoch()
+    private void NextEpoch(ulong provenFrom)
     {
         Cluster.Trace(Index, $"epoch {Core.Epoch} ends with block {Core.FinalSequence}");
         Cluster.World.Met(Fault.EpochEnd);
@@ -116,7 +117,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         List<ulong> waiting = [.. _batches.OrderBy(b => b.Key).SelectMany(b => b.Value), .. _syncing.SelectMany(g => g.Vertex?.Transactions ?? []), .. _queued];
         waiting.RemoveAll(SimVertex.IsSystem);
         _queued = waiting;
-        StartCore();
+        StartCore(provenFrom);
         Feed(new Input { Kind = InputKind.Tick, From = -1 });
         foreach (int peer in Cluster.LinkedTo(this))
         {
@@ -221,8 +222,9 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             if (_effects[i].Kind == EffectKind.EpochEnded)
             {
                 // The last effect of its core.
+                ulong provenFrom = _effects[i].ProvenFrom;
                 _effects.Clear();
-                NextEpoch();
+                NextEpoch(provenFrom);
                 return;
             }
 
@@ -405,6 +407,9 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             case EffectKind.BatchCredit:
                 _credit++;
                 Cluster.After(this, 0, SealBatch);
+                break;
+            case EffectKind.StoreEpochEnd:
+                Skip(effect.EpochEnd!);
                 break;
             case EffectKind.StoreManifest or EffectKind.StoreChunk or EffectKind.DropSnapshot or EffectKind.InstallSnapshot:
                 Stage(effect);

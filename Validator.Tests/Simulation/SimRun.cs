@@ -126,10 +126,12 @@ public static class SimRun
         int missing = 0;
         foreach (SimNode node in cluster.Nodes)
         {
-            // One that was removed keeps what nobody ordered.
-            if (!cluster.Check.IsByzantine(node.Index) && cluster.IsMember(node))
+            // One that was removed knows what nobody ordered, and says so.
+            if (!cluster.Check.IsByzantine(node.Index))
             {
-                missing += node.AcceptedTransactions.Count(t => !cluster.Check.FinalTransactions.Contains(t));
+                bool told = !cluster.IsMember(node);
+                missing += node.AcceptedTransactions.Count(
+                    t => !cluster.Check.FinalTransactions.Contains(t) && !(told && node.Disk.Unordered.Contains(t)));
             }
         }
 

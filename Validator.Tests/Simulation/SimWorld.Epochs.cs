@@ -27,7 +27,7 @@ public sealed partial class SimWorld
     private void ProposeChange()
     {
         SimNode[] able = [.. Cluster.Nodes.Where(
-            n => !Byzantine.Contains(n.Index) && n.Running && n.Core.Epoch == Cluster.Newest.Number && n.Core.Signs && n.Disk.Committee is not null)];
+            n => !Byzantine.Contains(n.Index) && n.Running && n.Core.Epoch == Cluster.Newest.Number && n.Core.Signs && n.Disk.Committee?.Epoch == n.Core.Epoch)];
         if (_faultsOver || able.Length == 0)
         {
             return;

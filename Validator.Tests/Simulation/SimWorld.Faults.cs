@@ -240,7 +240,7 @@ public sealed partial class SimWorld
         }
 
         // Not where vertices of theirs may be lost beyond repair: those who hold them are reckoned with F.
-        if (OneEpoch && !WipedBeyondFaulty && _ledgers.Chance(0.6))
+        if (!WipedBeyondFaulty && _ledgers.Chance(0.6))
         {
             Met(Fault.LostLedger);
             node.LoseLedger();

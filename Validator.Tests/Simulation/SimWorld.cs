@@ -78,8 +78,7 @@ public sealed partial class SimWorld
             _ => (_random.Between(100_000, 250_000), 35),
         };
         HasFaults = faults;
-        OneEpoch = Genesis.Parameters.EpochLengthBlocks == 0 && !Changes;
-        if (faults && OneEpoch && _ledgers.Chance(0.9))
+        if (faults && _ledgers.Chance(0.9))
         {
             // Little, since runs are short: a real validator keeps two windows at least.
             Retain = (ulong)_ledgers.Between(6, 20);
@@ -125,9 +124,6 @@ public sealed partial class SimWorld
     /// <summary>Executed blocks kept behind the newest, and between two snapshots; 0: all and none.</summary>
     public ulong Retain { get; }
     public ulong SnapshotEvery { get; }
-
-    /// <summary>A snapshot leads no further than the epoch that its taker is in.</summary>
-    public bool OneEpoch { get; }
 
     /// <summary>Final blocks between two cleanings of the vote store; never where nothing else is drawn.</summary>
     public int ForgetEvery { get; } = int.MaxValue;

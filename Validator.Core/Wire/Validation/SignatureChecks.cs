@@ -34,6 +34,8 @@ public static class SignatureChecks
                 return OfCertificate(frame.FinalBlocks!.Certificate, committee, checks);
             case FrameType.SnapshotManifest:
                 return OfCertificate(frame.Manifest!.Certificate, committee, checks);
+            case FrameType.EpochEnd:
+                return OfCertificate(frame.EpochEnd!.Certificate, committee, checks);
             case FrameType.Evidence:
                 OfEvidence(frame.Evidence!, checks);
                 return DecodeError.None;

@@ -88,6 +88,7 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
             FrameType.FetchRequest => Frame.Fetch(Request()),
             FrameType.NotFound => Frame.NotFound(Request(), 77),
             FrameType.SnapshotManifest => Frame.Of(Manifest()),
+            FrameType.EpochEnd => Frame.Of(EpochEnd()),
             _ => Frame.Of(Chunk()),
         };
         return (frame, Encode(frame, payload));
@@ -231,7 +232,8 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
         ulong first = Math.Max(1, values.U64() >> 1);
         int count = 1 + values.Choose(4);
         ulong anchorAt = first + (ulong)values.Choose(count);
-        Block anchor = Block(epoch, anchorAt, values.Hash());
+        bool atStart = epoch > 0 && values.Choose(4) == 0;
+        Block anchor = atStart ? new MessageBuilder(values, lanes + 1).Last(epoch - 1, anchorAt, values.Hash()) : Block(epoch, anchorAt, values.Hash());
         StateRecord[] records = new StateRecord[count];
         for (int i = 0; i < count; i++)
         {
@@ -251,7 +253,38 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
 
         Block last = certified[^1];
         return new SnapshotManifest(
-            first, records, anchor, certified, Certificate(Phase.Committed, epoch, values.U64(), last.Sequence, last.Hash));
+            first, records, anchor, certified, Certificate(Phase.Committed, epoch, values.U64(), last.Sequence, last.Hash),
+            values.Choose(4) == 0 ? new PendingCommittee(values.U64(), Members(lanes)) : null);
+    }
+
+    private Block Last(ulong epoch, ulong sequence, Hash256 committee) => BlockCodec.Seal(
+        epoch, sequence, values.Hash(), values.U64(), values.U64() % sequence, values.Hash(), committee, Tips(-1));
+
+    private EpochEnd EpochEnd()
+    {
+        ulong epoch = values.U64() >> 1;
+        Member[] next = Members(Math.Max(1, lanes - 1 + values.Choose(3)));
+        Block last = Last(epoch, Number(), GenesisCodec.CommitteeDigest(epoch + 1, next));
+        return new EpochEnd(last, Certificate(Phase.Committed, epoch, values.U64(), last.Sequence, last.Hash), next);
+    }
+
+    private Member[] Members(int count)
+    {
+        Member[] members = new Member[count];
+        for (int i = 0; i < count; i++)
+        {
+            members[i] = new Member($"v{i}", Key(2 * i), Key((2 * i) + 1), 1);
+        }
+
+        return members;
+
+        byte[] Key(int number)
+        {
+            byte[] key = new byte[Limits.PublicKeyBytes];
+            Array.Fill(key, values.Fill());
+            key[0] = (byte)number;
+            return key;
+        }
     }
 
     private SnapshotChunk Chunk()
