@@ -154,6 +154,7 @@ public sealed class HttpServers : IAsyncDisposable
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton<ILoggerFactory>(new WarningsOnly(logs));
         WebApplication app = builder.Build();
+        app.Use(new StoreFaults(logs.CreateLogger("api")).Guard);
         app.Use(Problem.Middleware);
         app.Use(gate.Request);
         return app;

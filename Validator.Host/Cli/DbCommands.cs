@@ -77,7 +77,7 @@ internal static class DbCommands
 
             ulong blocks = ledger.Verify(Found);
             Recovery.Restore(Executor.ForGenesis(place.Genesis, place.ChainId), ledger, epoch);
-            Console.WriteLine($"ledger: {place.Storage.LedgerPath}: {blocks} blocks read, {(damaged == 0 ? "all whole" : $"{damaged} faults. {StoreErrors.LedgerAdvice}")}");
+            Console.WriteLine($"ledger: {place.Storage.LedgerPath}: {blocks} blocks read, {(damaged == 0 ? "all whole" : $"{damaged} faults. {StoreErrors.LedgerSteps(place.Storage.LedgerPath)}")}");
             return damaged == 0 ? ExitCodes.Success : ExitCodes.Store;
         }));
         return command;

@@ -67,7 +67,7 @@ public sealed record StorageSection(
     bool Archive = false, int SnapshotBlocks = 10_000, long LowWaterMb = 0, long HardWaterMb = 0, int VertexCacheMb = 128)
 {
     /// <summary>The small database of consensus records; <c>init</c> or <c>votes create</c> creates it.</summary>
-    public string VotesPath => System.IO.Path.Combine(Path, "votes");
+    public string VotesPath => System.IO.Path.Combine(Path, Storage.StoreErrors.VotesFolder);
 
     /// <summary>There when the vote store came from a backup: later votes are lost, so nothing is signed.</summary>
     public string RestoredMarker => System.IO.Path.Combine(Path, "votes.restored");

@@ -31,6 +31,7 @@ internal sealed class RocksVoteStore : IVoteStore
 
     private static readonly RocksDbOptions Options = new() { WriteBufferBytes = 8 << 20, CacheBytes = 4 << 20 };
 
+    private readonly string _path;
     private readonly RocksDb _database;
     private readonly RocksDbBatch _batch;
     private readonly SortedDictionary<ulong, SignedHeader> _numbers = [];
@@ -43,8 +44,9 @@ internal sealed class RocksVoteStore : IVoteStore
     private ulong _newViewEpoch;
     private string? _failure;
 
-    private RocksVoteStore(RocksDb database)
+    private RocksVoteStore(RocksDb database, string path)
     {
+        _path = path;
         _database = database;
         _batch = new RocksDbBatch(database);
     }
@@ -74,7 +76,7 @@ internal sealed class RocksVoteStore : IVoteStore
 
     public static RocksVoteStore Open(string path, StoreIdentity identity) => new(StoreDirectory.Open(
         path, Families, Options, 0, IdentityKey, identity, StoreKind.Votes,
-        "For a key that has never signed anything: stop, and make it once with 'validator votes create'."));
+        "For a key that has never signed anything: stop, and make it once with 'validator votes create'."), path);
 
     /// <summary>
     /// A second, different digest in one slot is a broken invariant and ends the process: whatever asked for it, it never
@@ -237,8 +239,7 @@ internal sealed class RocksVoteStore : IVoteStore
             {
                 throw new StoreException(
                     StoreFault.Corrupt,
-                    $"the vote store's record {Convert.ToHexStringLower(records.Key)} is damaged. Keep a copy of it; without its votes the"
-                    + " validator must not sign: move the store away and it follows without signing.");
+                    $"{_path}: record {Convert.ToHexStringLower(records.Key)} is damaged. {StoreErrors.VotesSteps(_path)}");
             }
         }
 

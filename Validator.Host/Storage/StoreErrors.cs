@@ -5,10 +5,23 @@ namespace Validator.Host.Storage;
 /// <summary>Turns RocksDB's error texts into faults with advice.</summary>
 internal static class StoreErrors
 {
-    /// <summary>What to do about a damaged ledger.</summary>
+    /// <summary>Of the vote store, under storage.path.</summary>
+    public const string VotesFolder = "votes";
+
+    /// <summary>What to do about a damaged ledger, where its folder is not at hand.</summary>
     public const string LedgerAdvice =
-        "keep a copy, move it away and start again: it is fetched from the others, by a snapshot where they no longer keep the old"
-        + " blocks. Leave the vote store where it is; with it the validator signs on once it has caught up.";
+        "keep a copy, move it away and start again ('validator db verify' prints the command): it is fetched from the others, by a snapshot where"
+        + " they no longer keep the old blocks. Leave the vote store where it is; with it the validator signs on once it has caught up.";
+
+    /// <summary>What to do about a damaged ledger in this folder.</summary>
+    public static string LedgerSteps(string path) =>
+        $"Stop the validator, run\n    mv {path} {path}.damaged\nand start it again: the ledger is fetched from the others, by a snapshot where they no"
+        + " longer keep the old blocks. Leave the vote store where it is; with it the validator signs on once it has caught up.";
+
+    /// <summary>What to do about a damaged vote store in this folder.</summary>
+    public static string VotesSteps(string path) =>
+        $"Without its votes the validator must not sign. Stop it, run\n    mv {path} {path}.damaged\nand start it again: it follows without signing, and"
+        + " signs again two epochs later. Never put an older copy in its place.";
 
     public static StoreException Open(string path, string text)
     {
@@ -20,13 +33,14 @@ internal static class StoreErrors
             StoreFault.Unwritable => "the directory cannot be written. Check its owner, its mode and the mount.",
             StoreFault.Exists => "there is a store already. It is never overwritten: a second vote store with one key could sign twice.",
             StoreFault.NewerFormat => "it has parts that this binary does not know. Run the newer binary that wrote it.",
-            StoreFault.Corrupt => "its files are damaged. Keep a copy. A damaged ledger: " + LedgerAdvice + " A damaged vote store must not be replaced by an older copy: without it the validator follows and signs nothing.",
+            StoreFault.Corrupt => "its files are damaged. " + (Path.GetFileName(path) == VotesFolder ? VotesSteps(path) : LedgerSteps(path)),
             _ => "the disk or the directory failed. Check the kernel's log and the mount.",
         };
         return new StoreException(fault, $"{path}: {advice} ({text})");
     }
 
-    public static StoreException Read(string text) => new(Classify(text), $"reading a store failed: {text}");
+    public static StoreException Read(string text) => 
+        new(Classify(text), $"reading a store failed: {text}{(Classify(text) == StoreFault.Corrupt ? $". If it is the ledger, {LedgerAdvice}" : "")}");
 
     public static StoreFault Classify(string text)
     {

@@ -18,6 +18,17 @@ public sealed class OperatorTests
 
     private static readonly TimeSpan s_patience = ProcessCluster.Patience;
 
+    // Protects the machine from the service, and operators from a unit that systemd does not take: well-formed, and hardened as documented.
+    [Fact]
+    public async Task The_unit_is_well_formed_and_leaves_little_open()
+    {
+        (int code, string output) = await ShellAsync($"cd {Abuse.Root} && bash eng/unit-check.sh");
+        Abuse.Print($"{output.Trim()}");
+
+        // 77: systemd-analyze is not to be had.
+        Assert.True(code is 0 or 77, output);
+    }
+
     // Protects a running validator from a restart for small things, and from a file with faults: SIGHUP takes what can change at once,
     // names what needs a restart, and changes nothing at all when anything is wrong. The admin's request does the same.
     [Fact]
