@@ -23,10 +23,10 @@ run() {
 if [ -n "${1:-}" ]; then
     run "FullyQualifiedName~$1"
 else
-    echo "abuse: about 20 minutes on two idle cores, an hour at most; the whole log: $log"
+    echo "abuse: about 20 minutes on two idle cores, 80 at most on a busy machine; the whole log: $log"
     echo "abuse: 1. attacks on real validators, about 10 minutes"
     run "$attacks"
-    echo "abuse: 2. ten million inputs for each parser, about 10 minutes, 5 for one parser at most ($((SECONDS - start)) s so far)"
+    echo "abuse: 2. ten million inputs for each parser, about 10 minutes on idle cores, 8 for one parser at most ($((SECONDS - start)) s so far)"
     # Parsers of JSON and texts allocate: larger generations take half of the time. Not for the validators above.
     export DOTNET_GCgen0size=0x8000000
     run "$fuzzing"
