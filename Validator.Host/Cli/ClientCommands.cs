@@ -112,7 +112,8 @@ internal static class ClientCommands
         return ExitCodes.Failed;
     }
 
-    internal static int Print(ApiTarget api, ParseResult parsed, HttpRequestMessage request, TimeSpan timeout)
+    /// <param name="unless">Text in a good answer that makes it a failure all the same.</param>
+    internal static int Print(ApiTarget api, ParseResult parsed, HttpRequestMessage request, TimeSpan timeout, string? unless = null)
     {
         using HttpClient client = api.Client(parsed, timeout);
         using HttpResponseMessage response = client.Send(request);
@@ -120,7 +121,7 @@ internal static class ClientCommands
         string body = reader.ReadToEnd();
         bool good = response.StatusCode is HttpStatusCode.OK or HttpStatusCode.Accepted;
         (good ? Console.Out : Console.Error).WriteLine(Indented(body));
-        return good ? ExitCodes.Success : ExitCodes.Failed;
+        return good && (unless is null || !body.Contains(unless, StringComparison.Ordinal)) ? ExitCodes.Success : ExitCodes.Failed;
     }
 
     private static string Indented(string json)

@@ -134,7 +134,7 @@ internal static class CommitteeCommands
                 Content = new ByteArrayContent(parts[0].Encode()),
             };
             request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-            return ClientCommands.Print(api, parsed, request, TimeSpan.FromSeconds(40));
+            return ClientCommands.Print(api, parsed, request, TimeSpan.FromSeconds(40), unless: "\"status\":\"rejected\"");
         }));
         return command;
     }

@@ -105,6 +105,13 @@ public sealed partial class ValidatorNode
         _links = new LinkTable(genesis, [.. context.Keys.TransportPublicKey], metrics, context.Addresses);
         _epochs = new EpochBoard([.. context.Keys.ConsensusPublicKey], _links.Update, context.Config.Node.Id);
         EpochContext epoch = _epochs.Enter(stores.Epoch);
+        if (epoch.Self < 0)
+        {
+            _log.LogWarning(
+                "{Name}, with these keys, is no member of epoch {Epoch}: it follows as far as members let it connect, and signs nothing before a"
+                + " committee change names it", context.Config.Node.Id, epoch.Number);
+        }
+
         _evidence = new EvidenceStore(context.Config.Node, _epochs, _log);
         stores.Recovered.Evidence.AddRange(_evidence.ReadAll(new BatchedVerifier(context.ChainId)));
         ValidatorCore core = CoreOf(context, stores, epoch);

@@ -63,6 +63,9 @@ internal sealed unsafe class PeerLink
 
     internal bool HasDialled { get; set; }
 
+    /// <summary>Dials that came to nothing since the last connection.</summary>
+    internal int Failures => _failures;
+
     /// <summary>Counters of the connections before this one.</summary>
     internal QuicConnectionStats Before;
 

@@ -22,6 +22,10 @@ internal sealed unsafe class QuicLoop
     /// <summary>How soon reading is tried again when the consumer or the pool held it up: neither tells of new room.</summary>
     private const ulong BackpressureInterval = NanosecondsPerMillisecond;
 
+    /// <summary>Dials in a row that come to nothing before one that was refused is followed by a longer pause.</summary>
+    private const int RefusalsBeforePause = 20;
+    private const ulong RefusedPause = 3000 * NanosecondsPerMillisecond;
+
     /// <summary>Log lines per second that strangers can cause.</summary>
     private const int LogsPerSecond = 20;
 
@@ -177,6 +181,8 @@ internal sealed unsafe class QuicLoop
                 {
                     link.Statistics.Failed[(int)e.Reason]++;
                     link.BackOff(QuicNative.Now(), _options);
+                    // It refuses our key: not a member yet, or no longer. That takes its time.
+                    if (e.Reason == CloseReason.Tls && link.Failures > RefusalsBeforePause) link.NextDial += RefusedPause;
                 }
                 if (e.Reason == CloseReason.WrongKey) Log(TransportLogLevel.Warning, e.Peer, "handshake refused: the key is not the pinned one", e.Reason);
                 else Log(TransportLogLevel.Debug, e.Peer, "handshake failed", e.Reason);

@@ -318,4 +318,34 @@ public class QuicTransportTests
         Assert.Equal(1, nodes[1].Transport.Statistics.Peers[0].Handshakes);
         foreach (TransportNode node in nodes) node.Dispose();
     }
+
+    // Protects the change of members: an empty place and one whose owner went are given to others while the transport runs; who is not
+    // known yet dials until it is, and who is no longer stays out.
+    [Fact]
+    public void PlacesAreGivenToOthers()
+    {
+        TransportOptions With(TransportOptions o) => o with { ReconnectMin = TimeSpan.FromMilliseconds(20), MaxPeers = 4 };
+        TransportNode first = TransportNode.Create(0, 2, With);
+        TransportNode second = TransportNode.Create(1, 2, With);
+        // It knows the first two, who do not know it.
+        TransportNode third = TransportNode.Create(2, 3, o => With(o) with { Peers = [.. o.Peers.Select((p, i) => p with { Dials = i < 2 })] });
+        TransportNode[] nodes = [first, second, third];
+        first.Knows(1, second);
+        third.Knows(0, first);
+        third.Knows(1, second);
+        foreach (TransportNode node in nodes) node.Transport.Start();
+        TransportNode.Until(nodes, () => first.Transport.IsUp(1) && first.Transport.Statistics.WrongKeys > 0);
+
+        first.Transport.SetPeer(2, new TransportPeer(TransportNode.PublicKey(2), [], Dials: false));
+        TransportNode.Until(nodes, () => first.Transport.IsUp(2) && third.Transport.IsUp(0));
+        int downs = 0;
+        second.Transport.RemovePeer(0);
+        second.Transport.SetPeer(0, new TransportPeer(TransportNode.PublicKey(2), [], Dials: false));
+        TransportNode.Until(
+            nodes, () => second.Transport.IsUp(0) && third.Transport.IsUp(1) && downs == 1,
+            (node, e) => downs += node == second && e.Kind == TransportEventKind.PeerDown && e.Peer == 0 ? 1 : 0);
+        Assert.False(first.Transport.IsUp(1));
+        Assert.True(first.Transport.IsUp(2));
+        foreach (TransportNode node in nodes) node.Dispose();
+    }
 }

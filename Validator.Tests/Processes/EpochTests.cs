@@ -23,7 +23,10 @@ public sealed class EpochTests
         Task<LoadResult> running = load.RunAsync(CancellationToken.None);
         await ProcessCluster.UntilAsync("the load runs", ProcessCluster.Patience, () => Task.FromResult(load.Tallies[0].Streamed > 100));
         await ChangeAsync(cluster, cluster.Nodes[..3], "join", "--member", Path.Combine(fifth.Directory, "keys", "node-5.json"));
+        cluster.Nodes[3].Kill();
+        cluster.Nodes[3].Start();
         await UntilAsync(cluster, fifth, s => s is { Signing: true, Epoch: 1, Members: 5, Ready: true });
+        await UntilAsync(cluster, cluster.Nodes[3], s => s is { Signing: true, Epoch: 1, Members: 5, Ready: true });
         await cluster.SubmitFinalAsync(fifth, "in a lane of its own"u8.ToArray());
         LoadResult result = await running;
         Assert.True(result.Finalized > 0);
@@ -83,6 +86,12 @@ public sealed class EpochTests
         cluster.Nodes[3].Kill();
         cluster.Nodes[3].Start();
         await UntilAsync(cluster, cluster.Nodes[3], s => s is { Signing: false, Epoch: 2 });
+
+        // A change without effect is told to who submits it: two of three, known to be able to go on, are no quorum.
+        string others = Path.Combine(cluster.Nodes[2].Directory, "new-keys");
+        Assert.Equal(0, CommandLine.Run(["keygen", "--name", "node-3", "--out", others]));
+        (int code, string output) = await ProposeAsync(cluster, cluster.Nodes[..3], "keys", "--member", Path.Combine(others, "node-3.json"));
+        Assert.True(code != 0 && output.Contains("too_few_to_go_on", StringComparison.Ordinal), output);
     }
 
     // Protects what was acknowledged where a process is killed anywhere around an epoch's end: everything said to be durable is final once,
@@ -165,6 +174,12 @@ public sealed class EpochTests
     /// <summary>Proposes, has members sign, and submits, as operators do.</summary>
     private static async Task ChangeAsync(ProcessCluster cluster, NodeProcess[] signers, params string[] change)
     {
+        (int code, string output) = await ProposeAsync(cluster, signers, change);
+        Assert.True(code == 0, output);
+    }
+
+    private static Task<(int Code, string Output)> ProposeAsync(ProcessCluster cluster, NodeProcess[] signers, params string[] change)
+    {
         string file = Path.Combine(cluster.Nodes[0].Directory, $"{Guid.NewGuid():N}.json");
         string api = signers[0].Api.ToString();
         Run([.. (string[])["committee", "propose"], .. change, "--out", file, "--api", api]);
@@ -173,8 +188,7 @@ public sealed class EpochTests
             Run(["committee", "sign", file, "--config", Path.Combine(node.Directory, "node.toml"), "--api", api]);
         }
 
-        (int code, string output) = await ProcessCluster.RunAsync("committee", "submit", file, "--api", api);
-        Assert.True(code == 0, output);
+        return ProcessCluster.RunAsync("committee", "submit", file, "--api", api);
     }
 
     private static void Run(string[] arguments) => Assert.Equal(0, CommandLine.Run(arguments));
