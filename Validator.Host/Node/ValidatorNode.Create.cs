@@ -26,6 +26,7 @@ public sealed partial class ValidatorNode
     private const int MaxWaitingBatches = 128;
     private const long ReceivePoolBytes = 128L * 1024 * 1024;
     private const long SendPoolBytes = 128L * 1024 * 1024;
+    private const int LeastWindowBytes = 4 * 1024 * 1024;
 
     /// <summary>
     /// Creates the empty store of a new key's votes, for <c>init</c>. A node started without one signs nothing (PROTOCOL.md,
@@ -296,6 +297,7 @@ public sealed partial class ValidatorNode
             ReceivePool = new PinnedBufferPool(ReceivePoolBytes, frameBytes, FrameLimits.MaxFrameBytes(Math.Max(1, peers.Length))),
             Consumer = consumer,
             MaxFrameBytes = frameBytes,
+            WindowBytes = Math.Max(LeastWindowBytes, 2 * frameBytes),
             ApplicationProtocol = "validator/1",
             PeerRates = PeerRates.Default,
             CongestionControl = context.Config.Network.Congestion,
