@@ -4,6 +4,7 @@ using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Cli;
 using Validator.Host.Config;
+using Validator.Host.Keys;
 using Validator.Host.Node;
 using Validator.Host.Storage;
 
@@ -72,6 +73,36 @@ public class VoteCommandsTests
         StoreException refused = Assert.Throws<StoreException>(() => VoteStoreSetup.Create(context));
         Assert.Contains("votes are lost", refused.Message, StringComparison.Ordinal);
         Assert.False(Signs(config));
+    }
+
+    // Protects both keys of a change of keys: the new one gets a vote store and the ledger, and the old one's votes are neither lost nor
+    // replaced by an empty store.
+    [Fact]
+    public void NewKeysGetAStoreOfTheirOwn()
+    {
+        using TemporaryFolder folder = new();
+        string config = SeparateOperator(folder);
+        string[] create = ["votes", "create", "--config", config, "--never-signed"];
+        Assert.Equal(0, CommandLine.Run(create));
+        Assert.True(Signs(config));
+        Assert.Equal(0, CommandLine.Run(["keygen", "--name", "alice", "--out", folder.File("new-keys")]));
+        string old = File.ReadAllText(config);
+        string changed = old.Replace("\"keys\"", "\"new-keys\"");
+        File.WriteAllText(config, changed);
+        Assert.Throws<KeyException>(() => Context(config));
+        File.WriteAllText(config, changed.Replace("data_dir = \".\"", "data_dir = \".\"\noutside_genesis = true"));
+        Assert.Throws<StoreException>(() => Signs(config));
+        Assert.Equal(0, CommandLine.Run(create));
+        Assert.True(Signs(config));
+        Assert.Equal(3, CommandLine.Run(create));
+
+        File.WriteAllText(config, old);
+        Assert.Equal(3, CommandLine.Run(create));
+        string votes = Load(config).Storage.VotesPath;
+        string aside = Assert.Single(Directory.GetDirectories(Path.GetDirectoryName(votes)!, "votes-of-*"));
+        Directory.Delete(votes, recursive: true);
+        Directory.Move(aside, votes);
+        Assert.True(Signs(config));
     }
 
     // Protects a halt from the supervisor that starts everything again.
