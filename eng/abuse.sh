@@ -3,7 +3,7 @@
 # A name as argument narrows: `make abuse ARGS=Fuzz`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-attacks='FullyQualifiedName~Abuse|FullyQualifiedName~ByzantinePeer|FullyQualifiedName~DiskSpace|FullyQualifiedName~Operator|FullyQualifiedName~BitRot'
+attacks='FullyQualifiedName~Abuse|FullyQualifiedName~ByzantinePeer|FullyQualifiedName~DiskSpace|FullyQualifiedName~Operator|FullyQualifiedName~BitRot|FullyQualifiedName~UpgradeTests'
 fuzzing='FullyQualifiedName~Fuzz'
 log=artifacts/abuse.log
 start=$SECONDS

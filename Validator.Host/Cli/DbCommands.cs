@@ -90,12 +90,18 @@ internal static class DbCommands
         Command command = new("migrate", "Bring the databases to the format that this binary reads") { config, dryRun };
         command.SetAction(parsed => CommandLine.Guard(() =>
         {
-            // What is older or newer is refused by the opening itself, with its format and what to do: no step leads from format 1, whose
-            // blocks have other hashes.
             Place place = Place.Of(parsed.GetValue(config)!);
-            place.OpenVotes()?.Dispose();
-            place.OpenLedger().Dispose();
-            Console.WriteLine($"votes and ledger have format {StoreIdentity.FormatVersion}, which is this binary's: nothing {(parsed.GetValue(dryRun) ? "would be" : "was")} done");
+            bool dry = parsed.GetValue(dryRun);
+            List<string> steps = RocksVoteStore.Exists(place.Storage.VotesPath) ? RocksVoteStore.Migrate(place.Storage.VotesPath, place.Identity, dry) : [];
+            if (StoreDirectory.Exists(place.Storage.LedgerPath))
+            {
+                steps.AddRange(RocksLedger.Migrate(place.Storage.LedgerPath, place.Identity, ReadingBytes, dry));
+            }
+
+            steps.ForEach(s => Console.WriteLine((dry ? "would be done: " : "done: ") + s));
+            Console.WriteLine(steps.Count == 0
+                ? $"votes and ledger have format {StoreIdentity.FormatVersion}, which is this binary's: nothing {(dry ? "would be" : "was")} done"
+                : dry ? $"keep a copy of {place.Storage.Path} before" : $"votes and ledger have format {StoreIdentity.FormatVersion} now");
             return ExitCodes.Success;
         }));
         return command;

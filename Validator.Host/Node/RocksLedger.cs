@@ -73,6 +73,13 @@ internal sealed partial class RocksLedger : ILedger
         }
     }
 
+    /// <summary>For <c>validator db migrate</c>; see <see cref="StoreDirectory.Migrate"/>.</summary>
+    public static List<string> Migrate(string path, StoreIdentity identity, long cacheBytes, bool dryRun)
+    {
+        RocksDbOptions options = new() { CacheBytes = cacheBytes, WriteBufferBytes = cacheBytes, BlobFamily = "vertices" };
+        return StoreDirectory.Migrate(path, Families, options, Metadata, IdentityKey, identity, StoreKind.Ledger, dryRun);
+    }
+
     public void AddVertex(VertexHeader header, byte[] signature, byte[] payload)
     {
         byte[] prefix = new byte[Limits.SignatureBytes + VertexCodec.HeaderSize(header.Parents.Length)];

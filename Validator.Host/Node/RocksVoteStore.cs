@@ -78,6 +78,10 @@ internal sealed class RocksVoteStore : IVoteStore
         path, Families, Options, 0, IdentityKey, identity, StoreKind.Votes,
         "For a key that has never signed anything: stop, and make it once with 'validator votes create'."), path);
 
+    /// <summary>For <c>validator db migrate</c>; see <see cref="StoreDirectory.Migrate"/>.</summary>
+    public static List<string> Migrate(string path, StoreIdentity identity, bool dryRun) =>
+        StoreDirectory.Migrate(path, Families, Options, 0, IdentityKey, identity, StoreKind.Votes, dryRun);
+
     /// <summary>
     /// A second, different digest in one slot is a broken invariant and ends the process: whatever asked for it, it never
     /// leaves. Slots that were forgotten lie behind the executed block; Core does not sign there.

@@ -158,6 +158,44 @@ internal static class StoreDirectory
         }
     }
 
+    /// <summary>Brings a store to this binary's format, in one synced write.</summary>
+    /// <param name="dryRun">Says so alone.</param>
+    /// <returns>What was or would be done, a line for each step; empty where it has the format already.</returns>
+    public static List<string> Migrate(
+        string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
+        StoreIdentity identity, StoreKind kind, bool dryRun)
+    {
+        using RocksDb database = RocksDb.TryOpen(path, families, options, out string? error) ?? throw Open(path, error!);
+        ushort from;
+        using (PinnedValue record = database.Get(identityFamily, identityKey))
+        {
+            from = StoreIdentity.FormatOf(record.Span);
+            if (identity.Refusal(record.Span, kind, path, migrating: true) is { } refusal)
+            {
+                throw refusal;
+            }
+        }
+
+        List<string> done = [];
+        using RocksDbBatch batch = new(database);
+        foreach (StoreMigration step in StoreMigration.Steps(from))
+        {
+            done.Add($"{path}: format {step.From} to {step.From + 1}: {step.What}");
+            step.Apply(kind, batch, identityFamily);
+        }
+
+        if (done.Count > 0 && !dryRun)
+        {
+            batch.Put(identityFamily, identityKey, identity.Encode(kind));
+            if (database.Write(batch, sync: true) is { } failure)
+            {
+                throw Open(path, failure);
+            }
+        }
+
+        return done;
+    }
+
     private static StoreException Open(string path, string text) => StoreErrors.Open(path, text);
 
     private static bool Damaged(string path)

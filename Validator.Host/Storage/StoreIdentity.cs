@@ -9,7 +9,11 @@ namespace Validator.Host.Storage;
 public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
 {
     /// <summary>Version of the layout of keys and values, for both stores; see FORMATS in this folder's README.</summary>
+#if VALIDATOR_TRIAL_FORMAT
+    public const ushort FormatVersion = 3;
+#else
     public const ushort FormatVersion = 2;
+#endif
 
     internal const int EncodedSize = 16 + (2 * Hash256.Size);
 
@@ -45,8 +49,13 @@ public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
         }
     }
 
+    /// <summary>The format that a record states; 0 where it is none.</summary>
+    internal static ushort FormatOf(ReadOnlySpan<byte> record) =>
+        record.Length >= 16 && record[..11].SequenceEqual(Magic) ? BinaryPrimitives.ReadUInt16LittleEndian(record[12..]) : (ushort)0;
+
     /// <summary>Why the stored record is not this store's, of this format; null where it is.</summary>
-    internal StoreException? Refusal(ReadOnlySpan<byte> record, StoreKind kind, string path)
+    /// <param name="migrating">An older format that steps lead from will do.</param>
+    internal StoreException? Refusal(ReadOnlySpan<byte> record, StoreKind kind, string path, bool migrating = false)
     {
         if (record.Length < 16 || !record[..11].SequenceEqual(Magic))
         {
@@ -65,14 +74,15 @@ public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
         {
             return new StoreException(
                 StoreFault.NewerFormat,
-                $"{path} has format {version}, this binary knows formats up to {FormatVersion}. Run the newer binary that wrote it.");
+                $"{path} has format {version}, this binary knows formats up to {FormatVersion}. Run the newer binary that wrote it, or go back as docs/OPERATIONS.md says under Upgrading.");
         }
 
-        if (version < FormatVersion)
+        if (version < FormatVersion && !(migrating && StoreMigration.Leads(version)))
         {
-            return new StoreException(
-                StoreFault.OlderFormat,
-                $"{path} has format {version}, this binary reads format {FormatVersion} alone, and no step leads here from it. Run the older binary that wrote it.");
+            string next = StoreMigration.Leads(version)
+                ? "Keep a copy of the whole folder, then run: validator db migrate --config NODE.TOML"
+                : "no step leads here from it. Run the older binary that wrote it.";
+            return new StoreException(StoreFault.OlderFormat, $"{path} has format {version}, this binary reads format {FormatVersion} alone: {next}");
         }
 
         if (record.Length != EncodedSize)
