@@ -235,6 +235,7 @@ static void streams(uint16_t port, uint64_t seconds, const char *key, const char
     vq_endpoint *endpoint = endpoint_of(seed, key, INADDR_LOOPBACK);
     uint64_t dials = 0, up = 0, closed = 0, failed = 0, start = vq_now(), next = 0;
     int standing = 0;
+    vq_conn *begun = NULL;
     while (vq_now() - start < seconds * NS_PER_SECOND) {
         vq_event events[64];
         if (!standing && vq_now() >= next) {
@@ -250,10 +251,17 @@ static void streams(uint16_t port, uint64_t seconds, const char *key, const char
                 closed += events[i].kind == VQ_EVENT_CLOSED;
                 failed += events[i].kind == VQ_EVENT_FAILED;
                 if (events[i].kind == VQ_EVENT_UP)
-                    misuse(endpoint->slots[(uint32_t)events[i].handle].conn, what);
-                else
+                    begun = endpoint->slots[(uint32_t)events[i].handle].conn;
+                else {
                     standing = 0;
+                    begun = NULL;
+                }
             }
+        /* The target's streams begin with its first bytes: before, there is none to refuse. */
+        if (begun != NULL && endpoint->views[begun->slot].rx[0].tail != 0) {
+            misuse(begun, what);
+            begun = NULL;
+        }
         usleep(1000);
     }
     printf("%s: dials %lu, up %lu, closed %lu, refused %lu\n", what, dials, up, closed, failed);
