@@ -158,6 +158,7 @@ internal sealed partial class CoreThread(
             sender.Flush();
             Volatile.Write(ref _view, _core.View);
             Volatile.Write(ref _final, _core.FinalSequence);
+            Ledger.Proposes = _core.Leader == _epoch.Self;
         }
 
         return done > 0;

@@ -66,6 +66,12 @@ internal sealed class LedgerThread(
     /// <summary>A group is closed at this many payload bytes, so that no vertex waits long behind others.</summary>
     private const long MostBytesPerCommit = 8L * 1024 * 1024;
 
+    /// <summary>
+    /// How long others' vertices wait for more of them, microseconds. Their lanes tick independently, and one sync each would be most
+    /// of all syncs. Who votes needs them when the block that names them comes, which the leader's own sync and its pace delay longer.
+    /// </summary>
+    private const long LingerMicros = 2_000;
+
     private readonly List<LedgerItem> _group = new(MostPerCommit);
     private readonly Dictionary<Hash256, ClientBatch> _batches = [];
     private readonly VertexSource _vertices = new(cache, ledger);
@@ -73,6 +79,10 @@ internal sealed class LedgerThread(
     private LedgerItem? _held;
     private Hash256[] _unordered = [];
     private ulong _current = epochs.Current.Number;
+    private long _groupBytes;
+    private bool _urgent;
+    private bool _proposes = true;
+    private long _lingerUntil;
     private long _pendingOwn;
     private volatile ExecutedPoint? _executed;
     private volatile LiveBlock? _newest;
@@ -89,6 +99,12 @@ internal sealed class LedgerThread(
     public required SpscRing<VoteRecord> ToVotes { get; init; }
 
     public required VoteThread Votes { get; init; }
+
+    /// <summary>True for the leader, whose proposals wait for others' vertices to be durable here. Core thread.</summary>
+    public bool Proposes
+    {
+        set => Volatile.Write(ref _proposes, value);
+    }
 
     /// <summary>Gets back the batches that an ended epoch did not order; set once before the start.</summary>
     public ClientBatcher? Batcher { get; set; }
@@ -129,13 +145,15 @@ internal sealed class LedgerThread(
 
     protected override bool HasWork => _held is not null || !FromCore.IsEmpty || !FromSigner.IsEmpty || !FromExecution.IsEmpty;
 
+    protected override int IdleMilliseconds =>
+        _group.Count == 0 ? -1 : (int)Math.Clamp((_lingerUntil - Clock.MonotonicMicros() + 999) / 1000, 0, LingerMicros / 1000);
+
     protected override bool Work()
     {
-        long bytes = 0;
         SnapshotManifest? install = null;
         bool any = false;
         bool whole = false;
-        while (!whole && install is null && _group.Count < MostPerCommit && bytes < MostBytesPerCommit && TryTake(out LedgerItem item))
+        while (!whole && install is null && _group.Count < MostPerCommit && _groupBytes < MostBytesPerCommit && TryTake(out LedgerItem item))
         {
             any = true;
             whole = item.Executed is { EndsEpoch: true };
@@ -154,16 +172,17 @@ internal sealed class LedgerThread(
 
             Add(item);
             _group.Add(item);
+            _urgent |= item.Kind != LedgerItemKind.Vertex;
             install = item.Kind == LedgerItemKind.Install ? item.Manifest : null;
-            bytes += item.Vertex?.Payload.Length ?? 0;
+            _groupBytes += item.Vertex?.Payload.Length ?? 0;
         }
 
-        if (_group.Count == 0)
+        if (_group.Count == 0 || Lingers())
         {
             return any;
         }
 
-        if (Commit(bytes))
+        if (Commit(_groupBytes))
         {
             foreach (ref readonly LedgerItem item in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_group))
             {
@@ -172,12 +191,27 @@ internal sealed class LedgerThread(
         }
 
         _group.Clear();
+        _groupBytes = 0;
+        _urgent = false;
+        _lingerUntil = 0;
         if (install is not null && !Faults.Faulted)
         {
             Install(install);
         }
 
         return true;
+    }
+
+    private bool Lingers()
+    {
+        if (_urgent || _held is not null || Stopping || _group.Count == MostPerCommit || _groupBytes >= MostBytesPerCommit || Volatile.Read(ref _proposes))
+        {
+            return false;
+        }
+
+        long now = Clock.MonotonicMicros();
+        _lingerUntil = _lingerUntil == 0 ? now + LingerMicros : _lingerUntil;
+        return now < _lingerUntil;
     }
 
     /// <summary>
