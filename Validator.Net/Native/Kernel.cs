@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Validator.Net.Native;
 
-/// <summary>What the kernel is told of this process (prctl(2)).</summary>
+/// <summary>What the kernel is told of this process (prctl(2)), and how its threads wait (futex(2)).</summary>
 public static unsafe partial class Kernel
 {
     /// <summary>The kernel keeps 16 bytes of a thread's name, the last a zero.</summary>
@@ -29,6 +29,32 @@ public static unsafe partial class Kernel
             _ = SetProcess(SetName, (nuint)bytes, 0, 0, 0);
         }
     }
+
+    /// <summary>Sleeps while <paramref name="word"/>, which must not move, has the value; returns early now and then.</summary>
+    /// <param name="milliseconds">Below 0: without limit.</param>
+    /// <returns>False when the time was up.</returns>
+    internal static bool Wait(ref int word, int value, int milliseconds)
+    {
+        fixed (int* at = &word)
+        {
+            return WaitNative(at, value, milliseconds) == 0;
+        }
+    }
+
+    /// <summary>Wakes the thread that sleeps on <paramref name="word"/>, if there is one.</summary>
+    internal static void Wake(ref int word)
+    {
+        fixed (int* at = &word)
+        {
+            WakeNative(at);
+        }
+    }
+
+    [LibraryImport("validator_native", EntryPoint = "validator_futex_wait")]
+    private static partial int WaitNative(int* word, int expected, int milliseconds);
+
+    [LibraryImport("validator_native", EntryPoint = "validator_futex_wake")]
+    private static partial void WakeNative(int* word);
 
     [LibraryImport("validator_native", EntryPoint = "prctl")]
     private static partial int SetProcess(int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);

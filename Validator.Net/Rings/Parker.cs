@@ -1,3 +1,5 @@
+using Validator.Net.Native;
+
 namespace Validator.Net.Rings;
 
 /// <summary>Wakes the one thread that waits for work. Called by producers after they have published.</summary>
@@ -24,32 +26,39 @@ public sealed class Parker : IWaker, IDisposable
     private const int Awake = 0;
     private const int Parked = 1;
 
-    private readonly AutoResetEvent _signal = new(false);
-    private int _state;
+    /// <summary>Ints of a cache line on each side: producers on other cores read the word at every item.</summary>
+    private const int Line = 16;
+
+    // Pinned, for the kernel knows the word by its address; and the collector's, so that a late Wake meets no freed memory.
+    private readonly int[] _words = GC.AllocateArray<int>(2 * Line, pinned: true);
+
+    private ref int State => ref _words[Line];
 
     /// <summary>Announces that the consumer is about to sleep. Consumer only.</summary>
-    public void Prepare() => Interlocked.Exchange(ref _state, Parked);
+    public void Prepare() => Interlocked.Exchange(ref State, Parked);
 
     /// <summary>Takes the announcement back: there is work after all. Consumer only.</summary>
-    public void Cancel() => Interlocked.Exchange(ref _state, Awake);
+    public void Cancel() => Interlocked.Exchange(ref State, Awake);
 
     /// <summary>Sleeps after Prepare until woken or until the time is up. Consumer only.</summary>
     /// <param name="timeoutMilliseconds">At least 0; -1 waits without limit.</param>
     /// <returns>True when woken, false when the time was up.</returns>
     public bool Park(int timeoutMilliseconds)
     {
-        bool woken = _signal.WaitOne(timeoutMilliseconds);
-        Interlocked.Exchange(ref _state, Awake);
-        return woken;
+        bool woken = Kernel.Wait(ref State, Parked, timeoutMilliseconds);
+        return Interlocked.Exchange(ref State, Awake) == Awake || woken;
     }
 
     /// <inheritdoc/>
     public void Wake()
     {
         Interlocked.MemoryBarrier();
-        if (Volatile.Read(ref _state) == Parked && Interlocked.Exchange(ref _state, Awake) == Parked) _signal.Set();
+        if (Volatile.Read(ref State) == Parked && Interlocked.Exchange(ref State, Awake) == Parked)
+        {
+            Kernel.Wake(ref State);
+        }
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _signal.Dispose();
+    /// <summary>Wakes a consumer that still sleeps.</summary>
+    public void Dispose() => Wake();
 }

@@ -2,10 +2,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/futex.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include <openssl/crypto.h>
 
@@ -37,6 +40,23 @@ int32_t validator_sync_folder(const char *path)
     int32_t error = fsync(folder) == 0 ? 0 : errno;
     close(folder);
     return error;
+}
+
+/* Sleeps while *word is expected, at most so many milliseconds (below 0: without limit). 0: woken, or no need to sleep, or a
+   signal came; ETIMEDOUT: the time was up. */
+int32_t validator_futex_wait(const uint32_t *word, uint32_t expected, int32_t timeout_ms);
+int32_t validator_futex_wait(const uint32_t *word, uint32_t expected, int32_t timeout_ms)
+{
+    struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+    long slept = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, timeout_ms < 0 ? NULL : &timeout, NULL, 0);
+    return slept < 0 && errno == ETIMEDOUT ? ETIMEDOUT : 0;
+}
+
+/* Wakes the one thread that sleeps on word. */
+void validator_futex_wake(const uint32_t *word);
+void validator_futex_wake(const uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 /* Every initialisation of OpenSSL, the runtime's too, passes here: no openssl.cnf of the host is read, and no exit
