@@ -95,8 +95,8 @@ public static class CpuPaths
     };
 
     /// <summary>
-    /// Makes the whole process use <paramref name="path"/>. For tests, self-tests and benchmarks; every path gives the same
-    /// bytes, so other threads see only a change of speed.
+    /// Makes the whole process use <paramref name="path"/>. For tests, self-tests and benchmarks, and only while no other thread
+    /// computes: every path gives the same bytes, but a call that is under way goes on with vectors of another width.
     /// </summary>
     /// <exception cref="PlatformNotSupportedException">The processor cannot run it.</exception>
     public static void Force(CpuPath path)

@@ -3,7 +3,7 @@ using Validator.Crypto.Simd;
 namespace Validator.Tests.Crypto;
 
 /// <summary>What every public call does with wrong lengths, empty input, contexts at the limit and buffers that overlap.</summary>
-[Collection("cpu paths")]
+[Collection(CpuPathTests.Name)]
 public class ArgumentTests
 {
     // Contexts of 0 to 255 bytes and empty messages sign and verify everywhere; 256 bytes cannot be signed, and are never valid.

@@ -2,7 +2,7 @@ using Validator.Crypto.Simd;
 
 namespace Validator.Tests.Crypto;
 
-[Collection("cpu paths")]
+[Collection(CpuPathTests.Name)]
 public class BatchVerifierTests
 {
     // A batch gives every item its own verdict, as the single and the cold check do, with forgeries of every kind between

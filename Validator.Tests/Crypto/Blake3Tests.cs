@@ -2,7 +2,7 @@ using Validator.Crypto.Simd;
 
 namespace Validator.Tests.Crypto;
 
-[Collection("cpu paths")]
+[Collection(CpuPathTests.Name)]
 public class Blake3Tests
 {
     // A message in pieces of any size is the message, in all three modes; official vectors stand behind the whole one.

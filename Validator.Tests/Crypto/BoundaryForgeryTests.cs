@@ -10,7 +10,7 @@ namespace Validator.Tests.Crypto;
 /// Signatures that satisfy the equation and fail, or just pass, by one check alone: made by a signer that does not reject. A
 /// changed bit would be caught by the challenge hash anyway; these are not.
 /// </summary>
-[Collection("cpu paths")]
+[Collection(CpuPathTests.Name)]
 public unsafe class BoundaryForgeryTests
 {
     private const int Bound = Gamma1 - Beta;

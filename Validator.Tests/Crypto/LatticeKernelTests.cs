@@ -3,7 +3,7 @@ using Validator.Crypto.Simd.Lattice;
 
 namespace Validator.Tests.Crypto;
 
-[Collection("cpu paths")]
+[Collection(CpuPathTests.Name)]
 public unsafe class LatticeKernelTests
 {
     private const int N = MlDsaParameters.N, Q = MlDsaParameters.Q, Gamma2 = MlDsaParameters.Gamma2;

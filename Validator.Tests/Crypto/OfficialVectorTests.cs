@@ -6,7 +6,7 @@ using Validator.Tests.Processes;
 namespace Validator.Tests.Crypto;
 
 /// <summary>NIST's ACVP vectors and BLAKE3's official file, on every path of the processor.</summary>
-[Collection("cpu paths")]
+[Collection(CpuPathTests.Name)]
 public class OfficialVectorTests
 {
     // Hash, keyed hash, key derivation, with extended output.

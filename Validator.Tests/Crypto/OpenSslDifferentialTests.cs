@@ -4,7 +4,7 @@ using Validator.Net.Native;
 namespace Validator.Tests.Crypto;
 
 /// <summary>OpenSSL 3.5's ML-DSA-87 as the second opinion; CRYPTO_CASES=n asks for n times as many random cases.</summary>
-[Collection("cpu paths")]
+[Collection(CpuPathTests.Name)]
 public class OpenSslDifferentialTests
 {
     private static readonly int Scale =

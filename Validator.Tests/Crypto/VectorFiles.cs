@@ -47,7 +47,14 @@ public sealed class VectorFactAttribute : FactAttribute
     }
 }
 
-/// <summary>Runs a check on every path of the processor; tests that force paths share one collection, so never overlap.</summary>
+/// <summary>Tests that force a path for the whole process: nothing else may hash meanwhile, or it hashes wrong.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class CpuPathTests
+{
+    public const string Name = "cpu paths";
+}
+
+/// <summary>Runs a check on every path of the processor, in tests of the collection above.</summary>
 internal static class EveryPath
 {
     internal static void Run(Action<CpuPathCase> check)
