@@ -53,7 +53,7 @@ internal sealed partial class CoreThread
         return true;
     }
 
-    private void NextEpoch(Block last)
+    private void NextEpoch(Block last, ulong provenFrom)
     {
         EpochConfiguration next = Ledger.Epoch;
         EpochContext before = _epoch;
@@ -69,7 +69,7 @@ internal sealed partial class CoreThread
         }
 
         _hasVotes |= renews;
-        RecoveredState state = new();
+        RecoveredState state = new() { Behind = Ledger.Executed.Sequence < last.Sequence, ProvenFrom = provenFrom };
         state.RecentRoots.AddRange(_core.RecentRoots);
         _core = new ValidatorCore(
             _core.Genesis, next, _epoch.Self, _core.Settings with { Signs = _hasVotes, ReturnKnown = SignsFrom != 0 }, state);

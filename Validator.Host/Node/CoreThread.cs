@@ -227,6 +227,7 @@ internal sealed partial class CoreThread(
         input.WallMicros = Clock.WallMicros();
         _core.Handle(input, _effects);
         Block? last = null;
+        ulong provenFrom = 0;
         foreach (ref readonly Effect effect in _effects.Items)
         {
             if (Faults.Faulted)
@@ -235,13 +236,14 @@ internal sealed partial class CoreThread(
             }
 
             last = effect.Kind == EffectKind.EpochEnded ? effect.Block : last;
+            provenFrom = Math.Max(provenFrom, effect.ProvenFrom);
             Carry(effect);
         }
 
         _effects.Clear();
         if (last is not null)
         {
-            NextEpoch(last);
+            NextEpoch(last, provenFrom);
         }
     }
 
@@ -276,6 +278,10 @@ internal sealed partial class CoreThread(
             case EffectKind.Execute:
                 Volatile.Write(ref _pendingVertices, _pendingVertices - effect.Order!.Length);
                 ToExecution.Put(new ExecuteItem(effect.Block!, effect.Certificate!, effect.Order));
+                break;
+            case EffectKind.StoreEpochEnd:
+                log.LogInformation("peers no longer keep a snapshot of epoch {Epoch}, which ended with block {Block}: on to the next", _core.Epoch, effect.EpochEnd!.Last.Sequence);
+                ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.EpochEnd, EpochEnd = effect.EpochEnd });
                 break;
             case EffectKind.StoreManifest:
                 log.LogInformation(

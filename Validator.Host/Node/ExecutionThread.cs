@@ -18,12 +18,16 @@ internal sealed class ExecutionThread(
 {
     private OrderedVertex[] _ordered = [];
     private EpochConfiguration _epoch = epoch;
+    private ulong _next = executor.Sequence + 1;
 
     public required SpscRing<ExecuteItem> Input { get; init; }
 
     public required SpscRing<LedgerItem> ToLedger { get; init; }
 
     public required IWaker Ledger { get; init; }
+
+    /// <summary>The epoch of the state on disk.</summary>
+    public required Func<EpochConfiguration> Current { get; init; }
 
     protected override bool HasWork => !Input.IsEmpty;
 
@@ -52,7 +56,9 @@ internal sealed class ExecutionThread(
         ExecutionResult result = new();
         executor.Execute(item.Block, _ordered.AsSpan(0, count), result);
         Array.Clear(_ordered, 0, count);
-        SnapshotState? snapshot = result.Sequence % snapshotBlocks == 0 ? executor.Capture() : null;
+        // At each epoch's end too (rule E6).
+        bool due = result.Sequence % snapshotBlocks == 0 || !item.Block.NextCommittee.IsZero;
+        SnapshotState? snapshot = due ? executor.Capture() : null;
         ExecutedBlock executed = new(item.Block, item.Certificate, held, result, snapshot, EpochAfter(item.Block));
         return Hand(ToLedger, new LedgerItem { Kind = LedgerItemKind.Final, Executed = executed }, Ledger);
     }
@@ -62,6 +68,14 @@ internal sealed class ExecutionThread(
     {
         CommitteeState committee = executor.Committee;
         bool ended = !block.NextCommittee.IsZero;
+        if (block.Sequence != _next)
+        {
+            // A snapshot went in place while nothing was under way here.
+            _epoch = Current();
+        }
+
+        Require.That(_epoch.Number == block.Epoch);
+        _next = block.Sequence + 1;
         if (!ended && committee.Pending == _epoch.Pending)
         {
             return null;

@@ -169,7 +169,7 @@ internal sealed class FetchService(
         {
             FetchKind.Vertices => AnswerVertices(peer, request),
             FetchKind.Block => AnswerBlock(peer, request.Hash),
-            FetchKind.Snapshot => AnswerSnapshot(peer, request.Sequence),
+            FetchKind.Snapshot => AnswerSnapshot(peer, request),
             FetchKind.Chunk => AnswerChunk(peer, request),
             _ => AnswerFinalBlocks(peer, request),
         };
@@ -213,8 +213,21 @@ internal sealed class FetchService(
         return block is not null && sender.Send(peer, Channel.Control, Frame.Of(block));
     }
 
-    private bool AnswerSnapshot(int peer, ulong least) =>
-        Snapshots.Manifest(least) is { } manifest && sender.Send(peer, Channel.Sync, Frame.Of(manifest));
+    /// <summary>A manifest of the epoch that is asked for; else how it ended, where later ones have any, and where these begin (rule E6).</summary>
+    private bool AnswerSnapshot(int peer, in FetchRequest request)
+    {
+        if (Snapshots.Manifest(request.Epoch, request.Sequence, out ulong later) is { } manifest)
+        {
+            return sender.Send(peer, Channel.Sync, Frame.Of(manifest));
+        }
+
+        if (later > 1 && ledger.FindEpochEnd(request.Epoch) is { } end)
+        {
+            sender.Send(peer, Channel.Sync, Frame.Of(end));
+        }
+
+        return sender.Send(peer, Channel.Sync, Frame.NotFound(request, later));
+    }
 
     private bool AnswerChunk(int peer, in FetchRequest request) =>
         Snapshots.Chunk(request.Sequence, request.Hash) is { } data

@@ -26,6 +26,9 @@ internal enum LedgerItemKind : byte
     Chunk,
     DropSnapshot,
     Install,
+
+    /// <summary>On to the next epoch, without its state.</summary>
+    EpochEnd,
 }
 
 internal struct LedgerItem
@@ -36,6 +39,7 @@ internal struct LedgerItem
     public ExecutedBlock? Executed;
     public SnapshotManifest? Manifest;
     public SnapshotChunk? Chunk;
+    public EpochEnd? EpochEnd;
 }
 
 /// <summary>A final block with what its execution gave.</summary>
@@ -156,7 +160,7 @@ internal sealed class LedgerThread(
         while (!whole && install is null && _group.Count < MostPerCommit && _groupBytes < MostBytesPerCommit && TryTake(out LedgerItem item))
         {
             any = true;
-            whole = item.Executed is { EndsEpoch: true };
+            whole = item.Executed is { EndsEpoch: true } || item.Kind == LedgerItemKind.EpochEnd;
             if (whole && _group.Count > 0)
             {
                 // It looks through what is committed: a group of its own.
@@ -220,12 +224,14 @@ internal sealed class LedgerThread(
     /// </summary>
     private void Install(SnapshotManifest manifest)
     {
-        if (!ledger.Install(manifest, executor, out string? error))
+        EpochConfiguration epoch = Epoch with { Pending = manifest.Pending };
+        if (!ledger.Install(manifest, epoch, executor, out string? error))
         {
             Faults.Fail(ExitCodes.Store, $"ledger: {error}; the snapshot is not in place");
             return;
         }
 
+        Volatile.Write(ref _epoch, epoch);
         _executed = new ExecutedPoint(manifest.Sequence, manifest.State.Root);
         signal.Advance(manifest.State.NextIndex);
         Votes.DurablyExecuted(manifest.Sequence);
@@ -268,6 +274,9 @@ internal sealed class LedgerThread(
 
         switch (item.Kind)
         {
+            case LedgerItemKind.EpochEnd:
+                _unordered = ledger.SkipEpoch(item.EpochEnd!, epochs.Current.OwnLane);
+                break;
             case LedgerItemKind.Manifest:
                 ledger.AddManifest(item.Manifest!);
                 break;
@@ -312,7 +321,19 @@ internal sealed class LedgerThread(
             case LedgerItemKind.Final:
                 AnnounceFinal(item.Executed!);
                 break;
+            case LedgerItemKind.EpochEnd:
+                AnnounceSkipped(item.EpochEnd!);
+                break;
         }
+    }
+
+    private void AnnounceSkipped(EpochEnd end)
+    {
+        EpochConfiguration next = EpochConfiguration.After(end.Last, end.Next);
+        Volatile.Write(ref _epoch, next);
+        _current = next.Number;
+        TakeBackUnordered();
+        Hand(ToCore, new Input { Kind = InputKind.EpochEndStored, Epoch = end.Epoch, From = -1 }, Core!);
     }
 
     private void TakeOwn(in LedgerItem item)

@@ -114,6 +114,8 @@ internal static class Recovery
             RestoreWindow(executor, ledger, epoch, last);
         }
 
+        // Epochs were skipped, and no snapshot is in place yet (rule E6).
+        state.Behind = executor.Sequence < epoch.Start.Sequence;
         state.Staged = ledger.Staged();
         for (int author = 0; author < cut.Length; author++)
         {
@@ -168,7 +170,9 @@ internal static class Recovery
         }
 
         StateRecord? state = ledger.FindState(last.Block.Sequence);
-        whole = whole && state?.CommitteeDigest == executor.Committee.Digest && executor.Nonces.Load(ledger.Accounts())
+        // Where epochs were skipped, a snapshot will bring the committee with the rest.
+        bool behind = last.Block.Sequence < epoch.Start.Sequence;
+        whole = whole && (behind || state?.CommitteeDigest == executor.Committee.Digest) && executor.Nonces.Load(ledger.Accounts())
             && state?.NoncesDigest == executor.Nonces.Digest() && state?.DedupDigest == executor.DedupDigest;
         if (!whole || !executor.IsRestored)
         {

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
@@ -7,7 +8,8 @@ namespace Validator.Host.Node;
 
 /// <summary>
 /// Epochs in the ledger. Keys of the family "default": E: the epoch that the executed state is in; U hash: an own vertex of an ended
-/// epoch that no block ordered; M epoch: its members, a line each: name, consensus key's hash. Written with the block that they belong to.
+/// epoch that no block ordered; M epoch: its members, a line each: name, consensus key's hash; L epoch: how it ended, for ever. Written with
+/// the block that they belong to. Where epochs were skipped, E is the one that a snapshot is awaited of.
 /// </summary>
 internal sealed partial class RocksLedger
 {
@@ -40,6 +42,33 @@ internal sealed partial class RocksLedger
     {
         _batch.Put(State, EpochKey, EpochCodec.Encode(epoch));
         _batch.Put(State, Key('M', epoch.Number), Encoding.ASCII.GetBytes(string.Join('\n', epoch.Members.Select(m => $"{m.Name} {Hash256.Of(m.ConsensusKey)}"))));
+    }
+
+    /// <summary>How an epoch ended; null where it has not, or where that is not known here. Any thread.</summary>
+    public EpochEnd? FindEpochEnd(ulong epoch)
+    {
+        using PinnedValue value = _database.Get(State, Key('L', epoch));
+        if (!value.Found)
+        {
+            return null;
+        }
+
+        int members = value.Span.Length < 4 ? 0 : BinaryPrimitives.ReadUInt16LittleEndian(value.Span[2..]);
+        return EpochEndCodec.TryRead(value.Span, members, out EpochEnd? end, out _) ? end : throw Damaged($"the end of epoch {epoch}");
+    }
+
+    private void AddEpochEnd(EpochEnd end)
+    {
+        byte[] value = new byte[EpochEndCodec.EncodedSize(end)];
+        EpochEndCodec.Write(end, value);
+        _batch.Put(State, Key('L', end.Epoch), value);
+    }
+
+    public Hash256[] SkipEpoch(EpochEnd end, int self)
+    {
+        AddEpochEnd(end);
+        AddEpoch(EpochConfiguration.After(end.Last, end.Next));
+        return EndEpoch(end.Last, self);
     }
 
     /// <summary>Own vertices of ended epochs whose transactions are in no other vertex yet.</summary>

@@ -62,8 +62,9 @@ internal sealed partial class RocksLedger
     /// Puts the state of a snapshot, whose chunks are all committed, in place of ours: the block that it belongs to, the ids of
     /// the dedup window, the roots before it. What was kept before counts as gone. One synced write.
     /// </summary>
+    /// <param name="epoch">The manifest's, with the change that is pending in it.</param>
     /// <param name="executor">Goes on after it; nothing may be under way there.</param>
-    public bool Install(SnapshotManifest manifest, Executor executor, [NotNullWhen(false)] out string? error)
+    public bool Install(SnapshotManifest manifest, EpochConfiguration epoch, Executor executor, [NotNullWhen(false)] out string? error)
     {
         StateRecord state = manifest.State;
         ulong next = state.NextIndex;
@@ -71,7 +72,7 @@ internal sealed partial class RocksLedger
         using RocksDbBatch batch = new(_database);
         batch.DeleteRange(State, Key('D', 0), Key('D', ulong.MaxValue));
         batch.DeleteRange(State, Key('S', 0), Key('S', ulong.MaxValue));
-        ulong from = executor.BeginRestore(manifest.Sequence, state.Root, next);
+        ulong from = executor.BeginRestore(manifest.Sequence, state.Root, next, new CommitteeState(epoch.Number, epoch.Members, epoch.Pending));
         foreach (Hash256 segment in segments)
         {
             using PinnedValue ids = Chunk(segment);
@@ -86,12 +87,14 @@ internal sealed partial class RocksLedger
 
         InstallAccounts(batch, state, executor);
         SnapshotState captured = executor.IsRestored ? executor.Capture() : throw Damaged("a snapshot's ids");
-        if (from != next || !captured.Segments.AsSpan().SequenceEqual(segments) || executor.Nonces.Digest() != state.NoncesDigest)
+        if (from != next || !captured.Segments.AsSpan().SequenceEqual(segments) || executor.Nonces.Digest() != state.NoncesDigest
+            || executor.Committee.Digest != state.CommitteeDigest)
         {
             throw Damaged("a snapshot's ids");
         }
 
         AddInstalled(batch, manifest, captured);
+        batch.Put(State, EpochKey, EpochCodec.Encode(epoch));
         DropStaged(batch);
         error = _database.Write(batch, sync: true);
         return error is null;
@@ -125,8 +128,11 @@ internal sealed partial class RocksLedger
     private void AddInstalled(RocksDbBatch batch, SnapshotManifest manifest, SnapshotState snapshot)
     {
         ExecutionResult result = ExecutionResult.Nothing(manifest.Sequence, snapshot.NextIndex, manifest.State.Root);
+        // The last block of the epoch before has a certificate of its own committee.
+        Certificate certificate = manifest.Anchor.Epoch == manifest.Epoch ? manifest.Certificate
+            : FindEpochEnd(manifest.Anchor.Epoch)?.Certificate ?? throw Damaged($"the end of epoch {manifest.Anchor.Epoch}");
         byte[] sequence = Sequence(manifest.Sequence);
-        batch.Put(Finalized, sequence, Encode(new ExecutedBlock(manifest.Anchor, manifest.Certificate, [], result)));
+        batch.Put(Finalized, sequence, Encode(new ExecutedBlock(manifest.Anchor, certificate, [], result)));
         batch.Put(Metadata, Key('H', manifest.Anchor.Hash), sequence);
         batch.Put(IndexTimestamp, TimeKey(manifest.Anchor), default);
         byte[] record = new byte[StateRecord.EncodedSize];

@@ -16,7 +16,7 @@ internal sealed partial class RocksLedger
     private const int State = 0;
     private const byte PrunedKey = (byte)'P';
 
-    /// <summary>The newest may not be stated by a final block yet, so two are always good.</summary>
+    /// <summary>The newest may not be stated by a final block yet.</summary>
     private const int SnapshotsKept = 3;
 
     /// <summary>Roots behind the oldest snapshot that a block above it may state (rule P3): window + 16, with room.</summary>
@@ -126,7 +126,8 @@ internal sealed partial class RocksLedger
         lock (_snapshots)
         {
             _snapshots.Add(snapshot.Sequence);
-            while (_snapshots.Count > SnapshotsKept)
+            // One that can be proven always stays, and all after it.
+            while (_snapshots.Count > SnapshotsKept && _snapshots.Skip(1).Any(IsStated))
             {
                 ulong oldest = _snapshots.Min;
                 _snapshots.Remove(oldest);
@@ -167,8 +168,28 @@ internal sealed partial class RocksLedger
     {
         lock (_snapshots)
         {
-            return _snapshots.Count < SnapshotsKept ? 0 : _snapshots.Min;
+            return _snapshots.Count < SnapshotsKept || !_snapshots.Any(IsStated) ? 0 : _snapshots.Min;
         }
+    }
+
+    /// <summary>A final block of the epoch that the snapshot's state is in states its root.</summary>
+    private bool IsStated(ulong snapshot)
+    {
+        if (FindFinal(snapshot) is not { } anchor)
+        {
+            return false;
+        }
+
+        ulong epoch = anchor.Block.Epoch + (anchor.Block.NextCommittee.IsZero ? 0u : 1u);
+        for (ulong next = snapshot + 1; FindFinal(next) is { } final && final.Block.Epoch == epoch; next++)
+        {
+            if (final.Block.ExecutedSequence >= snapshot)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Ids and roots that neither the newest state nor a kept snapshot needs.</summary>

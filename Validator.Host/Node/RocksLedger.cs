@@ -113,6 +113,10 @@ internal sealed partial class RocksLedger : ILedger
         if (executed.Epoch is { } epoch)
         {
             AddEpoch(epoch);
+            if (executed.EndsEpoch)
+            {
+                AddEpochEnd(new EpochEnd(block, executed.Certificate, epoch.Members));
+            }
         }
 
         AddAccounts(_batch, executed.Result.Accounts);

@@ -13,20 +13,23 @@ internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks)
     private SnapshotManifest? _manifest;
     private SnapshotState? _state;
 
-    /// <summary>The newest snapshot at a sequence or later that a final block states; null when there is none.</summary>
-    public SnapshotManifest? Manifest(ulong least)
+    /// <summary>The newest snapshot of an epoch at a sequence or later that a final block states; null when there is none.</summary>
+    /// <param name="later">The first block of the oldest later epoch of which there is one; 1 when there is none.</param>
+    public SnapshotManifest? Manifest(ulong epoch, ulong least, out ulong later)
     {
+        later = 1;
         ulong[] kept = ledger.Snapshots();
         for (int i = kept.Length - 1; i >= 0 && kept[i] >= least; i--)
         {
-            if (_manifest?.Sequence == kept[i])
-            {
-                return _manifest;
-            }
-
-            if (Prove(kept[i]) is { } manifest)
+            SnapshotManifest? manifest = _manifest?.Sequence == kept[i] ? _manifest : Prove(kept[i]);
+            if (manifest?.Epoch == epoch)
             {
                 return _manifest = manifest;
+            }
+
+            if (manifest?.Epoch > epoch && ledger.FindEpochEnd(manifest.Epoch - 1) is { } end)
+            {
+                later = end.Last.Sequence + 1;
             }
         }
 
@@ -60,10 +63,11 @@ internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks)
             return null;
         }
 
+        ulong epoch = anchor.Block.Epoch + (anchor.Block.NextCommittee.IsZero ? 0u : 1u);
         for (ulong next = sequence + 1; ledger.FindFinal(next) is { } final; next++)
         {
             Block block = final.Block;
-            if (block.Epoch != anchor.Block.Epoch)
+            if (block.Epoch != epoch)
             {
                 return null;
             }
@@ -108,8 +112,30 @@ internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks)
         }
 
         return first > anchor.Sequence || records.Count > SnapshotManifestCodec.MaxRecords || certified.Count > SnapshotManifestCodec.MaxCertified
+            || !TryFindPending(stating.Epoch, records[(int)(anchor.Sequence - first)].CommitteeDigest, out PendingCommittee? pending)
             ? null
-            : new SnapshotManifest(first, [.. records], anchor, [.. certified], certificate);
+            : new SnapshotManifest(first, [.. records], anchor, [.. certified], certificate, pending);
+    }
+
+    /// <summary>The change that is pending in a state of an epoch, if one is; false where that is not known any more.</summary>
+    private bool TryFindPending(ulong epoch, in Hash256 digest, out PendingCommittee? pending)
+    {
+        pending = null;
+        EpochConfiguration? current = ledger.ReadEpoch();
+        Member[]? members = current?.Number == epoch ? current.Members : epoch > 0 ? ledger.FindEpochEnd(epoch - 1)?.Next : null;
+        if (members is null)
+        {
+            // Of genesis' committee, whom everybody knows; who asks for it sees whether a change is pending.
+            return epoch == 0;
+        }
+
+        if (new CommitteeState(epoch, members).Digest == digest)
+        {
+            return true;
+        }
+
+        pending = current?.Number == epoch ? current.Pending : null;
+        return pending is not null && new CommitteeState(epoch, members, pending).Digest == digest;
     }
 
     private static byte[] List(Hash256[] hashes)

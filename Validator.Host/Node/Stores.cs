@@ -81,7 +81,14 @@ internal interface ILedger : IDisposable
 
     void DropSnapshot();
 
-    bool Install(SnapshotManifest manifest, Executor executor, [NotNullWhen(false)] out string? error);
+    bool Install(SnapshotManifest manifest, EpochConfiguration epoch, Executor executor, [NotNullWhen(false)] out string? error);
+
+    EpochConfiguration? ReadEpoch();
+
+    EpochEnd? FindEpochEnd(ulong epoch);
+
+    /// <summary>Goes with the next commit: the ledger is in the next epoch, with a state of before. As EndEpoch else.</summary>
+    Hash256[] SkipEpoch(EpochEnd end, int self);
 
     /// <summary>What the API shows of an executed block.</summary>
     StoredBlock? ShowBlock(ulong sequence);

@@ -180,7 +180,7 @@ public sealed partial class ValidatorNode
         _execution = new ExecutionThread(
             stores.Executor, stores.Epoch, new VertexSource(_cache, stores.Ledger), (ulong)context.Config.Storage.SnapshotBlocks, this)
         {
-            Input = toExecution.Ring, ToLedger = executionToLedger, Ledger = _ledger.Waker,
+            Input = toExecution.Ring, ToLedger = executionToLedger, Ledger = _ledger.Waker, Current = () => _ledger.Epoch,
         };
         _service = new FetchService(
             fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, _evidence, metrics, this)

@@ -12,6 +12,13 @@ public sealed partial class ByzantineNode
     public override void Receive(int from, SimMessage message)
     {
         base.Receive(from, message);
+        if (message.Frame.Status is { } status && status.Epoch < Core.Epoch && Cluster.World.ReadsBytes && _lies + _mischief > 0
+            && _random.Chance(0.5) && ForgedEnd(status.Epoch) is { } end)
+        {
+            // Before an honest one can tell it.
+            Cluster.Send(this, from, new SimMessage(end));
+        }
+
         _coalition.Seen.Enqueue(message);
         if (_coalition.Seen.Count > MostSeen)
         {

@@ -181,17 +181,17 @@ public sealed partial class ByzantineNode : SimNode
         }
 
         Cluster.World.Met(Fault.ForgedEpochEnd);
-        Member[] ours = [.. end.Next.Select(m => SimKeys.PlaceOf(m) == Index ? m with { Weight = m.Weight + 1 } : m)];
+        Member[] ours = [.. end.Next.Reverse()];
         Block other = BlockCodec.Seal(
             end.Epoch, end.Last.Sequence, end.Last.Parent, end.Last.TimestampMicros, end.Last.ExecutedSequence, end.Last.ExecutedRoot,
             GenesisCodec.CommitteeDigest(epoch + 1, ours), end.Last.Cut);
         Certificate few = Forger.With(end.Certificate, end.Last.Sequence, end.Last.Hash, end.Certificate.Votes[..1]);
-        return new SimMessage(Frame.Of(_random.Below(4) switch
+        return new SimMessage(Frame.Of(_random.Below(6) switch
         {
             0 => end with { Next = ours },
             1 => end with { Last = other, Next = ours },
-            2 => new EpochEnd(other, Forger.With(end.Certificate, other.Sequence, other.Hash, end.Certificate.Votes), ours),
-            _ => end with { Certificate = few },
+            2 => end with { Certificate = few },
+            _ => new EpochEnd(other, Forger.With(end.Certificate, other.Sequence, other.Hash, end.Certificate.Votes), ours),
         })).Bytes;
     }
 

@@ -113,6 +113,12 @@ internal static class MemoryStores
             return found;
         }
 
+        public EpochConfiguration? ReadEpoch() => null;
+
+        public EpochEnd? FindEpochEnd(ulong epoch) => null;
+
+        public Hash256[] SkipEpoch(EpochEnd end, int self) => EndEpoch(end.Last, self);
+
         public Kept FirstKept { get; } = new(1, 0);
 
         public uint DedupWindow => 1;
@@ -139,7 +145,7 @@ internal static class MemoryStores
         {
         }
 
-        public bool Install(SnapshotManifest manifest, Executor executor, [NotNullWhen(false)] out string? error)
+        public bool Install(SnapshotManifest manifest, EpochConfiguration epoch, Executor executor, [NotNullWhen(false)] out string? error)
         {
             error = "no snapshot is served here";
             return false;

@@ -27,9 +27,9 @@ public class SnapshotTests
         }
 
         SnapshotServer source = new(server, 32);
-        SnapshotManifest manifest = AsSent(source.Manifest(1)!);
+        SnapshotManifest manifest = AsSent(source.Manifest(0, 1, out _)!);
         Assert.Equal(1900u, manifest.Sequence);
-        Assert.Null(source.Manifest(1901));
+        Assert.Null(source.Manifest(0, 1901, out _));
         Assert.Equal(48, (int)(manifest.Sequence - manifest.FirstRecord + 1));
         using (RocksLedger early = Open(folder.File("late")))
         {
@@ -43,7 +43,7 @@ public class SnapshotTests
         Assert.Equal((manifest.Sequence, 3, 1), (staged.Manifest.Sequence, staged.Held.Count, staged.Lists.Count));
         Stage(late, source, manifest, most: int.MaxValue);
         Executor restored = StoreSamples.NewExecutor();
-        Assert.True(late.Install(manifest, restored, out _));
+        Assert.True(late.Install(manifest, StoreSamples.First, restored, out _));
         Assert.Null(late.Staged());
         Assert.Equal(manifest.State.Root, restored.Root);
         Assert.Equal(EnvelopeSamples.Count, restored.Nonces.Count);
@@ -69,7 +69,7 @@ public class SnapshotTests
         using RocksLedger server = Open(folder.File("server"));
         StoreSamples.Fill(server, 150, new Random(6), Every);
         SnapshotServer source = new(server, 32);
-        Hash256 list = source.Manifest(1)!.State.DedupDigest;
+        Hash256 list = source.Manifest(0, 1, out _)!.State.DedupDigest;
         byte[] hashes = source.Chunk(100, list)!;
         Hash256 segment = new(hashes);
         Assert.Equal(segment, Hash256.Of(source.Chunk(100, segment)!));

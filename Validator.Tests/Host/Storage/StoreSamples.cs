@@ -81,7 +81,9 @@ internal static class StoreSamples
     public static List<byte[]> Fill(RocksLedger ledger, int blocks, Random random, int snapshotEvery = int.MaxValue) =>
         Fill(ledger, blocks, random, snapshotEvery, NewExecutor());
 
-    public static Executor NewExecutor() => new(DedupWindow, Hash256.Of("start"u8), new CommitteeState(0, []));
+    public static EpochConfiguration First { get; } = EpochConfiguration.First(GenesisSamples.Four(), Hash256.Of("chain"u8));
+
+    public static Executor NewExecutor() => new(DedupWindow, Hash256.Of("start"u8), new CommitteeState(0, First.Members));
 
     /// <param name="executor">Executes them: it ends up in the state that the ledger holds.</param>
     /// <returns>What was accepted, by global index.</returns>
