@@ -13,16 +13,24 @@ public sealed partial class ByzantineNode
     {
         base.Receive(from, message);
         if (message.Frame.Status is { } status && status.Epoch < Core.Epoch && Cluster.World.ReadsBytes && _lies + _mischief > 0
-            && _random.Chance(0.5) && ForgedEnd(status.Epoch) is { } end)
+            && _random.Chance(0.5))
         {
-            // Before an honest one can tell it.
-            Cluster.Send(this, from, new SimMessage(end));
+            PressForgedEnds(from, status.Epoch);
         }
 
         _coalition.Seen.Enqueue(message);
         if (_coalition.Seen.Count > MostSeen)
         {
             _coalition.Seen.Dequeue();
+        }
+    }
+
+    /// <summary>Before an honest one can tell it, and again after that: the last one that is believed counts.</summary>
+    private void PressForgedEnds(int peer, ulong epoch)
+    {
+        for (int i = 0; i < 6 && ForgedEnd(epoch) is { } end; i++)
+        {
+            Cluster.After(this, (long)_random.Below(300_000), () => Cluster.Send(this, peer, new SimMessage(end)));
         }
     }
 

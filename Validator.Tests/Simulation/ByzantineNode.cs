@@ -143,8 +143,11 @@ public sealed partial class ByzantineNode : SimNode
             Cluster.World.Met(Fault.WrongChunk);
             Send(peer, Frame.Of(new SnapshotChunk(request.Epoch, request.Sequence, request.Hash, [1, 2, 3])));
         }
-        else if (request.Kind == FetchKind.Snapshot && Cluster.World.ReadsBytes && _random.Chance(0.7)
-            && (_random.Chance(0.5) ? ForgedManifest() : ForgedEnd(request.Epoch)) is { } forged)
+        else if (request.Kind == FetchKind.Snapshot && Cluster.World.ReadsBytes && request.Epoch < Core.Epoch && _random.Chance(0.7))
+        {
+            PressForgedEnds(peer, request.Epoch);
+        }
+        else if (request.Kind == FetchKind.Snapshot && Cluster.World.ReadsBytes && _random.Chance(0.7) && ForgedManifest() is { } forged)
         {
             Cluster.Send(this, peer, new SimMessage(forged));
         }
