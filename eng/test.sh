@@ -32,7 +32,6 @@ if [ "$failed" -eq 0 ] && { [ $status -ne 0 ] || [ "$passed" -eq 0 ]; }; then
     echo "test: the runner ended with status $status and counted no failure" >&2
     failed=1
 fi
-line="$passed passed, $failed failed"
-[ "$skipped" -gt 0 ] && line="$line, $skipped skipped"
-echo "$line"
+[ "$skipped" -gt 0 ] && echo "test: $skipped skipped here, each with its reason above"
+echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
