@@ -97,6 +97,14 @@ public static partial class RunCommand
         TaskCompletionSource<string> stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+
+        // From the first moment on: whoever sees the API answer may send it, and unhandled it would end the process.
+        TaskCompletionSource<Action> reload = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true;
+            reload.Task.ContinueWith(static ready => ready.Result(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+        });
         foreach (string notice in context.Config.Notices)
         {
             LogNotice(log, notice);
@@ -127,9 +135,8 @@ public static partial class RunCommand
             Reloader reloader = new(
                 context.Config, context.Genesis, reread ?? (() => context.Config), node, servers, context.Logs, log);
             servers.OnReload = reloader.Reload;
-            using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+            reload.SetResult(() =>
             {
-                signal.Cancel = true;
                 manager.Reloading();
                 reloader.Reload();
                 manager.Reloaded();

@@ -180,7 +180,7 @@ public sealed class HttpAbuseTests
             {
                 return await cluster.MetricAsync(node, "cretoai_http_refused_total", "connections") >= 15;
             }
-            catch (HttpRequestException)
+            catch (Exception e) when (e is HttpRequestException or System.Net.Sockets.SocketException)
             {
                 // Closed before the client had looked at it: one of the surplus itself.
                 return false;
