@@ -31,6 +31,9 @@ public sealed partial class ValidatorCore
         public ulong FinalSequence;
         public bool Known;
 
+        /// <summary>From when on its Status is answered again with what it may lack.</summary>
+        public long RepeatAtMicros;
+
         /// <summary>The oldest block that it said to keep when it had not what was asked; 0 before.</summary>
         public ulong FirstKept;
 
@@ -105,8 +108,10 @@ public sealed partial class ValidatorCore
             PullLanes(status, from);
         }
 
-        if (status.View < View || (stuck && status.View == View))
+        // Half a period: who tells its Status more often than is agreed gets no more for it, at twenty times the bytes.
+        if ((status.View < View || (stuck && status.View == View)) && _now >= peer.RepeatAtMicros)
         {
+            peer.RepeatAtMicros = _now + (Settings.StatusIntervalMicros / 2);
             RepeatTo(from, status);
         }
     }
@@ -170,7 +175,8 @@ public sealed partial class ValidatorCore
         int sent = 0;
         ulong last = FinalSequence + _reach;
         // In a later view even a final base is voted again (rule V4), so the peer's own final slot counts there.
-        for (ulong sequence = status.FinalSequence + (View == 0 ? 1u : 0u); sequence <= last && sent < SlotsPerRepeat; sequence++)
+        ulong first = Math.Max(status.FinalSequence + (View == 0 ? 1u : 0u), FinalSequence);
+        for (ulong sequence = first; sequence <= last && sent < SlotsPerRepeat; sequence++)
         {
             if (FindSlot(View, sequence) is { } slot && RepeatSlot(peer, slot))
             {

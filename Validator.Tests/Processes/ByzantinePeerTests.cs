@@ -131,7 +131,13 @@ public sealed class ByzantinePeerTests
                 PayloadQueueBytes = 64 << 20,
             });
             _outbox = _transport.CreateOutbox();
-            _transport.Start();
+            Thread start = new(() =>
+            {
+                Abuse.GiveWay();
+                _transport.Start();
+            });
+            start.Start();
+            start.Join();
         }
 
         public long Sent { get; private set; }
@@ -141,6 +147,8 @@ public sealed class ByzantinePeerTests
 
         public void Run(string what, CancellationToken end)
         {
+            Abuse.GiveWay();
+
             // The victim has the lower index: it dials.
             byte[][] frames = FramesOf(what);
             long start = Stopwatch.GetTimestamp();
