@@ -34,13 +34,7 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        ulong weight = 0;
-        for (int i = 0; i < _peers.Length; i++)
-        {
-            weight += _peers[i].FirstKept > FinalSequence + 1 ? Committee.Weight(i) : 0;
-        }
-
-        if (weight > Committee.Faulty)
+        if (WeightOf(FinalSequence + 2, static (peer, least) => peer.FirstKept >= least) > Committee.Faulty)
         {
             _catchUp.Begin(FinalSequence);
         }
@@ -55,13 +49,7 @@ public sealed partial class ValidatorCore
         _peers[peer].ProvenFrom = from;
         foreach (PeerProgress candidate in _peers)
         {
-            ulong weight = 0;
-            for (int i = 0; i < _peers.Length; i++)
-            {
-                weight += _peers[i].ProvenFrom >= candidate.ProvenFrom ? Committee.Weight(i) : 0;
-            }
-
-            if (weight > Committee.Faulty)
+            if (WeightOf(candidate.ProvenFrom, static (peer, least) => peer.ProvenFrom >= least) > Committee.Faulty)
             {
                 _provenFrom = Math.Max(_provenFrom, candidate.ProvenFrom);
             }

@@ -90,12 +90,7 @@ public sealed partial class ValidatorCore
         ulong best = ulong.MaxValue;
         foreach (PeerProgress candidate in _peers)
         {
-            ulong weight = 0;
-            for (int i = 0; i < _peers.Length; i++)
-            {
-                weight += _peers[i].Known && _peers[i].Epoch <= candidate.Epoch ? Committee.Weight(i) : 0;
-            }
-
+            ulong weight = WeightOf(candidate.Epoch, static (peer, most) => peer.Known && peer.Epoch <= most);
             if (candidate.Known && weight >= Committee.Quorum)
             {
                 best = Math.Min(best, candidate.Epoch);

@@ -21,32 +21,19 @@ public sealed partial class ValidatorCore
     private long _lastBatchMicros = long.MinValue / 2;
     private long _creditAtMicros = long.MaxValue;
 
-    private int PendingVertices
+    private int PendingVertices => (int)OverLanes(static lane => lane.Count);
+
+    private long PendingBytes => OverLanes(static lane => lane.Bytes);
+
+    private long OverLanes(Func<Lane, long> amount)
     {
-        get
+        long sum = 0;
+        foreach (Lane lane in _lanes)
         {
-            int count = 0;
-            foreach (Lane lane in _lanes)
-            {
-                count += lane.Count;
-            }
-
-            return count;
+            sum += amount(lane);
         }
-    }
 
-    private long PendingBytes
-    {
-        get
-        {
-            long bytes = 0;
-            foreach (Lane lane in _lanes)
-            {
-                bytes += lane.Bytes;
-            }
-
-            return bytes;
-        }
+        return sum;
     }
 
     /// <summary>Vertices of one lane that are taken unasked: no author can use up the room of the others.</summary>

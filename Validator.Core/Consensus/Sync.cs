@@ -41,6 +41,18 @@ public sealed partial class ValidatorCore
         public ulong ProvenFrom;
     }
 
+    /// <summary>Weight of the peers whose reports compare so with a bound.</summary>
+    private ulong WeightOf(ulong bound, Func<PeerProgress, ulong, bool> holds)
+    {
+        ulong weight = 0;
+        for (int i = 0; i < _peers.Length; i++)
+        {
+            weight += holds(_peers[i], bound) ? Committee.Weight(i) : 0;
+        }
+
+        return weight;
+    }
+
     private void AdvanceStatus()
     {
         if (_now < _nextStatusMicros)

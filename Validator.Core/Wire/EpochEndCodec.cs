@@ -23,6 +23,9 @@ public static class EpochEndCodec
     internal static int MaxBytes(int committeeSize) => FixedBytes + BlockCodec.EncodedSize(committeeSize)
         + CertificateCodec.EncodedSize(committeeSize) + GenesisCodec.MaxMembersSize(committeeSize + 1);
 
+    /// <summary>The committee's size that an encoded one states; 0 where it states none that can be.</summary>
+    public static int CommitteeSizeOf(ReadOnlySpan<byte> data) => WireReader.CommitteeSizeOf(data);
+
     /// <param name="committeeSize">Of the epoch that ends.</param>
     public static bool TryRead(
         ReadOnlySpan<byte> data, int committeeSize, [NotNullWhen(true)] out EpochEnd? value, out DecodeError error)

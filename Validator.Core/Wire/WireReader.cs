@@ -12,9 +12,12 @@ internal ref struct WireReader(ReadOnlySpan<byte> data)
 {
     private readonly ReadOnlySpan<byte> _data = data;
 
-    /// <summary>Vertices and blocks state their committee's size in bytes 2 and 3; 0 where that is none that can be.</summary>
-    public static int CommitteeSizeOf(ReadOnlySpan<byte> record) =>
-        record.Length < 4 || (record[2] | (record[3] << 8)) is var size && size > Limits.MaxCommittee ? 0 : record[2] | (record[3] << 8);
+    /// <summary>Vertices, blocks and ends of epochs state their committee's size in bytes 2 and 3; 0 where that is none that can be.</summary>
+    public static int CommitteeSizeOf(ReadOnlySpan<byte> record)
+    {
+        int size = record.Length < 4 ? 0 : record[2] | (record[3] << 8);
+        return size <= Limits.MaxCommittee ? size : 0;
+    }
 
     public int Position { get; private set; }
 

@@ -88,8 +88,8 @@ public interface INodeGateway
     /// <summary>An executed block, by sequence; null when not final here yet. May read the disk.</summary>
     StoredBlock? FindBlock(ulong sequence);
 
-    /// <summary>The name of an epoch's member. May read the disk.</summary>
-    string MemberName(ulong epoch, int member);
+    /// <summary>The names of an epoch's members, so many of them. May read the disk.</summary>
+    string[] MemberNames(ulong epoch, int members);
 
     /// <summary>The account's nonces as of the last executed block on disk; null when it has none. May read the disk.</summary>
     AccountState? FindAccount(in Hash256 account);

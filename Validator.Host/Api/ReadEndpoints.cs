@@ -98,12 +98,13 @@ internal sealed class ReadEndpoints(INodeGateway node)
         return WriteAsync(context, json =>
         {
             VertexHeader header = vertex.Header;
+            string[] names = node.MemberNames(header.Epoch, header.Parents.Length);
             SubmitEndpoints.WriteHash(json, "hash", header.Hash);
             json.WriteNumber("epoch", header.Epoch);
-            json.WriteString("author", node.MemberName(header.Epoch, header.Author));
+            json.WriteString("author", names[header.Author]);
             json.WriteNumber("height", header.Height);
             SubmitEndpoints.WriteHash(json, "predecessor", header.Predecessor);
-            WriteTips(json, "parents", header.Epoch, header.Parents);
+            WriteTips(json, "parents", names, header.Parents);
             SubmitEndpoints.WriteHash(json, "transaction_root", header.TransactionRoot);
             json.WriteNumber("transaction_count", header.TransactionCount);
             json.WriteNumber("payload_bytes", header.PayloadBytes);
@@ -140,7 +141,9 @@ internal sealed class ReadEndpoints(INodeGateway node)
 
         return WriteAsync(context, json =>
         {
-            WriteBlock(json, found.Block);
+            // All are of one epoch: no certificate covers a block of another.
+            string[] names = node.MemberNames(found.Block.Epoch, found.Block.Cut.Length);
+            WriteBlock(json, found.Block, names);
             json.WriteNumber("first_index", found.FirstIndex);
             json.WriteNumber("transaction_count", found.TransactionCount);
             SubmitEndpoints.WriteHash(json, "root_after", found.ExecutedRoot);
@@ -148,16 +151,16 @@ internal sealed class ReadEndpoints(INodeGateway node)
             foreach (Block block in found.Between)
             {
                 json.WriteStartObject();
-                WriteBlock(json, block);
+                WriteBlock(json, block, names);
                 json.WriteEndObject();
             }
 
             json.WriteEndArray();
-            WriteCertificate(json, found.Certificate);
+            WriteCertificate(json, found.Certificate, names);
         });
     }
 
-    private void WriteBlock(Utf8JsonWriter json, Block block)
+    private static void WriteBlock(Utf8JsonWriter json, Block block, string[] names)
     {
         SubmitEndpoints.WriteHash(json, "hash", block.Hash);
         json.WriteNumber("epoch", block.Epoch);
@@ -167,16 +170,16 @@ internal sealed class ReadEndpoints(INodeGateway node)
         json.WriteNumber("executed_sequence", block.ExecutedSequence);
         SubmitEndpoints.WriteHash(json, "executed_root", block.ExecutedRoot);
         SubmitEndpoints.WriteHash(json, "next_committee", block.NextCommittee);
-        WriteTips(json, "cut", block.Epoch, block.Cut);
+        WriteTips(json, "cut", names, block.Cut);
     }
 
-    private void WriteTips(Utf8JsonWriter json, string name, ulong epoch, LaneTip[] tips)
+    private static void WriteTips(Utf8JsonWriter json, string name, string[] names, LaneTip[] tips)
     {
         json.WriteStartArray(name);
         for (int i = 0; i < tips.Length; i++)
         {
             json.WriteStartObject();
-            json.WriteString("lane", node.MemberName(epoch, i));
+            json.WriteString("lane", names[i]);
             json.WriteNumber("height", tips[i].Height);
             SubmitEndpoints.WriteHash(json, "hash", tips[i].Hash);
             json.WriteEndObject();
@@ -185,7 +188,7 @@ internal sealed class ReadEndpoints(INodeGateway node)
         json.WriteEndArray();
     }
 
-    private void WriteCertificate(Utf8JsonWriter json, Certificate certificate)
+    private static void WriteCertificate(Utf8JsonWriter json, Certificate certificate, string[] names)
     {
         json.WriteStartObject("certificate");
         json.WriteString("phase", certificate.Phase == Phase.Committed ? "committed" : "prepared");
@@ -197,7 +200,7 @@ internal sealed class ReadEndpoints(INodeGateway node)
         foreach (CertificateVote vote in certificate.Votes)
         {
             json.WriteStartObject();
-            json.WriteString("sender", node.MemberName(certificate.Epoch, vote.Sender));
+            json.WriteString("sender", names[vote.Sender]);
             json.WriteBase64String("signature", vote.Signature);
             json.WriteEndObject();
         }

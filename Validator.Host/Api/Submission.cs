@@ -70,9 +70,6 @@ public sealed class Submission
     /// <summary>A committee change, which must be alone in its vertex.</summary>
     public bool IsSystem => _accounts.Length == 0 && _payload![sizeof(uint)] == (byte)TransactionKind.System;
 
-    /// <summary>Accounts whose envelopes are among them.</summary>
-    public int AccountKeys => _accounts.Length;
-
     private int KeyBytes => _accounts.Length * PayloadWriter.AccountKeyBytes;
 
     /// <summary>Ids in order, 32 bytes each.</summary>
@@ -93,8 +90,8 @@ public sealed class Submission
     /// <summary>Per transaction, after completion; only when <see cref="WantsFinal"/>.</summary>
     public ReadOnlySpan<TransactionState> States => _states;
 
-    /// <summary>An account's id; they ascend.</summary>
-    public Hash256 Account(int key) => _accounts[key];
+    /// <summary>The accounts' ids, ascending.</summary>
+    public ReadOnlySpan<Hash256> Accounts => _accounts;
 
     /// <summary>An account's key as a payload's entry.</summary>
     public ReadOnlySpan<byte> AccountEntry(int key) =>

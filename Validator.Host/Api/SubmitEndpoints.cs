@@ -337,7 +337,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         FramingError.TransactionTooLarge => Problem.TooLarge(context, $"a transaction may have {Limits.MaxTransactionBytes} bytes"),
         FramingError.KindNotAllowed => Problem.WriteAsync(
             context, StatusCodes.Status400BadRequest, "kind-refused", "The kind is not taken",
-            "kind 0 is opaque, kind 1 a signed envelope, kind 2 a committee change (leave or weight: members with new keys cannot be connected at run time yet)"),
+            "kind 0 is opaque, kind 1 a signed envelope, kind 2 a committee change"),
         FramingError.ChangeMalformed => Problem.BadRequest(context, "a committee change has the form of FORMATS.md and is alone in its request"),
         FramingError.ChangeOfOtherEpoch => Problem.WriteAsync(
             context, StatusCodes.Status409Conflict, "change-of-other-epoch", "The change is of another epoch",

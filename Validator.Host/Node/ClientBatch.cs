@@ -66,9 +66,9 @@ internal sealed class ClientBatch
         submission.AddReference();
         _submissions.Add(submission);
         PayloadBytes += submission.Framed.Length + NewKeyBytes(submission);
-        for (int key = 0; key < submission.AccountKeys; key++)
+        for (int key = 0; key < submission.Accounts.Length; key++)
         {
-            (_accounts ??= []).TryAdd(submission.Account(key), (submission, key));
+            (_accounts ??= []).TryAdd(submission.Accounts[key], (submission, key));
         }
 
         TransactionCount += submission.Count;
@@ -126,10 +126,10 @@ internal sealed class ClientBatch
 
     private int NewKeyBytes(Submission submission)
     {
-        int keys = submission.AccountKeys;
-        for (int key = 0; _accounts is not null && key < submission.AccountKeys; key++)
+        int keys = submission.Accounts.Length;
+        for (int key = 0; _accounts is not null && key < submission.Accounts.Length; key++)
         {
-            keys -= _accounts.ContainsKey(submission.Account(key)) ? 1 : 0;
+            keys -= _accounts.ContainsKey(submission.Accounts[key]) ? 1 : 0;
         }
 
         return keys * PayloadWriter.AccountKeyBytes;

@@ -20,7 +20,7 @@ internal sealed class NonceLeads(int capacity = 1 << 16)
     /// <returns>False when one is 64 or more below the highest of its account, in this submission or before.</returns>
     public bool TryTake(Submission submission)
     {
-        int accounts = submission.AccountKeys;
+        int accounts = submission.Accounts.Length;
         if (accounts == 0)
         {
             return true;
@@ -33,7 +33,7 @@ internal sealed class NonceLeads(int capacity = 1 << 16)
 
         for (int i = 0; i < accounts; i++)
         {
-            _within[i] = _highest.GetValueOrDefault(submission.Account(i));
+            _within[i] = _highest.GetValueOrDefault(submission.Accounts[i]);
         }
 
         PayloadReader reader = new(submission.Framed);
@@ -44,7 +44,7 @@ internal sealed class NonceLeads(int capacity = 1 << 16)
                 continue;
             }
 
-            ref ulong highest = ref _within[PlaceOf(submission, new Hash256(envelope.Account))];
+            ref ulong highest = ref _within[submission.Accounts.BinarySearch(new Hash256(envelope.Account))];
             if (envelope.Nonce < highest && highest - envelope.Nonce >= NonceTable.WindowBits)
             {
                 return false;
@@ -66,27 +66,7 @@ internal sealed class NonceLeads(int capacity = 1 << 16)
 
         for (int i = 0; i < accounts; i++)
         {
-            CollectionsMarshal.GetValueRefOrAddDefault(_highest, submission.Account(i), out _) = _within[i];
+            CollectionsMarshal.GetValueRefOrAddDefault(_highest, submission.Accounts[i], out _) = _within[i];
         }
-    }
-
-    /// <summary>They ascend.</summary>
-    private static int PlaceOf(Submission submission, in Hash256 account)
-    {
-        int low = 0, high = submission.AccountKeys - 1;
-        while (low < high)
-        {
-            int middle = (low + high) / 2;
-            if (submission.Account(middle).CompareTo(account) < 0)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle;
-            }
-        }
-
-        return low;
     }
 }

@@ -22,7 +22,7 @@ internal static class Recovery
         {
             ledger = RocksLedger.Open(
                 storage.LedgerPath, identity, context.Genesis.Members.Length, context.Genesis.Parameters.DedupWindow, storage.CacheSizeMb * 1024L * 1024,
-                storage.WriteBufferMb * 1024L * 1024, takeOver: VotesAreOurs(storage, identity));
+                storage.WriteBufferMb * 1024L * 1024, takeOver: () => VotesAreOurs(storage, identity));
             EpochConfiguration epoch = ledger.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
             int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
             ulong? signsFrom = VoteStoreSetup.SignsFrom(storage);

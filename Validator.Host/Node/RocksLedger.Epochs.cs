@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Text;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
@@ -53,8 +52,7 @@ internal sealed partial class RocksLedger
             return null;
         }
 
-        int members = value.Span.Length < 4 ? 0 : BinaryPrimitives.ReadUInt16LittleEndian(value.Span[2..]);
-        return EpochEndCodec.TryRead(value.Span, members, out EpochEnd? end, out _) ? end : throw Damaged($"the end of epoch {epoch}");
+        return EpochEndCodec.TryRead(value.Span, EpochEndCodec.CommitteeSizeOf(value.Span), out EpochEnd? end, out _) ? end : throw Damaged($"the end of epoch {epoch}");
     }
 
     private void AddEpochEnd(EpochEnd end)

@@ -50,9 +50,9 @@ internal sealed partial class RocksLedger : ILedger
     /// <summary>Opens the ledger, or creates it where there is none: unlike votes it can be fetched again.</summary>
     /// <param name="committeeSize">Of genesis.</param>
     /// <param name="dedupWindow">Of genesis: how many ids the executed state holds.</param>
-    /// <param name="takeOver">Whether the ledger of another key of this chain becomes ours. It holds nothing that a key alone may know.</param>
+    /// <param name="takeOver">Asked where it is another key's of this chain: whether it becomes ours. It holds nothing that a key alone may know.</param>
     public static RocksLedger Open(
-        string path, StoreIdentity identity, int committeeSize, uint dedupWindow, long cacheBytes, long writeBufferBytes, bool takeOver = false)
+        string path, StoreIdentity identity, int committeeSize, uint dedupWindow, long cacheBytes, long writeBufferBytes, Func<bool>? takeOver = null)
     {
         RocksDbOptions options = new() { CacheBytes = cacheBytes, WriteBufferBytes = writeBufferBytes, BlobFamily = "vertices" };
         if (!StoreDirectory.Exists(path))

@@ -197,13 +197,13 @@ public sealed partial class ValidatorNode
             : null;
     }
 
-    public string MemberName(ulong epoch, int member)
+    public string[] MemberNames(ulong epoch, int members)
     {
         EpochConfiguration now = _ledger.Epoch;
         string[] names = epoch == now.Number ? Array.ConvertAll(now.Members, m => m.Name)
             : epoch == 0 ? Array.ConvertAll(_context.Genesis.Members, m => m.Name)
             : _stores.Ledger.FindNames(epoch);
-        return member < names.Length ? names[member] : $"member-{member}";
+        return names.Length >= members ? names : [.. names, .. Enumerable.Range(names.Length, members - names.Length).Select(i => $"member-{i}")];
     }
 
     public Api.StoredBlock? FindBlock(ulong sequence) => _stores.Ledger.ShowBlock(sequence);

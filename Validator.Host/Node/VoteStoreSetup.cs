@@ -197,7 +197,7 @@ public static class VoteStoreSetup
 
         using RocksLedger ledger = RocksLedger.Open(
             storage.LedgerPath, StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey), context.Genesis.Members.Length,
-            context.Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes, takeOver: true);
+            context.Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes, takeOver: static () => true);
         FinalRecord? last = ledger.LastFinal();
         EpochConfiguration epoch = ledger.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
         int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);

@@ -112,10 +112,10 @@ internal static class StoreDirectory
     }
 
     /// <summary>Opens an existing database and checks whose it is. Creates nothing.</summary>
-    /// <param name="takeOver">One of this chain and of another key gets our identity instead of a refusal.</param>
+    /// <param name="takeOver">Asked where it is of this chain and of another key: whether it gets our identity instead of a refusal.</param>
     public static RocksDb Open(
         string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
-        StoreIdentity identity, StoreKind kind, string whenMissing, bool takeOver = false)
+        StoreIdentity identity, StoreKind kind, string whenMissing, Func<bool>? takeOver = null)
     {
         if (!Exists(path))
         {
@@ -139,8 +139,13 @@ internal static class StoreDirectory
             {
                 identity.Check(record.Span, kind, path);
             }
-            catch (StoreException e) when (takeOver && e.Fault == StoreFault.ForeignKey)
+            catch (StoreException e) when (takeOver is not null && e.Fault == StoreFault.ForeignKey)
             {
+                if (!takeOver())
+                {
+                    throw;
+                }
+
                 using RocksDbBatch batch = new(database);
                 batch.Put(identityFamily, identityKey, identity.Encode(kind));
                 if (database.Write(batch, sync: true) is { } failure)

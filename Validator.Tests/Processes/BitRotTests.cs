@@ -177,19 +177,14 @@ public sealed class BitRotTests
     }
 
     /// <param name="store">Databases in the place of the configured ones.</param>
-    private static async Task<(int Code, string Output)> RunAsync(string? store, params string[] arguments)
+    private static Task<(int Code, string Output)> RunAsync(string? store, params string[] arguments)
     {
-        string[] command = [.. ProcessCluster.Binary.Command, .. arguments];
-        ProcessStartInfo start = new(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        ProcessStartInfo start = new(ProcessCluster.Binary.Command[0], [.. ProcessCluster.Binary.Command[1..], .. arguments]);
         if (store is not null)
         {
             start.Environment["VALIDATOR_STORAGE__PATH"] = store;
         }
 
-        using Process process = Process.Start(start)!;
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        string output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return (process.ExitCode, output + await errors);
+        return ProcessCluster.RunAsync(start);
     }
 }

@@ -46,7 +46,7 @@ public sealed class OperatorTests
         cluster.Configure(node, "api", "tokens = \"tokens\"\nmax_batch_items = 3");
         await File.WriteAllTextAsync(config, (await File.ReadAllTextAsync(config)).Replace("log_level = \"info\"", "log_level = \"debug\"").Replace("cache_size_mb = 64", "cache_size_mb = 65"));
         ProcessCluster.Send(node.ProcessId, (ProcessCluster.Signal)HangUp);
-        await UntilLoggedAsync(node, "needs a restart: storage");
+        await ProcessCluster.UntilLoggedAsync(node, "needs a restart: storage");
         Assert.Contains("node.log_level", node.LogTail(10));
         using HttpClient http = new() { BaseAddress = node.Api };
         Assert.Equal(401, (int)(await http.GetAsync("/v1/status")).StatusCode);
@@ -174,17 +174,18 @@ public sealed class OperatorTests
         await cluster.SubmitFinalAsync(cluster.Nodes[0], "before"u8.ToArray());
         NodeProcess wrong = await cluster.LeaderAsync();
         NodeProcess[] right = [.. cluster.Nodes.Where(n => n != wrong)];
+        Task tick() => cluster.SubmitFinalAsync(right[0], Guid.NewGuid().ToByteArray()); // blocks tell the time
         await File.WriteAllTextAsync(Path.Combine(wrong.Directory, "clock"), seconds.ToString(CultureInfo.InvariantCulture));
-        await UntilLoggedAsync(wrong, "the wall clock jumped by");
+        await ProcessCluster.UntilLoggedAsync(wrong, "the wall clock jumped by");
         for (int i = 0; i < 40; i++)
         {
             await cluster.SubmitFinalAsync(right[i % 3], Encoding.UTF8.GetBytes($"wrong clock {i}"));
             await Task.Delay(50);
         }
 
-        await UntilLoggedAsync(wrong, $" s {direction} that of the committee", cluster, right[0]);
+        await ProcessCluster.UntilLoggedAsync(wrong, $" s {direction} that of the committee", tick);
         await File.WriteAllTextAsync(Path.Combine(wrong.Directory, "clock"), "0");
-        await UntilLoggedAsync(wrong, "the clock agrees with the committee's again", cluster, right[0]);
+        await ProcessCluster.UntilLoggedAsync(wrong, "the clock agrees with the committee's again", tick);
         await cluster.SubmitFinalAsync(wrong, "after"u8.ToArray());
         ulong count = (await cluster.StatusAsync(right[0])).NextFinalIndex;
         List<Validator.Core.Primitives.Hash256> order = await cluster.ReadStreamAsync(right[0], (int)count);
@@ -313,14 +314,7 @@ public sealed class OperatorTests
         Assert.True(code == 0, output);
     }
 
-    private static async Task<(int Code, string Output)> ShellAsync(string script)
-    {
-        using Process process = Process.Start(new ProcessStartInfo("bash", ["-c", script]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        string output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return (process.ExitCode, output + await errors);
-    }
+    private static Task<(int Code, string Output)> ShellAsync(string script) => ProcessCluster.RunAsync(new ProcessStartInfo("bash", ["-c", script]));
 
     private static async Task AssertOneOrderAsync(ProcessCluster cluster, NodeProcess[] nodes)
     {
@@ -331,18 +325,6 @@ public sealed class OperatorTests
             Assert.Equal(order, await cluster.ReadStreamAsync(node, (int)count));
         }
     }
-
-    private static Task UntilLoggedAsync(NodeProcess node, string words, ProcessCluster? cluster = null, NodeProcess? submitter = null) =>
-        ProcessCluster.UntilAsync($"{node.Name} logs '{words}'", s_patience, async () =>
-        {
-            if (cluster is not null)
-            {
-                // Blocks tell the time.
-                await cluster.SubmitFinalAsync(submitter!, Guid.NewGuid().ToByteArray());
-            }
-
-            return node.LogTail(500).Contains(words, StringComparison.Ordinal);
-        });
 
     private static void Copy(string from, string to)
     {

@@ -79,10 +79,13 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
 
     /// <summary>Runs a command of the binary to its end.</summary>
     /// <returns>Exit code, and both outputs.</returns>
-    public static async Task<(int Code, string Output)> RunAsync(params string[] arguments)
+    public static Task<(int Code, string Output)> RunAsync(params string[] arguments) => RunAsync(new ProcessStartInfo(Binary.Command[0], [.. Binary.Command[1..], .. arguments]));
+
+    /// <summary>The same of any command.</summary>
+    public static async Task<(int Code, string Output)> RunAsync(ProcessStartInfo start)
     {
-        string[] command = [.. Binary.Command, .. arguments];
-        using Process process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        start.RedirectStandardOutput = start.RedirectStandardError = true;
+        using Process process = Process.Start(start)!;
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
@@ -111,8 +114,13 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
         MetricsReader.Sum(await _http.GetStringAsync(node.Metrics), name, labels);
 
     /// <summary>A line of a log comes some time after what it tells of.</summary>
-    public static Task UntilLoggedAsync(NodeProcess node, string words) =>
-        UntilAsync($"{node.Name} logs '{words}'", Patience, () => Task.FromResult(node.LogTail(1000).Contains(words, StringComparison.Ordinal)));
+    /// <param name="meanwhile">Done before each look.</param>
+    public static Task UntilLoggedAsync(NodeProcess node, string words, Func<Task>? meanwhile = null) =>
+        UntilAsync($"{node.Name} logs '{words}'", Patience, async () =>
+        {
+            await (meanwhile?.Invoke() ?? Task.CompletedTask);
+            return node.LogTail(1000).Contains(words, StringComparison.Ordinal);
+        });
 
     public async Task<NodeProcess> LeaderAsync()
     {

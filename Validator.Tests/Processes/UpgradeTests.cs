@@ -77,13 +77,6 @@ public sealed class UpgradeTests
         Assert.Equal(0, process.ExitCode);
     }
 
-    private static async Task<(int Code, string Output)> RunAsync(Executable executable, params string[] arguments)
-    {
-        string[] command = [.. executable.Command, .. arguments];
-        using Process process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        string output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return (process.ExitCode, output + await errors);
-    }
+    private static Task<(int Code, string Output)> RunAsync(Executable executable, params string[] arguments) =>
+        ProcessCluster.RunAsync(new ProcessStartInfo(executable.Command[0], [.. executable.Command[1..], .. arguments]));
 }

@@ -16,7 +16,7 @@ internal sealed class FakeNode : INodeGateway
 
     public SubmitRefusal Refusal { get; set; }
 
-    public string MemberName(ulong epoch, int member) => $"node-{member + 1}";
+    public string[] MemberNames(ulong epoch, int members) => [.. Enumerable.Range(1, members).Select(i => $"node-{i}")];
 
     /// <summary>How a taken submission ends; by default durable, or final from index 100 on.</summary>
     public Action<Submission> Complete { get; set; } = DefaultCompletion;

@@ -108,7 +108,7 @@ public class CommandLineTests
 
         public bool Drained { get; private set; }
 
-        public string MemberName(ulong epoch, int member) => _inner.MemberName(epoch, member);
+        public string[] MemberNames(ulong epoch, int members) => _inner.MemberNames(epoch, members);
 
         public bool Disposed { get; private set; }
 

@@ -47,7 +47,7 @@ internal sealed class FakeCluster : IAsyncDisposable
 
     private sealed class Node(FakeCluster cluster, int self) : INodeGateway
     {
-        public string MemberName(ulong epoch, int member) => $"node-{member + 1}";
+        public string[] MemberNames(ulong epoch, int members) => [.. Enumerable.Range(1, members).Select(i => $"node-{i}")];
 
         public int MaxSubmissionBytes => Limits.MaxVertexPayloadBytes;
 
