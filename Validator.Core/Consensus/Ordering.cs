@@ -19,8 +19,8 @@ public sealed partial class ValidatorCore
 
     // The newest acceptance in this view (rule P2), as leader or as replica; null before the first.
     private Block? _accepted;
-    private long _proposeAtMicros;
-    private long _timestampWaitMicros;
+    private long _proposeAtMicros = long.MaxValue;
+    private long _timestampWaitMicros = long.MaxValue;
 
     private void OnPrePrepare(Signed message, Block block, int from)
     {
@@ -220,7 +220,6 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        _timestampWaitMicros = 0;
         ulong last = FinalSequence + _reach;
         for (ulong sequence = Math.Max(_accepted?.Sequence + 1 ?? FinalSequence, 1); sequence <= last; sequence++)
         {

@@ -165,8 +165,6 @@ public sealed partial class ValidatorCore
         switch (input.Kind)
         {
             case InputKind.Tick:
-                // A proposal's pace or a timestamp may have come due.
-                _recheck = true;
                 break;
             case InputKind.PrePrepare:
                 OnPrePrepare(input.Message!, input.Block!, input.From);
@@ -246,9 +244,13 @@ public sealed partial class ValidatorCore
     /// <summary>What time and changed state make due, after every input.</summary>
     private void Advance()
     {
+        // Whatever input comes first once it is due, for another may be there before the tick. With each status all is looked at
+        // again: what was asked for in vain is asked for anew.
+        _recheck |= _now >= Math.Min(_nextStatusMicros, Math.Min(_proposeAtMicros, _timestampWaitMicros));
         while (_recheck && !Over)
         {
             _recheck = false;
+            (_proposeAtMicros, _timestampWaitMicros) = (long.MaxValue, long.MaxValue);
             TryFinalize();
             TryAcceptAll();
             TryCommitAll();
@@ -274,8 +276,7 @@ public sealed partial class ValidatorCore
         long next = Math.Min(_nextStatusMicros, _fetches.NextDeadline());
         next = Math.Min(next, ViewDeadline());
         next = Math.Min(next, _catchUp.NextDeadline());
-        next = Math.Min(next, _proposeAtMicros > _now ? _proposeAtMicros : long.MaxValue);
-        next = Math.Min(next, _timestampWaitMicros > _now ? _timestampWaitMicros : long.MaxValue);
+        next = Math.Min(next, Math.Min(_proposeAtMicros, _timestampWaitMicros));
         next = Math.Min(next, _creditAtMicros > _now ? _creditAtMicros : long.MaxValue);
         return Math.Min(next, IdleVertexDue());
     }

@@ -159,8 +159,8 @@ public sealed class ByzantinePeerTests
                     Listen(what == "replay");
                 }
 
-                byte[][] now = what == "replay" && _heard.Count > 0 ? [.. _heard] : frames;
-                bool sent = _transport.IsUp(0) && Send(now[i % now.Length]);
+                IReadOnlyList<byte[]> now = what == "replay" && _heard.Count > 0 ? _heard : frames;
+                bool sent = _transport.IsUp(0) && Send(now[i % now.Count]);
 
                 // Sixty thousand a second are many times its quota. Faster, it would take a processor that on machines of their own is not the victims'.
                 if (!sent || i % 64 == 0 || (what == "oversize" && Sent > 0))

@@ -8,6 +8,8 @@ namespace Validator.Tests.Simulation;
 /// <summary>Whole validators in one thread on virtual time: events in order of time, then of creation.</summary>
 public sealed class SimCluster
 {
+    private const long Millisecond = 1_000;
+
     private readonly PriorityQueue<Action, (long Time, ulong Order)> _events = new();
     private readonly bool[,] _linked;
     private readonly long[,] _linkFreeAt;
@@ -155,7 +157,9 @@ public sealed class SimCluster
             return;
         }
 
-        long due = Math.Max(node.Clock.ToCluster(deadline), Now + 1);
+        // As the shell sleeps: whole milliseconds, so that another input may be there first.
+        long wait = node.Clock.ToCluster(deadline) - Now;
+        long due = Now + (wait <= 0 ? 1 : (wait + Millisecond - 1) / Millisecond * Millisecond);
         if (node.WakeAt > Now && node.WakeAt <= due)
         {
             return;
@@ -169,7 +173,14 @@ public sealed class SimCluster
                 node.WakeAt = long.MaxValue;
             }
 
-            node.Feed(new Input { Kind = InputKind.Tick, From = -1 });
+            if (node.Clock.Monotonic(Now) >= node.Core.NextDeadline)
+            {
+                node.Feed(new Input { Kind = InputKind.Tick, From = -1 });
+            }
+            else if (node.Running)
+            {
+                Wake(node, node.Core.NextDeadline);
+            }
         });
     }
 

@@ -17,6 +17,7 @@ public sealed partial class SimWorld
     private readonly int[] _met = new int[Enum.GetValues<Fault>().Length];
     private readonly long[,] _latency;
     private readonly long _syncMean;
+    private readonly long _longestMean;
     private readonly int _burst;
     private readonly long _loadGap;
     private Coalition? _coalition;
@@ -50,7 +51,7 @@ public sealed partial class SimWorld
         _newcomers = Changes ? (int)_epochs.Between(1, 3) : 0;
         int n = Places = weights.Length + _newcomers;
         _latency = new long[n, n];
-        long latency = DrawLatencies();
+        long latency = _longestMean = DrawLatencies();
         _syncMean = _random.Between(100, 5_000);
         _pausedUntil = new long[n];
         _cut = new bool[n, n];
@@ -116,6 +117,12 @@ public sealed partial class SimWorld
     /// <summary>Members of whom nothing is promised: liars, a key on two machines, a restored backup. At most F weight.</summary>
     public HashSet<int> Byzantine { get; } = [];
     public bool HasFaults { get; }
+
+    /// <summary>
+    /// Within which a transaction is final without faults and load: to the leader and three phases, each a delay and a sync that may
+    /// take eight times their means, and the paces of vertices and blocks.
+    /// </summary>
+    public long PromptMicros => (3 * Settings.BlockIntervalMicros) + (8 * 5 * (_longestMean + _syncMean));
     public bool Reorders { get; }
 
     /// <summary>Messages travel as bytes and pass the checks of the real shell.</summary>

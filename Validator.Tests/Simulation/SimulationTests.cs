@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Validator.Core.Effects;
+using Validator.Tests.Scenarios;
 using Validator.Tests.Tidy;
 
 namespace Validator.Tests.Simulation;
@@ -127,6 +128,43 @@ public sealed class SimulationTests
             SimRun.WaitUntilAllIsFinal(cluster, 5_000_000);
             Assert.All(cluster.Nodes, node => Assert.Equal(0u, node.ViewChanges));
             Assert.All(cluster.Nodes, node => Assert.DoesNotContain(Reason.Equivocation, node.Rejections.Keys));
+        }
+    }
+
+    // Protects: no transaction waits for a period to come round while a member floods with what changes nothing, so that a proposal falls
+    // due at an input of that member's and not at a tick. Each second transaction comes while the first is being ordered, and none after it.
+    [Fact]
+    public void Under_a_flood_no_transaction_waits_for_the_next_status()
+    {
+        int counted = 0;
+        for (ulong seed = 1; counted < 20; seed++)
+        {
+            Scenario scenario = new(seed, validators: 4);
+            SimWorld world = scenario.World;
+            if (world.PromptMicros > world.Settings.StatusIntervalMicros / 2)
+            {
+                continue;
+            }
+
+            counted++;
+            scenario.StartAll().RunFor(1_000_000);
+            Flood();
+            SimRandom random = new(seed);
+            for (int pair = 0; pair < 20; pair++)
+            {
+                world.Submit(scenario.Nodes[random.Below(4)]);
+                scenario.RunFor(random.Between(1, 2 * world.Settings.BlockIntervalMicros));
+                world.Submit(scenario.Nodes[random.Below(4)]);
+                scenario.RunFor(world.PromptMicros);
+                Assert.All(scenario.Nodes, n => Assert.Subset(scenario.Cluster.Check.FinalTransactions, n.AcceptedTransactions));
+            }
+
+            void Flood()
+            {
+                SimNode leader = scenario.Nodes[scenario.Nodes[0].Core.Leader];
+                leader.Feed(new Input { Kind = InputKind.NotFound, From = (leader.Index + 1) % 4 });
+                scenario.Cluster.Schedule(scenario.Cluster.Now + 100, Flood);
+            }
         }
     }
 
