@@ -42,6 +42,18 @@ internal sealed unsafe class RocksDb : IDisposable
     private readonly nint _cache;
     private nint _database;
 
+    /// <summary>
+    /// Flushes and compactions give way to what orders: they come in bursts of a core, and what they have not written yet is in
+    /// the log. RocksDB's threads are the process's, shared by all databases.
+    /// </summary>
+    static RocksDb()
+    {
+        nint environment = rocksdb_create_default_env();
+        rocksdb_env_lower_thread_pool_cpu_priority(environment);
+        rocksdb_env_lower_high_priority_thread_pool_cpu_priority(environment);
+        rocksdb_env_destroy(environment);
+    }
+
     private RocksDb(nint database, nint[] families, nint cache)
     {
         _database = database;

@@ -7,6 +7,18 @@ internal static unsafe partial class RocksDbNative
 {
     // Options.
     [LibraryImport("validator_native")]
+    internal static partial nint rocksdb_create_default_env();
+
+    [LibraryImport("validator_native")]
+    internal static partial void rocksdb_env_lower_thread_pool_cpu_priority(nint environment);
+
+    [LibraryImport("validator_native")]
+    internal static partial void rocksdb_env_lower_high_priority_thread_pool_cpu_priority(nint environment);
+
+    [LibraryImport("validator_native")]
+    internal static partial void rocksdb_env_destroy(nint environment);
+
+    [LibraryImport("validator_native")]
     internal static partial nint rocksdb_options_create();
 
     [LibraryImport("validator_native")]
