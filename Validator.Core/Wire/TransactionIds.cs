@@ -81,6 +81,26 @@ public sealed class TransactionScratch
     /// <summary>Indexes and hashes a payload of exactly <paramref name="count"/> transactions.</summary>
     public bool TryCompute(ReadOnlySpan<byte> payload, int count, out Hash256 root, out DecodeError error)
     {
+        root = default;
+        if (!TryIndex(payload, count, out error))
+        {
+            return false;
+        }
+
+        root = TransactionIds.Compute(payload, Offsets, Lengths, _ids);
+        return true;
+    }
+
+    /// <summary>Indexes a payload that was checked before.</summary>
+    /// <param name="ids">Of its transactions, 32 bytes each.</param>
+    public void Index(ReadOnlySpan<byte> payload, ReadOnlySpan<byte> ids)
+    {
+        Require.That(TryIndex(payload, ids.Length / Hash256.Size, out _));
+        ids.CopyTo(_ids);
+    }
+
+    private bool TryIndex(ReadOnlySpan<byte> payload, int count, out DecodeError error)
+    {
         Require.That(count is >= 0 and <= Limits.MaxVertexTransactions);
         if (count > _offsets.Length)
         {
@@ -91,7 +111,6 @@ public sealed class TransactionScratch
         }
 
         _count = 0;
-        root = default;
         if (!TransactionIds.TryIndex(payload, count, _offsets, _lengths, out int accountKeys, out error))
         {
             return false;
@@ -99,7 +118,6 @@ public sealed class TransactionScratch
 
         AccountKeys = accountKeys;
         _count = count;
-        root = TransactionIds.Compute(payload, Offsets, Lengths, _ids);
         return true;
     }
 }

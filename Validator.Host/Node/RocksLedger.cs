@@ -252,6 +252,8 @@ internal sealed partial class RocksLedger : ILedger
         return added;
     }
 
+    public Func<Hash256, HeldVertex?> Recent { private get; set; } = static _ => null;
+
     /// <summary>Accepted transactions by global index from one on.</summary>
     public IEnumerable<FinalTransaction> Transactions(ulong from)
     {
@@ -263,10 +265,7 @@ internal sealed partial class RocksLedger : ILedger
             uint transaction = 0;
             foreach (Hash256 hash in final.Order)
             {
-                if (!TryGetVertex(hash, out VertexHeader? header, out _, out byte[]? payload)
-                    || header.TransactionCount > count - transaction
-                    || !scratch.TryCompute(payload, (int)header.TransactionCount, out Hash256 root, out _)
-                    || root != header.TransactionRoot)
+                if (!TryIndex(hash, scratch, out byte[]? payload) || scratch.Offsets.Length > count - transaction)
                 {
                     if (sequence < _kept.Sequence)
                     {
@@ -277,7 +276,7 @@ internal sealed partial class RocksLedger : ILedger
                     throw Damaged($"vertex {hash} of block {sequence}");
                 }
 
-                for (int i = 0; i < header.TransactionCount; i++)
+                for (int i = 0; i < scratch.Offsets.Length; i++)
                 {
                     if (final.Result.IsAccepted((int)transaction++) && index++ >= from)
                     {
@@ -287,6 +286,19 @@ internal sealed partial class RocksLedger : ILedger
                 }
             }
         }
+    }
+
+    private bool TryIndex(in Hash256 hash, TransactionScratch scratch, [NotNullWhen(true)] out byte[]? payload)
+    {
+        if (Recent(hash) is { } recent)
+        {
+            payload = recent.Payload;
+            scratch.Index(payload, recent.Ids);
+            return true;
+        }
+
+        return TryGetVertex(hash, out VertexHeader? header, out _, out payload)
+            && scratch.TryCompute(payload, (int)header.TransactionCount, out Hash256 root, out _) && root == header.TransactionRoot;
     }
 
     public void Dispose()

@@ -53,6 +53,12 @@ internal interface ILedger : IDisposable
         in Hash256 hash, [NotNullWhen(true)] out VertexHeader? header, [NotNullWhen(true)] out byte[]? signature,
         [NotNullWhen(true)] out byte[]? payload);
 
+    /// <summary>Finds vertices that are still in memory, so that readers at the tip neither copy nor hash them again. Set once, before they come.</summary>
+    Func<Hash256, HeldVertex?> Recent
+    {
+        set { }
+    }
+
     /// <summary>The oldest block and transaction that are still readable.</summary>
     Kept FirstKept { get; }
 

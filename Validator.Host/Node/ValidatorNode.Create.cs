@@ -117,6 +117,7 @@ public sealed partial class ValidatorNode
         stores.Recovered.Evidence.AddRange(_evidence.ReadAll(new BatchedVerifier(context.ChainId)));
         ValidatorCore core = CoreOf(context, stores, epoch);
         _cache = new VertexCache(context.Config.Storage.VertexCacheMb * 1024L * 1024);
+        stores.Ledger.Recent = hash => _cache.Find(hash);
         _key = new ConsensusSigner(context.Keys.ConsensusSeed.Span);
         SignatureCache signatures = new();
         TokenTable<PendingVertex> pending = new(MaxPendingPayloads);
