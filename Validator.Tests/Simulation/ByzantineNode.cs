@@ -30,6 +30,7 @@ public sealed partial class ByzantineNode : SimNode
     private readonly double _badContent;
     private readonly double _mischief;
     private ulong _staleView = ulong.MaxValue;
+    private (ulong Epoch, ulong View)? _forsaken;
 
     public ByzantineNode(SimCluster cluster, int index, CoreSettings settings, SimRandom random, Coalition coalition)
         : base(cluster, index, settings)
@@ -77,6 +78,9 @@ public sealed partial class ByzantineNode : SimNode
             case InputKind.Block:
                 _coalition.Blocks.TryAdd(input.Block!.Hash, input.Block);
                 break;
+            case InputKind.PeerUp when Core.Self >= 0 && Core.FinalSequence > Core.Configuration.Start.Sequence && Cluster.World.Forsakes():
+                Cluster.After(this, 0, Forsake);
+                break;
             default:
                 break;
         }
@@ -110,13 +114,19 @@ public sealed partial class ByzantineNode : SimNode
             case MessageKind.PrePrepare:
                 Propose(signed, block!);
                 break;
+            case MessageKind.Prepare or MessageKind.Commit when _forsaken == (Core.Epoch, signed.Header.View):
+                Cluster.World.Met(Fault.SelectiveSend);
+                break;
             case MessageKind.Prepare or MessageKind.Commit:
                 Vote(signed);
+                break;
+            case MessageKind.ViewChange when _forsaken == (Core.Epoch, signed.Header.View - 1):
+                Forget(signed.Header.View);
                 break;
             case MessageKind.ViewChange when _random.Chance(_lies):
                 Lie(change!);
                 break;
-            case MessageKind.NewView when _random.Chance(_twoNewViews):
+            case MessageKind.NewView when _random.Chance(_twoNewViews) || Cluster.World.PressesNewViews():
                 SplitNewView(newView!);
                 break;
             default:
@@ -210,7 +220,27 @@ public sealed partial class ByzantineNode : SimNode
         Send(peer, Frame.NotFound(request, _random.Chance(0.5) ? ulong.MaxValue : request.Sequence + (ulong)_random.Below(100)));
     }
 
-    protected override bool Repeats() => _random.Chance(_serves);
+    protected override bool Repeats() => _forsaken != (Core.Epoch, Core.View) && _random.Chance(_serves);
+
+    /// <summary>Who comes back has to find what it lost elsewhere: not a vote of this view is given again, and the next view is wanted.</summary>
+    private void Forsake()
+    {
+        if (Core.Self >= 0)
+        {
+            Cluster.World.Met(Fault.ForsakenView);
+            _forsaken = (Core.Epoch, Core.View);
+            SendWhere(_ => true, Make(MessageKind.Stop, Core.View + 1, 0, Hash256.Zero));
+        }
+    }
+
+    /// <summary>Nothing was ever prepared.</summary>
+    private void Forget(ulong view)
+    {
+        Cluster.World.Met(Fault.LyingViewChange);
+        ViewChange none = _coalition.MakeChange(Index, view, null, null);
+        _coalition.SawChange(none);
+        SendWhere(_ => true, none.Signed, change: none);
+    }
 
     private double Shown(double share)
     {
@@ -287,14 +317,21 @@ public sealed partial class ByzantineNode : SimNode
         }
 
         Block? otherParent = _coalition.Forks.GetValueOrDefault(block.Parent);
-        if (otherParent is not null || _random.Chance(_forks))
+        if (otherParent is not null || _random.Chance(_forks) || Cluster.World.PressesForks())
         {
             Block other = otherParent is not null ? Coalition.Child(otherParent, block, 0) : WithCut(block, block.Cut);
             _coalition.Forks.TryAdd(block.Hash, other);
             bool crossing = otherParent is not null && _random.Chance(_crosses);
             Cluster.World.Met(crossing ? Fault.CrossedProposal : Fault.ForkedProposal);
             SendWhere(peer => !crossing && FirstSide(view, peer), signed, block);
-            Push(view, other, peer => crossing || !FirstSide(view, peer));
+            if (Cluster.World.ForkDelayMicros() is > 0 and var late)
+            {
+                Cluster.After(this, late, () => Push(view, other, peer => crossing || !FirstSide(view, peer)));
+            }
+            else
+            {
+                Push(view, other, peer => crossing || !FirstSide(view, peer));
+            }
         }
         else if (_random.Chance(_crosses * 0.5) && _coalition.FindBlock(block.Parent) is { } parent && parent.Sequence > 0
             && _coalition.FindBlock(parent.Parent) is { } grandparent)
@@ -465,7 +502,7 @@ public sealed partial class ByzantineNode : SimNode
         ulong view = own.Signed.Header.View;
         _coalition.SplitViews.Add(view);
         SendWhere(peer => FirstSide(view, peer), own.Signed, newView: own);
-        bool toAll = _random.Chance(0.5);
+        bool toAll = _random.Chance(0.7);
         Func<int, bool> whom = peer => toAll || !FirstSide(view, peer);
         Cluster.After(this, _random.Between(1, 60_000), () =>
         {

@@ -11,7 +11,12 @@ public sealed partial class SimChecker
     private readonly Dictionary<(ulong Epoch, ulong View, ulong Sequence, Hash256 Digest), HashSet<int>> _prepares = [];
     private readonly (ulong Epoch, ulong View, ulong Sequence, Hash256 Digest)[] _accepted = new (ulong, ulong, ulong, Hash256)[cluster.World.Places];
     private readonly (ulong Epoch, ulong View, ulong Sequence, Hash256 Digest)[] _acceptedBound = new (ulong, ulong, ulong, Hash256)[cluster.World.Places];
-    private readonly (ulong Epoch, ulong View, Claim Base, bool IsFinal)[] _entered = new (ulong, ulong, Claim, bool)[cluster.World.Places];
+    private readonly Entry[] _entered = new Entry[cluster.World.Places];
+
+    private readonly Dictionary<(int Node, ulong Epoch), (ulong View, ulong Sequence)> _committedTo = [];
+
+    /// <summary>How a validator entered its view: by which NewView, in which of its lives, and what that proves the base to be.</summary>
+    private readonly record struct Entry(ulong Epoch, ulong View, Claim Base, bool IsFinal, Hash256 NewView, int Life);
 
     public void OnBlock(Block block) => _parentOf[block.Hash] = block.Parent;
 
@@ -26,9 +31,43 @@ public sealed partial class SimChecker
         }
 
         bool final = (committed.View, committed.Sequence).CompareTo((prepared.View, prepared.Sequence)) >= 0;
-        _entered[node.Index] = (newView.Signed.Header.Epoch, newView.Signed.Header.View, final ? committed : prepared, final);
+        SignedHeader header = newView.Signed.Header;
+        Entry entry = new(header.Epoch, header.View, final ? committed : prepared, final, header.Digest, node.Incarnation);
+        CheckEntry(node, entry);
+        _entered[node.Index] = entry;
 
         static Claim Higher(in Claim a, in Claim b) => (b.View, b.Sequence).CompareTo((a.View, a.Sequence)) > 0 ? b : a;
+    }
+
+    /// <summary>
+    /// One NewView for each view (rule V4). A crash may lose it together with all that rests on it, and another one may come then; not
+    /// once an acceptance that rests on it is durable.
+    /// </summary>
+    private void CheckEntry(SimNode node, in Entry entry)
+    {
+        Entry before = _entered[node.Index];
+        var bound = _acceptedBound[node.Index];
+        bool binds = before.Life == entry.Life || (bound.Epoch == entry.Epoch && bound.View == entry.View && !bound.Digest.IsZero);
+        if (binds && before.Epoch == entry.Epoch && before.View == entry.View && before.NewView != entry.NewView
+            && node.Core.Signs && !IsByzantine(node.Index) && cluster.World.ChecksRules)
+        {
+            throw Fail(node, "one NewView per view", $"enters view {entry.View} of epoch {entry.Epoch} by {entry.NewView} after {before.NewView}");
+        }
+    }
+
+    /// <summary>What a Commit rested on is stated in every later view, across crashes too (rule V3): agreement rests on that (section 13).</summary>
+    public void OnViewChange(SimNode node, ViewChange change)
+    {
+        SignedHeader header = change.Signed.Header;
+        Claim prepared = change.Claims.Prepared;
+        Claim committed = change.Claims.Committed;
+        var highest = (prepared.View, prepared.Sequence).CompareTo((committed.View, committed.Sequence)) > 0
+            ? (prepared.View, prepared.Sequence) : (committed.View, committed.Sequence);
+        if (_committedTo.TryGetValue((node.Index, header.Epoch), out var least) && least.View < header.View && highest.CompareTo(least) < 0
+            && !IsByzantine(node.Index) && cluster.World.ChecksRules)
+        {
+            throw Fail(node, "states its Commits", $"signs {header} that states {highest}, after a Commit in {least}");
+        }
     }
 
     /// <summary>
@@ -66,9 +105,9 @@ public sealed partial class SimChecker
             return header.Sequence == start.Sequence + 1 && parent == start.Hash;
         }
 
-        (ulong epoch, ulong view, Claim proven, bool final) = _entered[node];
-        proven = proven.IsAbsent ? new Claim(0, start.Sequence, start.Hash) : proven;
-        return epoch == header.Epoch && view == header.View && (final
+        Entry entered = _entered[node];
+        Claim proven = entered.Base.IsAbsent ? new Claim(0, start.Sequence, start.Hash) : entered.Base;
+        return entered.Epoch == header.Epoch && entered.View == header.View && (entered.IsFinal
             ? parent == proven.BlockHash && header.Sequence == proven.Sequence + 1
             : header.Digest == proven.BlockHash && header.Sequence == proven.Sequence);
     }

@@ -76,6 +76,12 @@ public sealed partial class SimChecker(SimCluster cluster)
             _newest[(node.Index, header.Epoch)] = (header.View, header.Sequence);
             _acceptedBound[node.Index] = (header.Epoch, header.View, header.Sequence, header.Digest);
         }
+        else if (slot == MessageKind.Commit)
+        {
+            var least = _committedTo.GetValueOrDefault((node.Index, header.Epoch));
+            var here = (header.View, header.Sequence);
+            _committedTo[(node.Index, header.Epoch)] = here.CompareTo(least) > 0 ? here : least;
+        }
         else if (slot == MessageKind.ViewChange)
         {
             _left[(node.Index, header.Epoch)] = Math.Max(_left.GetValueOrDefault((node.Index, header.Epoch)), header.View);

@@ -55,6 +55,7 @@ public partial class SimNode
                 Feed(new Input { Kind = InputKind.Executed, From = -1, Sequence = block.Sequence, Digest = root, Change = change });
             }
         });
+        Cluster.World.AfterFinal(this, block);
     }
 
     /// <summary>What the nonces of the block's envelopes are found to be; what changes reaches the disk with the block.</summary>

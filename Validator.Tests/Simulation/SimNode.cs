@@ -475,6 +475,11 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             Cluster.Check.OnEntered(this, newView);
         }
 
+        if (change is not null)
+        {
+            Cluster.Check.OnViewChange(this, change);
+        }
+
         SimRecord record = new(signed.Header, signed, effect.Block, change, newView);
         SimVertex? vertex = null;
         if (effect.Vertex is { } v)

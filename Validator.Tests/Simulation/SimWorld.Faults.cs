@@ -492,7 +492,9 @@ public sealed partial class SimWorld
         CutLinks((from, to) => left[from] != left[to]);
     }
 
-    private void CutLinks(Func<int, int, bool> which)
+    private void CutLinks(Func<int, int, bool> which) => CutLinks(which, _random.Between(50_000, 4_000_000));
+
+    private void CutLinks(Func<int, int, bool> which, long micros)
     {
         int n = Cluster.Nodes.Length;
         for (int from = 0; from < n; from++)
@@ -503,7 +505,7 @@ public sealed partial class SimWorld
             }
         }
 
-        Cluster.Schedule(Cluster.Now + _random.Between(50_000, 4_000_000), () => Array.Clear(_cut));
+        Cluster.Schedule(Cluster.Now + micros, () => Array.Clear(_cut));
     }
 
     /// <summary>Only these hear of each other from now on; null: all do.</summary>

@@ -34,6 +34,7 @@ public sealed partial class SimWorld
         _signing = new SimRandom(~seed);
         _epochs = new SimRandom(seed ^ 0x45706F6368);
         _ledgers = new SimRandom(seed ^ 0x4C6564676572);
+        _dark = new SimRandom(seed ^ 0x4461726B);
         KeyKind keys = !faults ? KeyKind.Short : seed % 200 == 0 ? KeyKind.Real : _random.Chance(0.25) ? KeyKind.Padded : KeyKind.Short;
         ReadsBytes = keys != KeyKind.Short;
         Keys = new SimKeys(keys);
@@ -99,6 +100,7 @@ public sealed partial class SimWorld
             DrawByzantine();
             DrawRoles();
             DrawWipe();
+            _blackouts = _dark.Chance(ByzantineWeight > 0 ? 0.6 : 0.2) ? _dark.Between(2, 20) / 400.0 : 0;
         }
     }
 
