@@ -38,9 +38,9 @@ internal static class Program
             return 0;
         }
 
-        if (args is ["guard"])
+        if (args is ["guard", .. var guard])
         {
-            return Macro.Guard.Run();
+            return Macro.Guard.Run(guard);
         }
 
         return Micro.MicroRun.Run(args is ["micro", .. var micro] ? micro : args);

@@ -72,9 +72,9 @@ internal static class GuardParts
             new("ids of 257 bytes by BLAKE3, many: times as fast as SHA-256", Ratio(HashVertex, Sha), 3, true),
             new("a vertex validated: times its hashing alone", Ratio(HashVertex, ValidateVertex), 1.6, false),
             new("a vote decoded: times a SHA-256 of 257 bytes", Ratio(Sha, DecodeVote), 4, false),
-            new("bytes allocated by a batch of 64 verifications", Allocated(Verify), 0, false),
-            new("bytes allocated by hashing a vertex", Allocated(HashVertex), 0, false),
-            new("bytes allocated by decoding and validating a vertex of 500", Allocated(ValidateVertex), 6000, false),
+            new("bytes allocated by a batch of 64 verifications", Allocated(Verify), 0, false, true),
+            new("bytes allocated by hashing a vertex", Allocated(HashVertex), 0, false, true),
+            new("bytes allocated by decoding and validating a vertex of 500", Allocated(ValidateVertex), 6000, false, true),
         ];
         CpuPaths.Force(CpuPaths.Best);
         return checks;
