@@ -316,8 +316,9 @@ public sealed partial class ByzantineNode : SimNode
             return;
         }
 
+        Fault? pressed = Cluster.World.PressedLie();
         Block? otherParent = _coalition.Forks.GetValueOrDefault(block.Parent);
-        if (otherParent is not null || _random.Chance(_forks) || Cluster.World.PressesForks())
+        if (otherParent is not null || _random.Chance(_forks) || pressed == Fault.ForkedProposal)
         {
             Block other = otherParent is not null ? Coalition.Child(otherParent, block, 0) : WithCut(block, block.Cut);
             _coalition.Forks.TryAdd(block.Hash, other);
@@ -341,10 +342,17 @@ public sealed partial class ByzantineNode : SimNode
             Remember(hidden);
             Push(view, Coalition.Child(hidden, block, 0), _ => true);
         }
-        else if (_random.Chance(view == _staleView ? _stale : 3 * _stale) && StaleChild(view) is { } stale)
+        else if ((_random.Chance(view == _staleView ? _stale : 3 * _stale) || pressed == Fault.StaleProposal) && StaleChild(view) is { } stale)
         {
             Cluster.World.Met(Fault.StaleProposal);
             Push(view, stale, _ => true);
+        }
+        else if (pressed == Fault.TwinCut && OrdersOurs(block) && TwinCut(Coalition.Child(block, null, 1)) is { } next)
+        {
+            // At once, so that the parent is not final when it is judged.
+            Cluster.World.Met(Fault.TwinCut);
+            SendWhere(_ => true, signed, block);
+            Push(view, next, _ => true);
         }
         else if (_random.Chance(_twinCuts) && TwinCut(block) is { } twin)
         {
@@ -383,6 +391,10 @@ public sealed partial class ByzantineNode : SimNode
         SendWhere(_ => true, carrier.Signed, change: carrier);
         return Coalition.Child(parent, null, 3);
     }
+
+    /// <summary>The block includes vertices of ours that no final one does.</summary>
+    private bool OrdersOurs(Block block) => block.Cut[Core.Self].Height
+        > (Disk.Finals.Count > 0 && Disk.Finals[^1].Block.Epoch == Core.Epoch ? Disk.Finals[^1].Block.Cut[Core.Self].Height : 0);
 
     /// <summary>The lane's last cut vertex gets a twin, and the new cut names that twin's child.</summary>
     private Block? TwinCut(Block block)

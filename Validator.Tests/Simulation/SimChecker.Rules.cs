@@ -18,7 +18,39 @@ public sealed partial class SimChecker
     /// <summary>How a validator entered its view: by which NewView, in which of its lives, and what that proves the base to be.</summary>
     private readonly record struct Entry(ulong Epoch, ulong View, Claim Base, bool IsFinal, Hash256 NewView, int Life);
 
-    public void OnBlock(Block block) => _parentOf[block.Hash] = block.Parent;
+    private readonly Dictionary<Hash256, (ulong Epoch, LaneTip[] Cut)> _cutOf = [];
+
+    public void OnBlock(Block block)
+    {
+        _parentOf[block.Hash] = block.Parent;
+        _cutOf[block.Hash] = (block.Epoch, block.Cut);
+    }
+
+    /// <summary>Each lane's cut descends from the parent block's (rule P3), as far as this validator's disk shows.</summary>
+    private void CheckLineage(SimNode node, in SignedHeader header, in Hash256 parent)
+    {
+        if (!_cutOf.TryGetValue(parent, out var known) || known.Epoch != header.Epoch)
+        {
+            // The epoch's first block: its lanes begin there.
+            return;
+        }
+
+        LaneTip[] below = known.Cut;
+        LaneTip[] cut = _cutOf[header.Digest].Cut;
+        for (int lane = 0; lane < cut.Length; lane++)
+        {
+            Hash256 hash = cut[lane].Hash;
+            for (ulong height = cut[lane].Height; height > below[lane].Height; height--)
+            {
+                hash = node.Disk.Vertices.TryGetValue(hash, out SimVertex? vertex) ? vertex.Header.Predecessor : below[lane].Hash;
+            }
+
+            if (cut[lane].Height < below[lane].Height || hash != below[lane].Hash)
+            {
+                throw Fail(node, "cut descends", $"signs {header} whose cut of lane {lane} does not descend from its parent's");
+            }
+        }
+    }
 
     public void OnEntered(SimNode node, NewView newView)
     {
@@ -87,6 +119,7 @@ public sealed partial class SimChecker
             throw Fail(node, "acceptance rests", $"signs {header} on {parent}, which is neither what it accepted nor certified nor the base");
         }
 
+        CheckLineage(node, header, parent);
         _accepted[i] = (header.Epoch, header.View, header.Sequence, header.Digest);
         var slot = (header.Epoch, header.View, header.Sequence, header.Digest);
         if (!_prepares.TryGetValue(slot, out HashSet<int>? signers))

@@ -22,8 +22,14 @@ public sealed partial class SimWorld
     /// <summary>A faulty leader that enters a view makes two NewViews, whatever else it likes to do.</summary>
     public bool PressesNewViews() => !_faultsOver && _blackouts > 0 && _dark.Chance(0.9);
 
-    /// <summary>Forks where it would have been content.</summary>
-    public bool PressesForks() => !_faultsOver && _blackouts > 0 && _dark.Chance(0.2);
+    /// <summary>What a faulty leader does with a proposal that it would have been content with, if anything.</summary>
+    public Fault? PressedLie() => _faultsOver || _blackouts == 0 ? null : _dark.Below(100) switch
+    {
+        < 2 => Fault.ForkedProposal,
+        < 4 => Fault.StaleProposal,
+        < 60 => Fault.TwinCut,
+        _ => null,
+    };
 
     /// <summary>The other side of a fork comes at once, or when those who are shown it may know what is final.</summary>
     public long ForkDelayMicros() => !_faultsOver && _blackouts > 0 && _dark.Chance(0.5) ? _dark.Between(1_000, 400_000) : 0;
