@@ -29,7 +29,7 @@ public sealed record NodeStatus
 
     public ulong Epoch { get; init; }
 
-    /// <summary>Where nothing is signed because votes were lost: the epoch from which on it is again; 0 while that is not known.</summary>
+    /// <summary>Where nothing is signed because votes, or the ledger, were lost: the epoch from which on it is again; 0 while that is not known.</summary>
     public ulong SignsFrom { get; init; }
     /// <summary>How many decide in this epoch, and whether others do in the next.</summary>
     public int Members { get; init; }

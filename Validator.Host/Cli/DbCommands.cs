@@ -69,9 +69,16 @@ internal static class DbCommands
             {
                 using (votes)
                 {
-                    // Throws on a record that is not whole.
-                    votes.Recover(epoch.Number, epoch.Members.Length, new RecoveredState());
-                    Console.WriteLine($"votes: {place.Storage.VotesPath}: every record is whole");
+                    if (AreLater(votes, epoch) is { } later)
+                    {
+                        Console.WriteLine($"votes: {place.Storage.VotesPath}: {later}");
+                    }
+                    else
+                    {
+                        // Throws on a record that is not whole.
+                        votes.Recover(epoch.Number, epoch.Members.Length, new RecoveredState());
+                        Console.WriteLine($"votes: {place.Storage.VotesPath}: every record is whole");
+                    }
                 }
             }
 
@@ -110,8 +117,14 @@ internal static class DbCommands
     private static void PrintVotes(RocksVoteStore votes, Place place, EpochConfiguration epoch)
     {
         RecoveredState state = new();
-        votes.Recover(epoch.Number, epoch.Members.Length, state);
         Console.WriteLine($"votes: {place.Storage.VotesPath}, format {StoreIdentity.FormatVersion}, {Size(place.Storage.VotesPath)}");
+        if (AreLater(votes, epoch) is { } later)
+        {
+            Console.WriteLine($"  {later}");
+            return;
+        }
+
+        votes.Recover(epoch.Number, epoch.Members.Length, state);
         foreach (IGrouping<MessageKind, Signed> kind in state.Signed.Select(s => s.Message).GroupBy(m => m.Header.Kind).OrderBy(g => g.Key))
         {
             SignedHeader newest = kind.Last().Header;
@@ -120,6 +133,12 @@ internal static class DbCommands
 
         Console.WriteLine($"  own lane's newest vertex: height {state.OwnTip.Height}; votes below block {state.ForgottenBelow} are forgotten");
     }
+
+    /// <summary>Where the ledger is lost or an older copy, its epoch does not tell how to read the votes.</summary>
+    private static string? AreLater(RocksVoteStore votes, EpochConfiguration epoch) =>
+        votes.Epoch() is var later && later > epoch.Number
+            ? $"of epoch {later}, and the ledger is in epoch {epoch.Number}: they are read when it is there again, and nothing is signed before"
+            : null;
 
     private static string Size(string folder)
     {

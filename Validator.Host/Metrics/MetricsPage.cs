@@ -41,7 +41,7 @@ internal static class MetricsPage
         page.Gauge("cretoai_epoch", "Current epoch.", status.Epoch);
         page.Gauge("cretoai_committee_members", "Members in this epoch.", (ulong)status.Members);
         page.Gauge("cretoai_committee_change_pending", "1 when the next epoch has another committee.", status.ChangePending ? 1 : 0);
-        page.Gauge("cretoai_signs_from_epoch", "Where votes were lost: the epoch from which on this validator signs again; 0 otherwise.", status.SignsFrom);
+        page.Gauge("cretoai_signs_from_epoch", "Where votes, or the ledger, were lost: the epoch from which on this validator signs again; 0 otherwise.", status.SignsFrom);
         page.Gauge("cretoai_view", "Current view.", status.View);
         page.Gauge("cretoai_final_sequence", "Sequence of the newest final block.", status.FinalSequence);
         page.Gauge("cretoai_executed_sequence", "Sequence of the newest executed block.", status.ExecutedSequence);

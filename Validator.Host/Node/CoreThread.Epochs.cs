@@ -23,6 +23,9 @@ internal sealed partial class CoreThread
     /// <summary>Woken when an epoch begins: frames of it may have come before.</summary>
     public required PipelineThread[] Validation { get; init; }
 
+    /// <summary>Votes of a later epoch than the ledger's: of <see cref="SignsFrom"/> (rule E7). Null: none, or they are in use.</summary>
+    public RocksVoteStore? Kept { get; set; }
+
     /// <summary>Says which epoch the executed state is in.</summary>
     public required LedgerThread Ledger { get; init; }
 
@@ -58,23 +61,35 @@ internal sealed partial class CoreThread
         EpochConfiguration next = Ledger.Epoch;
         EpochContext before = _epoch;
         Require.That(next.Number == _core.Epoch + 1 && next.Start.Hash == last.Hash);
-        bool renews = !_hasVotes && SignsFrom != 0 && SignsFrom <= next.Number;
-        _epoch = Epochs.Enter(next);
-        ToSigner.Put(new VoteRecord { Kind = RecordKind.EnterEpoch, Number = next.Number, Renew = renews });
-        if (renews)
+        bool due = !_hasVotes && SignsFrom != 0 && SignsFrom <= next.Number;
+        RecoveredState state = new() { Behind = Ledger.Executed.Sequence < last.Sequence, ProvenFrom = provenFrom };
+        state.RecentRoots.AddRange(_core.RecentRoots);
+        bool resumes = due && Kept is not null;
+        if (resumes && !RecoverKept(next, state))
         {
-            log.LogInformation("this validator, which lost its votes, signs again from epoch {Epoch} on", next.Number);
+            return;
+        }
+
+        _epoch = Epochs.Enter(next);
+        ToSigner.Put(new VoteRecord { Kind = RecordKind.EnterEpoch, Number = next.Number, Renew = due && !resumes, Resume = resumes });
+        if (due)
+        {
+            log.LogInformation(
+                "this validator, which lost its {Lost}, signs again from epoch {Epoch} on", resumes ? "ledger" : "votes", next.Number);
             SetSignsFrom(0);
             Signer.SignAgain();
         }
 
-        _hasVotes |= renews;
-        RecoveredState state = new() { Behind = Ledger.Executed.Sequence < last.Sequence, ProvenFrom = provenFrom };
-        state.RecentRoots.AddRange(_core.RecentRoots);
+        _hasVotes |= due;
         _core = new ValidatorCore(
             _core.Genesis, next, _epoch.Self, _core.Settings with { Signs = _hasVotes, ReturnKnown = SignsFrom != 0 }, state);
+        if (resumes && !_core.Signs && _epoch.Self >= 0)
+        {
+            StopSigning();
+        }
+
         Volatile.Write(ref _signs, _core.Signs);
-        Volatile.Write(ref _laneHeight, 0);
+        Volatile.Write(ref _laneHeight, state.OwnTip.Height);
         Volatile.Write(ref _pendingVertices, 0);
         Batcher.EnterEpoch(next.Number, _core.Signs);
         log.LogInformation(
@@ -95,6 +110,26 @@ internal sealed partial class CoreThread
         {
             thread.Waker.Wake();
         }
+    }
+
+    /// <summary>The ledger has come to the epoch of the votes: what this validator signed in it binds it.</summary>
+    /// <returns>False, and the process ends, where the votes are damaged.</returns>
+    private bool RecoverKept(EpochConfiguration epoch, RecoveredState state)
+    {
+        Require.That(SignsFrom == epoch.Number);
+        try
+        {
+            Kept!.Recover(epoch.Number, epoch.Members.Length, state);
+        }
+        catch (StoreException e)
+        {
+            Faults.Fail(ExitCodes.Store, e.Message);
+            return false;
+        }
+
+        Kept = null;
+        state.Blocks.ForEach(block => ToService.Put(new ServiceItem { Kind = ServiceItemKind.Block, Block = block }));
+        return true;
     }
 
     private void NoteMembership(EpochContext before)

@@ -17,6 +17,7 @@ internal static class Recovery
         StorageSection storage = context.Config.Storage;
         StoreIdentity identity = StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey);
         RocksVoteStore? votes = null;
+        RocksVoteStore? kept = null;
         RocksLedger? ledger = null;
         try
         {
@@ -29,28 +30,31 @@ internal static class Recovery
             votes = signsFrom <= epoch.Number ? Renewed(storage, identity, epoch.Number, log) : OpenVotes(storage, identity, log);
             signsFrom = votes is null ? signsFrom : null;
             RecoveredState state = new();
-            if (votes is not null && !votes.Recover(epoch.Number, epoch.Members.Length, state))
+            if (votes is not null && votes.Epoch() is var later && later > epoch.Number)
             {
-                log.LogCritical("the vote store is of a later epoch than the ledger ({Epoch}), which is an older copy; nothing is signed", epoch.Number);
-                VoteStoreSetup.MarkContradicted(storage, "the vote store is of a later epoch than the ledger");
-                votes.Dispose();
-                votes = null;
-                state = new RecoveredState();
+                log.LogWarning(
+                    "the votes are of epoch {Later} and the ledger, which was lost or is an older copy, of {Epoch}: nothing is signed before it is there again",
+                    later, epoch.Number);
+                (kept, votes, signsFrom) = (votes, null, later);
             }
+
+            votes?.Recover(epoch.Number, epoch.Members.Length, state);
 
             Executor executor = ReadLedger(context, ledger, epoch, state);
             bool signs = votes is not null && OwnLaneIsWhole(context, self, ledger, state, log);
             return new NodeStores(votes ?? (IVoteStore)new NoVoteStore(), ledger, state, executor, signs, epoch)
             {
                 SignsFrom = signsFrom,
+                Kept = kept,
                 Unordered = ledger.Unordered(),
-                Fresh = () => VoteStoreSetup.Renew(storage, identity),
+                Fresh = renewed => VoteStoreSetup.Renew(storage, identity, renewed),
             };
         }
         catch
         {
             ledger?.Dispose();
             votes?.Dispose();
+            kept?.Dispose();
             throw;
         }
     }
@@ -73,7 +77,7 @@ internal static class Recovery
     private static RocksVoteStore Renewed(StorageSection storage, StoreIdentity identity, ulong epoch, ILogger log)
     {
         log.LogInformation("this validator, which lost its votes, signs again from now, epoch {Epoch}, on", epoch);
-        return VoteStoreSetup.Renew(storage, identity);
+        return VoteStoreSetup.Renew(storage, identity, epoch);
     }
 
     private static RocksVoteStore? OpenVotes(StorageSection storage, StoreIdentity identity, ILogger log)

@@ -14,7 +14,7 @@ namespace Validator.Host.Node;
 /// payload. One thread adds and commits; any thread finds; recovery comes before both.
 /// Keys: S number: a signed record and its body; B sequence hash: an accepted block; C sequence view: a prepared
 /// certificate; N: the NewView entered; T: own lane's newest vertex ever signed; F: the sequence below
-/// which votes are forgotten.
+/// which votes are forgotten; E: the epoch below which they are.
 /// What belongs to an ended epoch is deleted, and not read back.
 /// </summary>
 internal sealed class RocksVoteStore : IVoteStore
@@ -28,6 +28,7 @@ internal sealed class RocksVoteStore : IVoteStore
     private static readonly byte[] NewViewKey = [(byte)'N'];
     private static readonly byte[] TipKey = [(byte)'T'];
     private static readonly byte[] ForgottenKey = [(byte)'F'];
+    private static readonly byte[] EpochKey = [(byte)'E'];
 
     private static readonly RocksDbOptions Options = new() { WriteBufferBytes = 8 << 20, CacheBytes = 4 << 20 };
 
@@ -42,6 +43,7 @@ internal sealed class RocksVoteStore : IVoteStore
     private LaneTip _tip;
     private ulong _tipEpoch;
     private ulong _newViewEpoch;
+    private ulong _forgottenBelow;
     private string? _failure;
 
     private RocksVoteStore(RocksDb database, string path)
@@ -150,6 +152,13 @@ internal sealed class RocksVoteStore : IVoteStore
 
     public void ForgetBelow(ulong sequence)
     {
+        if (sequence <= _forgottenBelow)
+        {
+            // After a lost ledger execution is behind what was forgotten before: that stays so.
+            return;
+        }
+
+        _forgottenBelow = sequence;
         byte[] value = new byte[sizeof(ulong)];
         BinaryPrimitives.WriteUInt64LittleEndian(value, sequence);
         _batch.Put(0, ForgottenKey, value);
@@ -176,6 +185,9 @@ internal sealed class RocksVoteStore : IVoteStore
 
     public void ForgetEpochsBelow(ulong epoch)
     {
+        byte[] value = new byte[sizeof(ulong)];
+        BinaryPrimitives.WriteUInt64LittleEndian(value, epoch);
+        _batch.Put(0, EpochKey, value);
         Span<byte> key = stackalloc byte[9];
         key[0] = SignedKey;
         foreach ((ulong number, SignedHeader header) in _numbers.ToArray())
@@ -208,23 +220,44 @@ internal sealed class RocksVoteStore : IVoteStore
         }
     }
 
-    /// <summary>
-    /// Reads what belongs to the epoch back into <paramref name="state"/>; what is older goes with the first commit. Before the first Add.
-    /// </summary>
-    /// <param name="committeeSize">The epoch's.</param>
-    /// <returns>False when the store has records of a later epoch: then the ledger is older than the votes, and rules do not hold.</returns>
-    public bool Recover(ulong epoch, int committeeSize, RecoveredState state)
+    /// <summary>The epoch of the votes: of those before it, what this key signed is forgotten (PROTOCOL.md, rule E7).</summary>
+    public ulong Epoch()
     {
-        bool fits = true;
+        ulong highest = 0;
         using RocksDbIterator records = _database.Iterate(0);
         for (records.Seek([]); records.Valid; records.Next())
         {
-            // Every record of an epoch has it at byte 8.
-            bool ofEpoch = records.Key[0] is SignedKey or BlockKey or CertificateKey or (byte)'N' or (byte)'T' && records.Value.Length >= 16;
-            ulong found = ofEpoch ? BinaryPrimitives.ReadUInt64LittleEndian(records.Value[8..]) : epoch;
-            if (found != epoch)
+            highest = Math.Max(highest, EpochOf(records, 0));
+        }
+
+        return highest;
+    }
+
+    /// <summary>A vote store that stands in for one that was lost: nothing is signed with it before that epoch.</summary>
+    /// <exception cref="StoreException">The disk fails.</exception>
+    public void BeginAt(ulong epoch)
+    {
+        ForgetEpochsBelow(epoch);
+        if (!Commit(out string? error))
+        {
+            throw new StoreException(StoreFault.Unwritable, $"{_path}: {error}");
+        }
+    }
+
+    /// <summary>
+    /// Reads what belongs to the epoch back into <paramref name="state"/>; what is older goes with the first commit. Before the first Add.
+    /// </summary>
+    /// <param name="epoch">Not before <see cref="Epoch"/>.</param>
+    /// <param name="committeeSize">The epoch's.</param>
+    public void Recover(ulong epoch, int committeeSize, RecoveredState state)
+    {
+        using RocksDbIterator records = _database.Iterate(0);
+        for (records.Seek([]); records.Valid; records.Next())
+        {
+            ulong found = EpochOf(records, epoch);
+            if (found != epoch && records.Key[0] != (byte)'E')
             {
-                fits &= found < epoch;
+                Require.That(found < epoch);
                 ForgetRecord(records.Key);
                 continue;
             }
@@ -237,6 +270,7 @@ internal sealed class RocksVoteStore : IVoteStore
                 (byte)'N' => RecoverNewView(records.Value, committeeSize, state),
                 (byte)'T' => RecoverTip(records.Value, committeeSize, state),
                 (byte)'F' => RecoverForgotten(records.Value, state),
+                (byte)'E' => records.Value.Length == sizeof(ulong),
                 _ => true,
             };
             if (!whole)
@@ -247,7 +281,6 @@ internal sealed class RocksVoteStore : IVoteStore
             }
         }
 
-        return fits;
     }
 
     public void Dispose()
@@ -255,6 +288,16 @@ internal sealed class RocksVoteStore : IVoteStore
         _batch.Dispose();
         _database.Dispose();
     }
+
+    /// <summary>Every record of an epoch has it at byte 8.</summary>
+    /// <param name="other">Where the record is of none.</param>
+    private static ulong EpochOf(RocksDbIterator records, ulong other) => records.Key[0] switch
+    {
+        SignedKey or BlockKey or CertificateKey or (byte)'N' or (byte)'T' when records.Value.Length >= 16
+            => BinaryPrimitives.ReadUInt64LittleEndian(records.Value[8..]),
+        (byte)'E' when records.Value.Length == sizeof(ulong) => BinaryPrimitives.ReadUInt64LittleEndian(records.Value),
+        _ => other,
+    };
 
     private void ForgetSigned(ulong sequence)
     {
@@ -383,10 +426,10 @@ internal sealed class RocksVoteStore : IVoteStore
         return true;
     }
 
-    private static bool RecoverForgotten(ReadOnlySpan<byte> value, RecoveredState state)
+    private bool RecoverForgotten(ReadOnlySpan<byte> value, RecoveredState state)
     {
         bool whole = value.Length == sizeof(ulong);
-        state.ForgottenBelow = whole ? BinaryPrimitives.ReadUInt64LittleEndian(value) : 0;
+        state.ForgottenBelow = _forgottenBelow = whole ? BinaryPrimitives.ReadUInt64LittleEndian(value) : 0;
         return whole;
     }
 

@@ -128,21 +128,32 @@ internal sealed record NodeStores(
     /// <summary>Own vertices of ended epochs that no block ordered.</summary>
     public IReadOnlyList<Hash256> Unordered { get; init; } = [];
 
-    /// <summary>Makes an empty vote store in the place of a lost one, and takes away what marks it as lost.</summary>
-    public required Func<IVoteStore> Fresh { get; init; }
+    /// <summary>Votes of a later epoch than the ledger's (PROTOCOL.md, rule E7): <see cref="SignsFrom"/>. Nothing is signed before it. Else null.</summary>
+    public RocksVoteStore? Kept { get; init; }
+
+    /// <summary>Makes an empty vote store, of that epoch on, in the place of a lost one, and takes away what marks it as lost.</summary>
+    public required Func<ulong, IVoteStore> Fresh { get; init; }
 
     /// <summary>What was lost is behind us (PROTOCOL.md, rule E5). The vote store's thread.</summary>
-    public IVoteStore RenewVotes()
+    public IVoteStore RenewVotes(ulong epoch)
     {
         Votes.Dispose();
         Votes = new NoVoteStore();
-        Votes = Fresh();
+        Votes = Fresh(epoch);
         return Votes;
     }
+
+    /// <summary>The ledger is in the epoch of the votes. The vote store's thread, after they were recovered.</summary>
+    public IVoteStore ResumeVotes() => Votes = Kept!;
 
     public void Dispose()
     {
         Votes.Dispose();
+        if (Kept is not null && !ReferenceEquals(Kept, Votes))
+        {
+            Kept.Dispose();
+        }
+
         Ledger.Dispose();
     }
 }

@@ -167,6 +167,7 @@ public sealed partial class ValidatorNode
         _votes = new VoteThread(stores.Votes, SenderOf(), metrics, this)
         {
             FromSigner = signerToVotes, FromLedger = ledgerToVotes, ToCore = fromVotes, Renew = stores.RenewVotes,
+            Resume = stores.ResumeVotes,
         };
         _ledger = new LedgerThread(stores.Ledger, _cache, _recent, _signal, metrics, this, _epochs, stores.Executor)
         {
@@ -193,7 +194,7 @@ public sealed partial class ValidatorNode
         _batcher = new ClientBatcher(limits, _batches, fromBatcher, this);
         _core = new CoreThread(core, epoch, stores.Signs, _links, SenderOf(), metrics, _log, this)
         {
-            Epochs = _epochs, Ledger = _ledger, Validation = [_validation, .. _workers], SignsFrom = stores.SignsFrom ?? 0,
+            Epochs = _epochs, Ledger = _ledger, Validation = [_validation, .. _workers], SignsFrom = stores.SignsFrom ?? 0, Kept = stores.Kept,
             Answers = [fromVotes, fromLedger], Outside = [fromScheduler, .. fromWorkers, fromBatcher],
             ToSigner = _toSigner, ToLedger = toLedger, ToExecution = toExecution, ToService = _toService,
             Vertices = pending, Batches = _batches, Batcher = _batcher, Signer = _signer, Evidence = _evidence, Storage = context.Config.Storage,

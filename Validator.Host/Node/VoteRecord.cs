@@ -39,4 +39,7 @@ internal struct VoteRecord
 
     /// <summary>EnterEpoch: put an empty store in the place of the one that was lost or contradicted.</summary>
     public bool Renew;
+
+    /// <summary>EnterEpoch: of the votes that were kept for it.</summary>
+    public bool Resume;
 }

@@ -104,7 +104,7 @@ public static class VoteStoreSetup
     /// votes are lost goes last, so that a crash in between leads here again, and not to a store that nobody vouches for.
     /// </summary>
     /// <exception cref="StoreException">The folder cannot be written.</exception>
-    internal static RocksVoteStore Renew(StorageSection storage, StoreIdentity identity)
+    internal static RocksVoteStore Renew(StorageSection storage, StoreIdentity identity, ulong epoch)
     {
         try
         {
@@ -119,10 +119,21 @@ public static class VoteStoreSetup
         }
 
         RocksVoteStore.Create(storage.VotesPath, identity);
-        Remove(storage.RestoredMarker);
-        Remove(storage.ContradictedMarker);
-        Remove(storage.SignsFromFile);
-        return RocksVoteStore.Open(storage.VotesPath, identity);
+        RocksVoteStore votes = RocksVoteStore.Open(storage.VotesPath, identity);
+        try
+        {
+            // Nor does it sign in an earlier epoch where the ledger is lost as well.
+            votes.BeginAt(epoch);
+            Remove(storage.RestoredMarker);
+            Remove(storage.ContradictedMarker);
+            Remove(storage.SignsFromFile);
+            return votes;
+        }
+        catch
+        {
+            votes.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Why <c>run</c> must not sign with this vote store, beginning with the file that says so; null when it may.</summary>

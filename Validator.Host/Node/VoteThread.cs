@@ -30,8 +30,11 @@ internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetri
 
     public required SpscRing<Input> ToCore { get; init; }
 
-    /// <summary>Puts an empty store in the place of the one that was lost.</summary>
-    public Func<IVoteStore>? Renew { get; init; }
+    /// <summary>Puts an empty store, of that epoch on, in the place of the one that was lost.</summary>
+    public Func<ulong, IVoteStore>? Renew { get; init; }
+
+    /// <summary>Gives the store of votes that were of a later epoch than the ledger.</summary>
+    public Func<IVoteStore>? Resume { get; init; }
 
     /// <summary>Set once before the start.</summary>
     public IWaker? Core { get; set; }
@@ -78,7 +81,10 @@ internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetri
                 _store.AddNewView(record.NewView!);
                 break;
             case RecordKind.EnterEpoch when record.Renew:
-                _store = Renew!();
+                _store = Renew!(record.Number);
+                break;
+            case RecordKind.EnterEpoch when record.Resume:
+                _store = Resume!();
                 break;
             case RecordKind.EnterEpoch:
                 // Rides in the next commit: the next start forgets them as well.

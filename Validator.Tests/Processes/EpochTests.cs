@@ -157,6 +157,36 @@ public sealed class EpochTests
         Assert.True((await cluster.StatusAsync(loser)).Signing);
     }
 
+    // Protects a cluster from a lost ledger: with votes of a later epoch than the new ledger's the validator signs nothing until it is there
+    // again, and then goes on, so that the cluster can do without another one. The others' epoch cannot end without its votes.
+    [Fact]
+    public async Task A_validator_that_lost_its_ledger_signs_on()
+    {
+        await using ProcessCluster cluster = await StartAsync(10);
+        NodeProcess loser = cluster.Nodes[3];
+        int sent = 0;
+        await ProcessCluster.UntilAsync("epochs end", ProcessCluster.Patience, async () =>
+        {
+            await FinalAsync(cluster, loser, $"before {sent++}");
+            return await cluster.Cluster.StatusAsync(loser) is { Epoch: >= 2 };
+        });
+        await cluster.SubmitFinalAsync(loser, "a vertex of this epoch"u8.ToArray());
+        loser.Kill();
+        cluster.Nodes[0].Kill();
+        Directory.Delete(Path.Combine(LocalCluster.StorePath(loser), "ledger"), recursive: true);
+        loser.Start();
+        await LogAsync(loser, "which lost its ledger, signs again");
+        await FinalAsync(cluster, loser, "three sign");
+        Assert.True(await cluster.StatusAsync(loser) is { Signing: true, SignsFrom: 0 });
+        cluster.Nodes[0].Start();
+        loser.Kill();
+        loser.Start();
+        await cluster.Cluster.WaitReadyAsync([loser, cluster.Nodes[0]], ProcessCluster.Patience);
+        await FinalAsync(cluster, loser, "and after a restart");
+        int count = (int)(await cluster.StatusAsync(cluster.Nodes[1])).NextFinalIndex;
+        Assert.Equal(await cluster.ReadStreamAsync(cluster.Nodes[1], count), await cluster.ReadStreamAsync(loser, count));
+    }
+
     private static async Task<ProcessCluster> StartAsync(ulong epochLength)
     {
         ProcessCluster cluster = ProcessCluster.Create(4, epochLength);

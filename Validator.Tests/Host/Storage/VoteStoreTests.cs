@@ -123,6 +123,44 @@ public class VoteStoreTests
             [(MessageKind.Stop, 2ul), (MessageKind.Commit, 2ul)], state.Signed.Select(s => (s.Message.Header.Kind, s.Message.Header.View)));
     }
 
+    /// <summary>
+    /// Protects against signing what was forgotten, once a ledger is lost: the point up to which votes are forgotten never goes back with
+    /// execution, and the epoch of the votes is known from them, from the start of a store that stands in for a lost one, too.
+    /// </summary>
+    [Fact]
+    public void WhatWasForgottenStaysForgotten()
+    {
+        using TemporaryFolder folder = new();
+        string path = Create(folder, "votes");
+        using (RocksVoteStore store = RocksVoteStore.Open(path, StoreSamples.Identity))
+        {
+            Assert.Equal(0u, store.Epoch());
+            store.AddSigned(StoreSamples.Signed(MessageKind.Commit, 0, 999, Hash256.Of("a"u8)), []);
+            store.ForgetBelow(1000);
+            Assert.True(store.Commit(out _));
+        }
+
+        using (RocksVoteStore store = RocksVoteStore.Open(path, StoreSamples.Identity))
+        {
+            store.Recover(0, StoreSamples.Members, new RecoveredState());
+            store.ForgetBelow(64);
+            store.AddSigned(StoreSamples.Signed(MessageKind.Stop, 2, 0, Hash256.Zero), []);
+            Assert.True(store.Commit(out _));
+        }
+
+        Assert.Equal(1000u, Recover(path).ForgottenBelow);
+        using (RocksVoteStore store = RocksVoteStore.Open(path, StoreSamples.Identity))
+        {
+            store.BeginAt(3);
+        }
+
+        using RocksVoteStore later = RocksVoteStore.Open(path, StoreSamples.Identity);
+        Assert.Equal(3u, later.Epoch());
+        RecoveredState state = new();
+        later.Recover(3, StoreSamples.Members, state);
+        Assert.Empty(state.Signed);
+    }
+
     /// <summary>Protects against a store that is not ours, or not one: each refusal has its own fault and names the path.</summary>
     [Fact]
     public void ForeignStoresAreRefused()
