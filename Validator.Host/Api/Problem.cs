@@ -80,6 +80,10 @@ internal static class Problem
             "nothing was taken; submit to another validator");
     }
 
+    public static Task LeftCommittee(HttpContext context) => WriteAsync(
+        context, StatusCodes.Status503ServiceUnavailable, "left-committee", "The validator left the committee",
+        "it left before this was ordered, which is not final and will not be by this validator; submit the same bytes to another");
+
     public static Task NotReady(HttpContext context, string reason)
     {
         context.Response.Headers.RetryAfter = "1";

@@ -186,6 +186,11 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         {
             await Problem.DiskLow(context).ConfigureAwait(false);
         }
+        else if (failure == SubmissionFailure.LeftCommittee)
+        {
+            metrics.TransactionsLeft.Add(submission.Count);
+            await Problem.LeftCommittee(context).ConfigureAwait(false);
+        }
         else if (failure != SubmissionFailure.None)
         {
             await Problem.NotReady(context, failure == SubmissionFailure.Stopping

@@ -265,7 +265,9 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
         waiting.Told = true;
         if (waiting.Failure != SubmissionFailure.None)
         {
-            Refuse(session, waiting.First, submission.Count, StreamRefusal.Failed, 0);
+            bool left = waiting.Failure == SubmissionFailure.LeftCommittee;
+            _metrics.TransactionsLeft.Add(left ? submission.Count : 0);
+            Refuse(session, waiting.First, submission.Count, left ? StreamRefusal.LeftCommittee : StreamRefusal.Failed, 0);
         }
         else
         {

@@ -47,6 +47,9 @@ public enum StreamRefusal : byte
 
     /// <summary>A nonce lies 64 or more below one that its account has sent here.</summary>
     NonceTooOld,
+
+    /// <summary>The validator left the committee before the transactions were ordered: they are not final; submit them to another.</summary>
+    LeftCommittee,
 }
 
 /// <summary>One receipt as read by a client.</summary>

@@ -69,6 +69,9 @@ internal static class MetricsPage
         page.Counter("cretoai_transactions_accepted_total", "Client transactions taken.", metrics.TransactionsAccepted.Value);
         page.Counter("cretoai_transactions_finalized_total", "Transactions that got a global index.", metrics.TransactionsFinalized.Value);
         page.Counter("cretoai_transactions_rejected_total", "Transactions ordered and dropped by execution.", metrics.TransactionsRejected.Value);
+        page.Counter(
+            "cretoai_transactions_left_total", "Transactions taken, and told to their clients as not ordered since the validator left the committee.",
+            metrics.TransactionsLeft.Value);
         page.Gauge("cretoai_pending_transactions", "Client transactions taken and not yet final.", status.PendingTransactions);
         page.Gauge("cretoai_next_final_index", "Global index of the next final transaction.", status.NextFinalIndex);
         page.Family("cretoai_submissions_refused_total", "counter", "Client requests that were not taken, by reason.");

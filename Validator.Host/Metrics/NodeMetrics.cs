@@ -122,6 +122,9 @@ public sealed class NodeMetrics
     public Counter TransactionsAccepted { get; } = new();
     public Counter[] SubmissionsRefused { get; } = NewCounters(Enum.GetValues<Api.SubmitRefusal>().Length);
 
+    /// <summary>Of those accepted: told to the client as not ordered, since the validator left the committee.</summary>
+    public Counter TransactionsLeft { get; } = new();
+
     /// <summary>Turned away before they reached the node, by <see cref="Api.HttpRefusal"/>.</summary>
     public Counter[] HttpRefused { get; } = NewCounters(Enum.GetValues<Api.HttpRefusal>().Length);
 

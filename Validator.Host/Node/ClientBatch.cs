@@ -167,5 +167,8 @@ internal sealed class ClientBatch
         {
             submission.Fail(failure);
         }
+
+        // Told once, whatever becomes of the batch.
+        _submissions.Clear();
     }
 }

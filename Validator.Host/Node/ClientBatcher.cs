@@ -48,6 +48,7 @@ internal sealed class ClientBatcher : PipelineThread
     private long _credits;
     private bool _closed;
     private bool _signs = true;
+    private bool _left;
 
     public ClientBatcher(
         ClientBatcherOptions options, TokenTable<ClientBatch> waiting, SpscRing<Input> core, IFaultSink faults)
@@ -137,27 +138,35 @@ internal sealed class ClientBatcher : PipelineThread
     }
 
     /// <summary>The credits of the core before are void. Where nothing is signed, what is in no vertex yet is failed. Core thread, or before the start.</summary>
-    public void EnterEpoch(ulong epoch, bool signs)
+    /// <param name="leaves">We were a member of the epoch before: who waits for what was not ordered is told (PROTOCOL.md, rule E8).</param>
+    public void EnterEpoch(ulong epoch, bool signs, bool leaves = false)
     {
         Volatile.Write(ref _credits, (long)(epoch << CreditBits));
         lock (_lock)
         {
             _signs = signs;
+            _left = !signs && (_left || leaves);
             if (!signs)
             {
-                FailWaiting(SubmissionFailure.Stopping);
+                FailWaiting(_left ? SubmissionFailure.LeftCommittee : SubmissionFailure.Stopping);
+            }
+
+            foreach (ClientBatch batch in _again)
+            {
+                FailIfLeft(batch);
             }
         }
     }
 
     /// <summary>
-    /// Takes back a sealed batch that came to nothing in an epoch that has ended; its clients go on waiting. At an epoch's end, so the
-    /// lock costs nothing. Any thread.
+    /// Takes back a sealed batch that came to nothing in an epoch that has ended; its clients go on waiting, unless we left. At an epoch's
+    /// end, so the lock costs nothing. Any thread.
     /// </summary>
     public void TakeBack(ClientBatch batch)
     {
         lock (_lock)
         {
+            FailIfLeft(batch);
             _again.Enqueue(batch);
             _againBytes += batch.PayloadBytes;
             _pendingBytes += batch.PayloadBytes;
@@ -263,6 +272,15 @@ internal sealed class ClientBatcher : PipelineThread
     }
 
     /// <summary>But for what is durable in an ended epoch's vertex, or was about to be: that was taken already.</summary>
+    /// <summary>The batch itself is kept: its transactions are authored if we come back.</summary>
+    private void FailIfLeft(ClientBatch batch)
+    {
+        if (_left)
+        {
+            batch.Fail(SubmissionFailure.LeftCommittee);
+        }
+    }
+
     private void FailWaiting(SubmissionFailure failure)
     {
         _full.Enqueue(_open);

@@ -91,7 +91,7 @@ internal sealed partial class CoreThread
         Volatile.Write(ref _signs, _core.Signs);
         Volatile.Write(ref _laneHeight, state.OwnTip.Height);
         Volatile.Write(ref _pendingVertices, 0);
-        Batcher.EnterEpoch(next.Number, _core.Signs);
+        Batcher.EnterEpoch(next.Number, _core.Signs, leaves: before.Self >= 0 && _epoch.Self < 0);
         log.LogInformation(
             "epoch {Epoch} begins after block {Block}: {Members} members, {Signing}", next.Number, last.Sequence, next.Members.Length,
             _core.Signs ? "signing" : "following");

@@ -158,5 +158,12 @@ public class SubmitTests
         Assert.Equal(504, (await api.PostAsync("/v1/transactions", [1])).Status);
         api.Node.Complete = submission => submission.Fail(SubmissionFailure.StorageFailed);
         Assert.Equal(503, (await api.PostAsync("/v1/transactions", [1])).Status);
+        api.Node.Complete = submission =>
+        {
+            submission.CompleteDurable(Hash256.Zero);
+            submission.Fail(SubmissionFailure.LeftCommittee);
+        };
+        (status, body, _) = await api.PostAsync("/v1/transactions?wait=finalized", [1]);
+        Assert.Equal((503, "urn:validator:problem:left-committee"), (status, body.GetProperty("type").GetString()));
     }
 }

@@ -84,6 +84,44 @@ public class PartsTests
         Assert.True(await signal.WaitAsync(0, CancellationToken.None));
     }
 
+    // Protects a leaver's clients (rule E8): who waits for what no block ordered is told so, once, whether it was in a vertex or in none; who comes
+    // back authors it.
+    [Fact]
+    public async Task WhoLeavesTellsThoseWhoWait()
+    {
+        Faults faults = new();
+        SpscRing<Input> core = new(16);
+        using ClientBatcher batcher = new(new ClientBatcherOptions(), new TokenTable<ClientBatch>(16), core, faults);
+        Submission waits = TestCluster.Submission(0, 1, 1, wantsFinal: true);
+        Submission ordered = TestCluster.Submission(0, 2, 1, wantsFinal: true);
+        Submission late = TestCluster.Submission(0, 3, 1, wantsFinal: true);
+        Assert.Equal(SubmitRefusal.None, batcher.TrySubmit(waits));
+        batcher.TakeBack(BatchOf(ordered));
+        batcher.EnterEpoch(1, signs: true);
+        Assert.False(waits.Completion.IsCompleted || ordered.Completion.IsCompleted);
+
+        batcher.EnterEpoch(2, signs: false, leaves: true);
+        ClientBatch after = BatchOf(late);
+        batcher.TakeBack(after);
+        batcher.EnterEpoch(3, signs: false);
+        foreach (Submission submission in (Submission[])[waits, ordered, late])
+        {
+            Assert.Equal(SubmissionFailure.LeftCommittee, await submission.Completion);
+        }
+
+        Assert.Equal(SubmitRefusal.NotSigning, batcher.TrySubmit(TestCluster.Submission(0, 4, 1, wantsFinal: true)));
+        after.CompleteDurable(Hash256.Zero);
+        Assert.False(late.IsDurable);
+
+        static ClientBatch BatchOf(Submission submission)
+        {
+            ClientBatch batch = new();
+            batch.Add(submission);
+            batch.Seal();
+            return batch;
+        }
+    }
+
     /// <summary>Protects the bounds at the API: no batch without credit, refusal when full, nothing lost in between.</summary>
     [Fact]
     public void TheBatcherWaitsForCreditAndRefusesWhenFull()
