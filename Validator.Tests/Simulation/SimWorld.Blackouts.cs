@@ -16,6 +16,25 @@ public sealed partial class SimWorld
     private long _darkUntil;
     private ulong _darkFrom;
 
+    private bool _losesLedger;
+
+    /// <summary>Where epochs end and there is room among the faulty, an honest member loses its ledger, and keeps its votes.</summary>
+    private void DrawLoser()
+    {
+        if (Wiped >= 0 || Committee.Count < 4 || (Genesis.Parameters.EpochLengthBlocks == 0 && !Changes) || !_dark.Chance(0.8))
+        {
+            return;
+        }
+
+        int[] able = [.. Enumerable.Range(0, Committee.Count)
+            .Where(i => !Byzantine.Contains(i) && ByzantineWeight + Committee.Weight(i) <= Committee.Faulty)];
+        if (able.Length > 0)
+        {
+            Wiped = able[_dark.Below(able.Length)];
+            _losesLedger = true;
+        }
+    }
+
     /// <summary>A faulty member that sees somebody come back votes no more in this view, and wants the next one.</summary>
     public bool Forsakes() => !_faultsOver && _blackouts > 0 && (Cluster.Now < _darkUntil || _dark.Chance(0.3));
 

@@ -191,6 +191,10 @@ public sealed partial class SimWorld
         {
             _heldUntil = when;
             Cluster.Schedule(when, LoseDisk);
+            if (_losesLedger)
+            {
+                Cluster.Schedule(_dark.Between(leastMicros / 2, leastMicros), LoseDisk);
+            }
         }
 
         if (Retain > 0 && Cluster.Nodes.Length > 1)
@@ -240,10 +244,22 @@ public sealed partial class SimWorld
         }
 
         // Not where vertices of theirs may be lost beyond repair: those who hold them are reckoned with F.
-        if (!WipedBeyondFaulty && _ledgers.Chance(0.6))
+        if (_losesLedger || (!WipedBeyondFaulty && _ledgers.Chance(0.6)))
         {
             Met(Fault.LostLedger);
             node.LoseLedger();
+            // Its clients do not wait until it is back where it was.
+            for (long t = 0; t < 4_000_000; t += 100_000)
+            {
+                Cluster.Schedule(Cluster.Now + t, () =>
+                {
+                    if (node.Running && !_faultsOver)
+                    {
+                        Submit(node);
+                    }
+                });
+            }
+
             return;
         }
 

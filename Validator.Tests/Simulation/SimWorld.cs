@@ -100,6 +100,7 @@ public sealed partial class SimWorld
             DrawByzantine();
             DrawRoles();
             DrawWipe();
+            DrawLoser();
             _blackouts = _dark.Chance(ByzantineWeight > 0 ? 0.6 : 0.2) ? _dark.Between(2, 20) / 400.0 : 0;
         }
     }
