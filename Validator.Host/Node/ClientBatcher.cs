@@ -271,7 +271,6 @@ internal sealed class ClientBatcher : PipelineThread
         }
     }
 
-    /// <summary>But for what is durable in an ended epoch's vertex, or was about to be: that was taken already.</summary>
     /// <summary>The batch itself is kept: its transactions are authored if we come back.</summary>
     private void FailIfLeft(ClientBatch batch)
     {
@@ -281,6 +280,7 @@ internal sealed class ClientBatcher : PipelineThread
         }
     }
 
+    /// <summary>But for what is durable in an ended epoch's vertex, or was about to be: that was taken already.</summary>
     private void FailWaiting(SubmissionFailure failure)
     {
         _full.Enqueue(_open);
