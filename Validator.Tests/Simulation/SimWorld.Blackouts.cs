@@ -61,6 +61,14 @@ public sealed partial class SimWorld
             return;
         }
 
+        ulong length = Genesis.Parameters.EpochLengthBlocks;
+        if (Changes && length > 0 && block.Sequence == (ulong)Cluster.Check.Chain.Count
+            && Cluster.EpochOf(block.Epoch).Start.Sequence + length - block.Sequence is >= 1 and <= 5 && _dark.Chance(0.8))
+        {
+            // So late that the epoch may end by its length before the change is stated.
+            Cluster.Schedule(Cluster.Now, ProposeChange);
+        }
+
         if (Cluster.Now >= _darkUntil)
         {
             if (!_dark.Chance(_blackouts))
