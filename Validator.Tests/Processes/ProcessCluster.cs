@@ -276,6 +276,16 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
             node.Kill();
         }
 
+        foreach (NodeProcess node in Nodes)
+        {
+            // What ended a validator that should have lived is in its log alone, which goes now.
+            string log = node.LogTail(2000);
+            if (log.IndexOf(" fatal ", StringComparison.Ordinal) is >= 0 and var end)
+            {
+                Console.WriteLine($"{node.Name}: {log[end..Math.Min(log.Length, end + 4000)]}");
+            }
+        }
+
         Cluster.Dispose();
         _http.Dispose();
         await Task.Yield();
