@@ -93,8 +93,10 @@ public sealed class OperatorTests
         byte[] buffer = new byte[4096];
         void Hear(string word)
         {
-            while (!heard.Contains(word, StringComparison.Ordinal))
+            // The watchdog's word comes three times a second for ever.
+            for (long start = Stopwatch.GetTimestamp(); !heard.Contains(word, StringComparison.Ordinal);)
             {
+                Assert.True(Stopwatch.GetElapsedTime(start) < ProcessCluster.Patience, $"no {word}; is SIGHUP ignored here, as nohup does?");
                 heard += Encoding.UTF8.GetString(buffer, 0, socket.Receive(buffer)) + "\n";
             }
         }
