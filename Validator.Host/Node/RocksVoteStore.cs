@@ -159,9 +159,7 @@ internal sealed class RocksVoteStore : IVoteStore
         }
 
         _forgottenBelow = sequence;
-        byte[] value = new byte[sizeof(ulong)];
-        BinaryPrimitives.WriteUInt64LittleEndian(value, sequence);
-        _batch.Put(0, ForgottenKey, value);
+        PutNumber(ForgottenKey, sequence);
         ForgetSigned(sequence);
         while (_blocks.Count > 0 && _blocks.Min.Sequence < sequence)
         {
@@ -185,9 +183,7 @@ internal sealed class RocksVoteStore : IVoteStore
 
     public void ForgetEpochsBelow(ulong epoch)
     {
-        byte[] value = new byte[sizeof(ulong)];
-        BinaryPrimitives.WriteUInt64LittleEndian(value, epoch);
-        _batch.Put(0, EpochKey, value);
+        PutNumber(EpochKey, epoch);
         Span<byte> key = stackalloc byte[9];
         key[0] = SignedKey;
         foreach ((ulong number, SignedHeader header) in _numbers.ToArray())
@@ -280,13 +276,19 @@ internal sealed class RocksVoteStore : IVoteStore
                     $"{_path}: record {Convert.ToHexStringLower(records.Key)} is damaged. {StoreErrors.VotesSteps(_path)}");
             }
         }
-
     }
 
     public void Dispose()
     {
         _batch.Dispose();
         _database.Dispose();
+    }
+
+    private void PutNumber(byte[] key, ulong number)
+    {
+        Span<byte> value = stackalloc byte[sizeof(ulong)];
+        BinaryPrimitives.WriteUInt64LittleEndian(value, number);
+        _batch.Put(0, key, value);
     }
 
     /// <summary>Every record of an epoch has it at byte 8.</summary>

@@ -5,7 +5,7 @@ namespace Validator.Host.Storage.Native;
 /// <summary>RocksDB's C API, include/rocksdb/c.h of 7.8. All strings are bytes with a length, except paths and names: NUL-terminated.</summary>
 internal static unsafe partial class RocksDbNative
 {
-    // Options.
+    // Environment: the process's background threads.
     [LibraryImport("validator_native")]
     internal static partial nint rocksdb_create_default_env();
 
@@ -18,6 +18,7 @@ internal static unsafe partial class RocksDbNative
     [LibraryImport("validator_native")]
     internal static partial void rocksdb_env_destroy(nint environment);
 
+    // Options.
     [LibraryImport("validator_native")]
     internal static partial nint rocksdb_options_create();
 
