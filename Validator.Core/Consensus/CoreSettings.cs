@@ -10,7 +10,7 @@ public sealed record CoreSettings
     public long BlockIntervalMicros { get; init; } = 10_000;
 
     /// <summary>Blocks a leader keeps in flight.</summary>
-    public int PipelineBlocks { get; init; } = 4;
+    public int PipelineBlocks { get; init; } = 8;
 
     /// <summary>Period of Status to every peer, microseconds.</summary>
     public long StatusIntervalMicros { get; init; } = 250_000;

@@ -36,6 +36,7 @@ internal sealed class ViewTimer
     private long _shortest;
     private long _shortestBefore;
     private long _windowStart;
+    private long _unloaded;
 
     public ViewTimer(int lanes, long baseMicros)
     {
@@ -60,6 +61,12 @@ internal sealed class ViewTimer
 
     /// <summary>Smoothed delay from shown to ordered, microseconds; 0 before the first.</summary>
     public long SmoothedMicros => _smoothed;
+
+    /// <summary>
+    /// What ordering takes when nothing queues, microseconds: the shortest delay so far, which grows by a 64th in each window, so that a
+    /// path that became longer is believed in some minutes. 0 before the first.
+    /// </summary>
+    public long UnloadedMicros => _unloaded;
 
     /// <summary>
     /// An own vertex that waits longer than this waits in a queue, not for the network: three times the shortest recent delay,
@@ -115,9 +122,11 @@ internal sealed class ViewTimer
             _windowStart = now;
             _shortestBefore = _shortest;
             _shortest = 0;
+            _unloaded += _unloaded / 64;
         }
 
         _shortest = _shortest == 0 ? delay : Math.Min(_shortest, delay);
+        _unloaded = _unloaded == 0 ? delay : Math.Min(_unloaded, delay);
         delay = Math.Min(delay, MostOfBase * _base);
         if (_smoothed == 0)
         {

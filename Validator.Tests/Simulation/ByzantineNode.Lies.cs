@@ -252,15 +252,21 @@ public sealed partial class ByzantineNode
                 root = Hash256.Of([3]);
                 break;
             case 6:
-                Cluster.World.Met(Fault.WrongNextCommittee);
-                return BlockCodec.Seal(
-                    block.Epoch, block.Sequence, block.Parent, time, executed, root,
-                    block.NextCommittee.IsZero ? Hash256.Of([8]) : Hash256.Zero, cut);
+                return WithWrongNext(block);
             default:
                 time += 600_000_000;
                 break;
         }
 
         return BlockCodec.Seal(block.Epoch, block.Sequence, block.Parent, time, executed, root, block.NextCommittee, cut);
+    }
+
+    /// <summary>An end of the epoch that is not due, or none where one is.</summary>
+    private Block WithWrongNext(Block block)
+    {
+        Cluster.World.Met(Fault.WrongNextCommittee);
+        return BlockCodec.Seal(
+            block.Epoch, block.Sequence, block.Parent, block.TimestampMicros, block.ExecutedSequence, block.ExecutedRoot,
+            block.NextCommittee.IsZero ? Hash256.Of([8]) : Hash256.Zero, block.Cut);
     }
 }

@@ -288,6 +288,12 @@ public sealed partial class ByzantineNode : SimNode
             return;
         }
 
+        if (Cluster.World.MisnamesNext())
+        {
+            Push(view, WithWrongNext(block), _ => true);
+            return;
+        }
+
         if (!block.NextCommittee.IsZero && _mischief > 0)
         {
             Cluster.World.Met(Fault.PastEpochEnd);

@@ -9,8 +9,10 @@ namespace Validator.Tests.Simulation;
 public sealed class SimCluster
 {
     private const long Millisecond = 1_000;
+    private const int OrderBits = 24;
 
-    private readonly PriorityQueue<Action, (long Time, ulong Order)> _events = new();
+    // By time, then by order of creation: time above the low bits, which count.
+    private readonly PriorityQueue<Action, long> _events = new();
     private readonly bool[,] _linked;
     private readonly long[,] _linkFreeAt;
 
@@ -19,7 +21,8 @@ public sealed class SimCluster
     private readonly SimNode?[] _second;
     private readonly StringBuilder? _trace;
     private readonly List<EpochConfiguration> _epochs = [];
-    private ulong _order;
+    private readonly List<int[]> _membersByPlace = [];
+    private long _order;
 
     public SimCluster(SimWorld world, bool trace = false)
     {
@@ -29,8 +32,8 @@ public sealed class SimCluster
         Genesis = world.Genesis;
         Keys = world.Keys;
         ChainId = GenesisCodec.ChainId(Genesis);
-        _epochs.Add(EpochConfiguration.First(Genesis, ChainId));
         int n = world.Places;
+        Add(EpochConfiguration.First(Genesis, ChainId));
         Nodes = new SimNode[n];
         _second = new SimNode?[n];
         _toSecond = new bool[n, n];
@@ -92,12 +95,25 @@ public sealed class SimCluster
             return;
         }
 
-        _epochs.Add(epoch);
+        Add(epoch);
         Mix(epoch.Number);
     }
 
+    private void Add(EpochConfiguration epoch)
+    {
+        int[] byPlace = new int[World.Places];
+        Array.Fill(byPlace, -1);
+        for (int i = 0; i < epoch.Members.Length; i++)
+        {
+            byPlace[SimKeys.PlaceOf(epoch.Members[i])] = i;
+        }
+
+        _epochs.Add(epoch);
+        _membersByPlace.Add(byPlace);
+    }
+
     /// <summary>A place's index in an epoch's committee, or -1.</summary>
-    public int MemberOf(ulong epoch, int place) => Array.FindIndex(EpochOf(epoch).Members, m => SimKeys.PlaceOf(m) == place);
+    public int MemberOf(ulong epoch, int place) => _membersByPlace[(int)Math.Min(epoch, (ulong)_epochs.Count - 1)][place];
 
     /// <summary>Whose key a member of an epoch has; -1 where there is no such member.</summary>
     public int PlaceOf(ulong epoch, int member) =>
@@ -119,9 +135,9 @@ public sealed class SimCluster
 
     public void RunUntil(long time, Func<bool>? done = null)
     {
-        while (_events.TryPeek(out _, out (long Time, ulong Order) next) && next.Time <= time)
+        while (_events.TryPeek(out _, out long next) && next >> OrderBits <= time)
         {
-            Now = Math.Max(Now, next.Time);
+            Now = Math.Max(Now, next >> OrderBits);
             _events.Dequeue()();
             if (done is not null && done())
             {
@@ -132,7 +148,11 @@ public sealed class SimCluster
         Now = Math.Max(Now, time);
     }
 
-    public void Schedule(long time, Action action) => _events.Enqueue(action, (Math.Max(time, Now), _order++));
+    public void Schedule(long time, Action action)
+    {
+        Require.That(time < 1L << (63 - OrderBits) && _order < 1L << OrderBits);
+        _events.Enqueue(action, (Math.Max(time, Now) << OrderBits) | _order++);
+    }
 
     /// <summary>An action of a node's shell: void when the node has crashed since.</summary>
     public void At(SimNode node, long time, Action action)

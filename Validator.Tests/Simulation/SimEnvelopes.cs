@@ -21,6 +21,7 @@ public static class SimEnvelopes
 
     private static readonly byte[][] Keys = [.. Enumerable.Range(0, Accounts).Select(i => (byte[])[(byte)i, .. new byte[Limits.PublicKeyBytes - 1]])];
     private static readonly Hash256[] Ids = [.. Keys.Select(k => EnvelopeCodec.AccountOf(k))];
+    private static readonly byte[][] Entries = [.. Enumerable.Range(0, 1 << Accounts).Select(EntriesOf)];
 
     public static bool Is(ulong transaction) => (transaction & Flag) != 0;
 
@@ -36,19 +37,21 @@ public static class SimEnvelopes
     /// <summary>The accounts' keys as a payload has them.</summary>
     public static byte[] KeyEntries(ReadOnlySpan<ulong> transactions)
     {
-        bool[] used = new bool[Accounts];
+        int used = 0;
         foreach (ulong transaction in transactions)
         {
-            used[AccountOf(transaction)] |= Is(transaction);
+            used |= Is(transaction) ? 1 << AccountOf(transaction) : 0;
         }
 
-        return [.. Enumerable.Range(0, Accounts).Where(a => used[a]).OrderBy(a => Ids[a]).SelectMany(a =>
-        {
-            byte[] entry = new byte[PayloadWriter.AccountKeyBytes];
-            PayloadWriter.Append(entry, TransactionKind.AccountKey, Keys[a]);
-            return entry;
-        })];
+        return Entries[used];
     }
+
+    private static byte[] EntriesOf(int used) => [.. Enumerable.Range(0, Accounts).Where(a => (used >> a & 1) != 0).OrderBy(a => Ids[a]).SelectMany(a =>
+    {
+        byte[] entry = new byte[PayloadWriter.AccountKeyBytes];
+        PayloadWriter.Append(entry, TransactionKind.AccountKey, Keys[a]);
+        return entry;
+    })];
 
     public static void Write(ulong transaction, Span<byte> destination)
     {

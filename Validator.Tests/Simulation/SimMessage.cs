@@ -48,43 +48,50 @@ public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] tra
 
     public static byte[] PayloadOf(ReadOnlySpan<ulong> transactions)
     {
-        using MemoryStream payload = new();
-        payload.Write(SimEnvelopes.KeyEntries(transactions));
-        Span<byte> plain = stackalloc byte[8];
+        byte[] keys = SimEnvelopes.KeyEntries(transactions);
+        int length = keys.Length;
         foreach (ulong transaction in transactions)
         {
+            length += PayloadWriter.Size(
+                SimEnvelopes.Is(transaction) ? SimEnvelopes.Bytes : SystemBytesOf(transaction) is { } change ? change.Length : sizeof(ulong));
+        }
+
+        byte[] payload = new byte[length];
+        keys.CopyTo(payload, 0);
+        Span<byte> rest = payload.AsSpan(keys.Length);
+        Span<byte> envelope = stackalloc byte[SimEnvelopes.Bytes];
+        Span<byte> plain = stackalloc byte[sizeof(ulong)];
+        foreach (ulong transaction in transactions)
+        {
+            int written;
             if (SimEnvelopes.Is(transaction))
             {
-                byte[] envelope = new byte[SimEnvelopes.Bytes];
                 SimEnvelopes.Write(transaction, envelope);
-                Append(TransactionKind.Envelope, envelope);
+                written = PayloadWriter.Append(rest, TransactionKind.Envelope, envelope);
             }
-            else if (IsSystem(transaction) && SystemBytes.TryGetValue(transaction, out byte[]? change))
+            else if (SystemBytesOf(transaction) is { } change)
             {
-                Append(TransactionKind.System, change);
+                written = PayloadWriter.Append(rest, TransactionKind.System, change);
             }
             else
             {
                 BinaryPrimitives.WriteUInt64LittleEndian(plain, transaction);
-                Append(TransactionKind.Opaque, plain);
+                written = PayloadWriter.Append(rest, TransactionKind.Opaque, plain);
             }
+
+            rest = rest[written..];
         }
 
-        return payload.ToArray();
-
-        void Append(TransactionKind kind, ReadOnlySpan<byte> bytes)
-        {
-            Span<byte> framing = stackalloc byte[Limits.TransactionFramingBytes];
-            BinaryPrimitives.WriteInt32LittleEndian(framing, bytes.Length);
-            framing[4] = (byte)kind;
-            payload.Write(framing);
-            payload.Write(bytes);
-        }
+        return payload;
     }
 
-    public static Hash256 RootOf(ReadOnlySpan<ulong> transactions)
+    private static byte[]? SystemBytesOf(ulong transaction) => IsSystem(transaction) ? SystemBytes.GetValueOrDefault(transaction) : null;
+
+    public static Hash256 RootOf(ReadOnlySpan<ulong> transactions) => RootOf(PayloadOf(transactions), transactions.Length);
+
+    public static Hash256 RootOf(ReadOnlySpan<byte> payload, int transactions)
     {
-        Require.That((s_scratch ??= new TransactionScratch()).TryCompute(PayloadOf(transactions), transactions.Length, out Hash256 root, out _));
+        Require.That((s_scratch ??= new TransactionScratch()).TryCompute(payload, transactions, out Hash256 root, out _));
         return root;
     }
 

@@ -342,13 +342,14 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         _queued.RemoveRange(0, taken);
         ulong token = ++_token;
         _batches[token] = batch;
+        byte[] payload = SimVertex.PayloadOf(batch);
         Feed(new Input
         {
             Kind = InputKind.ClientBatch,
             From = -1,
             Token = token,
-            TransactionRoot = SimVertex.RootOf(batch),
-            PayloadBytes = (uint)SimVertex.PayloadOf(batch).Length,
+            TransactionRoot = SimVertex.RootOf(payload, batch.Length),
+            PayloadBytes = (uint)payload.Length,
             TransactionCount = (uint)batch.Length,
         });
     }

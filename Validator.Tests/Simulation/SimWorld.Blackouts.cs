@@ -12,6 +12,7 @@ public sealed partial class SimWorld
     // Apart, so that worlds without blackouts are what they were.
     private readonly SimRandom _dark;
     private readonly double _blackouts;
+    private readonly bool _misnamesNext;
     private readonly HashSet<int> _struck = [];
     private long _darkUntil;
     private ulong _darkFrom;
@@ -49,6 +50,9 @@ public sealed partial class SimWorld
         < 60 => Fault.TwinCut,
         _ => null,
     };
+
+    /// <summary>A faulty leader's proposal names a next committee of its own, or none where one is due.</summary>
+    public bool MisnamesNext() => !_faultsOver && _misnamesNext && _dark.Chance(0.2);
 
     /// <summary>The other side of a fork comes at once, or when those who are shown it may know what is final.</summary>
     public long ForkDelayMicros() => !_faultsOver && _blackouts > 0 && _dark.Chance(0.5) ? _dark.Between(1_000, 400_000) : 0;

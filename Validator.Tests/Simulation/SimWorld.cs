@@ -102,6 +102,7 @@ public sealed partial class SimWorld
             DrawWipe();
             DrawLoser();
             _blackouts = _dark.Chance(ByzantineWeight > 0 ? 0.6 : 0.2) ? _dark.Between(2, 20) / 400.0 : 0;
+            _misnamesNext = _blackouts == 0 && _dark.Chance(0.5);
         }
     }
 
