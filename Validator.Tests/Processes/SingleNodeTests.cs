@@ -26,6 +26,28 @@ public sealed class SingleNodeTests
         Assert.All(expected, name => Assert.Contains(name, names));
     }
 
+    // Protects databases across builds: the binary checksums with the processor's own instruction, and what it wrote is sound to Debian's
+    // RocksDB, which these tests run on and which goes by tables; and the other way round, once that has flushed the logs.
+    [Fact]
+    public async Task Checksums_in_its_databases_are_RocksDBs_own()
+    {
+        await using ProcessCluster cluster = await ProcessCluster.StartAsync(1);
+        NodeProcess node = cluster.Nodes[0];
+        Random random = new(5);
+        for (int i = 0; i < 20; i++)
+        {
+            byte[] transaction = new byte[random.Next(1, 60_000)];
+            random.NextBytes(transaction);
+            await cluster.SubmitFinalAsync(node, transaction);
+        }
+
+        Assert.True(await node.StopAsync(ProcessCluster.Patience));
+        string config = Path.Combine(node.Directory, "node.toml");
+        Assert.Equal(0, CommandLine.Run(["db", "verify", "--config", config]));
+        (int code, string output) = await ProcessCluster.RunAsync("db", "verify", "--config", config);
+        Assert.True(code == 0, output);
+    }
+
     // Protects keys under a passphrase in the life of a node: it starts, signs and finalizes with the passphrase from a
     // descriptor, and with another one or none it ends with the exit code for keys before it opens a store.
     [Fact]

@@ -81,7 +81,7 @@ internal sealed unsafe class RocksDb : IDisposable
             names[i] = (byte*)Marshal.StringToCoTaskMemUTF8(families[i]);
         }
 
-        nint databaseOptions = DatabaseOptions(settings, cache);
+        nint databaseOptions = DatabaseOptions(settings, cache, (byte*)pathText);
         nint database;
         byte* text = null;
         fixed (nint* optionList = options)
@@ -238,7 +238,8 @@ internal sealed unsafe class RocksDb : IDisposable
         }
     }
 
-    private static nint DatabaseOptions(RocksDbOptions settings, nint cache)
+    /// <param name="path">An existing folder.</param>
+    private static nint DatabaseOptions(RocksDbOptions settings, nint cache, byte* path)
     {
         nint options = FamilyOptions(settings, cache, blobs: false);
         byte create = settings.Create ? (byte)1 : (byte)0;
@@ -253,6 +254,8 @@ internal sealed unsafe class RocksDb : IDisposable
         rocksdb_options_set_max_open_files(options, 512);
         rocksdb_options_set_max_background_jobs(options, 2);
         rocksdb_options_set_bytes_per_sync(options, 1024 * 1024);
+        // What is flushed is read again from the caches above or not at all: the kernel need not copy and keep it.
+        rocksdb_options_set_use_direct_io_for_flush_and_compaction(options, (byte)validator_writes_direct(path));
         rocksdb_options_set_info_log_level(options, WarnLevel);
         rocksdb_options_set_max_log_file_size(options, 1024 * 1024);
         rocksdb_options_set_keep_log_file_num(options, 4);

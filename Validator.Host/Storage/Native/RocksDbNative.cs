@@ -68,6 +68,13 @@ internal static unsafe partial class RocksDbNative
     internal static partial void rocksdb_options_set_bytes_per_sync(nint options, ulong bytes);
 
     [LibraryImport("validator_native")]
+    internal static partial void rocksdb_options_set_use_direct_io_for_flush_and_compaction(nint options, byte value);
+
+    /// <summary>Ours (eng/native/platform.c): 1 where RocksDB can write files of this folder past the page cache.</summary>
+    [LibraryImport("validator_native")]
+    internal static partial int validator_writes_direct(byte* folder);
+
+    [LibraryImport("validator_native")]
     internal static partial void rocksdb_options_set_db_write_buffer_size(nint options, nuint bytes);
 
     [LibraryImport("validator_native")]
