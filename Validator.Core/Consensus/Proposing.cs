@@ -10,6 +10,12 @@ public sealed partial class ValidatorCore
     /// <summary>How far load stretches the least interval.</summary>
     private const int MostStretch = 8;
 
+    /// <summary>
+    /// A block that states a root and orders nothing waits this many least intervals for something to order: nobody waits for it,
+    /// unless an epoch ends, and at a few transactions a second it was every other block.
+    /// </summary>
+    private const int RootPatience = 10;
+
     private long _lastProposalMicros = long.MinValue / 2;
 
     // The newest final block that ordered something (rule V5).
@@ -54,15 +60,21 @@ public sealed partial class ValidatorCore
 
         ulong sequence = parent.Sequence + 1;
         if (sequence <= FinalSequence || sequence < _forgotten
-            || sequence > FinalSequence + Math.Min(_window, (ulong)Settings.PipelineBlocks)
-            || !WorthProposing(parent, out LaneTip[] cut))
+            || sequence > FinalSequence + Math.Min(_window, (ulong)Settings.PipelineBlocks))
         {
             return;
         }
 
-        if (_now < _lastProposalMicros + Pace)
+        bool orders = NextCut(parent, out LaneTip[] cut);
+        if (!orders && !RootIsDue(parent))
         {
-            _proposeAtMicros = _lastProposalMicros + Pace;
+            return;
+        }
+
+        long due = _lastProposalMicros + (orders || _changeSequence != ulong.MaxValue ? Pace : RootPatience * Settings.BlockIntervalMicros);
+        if (_now < due)
+        {
+            _proposeAtMicros = due;
             return;
         }
 
@@ -117,8 +129,8 @@ public sealed partial class ValidatorCore
         Sign(MessageKind.PrePrepare, View, block.Sequence, block.Hash).Block = block;
     }
 
-    /// <summary>Something new to order, or a root to certify (rule V5).</summary>
-    private bool WorthProposing(Block parent, out LaneTip[] cut)
+    /// <summary>As much as fits of what is held and not ordered. False: nothing is.</summary>
+    private bool NextCut(Block parent, out LaneTip[] cut)
     {
         cut = new LaneTip[_lanes.Length];
         ulong room = Genesis.Parameters.MaxBlockVertices;
@@ -148,8 +160,12 @@ public sealed partial class ValidatorCore
             }
         }
 
-        return any || (LastNonEmpty(parent) > parent.ExecutedSequence && _executed >= LastNonEmpty(parent));
+        return any;
     }
+
+    /// <summary>The newest block that ordered something is executed, and no block states the root yet (rule V5).</summary>
+    private bool RootIsDue(Block parent) =>
+        LastNonEmpty(parent) is var last && last > parent.ExecutedSequence && _executed >= last;
 
     private ulong LastNonEmpty(Block tip)
     {
