@@ -1,12 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Crypto.Simd;
 using Validator.Host.Config;
 using Validator.Host.Keys;
+using Validator.Host.Localnet;
 
 namespace Validator.Host.Cli;
 
@@ -175,7 +174,7 @@ internal static class SetupCommands
             throw new ConfigException($"--base-port: {validators} validators need {3 * validators} ports; begin at {65536 - (3 * validators)} or below");
         }
 
-        InitPorts[] ports = basePort > 0 ? Initializer.PortsFrom(basePort, validators) : FreePorts(validators);
+        InitPorts[] ports = basePort > 0 ? Initializer.PortsFrom(basePort, validators) : [.. NodePorts.Find(validators).Select(p => new InitPorts(p.Quic, p.Api, p.Metrics))];
         string[] configs = Initializer.Run(new InitOptions
         {
             Validators = validators, Out = output, Network = network, Ports = ports, Passphrase = passphrase,
@@ -194,27 +193,5 @@ internal static class SetupCommands
         }
 
         return ExitCodes.Success;
-    }
-
-    /// <summary>Ports that were free a moment ago: all held at once, so that no two are the same.</summary>
-    private static InitPorts[] FreePorts(int validators)
-    {
-        List<Socket> held = [];
-        try
-        {
-            return [.. Enumerable.Range(0, validators).Select(_ => new InitPorts(Free(SocketType.Dgram), Free(SocketType.Stream), Free(SocketType.Stream)))];
-        }
-        finally
-        {
-            held.ForEach(s => s.Dispose());
-        }
-
-        int Free(SocketType type)
-        {
-            Socket socket = new(AddressFamily.InterNetwork, type, type == SocketType.Dgram ? ProtocolType.Udp : ProtocolType.Tcp);
-            held.Add(socket);
-            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            return ((IPEndPoint)socket.LocalEndPoint!).Port;
-        }
     }
 }

@@ -5,7 +5,7 @@ namespace Validator.Host.Localnet;
 
 /// <summary>The loopback ports of one local validator.</summary>
 /// <param name="Quic">UDP.</param>
-/// <param name="Api">TCP.</param>
+/// <param name="Api">TCP; clients' QUIC has the same number over UDP.</param>
 /// <param name="Metrics">TCP.</param>
 public readonly record struct NodePorts(int Quic, int Api, int Metrics)
 {
@@ -15,19 +15,26 @@ public readonly record struct NodePorts(int Quic, int Api, int Metrics)
     /// </summary>
     public static NodePorts[] Find(int count)
     {
+        int[] free = FreePorts.Find(3 * count);
+        return [.. free.Chunk(3).Select(p => new NodePorts(p[0], p[1], p[2]))];
+    }
+}
+
+/// <summary>Loopback ports that nobody listens on.</summary>
+public static class FreePorts
+{
+    // Below the ports that Linux gives to outgoing sockets (32768 on): one of those could take a free port before its owner binds it.
+    private const int First = 20_000;
+    private const int End = 32_768;
+
+    /// <summary>Ports that are free over both UDP and TCP, held all at once and so all different.</summary>
+    /// <exception cref="SocketException">None is to be had.</exception>
+    public static int[] Find(int count)
+    {
         List<Socket> held = [];
         try
         {
-            NodePorts[] ports = new NodePorts[count];
-            for (int i = 0; i < count; i++)
-            {
-                ports[i] = new NodePorts(
-                    Hold(held, SocketType.Dgram, ProtocolType.Udp),
-                    Hold(held, SocketType.Stream, ProtocolType.Tcp),
-                    Hold(held, SocketType.Stream, ProtocolType.Tcp));
-            }
-
-            return ports;
+            return [.. Enumerable.Range(0, count).Select(_ => FindOne(held))];
         }
         finally
         {
@@ -35,11 +42,30 @@ public readonly record struct NodePorts(int Quic, int Api, int Metrics)
         }
     }
 
-    private static int Hold(List<Socket> held, SocketType type, ProtocolType protocol)
+    private static int FindOne(List<Socket> held)
+    {
+        for (int tries = 1; ; tries++)
+        {
+            int port = Random.Shared.Next(First, End);
+            int before = held.Count;
+            try
+            {
+                Hold(held, SocketType.Dgram, ProtocolType.Udp, port);
+                Hold(held, SocketType.Stream, ProtocolType.Tcp, port);
+                return port;
+            }
+            catch (SocketException) when (tries < 1000)
+            {
+                held[before..].ForEach(s => s.Dispose());
+                held.RemoveRange(before, held.Count - before);
+            }
+        }
+    }
+
+    private static void Hold(List<Socket> held, SocketType type, ProtocolType protocol, int port)
     {
         Socket socket = new(AddressFamily.InterNetwork, type, protocol);
         held.Add(socket);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
     }
 }

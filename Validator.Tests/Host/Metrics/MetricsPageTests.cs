@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Validator.Host.Localnet;
 using Validator.Host.Metrics;
 using Validator.Tests.Host.Api;
 using Xunit.Abstractions;
@@ -70,7 +71,7 @@ public class MetricsPageTests(ITestOutputHelper output)
                 static_configs:
                   - targets: ["127.0.0.1:{api.Servers.MetricsAddress!.Port}"]
             """);
-        int port = FreePort();
+        int port = FreePorts.Find(1)[0];
         using Process server = Process.Start(new ProcessStartInfo(prometheus)
         {
             ArgumentList =
@@ -120,12 +121,5 @@ public class MetricsPageTests(ITestOutputHelper output)
         }
 
         return path;
-    }
-
-    private static int FreePort()
-    {
-        using System.Net.Sockets.TcpListener listener = new(System.Net.IPAddress.Loopback, 0);
-        listener.Start();
-        return ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

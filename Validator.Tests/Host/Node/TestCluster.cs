@@ -8,6 +8,7 @@ using Validator.Crypto.Simd;
 using Validator.Host.Api;
 using Validator.Host.Config;
 using Validator.Host.Keys;
+using Validator.Host.Localnet;
 using Validator.Host.Metrics;
 using Validator.Host.Node;
 using Validator.Host.Storage;
@@ -33,7 +34,7 @@ internal sealed class TestCluster : IAsyncDisposable
         _stores = stores;
         _transport = transport;
         _keys = Enumerable.Range(0, members + outsiders).Select(KeysOf).ToArray();
-        _ports = Enumerable.Range(0, members + outsiders).Select(_ => FreePort()).ToArray();
+        _ports = FreePorts.Find(members + outsiders);
         Member[] all = Enumerable.Range(0, members).Select(MemberOf).ToArray();
         Genesis = new Genesis("test", (ulong)DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() * 1000, new GenesisParameters { EpochLengthBlocks = epochLength }, all);
         ChainId = GenesisCodec.ChainId(Genesis);
@@ -198,11 +199,5 @@ internal sealed class TestCluster : IAsyncDisposable
         SecretBuffer secret = new(bytes.Length);
         bytes.CopyTo(secret.Span);
         return secret;
-    }
-
-    private static int FreePort()
-    {
-        using System.Net.Sockets.UdpClient probe = new(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)probe.Client.LocalEndPoint!).Port;
     }
 }
