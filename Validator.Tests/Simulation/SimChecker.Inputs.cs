@@ -45,6 +45,7 @@ public sealed partial class SimChecker
     public void OnStart(SimNode node)
     {
         _accepted[node.Index] = _acceptedBound[node.Index];
+        OnEnteredAgain(node);
         foreach (var key in _heard.Keys)
         {
             if (key.Node == node.Index)

@@ -54,6 +54,27 @@ public sealed partial class SimChecker
 
     public void OnEntered(SimNode node, NewView newView)
     {
+        Entry entry = EntryOf(newView, node.Incarnation);
+        CheckEntry(node, entry);
+        _entered[node.Index] = entry;
+    }
+
+    /// <summary>What a crash took with it binds nobody: a validator is in the view again whose NewView, or own one as its leader, is on its disk.</summary>
+    private void OnEnteredAgain(SimNode node)
+    {
+        Entry before = _entered[node.Index];
+        var bound = _acceptedBound[node.Index];
+        bool binds = bound.Epoch == before.Epoch && bound.View == before.View && !bound.Digest.IsZero;
+        NewView? durable = node.Disk.Signed.Select(r => r.NewView).Append(node.Disk.Entered).OfType<NewView>()
+            .Where(n => n.Signed.Header.Epoch == node.Core.Epoch).MaxBy(n => n.Signed.Header.View);
+        if (!binds && durable is not null)
+        {
+            _entered[node.Index] = EntryOf(durable, node.Incarnation);
+        }
+    }
+
+    private static Entry EntryOf(NewView newView, int life)
+    {
         Claim prepared = default;
         Claim committed = default;
         foreach (ViewChangeSummary change in newView.ViewChanges)
@@ -64,9 +85,7 @@ public sealed partial class SimChecker
 
         bool final = (committed.View, committed.Sequence).CompareTo((prepared.View, prepared.Sequence)) >= 0;
         SignedHeader header = newView.Signed.Header;
-        Entry entry = new(header.Epoch, header.View, final ? committed : prepared, final, header.Digest, node.Incarnation);
-        CheckEntry(node, entry);
-        _entered[node.Index] = entry;
+        return new Entry(header.Epoch, header.View, final ? committed : prepared, final, header.Digest, life);
 
         static Claim Higher(in Claim a, in Claim b) => (b.View, b.Sequence).CompareTo((a.View, a.Sequence)) > 0 ? b : a;
     }
