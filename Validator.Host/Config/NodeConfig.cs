@@ -64,7 +64,7 @@ public sealed record NetworkSection(
 /// <param name="HardWaterMb">Free MiB below which nothing is voted; 0: a quarter of that.</param>
 public sealed record StorageSection(
     string Path = "", int CacheSizeMb = 512, int WriteBufferMb = 128, int RetainBlocks = 200_000, long RetainTransactions = 10_000_000,
-    bool Archive = false, int SnapshotBlocks = 10_000, long LowWaterMb = 0, long HardWaterMb = 0, int VertexCacheMb = 128)
+    bool Archive = false, int SnapshotBlocks = 10_000, long LowWaterMb = 0, long HardWaterMb = 0, int VertexCacheMb = 32)
 {
     /// <summary>The small database of consensus records; <c>init</c> or <c>votes create</c> creates it.</summary>
     public string VotesPath => System.IO.Path.Combine(Path, Storage.StoreErrors.VotesFolder);
