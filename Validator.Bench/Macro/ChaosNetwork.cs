@@ -11,6 +11,10 @@ namespace Validator.Bench.Macro;
 /// </summary>
 internal sealed class ChaosNetwork : IDisposable
 {
+    // The load and the checks have one address, which is not loopback there, and would share a stranger's limits.
+    private const string OneClient =
+        "[api]\ninsecure = true\nconnections_per_address = 0\nrequests_per_second = 0\nwaiting_per_address = 0\nsubscribers_per_address = 0\n";
+
     private readonly LocalCluster _cluster;
     private readonly string? _namespaces;
     private readonly UdpRelay _relay;
@@ -98,7 +102,7 @@ internal sealed class ChaosNetwork : IDisposable
 
         if (_namespaces is not null)
         {
-            text.Replace("\"127.0.0.1", $"\"{node.Host}").Replace("[api]\n", "[api]\ninsecure = true\n");
+            text.Replace("\"127.0.0.1", $"\"{node.Host}").Replace("[api]\n", OneClient);
         }
 
         File.WriteAllText(path, text.ToString());

@@ -9,7 +9,7 @@ namespace Validator.Tests.Simulation;
 /// </summary>
 public sealed partial class SimWorld
 {
-    // Apart, so that worlds without blackouts are what they were.
+    // Apart, so that other draws stay what they are.
     private readonly SimRandom _dark;
     private readonly double _blackouts;
     private readonly bool _misnamesNext;
