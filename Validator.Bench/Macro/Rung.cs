@@ -24,6 +24,7 @@ internal sealed record LocalnetFigures
     public double CpuLoadS { get; init; }
     public long BytesWritten { get; init; }
     public long Syncs { get; init; }
+    public double VoteCommitP99Ms { get; init; }
 }
 
 internal sealed record LatencyFigures

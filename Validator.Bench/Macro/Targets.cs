@@ -41,6 +41,10 @@ internal static class Targets
         yield return new("p99 at 100 tx/s", 25, idle?.Localnet.FinalityMs.P99, "ms", false, "no such rung");
         yield return new("validators' CPU per transaction at 60,000 tx/s", 14, sixty is { Sustained: true } ? sixty.CpuMicros : null, "us", false, Instead(best));
         yield return new("resident memory of a validator at the best rung", 300, best?.Localnet.RssMbMax, "MB", false);
+        Rung? half = sustained.Where(r => 2 * r.Rate <= best!.Rate).MaxBy(r => r.Rate);
+        yield return new(
+            string.Create(CultureInfo.InvariantCulture, $"p99 of a durable vote at half of that ({half?.Rate:#,0} tx/s; at {best?.Rate:#,0}: {best?.Localnet.VoteCommitP99Ms:F1} ms)"),
+            10, half?.Localnet.VoteCommitP99Ms, "ms", false, "no such rung");
         yield return new("four at once ready, empty databases, median", 300, Median(result.Rungs), "ms", false);
         yield return new("p50 at 10,000 tx/s with 50 ms one way", 250, null, "ms", false, "wants the relay: eng/chaos.sh --weather 50,0,0,0,0 --rate 10000");
         yield return new("ML-DSA-87 checks, all cores, 64 keys in random order", 131_810, result.InProcess?.ChecksPerSecond, "/s", true);

@@ -5,25 +5,36 @@ using Validator.Host.Load;
 namespace Validator.Host.Localnet;
 
 /// <summary>What a cluster has cost so far, summed over its validators; views and blocks are those of the furthest.</summary>
+/// <param name="VoteCommits">The vote stores' group commits, sync included, at or below each bound in seconds.</param>
 internal readonly record struct ClusterCost(
-    double CpuSeconds, long PeakResidentBytes, long WrittenBytes, long Syncs, long Views, long Blocks)
+    double CpuSeconds, long PeakResidentBytes, long WrittenBytes, long Syncs, long Views, long Blocks, SortedDictionary<double, double> VoteCommits)
 {
+    /// <summary>Since an earlier sample: 99 of 100 votes were durable within so many seconds.</summary>
+    public double VoteCommitP99(ClusterCost before) => MetricsReader.Quantile(
+        VoteCommits.ToDictionary(b => b.Key, b => b.Value - before.VoteCommits.GetValueOrDefault(b.Key)), 0.99);
+
     public static async Task<ClusterCost> OfAsync(LocalCluster cluster)
     {
-        ClusterCost sum = default;
+        ClusterCost sum = new(0, 0, 0, 0, 0, 0, []);
         foreach (NodeProcess node in cluster.Nodes)
         {
             ProcessSample sample = ProcessSample.Of(node.ProcessId);
             NodeStatus? status = await cluster.StatusAsync(node).ConfigureAwait(false);
-            double syncs = await cluster.MetricAsync(node, "cretoai_vote_syncs_total").ConfigureAwait(false)
-                + await cluster.MetricAsync(node, "cretoai_ledger_syncs_total").ConfigureAwait(false);
+            string metrics = await cluster.MetricsAsync(node).ConfigureAwait(false);
+            double syncs = MetricsReader.Sum(metrics, "cretoai_vote_syncs_total") + MetricsReader.Sum(metrics, "cretoai_ledger_syncs_total");
+            foreach ((double bound, double count) in MetricsReader.Buckets(metrics, "cretoai_vote_commit_seconds"))
+            {
+                sum.VoteCommits[bound] = sum.VoteCommits.GetValueOrDefault(bound) + count;
+            }
+
             sum = new ClusterCost(
                 sum.CpuSeconds + sample.CpuSeconds,
                 Math.Max(sum.PeakResidentBytes, sample.PeakResidentBytes),
                 sum.WrittenBytes + sample.WrittenBytes,
                 sum.Syncs + (long)syncs,
                 Math.Max(sum.Views, (long)(status?.View ?? 0)),
-                Math.Max(sum.Blocks, (long)(status?.FinalSequence ?? 0)));
+                Math.Max(sum.Blocks, (long)(status?.FinalSequence ?? 0)),
+                sum.VoteCommits);
         }
 
         return sum;

@@ -113,16 +113,19 @@ public sealed class LocalCluster : IDisposable
 
     /// <summary>The sum of a metric over all its labels, or 0 when it does not answer.</summary>
     /// <param name="labels">Text that a counted line's labels must contain; empty: any.</param>
-    public async Task<double> MetricAsync(NodeProcess node, string name, string labels = "", CancellationToken cancellation = default)
+    public async Task<double> MetricAsync(NodeProcess node, string name, string labels = "", CancellationToken cancellation = default) =>
+        MetricsReader.Sum(await MetricsAsync(node, cancellation).ConfigureAwait(false), name, labels);
+
+    /// <summary>Its page of metrics; empty when there is no answer.</summary>
+    public async Task<string> MetricsAsync(NodeProcess node, CancellationToken cancellation = default)
     {
         try
         {
-            string text = await _http.GetStringAsync(node.Metrics, cancellation).ConfigureAwait(false);
-            return MetricsReader.Sum(text, name, labels);
+            return await _http.GetStringAsync(node.Metrics, cancellation).ConfigureAwait(false);
         }
         catch (Exception e) when (IsNoAnswer(e, cancellation))
         {
-            return 0;
+            return "";
         }
     }
 

@@ -60,6 +60,27 @@ public sealed class LocalnetPartsTests
         Assert.Equal(0, MetricsReader.Sum(Text, "c_total"));
     }
 
+    // Protects the reported tail of durable votes: buckets of several nodes add up, and a quantile lies within its bucket.
+    [Fact]
+    public void A_histogram_is_read_back()
+    {
+        const string Text = """
+            h_bucket{node="1",le="0.001"} 90
+            h_bucket{node="1",le="0.005"} 98
+            h_bucket{node="1",le="+Inf"} 100
+            h_bucket{node="2",le="0.001"} 100
+            h_bucket{node="2",le="0.005"} 100
+            h_bucket{node="2",le="+Inf"} 100
+            h_count{node="1"} 100
+            """;
+        SortedDictionary<double, double> buckets = MetricsReader.Buckets(Text, "h");
+        Assert.Equal([(0.001, 190), (0.005, 198), (double.PositiveInfinity, 200)], buckets.Select(b => (b.Key, b.Value)));
+        Assert.Equal(0.0005, MetricsReader.Quantile(buckets, 0.475), 9);
+        Assert.Equal(0.003, MetricsReader.Quantile(buckets, 0.97), 9);
+        Assert.Equal(0.005, MetricsReader.Quantile(buckets, 0.999), 9);
+        Assert.Equal(0, MetricsReader.Quantile(MetricsReader.Buckets("", "h"), 0.99));
+    }
+
     // Protects the figures taken from /proc, and that a process which is gone is no error.
     [Fact]
     public void A_process_is_sampled_and_a_missing_one_is_zero()
