@@ -71,6 +71,12 @@ sim-mutations: setup ## plants bugs one at a time and shows which check catches 
 
 mutations: sim-mutations
 
+model: ## Spin on a model of the ordering rules, exhaustively; ARGS=quick, large, "trail NAME VIEWS SEQUENCES"
+	@bash Validator.Tests/Model/run.sh $(ARGS)
+
+chaos: build publish ## real validators under load and disasters; SECONDS=60 or MINUTES=5, SEED=7, ARGS="--rate 500"
+	@CONFIGURATION=$(CONFIGURATION) bash eng/chaos.sh --seconds $(if $(MINUTES),$$(($(MINUTES) * 60)),$(or $(SECONDS),60)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 fmt: ## formats the sources
 	@dotnet format Validator.sln
 

@@ -67,6 +67,16 @@ public sealed class TidyTests
             SourceTree.Files.Where(f => !f.EndsWith("Tidy/TidyTests.cs", StringComparison.Ordinal)), new Regex(string.Join('|', machines))));
     }
 
+    // Protects: whatever make promises it does. A target that is phony and has no recipe ends well and does nothing.
+    [Fact]
+    public void Every_make_target_has_a_recipe()
+    {
+        string[] lines = SourceTree.Lines("Makefile");
+        string[] targets = lines.First(l => l.StartsWith(".PHONY:", StringComparison.Ordinal))[".PHONY:".Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Contains("chaos", targets);
+        Assert.All(targets, target => Assert.Contains(lines, l => l.StartsWith($"{target}:", StringComparison.Ordinal)));
+    }
+
     private static bool IsRuntime(AssemblyName name) =>
         name.Name!.StartsWith("System.", StringComparison.Ordinal) || name.Name is "System" or "netstandard" or "mscorlib";
 
