@@ -24,8 +24,8 @@ public readonly record struct NodePorts(int Quic, int Api, int Metrics)
 public static class FreePorts
 {
     // Below the ports that Linux gives to outgoing sockets (32768 on): one of those could take a free port before its owner binds it.
-    private const int First = 20_000;
-    private const int End = 32_768;
+    private const int First = 10_000;
+    private const int End = 20_000;
 
     /// <summary>Ports that are free over both UDP and TCP, held all at once and so all different.</summary>
     /// <exception cref="SocketException">None is to be had.</exception>
