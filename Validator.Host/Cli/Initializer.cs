@@ -4,12 +4,10 @@ using Validator.Core.Primitives;
 using Validator.Crypto.Simd;
 using Validator.Host.Config;
 using Validator.Host.Keys;
+using Validator.Host.Localnet;
 using Validator.Host.Node;
 
 namespace Validator.Host.Cli;
-
-/// <summary>Ports of one validator on one machine.</summary>
-public sealed record InitPorts(int Quic, int Api, int Metrics);
 
 public sealed record InitOptions
 {
@@ -21,7 +19,7 @@ public sealed record InitOptions
     public string Network { get; init; } = "local";
 
     /// <summary>One for each validator, on loopback.</summary>
-    public required InitPorts[] Ports { get; init; }
+    public required NodePorts[] Ports { get; init; }
 
     public string LogLevel { get; init; } = "info";
     public string LogFormat { get; init; } = "text";
@@ -47,8 +45,8 @@ public sealed record InitOptions
 public static class Initializer
 {
     /// <summary>Ports in a row from a base: QUIC, API, metrics of the first validator, then the second's.</summary>
-    public static InitPorts[] PortsFrom(int basePort, int validators) =>
-        [.. Enumerable.Range(0, validators).Select(i => new InitPorts(basePort + (3 * i), basePort + (3 * i) + 1, basePort + (3 * i) + 2))];
+    public static NodePorts[] PortsFrom(int basePort, int validators) =>
+        [.. Enumerable.Range(0, validators).Select(i => new NodePorts(basePort + (3 * i), basePort + (3 * i) + 1, basePort + (3 * i) + 2))];
 
     /// <summary>What an operator should know about a committee of this size; null when nothing.</summary>
     public static string? Warning(int validators)
@@ -111,7 +109,7 @@ public static class Initializer
 
     private static string NodeToml(InitOptions options, string[] names, int self)
     {
-        InitPorts ports = options.Ports[self];
+        NodePorts ports = options.Ports[self];
         StringBuilder text = new();
         text.Append(CultureInfo.InvariantCulture, $"""
             # Written by validator init. Relative paths count from this file; VALIDATOR_SECTION__KEY overrides a key.

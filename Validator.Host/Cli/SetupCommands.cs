@@ -174,7 +174,7 @@ internal static class SetupCommands
             throw new ConfigException($"--base-port: {validators} validators need {3 * validators} ports; begin at {65536 - (3 * validators)} or below");
         }
 
-        InitPorts[] ports = basePort > 0 ? Initializer.PortsFrom(basePort, validators) : [.. NodePorts.Find(validators).Select(p => new InitPorts(p.Quic, p.Api, p.Metrics))];
+        NodePorts[] ports = basePort > 0 ? Initializer.PortsFrom(basePort, validators) : NodePorts.Find(validators);
         string[] configs = Initializer.Run(new InitOptions
         {
             Validators = validators, Out = output, Network = network, Ports = ports, Passphrase = passphrase,

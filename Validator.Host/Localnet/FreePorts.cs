@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace Validator.Host.Localnet;
 
-/// <summary>The loopback ports of one local validator.</summary>
+/// <summary>The ports of one validator on this machine.</summary>
 /// <param name="Quic">UDP.</param>
 /// <param name="Api">TCP; clients' QUIC has the same number over UDP.</param>
 /// <param name="Metrics">TCP.</param>

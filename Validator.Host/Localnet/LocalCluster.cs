@@ -35,7 +35,7 @@ public sealed class LocalCluster : IDisposable
             Validators = validators,
             Out = directory,
             Parameters = new GenesisParameters { EpochLengthBlocks = epochLength },
-            Ports = Array.ConvertAll(ports, p => new InitPorts(p.Quic, p.Api, p.Metrics)),
+            Ports = ports,
         });
         NodeProcess[] nodes = new NodeProcess[validators];
         for (int i = 0; i < validators; i++)

@@ -11,15 +11,7 @@ public static class MetricsReader
         double sum = 0;
         foreach (ReadOnlySpan<char> line in text.AsSpan().EnumerateLines())
         {
-            if (!line.StartsWith(name, StringComparison.Ordinal) || line.Length == name.Length)
-            {
-                continue;
-            }
-
-            ReadOnlySpan<char> rest = line[name.Length..];
-            int value = rest[0] == ' ' ? 1 : rest[0] == '{' ? rest.LastIndexOf('}') + 2 : -1;
-            if (value > 0 && value < rest.Length && rest[..value].Contains(labels, StringComparison.Ordinal)
-                && double.TryParse(rest[value..], NumberStyles.Float, CultureInfo.InvariantCulture, out double sample))
+            if (TryRead(line, name, out ReadOnlySpan<char> has, out double sample) && has.Contains(labels, StringComparison.Ordinal))
             {
                 sum += sample;
             }
@@ -32,21 +24,17 @@ public static class MetricsReader
     public static SortedDictionary<double, double> Buckets(string text, string name)
     {
         const string Label = "le=\"";
+        string bucket = name + "_bucket";
         SortedDictionary<double, double> buckets = [];
         foreach (ReadOnlySpan<char> line in text.AsSpan().EnumerateLines())
         {
-            if (!line.StartsWith(name, StringComparison.Ordinal) || !line[name.Length..].StartsWith("_bucket{", StringComparison.Ordinal))
+            if (TryRead(line, bucket, out ReadOnlySpan<char> labels, out double count)
+                && labels.IndexOf(Label, StringComparison.Ordinal) is >= 0 and var start)
             {
-                continue;
-            }
-
-            int bound = line.IndexOf(Label, StringComparison.Ordinal) + Label.Length;
-            int length = bound < Label.Length ? -1 : line[bound..].IndexOf('"');
-            if (length > 0 && double.TryParse(line[(line.LastIndexOf('}') + 1)..], NumberStyles.Float, CultureInfo.InvariantCulture, out double count))
-            {
-                ReadOnlySpan<char> word = line.Slice(bound, length);
-                double at = word.SequenceEqual("+Inf") ? double.PositiveInfinity : double.Parse(word, CultureInfo.InvariantCulture);
-                buckets[at] = buckets.GetValueOrDefault(at) + count;
+                ReadOnlySpan<char> word = labels[(start + Label.Length)..];
+                word = word[..word.IndexOf('"')];
+                double bound = word.SequenceEqual("+Inf") ? double.PositiveInfinity : double.Parse(word, CultureInfo.InvariantCulture);
+                buckets[bound] = buckets.GetValueOrDefault(bound) + count;
             }
         }
 
@@ -69,5 +57,26 @@ public static class MetricsReader
         }
 
         return 0;
+    }
+
+    /// <summary>One sample of exactly this name.</summary>
+    private static bool TryRead(ReadOnlySpan<char> line, string name, out ReadOnlySpan<char> labels, out double value)
+    {
+        labels = default;
+        value = 0;
+        if (!line.StartsWith(name, StringComparison.Ordinal) || line.Length == name.Length)
+        {
+            return false;
+        }
+
+        ReadOnlySpan<char> rest = line[name.Length..];
+        int start = rest[0] == ' ' ? 1 : rest[0] == '{' ? rest.LastIndexOf('}') + 2 : -1;
+        if (start <= 0 || start >= rest.Length)
+        {
+            return false;
+        }
+
+        labels = rest[..start];
+        return double.TryParse(rest[start..], NumberStyles.Float, CultureInfo.InvariantCulture, out value);
     }
 }

@@ -60,7 +60,7 @@ public sealed class SingleNodeTests
         string config = Initializer.Run(new InitOptions
         {
             Validators = 1, Out = Path.Combine(folder.Path, "chain"), Passphrase = passphrase,
-            Ports = [new InitPorts(ports.Quic, ports.Api, ports.Metrics)],
+            Ports = [ports],
         })[0];
         string directory = Path.GetDirectoryName(config)!;
         Assert.All(Directory.GetFiles(Path.Combine(directory, "keys"), "*.key"), key => Assert.DoesNotContain("seed: ", File.ReadAllText(key)));

@@ -62,15 +62,19 @@ public sealed partial class SimChecker
     /// <summary>What a crash took with it binds nobody: a validator is in the view again whose NewView, or own one as its leader, is on its disk.</summary>
     private void OnEnteredAgain(SimNode node)
     {
-        Entry before = _entered[node.Index];
-        var bound = _acceptedBound[node.Index];
-        bool binds = bound.Epoch == before.Epoch && bound.View == before.View && !bound.Digest.IsZero;
         NewView? durable = node.Disk.Signed.Select(r => r.NewView).Append(node.Disk.Entered).OfType<NewView>()
             .Where(n => n.Signed.Header.Epoch == node.Core.Epoch).MaxBy(n => n.Signed.Header.View);
-        if (!binds && durable is not null)
+        if (durable is not null && !HoldsAcceptance(node, _entered[node.Index]))
         {
             _entered[node.Index] = EntryOf(durable, node.Incarnation);
         }
+    }
+
+    /// <summary>The newest acceptance that is durable here was given in this view.</summary>
+    private bool HoldsAcceptance(SimNode node, in Entry entry)
+    {
+        var bound = _acceptedBound[node.Index];
+        return bound.Epoch == entry.Epoch && bound.View == entry.View && !bound.Digest.IsZero;
     }
 
     private static Entry EntryOf(NewView newView, int life)
@@ -97,8 +101,7 @@ public sealed partial class SimChecker
     private void CheckEntry(SimNode node, in Entry entry)
     {
         Entry before = _entered[node.Index];
-        var bound = _acceptedBound[node.Index];
-        bool binds = before.Life == entry.Life || (bound.Epoch == entry.Epoch && bound.View == entry.View && !bound.Digest.IsZero);
+        bool binds = before.Life == entry.Life || HoldsAcceptance(node, entry);
         if (binds && before.Epoch == entry.Epoch && before.View == entry.View && before.NewView != entry.NewView
             && node.Core.Signs && !IsByzantine(node.Index) && cluster.World.ChecksRules)
         {

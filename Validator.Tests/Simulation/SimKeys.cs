@@ -78,19 +78,13 @@ public sealed class SimKeys(KeyKind kind)
         ulong state = (ulong)key + 1;
         foreach (ulong word in MemoryMarshal.Cast<byte, ulong>(preimage))
         {
-            state = Mix(state ^ word);
+            state = SimRandom.Mix(state ^ word);
         }
 
         foreach (ref ulong word in MemoryMarshal.Cast<byte, ulong>(seal))
         {
-            word = state = Mix(state);
+            word = state = SimRandom.Mix(state);
         }
-    }
-
-    private static ulong Mix(ulong word)
-    {
-        word = (word ^ (word >> 32)) * 0x9E3779B97F4A7C15;
-        return (word ^ (word >> 29)) * 0xBF58476D1CE4E5B9;
     }
 
     /// <summary>The member that the machine at this place in the world can be.</summary>

@@ -5,9 +5,11 @@ public sealed class SimRandom(ulong seed)
 {
     private ulong _state = seed;
 
-    public ulong Next()
+    public ulong Next() => Mix(_state += 0x9E3779B97F4A7C15);
+
+    /// <summary>Each bit of the result hangs on all of these.</summary>
+    public static ulong Mix(ulong z)
     {
-        ulong z = _state += 0x9E3779B97F4A7C15;
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
         z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
         return z ^ (z >> 31);

@@ -4,6 +4,7 @@ using Validator.Core.Wire;
 using Validator.Host.Api;
 using Validator.Host.Cli;
 using Validator.Host.Config;
+using Validator.Host.Localnet;
 using Validator.Tests.Host.Api;
 
 namespace Validator.Tests.Host.Cli;
@@ -94,7 +95,7 @@ public class CommandLineTests
         using TemporaryFolder folder = new();
         string[] configs = Initializer.Run(new InitOptions
         {
-            Validators = 1, Out = folder.File("c"), Ports = [new InitPorts(1, 0, 0)],
+            Validators = 1, Out = folder.File("c"), Ports = [new NodePorts(1, 0, 0)],
         });
         NodeConfig config = ConfigLoader.Load(configs[0], new System.Collections.Hashtable());
         StoppingNode node = new();
