@@ -82,22 +82,30 @@ public class StreamLoopTests
         Wait(() => bad.Opened == 2);
     }
 
-    // Load costs no garbage on the validator's side.
+    // Load costs no garbage on the validator's side: an object a frame would be 480,000 bytes. The queue of what is not acknowledged
+    // may still double, up to the frames of two rounds, when the machine is slow.
     [Fact]
     public void Steady_frames_do_not_allocate()
     {
+        const int rounds = 10;
+        const int round = 2000;
+        const int queueGrowth = 2 * 4096 * 16;
         Counter server = new();
         Recorder client = new();
         using StreamLoop serving = Serve(server, 2);
         using StreamLoop calling = Dial(client, serving, Key(1));
-        Send(client, calling, 2000);
-        Wait(() => server.Frames == 2000);
+        Send(client, calling, round);
+        Wait(() => server.Frames == round);
         Thread.Sleep(50);
         long before = serving.AllocatedBytes;
-        Send(client, calling, 4000);
-        Wait(() => server.Frames == 6000);
+        for (int i = 2; i <= rounds + 1; i++)
+        {
+            Send(client, calling, round);
+            Wait(() => server.Frames == i * round);
+        }
+
         Thread.Sleep(50);
-        Assert.InRange(serving.AllocatedBytes - before, 0, 4096);
+        Assert.InRange(serving.AllocatedBytes - before, 0, queueGrowth);
 
         static void Send(Recorder client, StreamLoop loop, int count)
         {
