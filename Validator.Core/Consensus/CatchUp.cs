@@ -39,7 +39,13 @@ public sealed class CatchUp(int members)
     private HashSet<Hash256> _held = [];
     private Stage _stage;
     private ulong _above;
+
+    // Who is asked for a manifest, and who gave the one at hand.
     private int _manifestFrom = -1;
+    private int _offeredBy = -1;
+
+    // The next manifest is another one's: who offers what nobody has is not the first to be asked again.
+    private int _first;
     private long _manifestDeadline;
     private long _pardonAt = long.MaxValue;
     private long _amnestyAt = long.MaxValue;
@@ -155,6 +161,7 @@ public sealed class CatchUp(int members)
             return false;
         }
 
+        _offeredBy = from;
         Take(manifest);
         return true;
     }
@@ -201,12 +208,12 @@ public sealed class CatchUp(int members)
         }
         else if (request.Kind == FetchKind.Chunk && _asked.TryGetValue(request.Hash, out (int Peer, long Deadline) asked) && asked.Peer == from)
         {
-            if (!_peers[from].Lacks)
+            if (from == _offeredBy && !_peers[from].Lacks)
             {
-                _peers[from].Lacks = true;
                 Strike(from);
             }
 
+            _peers[from].Lacks = true;
             Release(request.Hash, from);
         }
     }
@@ -361,6 +368,7 @@ public sealed class CatchUp(int members)
         if (_manifestFrom < 0 && NextPeer(now) is int peer and >= 0)
         {
             _manifestFrom = peer;
+            _first = (peer + 1) % _peers.Length;
             _manifestDeadline = now + PatienceMicros;
             ask(new FetchRequest(FetchKind.Snapshot, epoch, 0, _above + 1, 1, Hash256.Zero), peer);
         }
@@ -412,8 +420,9 @@ public sealed class CatchUp(int members)
     {
         int best = -1;
         bool full = false;
-        for (int i = 0; i < _peers.Length; i++)
+        for (int turn = 0; turn < _peers.Length; turn++)
         {
+            int i = (_first + turn) % _peers.Length;
             ref PeerState peer = ref _peers[i];
             if (!peer.Connected || peer.Dropped || peer.Lacks)
             {
@@ -462,7 +471,8 @@ public sealed class CatchUp(int members)
         bool all = now >= _amnestyAt;
         for (int i = 0; i < _peers.Length; i++)
         {
-            _peers[i].Lacks = false;
+            // Who lacks this snapshot goes on lacking it: else one that never answers would keep us from ever asking for another.
+            _peers[i].Lacks &= _stage == Stage.Chunks;
             _peers[i].Dropped &= !all;
             _peers[i].Strikes = all ? 0 : _peers[i].Strikes;
         }
