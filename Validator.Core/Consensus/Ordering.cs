@@ -260,6 +260,7 @@ public sealed partial class ValidatorCore
         slot.Accepted = block.Hash;
         slot.AcceptedMicros = _now;
         _accepted = block;
+        KeepStep(block);
         Persist(block);
     }
 
