@@ -55,10 +55,11 @@ internal sealed partial class RungRun(LadderOptions options)
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        string[] transport = options.More.Contains("--transport") ? [] : ["--transport", "quic"];
         string[] arguments =
         [
             "localnet", "--validators", "4", "--rate", Text(rate), "--size", Text(Rung.TransactionBytes),
-            "--duration", $"{options.Seconds}s", "--dir", folder, "--report", report, .. options.More,
+            "--duration", $"{options.Seconds}s", "--dir", folder, "--report", report, .. transport, .. options.More,
         ];
         foreach (string argument in arguments)
         {
