@@ -204,6 +204,17 @@ public sealed partial class ByzantineNode
             Cluster.Send(this, -1, new SimMessage(end));
         }
 
+        // Their Status shows who is behind.
+        foreach (SimNode behind in Cluster.Nodes.Where(n => n.Running && n.Core.Epoch < Core.Epoch))
+        {
+            PressForgedEnds(behind.Index, behind.Core.Epoch);
+        }
+
+        if (Cluster.World.Changes && _random.Chance(0.2))
+        {
+            AuthorChange();
+        }
+
         _forger ??= new Forger(Cluster, _random, Index, _all);
         int count = _random.Chance(0.1) ? 100 : 6;
         if (count > 6)

@@ -35,7 +35,7 @@ public sealed partial class SimWorld
         _epochs = new SimRandom(seed ^ 0x45706F6368);
         _ledgers = new SimRandom(seed ^ 0x4C6564676572);
         _dark = new SimRandom(seed ^ 0x4461726B);
-        KeyKind keys = !faults ? KeyKind.Short : seed % 200 == 0 ? KeyKind.Real : _random.Chance(0.25) ? KeyKind.Padded : KeyKind.Short;
+        KeyKind keys = !faults ? KeyKind.Short : seed % 200 == 0 ? KeyKind.Real : _random.Chance(0.4) ? KeyKind.Padded : KeyKind.Short;
         ReadsBytes = keys != KeyKind.Short;
         Keys = new SimKeys(keys);
         uint[] weights = DrawWeights(validators ?? (keys == KeyKind.Real ? 4 : null));
