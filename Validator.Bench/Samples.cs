@@ -10,6 +10,17 @@ internal static class Samples
     /// <summary>A whole vertex frame in a committee of four: random transactions, right ids and root, no valid signature.</summary>
     internal static byte[] VertexFrame(int seed, int transactions, int transactionBytes)
     {
+        (byte[] payload, Hash256 root) = Payload(seed, transactions, transactionBytes);
+        VertexHeader header = VertexCodec.Seal(0, 0, 1, default, new LaneTip[4], root, (uint)payload.Length, (uint)transactions);
+        Frame frame = new() { Type = FrameType.Vertex, Vertex = header, VertexSignature = new byte[Limits.SignatureBytes] };
+        byte[] data = new byte[FrameCodec.EncodedSize(frame)];
+        payload.CopyTo(data.AsSpan(FrameCodec.Write(frame, data)));
+        return data;
+    }
+
+    /// <summary>Random opaque transactions, and the root over their ids.</summary>
+    internal static (byte[] Payload, Hash256 Root) Payload(int seed, int transactions, int transactionBytes)
+    {
         Random random = new(seed);
         byte[] transaction = new byte[transactionBytes];
         byte[] payload = new byte[transactions * PayloadWriter.Size(transactionBytes)];
@@ -21,11 +32,7 @@ internal static class Samples
 
         TransactionScratch scratch = new();
         Require.That(scratch.TryCompute(payload, transactions, out Hash256 root, out _));
-        VertexHeader header = VertexCodec.Seal(0, 0, 1, default, new LaneTip[4], root, (uint)payload.Length, (uint)transactions);
-        Frame frame = new() { Type = FrameType.Vertex, Vertex = header, VertexSignature = new byte[Limits.SignatureBytes] };
-        byte[] data = new byte[FrameCodec.EncodedSize(frame)];
-        payload.CopyTo(data.AsSpan(FrameCodec.Write(frame, data)));
-        return data;
+        return (payload, root);
     }
 
     /// <summary>A Prepare of member 1, without a valid signature.</summary>

@@ -7,11 +7,12 @@ using Validator.Crypto.Simd;
 
 namespace Validator.Bench.Macro;
 
-/// <summary>Two rates with a thread on every core, medians of rounds; under the JIT, as this program is.</summary>
+/// <summary>Rates with a thread on every core, medians of rounds; under the JIT, as this program is.</summary>
 /// <param name="ValidatedPerSecond">Transactions of 256 bytes: vertex decoded, ids and root hashed, structure checked; no signature.</param>
 /// <param name="ChecksPerSecond">ML-DSA-87 signatures, 64 prepared keys in random order, distinct signatures, batches of 64.</param>
 /// <param name="ColdChecksPerSecond">The same with keys that are not prepared.</param>
-internal sealed record InProcessRates(double ValidatedPerSecond, double ChecksPerSecond, double ColdChecksPerSecond)
+/// <param name="ByWorkers">Transactions of 512 bytes per second through the node's own validation, see <see cref="WorkerRates"/>.</param>
+internal sealed record InProcessRates(double ValidatedPerSecond, double ChecksPerSecond, double ColdChecksPerSecond, double[]? ByWorkers = null)
 {
     private const int TransactionBytes = 256;
     private const int TransactionsPerVertex = 500;
@@ -29,11 +30,12 @@ internal sealed record InProcessRates(double ValidatedPerSecond, double ChecksPe
         return new InProcessRates(
             PerSecond(thread => Validating(vertices, thread)),
             PerSecond(thread => Checking(items, thread)),
-            PerSecond(thread => CheckingCold(items, thread)));
+            PerSecond(thread => CheckingCold(items, thread)),
+            WorkerRates.Measure());
     }
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"In process, {Environment.ProcessorCount} threads: {ValidatedPerSecond:#,0} transactions of 256 bytes/s decoded, hashed and checked; {ChecksPerSecond:#,0} signatures/s of 64 prepared keys, {ColdChecksPerSecond:#,0}/s of keys not prepared");
+        $"In process, {Environment.ProcessorCount} threads: {ValidatedPerSecond:#,0} transactions of 256 bytes/s decoded, hashed and checked; {ChecksPerSecond:#,0} signatures/s of 64 prepared keys, {ColdChecksPerSecond:#,0}/s of keys not prepared") + (ByWorkers is null ? "" : "\n" + WorkerRates.Line(ByWorkers));
 
     /// <summary>Runs a step on every core, again and again.</summary>
     /// <param name="prepare">Makes a thread's step, which returns how many operations it did.</param>

@@ -11,7 +11,7 @@ internal sealed record LadderOptions
           --rates      transactions per second of each rung, upwards
           --seconds    how long a rung offers load (15)
           --all        climb on after saturation
-          --no-checks  leave out the two rates in process
+          --no-checks  leave out the rates in process
           --out        where JSON and chart go (perf/results)
           --dir        where the validators' data lives while a rung runs (artifacts)
           --binary     the published validator (artifacts/validator)

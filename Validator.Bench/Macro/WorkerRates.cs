@@ -1,0 +1,166 @@
+using System.Diagnostics;
+using System.Globalization;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Crypto.Simd;
+using Validator.Host.Metrics;
+using Validator.Host.Node;
+using Validator.Net;
+using Validator.Net.Buffers;
+using Validator.Net.Rings;
+
+namespace Validator.Bench.Macro;
+
+/// <summary>
+/// What the validator's own validation does by the number of its workers: received frames in, inputs for Core out, with everything that
+/// is checked between; a bench of scheduler and rings beside the kernels. Zero workers: the scheduler does it all.
+/// </summary>
+internal static class WorkerRates
+{
+    private const int Members = 4;
+    private const int VerticesPerAuthor = 256;
+    private const int Transactions = 100;
+    private const int TransactionBytes = 512;
+    private const int RingCapacity = 512;
+    private static readonly TimeSpan WarmUp = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan Length = TimeSpan.FromSeconds(2);
+
+    /// <returns>Transactions per second in signed vertices of a hundred, by workers from 0 on.</returns>
+    public static double[] Measure(int mostWorkers = 2)
+    {
+        PinnedBufferPool pool = new(256L << 20, FrameLimits.MaxFrameBytes(Members));
+        byte[][] seeds = [.. Enumerable.Range(1, Members).Select(i => Enumerable.Repeat((byte)i, 32).ToArray())];
+        Hash256 chain = Hash256.Of("bench"u8);
+        Genesis genesis = new("bench", 1, new GenesisParameters(), [.. seeds.Select(MemberOf)]);
+        List<ReceivedFrame> frames = [];
+        for (int author = 1; author < Members; author++)
+        {
+            using ConsensusSigner signer = new(seeds[author]);
+            frames.AddRange(Lane(author, signer, chain, pool));
+        }
+
+        ReceivedFrame[] mixed = [.. frames.OrderBy(f => frames.IndexOf(f) % VerticesPerAuthor)];
+        return [.. Enumerable.Range(0, mostWorkers + 1).Select(workers => Math.Round(Run(genesis, chain, mixed, workers)))];
+    }
+
+    public static string Line(double[] rates) => "Validation of signed vertices by workers (0: the scheduler alone), 512-byte transactions/s: "
+        + string.Join(", ", rates.Select((rate, workers) => string.Create(CultureInfo.InvariantCulture, $"{workers}: {rate:#,0}")));
+
+    private static Member MemberOf(byte[] seed, int index)
+    {
+        using MlDsa87Signer signer = new(seed);
+        return new Member($"m{index}", signer.PublicKey.ToArray(), new byte[Limits.PublicKeyBytes], 1);
+    }
+
+    private static IEnumerable<ReceivedFrame> Lane(int author, ConsensusSigner signer, Hash256 chain, PinnedBufferPool pool)
+    {
+        Hash256 predecessor = Hash256.Zero;
+        byte[] preimage = new byte[SignedHeaderCodec.PreimageBytes];
+        for (uint height = 1; height <= VerticesPerAuthor; height++)
+        {
+            (byte[] payload, Hash256 root) = Samples.Payload((author * VerticesPerAuthor) + (int)height, Transactions, TransactionBytes);
+            VertexHeader header = VertexCodec.Seal(0, author, height, predecessor, new LaneTip[Members], root, (uint)payload.Length, Transactions);
+            predecessor = header.Hash;
+            SignedHeaderCodec.WritePreimage(new SignedHeader(MessageKind.Vertex, author, 0, 0, height, header.Hash), chain, preimage);
+            byte[] signature = new byte[Limits.SignatureBytes];
+            signer.Sign(MessageKind.Vertex, preimage, signature);
+            Frame frame = Frame.Of(header, signature);
+            Require.That(pool.TryRent(FrameCodec.EncodedSize(frame), out PooledBuffer? buffer));
+            payload.CopyTo(buffer.Span[FrameCodec.Write(frame, buffer.Span)..]);
+            yield return new ReceivedFrame(author, buffer);
+        }
+    }
+
+    private static double Run(Genesis genesis, Hash256 chain, ReceivedFrame[] frames, int count)
+    {
+        using EpochBoard board = new(genesis.Members[0].ConsensusKey, epoch => [.. Enumerable.Range(0, epoch.Members.Length)]);
+        board.Enter(EpochConfiguration.First(genesis, chain));
+        TokenTable<PendingVertex> pending = new(2 * RingCapacity * (count + 2));
+        using PreparedAccounts accounts = new(1);
+
+        // A cache so small that each signature is checked again when its turn comes.
+        ValidationContext context = new(
+            genesis, board, chain, new SignatureCache(64), new VertexCache(1), pending, new PayloadBudget(long.MaxValue), accounts, new NodeMetrics(),
+            new PeerFaults(Members));
+        FetchIntake fetches = new(Members);
+        Faults faults = new();
+        using Parker core = new();
+        SpscRing<Input>[] rings = [.. Enumerable.Range(0, count + 1).Select(_ => new SpscRing<Input>(RingCapacity))];
+        ValidationWorker[] workers = [.. Enumerable.Range(0, count).Select(i =>
+            new ValidationWorker(i + 1, new FrameValidator(context, new BatchedVerifier(chain)), faults) { ToCore = rings[i + 1], Core = core, Fetches = fetches })];
+        SpscRing<TransportEvent> events = new(RingCapacity);
+        ValidationScheduler scheduler = new(new FrameValidator(context, new BatchedVerifier(chain)), faults)
+        {
+            ToCore = rings[0], Core = core, Fetches = fetches, Workers = workers, Events = events,
+        };
+        PipelineThread[] threads = [scheduler, .. workers];
+        long taken = 0;
+        bool ended = false;
+        Thread sink = new(() =>
+        {
+            while (!Volatile.Read(ref ended))
+            {
+                core.Prepare();
+                if (Array.TrueForAll(rings, r => r.IsEmpty))
+                {
+                    core.Park(100);
+                }
+                else
+                {
+                    core.Cancel();
+                }
+
+                foreach (SpscRing<Input> ring in rings)
+                {
+                    while (ring.TryDequeue(out Input input))
+                    {
+                        pending.Take(input.Token)!.Release();
+                        taken++;
+                    }
+                }
+            }
+        });
+        sink.Start();
+        Array.ForEach(threads, t => t.Start());
+        int next = 0;
+        Feed(WarmUp);
+        long before = Volatile.Read(ref taken);
+        long start = Stopwatch.GetTimestamp();
+        Feed(Length);
+        double rate = (Volatile.Read(ref taken) - before) * Transactions / Stopwatch.GetElapsedTime(start).TotalSeconds;
+        Array.ForEach(threads, t => Require.That(t.Stop(10_000)));
+        Volatile.Write(ref ended, true);
+        sink.Join();
+        Require.That(!faults.Faulted);
+        return rate;
+
+        void Feed(TimeSpan length)
+        {
+            for (long begun = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(begun) < length;)
+            {
+                ReceivedFrame frame = frames[next];
+                if (events.TryEnqueue(new TransportEvent(TransportEventKind.Frame, Channel.Payload, frame.Peer, frame.Buffer.Retain())))
+                {
+                    next = (next + 1) % frames.Length;
+                    continue;
+                }
+
+                frame.Buffer.Release();
+                scheduler.Waker.Wake();
+                Thread.Sleep(1);
+            }
+        }
+    }
+
+    private sealed class Faults : IFaultSink
+    {
+        public bool Faulted { get; private set; }
+
+        public void Fail(int exitCode, string message, Exception? cause = null)
+        {
+            Faulted = true;
+            Console.Error.WriteLine($"{message} {cause}");
+        }
+    }
+}
