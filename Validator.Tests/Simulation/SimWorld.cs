@@ -46,7 +46,7 @@ public sealed partial class SimWorld
             WindowBlocks = (uint)_random.Between(4, 32),
             // Without faults nothing may wait for long, so a block has room for all of the load.
             MaxBlockVertices = faults ? (uint)_random.Between(16, 256) : 1024,
-            EpochLengthBlocks = epochLength ?? (faults && _epochs.Chance(0.4) ? (ulong)_epochs.Between(6, 60) : 0),
+            EpochLengthBlocks = epochLength ?? (faults && _epochs.Chance(Changes ? 0.7 : 0.4) ? (ulong)_epochs.Between(6, 60) : 0),
         }, members);
         Committee = Genesis.ToCommittee();
         _newcomers = Changes ? (int)_epochs.Between(1, 3) : 0;
