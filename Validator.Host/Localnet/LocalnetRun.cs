@@ -113,7 +113,7 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
         long starting = Stopwatch.GetTimestamp();
         cluster.StartAll();
         await cluster.WaitReadyAsync(cluster.Nodes, ReadyPatience, interrupted).ConfigureAwait(false);
-        output.WriteLine($"ready after {Stopwatch.GetElapsedTime(starting).TotalSeconds:F1} s");
+        output.WriteLine($"ready after {Stopwatch.GetElapsedTime(starting).TotalSeconds:F2} s");
 
         LoadOptions load = new()
         {
