@@ -12,7 +12,7 @@ namespace Validator.Bench.Macro;
 /// <param name="ChecksPerSecond">ML-DSA-87 signatures, 64 prepared keys in random order, distinct signatures, batches of 64.</param>
 /// <param name="ColdChecksPerSecond">The same with keys that are not prepared.</param>
 /// <param name="ByWorkers">Transactions of 512 bytes per second through the node's own validation, see <see cref="WorkerRates"/>.</param>
-internal sealed record InProcessRates(double ValidatedPerSecond, double ChecksPerSecond, double ColdChecksPerSecond, double[]? ByWorkers = null)
+internal sealed record InProcessRates(double ValidatedPerSecond, double ChecksPerSecond, double ColdChecksPerSecond, double[] ByWorkers)
 {
     private const int TransactionBytes = 256;
     private const int TransactionsPerVertex = 500;
@@ -35,7 +35,7 @@ internal sealed record InProcessRates(double ValidatedPerSecond, double ChecksPe
     }
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"In process, {Environment.ProcessorCount} threads: {ValidatedPerSecond:#,0} transactions of 256 bytes/s decoded, hashed and checked; {ChecksPerSecond:#,0} signatures/s of 64 prepared keys, {ColdChecksPerSecond:#,0}/s of keys not prepared") + (ByWorkers is null ? "" : "\n" + WorkerRates.Line(ByWorkers));
+        $"In process, {Environment.ProcessorCount} threads: {ValidatedPerSecond:#,0} transactions of 256 bytes/s decoded, hashed and checked; {ChecksPerSecond:#,0} signatures/s of 64 prepared keys, {ColdChecksPerSecond:#,0}/s of keys not prepared") + "\n" + WorkerRates.Line(ByWorkers);
 
     /// <summary>Runs a step on every core, again and again.</summary>
     /// <param name="prepare">Makes a thread's step, which returns how many operations it did.</param>

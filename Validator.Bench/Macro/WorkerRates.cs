@@ -33,14 +33,8 @@ internal static class WorkerRates
         byte[][] seeds = [.. Enumerable.Range(1, Members).Select(i => Enumerable.Repeat((byte)i, 32).ToArray())];
         Hash256 chain = Hash256.Of("bench"u8);
         Genesis genesis = new("bench", 1, new GenesisParameters(), [.. seeds.Select(MemberOf)]);
-        List<ReceivedFrame> frames = [];
-        for (int author = 1; author < Members; author++)
-        {
-            using ConsensusSigner signer = new(seeds[author]);
-            frames.AddRange(Lane(author, signer, chain, pool));
-        }
-
-        ReceivedFrame[] mixed = [.. frames.OrderBy(f => frames.IndexOf(f) % VerticesPerAuthor)];
+        ReceivedFrame[][] lanes = [.. Enumerable.Range(1, Members - 1).Select(author => Lane(author, seeds[author], chain, pool))];
+        ReceivedFrame[] mixed = [.. Enumerable.Range(0, VerticesPerAuthor).SelectMany(i => lanes.Select(lane => lane[i]))];
         return [.. Enumerable.Range(0, mostWorkers + 1).Select(workers => Math.Round(Run(genesis, chain, mixed, workers)))];
     }
 
@@ -53,8 +47,10 @@ internal static class WorkerRates
         return new Member($"m{index}", signer.PublicKey.ToArray(), new byte[Limits.PublicKeyBytes], 1);
     }
 
-    private static IEnumerable<ReceivedFrame> Lane(int author, ConsensusSigner signer, Hash256 chain, PinnedBufferPool pool)
+    private static ReceivedFrame[] Lane(int author, byte[] seed, Hash256 chain, PinnedBufferPool pool)
     {
+        using ConsensusSigner signer = new(seed);
+        ReceivedFrame[] frames = new ReceivedFrame[VerticesPerAuthor];
         Hash256 predecessor = Hash256.Zero;
         byte[] preimage = new byte[SignedHeaderCodec.PreimageBytes];
         for (uint height = 1; height <= VerticesPerAuthor; height++)
@@ -68,8 +64,10 @@ internal static class WorkerRates
             Frame frame = Frame.Of(header, signature);
             Require.That(pool.TryRent(FrameCodec.EncodedSize(frame), out PooledBuffer? buffer));
             payload.CopyTo(buffer.Span[FrameCodec.Write(frame, buffer.Span)..]);
-            yield return new ReceivedFrame(author, buffer);
+            frames[height - 1] = new ReceivedFrame(author, buffer);
         }
+
+        return frames;
     }
 
     private static double Run(Genesis genesis, Hash256 chain, ReceivedFrame[] frames, int count)

@@ -7,7 +7,7 @@ namespace Validator.Tests.Scenarios;
 public class InStepTests
 {
     private const int Intervals = 400;
-    private const int Phases = 4;
+    private const int PerInterval = 4;
 
     // Protects latency under steady load: from its seal until it is final, a vertex waits for less than half a block interval on top of what
     // network and disks take. Where each keeps a time of its own, it is 0.6 to 1.0 of one in these worlds; in step 0.2 to 0.3.
@@ -27,25 +27,13 @@ public class InStepTests
 
             counted++;
             scenario.StartAll().RunFor(500_000);
-            Submit(scenario, pace);
+            scenario.Schedule(Intervals * PerInterval * scenario.Nodes.Length, Intervals * pace);
 
             // The first half finds the phase.
             scenario.RunFor(Intervals * pace / 2);
             double wait = MeanWait(scenario, Intervals * pace / 2);
             Assert.InRange((wait - (4 * hop)) / pace, 0, 0.5);
             scenario.Settle();
-        }
-    }
-
-    private static void Submit(Scenario scenario, long pace)
-    {
-        long start = scenario.Cluster.Now;
-        for (int i = 0; i < Intervals * Phases; i++)
-        {
-            foreach (SimNode node in scenario.Nodes)
-            {
-                scenario.Cluster.Schedule(start + (i * pace / Phases), () => scenario.World.Submit(node));
-            }
         }
     }
 

@@ -54,8 +54,15 @@ internal sealed class Scenario
         return this;
     }
 
-    /// <summary>Transactions to the running nodes in turn, spread over the time.</summary>
+    /// <summary>Transactions to the running nodes in turn, spread over the time, which passes.</summary>
     public void Load(int transactions, long micros)
+    {
+        Schedule(transactions, micros);
+        RunFor(micros);
+    }
+
+    /// <summary>The same from now on, while the script does something else.</summary>
+    public void Schedule(int transactions, long micros)
     {
         long start = Cluster.Now;
         for (int i = 0; i < transactions; i++)
@@ -67,8 +74,6 @@ internal sealed class Scenario
                 World.Submit(running[turn % running.Length]);
             });
         }
-
-        RunFor(micros);
     }
 
     public void RunFor(long micros) => Cluster.RunUntil(Cluster.Now + micros);
