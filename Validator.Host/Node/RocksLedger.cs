@@ -36,6 +36,8 @@ internal sealed partial class RocksLedger : ILedger
     private readonly RocksDb _database;
     private readonly RocksDbBatch _batch;
     private readonly int _committeeSize;
+    private readonly CompressionGauge _gauge = new();
+    private byte[] _prefix = [];
 
     private RocksLedger(RocksDb database, int committeeSize, uint dedupWindow)
     {
@@ -80,19 +82,26 @@ internal sealed partial class RocksLedger : ILedger
         return StoreDirectory.Migrate(path, Families, options, Metadata, IdentityKey, identity, StoreKind.Ledger, dryRun);
     }
 
-    public void AddVertex(VertexHeader header, byte[] signature, byte[] payload)
+    public void AddVertex(VertexHeader header, ReadOnlySpan<byte> signature, ReadOnlySpan<byte> payload)
     {
-        byte[] prefix = new byte[Limits.SignatureBytes + VertexCodec.HeaderSize(header.Parents.Length)];
-        signature.CopyTo(prefix, 0);
-        VertexCodec.WriteHeader(header, prefix.AsSpan(Limits.SignatureBytes));
+        int prefix = Limits.SignatureBytes + VertexCodec.HeaderSize(header.Parents.Length);
+        _prefix = _prefix.Length < prefix ? new byte[prefix] : _prefix;
+        signature.CopyTo(_prefix);
+        VertexCodec.WriteHeader(header, _prefix.AsSpan(Limits.SignatureBytes));
         Span<byte> hash = stackalloc byte[Hash256.Size];
         header.Hash.CopyTo(hash);
-        _batch.Put(Vertices, hash, prefix, payload);
+        _batch.Put(Vertices, hash, _prefix.AsSpan(0, prefix), payload);
         _batch.Put(IndexHeight, HeightKey(header.Epoch, header.Author, header.Height, header.Hash), default);
         AddEdge(header.Hash, header.Predecessor);
         foreach (LaneTip parent in header.Parents)
         {
             AddEdge(header.Hash, parent.Hash);
+        }
+
+        if (_gauge.Add(payload))
+        {
+            // Where that fails, values are compressed as they were: dearer or larger, and no less safe.
+            _ = _database.SetBlobCompression(Vertices, _gauge.IsWorthIt);
         }
     }
 

@@ -32,7 +32,7 @@ internal interface IVoteStore : IDisposable
 /// <summary>What the node asks of the ledger. Add and Commit belong to one thread; reads to any.</summary>
 internal interface ILedger : IDisposable
 {
-    void AddVertex(VertexHeader header, byte[] signature, byte[] payload);
+    void AddVertex(VertexHeader header, ReadOnlySpan<byte> signature, ReadOnlySpan<byte> payload);
 
     void AddFinal(ExecutedBlock executed);
 
@@ -53,7 +53,7 @@ internal interface ILedger : IDisposable
         in Hash256 hash, [NotNullWhen(true)] out VertexHeader? header, [NotNullWhen(true)] out byte[]? signature,
         [NotNullWhen(true)] out byte[]? payload);
 
-    /// <summary>Finds vertices that are still in memory, so that readers at the tip neither copy nor hash them again. Set once, before they come.</summary>
+    /// <summary>Finds vertices that are still in memory, so that readers at the tip do not hash them again. Each comes with a reference. Set once, before they come.</summary>
     Func<Hash256, HeldVertex?> Recent
     {
         set { }

@@ -145,6 +145,23 @@ internal sealed unsafe class RocksDb : IDisposable
 
     internal nint Family(int family) => _families[family];
 
+    /// <summary>Whether large values of a family are compressed from the next blob file on. What is written stays readable either way.</summary>
+    /// <returns>RocksDB's text on failure.</returns>
+    public string? SetBlobCompression(int family, bool compresses)
+    {
+        Require.That(_database != 0);
+        byte* text = null;
+        fixed (byte* key = "blob_compression_type\0"u8)
+        fixed (byte* value = compresses ? "kLZ4Compression\0"u8 : "kNoCompression\0"u8)
+        {
+            byte* keyText = key;
+            byte* valueText = value;
+            rocksdb_set_options_cf(_database, _families[family], 1, &keyText, &valueText, &text);
+        }
+
+        return TakeError(text);
+    }
+
     /// <summary>Writes all memtables to table files.</summary>
     public string? Flush()
     {

@@ -65,8 +65,8 @@ internal static class MemoryStores
         private readonly ConcurrentDictionary<ulong, (Block Block, Certificate Certificate)> _finals = new();
         private readonly List<(ulong Sequence, Hash256 Id, byte[] Bytes)> _stream = [];
 
-        public void AddVertex(VertexHeader header, byte[] signature, byte[] payload) =>
-            _vertices[header.Hash] = (header, signature, payload);
+        public void AddVertex(VertexHeader header, ReadOnlySpan<byte> signature, ReadOnlySpan<byte> payload) =>
+            _vertices[header.Hash] = (header, signature.ToArray(), payload.ToArray());
 
         public void AddFinal(ExecutedBlock executed)
         {
@@ -79,7 +79,7 @@ internal static class MemoryStores
                 {
                     if (executed.Result.IsAccepted(transaction++))
                     {
-                        Hash256 id = new(vertex.Ids.AsSpan(32 * i));
+                        Hash256 id = new(vertex.Ids[(32 * i)..]);
                         lock (_stream)
                         {
                             _stream.Add((executed.Block.Sequence, id, reader.Bytes.ToArray()));
