@@ -35,7 +35,7 @@ internal static class WorkerRates
         Genesis genesis = new("bench", 1, new GenesisParameters(), [.. seeds.Select(MemberOf)]);
         ReceivedFrame[][] lanes = [.. Enumerable.Range(1, Members - 1).Select(author => Lane(author, seeds[author], chain, pool))];
         ReceivedFrame[] mixed = [.. Enumerable.Range(0, VerticesPerAuthor).SelectMany(i => lanes.Select(lane => lane[i]))];
-        return [.. Enumerable.Range(0, mostWorkers + 1).Select(workers => Math.Round(Run(genesis, chain, mixed, workers)))];
+        return [.. Enumerable.Range(0, mostWorkers + 1).Select(workers => Math.Round(Run(genesis, chain, mixed, workers, pool)))];
     }
 
     public static string Line(double[] rates) => "Validation of signed vertices by workers (0: the scheduler alone), 512-byte transactions/s: "
@@ -70,7 +70,7 @@ internal static class WorkerRates
         return frames;
     }
 
-    private static double Run(Genesis genesis, Hash256 chain, ReceivedFrame[] frames, int count)
+    private static double Run(Genesis genesis, Hash256 chain, ReceivedFrame[] frames, int count, PinnedBufferPool pool)
     {
         using EpochBoard board = new(genesis.Members[0].ConsensusKey, epoch => [.. Enumerable.Range(0, epoch.Members.Length)]);
         board.Enter(EpochConfiguration.First(genesis, chain));
@@ -79,7 +79,7 @@ internal static class WorkerRates
 
         // A cache so small that each signature is checked again when its turn comes.
         ValidationContext context = new(
-            genesis, board, chain, new SignatureCache(64), new VertexCache(1), pending, new PayloadBudget(long.MaxValue), accounts, new NodeMetrics(),
+            genesis, board, chain, new SignatureCache(64), new VertexCache(1), pending, new PayloadBudget(long.MaxValue), pool, accounts, new NodeMetrics(),
             new PeerFaults(Members));
         FetchIntake fetches = new(Members);
         Faults faults = new();
@@ -113,7 +113,7 @@ internal static class WorkerRates
                 {
                     while (ring.TryDequeue(out Input input))
                     {
-                        pending.Take(input.Token)!.Release();
+                        pending.Take(input.Token)!.Drop();
                         taken++;
                     }
                 }

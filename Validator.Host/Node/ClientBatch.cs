@@ -1,8 +1,10 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Api;
 using Validator.Host.Metrics;
+using Validator.Net.Buffers;
 
 namespace Validator.Host.Node;
 
@@ -16,6 +18,10 @@ internal sealed class ClientBatch
 
     // Where each account's key is: a submission and its place there. Sorted, as a payload wants them.
     private SortedList<Hash256, (Submission From, int Key)>? _accounts;
+    private VertexBody? _body;
+
+    // Until its first vertex has been written around the payload: after that the buffer may be on its way to peers.
+    private PooledBuffer? _unframed;
 
     public int PayloadBytes { get; private set; }
 
@@ -32,26 +38,25 @@ internal sealed class ClientBatch
     /// <summary>When the first submission came, monotonic microseconds.</summary>
     public long OpenedMicros { get; set; }
 
-    /// <summary>Set by <see cref="Seal"/>.</summary>
-    public byte[] Payload { get; private set; } = [];
+    /// <summary>From <see cref="Seal"/> on until nothing more becomes of it.</summary>
+    public ReadOnlySpan<byte> Payload => _body!.Payload.Span;
 
     /// <summary>32 bytes each.</summary>
-    public byte[] Ids { get; private set; } = [];
+    public ReadOnlySpan<byte> Ids => _body!.Ids.Span;
 
     /// <summary>BLAKE3 over the ids.</summary>
     public Hash256 Root { get; private set; }
 
     public bool IsEmpty => _submissions.Count == 0;
 
-    /// <summary>What an own vertex of before holds: nobody waits for it, or they wait elsewhere.</summary>
+    /// <summary>What an own vertex of before holds: nobody waits for it, or they wait elsewhere. Takes over the caller's reference.</summary>
     public static ClientBatch Of(HeldVertex vertex) => new()
     {
         IsSealed = true,
         Replaces = vertex.Header.Hash,
         PayloadBytes = vertex.Payload.Length,
         TransactionCount = (int)vertex.Header.TransactionCount,
-        Payload = vertex.Payload,
-        Ids = vertex.Ids,
+        _body = vertex.Body,
         Root = vertex.Header.TransactionRoot,
     };
 
@@ -74,31 +79,69 @@ internal sealed class ClientBatch
         TransactionCount += submission.Count;
     }
 
-    /// <summary>Puts payload and ids together and gives the submissions' buffers back.</summary>
-    public void Seal()
+    /// <summary>
+    /// Puts payload and ids together and gives the submissions' buffers back. The payload is left room in front of it for the rest of its
+    /// frame, so that it is sent from where it lies.
+    /// </summary>
+    /// <param name="pool">Half of it is left to what else is sent; where that is too little, or without one, arrays will do.</param>
+    /// <param name="headBytes">Of a vertex's frame before its payload, in this epoch.</param>
+    public void Seal(PinnedBufferPool? pool = null, int headBytes = 0)
     {
-        Payload = GC.AllocateUninitializedArray<byte>(PayloadBytes);
-        Ids = GC.AllocateUninitializedArray<byte>(TransactionCount * Hash256.Size);
+        Span<byte> payload;
+        byte[] ids = ArrayPool<byte>.Shared.Rent(TransactionCount * Hash256.Size);
+        if (pool is not null && pool.TryRent(headBytes + PayloadBytes, out _unframed, pool.MaxBytes / 2))
+        {
+            payload = _unframed.Span[headBytes..];
+            Gather(payload, ids);
+            _body = VertexBody.Of(_unframed, headBytes, ids.AsSpan(0, TransactionCount * Hash256.Size), pool, pool.MaxBytes / 2);
+        }
+        else
+        {
+            byte[] bytes = GC.AllocateUninitializedArray<byte>(PayloadBytes);
+            Gather(bytes, ids);
+            _body = new VertexBody(bytes, ids.AsSpan(0, TransactionCount * Hash256.Size).ToArray());
+        }
+
+        ArrayPool<byte>.Shared.Return(ids);
+        _accounts = null;
+        IsSealed = true;
+        Root = Hash256.Of(Ids);
+    }
+
+    private void Gather(Span<byte> payload, Span<byte> ids)
+    {
         int at = 0;
         foreach ((Submission from, int key) in _accounts?.Values ?? [])
         {
-            from.AccountEntry(key).CopyTo(Payload.AsSpan(at));
+            from.AccountEntry(key).CopyTo(payload[at..]);
             at += PayloadWriter.AccountKeyBytes;
         }
 
         int index = 0;
         foreach (Submission submission in _submissions)
         {
-            submission.Framed.CopyTo(Payload.AsSpan(at));
+            submission.Framed.CopyTo(payload[at..]);
             at += submission.Framed.Length;
-            submission.Ids.CopyTo(Ids.AsSpan(index * Hash256.Size));
+            submission.Ids.CopyTo(ids[(index * Hash256.Size)..]);
             index += submission.Count;
             submission.Release();
         }
+    }
 
-        _accounts = null;
-        IsSealed = true;
-        Root = Hash256.Of(Ids);
+    /// <summary>Its vertex, with a reference that is the caller's.</summary>
+    public HeldVertex Hold(VertexHeader header, byte[] signature)
+    {
+        VertexBody body = _body!.Retain();
+        Frame frame = Frame.Of(header, signature);
+        int head = FrameCodec.EncodedSize(frame) - body.Payload.Length;
+        if (_unframed is not { } buffer || buffer.Length - body.Payload.Length != head)
+        {
+            return new HeldVertex(header, signature, body);
+        }
+
+        _unframed = null;
+        Require.That(FrameCodec.Write(frame, buffer.Span) == head);
+        return new HeldVertex(header, signature, body, buffer);
     }
 
     /// <summary>
@@ -108,9 +151,9 @@ internal sealed class ClientBatch
     public bool IsSystem => Payload.Length > sizeof(uint) && Payload[sizeof(uint)] == (byte)TransactionKind.System;
 
     /// <summary>Of a committee change: the epoch that it is signed for (FORMATS.md, "Committee change").</summary>
-    public ulong SystemEpoch => BinaryPrimitives.ReadUInt64LittleEndian(Payload.AsSpan(Limits.TransactionFramingBytes + 8));
+    public ulong SystemEpoch => BinaryPrimitives.ReadUInt64LittleEndian(Payload[(Limits.TransactionFramingBytes + 8)..]);
 
-    /// <summary>Its epoch ended before it was ordered.</summary>
+    /// <summary>Its epoch ended before it was ordered, and nothing more becomes of it.</summary>
     public void CompleteEpochEnded()
     {
         foreach (Submission submission in _submissions)
@@ -122,6 +165,8 @@ internal sealed class ClientBatch
 
             submission.CompleteFinal();
         }
+
+        Release();
     }
 
     private int NewKeyBytes(Submission submission)
@@ -159,8 +204,11 @@ internal sealed class ClientBatch
             submission.CompleteFinal();
             finality.ObserveSince(submission.AcceptedTimestamp, submission.Count);
         }
+
+        Release();
     }
 
+    /// <summary>Tells who waits. The transactions stay, for another vertex.</summary>
     public void Fail(SubmissionFailure failure)
     {
         foreach (Submission submission in _submissions)
@@ -170,5 +218,24 @@ internal sealed class ClientBatch
 
         // Told once, whatever becomes of the batch.
         _submissions.Clear();
+    }
+
+    /// <summary>Tells who waits, and nothing more becomes of it.</summary>
+    public void Abandon(SubmissionFailure failure)
+    {
+        for (int i = 0; !IsSealed && i < _submissions.Count; i++)
+        {
+            _submissions[i].Release();
+        }
+
+        Fail(failure);
+        Release();
+    }
+
+    private void Release()
+    {
+        _body?.Release();
+        _body = null;
+        _unframed = null;
     }
 }

@@ -1,6 +1,7 @@
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Host.Api;
+using Validator.Net.Buffers;
 using Validator.Net.Rings;
 
 namespace Validator.Host.Node;
@@ -46,6 +47,7 @@ internal sealed class ClientBatcher : PipelineThread
 
     // The epoch's number, 32 bits of it, above the batches that its core still takes: a credit belongs to one core.
     private long _credits;
+    private int _headBytes;
     private bool _closed;
     private bool _signs = true;
     private bool _left;
@@ -61,6 +63,9 @@ internal sealed class ClientBatcher : PipelineThread
 
     /// <summary>Set once before the start.</summary>
     public IWaker? Core { get; set; }
+
+    /// <summary>Where payloads are put together; set once before the start. Without one they are arrays.</summary>
+    public PinnedBufferPool? Pool { get; set; }
 
     /// <summary>False while no payload may be made: what waits is failed. Set once before the start.</summary>
     public Func<bool> DiskHasRoom { get; set; } = static () => true;
@@ -139,8 +144,10 @@ internal sealed class ClientBatcher : PipelineThread
 
     /// <summary>The credits of the core before are void. Where nothing is signed, what is in no vertex yet is failed. Core thread, or before the start.</summary>
     /// <param name="leaves">We were a member of the epoch before: who waits for what was not ordered is told (PROTOCOL.md, rule E8).</param>
-    public void EnterEpoch(ulong epoch, bool signs, bool leaves = false)
+    /// <param name="headBytes">Of a vertex's frame before its payload.</param>
+    public void EnterEpoch(ulong epoch, bool signs, bool leaves = false, int headBytes = 0)
     {
+        Volatile.Write(ref _headBytes, headBytes);
         Volatile.Write(ref _credits, (long)(epoch << CreditBits));
         lock (_lock)
         {
@@ -230,7 +237,7 @@ internal sealed class ClientBatcher : PipelineThread
         ClientBatch batch = Take();
         if (!batch.IsSealed)
         {
-            batch.Seal();
+            batch.Seal(Pool, Volatile.Read(ref _headBytes));
         }
 
         if (batch.IsSystem && batch.SystemEpoch != (ulong)credits >> CreditBits)
@@ -291,8 +298,7 @@ internal sealed class ClientBatcher : PipelineThread
             {
                 _pendingBytes -= batch.PayloadBytes;
                 _pendingTransactions -= batch.TransactionCount;
-                batch.Seal();
-                batch.Fail(failure);
+                batch.Abandon(failure);
             }
         }
     }

@@ -46,7 +46,7 @@ internal sealed partial class CoreThread
 
         if (input.Kind == InputKind.Vertex)
         {
-            Vertices.Take(input.Token)?.Release();
+            Vertices.Take(input.Token)?.Drop();
         }
         else if (input.Kind == InputKind.ClientBatch && Batches.Take(input.Token) is { } batch)
         {
@@ -91,7 +91,7 @@ internal sealed partial class CoreThread
         Volatile.Write(ref _signs, _core.Signs);
         Volatile.Write(ref _laneHeight, state.OwnTip.Height);
         Volatile.Write(ref _pendingVertices, 0);
-        Batcher.EnterEpoch(next.Number, _core.Signs, leaves: before.Self >= 0 && _epoch.Self < 0);
+        Batcher.EnterEpoch(next.Number, _core.Signs, leaves: before.Self >= 0 && _epoch.Self < 0, FrameSender.VertexHeadBytes(next.Members.Length));
         log.LogInformation(
             "epoch {Epoch} begins after block {Block}: {Members} members, {Signing}", next.Number, last.Sequence, next.Members.Length,
             _core.Signs ? "signing" : "following");

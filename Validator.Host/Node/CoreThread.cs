@@ -265,7 +265,7 @@ internal sealed partial class CoreThread(
                 ToSigner.Put(new VoteRecord { Kind = RecordKind.NewView, NewView = effect.NewView });
                 break;
             case EffectKind.StoreVertex:
-                HeldVertex vertex = Vertices.Take(effect.Token)!.Release();
+                HeldVertex vertex = Vertices.Take(effect.Token)!.Take();
                 Volatile.Write(ref _pendingVertices, _pendingVertices + 1);
                 ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.Vertex, Vertex = vertex });
                 break;
@@ -371,11 +371,11 @@ internal sealed partial class CoreThread(
         metrics.Rejected[(int)effect.Reason].Add();
         if (effect.Reason == Reason.NotSigning)
         {
-            Batches.Take(effect.Token)?.Fail(SubmissionFailure.Stopping);
+            Batches.Take(effect.Token)?.Abandon(SubmissionFailure.Stopping);
             return;
         }
 
-        Vertices.Take(effect.Token)?.Release();
+        Vertices.Take(effect.Token)?.Drop();
     }
 
     private void CarrySend(in Effect effect)

@@ -50,7 +50,7 @@ internal sealed class ExecutionThread(
             HeldVertex? vertex = vertices.Find(item.Order[i].Hash);
             Require.That(vertex is not null, "every vertex of a final block is held");
             held[i] = vertex;
-            _ordered[i] = new OrderedVertex(vertex.Header, vertex.Ids, vertex.Payload);
+            _ordered[i] = new OrderedVertex(vertex.Header, vertex.Body.Ids, vertex.Body.Payload);
         }
 
         ExecutionResult result = new();
@@ -93,6 +93,7 @@ internal sealed class VertexSource(VertexCache cache, ILedger ledger)
 {
     private readonly TransactionScratch _scratch = new();
 
+    /// <summary>With a reference that is the caller's to release; null where there is none.</summary>
     public HeldVertex? Find(in Hash256 hash)
     {
         if (cache.Find(hash) is { } known)

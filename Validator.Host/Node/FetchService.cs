@@ -202,6 +202,7 @@ internal sealed class FetchService(
         while (found.TryPop(out HeldVertex? vertex))
         {
             sender.SendVertex(peer, Channel.Sync, vertex);
+            vertex.Release();
         }
 
         return any;

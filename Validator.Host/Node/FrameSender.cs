@@ -15,6 +15,9 @@ internal sealed class FrameSender(Outbox outbox, PinnedBufferPool pool)
 
     private long _dropped;
 
+    /// <summary>Bytes of a vertex's frame before its payload, in a committee of that size.</summary>
+    public static int VertexHeadBytes(int members) => 1 + VertexCodec.HeaderSize(members) + Limits.SignatureBytes;
+
     /// <summary>Frames that found no buffer or no room.</summary>
     public long Dropped => Volatile.Read(ref _dropped);
 
@@ -27,20 +30,35 @@ internal sealed class FrameSender(Outbox outbox, PinnedBufferPool pool)
             int written = FrameCodec.Write(frame, buffer.Span);
             Require.That(written + payload.Length == buffer.Length);
             payload.CopyTo(buffer.Span[written..]);
-            if (peer == Everyone ? outbox.TryBroadcast(channel, buffer) : outbox.TrySend(peer, channel, buffer))
-            {
-                return true;
-            }
-
-            buffer.Release();
+            return Queue(peer, channel, buffer);
         }
 
         Volatile.Write(ref _dropped, _dropped + 1);
         return false;
     }
 
-    public bool SendVertex(int peer, Channel channel, HeldVertex vertex) =>
-        Send(peer, channel, Frame.Of(vertex.Header, vertex.Signature), vertex.Payload);
+    private bool Queue(int peer, Channel channel, PooledBuffer buffer)
+    {
+        if (peer == Everyone ? outbox.TryBroadcast(channel, buffer) : outbox.TrySend(peer, channel, buffer))
+        {
+            return true;
+        }
+
+        buffer.Release();
+        Volatile.Write(ref _dropped, _dropped + 1);
+        return false;
+    }
+
+    /// <summary>From where it lies, if that is a frame of it. The caller keeps its reference.</summary>
+    public bool SendVertex(int peer, Channel channel, HeldVertex vertex)
+    {
+        if (vertex.Frame is not { } frame || peer < Everyone)
+        {
+            return Send(peer, channel, Frame.Of(vertex.Header, vertex.Signature), vertex.Payload);
+        }
+
+        return Queue(peer, channel, frame.Retain());
+    }
 
     /// <summary>A record that the vote store holds durably, for the first time.</summary>
     public void BroadcastSigned(in VoteRecord record)

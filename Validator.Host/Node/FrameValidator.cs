@@ -18,6 +18,7 @@ internal sealed record ValidationContext(
     VertexCache Cache,
     TokenTable<PendingVertex> Pending,
     PayloadBudget Budget,
+    PinnedBufferPool Pool,
     PreparedAccounts Accounts,
     NodeMetrics Metrics,
     PeerFaults Faults);
@@ -107,8 +108,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         DecodeError error = SignatureChecks.Collect(frame, _epoch.Committee, _checks);
         if (error == DecodeError.None && frame.Type == FrameType.Vertex)
         {
-            ReadOnlySpan<byte> payload = buffer.Span[frame.PayloadOffset..];
-            error = TakeVertex(frame, payload, ref candidate);
+            error = TakeVertex(frame, buffer, ref candidate);
         }
 
         if (error != DecodeError.None)
@@ -142,6 +142,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
             holds = EnvelopesHold(ref candidate, holds) && holds;
             if (!holds)
             {
+                candidate.Vertex?.Release();
                 context.Metrics.SignaturesFailed.Add();
                 context.Faults.Add(candidate.Peer);
                 continue;
@@ -202,7 +203,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         }
 
         context.Metrics.EnvelopesVerified.Add(envelopes.Entries.Length);
-        bool hold = _envelopes.FirstInvalid(candidate.Vertex!.Payload, envelopes) < 0;
+        bool hold = _envelopes.FirstInvalid(candidate.Vertex!.Body.Payload, envelopes) < 0;
         if (!hold)
         {
             context.Metrics.EnvelopesFailed.Add();
@@ -211,33 +212,37 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         return hold;
     }
 
-    private DecodeError TakeVertex(in Frame frame, ReadOnlySpan<byte> payload, ref Candidate candidate)
+    /// <summary>The payload stays where it came in, and the vertex keeps the buffer; of one that is known, the known one's is kept.</summary>
+    private DecodeError TakeVertex(in Frame frame, PooledBuffer buffer, ref Candidate candidate)
     {
         VertexHeader header = frame.Vertex!;
         byte[] signature = frame.VertexSignature!;
         if (context.Cache.Find(header.Hash) is { } known)
         {
-            candidate.Vertex = known with { Signature = signature };
+            candidate.Vertex = new HeldVertex(header, signature, known.Body);
             return DecodeError.None;
         }
 
-        DecodeError error = VertexValidation.CheckPayload(header, payload, context.Genesis.Parameters, _scratch);
-        if (error == DecodeError.None)
+        DecodeError error = VertexValidation.CheckPayload(header, buffer.Span[frame.PayloadOffset..], context.Genesis.Parameters, _scratch);
+        if (error == DecodeError.None && _scratch.Change is { } change)
         {
-            if (_scratch.Change is { } change)
-            {
-                error = SignatureChecks.OfChange(change, _epoch.Committee, _checks);
-            }
-
-            candidate.Vertex = new HeldVertex(header, signature, payload.ToArray(), _scratch.Ids.ToArray());
-            if (!_scratch.Envelopes.Entries.IsEmpty)
-            {
-                candidate.Envelopes = _scratch.Envelopes;
-                _scratch.Envelopes = _idle.TryPop(out EnvelopeIndex? idle) ? idle : new EnvelopeIndex();
-            }
+            error = SignatureChecks.OfChange(change, _epoch.Committee, _checks);
         }
 
-        return error;
+        if (error != DecodeError.None)
+        {
+            return error;
+        }
+
+        VertexBody body = VertexBody.Of(buffer.Retain(), frame.PayloadOffset, _scratch.Ids, context.Pool, context.Pool.MaxBytes / 2);
+        candidate.Vertex = new HeldVertex(header, signature, body);
+        if (!_scratch.Envelopes.Entries.IsEmpty)
+        {
+            candidate.Envelopes = _scratch.Envelopes;
+            _scratch.Envelopes = _idle.TryPop(out EnvelopeIndex? idle) ? idle : new EnvelopeIndex();
+        }
+
+        return DecodeError.None;
     }
 
     /// <summary>Puts a verified vertex where it waits for Core's word; false when there is no room.</summary>
@@ -252,9 +257,10 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
                 return true;
             }
 
-            pending.Release();
+            _ = pending.Take();
         }
 
+        vertex.Release();
         context.Metrics.Rejected[(int)Reason.BufferFull].Add();
         return false;
     }

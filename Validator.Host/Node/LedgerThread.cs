@@ -43,6 +43,7 @@ internal struct LedgerItem
 }
 
 /// <summary>A final block with what its execution gave.</summary>
+/// <param name="Vertices">With a reference each.</param>
 /// <param name="Snapshot">There when a snapshot is due at this block.</param>
 /// <param name="Epoch">The epoch that the state is in after this block, where the block began it or made a committee change pending.</param>
 internal sealed record ExecutedBlock(
@@ -170,6 +171,8 @@ internal sealed class LedgerThread(
 
             if (item.Vertex is { } vertex && vertex.Header.Epoch < _current)
             {
+                vertex.Release();
+                item.Own.Held?.Release();
                 TakeBack(item.Own.Batch);
                 continue;
             }
@@ -349,7 +352,7 @@ internal sealed class LedgerThread(
         Volatile.Write(ref _pendingOwn, _pendingOwn + batch.TransactionCount);
         for (int i = 0; i < batch.TransactionCount; i++)
         {
-            Hash256 id = new(batch.Ids.AsSpan(i * Hash256.Size));
+            Hash256 id = new(batch.Ids[(i * Hash256.Size)..]);
             recent.Set(id, new TransactionState(TransactionStage.Durable, 0, 0, TransactionRejection.None));
         }
     }
@@ -377,7 +380,7 @@ internal sealed class LedgerThread(
                 _states[i] = state;
                 if (accepted)
                 {
-                    recent.Set(new Hash256(vertex.Ids.AsSpan(i * Hash256.Size)), state);
+                    recent.Set(new Hash256(vertex.Ids[(i * Hash256.Size)..]), state);
                 }
             }
 
@@ -405,6 +408,11 @@ internal sealed class LedgerThread(
         if (executed.EndsEpoch)
         {
             TakeBackUnordered();
+        }
+
+        foreach (HeldVertex vertex in executed.Vertices)
+        {
+            vertex.Release();
         }
 
         Input done = new()

@@ -22,10 +22,13 @@ internal sealed class PayloadBudget(long maxBytes)
 /// <summary>A validated vertex that waits under a token.</summary>
 internal sealed class PendingVertex(HeldVertex vertex, PayloadBudget budget)
 {
-    /// <summary>Gives the bytes back to the budget; once.</summary>
-    public HeldVertex Release()
+    /// <summary>Gives the bytes back to the budget; once. The reference is the caller's.</summary>
+    public HeldVertex Take()
     {
         budget.Give(vertex.Payload.Length);
         return vertex;
     }
+
+    /// <summary>It came to nothing.</summary>
+    public void Drop() => Take().Release();
 }

@@ -259,7 +259,7 @@ internal sealed partial class RocksLedger
             {
                 if (executed.Result.IsAccepted(transaction++))
                 {
-                    vertex.Ids.AsSpan(i * Hash256.Size, Hash256.Size).CopyTo(ids.AsSpan(at));
+                    vertex.Ids.Slice(i * Hash256.Size, Hash256.Size).CopyTo(ids.AsSpan(at));
                     at += Hash256.Size;
                 }
             }

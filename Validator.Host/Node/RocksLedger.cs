@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
 using Validator.Core.Execution;
@@ -263,51 +264,78 @@ internal sealed partial class RocksLedger : ILedger
 
     public Func<Hash256, HeldVertex?> Recent { private get; set; } = static _ => null;
 
-    /// <summary>Accepted transactions by global index from one on.</summary>
+    /// <summary>Accepted transactions by global index from one on. Each is valid until the next.</summary>
     public IEnumerable<FinalTransaction> Transactions(ulong from)
     {
         TransactionScratch scratch = new();
-        for (ulong sequence = BlockOf(from); Final(sequence) is { } final; sequence++)
+        byte[] payload = [];
+        try
         {
-            ulong index = final.Result.FirstIndex;
-            uint count = final.Result.Accepted + final.Result.Rejected;
-            uint transaction = 0;
-            foreach (Hash256 hash in final.Order)
+            for (ulong sequence = BlockOf(from); Final(sequence) is { } final; sequence++)
             {
-                if (!TryIndex(hash, scratch, out byte[]? payload) || scratch.Offsets.Length > count - transaction)
+                ulong index = final.Result.FirstIndex;
+                uint count = final.Result.Accepted + final.Result.Rejected;
+                uint transaction = 0;
+                foreach (Hash256 hash in final.Order)
                 {
-                    if (sequence < _kept.Sequence)
+                    if (!TryIndex(hash, scratch, ref payload) || scratch.Offsets.Length > count - transaction)
                     {
-                        // Deleted while it was read.
-                        yield break;
+                        if (sequence < _kept.Sequence)
+                        {
+                            // Deleted while it was read.
+                            yield break;
+                        }
+
+                        throw Damaged($"vertex {hash} of block {sequence}");
                     }
 
-                    throw Damaged($"vertex {hash} of block {sequence}");
-                }
-
-                for (int i = 0; i < scratch.Offsets.Length; i++)
-                {
-                    if (final.Result.IsAccepted((int)transaction++) && index++ >= from)
+                    for (int i = 0; i < scratch.Offsets.Length; i++)
                     {
-                        Hash256 id = new(scratch.Ids[(i * Hash256.Size)..]);
-                        yield return new FinalTransaction(index - 1, sequence, id, payload, scratch.Offsets[i], scratch.Lengths[i]);
+                        if (final.Result.IsAccepted((int)transaction++) && index++ >= from)
+                        {
+                            Hash256 id = new(scratch.Ids[(i * Hash256.Size)..]);
+                            yield return new FinalTransaction(index - 1, sequence, id, payload, scratch.Offsets[i], scratch.Lengths[i]);
+                        }
                     }
                 }
             }
         }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(payload);
+        }
     }
 
-    private bool TryIndex(in Hash256 hash, TransactionScratch scratch, [NotNullWhen(true)] out byte[]? payload)
+    /// <param name="payload">Rented. A copy: a reader that is slow must not keep buffers that the network needs.</param>
+    private bool TryIndex(in Hash256 hash, TransactionScratch scratch, ref byte[] payload)
     {
         if (Recent(hash) is { } recent)
         {
-            payload = recent.Payload;
-            scratch.Index(payload, recent.Ids);
+            Rent(ref payload, recent.Payload);
+            scratch.Index(recent.Payload, recent.Ids);
+            recent.Release();
             return true;
         }
 
-        return TryGetVertex(hash, out VertexHeader? header, out _, out payload)
-            && scratch.TryCompute(payload, (int)header.TransactionCount, out Hash256 root, out _) && root == header.TransactionRoot;
+        if (!TryGetVertex(hash, out VertexHeader? header, out _, out byte[]? stored)
+            || !scratch.TryCompute(stored, (int)header.TransactionCount, out Hash256 root, out _) || root != header.TransactionRoot)
+        {
+            return false;
+        }
+
+        Rent(ref payload, stored);
+        return true;
+
+        static void Rent(ref byte[] buffer, ReadOnlySpan<byte> bytes)
+        {
+            if (buffer.Length < bytes.Length)
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+                buffer = ArrayPool<byte>.Shared.Rent(bytes.Length);
+            }
+
+            bytes.CopyTo(buffer);
+        }
     }
 
     public void Dispose()

@@ -58,7 +58,7 @@ internal sealed class SignerThread(
 
         if (!_signs)
         {
-            record.Batch?.Fail(Api.SubmissionFailure.Stopping);
+            record.Batch?.Abandon(Api.SubmissionFailure.Stopping);
             return true;
         }
 
@@ -68,9 +68,10 @@ internal sealed class SignerThread(
             return Hand(ToVotes, record, Votes);
         }
 
-        byte[] payload = record.Batch?.Payload ?? [];
-        record.Held = new HeldVertex(record.Vertex!, record.Signed!.Signature, payload, record.Batch?.Ids ?? []);
-        return Hand(ToLedger, new LedgerItem { Kind = LedgerItemKind.OwnVertex, Vertex = record.Held, Own = record }, Ledger);
+        byte[] signature = record.Signed!.Signature;
+        HeldVertex vertex = record.Batch?.Hold(record.Vertex!, signature) ?? new HeldVertex(record.Vertex!, signature, VertexBody.Empty);
+        record.Held = vertex.Retain();
+        return Hand(ToLedger, new LedgerItem { Kind = LedgerItemKind.OwnVertex, Vertex = vertex, Own = record }, Ledger);
     }
 
     private void Sign(ref VoteRecord record)

@@ -24,7 +24,9 @@ public sealed partial class ValidatorNode
     private const int MaxPendingPayloads = 2048;
     private const long MaxPendingPayloadBytes = 64L * 1024 * 1024;
     private const int MaxWaitingBatches = 128;
-    private const long ReceivePoolBytes = 128L * 1024 * 1024;
+
+    /// <summary>What the network may fill before validation. Vertices stay where they came in, so what they may keep comes on top.</summary>
+    private const long ReceiveBytes = 128L * 1024 * 1024;
     private const long SendPoolBytes = 128L * 1024 * 1024;
     private const int LeastWindowBytes = 4 * 1024 * 1024;
 
@@ -69,7 +71,7 @@ public sealed partial class ValidatorNode
         using Parker parker = new();
         LinkTable links = new(context.Genesis, context.Keys.TransportPublicKey, context.Metrics, context.Addresses);
         links.Update(stores.Epoch);
-        TransportOptions options = TransportOptionsOf(context, links, parker, null);
+        TransportOptions options = TransportOptionsOf(context, links, ReceivePoolOf(context), parker, null);
         string? met = TwinWatch.Listen(
             options, stores.Epoch.Committee, self, stores.Epoch.Number, stores.Recovered.OwnTip.Height, TimeSpan.FromSeconds(seconds), log);
         CryptographicOperations.ZeroMemory(options.PrivateKeySeed);
@@ -123,9 +125,10 @@ public sealed partial class ValidatorNode
         TokenTable<PendingVertex> pending = new(MaxPendingPayloads);
         _envelopes = new EnvelopeVerifiers(_accounts, context.ChainId);
         PeerFaults peerFaults = new(links);
+        _receivePool = ReceivePoolOf(context);
         ValidationContext validation = new(
-            genesis, _epochs, context.ChainId, signatures, _cache, pending, new PayloadBudget(MaxPendingPayloadBytes), _accounts, metrics,
-            peerFaults);
+            genesis, _epochs, context.ChainId, signatures, _cache, pending, new PayloadBudget(MaxPendingPayloadBytes), _receivePool, _accounts,
+            metrics, peerFaults);
         FrameValidator ValidatorOf() => new(validation, new BatchedVerifier(context.ChainId));
         FetchIntake fetches = new(links);
 
@@ -154,15 +157,15 @@ public sealed partial class ValidatorNode
         {
             ToCore = fromScheduler, Fetches = fetches, Workers = _workers,
         };
-        TransportOptions options = TransportOptionsOf(context, _links, _validation.Waker, LogTransport);
+        TransportOptions options = TransportOptionsOf(context, _links, _receivePool, _validation.Waker, LogTransport);
         _transport = transport(options);
         _links.Attach(_transport);
         CryptographicOperations.ZeroMemory(options.PrivateKeySeed);
         peerFaults.Punish = _transport.Punish;
         metrics.Transport = _transport.Statistics;
         _validation.Events = _transport.Events;
-        PinnedBufferPool sendPool = new(SendPoolBytes, options.MaxFrameBytes, FrameLimits.MaxFrameBytes(epoch.Members.Length));
-        FrameSender SenderOf() => new(_transport.CreateOutbox(), sendPool);
+        _sendPool = new PinnedBufferPool(SendPoolBytes, options.MaxFrameBytes, FrameLimits.MaxFrameBytes(epoch.Members.Length));
+        FrameSender SenderOf() => new(_transport.CreateOutbox(), _sendPool);
 
         _votes = new VoteThread(stores.Votes, SenderOf(), metrics, this)
         {
@@ -220,7 +223,8 @@ public sealed partial class ValidatorNode
             _signer.StopSigning();
         }
 
-        _batcher.EnterEpoch(epoch.Number, core.Signs);
+        _batcher.Pool = _sendPool;
+        _batcher.EnterEpoch(epoch.Number, core.Signs, headBytes: FrameSender.VertexHeadBytes(epoch.Members.Length));
         VertexSource vertices = new(_cache, stores.Ledger);
         foreach (Hash256 hash in stores.Unordered)
         {
@@ -282,7 +286,17 @@ public sealed partial class ValidatorNode
         MaxPendingBytes = (long)section.MaxPendingMb << 20,
     };
 
-    private static TransportOptions TransportOptionsOf(NodeContext context, LinkTable links, IWaker consumer, Action<TransportLogEvent>? log)
+    // Buffers are a quarter larger than what is in them, on average, and half at most.
+    private static PinnedBufferPool ReceivePoolOf(NodeContext context)
+    {
+        long held = MaxPendingPayloadBytes + ((long)context.Config.Storage.VertexCacheMb << 20);
+        return new PinnedBufferPool(
+            ReceiveBytes + (held * 3 / 2), FrameLimits.MaxFrameBytes(Limits.MaxCommittee),
+            FrameLimits.MaxFrameBytes(Math.Max(1, context.Genesis.Members.Length)));
+    }
+
+    private static TransportOptions TransportOptionsOf(
+        NodeContext context, LinkTable links, PinnedBufferPool receivePool, IWaker consumer, Action<TransportLogEvent>? log)
     {
         // The committee may grow to its limit under way; what a frame may have in its epoch is for decoding to say.
         int frameBytes = FrameLimits.MaxFrameBytes(Limits.MaxCommittee);
@@ -296,7 +310,7 @@ public sealed partial class ValidatorNode
             Peers = peers,
             MaxPeers = LinkTable.Links,
             PrivateKeySeed = seed,
-            ReceivePool = new PinnedBufferPool(ReceivePoolBytes, frameBytes, FrameLimits.MaxFrameBytes(Math.Max(1, peers.Length))),
+            ReceivePool = receivePool,
             Consumer = consumer,
             MaxFrameBytes = frameBytes,
             WindowBytes = Math.Max(LeastWindowBytes, 2 * frameBytes),

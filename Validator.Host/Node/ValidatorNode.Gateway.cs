@@ -186,15 +186,15 @@ public sealed partial class ValidatorNode
 
     public Api.StoredVertex? FindVertex(in Hash256 hash)
     {
-        if (_cache.Find(hash) is { } held)
+        // From the ledger it is checked against its root: damage is named, and not served.
+        if (new VertexSource(_cache, _stores.Ledger).Find(hash) is not { } held)
         {
-            return new Api.StoredVertex(held.Header, held.Signature, held.Payload);
+            return null;
         }
 
-        // Checked against its root: damage is named, and not served.
-        return new VertexSource(_cache, _stores.Ledger).Find(hash) is { } stored
-            ? new Api.StoredVertex(stored.Header, stored.Signature, stored.Payload)
-            : null;
+        Api.StoredVertex vertex = new(held.Header, held.Signature, held.Payload.ToArray());
+        held.Release();
+        return vertex;
     }
 
     public string[] MemberNames(ulong epoch, int members)

@@ -25,6 +25,8 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly NodeStores _stores;
     private readonly ITransport _transport;
     private readonly VertexCache _cache;
+    private readonly PinnedBufferPool _receivePool;
+    private readonly PinnedBufferPool _sendPool;
     private readonly RecentTransactions _recent = new();
     private readonly FinalSignal _signal = new();
     private readonly ClientBatcher _batcher;
@@ -53,6 +55,9 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly Lock _lifecycle = new();
     private volatile bool _faulted;
     private bool _disposed;
+
+    /// <summary>Bytes of pooled buffers in use, and how many of them are recent vertices: at rest all.</summary>
+    internal (long InUse, long Cached) Buffers => (_receivePool.RentedBytes + _sendPool.RentedBytes, _cache.PooledBytes);
 
     public Task<int> Stopped => _stopped.Task;
 

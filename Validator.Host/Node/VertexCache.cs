@@ -1,17 +1,11 @@
 using Validator.Core.Primitives;
-using Validator.Core.Wire;
 
 namespace Validator.Host.Node;
 
-/// <summary>A vertex with all that is known of it. Immutable; shared by the threads that need it.</summary>
-/// <param name="Signature">The author's, over the vertex hash.</param>
-/// <param name="Payload">Framed transactions, see Wire's payload format.</param>
-/// <param name="Ids">Transaction ids in order, 32 bytes each.</param>
-internal sealed record HeldVertex(VertexHeader Header, byte[] Signature, byte[] Payload, byte[] Ids);
-
 /// <summary>
 /// Recent vertices in memory, for execution and for peers that ask; what has left it is in the ledger. One thread adds,
-/// any thread reads without a lock: each place is one reference to an immutable record. Oldest out first, by bytes.
+/// any thread reads without a lock: each place is one reference to an immutable record, whose body is held for as long as it is in here.
+/// Oldest out first, by bytes.
 /// </summary>
 internal sealed class VertexCache
 {
@@ -22,8 +16,9 @@ internal sealed class VertexCache
     private readonly long _maxBytes;
     private readonly Queue<(int Place, HeldVertex Vertex)> _order = new();
     private long _bytes;
+    private long _pooled;
 
-    /// <param name="maxBytes">Payload bytes kept.</param>
+    /// <param name="maxBytes">Bytes kept.</param>
     /// <param name="capacity">Vertices kept; a power of two.</param>
     public VertexCache(long maxBytes, int capacity = 1 << 15)
     {
@@ -35,7 +30,47 @@ internal sealed class VertexCache
 
     public long Bytes => Volatile.Read(ref _bytes);
 
-    public HeldVertex? Find(in Hash256 hash)
+    /// <summary>Those of them in pooled buffers.</summary>
+    public long PooledBytes => Volatile.Read(ref _pooled);
+
+    /// <summary>A vertex with a reference, which is the caller's to release; null for none. Any thread.</summary>
+    public HeldVertex? Find(in Hash256 hash) => Look(hash) is { } vertex && vertex.Body.TryRetain() ? vertex : null;
+
+    /// <summary>Adds a vertex and takes over the caller's reference. One thread only.</summary>
+    public void Add(HeldVertex vertex)
+    {
+        if (Look(vertex.Header.Hash) is not null)
+        {
+            vertex.Release();
+            return;
+        }
+
+        int bucket = Ways * (vertex.Header.Hash.GetHashCode() & _mask);
+        int place = bucket;
+        while (place < bucket + Ways - 1 && _entries[place] is not null)
+        {
+            place++;
+        }
+
+        Volatile.Write(ref _entries[place], vertex);
+        _order.Enqueue((place, vertex));
+        _bytes += Weight(vertex);
+        _pooled += vertex.Body.PooledBytes;
+        while (_bytes > _maxBytes && _order.Count > 1)
+        {
+            (int oldest, HeldVertex evicted) = _order.Dequeue();
+            _bytes -= Weight(evicted);
+            _pooled -= evicted.Body.PooledBytes;
+            if (ReferenceEquals(_entries[oldest], evicted))
+            {
+                Volatile.Write(ref _entries[oldest], null);
+            }
+
+            evicted.Release();
+        }
+    }
+
+    private HeldVertex? Look(in Hash256 hash)
     {
         int bucket = Ways * (hash.GetHashCode() & _mask);
         for (int i = bucket; i < bucket + Ways; i++)
@@ -50,35 +85,5 @@ internal sealed class VertexCache
         return null;
     }
 
-    /// <summary>Adds a vertex. One thread only.</summary>
-    public void Add(HeldVertex vertex)
-    {
-        if (Find(vertex.Header.Hash) is not null)
-        {
-            return;
-        }
-
-        int bucket = Ways * (vertex.Header.Hash.GetHashCode() & _mask);
-        int place = bucket;
-        while (place < bucket + Ways - 1 && _entries[place] is not null)
-        {
-            place++;
-        }
-
-        Volatile.Write(ref _entries[place], vertex);
-        _order.Enqueue((place, vertex));
-        _bytes += Weight(vertex);
-        while (_bytes > _maxBytes && _order.Count > 1)
-        {
-            (int oldest, HeldVertex evicted) = _order.Dequeue();
-            _bytes -= Weight(evicted);
-            if (ReferenceEquals(_entries[oldest], evicted))
-            {
-                Volatile.Write(ref _entries[oldest], null);
-            }
-        }
-    }
-
-    private static long Weight(HeldVertex vertex) =>
-        vertex.Payload.Length + vertex.Ids.Length + Limits.SignatureBytes + 512;
+    private static long Weight(HeldVertex vertex) => vertex.Body.Weight + Limits.SignatureBytes + 512;
 }

@@ -32,7 +32,7 @@ internal struct VoteRecord
     public NewView? NewView;
     public Certificate? Certificate;
 
-    /// <summary>Own vertex: its header from Core, its transactions (null for an empty one), and from the signer on the whole.</summary>
+    /// <summary>Own vertex: its header from Core, its transactions (null for an empty one), and from the signer on the whole, with a reference.</summary>
     public VertexHeader? Vertex;
     public ClientBatch? Batch;
     public HeldVertex? Held;

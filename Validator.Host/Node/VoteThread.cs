@@ -152,6 +152,7 @@ internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetri
         foreach (ref readonly VoteRecord record in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_waiting))
         {
             sender.BroadcastSigned(record);
+            record.Held?.Release();
         }
 
         sender.Flush();

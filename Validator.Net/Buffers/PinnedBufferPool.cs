@@ -13,7 +13,7 @@ public sealed class PinnedBufferPool
     private const int SmallestBytes = 1024;
 
     /// <summary>Free buffers remembered per class; beyond that they are left to the garbage collector.</summary>
-    private const int MaxFreePerClass = 16 * 1024;
+    private const int MaxFreePerClass = 4 * 1024;
 
     private readonly int[] _capacities;
     private readonly MpmcRing<PooledBuffer>[] _free;
@@ -67,12 +67,15 @@ public sealed class PinnedBufferPool
             Interlocked.Add(ref _rented, -capacity);
             return false;
         }
-        if (!_free[sizeClass].TryDequeue(out buffer)) buffer = Allocate(sizeClass, capacity);
-        if (buffer is null)
+        if (!_free[sizeClass].TryDequeue(out buffer))
         {
-            Interlocked.Add(ref _rented, -capacity);
-            return false;
+            // One that is a little too large is better than one more.
+            bool larger = sizeClass + 1 < _free.Length && _free[sizeClass + 1].TryDequeue(out buffer);
+            buffer = larger ? buffer : Allocate(sizeClass, capacity);
         }
+
+        Interlocked.Add(ref _rented, (buffer?.Capacity ?? 0) - capacity);
+        if (buffer is null) return false;
         buffer.Lease(length);
         return true;
     }
@@ -107,9 +110,13 @@ public sealed class PinnedBufferPool
 
     private static SortedSet<int> Classes(int max, int usual)
     {
-        // Steps of four: at most three quarters of a buffer lie idle, and seven classes reach from 1 KiB to 4 MiB.
+        // Half a power of two: payloads stay in these buffers for long, so at most a third of one lies idle.
         SortedSet<int> classes = [max];
-        for (long size = SmallestBytes; size < max; size *= 4) classes.Add((int)size);
+        for (long size = SmallestBytes; size < max; size *= 2)
+        {
+            classes.Add((int)size);
+            if (size * 3 / 2 < max) classes.Add((int)(size * 3 / 2));
+        }
         if (usual > 0 && usual < max) classes.Add(usual);
         return classes;
     }

@@ -23,6 +23,7 @@ public class ClusterTests
 
         await FinalizeAsync(cluster, 0, 2000);
         await AssertSameStreamAsync(cluster, 2000);
+        await AssertNoBufferIsLostAsync(cluster);
     }
 
     /// <summary>The same over the real transport: mutual TLS on loopback.</summary>
@@ -37,6 +38,7 @@ public class ClusterTests
 
         await FinalizeAsync(cluster, 0, 2000);
         await AssertSameStreamAsync(cluster, 2000);
+        await AssertNoBufferIsLostAsync(cluster);
     }
 
     /// <summary>Protects what was acknowledged: all stop, all start again from disk, and the stream goes on where it was.</summary>
@@ -130,6 +132,21 @@ public class ClusterTests
             }
 
             submission.Release();
+        }
+    }
+
+    /// <summary>At rest, what is in use of the pools is what the cache keeps: each vertex gave its buffers back, once.</summary>
+    /// <param name="shared">Whether two vertices may have one body, in two epochs: it then counts as cached for both.</param>
+    internal static async Task AssertNoBufferIsLostAsync(TestCluster cluster, bool shared = false)
+    {
+        foreach (ValidatorNode? node in cluster.Nodes)
+        {
+            DateTime end = DateTime.UtcNow + Limit;
+            while (node!.Buffers is var (inUse, cached) && (shared ? inUse > cached : inUse != cached))
+            {
+                Assert.True(DateTime.UtcNow < end, $"{inUse} bytes of buffers are in use, {cached} of them cached");
+                await Task.Delay(1);
+            }
         }
     }
 

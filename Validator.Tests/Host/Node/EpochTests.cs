@@ -31,6 +31,7 @@ public class EpochTests
         }
 
         await ClusterTests.AssertSameStreamAsync(cluster, count);
+        await ClusterTests.AssertNoBufferIsLostAsync(cluster, shared: true);
     }
 
     /// <summary>

@@ -29,7 +29,7 @@ public class FrameValidatorTests
         _metrics = new NodeMetrics();
         ValidationContext context = new(
             _genesis, TestCluster.BoardOf(_genesis), Hash256.Of([1]), new SignatureCache(64), new VertexCache(1 << 20), _pending,
-            new PayloadBudget(1000), new PreparedAccounts(4), _metrics, new PeerFaults(4) { Punish = _punished.Add });
+            new PayloadBudget(1000), _pool, new PreparedAccounts(4), _metrics, new PeerFaults(4) { Punish = _punished.Add });
         _validator = new FrameValidator(context, _verifier);
     }
 
@@ -96,10 +96,13 @@ public class FrameValidatorTests
 
         Assert.Equal(2, _passed.Count);
         Assert.Equal(1, _metrics.Rejected[(int)Reason.BufferFull].Value);
-        Assert.NotNull(_pending.Take(_passed[0].Token)!.Release());
+        _pending.Take(_passed[0].Token)!.Drop();
         TakeVertex(3);
         Assert.Equal(3, _passed.Count);
         Assert.Equal(MessageKind.Vertex, _passed[2].Message!.Header.Kind);
+        _pending.Take(_passed[1].Token)!.Drop();
+        _pending.Take(_passed[2].Token)!.Drop();
+        Assert.Equal(0, _pool.RentedBytes);
     }
 
     private void TakeVertex(ulong height)

@@ -141,7 +141,7 @@ public class LedgerTests
             Assert.True(again.TryGetVertex(vertex.Header.Hash, out VertexHeader? header, out byte[]? signature, out byte[]? payload));
             Assert.Equal(vertex.Header.Height, header.Height);
             Assert.Equal(vertex.Signature, signature);
-            Assert.Equal(vertex.Payload, payload);
+            Assert.True(vertex.Payload.SequenceEqual(payload));
         }
 
         Assert.Contains(second.Header.Hash, again.VerticesAbove(0, 2, 1));

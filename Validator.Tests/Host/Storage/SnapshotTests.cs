@@ -93,7 +93,7 @@ public class SnapshotTests
                 return new HeldVertex(header, signature, payload, scratch.Ids.ToArray());
             })];
             ExecutionResult result = new();
-            executor.Execute(final.Block, Array.ConvertAll(order, v => new OrderedVertex(v.Header, v.Ids, v.Payload)), result);
+            executor.Execute(final.Block, Array.ConvertAll(order, v => new OrderedVertex(v.Header, v.Body.Ids, v.Body.Payload)), result);
             to.AddFinal(new ExecutedBlock(final.Block, final.Certificate, order, result));
             Assert.True(to.Commit(out _));
         }

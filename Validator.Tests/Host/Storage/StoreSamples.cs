@@ -107,7 +107,7 @@ internal static class StoreSamples
             Block block = Block(sequence, parent, [.. tips], executor.Root);
             parent = block.Hash;
             ExecutionResult result = new();
-            executor.Execute(block, Array.ConvertAll(order, v => new OrderedVertex(v.Header, v.Ids, v.Payload)), result);
+            executor.Execute(block, Array.ConvertAll(order, v => new OrderedVertex(v.Header, v.Body.Ids, v.Body.Payload)), result);
             Accept(order, result, accepted);
             SnapshotState? snapshot = sequence % (ulong)snapshotEvery == 0 ? executor.Capture() : null;
             ledger.AddFinal(new ExecutedBlock(block, Certificate(Phase.Committed, 0, block), order, result, snapshot));
@@ -142,7 +142,7 @@ internal static class StoreSamples
 
         Block block = Block(1, Hash256.Of("genesis"u8));
         ExecutionResult result = new();
-        executor.Execute(block, Array.ConvertAll(order, v => new OrderedVertex(v.Header, v.Ids, v.Payload)), result);
+        executor.Execute(block, Array.ConvertAll(order, v => new OrderedVertex(v.Header, v.Body.Ids, v.Body.Payload)), result);
         ledger.AddFinal(new ExecutedBlock(block, Certificate(Phase.Committed, 0, block), order, result));
         Assert.True(ledger.Commit(out _));
         return accepted;
