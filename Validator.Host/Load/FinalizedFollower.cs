@@ -6,7 +6,8 @@ namespace Validator.Host.Load;
 
 /// <summary>
 /// Follows one validator's stream of final transactions: no index missing, none twice, every byte as it was sent, the order
-/// as in the other streams; and measures when the validator's own clients know. Reconnects where the stream ended.
+/// as in the other streams; and measures when the validator's own clients know. Reconnects where the stream ended. That an id is the
+/// hash of the bytes is computed in one of the streams for each transaction; the others are compared with it by their order.
 /// </summary>
 internal sealed class FinalizedFollower
 {
@@ -27,9 +28,15 @@ internal sealed class FinalizedFollower
     private readonly long[] _finality = new long[MostPerBatch];
     private readonly int[] _offsets = new int[MostPerBatch];
     private readonly int[] _lengths = new int[MostPerBatch];
-    private readonly Hash256[] _claimedIds = new Hash256[MostPerBatch];
+    private readonly byte[] _claimedIds = new byte[MostPerBatch * Hash256.Size];
+
+    // Those of the batch whose ids this stream computes.
+    private readonly int[] _hashed = new int[MostPerBatch];
+    private readonly int[] _hashedOffsets = new int[MostPerBatch];
+    private readonly int[] _hashedLengths = new int[MostPerBatch];
     private readonly byte[] _ids = new byte[MostPerBatch * Hash256.Size];
     private int _batched;
+    private int _toHash;
     private int _numbered;
     private long _startTimestamp;
 
@@ -156,23 +163,24 @@ internal sealed class FinalizedFollower
         NextIndex = record.Index + 1;
         _offsets[_batched] = at + record.Start;
         _lengths[_batched] = record.Length;
-        _claimedIds[_batched] = record.Id;
+        record.Id.CopyTo(_claimedIds.AsSpan(_batched * Hash256.Size));
+        if (record.Index % (ulong)_options.Targets.Length == (ulong)_stream)
+        {
+            _hashed[_toHash] = _batched;
+            _hashedOffsets[_toHash] = at + record.Start;
+            _hashedLengths[_toHash++] = record.Length;
+        }
+
         _batched++;
     }
 
     private void CloseBatch(ReadOnlySpan<byte> data, long receivedTimestamp)
     {
-        Blake3.HashMany(data, _offsets.AsSpan(0, _batched), _lengths.AsSpan(0, _batched), _ids);
+        CheckIds(data);
         long nowMicros = (long)Stopwatch.GetElapsedTime(Volatile.Read(ref _startTimestamp), receivedTimestamp).TotalMicroseconds;
         for (int i = 0; i < _batched; i++)
         {
-            ReadOnlySpan<byte> id = _ids.AsSpan(i * Hash256.Size, Hash256.Size);
-            _order.Append(_stream, id);
-            if (_claimedIds[i] != new Hash256(id))
-            {
-                _tally.AddCorrupt($"{_options.Targets[_stream].Authority}: an id in the stream is not the payload's hash");
-            }
-
+            _order.Append(_stream, ClaimedId(i));
             Check(data.Slice(_offsets[i] + 1, _lengths[i] - 1), nowMicros);
         }
 
@@ -180,7 +188,22 @@ internal sealed class FinalizedFollower
         _tally.AddFinal(_numbers.AsSpan(0, _numbered), _finality.AsSpan(0, _numbered), inTime);
         _batched = 0;
         _numbered = 0;
+        _toHash = 0;
     }
+
+    private void CheckIds(ReadOnlySpan<byte> data)
+    {
+        Blake3.HashMany(data, _hashedOffsets.AsSpan(0, _toHash), _hashedLengths.AsSpan(0, _toHash), _ids);
+        for (int i = 0; i < _toHash; i++)
+        {
+            if (!ClaimedId(_hashed[i]).SequenceEqual(_ids.AsSpan(i * Hash256.Size, Hash256.Size)))
+            {
+                _tally.AddCorrupt($"{_options.Targets[_stream].Authority}: an id in the stream is not the payload's hash");
+            }
+        }
+    }
+
+    private ReadOnlySpan<byte> ClaimedId(int i) => _claimedIds.AsSpan(i * Hash256.Size, Hash256.Size);
 
     private void Check(ReadOnlySpan<byte> transaction, long nowMicros)
     {

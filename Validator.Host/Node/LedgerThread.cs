@@ -350,10 +350,11 @@ internal sealed class LedgerThread(
         batch.Replaces = Hash256.Zero;
         _batches.Add(item.Vertex!.Header.Hash, batch);
         Volatile.Write(ref _pendingOwn, _pendingOwn + batch.TransactionCount);
+        ReadOnlySpan<byte> ids = batch.Ids;
         for (int i = 0; i < batch.TransactionCount; i++)
         {
-            Hash256 id = new(batch.Ids[(i * Hash256.Size)..]);
-            recent.Set(id, new TransactionState(TransactionStage.Durable, 0, 0, TransactionRejection.None));
+            PrefetchAfter(ids, i);
+            recent.Set(IdAt(ids, i), new TransactionState(TransactionStage.Durable, 0, 0, TransactionRejection.None));
         }
     }
 
@@ -371,8 +372,10 @@ internal sealed class LedgerThread(
                 _states = new TransactionState[Math.Max(count, 2 * _states.Length)];
             }
 
+            ReadOnlySpan<byte> ids = vertex.Ids;
             for (int i = 0; i < count; i++, transaction++)
             {
+                PrefetchAfter(ids, i);
                 bool accepted = result.IsAccepted(transaction);
                 TransactionState state = accepted
                     ? new(TransactionStage.Finalized, index++, result.Sequence, TransactionRejection.None)
@@ -380,7 +383,7 @@ internal sealed class LedgerThread(
                 _states[i] = state;
                 if (accepted)
                 {
-                    recent.Set(new Hash256(vertex.Ids[(i * Hash256.Size)..]), state);
+                    recent.Set(IdAt(ids, i), state);
                 }
             }
 
@@ -474,6 +477,18 @@ internal sealed class LedgerThread(
         }
 
         batch.CompleteEpochEnded();
+    }
+
+    private static Hash256 IdAt(ReadOnlySpan<byte> ids, int i) => new(ids[(i * Hash256.Size)..]);
+
+    /// <summary>Far enough ahead that memory has answered by then.</summary>
+    private void PrefetchAfter(ReadOnlySpan<byte> ids, int i)
+    {
+        const int Ahead = 12;
+        if ((i + Ahead) * Hash256.Size < ids.Length)
+        {
+            recent.Prefetch(IdAt(ids, i + Ahead));
+        }
     }
 
     private static TransactionState Rejected(ulong why, ulong sequence) => why switch

@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using Validator.Core.Primitives;
 using Validator.Host.Api;
 
@@ -5,40 +8,77 @@ namespace Validator.Host.Node;
 
 /// <summary>
 /// Where recent transactions stand, by id. Fixed size, four places to a bucket, the oldest gives way. One thread writes;
-/// any thread reads, each place guarded by a version that is odd while it is written.
+/// any thread reads, each place guarded by a version that is odd while it is written. The writer chooses among marks of its own, a
+/// cache line a bucket, and writes one line: it is told of every transaction, and few are ever asked for.
 /// </summary>
-internal sealed class RecentTransactions
+internal sealed unsafe class RecentTransactions
 {
     private const int Ways = 4;
+    private const int LineBytes = 64;
 
-    private readonly Entry[] _entries;
+    private readonly Entry* _entries;
+    private readonly Mark* _marks;
     private readonly int _mask;
     private uint _clock;
 
+    // The pointers lie in these, at the start of a line.
+    private readonly byte[] _entryBytes;
+    private readonly byte[] _markBytes;
+
+    /// <summary>A line.</summary>
     private struct Entry
     {
-        public int Version;
-        public uint Age;
+        public ulong Version;
         public Hash256 Id;
-        public TransactionState State;
+        public ulong Index;
+        public ulong BlockSequence;
+
+        /// <summary>Stage, and rejection above it.</summary>
+        public ulong Outcome;
+    }
+
+    /// <summary>What the writer knows of an entry; version 0: it is free.</summary>
+    private struct Mark
+    {
+        public uint Version;
+        public uint Age;
+        public ulong Print;
     }
 
     /// <param name="capacity">A power of two.</param>
     public RecentTransactions(int capacity = 1 << 17)
     {
         Require.That(capacity >= Ways && (capacity & (capacity - 1)) == 0);
-        _entries = new Entry[capacity];
+        Require.That(sizeof(Entry) == LineBytes && Ways * sizeof(Mark) == LineBytes);
+        _entries = (Entry*)Lines(capacity, out _entryBytes);
+        _marks = (Mark*)Lines(capacity / Ways, out _markBytes);
         _mask = (capacity / Ways) - 1;
+
+        static nint Lines(int count, out byte[] bytes)
+        {
+            bytes = GC.AllocateArray<byte>((count + 1) * LineBytes, pinned: true);
+            nint start = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(bytes));
+            return (start + LineBytes - 1) & -LineBytes;
+        }
+    }
+
+    /// <summary>Asks for the memory that a <see cref="Set"/> soon to come will look at.</summary>
+    public void Prefetch(in Hash256 id)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(_marks + Bucket(id));
+        }
     }
 
     public void Set(in Hash256 id, in TransactionState state)
     {
-        int bucket = Ways * (id.GetHashCode() & _mask);
+        int bucket = Bucket(id);
+        ulong print = PrintOf(id);
         int place = bucket;
         for (int i = bucket; i < bucket + Ways; i++)
         {
-            ref Entry candidate = ref _entries[i];
-            if (candidate.Version != 0 && candidate.Id == id)
+            if (_marks[i].Version != 0 && _marks[i].Print == print && _entries[i].Id == id)
             {
                 if (state.Stage == TransactionStage.Durable)
                 {
@@ -49,40 +89,37 @@ internal sealed class RecentTransactions
                 break;
             }
 
-            if (Older(candidate, _entries[place]))
+            if (Older(_marks[i], _marks[place]))
             {
                 place = i;
             }
         }
 
-        ref Entry entry = ref _entries[place];
-        int version = entry.Version;
-        Volatile.Write(ref entry.Version, version + 1);
-        Interlocked.MemoryBarrier();
-        entry.Id = id;
-        entry.State = state;
-        entry.Age = ++_clock;
-        Volatile.Write(ref entry.Version, version + 2);
+        Mark mark = new() { Version = _marks[place].Version + 2, Age = ++_clock, Print = print };
+        mark.Version = mark.Version == 0 ? 2 : mark.Version;
+        _marks[place] = mark;
+        Write(_entries + place, mark.Version, id, state);
     }
 
     public bool TryFind(in Hash256 id, out TransactionState state)
     {
-        int bucket = Ways * (id.GetHashCode() & _mask);
+        int bucket = Bucket(id);
         for (int i = bucket; i < bucket + Ways; i++)
         {
-            ref Entry entry = ref _entries[i];
+            Entry* entry = _entries + i;
             while (true)
             {
-                int version = Volatile.Read(ref entry.Version);
+                ulong version = Volatile.Read(ref entry->Version);
                 if (version == 0)
                 {
                     break;
                 }
 
-                bool found = entry.Id == id;
-                state = entry.State;
+                bool found = entry->Id == id;
+                ulong outcome = entry->Outcome;
+                state = new TransactionState((TransactionStage)(byte)outcome, entry->Index, entry->BlockSequence, (TransactionRejection)(outcome >> 8));
                 Interlocked.MemoryBarrier();
-                if ((version & 1) == 0 && Volatile.Read(ref entry.Version) == version)
+                if ((version & 1) == 0 && Volatile.Read(ref entry->Version) == version)
                 {
                     if (found)
                     {
@@ -98,6 +135,27 @@ internal sealed class RecentTransactions
         return false;
     }
 
-    private bool Older(in Entry candidate, in Entry than) =>
+    // No write passes the one before it, and no fence waits for a line that is still on its way.
+    private static void Write(Entry* entry, uint version, in Hash256 id, in TransactionState state)
+    {
+        Volatile.Write(ref entry->Version, version - 1UL);
+        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<Hash256, ulong>(new ReadOnlySpan<Hash256>(in id));
+        ulong* to = (ulong*)&entry->Id;
+        for (int i = 0; i < words.Length; i++)
+        {
+            Volatile.Write(ref to[i], words[i]);
+        }
+
+        Volatile.Write(ref entry->Index, state.Index);
+        Volatile.Write(ref entry->BlockSequence, state.BlockSequence);
+        Volatile.Write(ref entry->Outcome, (ulong)state.Stage | ((ulong)state.Rejection << 8));
+        Volatile.Write(ref entry->Version, version);
+    }
+
+    private int Bucket(in Hash256 id) => Ways * (id.GetHashCode() & _mask);
+
+    private static ulong PrintOf(in Hash256 id) => MemoryMarshal.Cast<Hash256, ulong>(new ReadOnlySpan<Hash256>(in id))[1];
+
+    private bool Older(in Mark candidate, in Mark than) =>
         than.Version != 0 && (candidate.Version == 0 || _clock - candidate.Age > _clock - than.Age);
 }

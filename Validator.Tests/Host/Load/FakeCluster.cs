@@ -19,6 +19,9 @@ internal sealed class FakeCluster : IAsyncDisposable
     /// <summary>What stream i gives in place of the n-th transaction (kind first).</summary>
     public Func<int, ulong, byte[], byte[][]> Spoil { get; set; } = (_, _, transaction) => [transaction];
 
+    /// <summary>The id that stream i gives the n-th transaction, where its own is the third argument.</summary>
+    public Func<int, ulong, Hash256, Hash256> Misname { get; set; } = (_, _, id) => id;
+
     public Func<int, SubmitRefusal> Refuse { get; set; } = _ => SubmitRefusal.None;
 
     public Uri[] Targets => [.. _servers.Select(s => s.ApiAddress)];
@@ -139,7 +142,7 @@ internal sealed class FakeCluster : IAsyncDisposable
                 {
                     foreach (byte[] given in cluster.Spoil(self, (ulong)_taken, cluster._order[_taken]))
                     {
-                        page.Add(NextIndex++, 1, Hash256.Of(given), given[0], given.AsSpan(1));
+                        page.Add(NextIndex++, 1, cluster.Misname(self, (ulong)_taken, Hash256.Of(given)), given[0], given.AsSpan(1));
                     }
                 }
             }

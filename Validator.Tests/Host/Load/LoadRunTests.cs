@@ -1,3 +1,4 @@
+using Validator.Core.Primitives;
 using Validator.Host.Api;
 using Validator.Host.Load;
 
@@ -64,6 +65,19 @@ public sealed class LoadRunTests
         });
         Assert.True(result.Diverged > 0);
         Assert.Equal(1, result.Lost);
+        Assert.NotEmpty(failures);
+    }
+
+    // Protects the check of ids, which each stream computes for its share alone: one id that is no hash, in any one stream or in all.
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(-1)]
+    public async Task A_wrong_id_is_a_divergence(int stream)
+    {
+        (LoadResult result, List<string> failures) = await RunAsync(
+            c => c.Misname = (self, n, id) => n == 300 && (stream < 0 || self == stream) ? Hash256.Of("another"u8) : id);
+        Assert.True(result.Diverged > 0);
         Assert.NotEmpty(failures);
     }
 

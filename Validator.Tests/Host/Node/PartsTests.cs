@@ -174,6 +174,40 @@ public class PartsTests
         Assert.False(((IFaultSink)faults).Faulted);
     }
 
+    /// <summary>Protects who asks while much becomes final: an answer is whole, of that transaction, and never older than one before.</summary>
+    [Fact]
+    public async Task RecentTransactionsAreReadWholeWhileTheyAreWritten()
+    {
+        const int ids = 64;
+        RecentTransactions recent = new(16);
+        Hash256[] known = [.. Enumerable.Range(0, ids).Select(i => Hash256.Of(BitConverter.GetBytes(i)))];
+        using CancellationTokenSource over = new();
+        int found = 0;
+        Task reader = Task.Run(() =>
+        {
+            ulong[] newest = new ulong[ids];
+            for (int i = 0; !over.IsCancellationRequested; i = (i + 1) % ids)
+            {
+                if (recent.TryFind(known[i], out TransactionState state))
+                {
+                    found++;
+                    Assert.Equal(new TransactionState(TransactionStage.Finalized, state.Index, ~state.Index, TransactionRejection.Repeat), state);
+                    Assert.Equal((ulong)i, state.Index % ids);
+                    Assert.True(state.Index >= newest[i]);
+                    newest[i] = state.Index;
+                }
+            }
+        });
+        for (ulong n = 0; n < 2_000_000 || Volatile.Read(ref found) == 0; n++)
+        {
+            recent.Prefetch(known[n * 7 % ids]);
+            recent.Set(known[n % ids], new TransactionState(TransactionStage.Finalized, n, ~n, TransactionRejection.Repeat));
+        }
+
+        await over.CancelAsync();
+        await reader;
+    }
+
     private static HeldVertex Vertex(ulong height, int bytes)
     {
         Hash256 before = height == 1 ? Hash256.Zero : Hash256.Of([2]);
