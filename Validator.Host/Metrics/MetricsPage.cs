@@ -115,6 +115,16 @@ internal static class MetricsPage
         Transport(page, metrics);
         page.Counter("cretoai_network_sent_bytes_total", "Datagram bytes sent.", metrics.NetworkBytesSent.Value);
         page.Counter("cretoai_network_received_bytes_total", "Datagram bytes received.", metrics.NetworkBytesReceived.Value);
+        if (metrics.Pools is var (receive, send))
+        {
+            page.Family("cretoai_buffer_bytes", "gauge", "Bytes of frame buffers, free ones included.");
+            page.Sample(receive.Bytes, ("pool", "receive"));
+            page.Sample(send.Bytes, ("pool", "send"));
+            page.Family("cretoai_buffer_used_bytes", "gauge", "Bytes of frame buffers in use, recent vertices included.");
+            page.Sample(receive.RentedBytes, ("pool", "receive"));
+            page.Sample(send.RentedBytes, ("pool", "send"));
+        }
+
         page.Counter("cretoai_fetches_sent_total", "Requests for something missing.", metrics.FetchesSent.Value);
         page.Counter("cretoai_fetches_served_total", "Requests of peers answered.", metrics.FetchesServed.Value);
     }

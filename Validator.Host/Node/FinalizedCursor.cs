@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Wire;
 
 namespace Validator.Host.Node;
 
@@ -12,23 +13,24 @@ internal readonly record struct FinalTransaction(ulong Index, ulong Sequence, Ha
 
 /// <summary>
 /// A reader's place in the final transactions. Between two pages it keeps the block and the one vertex that it stands in, so
-/// that a large block is read once and not once for each of its pages; a reader that has caught up keeps nothing.
+/// that a large block is read once and not once for each of its pages; a reader that has caught up keeps none.
 /// </summary>
 internal sealed class FinalizedCursor(ulong from) : IDisposable
 {
     /// <summary>In place of a count: the transaction at the cursor is no longer kept.</summary>
     public const int Gone = -1;
 
+    private readonly TransactionScratch _scratch = new();
     private IEnumerator<FinalTransaction>? _rest;
 
     /// <summary>The global index of the next transaction.</summary>
     public ulong Next { get; private set; } = from;
 
-    /// <param name="open">The transactions from an index on.</param>
+    /// <param name="open">The transactions from an index on; what they use of the scratch is used by no other.</param>
     /// <returns>False when there is none yet.</returns>
-    public bool TryTake(Func<ulong, IEnumerable<FinalTransaction>> open, out FinalTransaction transaction)
+    public bool TryTake(Func<ulong, TransactionScratch, IEnumerable<FinalTransaction>> open, out FinalTransaction transaction)
     {
-        _rest ??= open(Next).GetEnumerator();
+        _rest ??= open(Next, _scratch).GetEnumerator();
         if (!_rest.MoveNext())
         {
             Release();

@@ -248,9 +248,9 @@ internal sealed partial class RocksLedger
         return new SnapshotState(sequence, next, hashes[..(int)segments], hashes[(int)segments..]);
     }
 
-    private static byte[] AcceptedIds(ExecutedBlock executed)
+    private ReadOnlySpan<byte> AcceptedIds(ExecutedBlock executed)
     {
-        byte[] ids = new byte[executed.Result.Accepted * Hash256.Size];
+        Span<byte> ids = Value((int)executed.Result.Accepted * Hash256.Size);
         int at = 0;
         int transaction = 0;
         foreach (HeldVertex vertex in executed.Vertices)
@@ -259,7 +259,7 @@ internal sealed partial class RocksLedger
             {
                 if (executed.Result.IsAccepted(transaction++))
                 {
-                    vertex.Ids.Slice(i * Hash256.Size, Hash256.Size).CopyTo(ids.AsSpan(at));
+                    vertex.Ids.Slice(i * Hash256.Size, Hash256.Size).CopyTo(ids[at..]);
                     at += Hash256.Size;
                 }
             }

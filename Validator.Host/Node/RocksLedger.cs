@@ -38,7 +38,10 @@ internal sealed partial class RocksLedger : ILedger
     private readonly RocksDbBatch _batch;
     private readonly int _committeeSize;
     private readonly CompressionGauge _gauge = new();
-    private byte[] _prefix = [];
+    private readonly Func<ulong, TransactionScratch, IEnumerable<FinalTransaction>> _transactions;
+
+    // Of the thread that adds.
+    private byte[] _value = [];
 
     private RocksLedger(RocksDb database, int committeeSize, uint dedupWindow)
     {
@@ -46,6 +49,7 @@ internal sealed partial class RocksLedger : ILedger
         _batch = new RocksDbBatch(database);
         _committeeSize = committeeSize;
         _dedupWindow = dedupWindow;
+        _transactions = Transactions;
         ReadKept();
         ReadSnapshots();
     }
@@ -85,13 +89,12 @@ internal sealed partial class RocksLedger : ILedger
 
     public void AddVertex(VertexHeader header, ReadOnlySpan<byte> signature, ReadOnlySpan<byte> payload)
     {
-        int prefix = Limits.SignatureBytes + VertexCodec.HeaderSize(header.Parents.Length);
-        _prefix = _prefix.Length < prefix ? new byte[prefix] : _prefix;
-        signature.CopyTo(_prefix);
-        VertexCodec.WriteHeader(header, _prefix.AsSpan(Limits.SignatureBytes));
+        Span<byte> prefix = Value(Limits.SignatureBytes + VertexCodec.HeaderSize(header.Parents.Length));
+        signature.CopyTo(prefix);
+        VertexCodec.WriteHeader(header, prefix[Limits.SignatureBytes..]);
         Span<byte> hash = stackalloc byte[Hash256.Size];
         header.Hash.CopyTo(hash);
-        _batch.Put(Vertices, hash, _prefix.AsSpan(0, prefix), payload);
+        _batch.Put(Vertices, hash, prefix, payload);
         _batch.Put(IndexHeight, HeightKey(header.Epoch, header.Author, header.Height, header.Hash), default);
         AddEdge(header.Hash, header.Predecessor);
         foreach (LaneTip parent in header.Parents)
@@ -247,7 +250,7 @@ internal sealed partial class RocksLedger : ILedger
             return FinalizedCursor.Gone;
         }
 
-        while (cursor.Next < end && !page.IsFull && cursor.TryTake(Transactions, out FinalTransaction transaction))
+        while (cursor.Next < end && !page.IsFull && cursor.TryTake(_transactions, out FinalTransaction transaction))
         {
             (ulong index, ulong sequence, Hash256 id, byte[] payload, int offset, int length) = transaction;
             page.Add(index, sequence, id, payload[offset], payload.AsSpan(offset + 1, length - 1));
@@ -265,9 +268,8 @@ internal sealed partial class RocksLedger : ILedger
     public Func<Hash256, HeldVertex?> Recent { private get; set; } = static _ => null;
 
     /// <summary>Accepted transactions by global index from one on. Each is valid until the next.</summary>
-    public IEnumerable<FinalTransaction> Transactions(ulong from)
+    public IEnumerable<FinalTransaction> Transactions(ulong from, TransactionScratch scratch)
     {
-        TransactionScratch scratch = new();
         byte[] payload = [];
         try
         {
@@ -353,6 +355,13 @@ internal sealed partial class RocksLedger : ILedger
             : _kept.Sequence;
     }
 
+    /// <summary>Room for a value that is put before the next one is made.</summary>
+    private Span<byte> Value(int bytes)
+    {
+        _value = _value.Length < bytes ? new byte[Math.Max(bytes, 2 * _value.Length)] : _value;
+        return _value.AsSpan(0, bytes);
+    }
+
     private void AddEdge(in Hash256 child, in Hash256 parent)
     {
         if (!parent.IsZero)
@@ -365,16 +374,16 @@ internal sealed partial class RocksLedger : ILedger
     }
 
     // Lengths of block, certificate and result, then these, then the vertices' hashes.
-    private static byte[] Encode(ExecutedBlock executed)
+    private ReadOnlySpan<byte> Encode(ExecutedBlock executed)
     {
         int block = BlockCodec.EncodedSize(executed.Block.Cut.Length);
         int certificate = CertificateCodec.EncodedSize(executed.Certificate);
         int result = ExecutionResultCodec.EncodedSize(executed.Result);
-        byte[] value = new byte[12 + block + certificate + result + (executed.Vertices.Length * Hash256.Size)];
+        Span<byte> value = Value(12 + block + certificate + result + (executed.Vertices.Length * Hash256.Size));
         BinaryPrimitives.WriteInt32LittleEndian(value, block);
-        BinaryPrimitives.WriteInt32LittleEndian(value.AsSpan(4), certificate);
-        BinaryPrimitives.WriteInt32LittleEndian(value.AsSpan(8), result);
-        Span<byte> rest = value.AsSpan(12);
+        BinaryPrimitives.WriteInt32LittleEndian(value[4..], certificate);
+        BinaryPrimitives.WriteInt32LittleEndian(value[8..], result);
+        Span<byte> rest = value[12..];
         BlockCodec.Write(executed.Block, rest);
         CertificateCodec.Write(executed.Certificate, rest[block..]);
         ExecutionResultCodec.Write(executed.Result, rest[(block + certificate)..]);

@@ -35,6 +35,7 @@ internal sealed class RocksVoteStore : IVoteStore
     private readonly string _path;
     private readonly RocksDb _database;
     private readonly RocksDbBatch _batch;
+    private byte[] _value = [];
     private readonly SortedDictionary<ulong, SignedHeader> _numbers = [];
     private readonly Dictionary<(MessageKind Kind, ulong Epoch, ulong View, ulong Sequence), (Hash256 Digest, ulong Number)> _slots = [];
     private readonly SortedSet<(ulong Sequence, Hash256 Hash)> _blocks = [];
@@ -91,7 +92,7 @@ internal sealed class RocksVoteStore : IVoteStore
     public void AddSigned(Signed signed, ReadOnlySpan<byte> body)
     {
         SignedHeader header = signed.Header;
-        byte[] value = new byte[SignedCodec.EncodedSize + body.Length];
+        Span<byte> value = Value(SignedCodec.EncodedSize + body.Length);
         SignedCodec.Write(signed, value);
         if (header.Kind == MessageKind.Vertex)
         {
@@ -106,7 +107,7 @@ internal sealed class RocksVoteStore : IVoteStore
             return;
         }
 
-        body.CopyTo(value.AsSpan(SignedCodec.EncodedSize));
+        body.CopyTo(value[SignedCodec.EncodedSize..]);
         Span<byte> key = stackalloc byte[9];
         key[0] = SignedKey;
         BinaryPrimitives.WriteUInt64BigEndian(key[1..], _next);
@@ -116,7 +117,7 @@ internal sealed class RocksVoteStore : IVoteStore
 
     public void AddBlock(Block block)
     {
-        byte[] value = new byte[BlockCodec.EncodedSize(block.Cut.Length)];
+        Span<byte> value = Value(BlockCodec.EncodedSize(block.Cut.Length));
         BlockCodec.Write(block, value);
         _batch.Put(0, KeyOf(block.Sequence, block.Hash), value);
         _blocks.Add((block.Sequence, block.Hash));
@@ -124,7 +125,7 @@ internal sealed class RocksVoteStore : IVoteStore
 
     public void AddPreparedCertificate(Certificate certificate)
     {
-        byte[] value = new byte[CertificateCodec.EncodedSize(certificate)];
+        Span<byte> value = Value(CertificateCodec.EncodedSize(certificate));
         CertificateCodec.Write(certificate, value);
         _batch.Put(0, KeyOf(certificate.Sequence, certificate.View), value);
         _certificates.Add((certificate.Sequence, certificate.View));
@@ -132,7 +133,7 @@ internal sealed class RocksVoteStore : IVoteStore
 
     public void AddNewView(NewView newView)
     {
-        byte[] value = new byte[NewViewCodec.EncodedSize(newView)];
+        Span<byte> value = Value(NewViewCodec.EncodedSize(newView));
         NewViewCodec.Write(newView, value);
         _batch.Put(0, NewViewKey, value);
         _newViewEpoch = newView.Signed.Header.Epoch;
@@ -282,6 +283,13 @@ internal sealed class RocksVoteStore : IVoteStore
     {
         _batch.Dispose();
         _database.Dispose();
+    }
+
+    /// <summary>Room for a value that is put before the next one is made.</summary>
+    private Span<byte> Value(int bytes)
+    {
+        _value = _value.Length < bytes ? new byte[Math.Max(bytes, 2 * _value.Length)] : _value;
+        return _value.AsSpan(0, bytes);
     }
 
     private void PutNumber(byte[] key, ulong number)

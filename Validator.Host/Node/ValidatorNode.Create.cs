@@ -165,6 +165,7 @@ public sealed partial class ValidatorNode
         metrics.Transport = _transport.Statistics;
         _validation.Events = _transport.Events;
         _sendPool = new PinnedBufferPool(SendPoolBytes, options.MaxFrameBytes, FrameLimits.MaxFrameBytes(epoch.Members.Length));
+        metrics.Pools = (_receivePool, _sendPool);
         FrameSender SenderOf() => new(_transport.CreateOutbox(), _sendPool);
 
         _votes = new VoteThread(stores.Votes, SenderOf(), metrics, this)

@@ -269,6 +269,8 @@ internal sealed unsafe class RocksDb : IDisposable
         // By default it is a multiple of all families' buffers: several times what one would expect on disk.
         rocksdb_options_set_max_total_wal_size(options, Math.Max(MinWalBytes, 2 * (ulong)settings.WriteBufferBytes));
         rocksdb_options_set_max_open_files(options, 512);
+        // By default it is 16 for each family that has none or a few files yet.
+        rocksdb_options_set_max_file_opening_threads(options, 1);
         rocksdb_options_set_max_background_jobs(options, 2);
         rocksdb_options_set_bytes_per_sync(options, 1024 * 1024);
         // What is flushed is read again from the caches above or not at all: the kernel need not copy and keep it.

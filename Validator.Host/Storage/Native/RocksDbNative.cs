@@ -99,6 +99,9 @@ internal static unsafe partial class RocksDbNative
     internal static partial void rocksdb_options_set_blob_compression_type(nint options, int type);
 
     [LibraryImport("validator_native")]
+    internal static partial void rocksdb_options_set_max_file_opening_threads(nint options, int threads);
+
+    [LibraryImport("validator_native")]
     internal static partial void rocksdb_set_options_cf(
         nint database, nint family, int count, byte** keys, byte** values, byte** error);
 

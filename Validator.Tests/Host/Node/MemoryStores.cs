@@ -174,7 +174,7 @@ internal static class MemoryStores
         public int ReadFinalized(FinalizedCursor cursor, ulong end, FinalizedPage page)
         {
             int added = 0;
-            while (!page.IsFull && cursor.Next < end && cursor.TryTake(From, out FinalTransaction t))
+            while (!page.IsFull && cursor.Next < end && cursor.TryTake((index, _) => From(index), out FinalTransaction t))
             {
                 page.Add(t.Index, t.Sequence, t.Id, 0, t.Payload);
                 added++;
