@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Validator.Core.Primitives;
 using Validator.Crypto.Simd;
 
@@ -9,7 +11,7 @@ namespace Validator.Core.Execution;
 /// The ids of the last W ordered transactions, by global index (PROTOCOL.md, section 7): finds repeats, and digests itself.
 /// Ids lie in segments of 1,024, kept whole from the first that overlaps the window, so that the digest costs one hash of the
 /// newest segment and one over the segments' hashes. An open-addressing table finds ids. Memory grows with use up to
-/// 32 bytes an id for segments and 16 to 32 for the table, then stays. Not thread-safe.
+/// 32 bytes an id for segments and 16 for the table, rounded up to a power of two, then stays. Not thread-safe.
 /// </summary>
 public sealed class DedupWindow
 {
@@ -17,6 +19,12 @@ public sealed class DedupWindow
 
     private const int SegmentBytes = SegmentIds * Hash256.Size;
     private const int FirstTableSlots = 4096;
+
+    // What moving half as many entries costs (about 3 ms) is not felt; every executor grows at the same transaction.
+    private const int LastStepSlots = 1 << 18;
+
+    // Ids from one that is prefetched to the one that is added: what memory takes, less what adding does.
+    internal const int PrefetchAhead = 8;
 
     // Odd constants of wyhash (Wang Yi); any with mixed bits will do.
     private const ulong MixA = 0xa0761d6478bd642f;
@@ -28,6 +36,7 @@ public sealed class DedupWindow
     private readonly byte[]?[] _segments;
     private readonly byte[] _segmentHashes;
     private readonly ulong _capacity;
+    private readonly int _mostSlots;
     private readonly Blake3Hasher _hasher = new();
     private readonly byte[] _scratch = new byte[Hash256.Size];
 
@@ -55,6 +64,7 @@ public sealed class DedupWindow
         _segments = new byte[]?[segments];
         _segmentHashes = new byte[segments * Hash256.Size];
         _capacity = (ulong)segments * SegmentIds;
+        _mostSlots = checked((int)Math.Max(FirstTableSlots, BitOperations.RoundUpToPowerOf2(2UL * window)));
     }
 
     /// <summary>The index that the next new id gets.</summary>
@@ -77,15 +87,26 @@ public sealed class DedupWindow
             return false;
         }
 
-        index = Next;
-        Append(id);
-        Insert(mix, index);
-        if (Next - _start > _window)
+        // First, so that the table never holds one more than the window.
+        if (Next - _start == _window)
         {
             Evict();
         }
 
+        index = Next;
+        Append(id);
+        Insert(mix, index);
         return true;
+    }
+
+    /// <summary>Asks for the memory that adding an id will look at, <see cref="PrefetchAhead"/> ids from now.</summary>
+    public void Prefetch(ReadOnlySpan<byte> id)
+    {
+        Touch(Mix(id));
+        if (Next - _start == _window && _window > PrefetchAhead)
+        {
+            Touch(Mix(At((_start + PrefetchAhead) % _capacity)));
+        }
     }
 
     public bool TryFind(ReadOnlySpan<byte> id, out ulong index) => Find(id, Mix(id), out index);
@@ -234,7 +255,7 @@ public sealed class DedupWindow
     private void Insert(ulong mix, ulong index)
     {
         // At most half full, so that chains stay short.
-        if (2 * ++_entries > _table.Length)
+        if (++_entries > _table.Length / 2)
         {
             Grow();
         }
@@ -256,11 +277,21 @@ public sealed class DedupWindow
 
     private int Home(ulong entry) => (int)((uint)(entry >> 32) >> _homeShift);
 
+    private unsafe void Touch(ulong mix)
+    {
+        if (Sse.IsSupported)
+        {
+            // A hint: wherever the collector moves the table meanwhile, nothing is read.
+            Sse.Prefetch0(Unsafe.AsPointer(ref _table[Home(mix)]));
+        }
+    }
+
     private void Grow()
     {
         ulong[] old = _table;
-        _table = new ulong[2 * old.Length];
-        _homeShift--;
+        Require.That(old.Length < _mostSlots);
+        _table = new ulong[old.Length < LastStepSlots ? 2 * old.Length : _mostSlots];
+        _homeShift = 32 - BitOperations.Log2((uint)_table.Length);
         foreach (ulong entry in old)
         {
             if (entry != 0)

@@ -153,6 +153,12 @@ public sealed class Executor
         for (int at = 0; at < ids.Length; at += Hash256.Size)
         {
             ReadOnlySpan<byte> id = ids.Slice(at, Hash256.Size);
+            int ahead = at + (DedupWindow.PrefetchAhead * Hash256.Size);
+            if (ahead < ids.Length)
+            {
+                _window.Prefetch(ids.Slice(ahead, Hash256.Size));
+            }
+
             bool accepted = plain ? _window.TryAdd(id, out ulong reason) : TryExecute(ref reader, id, result, out reason);
             if (accepted)
             {
