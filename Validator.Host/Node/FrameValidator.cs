@@ -248,7 +248,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
     /// <summary>Puts a verified vertex where it waits for Core's word; false when there is no room.</summary>
     private bool Hold(HeldVertex vertex, ref Input input)
     {
-        if (context.Budget.TryTake(vertex.Payload.Length))
+        if (context.Budget.TryTake(vertex.Body.Weight))
         {
             PendingVertex pending = new(vertex, context.Budget);
             input.Token = context.Pending.TryPut(pending);

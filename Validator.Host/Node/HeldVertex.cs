@@ -39,16 +39,10 @@ internal sealed class VertexBody(
     /// <param name="pool">Where the ids go, unless it has to leave <paramref name="reserve"/> bytes to others.</param>
     public static VertexBody Of(PooledBuffer buffer, int payloadOffset, ReadOnlySpan<byte> ids, PinnedBufferPool pool, long reserve = 0)
     {
-        Memory<byte> idBytes;
-        if (pool.TryRent(ids.Length, out PooledBuffer? idBuffer, reserve))
-        {
-            idBytes = idBuffer.Memory;
-        }
-        else
-        {
-            idBytes = GC.AllocateUninitializedArray<byte>(ids.Length);
-        }
-
+        // The ids of many small transactions are longer than any frame.
+        PooledBuffer? idBuffer = null;
+        bool pooled = ids.Length <= pool.MaxBufferBytes && pool.TryRent(ids.Length, out idBuffer, reserve);
+        Memory<byte> idBytes = pooled ? idBuffer!.Memory : GC.AllocateUninitializedArray<byte>(ids.Length);
         ids.CopyTo(idBytes.Span);
         return new VertexBody(buffer.Memory[payloadOffset..], idBytes, buffer, idBuffer);
     }

@@ -1,6 +1,6 @@
 namespace Validator.Host.Node;
 
-/// <summary>Payload bytes of vertices that wait for Core's word, bounded over all of them.</summary>
+/// <summary>Memory of vertices that wait for Core's word, bounded over all of them.</summary>
 internal sealed class PayloadBudget(long maxBytes)
 {
     private long _bytes;
@@ -25,7 +25,7 @@ internal sealed class PendingVertex(HeldVertex vertex, PayloadBudget budget)
     /// <summary>Gives the bytes back to the budget; once. The reference is the caller's.</summary>
     public HeldVertex Take()
     {
-        budget.Give(vertex.Payload.Length);
+        budget.Give(vertex.Body.Weight);
         return vertex;
     }
 

@@ -12,6 +12,9 @@ public class FrameValidatorTests
 {
     private static readonly Hash256 Block = Hash256.Of([9]);
 
+    // A frame with one transaction, and its id.
+    private const int VertexWeight = 6144 + 1024;
+
     private readonly PinnedBufferPool _pool = new(8 << 20, 1 << 20);
     private readonly Genesis _genesis;
     private readonly Verifier _verifier = new();
@@ -29,7 +32,7 @@ public class FrameValidatorTests
         _metrics = new NodeMetrics();
         ValidationContext context = new(
             _genesis, TestCluster.BoardOf(_genesis), Hash256.Of([1]), new SignatureCache(64), new VertexCache(1 << 20), _pending,
-            new PayloadBudget(1000), _pool, new PreparedAccounts(4), _metrics, new PeerFaults(4) { Punish = _punished.Add });
+            new PayloadBudget(2 * VertexWeight), _pool, new PreparedAccounts(4), _metrics, new PeerFaults(4) { Punish = _punished.Add });
         _validator = new FrameValidator(context, _verifier);
     }
 

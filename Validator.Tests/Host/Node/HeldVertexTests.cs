@@ -108,6 +108,21 @@ public class HeldVertexTests
         Assert.True(copied.Payload.SequenceEqual(payload));
     }
 
+    /// <summary>Protects the process: a member may fill a vertex with the smallest transactions, whose ids are longer than any frame.</summary>
+    [Fact]
+    public void IdsMayBeLongerThanAnyBuffer()
+    {
+        Assert.True(Limits.MaxVertexTransactions * Hash256.Size > FrameLimits.MaxFrameBytes(4));
+        byte[] ids = new byte[_pool.MaxBufferBytes + Hash256.Size];
+        ids[^1] = 7;
+        Assert.True(_pool.TryRent(PayloadBytes, out PooledBuffer? buffer));
+        VertexBody body = VertexBody.Of(buffer, 0, ids, _pool);
+        Assert.True(body.Ids.Span.SequenceEqual(ids));
+        body.Release();
+        Assert.Equal(0, _pool.RentedBytes);
+        Assert.Throws<InvariantViolationException>(() => body.Ids);
+    }
+
     private ClientBatch Sealed(int headBytes, PinnedBufferPool? pool = null)
     {
         ClientBatch batch = new();
