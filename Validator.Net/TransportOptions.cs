@@ -125,6 +125,9 @@ public sealed record TransportOptions
     /// <summary>Largest UDP payload sent, 1200 to 65527. Path discovery goes up to it.</summary>
     public int MaxDatagramBytes { get; init; } = 1452;
 
+    /// <summary>Called on the network thread with the newest round trip of each connected peer, seconds, some twenty times a second.</summary>
+    public Action<double>? RoundTrip { get; init; }
+
     /// <summary>Called on the network thread for what an operator should see; never once per packet. Must return at once.</summary>
     public Action<TransportLogEvent>? Log { get; init; }
 }

@@ -35,8 +35,8 @@ internal sealed class Ladder(LadderOptions options, TextWriter output)
         Machine machine = Machine.Of(options);
         output.WriteLine($"\n{machine}\n");
         output.WriteLine("tx/s of 512 bytes; ms; CPU in us per finalized transaction; written in bytes per payload byte, all four; others: cores\n");
-        output.WriteLine("| offered | finalized | p50 | p99 | max | rejected | timed out | views | CPU validators | CPU generator | RSS MB | written | syncs | votes p99 | others | |");
-        output.WriteLine("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|");
+        output.WriteLine("| offered | finalized | p50 | p99 | max | rejected | timed out | views | CPU validators | CPU generator | RSS MB | written | syncs | votes p99 | trips p99 | others | |");
+        output.WriteLine("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|");
         List<Rung> rungs = [];
         RungRun runner = new(options);
         bool saturated = false;
@@ -90,7 +90,7 @@ internal sealed class Ladder(LadderOptions options, TextWriter output)
         LocalnetFigures f = rung.Localnet;
         string verdict = !rung.Correct ? "WRONG" : rung.Sustained ? "" : "saturated";
         return string.Create(CultureInfo.InvariantCulture,
-            $"| {rung.Rate:#,0} | {f.FinalizedTps:#,0} | {f.FinalityMs.P50:F1} | {f.FinalityMs.P99:F1} | {f.FinalityMs.Max:F1} | {f.Rejected} | {f.TimedOut} | {f.ViewChanges} | {rung.CpuMicros:F1} | {rung.GeneratorMicros:F1} | {f.RssMbMax:F0} | {rung.WrittenPerByte:F1} | {f.Syncs} | {f.VoteCommitP99Ms:F1} | {rung.OtherCores:F1} | {verdict} |");
+            $"| {rung.Rate:#,0} | {f.FinalizedTps:#,0} | {f.FinalityMs.P50:F1} | {f.FinalityMs.P99:F1} | {f.FinalityMs.Max:F1} | {f.Rejected} | {f.TimedOut} | {f.ViewChanges} | {rung.CpuMicros:F1} | {rung.GeneratorMicros:F1} | {f.RssMbMax:F0} | {rung.WrittenPerByte:F1} | {f.Syncs} | {f.VoteCommitP99Ms:F1} | {f.RoundTripP99Ms:F1} | {rung.OtherCores:F1} | {verdict} |");
     }
 
     private void PrintPeers(List<Rung> rungs)

@@ -25,6 +25,7 @@ internal sealed record LocalnetFigures
     public long BytesWritten { get; init; }
     public long Syncs { get; init; }
     public double VoteCommitP99Ms { get; init; }
+    public double RoundTripP99Ms { get; init; }
 }
 
 internal sealed record LatencyFigures

@@ -41,6 +41,9 @@ public sealed record LoadReport
 
     /// <summary>99 of 100 group commits of votes took no longer, sync included; linear within the histogram's buckets.</summary>
     public double? VoteCommitP99Ms { get; init; }
+
+    /// <summary>99 of 100 samples of QUIC's round trips between validators were no longer.</summary>
+    public double? RoundTripP99Ms { get; init; }
     public long? BinaryBytes { get; init; }
     public string Framework { get; init; } = "";
 

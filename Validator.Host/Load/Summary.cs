@@ -18,7 +18,7 @@ internal static class Summary
         {
             output.WriteLine(
                 $"cluster      blocks {report.Blocks}   view changes {report.ViewChanges}   syncs {report.Syncs}   "
-                + $"durable votes p99 {report.VoteCommitP99Ms:F1} ms   written {report.BytesWritten / 1e6:F0} MB");
+                + $"durable votes p99 {report.VoteCommitP99Ms:F1} ms   round trips p99 {report.RoundTripP99Ms:F1} ms   written {report.BytesWritten / 1e6:F0} MB");
             output.WriteLine(
                 $"processes    validators' CPU {report.CpuS:F1} s   generator's {report.CpuLoadS:F1} s   RSS at most {report.RssMbMax:F0} MB");
         }

@@ -6,27 +6,28 @@ namespace Validator.Host.Localnet;
 
 /// <summary>What a cluster has cost so far, summed over its validators; views and blocks are those of the furthest.</summary>
 /// <param name="VoteCommits">The vote stores' group commits, sync included, at or below each bound in seconds.</param>
+/// <param name="RoundTrips">Samples of QUIC's round trips between validators, likewise.</param>
 internal readonly record struct ClusterCost(
-    double CpuSeconds, long PeakResidentBytes, long WrittenBytes, long Syncs, long Views, long Blocks, SortedDictionary<double, double> VoteCommits)
+    double CpuSeconds, long PeakResidentBytes, long WrittenBytes, long Syncs, long Views, long Blocks, SortedDictionary<double, double> VoteCommits,
+    SortedDictionary<double, double> RoundTrips)
 {
     /// <summary>Since an earlier sample: 99 of 100 votes were durable within so many seconds.</summary>
-    public double VoteCommitP99(ClusterCost before) => MetricsReader.Quantile(
-        VoteCommits.ToDictionary(b => b.Key, b => b.Value - before.VoteCommits.GetValueOrDefault(b.Key)), 0.99);
+    public double VoteCommitP99(ClusterCost before) => P99(VoteCommits, before.VoteCommits);
+
+    /// <summary>Since an earlier sample, seconds.</summary>
+    public double RoundTripP99(ClusterCost before) => P99(RoundTrips, before.RoundTrips);
 
     public static async Task<ClusterCost> OfAsync(LocalCluster cluster)
     {
-        ClusterCost sum = new(0, 0, 0, 0, 0, 0, []);
+        ClusterCost sum = new(0, 0, 0, 0, 0, 0, [], []);
         foreach (NodeProcess node in cluster.Nodes)
         {
             ProcessSample sample = ProcessSample.Of(node.ProcessId);
             NodeStatus? status = await cluster.StatusAsync(node).ConfigureAwait(false);
             string metrics = await cluster.MetricsAsync(node).ConfigureAwait(false);
             double syncs = MetricsReader.Sum(metrics, "cretoai_vote_syncs_total") + MetricsReader.Sum(metrics, "cretoai_ledger_syncs_total");
-            foreach ((double bound, double count) in MetricsReader.Buckets(metrics, "cretoai_vote_commit_seconds"))
-            {
-                sum.VoteCommits[bound] = sum.VoteCommits.GetValueOrDefault(bound) + count;
-            }
-
+            Add(sum.VoteCommits, metrics, "cretoai_vote_commit_seconds");
+            Add(sum.RoundTrips, metrics, "cretoai_round_trip_seconds");
             sum = new ClusterCost(
                 sum.CpuSeconds + sample.CpuSeconds,
                 Math.Max(sum.PeakResidentBytes, sample.PeakResidentBytes),
@@ -34,11 +35,23 @@ internal readonly record struct ClusterCost(
                 sum.Syncs + (long)syncs,
                 Math.Max(sum.Views, (long)(status?.View ?? 0)),
                 Math.Max(sum.Blocks, (long)(status?.FinalSequence ?? 0)),
-                sum.VoteCommits);
+                sum.VoteCommits,
+                sum.RoundTrips);
         }
 
         return sum;
     }
+
+    private static void Add(SortedDictionary<double, double> sum, string metrics, string histogram)
+    {
+        foreach ((double bound, double count) in MetricsReader.Buckets(metrics, histogram))
+        {
+            sum[bound] = sum.GetValueOrDefault(bound) + count;
+        }
+    }
+
+    private static double P99(SortedDictionary<double, double> now, SortedDictionary<double, double> before) =>
+        MetricsReader.Quantile(now.ToDictionary(b => b.Key, b => b.Value - before.GetValueOrDefault(b.Key)), 0.99);
 }
 
 /// <summary>Samples a running cluster for the screen; rates are those since the sample before.</summary>

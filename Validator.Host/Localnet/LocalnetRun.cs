@@ -143,6 +143,7 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
             BytesWritten = after.WrittenBytes - before.WrittenBytes,
             Syncs = after.Syncs - before.Syncs,
             VoteCommitP99Ms = Math.Round(1000 * after.VoteCommitP99(before), 1),
+            RoundTripP99Ms = Math.Round(1000 * after.RoundTripP99(before), 1),
             BinaryBytes = _executable.Bytes,
         };
         List<string> failures = LoadVerdict.Failures(load, result, options.AboveDefaults);

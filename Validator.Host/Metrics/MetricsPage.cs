@@ -100,6 +100,7 @@ internal static class MetricsPage
         page.Gauge("cretoai_quorum_weight", "Weight of a quorum.", status.QuorumWeight);
         Peers(page, "cretoai_peer_up", "gauge", "1 when connected.", status, p => p.Connected ? 1 : 0);
         Peers(page, "cretoai_peer_rtt_seconds", "gauge", "Smoothed round-trip time.", status, p => p.RttMs / 1000);
+        page.Histogram("cretoai_round_trip_seconds", "Newest round trip of each peer, sampled over time.", metrics.RoundTripSeconds);
         Peers(page, "cretoai_peer_final_sequence", "gauge", "Newest final block that the peer reports.", status, p => p.FinalSequence);
         Peers(page, "cretoai_peer_sent_bytes_total", "counter", "Frame bytes sent.", status, p => p.BytesSent);
         Peers(page, "cretoai_peer_received_bytes_total", "counter", "Frame bytes received.", status, p => p.BytesReceived);

@@ -115,6 +115,9 @@ public sealed class NodeMetrics
 
     /// <summary>One group commit of the vote store, and of the ledger: seconds, sync included.</summary>
     public Histogram VoteCommitSeconds { get; } = new(LatencyBounds);
+
+    /// <summary>Samples over time, all peers alike.</summary>
+    public Histogram RoundTripSeconds { get; } = new(LatencyBounds);
     public Histogram LedgerCommitSeconds { get; } = new(LatencyBounds);
     public Counter VoteSyncs { get; } = new();
     public Counter LedgerSyncs { get; } = new();

@@ -318,6 +318,7 @@ public sealed partial class ValidatorNode
             ApplicationProtocol = "validator/1",
             PeerRates = PeerRates.Default,
             CongestionControl = context.Config.Network.Congestion,
+            RoundTrip = seconds => context.Metrics.RoundTripSeconds.Observe(seconds),
             Log = log,
         };
     }

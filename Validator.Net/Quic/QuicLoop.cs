@@ -18,6 +18,7 @@ internal sealed unsafe class QuicLoop
     private const int OutboxItemsPerTurn = 512;
     private const ulong NanosecondsPerMillisecond = 1_000_000;
     private const ulong StatisticsInterval = 1000 * NanosecondsPerMillisecond;
+    private const ulong RoundTripInterval = 50 * NanosecondsPerMillisecond;
 
     /// <summary>How soon reading is tried again when the consumer or the pool held it up: neither tells of new room.</summary>
     private const ulong BackpressureInterval = NanosecondsPerMillisecond;
@@ -46,6 +47,7 @@ internal sealed unsafe class QuicLoop
     private volatile bool _stopping;
     private bool _told;
     private ulong _nextStatistics;
+    private ulong _nextRoundTrips;
     private int _logsLeft = LogsPerSecond;
     private int _firstRead;
 
@@ -101,6 +103,7 @@ internal sealed unsafe class QuicLoop
             PollEvents();
             ReleaseAcknowledged();
             if (now >= _nextStatistics) PublishStatistics(now);
+            if (now >= _nextRoundTrips) SampleRoundTrips(now);
             if (_told)
             {
                 _told = false;
@@ -516,6 +519,16 @@ internal sealed unsafe class QuicLoop
             QuicConnectionStats stats;
             if (link.IsUp && QuicNative.GetStats(_endpoint, link.Handle, &stats) != 0) link.Current = stats;
             link.PublishStatistics();
+        }
+    }
+
+    private void SampleRoundTrips(ulong now)
+    {
+        _nextRoundTrips = now + RoundTripInterval;
+        foreach (PeerLink link in _active)
+        {
+            QuicConnectionStats stats;
+            if (link.IsUp && QuicNative.GetStats(_endpoint, link.Handle, &stats) != 0) _options.RoundTrip?.Invoke(stats.LatestRttNanoseconds / 1e9);
         }
     }
 

@@ -105,7 +105,7 @@ internal struct QuicCounters
 [StructLayout(LayoutKind.Sequential)]
 internal struct QuicConnectionStats
 {
-    public long BytesIn, BytesOut, PacketsIn, PacketsOut, PacketsLost, RttNanoseconds;
+    public long BytesIn, BytesOut, PacketsIn, PacketsOut, PacketsLost, RttNanoseconds, LatestRttNanoseconds;
 }
 
 internal static unsafe partial class QuicNative

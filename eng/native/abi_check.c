@@ -40,5 +40,5 @@ _Static_assert(sizeof(vq_config) == 112 && offsetof(vq_config, window) == 56 && 
 _Static_assert(sizeof(vq_event) == 32 && offsetof(vq_event, detail) == 24, "vq_event");
 _Static_assert(sizeof(vq_rx) == 32 && sizeof(vq_tx) == 16, "vq_rx, vq_tx");
 _Static_assert(sizeof(vq_view) == 144 && offsetof(vq_view, tx) == 96, "vq_view");
-_Static_assert(sizeof(vq_counters) == 96 && sizeof(vq_conn_stats) == 48, "vq_counters, vq_conn_stats");
+_Static_assert(sizeof(vq_counters) == 96 && sizeof(vq_conn_stats) == 56, "vq_counters, vq_conn_stats");
 _Static_assert(sizeof(((ngtcp2_stateless_reset_token *)0)->data) == 16, "reset token");

@@ -391,6 +391,7 @@ int vq_get_stats(vq_endpoint *endpoint, uint64_t handle, vq_conn_stats *stats)
         .packets_out = info.pkt_sent,
         .packets_lost = info.pkt_lost,
         .rtt_ns = info.smoothed_rtt,
+        .latest_rtt_ns = info.latest_rtt,
     };
     return 1;
 }

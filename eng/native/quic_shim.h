@@ -92,7 +92,7 @@ typedef struct vq_counters {
 } vq_counters;
 
 typedef struct vq_conn_stats {
-    uint64_t bytes_in, bytes_out, packets_in, packets_out, packets_lost, rtt_ns;
+    uint64_t bytes_in, bytes_out, packets_in, packets_out, packets_lost, rtt_ns, latest_rtt_ns;
 } vq_conn_stats;
 
 typedef struct vq_endpoint vq_endpoint;
