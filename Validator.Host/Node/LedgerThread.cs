@@ -481,13 +481,20 @@ internal sealed class LedgerThread(
 
     private static Hash256 IdAt(ReadOnlySpan<byte> ids, int i) => new(ids[(i * Hash256.Size)..]);
 
-    /// <summary>Far enough ahead that memory has answered by then.</summary>
+    /// <summary>Far enough ahead that memory has answered by then, both times.</summary>
     private void PrefetchAfter(ReadOnlySpan<byte> ids, int i)
     {
-        const int Ahead = 12;
-        if ((i + Ahead) * Hash256.Size < ids.Length)
+        const int Marks = 16;
+        const int Place = 8;
+        int count = ids.Length / Hash256.Size;
+        if (i + Marks < count)
         {
-            recent.Prefetch(IdAt(ids, i + Ahead));
+            recent.Prefetch(IdAt(ids, i + Marks));
+        }
+
+        if (i + Place < count)
+        {
+            recent.PrefetchPlace(IdAt(ids, i + Place));
         }
     }
 

@@ -62,7 +62,7 @@ internal sealed unsafe class RecentTransactions
         }
     }
 
-    /// <summary>Asks for the memory that a <see cref="Set"/> soon to come will look at.</summary>
+    /// <summary>Asks for the memory in which a <see cref="Set"/> to come will look for a place.</summary>
     public void Prefetch(in Hash256 id)
     {
         if (Sse.IsSupported)
@@ -71,32 +71,28 @@ internal sealed unsafe class RecentTransactions
         }
     }
 
+    /// <summary>Asks for the place itself, once the marks have come: a write to memory that is far away holds up those behind it.</summary>
+    public void PrefetchPlace(in Hash256 id)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(_entries + PlaceOf(Bucket(id), PrintOf(id)));
+        }
+    }
+
     public void Set(in Hash256 id, in TransactionState state)
     {
-        int bucket = Bucket(id);
         ulong print = PrintOf(id);
-        int place = bucket;
-        for (int i = bucket; i < bucket + Ways; i++)
+        int place = PlaceOf(Bucket(id), print);
+        Mark mark = _marks[place];
+        if (state.Stage == TransactionStage.Durable && mark.Version != 0 && mark.Print == print && _entries[place].Id == id)
         {
-            if (_marks[i].Version != 0 && _marks[i].Print == print && _entries[i].Id == id)
-            {
-                if (state.Stage == TransactionStage.Durable)
-                {
-                    return;
-                }
-
-                place = i;
-                break;
-            }
-
-            if (Older(_marks[i], _marks[place]))
-            {
-                place = i;
-            }
+            return;
         }
 
-        Mark mark = new() { Version = _marks[place].Version + 2, Age = ++_clock, Print = print };
-        mark.Version = mark.Version == 0 ? 2 : mark.Version;
+        mark.Version = mark.Version == uint.MaxValue - 1 ? 2 : mark.Version + 2;
+        mark.Age = ++_clock;
+        mark.Print = print;
         _marks[place] = mark;
         Write(_entries + place, mark.Version, id, state);
     }
@@ -150,6 +146,23 @@ internal sealed unsafe class RecentTransactions
         Volatile.Write(ref entry->BlockSequence, state.BlockSequence);
         Volatile.Write(ref entry->Outcome, (ulong)state.Stage | ((ulong)state.Rejection << 8));
         Volatile.Write(ref entry->Version, version);
+    }
+
+    /// <summary>Where it is, or else the oldest of its bucket.</summary>
+    private int PlaceOf(int bucket, ulong print)
+    {
+        int place = bucket;
+        for (int i = bucket; i < bucket + Ways; i++)
+        {
+            if (_marks[i].Version != 0 && _marks[i].Print == print)
+            {
+                return i;
+            }
+
+            place = Older(_marks[i], _marks[place]) ? i : place;
+        }
+
+        return place;
     }
 
     private int Bucket(in Hash256 id) => Ways * (id.GetHashCode() & _mask);

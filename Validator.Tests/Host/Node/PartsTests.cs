@@ -201,6 +201,7 @@ public class PartsTests
         for (ulong n = 0; n < 2_000_000 || Volatile.Read(ref found) == 0; n++)
         {
             recent.Prefetch(known[n * 7 % ids]);
+            recent.PrefetchPlace(known[n * 5 % ids]);
             recent.Set(known[n % ids], new TransactionState(TransactionStage.Finalized, n, ~n, TransactionRejection.Repeat));
         }
 
