@@ -19,6 +19,7 @@ public sealed partial class ValidatorCore
     private bool _creditGiven;
     private long _lastAuthoredMicros;
     private long _lastBatchMicros = long.MinValue / 2;
+    private bool _lastBatchFull;
     private long _creditAtMicros = long.MaxValue;
 
     // When the newest block was accepted, how long after it an own vertex is due, and the newest own vertex that such a block names.
@@ -150,6 +151,7 @@ public sealed partial class ValidatorCore
         Require.That(_creditGiven);
         _creditGiven = false;
         _lastBatchMicros = _now;
+        _lastBatchFull = input.PayloadBytes >= Genesis.Parameters.MaxVertexPayloadBytes / 4 * 3;
         if (!_signs)
         {
             ref Effect drop = ref Emit(EffectKind.DropVertex);
@@ -235,10 +237,16 @@ public sealed partial class ValidatorCore
 
     /// <summary>
     /// One vertex a block, at the phase that has it at the leader just before the next proposal; at a pace of its own where blocks do not
-    /// come. Counted from the last batch, so that a lone transaction is in a vertex at once.
+    /// come. Counted from the last batch, so that a lone transaction is in a vertex at once. A full one says that more waits, and however slow
+    /// the pace, a lane has to carry what comes.
     /// </summary>
     private long NextBatchDue()
     {
+        if (_lastBatchFull)
+        {
+            return _lastBatchMicros + Settings.BlockIntervalMicros;
+        }
+
         long inStep = _acceptedAtMicros + _phaseMicros;
         long latest = _lastBatchMicros + Pace + (Pace / 2);
         return inStep <= _lastBatchMicros ? latest : Math.Clamp(inStep, _lastBatchMicros + (Pace / 2), latest);

@@ -21,13 +21,28 @@ public sealed partial class ValidatorCore
     // The newest final block that ordered something (rule V5).
     private ulong _finalNonEmpty;
 
+    /// <summary>An own vote that waits for processor or disk may take this part of the pace: where it takes more, blocks are what it waits for.</summary>
+    private const int VotesInPace = 8;
+
+    // From acceptance until the own Prepare, or PrePrepare, is signed and durable.
+    private DelayTrack _voting;
+
     /// <summary>
-    /// Between two proposals, and between two own vertices: each costs every validator signatures, syncs and verifications. An eighth of
-    /// what the network alone takes adds little to it; a third of what waits on top of that makes batches larger where machines are busy.
+    /// Between two proposals, and between two own vertices: each costs every validator signatures, syncs and verifications. Eight times what an own vote
+    /// waits for them, which knows nothing of distances; or an eighth of what the network alone takes, which adds little to it; or a
+    /// third of what waits on top of that.
     /// </summary>
     private long Pace => Math.Clamp(
-        Math.Max(_timer.UnloadedMicros / 8, (_timer.SmoothedMicros - _timer.UnloadedMicros) / 3),
+        Math.Max(VotesInPace * _voting.QueuedMicros, Math.Max(_timer.Ordering.UnloadedMicros / 8, _timer.Ordering.QueuedMicros / 3)),
         Settings.BlockIntervalMicros, MostStretch * Settings.BlockIntervalMicros);
+
+    private void MeasureVote(in SignedHeader own)
+    {
+        if (FindSlot(own.View, own.Sequence) is { } slot && slot.Accepted == own.Digest)
+        {
+            _voting.Measure(_now - slot.AcceptedMicros, _now, MostStretch * Settings.BlockIntervalMicros);
+        }
+    }
 
     private void TryPropose()
     {

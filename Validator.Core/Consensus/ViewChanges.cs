@@ -449,6 +449,7 @@ public sealed partial class ValidatorCore
                 OnVertexSigned(message);
                 break;
             case MessageKind.PrePrepare:
+                MeasureVote(header);
                 if (FindSlot(header.View, header.Sequence) is { } slot && FindBlock(header.Digest) is { } block)
                 {
                     slot.Proposal = message;
@@ -459,6 +460,8 @@ public sealed partial class ValidatorCore
 
                 break;
             case MessageKind.Prepare:
+                MeasureVote(header);
+                goto case MessageKind.Commit;
             case MessageKind.Commit:
                 if (FindSlot(header.View, header.Sequence) is not null)
                 {

@@ -28,15 +28,14 @@ internal sealed class ViewTimer
     private readonly long[] _shownAt;
     private readonly long _base;
 
-    // Smoothed delay from shown to ordered and its mean deviation, as of RFC 6298.
-    private long _smoothed;
+    // From shown to ordered, and its mean deviation, as of RFC 6298.
+    private DelayTrack _ordering;
     private long _deviation;
 
     // Shortest delay in this window and in the one before; 0 for none.
     private long _shortest;
     private long _shortestBefore;
     private long _windowStart;
-    private long _unloaded;
 
     public ViewTimer(int lanes, long baseMicros)
     {
@@ -56,17 +55,11 @@ internal sealed class ViewTimer
     {
         long views = (long)Math.Min(fruitlessViews, 1_000_000);
         long grown = views <= Doublings ? _base << (int)views : _base * ((1 << Doublings) + views - Doublings);
-        return Math.Max(grown, Math.Min((2 * _smoothed) + (4 * _deviation), MostOfBase * _base));
+        return Math.Max(grown, Math.Min((2 * _ordering.SmoothedMicros) + (4 * _deviation), MostOfBase * _base));
     }
 
-    /// <summary>Smoothed delay from shown to ordered, microseconds; 0 before the first.</summary>
-    public long SmoothedMicros => _smoothed;
-
-    /// <summary>
-    /// What ordering takes when nothing queues, microseconds: the shortest delay so far, which grows by a 64th in each window, so that a
-    /// path that became longer is believed in some minutes. 0 before the first.
-    /// </summary>
-    public long UnloadedMicros => _unloaded;
+    /// <summary>From shown to ordered.</summary>
+    public ref readonly DelayTrack Ordering => ref _ordering;
 
     /// <summary>
     /// An own vertex that waits longer than this waits in a queue, not for the network: three times the shortest recent delay,
@@ -122,21 +115,14 @@ internal sealed class ViewTimer
             _windowStart = now;
             _shortestBefore = _shortest;
             _shortest = 0;
-            _unloaded += _unloaded / 64;
         }
 
         _shortest = _shortest == 0 ? delay : Math.Min(_shortest, delay);
-        _unloaded = _unloaded == 0 ? delay : Math.Min(_unloaded, delay);
-        delay = Math.Min(delay, MostOfBase * _base);
-        if (_smoothed == 0)
-        {
-            _smoothed = delay;
-            _deviation = delay / 2;
-            return;
-        }
-
-        _deviation += (Math.Abs(delay - _smoothed) - _deviation) / 4;
-        _smoothed += (delay - _smoothed) / 8;
+        long most = MostOfBase * _base;
+        long counted = Math.Min(delay, most);
+        _deviation = _ordering.SmoothedMicros == 0 ? counted / 2
+            : _deviation + ((Math.Abs(counted - _ordering.SmoothedMicros) - _deviation) / 4);
+        _ordering.Measure(delay, now, most);
     }
 
     /// <summary>Forgets a lane's work: its slot was decided by evidence.</summary>
