@@ -12,10 +12,12 @@ internal sealed class ViewTimer
     private const long MergeMicros = 25_000;
 
     /// <summary>
-    /// The timeout doubles this often, then grows by the base per view: without bound, so that some view is long enough for
-    /// whatever the network needs, and yet a row of faulty leaders costs seconds, not minutes.
+    /// The timeout doubles this often, then grows by the base four times per round of leaders, at most per view: without bound, so that
+    /// some view is long enough for whatever the network needs, and yet a row of faulty leaders, which is the longer the larger
+    /// the committee, costs little more than it did at the row's start.
     /// </summary>
     private const int Doublings = 3;
+    private const int StepsPerRound = 4;
 
     /// <summary>How far above its base the timeout follows measured delays: a leader that slows down on purpose gains no more.</summary>
     private const int MostOfBase = 8;
@@ -54,7 +56,8 @@ internal sealed class ViewTimer
     public long TimeoutMicros(ulong fruitlessViews)
     {
         long views = (long)Math.Min(fruitlessViews, 1_000_000);
-        long grown = views <= Doublings ? _base << (int)views : _base * ((1 << Doublings) + views - Doublings);
+        long steps = (views - Doublings) * StepsPerRound / Math.Max(_shown.Length, StepsPerRound);
+        long grown = views <= Doublings ? _base << (int)views : _base * ((1 << Doublings) + steps);
         return Math.Max(grown, Math.Min((2 * _ordering.SmoothedMicros) + (4 * _deviation), MostOfBase * _base));
     }
 

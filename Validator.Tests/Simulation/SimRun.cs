@@ -56,14 +56,21 @@ public static class SimRun
     public static bool IsCounted(SimCluster cluster) =>
         cluster.Check.Chain.Count >= LeastBlocks && cluster.Check.FinalTransactions.Count >= LeastTransactions;
 
-    /// <summary>As in VOPR: a quorum alone is healed, the rest stands still; what it accepted becomes final.</summary>
+    /// <summary>
+    /// As in VOPR: a quorum alone is healed, the rest stands still; what it accepted becomes final. A change that was still on its way may make
+    /// another committee, in which it is no quorum: then another is drawn.
+    /// </summary>
     private static void RequireProgressOfAQuorum(SimCluster cluster)
     {
-        if (cluster.World.DrawQuorum() is not { } quorum)
+        while (cluster.World.DrawQuorum() is { } quorum && !GoesOn(cluster, quorum))
         {
-            return;
+            WaitUntilAllIsFinal(cluster, HealMicros);
         }
+    }
 
+    /// <returns>False: it is a quorum no more.</returns>
+    private static bool GoesOn(SimCluster cluster, List<int> quorum)
+    {
         cluster.Trace(quorum[0], $"only {string.Join(", ", quorum)} go on");
         cluster.World.Freeze(quorum);
         SimNode[] nodes = [.. quorum.Select(i => cluster.Nodes[i])];
@@ -77,9 +84,11 @@ public static class SimRun
         long start = cluster.Now;
         RunUntil(
             cluster, HealMicros, "a healed quorum does not go on",
-            () => cluster.Now >= start + (Second / 2) && nodes.All(n => n.AcceptedTransactions.IsSubsetOf(cluster.Check.FinalTransactions)));
+            () => !cluster.World.IsQuorum(quorum)
+                || (cluster.Now >= start + (Second / 2) && nodes.All(n => n.AcceptedTransactions.IsSubsetOf(cluster.Check.FinalTransactions))));
         cluster.QuorumMicros = cluster.Now - start;
         cluster.World.Freeze(null);
+        return cluster.World.IsQuorum(quorum);
     }
 
     /// <summary>After healing: every transaction that an honest validator had made durable becomes final, everywhere.</summary>

@@ -560,6 +560,19 @@ public sealed partial class SimWorld
         return chosen;
     }
 
+    /// <summary>They have quorum weight in the newest epoch.</summary>
+    public bool IsQuorum(IEnumerable<int> places)
+    {
+        EpochConfiguration newest = Cluster.Newest;
+        ulong weight = 0;
+        foreach (int member in places.Select(place => Cluster.MemberOf(newest.Number, place)).Where(member => member >= 0))
+        {
+            weight += newest.Committee.Weight(member);
+        }
+
+        return weight >= newest.Committee.Quorum;
+    }
+
     private void Heal()
     {
         _faultsOver = true;
