@@ -105,6 +105,9 @@ public sealed class NodeMetrics
     /// <summary>Signatures verified per batch, and how they turned out.</summary>
     public Histogram ValidationBatch { get; } = new(BatchBounds);
     public Histogram ValidationSeconds { get; } = new(LatencyBounds);
+
+    /// <summary>QUIC's, samples over time, all peers alike.</summary>
+    public Histogram RoundTripSeconds { get; } = new(LatencyBounds);
     public Counter SignaturesVerified { get; } = new();
     public Counter SignaturesFailed { get; } = new();
 
@@ -115,9 +118,6 @@ public sealed class NodeMetrics
 
     /// <summary>One group commit of the vote store, and of the ledger: seconds, sync included.</summary>
     public Histogram VoteCommitSeconds { get; } = new(LatencyBounds);
-
-    /// <summary>Samples over time, all peers alike.</summary>
-    public Histogram RoundTripSeconds { get; } = new(LatencyBounds);
     public Histogram LedgerCommitSeconds { get; } = new(LatencyBounds);
     public Counter VoteSyncs { get; } = new();
     public Counter LedgerSyncs { get; } = new();

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
@@ -83,26 +82,14 @@ internal sealed class ClientBatch
     /// Puts payload and ids together and gives the submissions' buffers back. The payload is left room in front of it for the rest of its
     /// frame, so that it is sent from where it lies.
     /// </summary>
-    /// <param name="pool">Half of it is left to what else is sent; where that is too little, or without one, arrays will do.</param>
+    /// <param name="pool">Without one, or without room in it, arrays will do.</param>
     /// <param name="headBytes">Of a vertex's frame before its payload, in this epoch.</param>
     public void Seal(PinnedBufferPool? pool = null, int headBytes = 0)
     {
-        Span<byte> payload;
-        byte[] ids = ArrayPool<byte>.Shared.Rent(TransactionCount * Hash256.Size);
-        if (pool is not null && pool.TryRent(headBytes + PayloadBytes, out _unframed, pool.MaxBytes / 2))
-        {
-            payload = _unframed.Span[headBytes..];
-            Gather(payload, ids);
-            _body = VertexBody.Of(_unframed, headBytes, ids.AsSpan(0, TransactionCount * Hash256.Size), pool, pool.MaxBytes / 2);
-        }
-        else
-        {
-            byte[] bytes = GC.AllocateUninitializedArray<byte>(PayloadBytes);
-            Gather(bytes, ids);
-            _body = new VertexBody(bytes, ids.AsSpan(0, TransactionCount * Hash256.Size).ToArray());
-        }
-
-        ArrayPool<byte>.Shared.Return(ids);
+        Memory<byte> payload = VertexBody.Room(headBytes + PayloadBytes, pool, out _unframed)[headBytes..];
+        Memory<byte> ids = VertexBody.Room(TransactionCount * Hash256.Size, pool, out PooledBuffer? idBuffer);
+        Gather(payload.Span, ids.Span);
+        _body = new VertexBody(payload, ids, _unframed, idBuffer);
         _accounts = null;
         IsSealed = true;
         Root = Hash256.Of(Ids);
@@ -132,15 +119,14 @@ internal sealed class ClientBatch
     public HeldVertex Hold(VertexHeader header, byte[] signature)
     {
         VertexBody body = _body!.Retain();
-        Frame frame = Frame.Of(header, signature);
-        int head = FrameCodec.EncodedSize(frame) - body.Payload.Length;
+        int head = FrameSender.VertexHeadBytes(header.Parents.Length);
         if (_unframed is not { } buffer || buffer.Length - body.Payload.Length != head)
         {
             return new HeldVertex(header, signature, body);
         }
 
         _unframed = null;
-        Require.That(FrameCodec.Write(frame, buffer.Span) == head);
+        Require.That(FrameCodec.Write(Frame.Of(header, signature), buffer.Span) == head);
         return new HeldVertex(header, signature, body, buffer);
     }
 

@@ -33,8 +33,7 @@ internal sealed class FrameSender(Outbox outbox, PinnedBufferPool pool)
             return Queue(peer, channel, buffer);
         }
 
-        Volatile.Write(ref _dropped, _dropped + 1);
-        return false;
+        return Drop();
     }
 
     private bool Queue(int peer, Channel channel, PooledBuffer buffer)
@@ -45,6 +44,11 @@ internal sealed class FrameSender(Outbox outbox, PinnedBufferPool pool)
         }
 
         buffer.Release();
+        return Drop();
+    }
+
+    private bool Drop()
+    {
         Volatile.Write(ref _dropped, _dropped + 1);
         return false;
     }

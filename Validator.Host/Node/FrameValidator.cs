@@ -234,7 +234,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
             return error;
         }
 
-        VertexBody body = VertexBody.Of(buffer.Retain(), frame.PayloadOffset, _scratch.Ids, context.Pool, context.Pool.MaxBytes / 2);
+        VertexBody body = VertexBody.Of(buffer.Retain(), frame.PayloadOffset, _scratch.Ids, context.Pool);
         candidate.Vertex = new HeldVertex(header, signature, body);
         if (!_scratch.Envelopes.Entries.IsEmpty)
         {

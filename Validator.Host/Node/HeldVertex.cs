@@ -36,15 +36,19 @@ internal sealed class VertexBody(
     private bool IsHeld => !IsCounted || Volatile.Read(ref _references) > 0;
 
     /// <summary>A payload in the tail of a buffer, with a copy of its ids. The reference to the buffer is handed over.</summary>
-    /// <param name="pool">Where the ids go, unless it has to leave <paramref name="reserve"/> bytes to others.</param>
-    public static VertexBody Of(PooledBuffer buffer, int payloadOffset, ReadOnlySpan<byte> ids, PinnedBufferPool pool, long reserve = 0)
+    public static VertexBody Of(PooledBuffer buffer, int payloadOffset, ReadOnlySpan<byte> ids, PinnedBufferPool pool)
     {
-        // The ids of many small transactions are longer than any frame.
-        PooledBuffer? idBuffer = null;
-        bool pooled = ids.Length <= pool.MaxBufferBytes && pool.TryRent(ids.Length, out idBuffer, reserve);
-        Memory<byte> idBytes = pooled ? idBuffer!.Memory : GC.AllocateUninitializedArray<byte>(ids.Length);
+        Memory<byte> idBytes = Room(ids.Length, pool, out PooledBuffer? idBuffer);
         ids.CopyTo(idBytes.Span);
         return new VertexBody(buffer.Memory[payloadOffset..], idBytes, buffer, idBuffer);
+    }
+
+    /// <summary>Pooled while half of the pool is free, and where a buffer is long enough; else an array. The ids of many small transactions are longer than any frame.</summary>
+    public static Memory<byte> Room(int bytes, PinnedBufferPool? pool, out PooledBuffer? buffer)
+    {
+        buffer = null;
+        return bytes <= pool?.MaxBufferBytes && pool.TryRent(bytes, out buffer, pool.MaxBytes / 2)
+            ? buffer.Memory : GC.AllocateUninitializedArray<byte>(bytes);
     }
 
     /// <summary>Adds a reference. Only who holds one may call it.</summary>

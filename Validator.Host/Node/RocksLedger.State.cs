@@ -250,7 +250,7 @@ internal sealed partial class RocksLedger
 
     private ReadOnlySpan<byte> AcceptedIds(ExecutedBlock executed)
     {
-        Span<byte> ids = Value((int)executed.Result.Accepted * Hash256.Size);
+        Span<byte> ids = _batch.Room((int)executed.Result.Accepted * Hash256.Size);
         int at = 0;
         int transaction = 0;
         foreach (HeldVertex vertex in executed.Vertices)

@@ -40,9 +40,6 @@ internal sealed partial class RocksLedger : ILedger
     private readonly CompressionGauge _gauge = new();
     private readonly Func<ulong, TransactionScratch, IEnumerable<FinalTransaction>> _transactions;
 
-    // Of the thread that adds.
-    private byte[] _value = [];
-
     private RocksLedger(RocksDb database, int committeeSize, uint dedupWindow)
     {
         _database = database;
@@ -89,7 +86,7 @@ internal sealed partial class RocksLedger : ILedger
 
     public void AddVertex(VertexHeader header, ReadOnlySpan<byte> signature, ReadOnlySpan<byte> payload)
     {
-        Span<byte> prefix = Value(Limits.SignatureBytes + VertexCodec.HeaderSize(header.Parents.Length));
+        Span<byte> prefix = _batch.Room(Limits.SignatureBytes + VertexCodec.HeaderSize(header.Parents.Length));
         signature.CopyTo(prefix);
         VertexCodec.WriteHeader(header, prefix[Limits.SignatureBytes..]);
         Span<byte> hash = stackalloc byte[Hash256.Size];
@@ -355,13 +352,6 @@ internal sealed partial class RocksLedger : ILedger
             : _kept.Sequence;
     }
 
-    /// <summary>Room for a value that is put before the next one is made.</summary>
-    private Span<byte> Value(int bytes)
-    {
-        _value = _value.Length < bytes ? new byte[Math.Max(bytes, 2 * _value.Length)] : _value;
-        return _value.AsSpan(0, bytes);
-    }
-
     private void AddEdge(in Hash256 child, in Hash256 parent)
     {
         if (!parent.IsZero)
@@ -379,7 +369,7 @@ internal sealed partial class RocksLedger : ILedger
         int block = BlockCodec.EncodedSize(executed.Block.Cut.Length);
         int certificate = CertificateCodec.EncodedSize(executed.Certificate);
         int result = ExecutionResultCodec.EncodedSize(executed.Result);
-        Span<byte> value = Value(12 + block + certificate + result + (executed.Vertices.Length * Hash256.Size));
+        Span<byte> value = _batch.Room(12 + block + certificate + result + (executed.Vertices.Length * Hash256.Size));
         BinaryPrimitives.WriteInt32LittleEndian(value, block);
         BinaryPrimitives.WriteInt32LittleEndian(value[4..], certificate);
         BinaryPrimitives.WriteInt32LittleEndian(value[8..], result);

@@ -35,7 +35,6 @@ internal sealed class RocksVoteStore : IVoteStore
     private readonly string _path;
     private readonly RocksDb _database;
     private readonly RocksDbBatch _batch;
-    private byte[] _value = [];
     private readonly SortedDictionary<ulong, SignedHeader> _numbers = [];
     private readonly Dictionary<(MessageKind Kind, ulong Epoch, ulong View, ulong Sequence), (Hash256 Digest, ulong Number)> _slots = [];
     private readonly SortedSet<(ulong Sequence, Hash256 Hash)> _blocks = [];
@@ -92,7 +91,7 @@ internal sealed class RocksVoteStore : IVoteStore
     public void AddSigned(Signed signed, ReadOnlySpan<byte> body)
     {
         SignedHeader header = signed.Header;
-        Span<byte> value = Value(SignedCodec.EncodedSize + body.Length);
+        Span<byte> value = _batch.Room(SignedCodec.EncodedSize + body.Length);
         SignedCodec.Write(signed, value);
         if (header.Kind == MessageKind.Vertex)
         {
@@ -117,7 +116,7 @@ internal sealed class RocksVoteStore : IVoteStore
 
     public void AddBlock(Block block)
     {
-        Span<byte> value = Value(BlockCodec.EncodedSize(block.Cut.Length));
+        Span<byte> value = _batch.Room(BlockCodec.EncodedSize(block.Cut.Length));
         BlockCodec.Write(block, value);
         _batch.Put(0, KeyOf(block.Sequence, block.Hash), value);
         _blocks.Add((block.Sequence, block.Hash));
@@ -125,7 +124,7 @@ internal sealed class RocksVoteStore : IVoteStore
 
     public void AddPreparedCertificate(Certificate certificate)
     {
-        Span<byte> value = Value(CertificateCodec.EncodedSize(certificate));
+        Span<byte> value = _batch.Room(CertificateCodec.EncodedSize(certificate));
         CertificateCodec.Write(certificate, value);
         _batch.Put(0, KeyOf(certificate.Sequence, certificate.View), value);
         _certificates.Add((certificate.Sequence, certificate.View));
@@ -133,7 +132,7 @@ internal sealed class RocksVoteStore : IVoteStore
 
     public void AddNewView(NewView newView)
     {
-        Span<byte> value = Value(NewViewCodec.EncodedSize(newView));
+        Span<byte> value = _batch.Room(NewViewCodec.EncodedSize(newView));
         NewViewCodec.Write(newView, value);
         _batch.Put(0, NewViewKey, value);
         _newViewEpoch = newView.Signed.Header.Epoch;
@@ -283,13 +282,6 @@ internal sealed class RocksVoteStore : IVoteStore
     {
         _batch.Dispose();
         _database.Dispose();
-    }
-
-    /// <summary>Room for a value that is put before the next one is made.</summary>
-    private Span<byte> Value(int bytes)
-    {
-        _value = _value.Length < bytes ? new byte[Math.Max(bytes, 2 * _value.Length)] : _value;
-        return _value.AsSpan(0, bytes);
     }
 
     private void PutNumber(byte[] key, ulong number)

@@ -62,22 +62,19 @@ public sealed class PinnedBufferPool
         int capacity = _capacities[sizeClass];
 
         buffer = null;
-        if (Interlocked.Add(ref _rented, capacity) > MaxBytes - reserve)
-        {
-            Interlocked.Add(ref _rented, -capacity);
-            return false;
-        }
-        if (!_free[sizeClass].TryDequeue(out buffer))
-        {
-            // One that is a little too large is better than one more.
-            bool larger = sizeClass + 1 < _free.Length && _free[sizeClass + 1].TryDequeue(out buffer);
-            buffer = larger ? buffer : Allocate(sizeClass, capacity);
-        }
+        if (Interlocked.Add(ref _rented, capacity) <= MaxBytes - reserve) buffer = Take(sizeClass);
+        int excess = (buffer?.Capacity ?? 0) - capacity;
+        if (excess != 0) Interlocked.Add(ref _rented, excess);
+        buffer?.Lease(length);
+        return buffer is not null;
+    }
 
-        Interlocked.Add(ref _rented, (buffer?.Capacity ?? 0) - capacity);
-        if (buffer is null) return false;
-        buffer.Lease(length);
-        return true;
+    private PooledBuffer? Take(int sizeClass)
+    {
+        if (_free[sizeClass].TryDequeue(out PooledBuffer? buffer)) return buffer;
+        // One that is a little too large is better than one more.
+        bool larger = sizeClass + 1 < _free.Length && _free[sizeClass + 1].TryDequeue(out buffer);
+        return larger ? buffer : Allocate(sizeClass, _capacities[sizeClass]);
     }
 
     internal void Return(PooledBuffer buffer)

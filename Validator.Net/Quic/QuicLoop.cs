@@ -103,7 +103,7 @@ internal sealed unsafe class QuicLoop
             PollEvents();
             ReleaseAcknowledged();
             if (now >= _nextStatistics) PublishStatistics(now);
-            if (now >= _nextRoundTrips) SampleRoundTrips(now);
+            if (_options.RoundTrip is { } roundTrip && now >= _nextRoundTrips) SampleRoundTrips(now, roundTrip);
             if (_told)
             {
                 _told = false;
@@ -516,20 +516,26 @@ internal sealed unsafe class QuicLoop
         Volatile.Write(ref _statistics.MigratedCount, counters.Migrated);
         foreach (PeerLink link in _active)
         {
-            QuicConnectionStats stats;
-            if (link.IsUp && QuicNative.GetStats(_endpoint, link.Handle, &stats) != 0) link.Current = stats;
+            TryRefresh(link);
             link.PublishStatistics();
         }
     }
 
-    private void SampleRoundTrips(ulong now)
+    private void SampleRoundTrips(ulong now, Action<double> roundTrip)
     {
         _nextRoundTrips = now + RoundTripInterval;
         foreach (PeerLink link in _active)
         {
-            QuicConnectionStats stats;
-            if (link.IsUp && QuicNative.GetStats(_endpoint, link.Handle, &stats) != 0) _options.RoundTrip?.Invoke(stats.LatestRttNanoseconds / 1e9);
+            if (TryRefresh(link)) roundTrip(link.Current.LatestRttNanoseconds / 1e9);
         }
+    }
+
+    private bool TryRefresh(PeerLink link)
+    {
+        QuicConnectionStats stats;
+        if (!link.IsUp || QuicNative.GetStats(_endpoint, link.Handle, &stats) == 0) return false;
+        link.Current = stats;
+        return true;
     }
 
     private void Log(TransportLogLevel level, int peer, string message, CloseReason reason)

@@ -418,7 +418,16 @@ internal sealed unsafe class RocksDbIterator(nint handle) : IDisposable
 /// <summary>Writes that become visible and durable together. One thread.</summary>
 internal sealed unsafe class RocksDbBatch(RocksDb database) : IDisposable
 {
+    private byte[] _room = [];
+
     internal nint Handle { get; private set; } = rocksdb_writebatch_create();
+
+    /// <summary>Room for a value that is put before the next one is made.</summary>
+    public Span<byte> Room(int bytes)
+    {
+        _room = _room.Length < bytes ? new byte[Math.Max(bytes, 2 * _room.Length)] : _room;
+        return _room.AsSpan(0, bytes);
+    }
 
     public int Count => rocksdb_writebatch_count(Handle);
 
