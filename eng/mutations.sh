@@ -6,7 +6,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
-seeds=${SEEDS:-200}
+seeds=${SEEDS:-400}
 starts=${STARTS:-1 10001 20001}
 harm_seeds=${HARM_SEEDS:-0}
 copy=$(mktemp -d)
