@@ -1,7 +1,6 @@
 /* One connection: ngtcp2's callbacks, its three streams each way, reading and writing packets. */
 #include <stdlib.h>
 #include <string.h>
-#include <openssl/err.h>
 #include "quic_internal.h"
 
 /* Frames are often smaller than a packet: this many fill one of 1452 bytes with votes' digests. */
@@ -387,7 +386,7 @@ HIDDEN void conn_delete(vq_conn *conn)
         no_longer_pending(conn);
     slot->conn = NULL;
     free(conn);
-    ERR_clear_error();
+    forget_errors();
 }
 
 /* The connection is over for the reason given: tells C#, forgets it. */
@@ -453,7 +452,7 @@ HIDDEN int conn_read(vq_conn *conn, const struct sockaddr_storage *remote, const
     path.remote.addr = (ngtcp2_sockaddr *)remote;
     path.remote.addrlen = address_length(remote);
     int error = ngtcp2_conn_read_pkt(conn->quic, &path, &info, packet, length, endpoint_now(conn->endpoint));
-    ERR_clear_error();
+    forget_errors();
     switch (error) {
     case 0:
         conn->dirty = 1;
@@ -556,7 +555,7 @@ HIDDEN int conn_write(vq_conn *conn)
         ngtcp2_path_storage_zero(&path);
         ngtcp2_ssize length = ngtcp2_conn_write_aggregate_pkt2(conn->quic, &path.path, &info, endpoint->tx_buffer, limit,
                                                                &segment, write_packet, packets, now);
-        ERR_clear_error();
+        forget_errors();
         if (length < 0) {
             end_after_error(conn, (int)length);
             return -1;

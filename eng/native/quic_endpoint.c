@@ -9,7 +9,6 @@
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
-#include <openssl/err.h>
 #include "quic_internal.h"
 
 #define SOCKET_BUFFER_BYTES (8 * 1024 * 1024)
@@ -289,7 +288,7 @@ uint64_t vq_dial(vq_endpoint *endpoint, int32_t peer, const vq_address *address)
         !to_sockaddr(address, endpoint->family, &remote))
         return 0;
     vq_conn *conn = conn_dial(endpoint, peer, &remote);
-    ERR_clear_error();
+    forget_errors();
     return conn == NULL ? 0 : conn_handle(conn);
 }
 
@@ -516,7 +515,7 @@ vq_endpoint *vq_open(const vq_config *config, vq_address *bound, char *error, si
         ERR_error_string_n(code, reason, sizeof reason);
     snprintf(error, error_size, "%s: %s%s%s", failed, errno != 0 ? strerror(errno) : "", errno != 0 && code != 0 ? "; " : "",
              reason);
-    ERR_clear_error();
+    forget_errors();
     release(endpoint);
     return NULL;
 }

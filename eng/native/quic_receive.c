@@ -2,7 +2,6 @@
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <openssl/err.h>
 #include "quic_internal.h"
 
 #define RECEIVE_MESSAGES 16
@@ -187,7 +186,7 @@ static void dispatch(vq_endpoint *endpoint, const struct sockaddr_storage *from,
         first_packet(endpoint, from, packet, length);
     else
         unknown_short(endpoint, &ids, from, packet, length);
-    ERR_clear_error();
+    forget_errors();
 }
 
 static size_t segment_of(struct msghdr *message, size_t length)
