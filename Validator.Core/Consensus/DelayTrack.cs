@@ -1,35 +1,57 @@
 namespace Validator.Core.Consensus;
 
-/// <summary>A delay that grows with load: what it is now, smoothed as of RFC 6298, and what it is when nothing queues.</summary>
+/// <summary>
+/// A delay that grows with load: what it is now, with its mean deviation, as of RFC 6298; the shortest of late; and what it is when nothing
+/// queues. All in microseconds, and 0 before the first.
+/// </summary>
 internal struct DelayTrack
 {
-    /// <summary>The shortest delay is taken to grow by a 64th this often, microseconds: what became slower for good is believed in some minutes.</summary>
-    private const long GrowthMicros = 10_000_000;
+    /// <summary>The shortest of late is that of one to two of these, microseconds.</summary>
+    private const long WindowMicros = 10_000_000;
 
-    private long _growthStart;
+    private long _windowStart;
 
-    /// <summary>Microseconds; 0 before the first.</summary>
+    // In this window and in the one before; 0 for none.
+    private long _shortest;
+    private long _shortestBefore;
+
     public long SmoothedMicros { get; private set; }
 
-    /// <summary>The shortest so far, microseconds; 0 before the first.</summary>
+    public long DeviationMicros { get; private set; }
+
+    /// <summary>The shortest so far, which grows by a 64th in each window: what became slower for good is believed in some minutes.</summary>
     public long UnloadedMicros { get; private set; }
 
-    /// <summary>What waits on top of the shortest, microseconds.</summary>
+    public readonly long ShortestMicros => _shortest == 0 ? _shortestBefore
+        : _shortestBefore == 0 ? _shortest
+        : Math.Min(_shortest, _shortestBefore);
+
+    /// <summary>What waits on top of the shortest so far.</summary>
     public readonly long QueuedMicros => Math.Max(SmoothedMicros - UnloadedMicros, 0);
 
-    /// <param name="mostMicros">One delay counts for no more in the smoothed one.</param>
-    public void Measure(long delayMicros, long now, long mostMicros)
+    /// <param name="delay">Microseconds, as is <paramref name="most"/>: no delay counts for more in the smoothed one.</param>
+    public void Measure(long delay, long now, long most)
     {
-        if (now - _growthStart >= GrowthMicros)
+        if (now - _windowStart >= WindowMicros)
         {
-            _growthStart = now;
+            _windowStart = now;
+            _shortestBefore = _shortest;
+            _shortest = 0;
             UnloadedMicros += UnloadedMicros / 64;
         }
 
-        bool first = SmoothedMicros == 0;
-        delayMicros = Math.Max(delayMicros, 1);
-        UnloadedMicros = first ? delayMicros : Math.Min(UnloadedMicros, delayMicros);
-        delayMicros = Math.Min(delayMicros, mostMicros);
-        SmoothedMicros = first ? delayMicros : SmoothedMicros + ((delayMicros - SmoothedMicros) / 8);
+        delay = Math.Max(delay, 1);
+        _shortest = _shortest == 0 ? delay : Math.Min(_shortest, delay);
+        UnloadedMicros = UnloadedMicros == 0 ? delay : Math.Min(UnloadedMicros, delay);
+        delay = Math.Min(delay, most);
+        if (SmoothedMicros == 0)
+        {
+            SmoothedMicros = delay;
+            DeviationMicros = delay / 2;
+            return;
+        }
+
+        DeviationMicros += (Math.Abs(delay - SmoothedMicros) - DeviationMicros) / 4;
+        SmoothedMicros += (delay - SmoothedMicros) / 8;
     }
 }

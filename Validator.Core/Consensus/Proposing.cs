@@ -36,14 +36,6 @@ public sealed partial class ValidatorCore
         Math.Max(VotesInPace * _voting.QueuedMicros, Math.Max(_timer.Ordering.UnloadedMicros / 8, _timer.Ordering.QueuedMicros / 3)),
         Settings.BlockIntervalMicros, MostStretch * Settings.BlockIntervalMicros);
 
-    private void MeasureVote(in SignedHeader own)
-    {
-        if (FindSlot(own.View, own.Sequence) is { } slot && slot.Accepted == own.Digest)
-        {
-            _voting.Measure(_now - slot.AcceptedMicros, _now, MostStretch * Settings.BlockIntervalMicros);
-        }
-    }
-
     private void TryPropose()
     {
         if (!_signs || _landing || !ViewActive || Leader != Self)

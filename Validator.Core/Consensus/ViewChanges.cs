@@ -439,6 +439,27 @@ public sealed partial class ValidatorCore
         }
     }
 
+    private void OnVoteSigned(Slot slot, Signed message)
+    {
+        SignedHeader header = message.Header;
+        if (header.Kind != MessageKind.Commit && slot.Accepted == header.Digest)
+        {
+            _voting.Measure(_now - slot.AcceptedMicros, _now, MostStretch * Settings.BlockIntervalMicros);
+        }
+
+        if (header.Kind != MessageKind.PrePrepare)
+        {
+            OnVote(message, Self);
+        }
+        else if (FindBlock(header.Digest) is { } block)
+        {
+            slot.Proposal = message;
+            slot.Block = block;
+            slot.Prepares.Put(message);
+            CountPrepares(slot, header.Digest);
+        }
+    }
+
     /// <summary>What our own signature now stands on.</summary>
     private void OnSigned(Signed message)
     {
@@ -448,24 +469,10 @@ public sealed partial class ValidatorCore
             case MessageKind.Vertex:
                 OnVertexSigned(message);
                 break;
-            case MessageKind.PrePrepare:
-                MeasureVote(header);
-                if (FindSlot(header.View, header.Sequence) is { } slot && FindBlock(header.Digest) is { } block)
+            case MessageKind.PrePrepare or MessageKind.Prepare or MessageKind.Commit:
+                if (FindSlot(header.View, header.Sequence) is { } slot)
                 {
-                    slot.Proposal = message;
-                    slot.Block = block;
-                    slot.Prepares.Put(message);
-                    CountPrepares(slot, header.Digest);
-                }
-
-                break;
-            case MessageKind.Prepare:
-                MeasureVote(header);
-                goto case MessageKind.Commit;
-            case MessageKind.Commit:
-                if (FindSlot(header.View, header.Sequence) is not null)
-                {
-                    OnVote(message, Self);
+                    OnVoteSigned(slot, message);
                 }
 
                 break;

@@ -22,22 +22,13 @@ internal sealed class ViewTimer
     /// <summary>How far above its base the timeout follows measured delays: a leader that slows down on purpose gains no more.</summary>
     private const int MostOfBase = 8;
 
-    /// <summary>The shortest delay is remembered for one to two of these, microseconds.</summary>
-    private const long ShortestWindowMicros = 10_000_000;
-
     private readonly Queue<(ulong Height, long Since)>[] _shown;
     private readonly ulong[] _shownHeight;
     private readonly long[] _shownAt;
     private readonly long _base;
 
-    // From shown to ordered, and its mean deviation, as of RFC 6298.
+    // From shown to ordered.
     private DelayTrack _ordering;
-    private long _deviation;
-
-    // Shortest delay in this window and in the one before; 0 for none.
-    private long _shortest;
-    private long _shortestBefore;
-    private long _windowStart;
 
     public ViewTimer(int lanes, long baseMicros)
     {
@@ -58,7 +49,7 @@ internal sealed class ViewTimer
         long views = (long)Math.Min(fruitlessViews, 1_000_000);
         long steps = (views - Doublings) * StepsPerRound / Math.Max(_shown.Length, StepsPerRound);
         long grown = views <= Doublings ? _base << (int)views : _base * ((1 << Doublings) + steps);
-        return Math.Max(grown, Math.Min((2 * _ordering.SmoothedMicros) + (4 * _deviation), MostOfBase * _base));
+        return Math.Max(grown, Math.Min((2 * _ordering.SmoothedMicros) + (4 * _ordering.DeviationMicros), MostOfBase * _base));
     }
 
     /// <summary>From shown to ordered.</summary>
@@ -68,16 +59,7 @@ internal sealed class ViewTimer
     /// An own vertex that waits longer than this waits in a queue, not for the network: three times the shortest recent delay,
     /// at least half the base.
     /// </summary>
-    public long PatienceMicros
-    {
-        get
-        {
-            long shortest = _shortest == 0 ? _shortestBefore
-                : _shortestBefore == 0 ? _shortest
-                : Math.Min(_shortest, _shortestBefore);
-            return Math.Max(_base / 2, 3 * shortest);
-        }
-    }
+    public long PatienceMicros => Math.Max(_base / 2, 3 * _ordering.ShortestMicros);
 
     /// <summary>Since when the lane's oldest shown vertex waits; long.MaxValue when none does.</summary>
     public long OldestMicros(int lane) =>
@@ -107,25 +89,8 @@ internal sealed class ViewTimer
         while (_shown[lane].TryPeek(out (ulong Height, long Since) first) && first.Height <= height)
         {
             _shown[lane].Dequeue();
-            Measure(Math.Max(now - first.Since, 1), now);
+            _ordering.Measure(now - first.Since, now, MostOfBase * _base);
         }
-    }
-
-    private void Measure(long delay, long now)
-    {
-        if (now - _windowStart >= ShortestWindowMicros)
-        {
-            _windowStart = now;
-            _shortestBefore = _shortest;
-            _shortest = 0;
-        }
-
-        _shortest = _shortest == 0 ? delay : Math.Min(_shortest, delay);
-        long most = MostOfBase * _base;
-        long counted = Math.Min(delay, most);
-        _deviation = _ordering.SmoothedMicros == 0 ? counted / 2
-            : _deviation + ((Math.Abs(counted - _ordering.SmoothedMicros) - _deviation) / 4);
-        _ordering.Measure(delay, now, most);
     }
 
     /// <summary>Forgets a lane's work: its slot was decided by evidence.</summary>

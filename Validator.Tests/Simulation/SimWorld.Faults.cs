@@ -538,13 +538,11 @@ public sealed partial class SimWorld
     /// </summary>
     public List<int>? DrawQuorum()
     {
-        EpochConfiguration newest = Cluster.Newest;
-        Committee committee = newest.Committee;
+        ulong newest = Cluster.Newest.Number;
         List<int> able = [.. Cluster.Nodes
-            .Where(n => !Byzantine.Contains(n.Index) && n.Core.Signs && n.Core.Epoch == newest.Number).Select(n => n.Index)];
+            .Where(n => !Byzantine.Contains(n.Index) && n.Core.Signs && n.Core.Epoch == newest).Select(n => n.Index)];
         List<int> chosen = [];
-        ulong weight = 0;
-        while (weight < committee.Quorum)
+        while (!IsQuorum(chosen))
         {
             if (able.Count == 0)
             {
@@ -552,7 +550,6 @@ public sealed partial class SimWorld
             }
 
             int at = _random.Below(able.Count);
-            weight += committee.Weight(Cluster.MemberOf(newest.Number, able[at]));
             chosen.Add(able[at]);
             able.RemoveAt(at);
         }
@@ -564,13 +561,13 @@ public sealed partial class SimWorld
     public bool IsQuorum(IEnumerable<int> places)
     {
         EpochConfiguration newest = Cluster.Newest;
-        ulong weight = 0;
+        MemberSet members = default;
         foreach (int member in places.Select(place => Cluster.MemberOf(newest.Number, place)).Where(member => member >= 0))
         {
-            weight += newest.Committee.Weight(member);
+            members.Add(newest.Committee, member);
         }
 
-        return weight >= newest.Committee.Quorum;
+        return members.Weight >= newest.Committee.Quorum;
     }
 
     private void Heal()
