@@ -1,7 +1,6 @@
 /* TLS 1.3 for committee members: one group, one signature algorithm, identity is the raw key in the certificate. */
 #include <stdlib.h>
 #include <string.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
@@ -68,7 +67,7 @@ static int verify_peer(X509_STORE_CTX *store, void *argument)
                 break;
             if (!conn->dialled && limit_is_shut(endpoint, i)) {
                 endpoint->counters.limited++;
-                ERR_clear_error();
+                forget_errors();
                 X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
                 return 0;
             }
@@ -77,7 +76,7 @@ static int verify_peer(X509_STORE_CTX *store, void *argument)
             return 1;
         }
     }
-    ERR_clear_error();
+    forget_errors();
     conn->wrong_key = 1;
     endpoint->counters.wrong_keys++;
     X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
