@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # make publish: the static binary. eng/publish.sh [v3|v4]  ->  artifacts/validator[-v4] and its symbols, .dbg
-# FRAMEWORK=net9.0 or net10.0 overrides the choice made below.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -12,36 +11,7 @@ case $isa in
     *) echo "publish: unknown ISA '$isa': v3 (AVX2) or v4 (AVX-512)" >&2; exit 2 ;;
 esac
 
-# Native AOT for net10.0 needs a runtime package that not every registry serves. A trial restore tells; the answer is
-# kept for this SDK.
-choose_framework() {
-    local sdk kept=.native/framework probe=.native/probe
-    sdk=$(dotnet --version)
-    if [ -e $kept ] && [ "$(cut -d' ' -f1 $kept)" = "$sdk" ]; then cut -d' ' -f2 $kept; return; fi
-    rm -rf $probe
-    mkdir -p $probe
-    echo '<Project />' | tee $probe/Directory.Build.props >$probe/Directory.Packages.props
-    cat >$probe/probe.csproj <<'XML'
-<Project Sdk="Microsoft.NET.Sdk.Web">
-  <PropertyGroup>
-    <TargetFramework>net10.0</TargetFramework>
-    <RuntimeIdentifier>linux-x64</RuntimeIdentifier>
-    <PublishAot>true</PublishAot>
-    <NuGetAudit>false</NuGetAudit>
-  </PropertyGroup>
-</Project>
-XML
-    local framework=net9.0
-    dotnet restore $probe/probe.csproj >$probe/log 2>&1 && framework=net10.0
-    rm -rf $probe/obj
-    echo "$sdk $framework" >$kept
-    echo $framework
-}
-
-framework=${FRAMEWORK:-$(choose_framework)}
-why=
-[ "$framework" = net9.0 ] && why=" (Native AOT for net10.0 is not to be had from this package registry)"
-echo "publish: $framework, x86-64-$isa$why"
+echo "publish: x86-64-$isa"
 
 # cmake finds the OpenSSL for the runtime's own cryptography here.
 export OPENSSL_ROOT_DIR=$root/.native/sdk
@@ -50,10 +20,10 @@ mkdir -p artifacts/obj
 find artifacts/obj -name CMakeCache.txt | while read -r cache; do
     grep -q "^CMAKE_HOME_DIRECTORY:INTERNAL=${NUGET_PACKAGES:-$HOME/.nuget/packages}/" "$cache" || rm -rf "$(dirname "$cache")"
 done
-out=artifacts/publish/$framework-$isa
+out=artifacts/publish/$isa
 # The names of glibc functions that want shared libraries are warnings of the linker's, and known.
 dotnet publish Validator.Host/Validator.Host.csproj -c Release -o "$out" -v:q -clp:"ErrorsOnly;NoSummary" \
-    -p:ValidatorPublish=true -p:ValidatorFramework="$framework" -p:ValidatorIsa="$isa"
+    -p:ValidatorPublish=true -p:ValidatorIsa="$isa"
 
 if readelf -lW "$out/validator" | grep -q INTERP || [ -n "$(readelf -dW "$out/validator" | grep NEEDED)" ]; then
     echo "publish: error: the binary is not static" >&2
