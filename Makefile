@@ -12,7 +12,7 @@ export DOTNET_CLI_USE_MSBUILD_SERVER = 0
 export MSBUILDDISABLENODEREUSE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test abuse soak deb build publish bench bench-micro bench-guard bench-crypto dudect secret-code selftest-arm64 sim sim-mutations mutations model chaos fmt clean
+.PHONY: help setup run test abuse soak deb build publish bench bench-micro bench-guard bench-crypto dudect secret-code sim sim-mutations mutations model chaos fmt clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -59,9 +59,6 @@ dudect: build ## a t-test of signing and decapsulation for secret-dependent time
 
 secret-code: ## instructions, divisions and branches of the functions that handle secrets in the published binary; ISA=v4, ARGS=function lists one
 	@bash eng/secret-code.sh $(ISA) $(ARGS)
-
-selftest-arm64: ## the cryptography's self-test as AArch64 code under qemu-user; wants what `make publish` restores
-	@bash eng/arm64-selftest.sh
 
 sim: build ## simulated clusters from seeds; ARGS="--seeds 1000", "--seed 7 --verbose", "--minutes 5", "--first 20000"
 	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- sim $(ARGS)
