@@ -1,5 +1,6 @@
 # `make` lists the targets.
 ISA ?= v3
+ARCH ?= amd64
 ARGS ?=
 FILTER ?=
 CONFIGURATION ?= Release
@@ -12,7 +13,7 @@ export DOTNET_CLI_USE_MSBUILD_SERVER = 0
 export MSBUILDDISABLENODEREUSE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test abuse soak deb build publish bench bench-micro bench-guard bench-crypto dudect secret-code sim sim-mutations mutations model chaos fmt clean
+.PHONY: help setup run test test-arm64 abuse soak deb build publish bench bench-micro bench-guard bench-crypto dudect secret-code sim sim-mutations mutations model chaos fmt clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +28,10 @@ run: publish ## a local cluster of four validators under load; ARGS="--rate 5000
 test: build publish ## every test, the published binary's too; FILTER=... as for dotnet test
 	@FILTER='$(FILTER)' CONFIGURATION=$(CONFIGURATION) bash eng/test.sh
 
+test-arm64: build publish ## the AArch64 binary under qemu-user: self-test, vectors, a cluster of both architectures under load
+	@bash eng/publish.sh arm64
+	@VALIDATOR_ARM64=1 FILTER='FullyQualifiedName~Arm64Tests' CONFIGURATION=$(CONFIGURATION) bash eng/test.sh
+
 abuse: build publish ## attacks on real processes at full length: strangers, liars, disks, fuzzing; prints what was done; ARGS= narrows by test name
 	@bash eng/abuse.sh $(ARGS)
 
@@ -36,11 +41,11 @@ soak: publish build ## MINUTES=30 of load with restarts and leader kills: flat m
 build: setup ## compiles everything for the JIT
 	@dotnet build Validator.sln -c $(CONFIGURATION) -v:q -clp:NoSummary
 
-publish: setup ## artifacts/validator, one static binary; ISA=v4 (AVX-512) makes artifacts/validator-v4
-	@bash eng/publish.sh $(ISA)
+publish: setup ## artifacts/validator, one static binary; ISA=v4 (AVX-512) or ARCH=arm64 make artifacts/validator-v4, -arm64
+	@bash eng/publish.sh $(if $(filter arm64,$(ARCH)),arm64,$(ISA))
 
-deb: publish ## artifacts/validator_VERSION_amd64.deb with a hardened systemd unit
-	@bash eng/deb.sh
+deb: publish ## artifacts/validator_VERSION_ARCH.deb with a hardened systemd unit; ARCH=arm64 for that
+	@bash eng/deb.sh $(ARCH)
 
 bench: publish build ## a cluster from idle to saturation, beside other systems; ARGS="--seconds 5 --rates 1000,5000" and so on
 	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- macro $(ARGS)

@@ -3,17 +3,29 @@
 #   .native/sdk/            headers and archives for the static link, with our own objects (validator_shim.o)
 #   .native/lib/            libvalidator_native.so and what it needs, for the JIT (tests, benchmarks)
 # Parts come from the system where it has them, else from Debian's suites, without touching the system. Run again it
-# compares two hashes and ends.  eng/native.sh [--update-lock]   VALIDATOR_DEBIAN_MIRROR=URL names a mirror by hand.
+# compares two hashes and ends.  eng/native.sh [--arch arm64] [--update-lock]   VALIDATOR_DEBIAN_MIRROR=URL names a mirror by hand.
+# For another architecture than this machine's, all parts are Debian's and only sdk/ is made, in .native/ARCH/.
 set -euo pipefail
 export LC_ALL=C
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 native=$root/.native
-sdk=$native/sdk
 lock=$root/eng/native.lock
-multiarch=x86_64-linux-gnu
-update_lock=0
-[ "${1:-}" = --update-lock ] && update_lock=1
+arch=amd64 multiarch=x86_64-linux-gnu cross= update_lock=0
+while [ $# -gt 0 ]; do
+    case $1 in
+        --update-lock) update_lock=1 ;;
+        --arch) shift
+            case ${1:-} in
+                amd64) ;;
+                arm64) arch=arm64 multiarch=aarch64-linux-gnu cross=aarch64-linux-gnu- native=$root/.native/arm64 lock=$root/eng/native.arm64.lock ;;
+                *) echo "native: error: unknown architecture '${1:-}': amd64 or arm64" >&2; exit 2 ;;
+            esac ;;
+        *) echo "native: error: unknown argument '$1'" >&2; exit 2 ;;
+    esac
+    shift
+done
+sdk=$native/sdk
 
 say() { printf 'native: %s\n' "$*" >&2; }
 die() { printf 'native: error: %s\n' "$*" >&2; exit 1; }
@@ -27,6 +39,11 @@ need_tools() {
         command -v "$command" >/dev/null || missing+=("$package")
     done
     [ -e "/usr/include/zlib.h" ] || missing+=(zlib1g-dev)
+    if [ -n "$cross" ]; then
+        command -v ${cross}gcc >/dev/null || missing+=(gcc-aarch64-linux-gnu)
+        command -v ${cross}g++ >/dev/null || missing+=(g++-aarch64-linux-gnu)
+        [ -e /usr/aarch64-linux-gnu/lib/libc.a ] || missing+=(libc6-dev-arm64-cross)
+    fi
     [ ${#missing[@]} -eq 0 ] && return
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
         say "installing ${missing[*]}"
@@ -78,14 +95,14 @@ private_apt() {
     mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$apt/parts"
     : >"$apt/status"
     for suite in $(awk '!/^#/ && NF { print $3 }' "$lock" | sort -u); do
-        echo "deb [arch=amd64 signed-by=$keyring] $mirror $suite main"
+        echo "deb [arch=$arch signed-by=$keyring] $mirror $suite main"
     done >"$apt/sources.list"
     {
         apt-config dump Acquire 2>/dev/null | grep -vE '^Acquire(::IndexTargets.*|::Languages.*)? '
         cat <<CONF
 Acquire::Languages "none";
-APT::Architecture "amd64";
-APT::Architectures "amd64";
+APT::Architecture "$arch";
+APT::Architectures "$arch";
 APT::Get::List-Cleanup "false";
 APT::Update::Error-Mode "any";
 APT::Sandbox::User "$(id -un)";
@@ -122,7 +139,7 @@ fetch() {
     local got_version
     got_version=$(dpkg-deb -f "$deb" Version)
     if [ "$got_version" = "$version" ]; then
-        [ "$got" = "$sha" ] || [ $update_lock -eq 1 ] || die "$package $version: SHA-256 $got, eng/native.lock says $sha"
+        [ "$got" = "$sha" ] || [ $update_lock -eq 1 ] || die "$package $version: SHA-256 $got, ${lock##*/} says $sha"
     elif [ $update_lock -eq 0 ]; then
         say "$package: $suite now has $got_version, tried was $version; the ABI check decides"
         echo "$package $got" >>"$native/debs/accepted"
@@ -135,7 +152,7 @@ obtain() {
     mkdir -p "$sdk/include" "$sdk/lib" "$native/lib" "$native/root" "$native/licenses" "$native/debs"
     : >"$native/origin"
     for part in rocksdb openssl ngtcp2; do
-        if [ $update_lock -eq 0 ] && [ "${VALIDATOR_NATIVE_FROM:-system}" != debian ] && system_has $part; then
+        if [ -z "$cross" ] && [ $update_lock -eq 0 ] && [ "${VALIDATOR_NATIVE_FROM:-system}" != debian ] && system_has $part; then
             say "$part: from the system"
             echo "$part system" >>"$native/origin"
             take $part /
@@ -178,6 +195,7 @@ take() {
         if [ -e "${prefix}usr/share/doc/$name/copyright" ]; then cp -L "${prefix}usr/share/doc/$name/copyright" "$native/licenses/$name.txt"; fi
     done < <(awk -v p="$part" '$1 == p { print $2 }' "$lock")
     for name in ${archives[@]+"${archives[@]}"}; do cp -L "${prefix}usr/lib/$multiarch/lib$name.a" "$sdk/lib/"; done
+    [ -z "$cross" ] || return 0
     for name in ${shared[@]+"${shared[@]}"}; do
         so=
         for dir in "${prefix}usr/lib/$multiarch" "${prefix}lib/$multiarch"; do
@@ -199,20 +217,21 @@ imports() {
 
 build() {
     local obj=$native/obj source flags=(-std=gnu11 -O2 -g1 -Wall -Wextra -Werror -fno-strict-aliasing -D_GNU_SOURCE "-I$sdk/include" "-I$root/eng/native" "-ffile-prefix-map=$root=.")
-    gcc "${flags[@]}" -fsyntax-only "$root/eng/native/abi_check.c" ||
+    ${cross}gcc "${flags[@]}" -fsyntax-only "$root/eng/native/abi_check.c" ||
         die "the native headers do not match what the P/Invoke layer expects (eng/native/abi_check.c); versions: $(tr '\n' ';' <"$native/origin")"
     rm -rf "$obj" "$native/lib/libvalidator_native.so" "$sdk/lib/validator_shim.o"
     mkdir -p "$obj/static" "$obj/shared"
     for source in "$root"/eng/native/*.c; do
         case $source in */abi_check.c) continue ;; esac
-        gcc "${flags[@]}" -fPIE -c "$source" -o "$obj/static/$(basename "$source" .c).o"
-        gcc "${flags[@]}" -fPIC -DVALIDATOR_SHARED -c "$source" -o "$obj/shared/$(basename "$source" .c).o"
+        ${cross}gcc "${flags[@]}" -fPIE -c "$source" -o "$obj/static/$(basename "$source" .c).o"
+        [ -n "$cross" ] || gcc "${flags[@]}" -fPIC -DVALIDATOR_SHARED -c "$source" -o "$obj/shared/$(basename "$source" .c).o"
     done
+    ${cross}ld -r -o "$sdk/lib/validator_shim.o" "$obj"/static/*.o
+    [ -z "$cross" ] || return 0
     # The tests' attacker: our own shim turned against itself.
     gcc "${flags[@]}" -o "$native/lib/quic-attack" "$root/eng/native/attack/quic_attack.c" "$obj"/static/quic_*.o "$obj/static/mldsa_ossl.o" "$obj/static/platform.o" -Wl,--wrap=OPENSSL_init_crypto \
         "$sdk/lib/libngtcp2_crypto_ossl.a" "$sdk/lib/libngtcp2.a" "$sdk/lib/libssl.a" "$sdk/lib/libcrypto.a" "$native"/lib/libzstd.so.* "$native"/lib/libz.so.* -Wl,-rpath,"$native/lib" -lm -lpthread -ldl ||
         die "quic-attack does not link"
-    ld -r -o "$sdk/lib/validator_shim.o" "$obj"/static/*.o
 
     local names=$native/imports.txt script=$native/exports.map required=()
     mapfile -t required < <(sed 's/^/-Wl,--require-defined=/' "$names")
@@ -239,7 +258,7 @@ flock 9
 parts_key=$(cat "$root/eng/native.sh" "$lock" | sha256sum)
 imports >"$native/imports.new"
 build_key=$( { echo "$parts_key"; cat "$root"/eng/native/*.[ch] "$root"/eng/native/attack/*.c "$native/imports.new"; ls "$root"/eng/native; } | sha256sum)
-if [ $update_lock -eq 0 ] && [ -e "$native/lib/libvalidator_native.so" ] && [ "$(cat "$native/stamp" 2>/dev/null)" = "$build_key" ]; then
+if [ $update_lock -eq 0 ] && [ -e "$sdk/lib/validator_shim.o" ] && { [ -n "$cross" ] || [ -e "$native/lib/libvalidator_native.so" ]; } && [ "$(cat "$native/stamp" 2>/dev/null)" = "$build_key" ]; then
     exit 0
 fi
 need_tools

@@ -1,36 +1,41 @@
 #!/usr/bin/env bash
-# make publish: the static binary. eng/publish.sh [v3|v4]  ->  artifacts/validator[-v4] and its symbols, .dbg
+# make publish: the static binary and its symbols, .dbg. eng/publish.sh [v3|v4|arm64]  ->  artifacts/validator[-v4|-arm64]
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-isa=${1:-v3}
-case $isa in
-    v3) name=validator ;;
-    v4) name=validator-v4 ;;
-    *) echo "publish: unknown ISA '$isa': v3 (AVX2) or v4 (AVX-512)" >&2; exit 2 ;;
+target=${1:-v3}
+native=.native
+case $target in
+    v3) name=validator what=x86-64-v3 ;;
+    v4) name=validator-v4 what=x86-64-v4 ;;
+    arm64) name=validator-arm64 what=AArch64 native=.native/arm64
+        bash eng/native.sh --arch arm64
+        # For the runtime's own cryptography, which cmake builds.
+        export CMAKE_EXTRA_ARGS="-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DOPENSSL_ROOT_DIR=$root/$native/sdk" ;;
+    *) echo "publish: unknown target '$target': v3 (AVX2), v4 (AVX-512) or arm64" >&2; exit 2 ;;
 esac
 
-echo "publish: x86-64-$isa"
+echo "publish: $what"
 
 # cmake finds the OpenSSL for the runtime's own cryptography here.
-export OPENSSL_ROOT_DIR=$root/.native/sdk
+export OPENSSL_ROOT_DIR=$root/$native/sdk
 # It refuses a cache of sources elsewhere: the package folder was another one at the last publish.
 mkdir -p artifacts/obj
 find artifacts/obj -name CMakeCache.txt | while read -r cache; do
     grep -q "^CMAKE_HOME_DIRECTORY:INTERNAL=${NUGET_PACKAGES:-$HOME/.nuget/packages}/" "$cache" || rm -rf "$(dirname "$cache")"
 done
-out=artifacts/publish/$isa
+out=artifacts/publish/$target
 # The names of glibc functions that want shared libraries are warnings of the linker's, and known.
 dotnet publish Validator.Host/Validator.Host.csproj -c Release -o "$out" -v:q -clp:"ErrorsOnly;NoSummary" \
-    -p:ValidatorPublish=true -p:ValidatorIsa="$isa"
+    -p:ValidatorPublish=true -p:ValidatorTarget="$target"
 
 if readelf -lW "$out/validator" | grep -q INTERP || [ -n "$(readelf -dW "$out/validator" | grep NEEDED)" ]; then
     echo "publish: error: the binary is not static" >&2
     exit 1
 fi
 # -lssl that finds the system's older OpenSSL first would link in silence.
-version=$(sed -n 's/^# *define OPENSSL_VERSION_TEXT "\(.*\)"/\1/p' .native/sdk/include/openssl/opensslv.h)
+version=$(sed -n 's/^# *define OPENSSL_VERSION_TEXT "\(.*\)"/\1/p' $native/sdk/include/openssl/opensslv.h)
 if LC_ALL=C grep -qaE 'OpenSSL [0-9]+\.[0-9]+\.[0-9]+ [0-9]+ [A-Z]' "$out/validator" && ! LC_ALL=C grep -qaF "$version" "$out/validator"; then
     echo "publish: error: the binary holds another OpenSSL than $version" >&2
     exit 1
@@ -42,6 +47,6 @@ for suffix in '' .dbg; do
 done
 # What a copy of the binary must bring with it (docs/THIRD-PARTY.md).
 rm -rf artifacts/licenses
-cp -r .native/licenses artifacts/licenses
+cp -r $native/licenses artifacts/licenses
 cp docs/THIRD-PARTY.md LICENSE artifacts/licenses/
 echo "publish: artifacts/$name, $(stat -c %s artifacts/$name) bytes; $(file -b artifacts/$name | grep -oE 'static-pie linked|statically linked')"

@@ -9,6 +9,9 @@ missing=()
 for tool in strace prometheus spin; do
     command -v $tool >/dev/null || missing+=($tool)
 done
+if [ "${VALIDATOR_ARM64:-}" = 1 ]; then
+    command -v qemu-aarch64-static >/dev/null || missing+=(qemu-user-static)
+fi
 if [ ${#missing[@]} -gt 0 ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
     echo "test: installing ${missing[*]}"
     { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}"; } \

@@ -40,10 +40,12 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
     public static Executable Binary { get; } = FindBinary();
 
     /// <summary>A new chain with nothing started.</summary>
-    public static ProcessCluster Create(int validators = 4, ulong epochLength = Validator.Host.Cli.InitOptions.DefaultEpochLength)
+    /// <param name="executables">How each is started, if not alike.</param>
+    public static ProcessCluster Create(int validators = 4, ulong epochLength = Validator.Host.Cli.InitOptions.DefaultEpochLength, Executable[]? executables = null)
     {
         TempFolder folder = new();
-        return new ProcessCluster(folder, LocalCluster.Create(folder.Path, validators, Binary, epochLength: epochLength));
+        (string, Executable)[]? placed = executables is null ? null : Array.ConvertAll(executables, e => ("127.0.0.1", e));
+        return new ProcessCluster(folder, LocalCluster.Create(folder.Path, validators, Binary, placed, epochLength));
     }
 
     /// <summary>A new chain with all validators ready.</summary>
