@@ -22,6 +22,9 @@ public sealed partial class ValidatorCore
     private long _proposeAtMicros = long.MaxValue;
     private long _timestampWaitMicros = long.MaxValue;
 
+    // While that waits: the wall clock at which the proposal may be voted for.
+    private ulong _timestampAwaited;
+
     private void OnPrePrepare(Signed message, Block block, int from)
     {
         SignedHeader header = message.Header;
@@ -356,6 +359,7 @@ public sealed partial class ValidatorCore
         ulong latest = _wall + Genesis.Parameters.TimestampBoundMicros;
         if (block.TimestampMicros > latest)
         {
+            _timestampAwaited = _wall + (block.TimestampMicros - latest);
             _timestampWaitMicros = _now + (long)Math.Min(block.TimestampMicros - latest, 1_000_000UL);
             return Verdict.Wait;
         }

@@ -31,6 +31,9 @@ public sealed partial class ValidatorCore
         public ulong FinalSequence;
         public bool Known;
 
+        /// <summary>Of its epoch, as many as that has lanes; not null where it is known.</summary>
+        public LaneTip[] Tips;
+
         /// <summary>From when on its Status is answered again with what it may lack.</summary>
         public long RepeatAtMicros;
 
@@ -102,6 +105,7 @@ public sealed partial class ValidatorCore
         peer.Epoch = status.Epoch;
         peer.View = status.View;
         peer.FinalSequence = status.FinalSequence;
+        peer.Tips = status.Tips;
         if (behind && (ahead || stuck || status.FinalSequence > FinalSequence + 2) && !_fetches.Asked(FetchKind.FinalBlocks, Hash256.Zero) && !_catchUp.Active
             && (_toFinalize is null || _toFinalize.Sequence > FinalSequence + _window))
         {

@@ -26,6 +26,9 @@ public enum SubmitRefusal : byte
 
     /// <summary>An envelope's nonce is 64 or more below one of its account that was taken here: it would be ordered and rejected.</summary>
     NonceTooOld,
+
+    /// <summary>No quorum is connected, or nothing becomes final: <see cref="INodeGateway.Stall"/> says why.</summary>
+    Stalled,
 }
 
 /// <summary>
@@ -35,9 +38,12 @@ public interface INodeGateway
 {
     /// <summary>
     /// True when the node takes part: stores open, recovered, caught up with what more than F weight reports, quorum weight connected
-    /// (itself included), and room on the disk.
+    /// (itself included), room on the disk, and what is pending becomes final.
     /// </summary>
     bool IsReady(out string reason);
+
+    /// <summary>Why nothing becomes final, where that is so; null otherwise.</summary>
+    Stall? Stall => null;
 
     /// <summary>True when every loop of the node has advanced within the last five seconds.</summary>
     bool IsHealthy(out string reason);

@@ -14,6 +14,12 @@ public sealed record NodeStatus
     /// <summary>Why it is not ready; empty when it is.</summary>
     public string Reason { get; init; } = "";
 
+    /// <summary>There while nothing becomes final though work is pending, or there is no quorum.</summary>
+    public StallStatus? Stall { get; init; }
+
+    /// <summary>For so long work has been pending with nothing becoming final, seconds; some tenths are usual.</summary>
+    public double NothingFinalSeconds { get; init; }
+
     /// <summary>False: follows without signing (PROTOCOL.md, section 6).</summary>
     public required bool Signing { get; init; }
 
@@ -66,6 +72,11 @@ public sealed record NodeStatus
     public PeerStatus[] Peers { get; init; } = [];
 }
 
+/// <summary>Why nothing becomes final.</summary>
+/// <param name="Cause">halted, disk, no_quorum_connected, catching_up, no_quorum_signing, waiting_for_time, view_changes or leader.</param>
+/// <param name="Reason">The same for a person, with names.</param>
+public sealed record StallStatus(string Cause, string Reason, double Seconds);
+
 /// <summary>One other member of the committee, as seen from here. Counts are since the start of the process.</summary>
 public sealed record PeerStatus
 {
@@ -76,6 +87,9 @@ public sealed record PeerStatus
     public string Address { get; init; } = "";
     public ulong View { get; init; }
     public ulong FinalSequence { get; init; }
+
+    /// <summary>Seconds since it last sent a vote, or another message of the protocol, that it had signed itself; null for never.</summary>
+    public double? SignedSecondsAgo { get; init; }
     public double RttMs { get; init; }
     public ulong BytesSent { get; init; }
     public ulong BytesReceived { get; init; }

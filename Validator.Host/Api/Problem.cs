@@ -16,13 +16,13 @@ internal static class Problem
     /// <param name="type">Short name: queue-full, bad-request.</param>
     /// <param name="detail">What is wrong and what to do, for a person.</param>
     public static Task WriteAsync(HttpContext context, int status, string type, string title, string detail) =>
-        WriteAsync(context, status, type, title, detail, null, 0);
+        WriteAsync(context, status, type, title, detail, null);
 
     /// <summary>410: what was deleted by retention. The member <paramref name="first"/> has the oldest that is kept.</summary>
     public static Task Gone(HttpContext context, string type, string title, string first, ulong kept) => WriteAsync(
-        context, StatusCodes.Status410Gone, type, title, $"the oldest kept here is {kept}; an archive has all", first, kept);
+        context, StatusCodes.Status410Gone, type, title, $"the oldest kept here is {kept}; an archive has all", json => json.WriteNumber(first, kept));
 
-    private static Task WriteAsync(HttpContext context, int status, string type, string title, string detail, string? member, ulong value)
+    private static Task WriteAsync(HttpContext context, int status, string type, string title, string detail, Action<Utf8JsonWriter>? more)
     {
         HttpResponse response = context.Response;
         response.StatusCode = status;
@@ -35,11 +35,7 @@ internal static class Problem
             json.WriteNumber("status", status);
             json.WriteString("detail", detail);
             json.WriteString("instance", context.Request.Path);
-            if (member is not null)
-            {
-                json.WriteNumber(member, value);
-            }
-
+            more?.Invoke(json);
             json.WriteEndObject();
         }
 
@@ -84,10 +80,13 @@ internal static class Problem
         context, StatusCodes.Status503ServiceUnavailable, "left-committee", "The validator left the committee",
         "it left before this was ordered, which is not final and will not be by this validator; submit the same bytes to another");
 
-    public static Task NotReady(HttpContext context, string reason)
+    /// <param name="stall">Where nothing becomes final: the member <c>cause</c> names why.</param>
+    public static Task NotReady(HttpContext context, string reason, Stall? stall = null)
     {
-        context.Response.Headers.RetryAfter = "1";
-        return WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "not-ready", "The validator is not ready", reason);
+        context.Response.Headers.RetryAfter = (stall?.RetryAfterSeconds ?? 1).ToString(CultureInfo.InvariantCulture);
+        const int Status = StatusCodes.Status503ServiceUnavailable;
+        return WriteAsync(
+            context, Status, "not-ready", "The validator is not ready", reason, stall is null ? null : json => json.WriteString("cause", stall.CauseName));
     }
 
     /// <summary>Answers what the router refused, and what Kestrel found wrong with a body, in the same form.</summary>

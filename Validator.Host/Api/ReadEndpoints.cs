@@ -54,13 +54,22 @@ internal sealed class ReadEndpoints(INodeGateway node)
 
     /// <summary>200 while every loop of the node advances, else 503: a supervisor had better start it again.</summary>
     public Task Health(HttpContext context) => node.IsHealthy(out string reason)
-        ? WriteAsync(context, json => json.WriteString("status", "ok"))
+        ? WriteAsync(context, json =>
+        {
+            json.WriteString("status", "ok");
+            if (node.Stall is { } stall)
+            {
+                // A new start would not help, so it is no fault of the process; who looks should know all the same.
+                json.WriteString("stalled", stall.CauseName);
+                json.WriteString("detail", stall.Reason);
+            }
+        })
         : Problem.NotReady(context, reason);
 
     /// <summary>200 when the validator takes part, else 503 with the reason.</summary>
     public Task Ready(HttpContext context) => node.IsReady(out string reason)
         ? WriteAsync(context, json => json.WriteString("status", "ready"))
-        : Problem.NotReady(context, reason);
+        : Problem.NotReady(context, reason, node.Stall);
 
     public Task Transaction(HttpContext context)
     {

@@ -310,6 +310,11 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
                 $"it lies {NonceTable.WindowBits} or more below one that its account has sent here; nothing was taken; sign again with a higher one");
         }
 
+        if (refusal == SubmitRefusal.Stalled && node.Stall is { } stall)
+        {
+            return Problem.NotReady(context, $"{stall.Reason}; nothing was taken; submit to another, or try again", stall);
+        }
+
         node.IsReady(out string reason);
         return Problem.NotReady(context, refusal switch
         {

@@ -235,7 +235,7 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
         if (refusal != SubmitRefusal.None)
         {
             _metrics.SubmissionsRefused[(int)refusal].Add();
-            Refuse(session, first, count, refusal == SubmitRefusal.NonceTooOld ? StreamRefusal.NonceTooOld : StreamRefusal.NotReady, 0);
+            Refuse(session, first, count, RefusalOf(refusal), 0);
             submission.Release();
             return true;
         }
@@ -309,6 +309,13 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
             session.Link.Fail();
         }
     }
+
+    private static StreamRefusal RefusalOf(SubmitRefusal refusal) => refusal switch
+    {
+        SubmitRefusal.NonceTooOld => StreamRefusal.NonceTooOld,
+        SubmitRefusal.Stalled => StreamRefusal.Stalled,
+        _ => StreamRefusal.NotReady,
+    };
 
     private static StreamRefusal RefusalOf(FramingError error) => error switch
     {

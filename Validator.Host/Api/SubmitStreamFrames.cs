@@ -50,6 +50,9 @@ public enum StreamRefusal : byte
 
     /// <summary>The validator left the committee before the transactions were ordered: they are not final; submit them to another.</summary>
     LeftCommittee,
+
+    /// <summary>No quorum is connected, or nothing becomes final here: submit to another, or later.</summary>
+    Stalled,
 }
 
 /// <summary>One receipt as read by a client.</summary>

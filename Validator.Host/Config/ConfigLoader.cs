@@ -91,11 +91,13 @@ public static class ConfigLoader
         }
 
         int finality = settings.Integer("consensus.finality_timeout_ms", 500, 50, 60_000);
+        int timeout = settings.Integer("consensus.view_timeout_ms", finality, 50, 60_000);
         return new ConsensusSection(
             FinalityTimeoutMs: finality,
             MaxPendingVertices: settings.Integer("consensus.max_pending_vertices", 10_000, 256, 1_000_000),
             MaxPendingMb: settings.Integer("consensus.max_pending_mb", 1024, 16, 1_000_000),
-            ViewTimeoutMs: settings.Integer("consensus.view_timeout_ms", finality, 50, 60_000),
+            ViewTimeoutMs: timeout,
+            StallSeconds: settings.Integer("consensus.stall_seconds", Math.Max(5, 4 * timeout / 1000), 1, 3600),
             BlockIntervalMs: settings.Integer("consensus.block_interval_ms", 10, 1, 1000),
             TwinWatchSeconds: settings.Integer("consensus.twin_watch_seconds", 0, 0, 600));
     }

@@ -34,6 +34,7 @@ public sealed record NodeSection(
 /// <param name="MaxPendingVertices">Vertices held or announced but not ordered, over all lanes.</param>
 /// <param name="MaxPendingMb">The same in MiB of payload.</param>
 /// <param name="TwinWatchSeconds">How long to listen for another process with this key before signing; 0: not at all.</param>
+/// <param name="StallSeconds">When the chain counts as standing still.</param>
 /// <param name="BlockIntervalMs">Least time between two proposals, and between two own vertices; load stretches it.</param>
 public sealed record ConsensusSection(
     string Algorithm = "bft",
@@ -42,7 +43,8 @@ public sealed record ConsensusSection(
     int MaxPendingMb = 1024,
     int ViewTimeoutMs = 500,
     int BlockIntervalMs = 10,
-    int TwinWatchSeconds = 0);
+    int TwinWatchSeconds = 0,
+    int StallSeconds = 5);
 
 /// <param name="Host">Address to bind, from listen_addr; its port is not opened.</param>
 /// <param name="QuicPort">UDP port of the QUIC transport.</param>

@@ -85,7 +85,8 @@ internal sealed class ClusterWatch(LocalCluster cluster, LoadRun run, TimeSpan d
                 own.PercentileMicros(50) / 1000.0,
                 own.PercentileMicros(99) / 1000.0,
                 sample.ResidentBytes / 1e6,
-                Math.Max(0, sample.CpuSeconds - _cpuBefore[i]) / seconds * 100);
+                Math.Max(0, sample.CpuSeconds - _cpuBefore[i]) / seconds * 100,
+                statuses[i]?.Reason ?? "");
             rate += lines[i].TransactionsPerSecond;
             _finalizedBefore[i] = finalized;
             _cpuBefore[i] = sample.CpuSeconds;

@@ -6,9 +6,10 @@ namespace Validator.Host.Localnet;
 /// <summary>One validator's line. Rates and latencies are those of the last interval.</summary>
 /// <param name="TransactionsPerSecond">Own clients' transactions that became final.</param>
 /// <param name="CpuPercent">Of one core.</param>
+/// <param name="NotReady">Why it is not ready, as it says itself; empty when it is.</param>
 public readonly record struct NodeLine(
     string Name, bool Up, ulong View, ulong Sequence, double TransactionsPerSecond, double P50Ms, double P99Ms, double RssMb,
-    double CpuPercent);
+    double CpuPercent, string NotReady = "");
 
 /// <summary>The whole cluster's figures.</summary>
 public readonly record struct ClusterLine(
@@ -45,6 +46,8 @@ public sealed class LiveScreen(TextWriter output, bool inPlace, string title)
             screen.Append(line.Length > Width ? line[..Width] : line).Append("\u001b[K\n");
         }
 
+        // What is left below of a longer screen before.
+        screen.Append(lines.Count < _drawnLines ? "\u001b[J" : "");
         _drawnLines = lines.Count;
         output.Write(screen);
         output.Flush();
@@ -77,6 +80,11 @@ public sealed class LiveScreen(TextWriter output, bool inPlace, string title)
 
         lines.Add($"{"all",-14}{"",17}{cluster.TransactionsPerSecond,9:F0}{cluster.P50Ms,9:F1}{cluster.P99Ms,9:F1}{rss,9:F0}{cpu,8:F0}");
         lines.Add("");
+        foreach ((string reason, string names) in Reasons(nodes))
+        {
+            lines.AddRange(Wrapped($"{names}: {reason}"));
+        }
+
         lines.Add($"submitted {cluster.Submitted}   final {cluster.Finalized}   rejected {cluster.Rejected}   timed out {cluster.TimedOut}");
         return lines;
     }
@@ -94,7 +102,29 @@ public sealed class LiveScreen(TextWriter output, bool inPlace, string title)
         }
 
         return $"{Clock(cluster.Elapsed)}  submitted {cluster.Submitted}  final {cluster.Finalized}  {cluster.TransactionsPerSecond:F0} tx/s  "
-            + $"p50 {cluster.P50Ms:F1} ms  p99 {cluster.P99Ms:F1} ms  view {view}  sequence {sequence}  up {up}/{nodes.Count}";
+            + $"p50 {cluster.P50Ms:F1} ms  p99 {cluster.P99Ms:F1} ms  view {view}  sequence {sequence}  up {up}/{nodes.Count}"
+            + string.Concat(Reasons(nodes).Select(r => $"\n       {r.Names}: {r.Reason}"));
+    }
+
+    /// <summary>Those that say the same, together.</summary>
+    private static IEnumerable<(string Reason, string Names)> Reasons(IReadOnlyList<NodeLine> nodes) =>
+        nodes.Where(n => n.NotReady.Length > 0).GroupBy(n => n.NotReady, n => n.Name, (reason, names) => (reason, string.Join(", ", names)));
+
+    private static IEnumerable<string> Wrapped(string text)
+    {
+        string line = "";
+        foreach (string word in text.Split(' '))
+        {
+            if (line.Length > 0 && line.Length + 1 + word.Length > Width)
+            {
+                yield return line;
+                line = "   ";
+            }
+
+            line += line.Length > 0 ? ' ' + word : word;
+        }
+
+        yield return line;
     }
 
     private static string Clock(TimeSpan time)

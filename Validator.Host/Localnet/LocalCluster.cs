@@ -72,7 +72,7 @@ public sealed class LocalCluster : IDisposable
         long start = Stopwatch.GetTimestamp();
         foreach (NodeProcess node in nodes)
         {
-            while (await StatusAsync(node, cancellation).ConfigureAwait(false) is not { Ready: true })
+            while (await StatusAsync(node, cancellation).ConfigureAwait(false) is var status && status is not { Ready: true })
             {
                 if (!node.IsRunning)
                 {
@@ -83,7 +83,7 @@ public sealed class LocalCluster : IDisposable
                 if (Stopwatch.GetElapsedTime(start) > patience)
                 {
                     throw new LocalClusterException(
-                        $"{node.Name} was not ready within {patience.TotalSeconds:F0} s (its log: {node.LogPath}):\n{node.LogTail(8)}");
+                        $"{node.Name} was not ready within {patience.TotalSeconds:F0} s ({status?.Reason ?? "it does not answer"}; its log: {node.LogPath}):\n{node.LogTail(8)}");
                 }
 
                 await Task.Delay(25, cancellation).ConfigureAwait(false);

@@ -3,6 +3,7 @@ using System.Net;
 using System.Runtime.InteropServices;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Host.Api;
 using Validator.Host.Cli;
 using Validator.Host.Config;
 using Validator.Host.Keys;
@@ -131,6 +132,7 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
         await ShowAsync(cluster, run, running).ConfigureAwait(false);
         LoadResult result = await running.ConfigureAwait(false);
         ClusterCost after = await ClusterCost.OfAsync(cluster).ConfigureAwait(false);
+        NodeStatus?[] last = await Task.WhenAll(Array.ConvertAll(cluster.Nodes, n => cluster.StatusAsync(n))).ConfigureAwait(false);
         string[] died = [.. cluster.Nodes.Where(n => !n.IsRunning).Select(n => n.Name)];
         string[] killed = await cluster.StopAllAsync(StopPatience).ConfigureAwait(false);
 
@@ -149,6 +151,7 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
         List<string> failures = LoadVerdict.Failures(load, result, options.AboveDefaults);
         if (!result.Interrupted)
         {
+            failures.AddRange(last.Where(s => s?.Stall is not null).Select(s => $"{s!.Node} in the end: {s.Stall!.Reason}"));
             failures.AddRange(died.Select(n => $"{n} stopped during the run"));
             failures.AddRange(killed.Select(n => $"{n} did not stop in {StopPatience.TotalSeconds:F0} s and was killed"));
         }

@@ -33,6 +33,7 @@ internal static class MetricsPage
         }
 
         page.Gauge("cretoai_ready", "1 when this validator takes part and a quorum is connected.", status.Ready ? 1 : 0);
+        Stalls(page, metrics, status);
         page.Gauge("cretoai_signing", "0 when this validator follows without signing.", status.Signing ? 1 : 0);
         page.Gauge("cretoai_clock_offset_seconds", "Own wall clock less that of live blocks' leaders.", status.ClockOffsetSeconds);
         page.Counter("cretoai_replaced_connections_total", "Connections that peers closed for a newer one with our key: another process uses it.", status.ReplacedElsewhere);
@@ -61,6 +62,29 @@ internal static class MetricsPage
             {
                 page.Sample(metrics.Rejected[(int)reason].Value, ("reason", Names.Snake(reason.ToString())));
             }
+        }
+    }
+
+    private static void Stalls(PrometheusText page, NodeMetrics metrics, NodeStatus status)
+    {
+        page.Gauge("cretoai_nothing_final_seconds", "For so long work has been pending with nothing becoming final.", status.NothingFinalSeconds);
+        (string Name, int Index)[] causes = [.. Enum.GetValues<StallCause>().Where(c => c != StallCause.None).Select(c => (Names.Snake(c.ToString()), (int)c))];
+        page.Family("cretoai_stalled", "gauge", "1 for the cause of which nothing becomes final, while that is so.");
+        foreach ((string name, _) in causes)
+        {
+            page.Sample(status.Stall?.Cause == name ? 1 : 0, ("cause", name));
+        }
+
+        page.Family("cretoai_stalls_total", "counter", "How often nothing became final for longer than consensus.stall_seconds, by first cause.");
+        foreach ((string name, int index) in causes)
+        {
+            page.Sample(metrics.Stalls[index].Value, ("cause", name));
+        }
+
+        page.Family("cretoai_stalled_seconds_total", "counter", "How long that lasted, from its recognition on.");
+        foreach ((string name, int index) in causes)
+        {
+            page.Sample(metrics.StalledMicros[index].Value / 1e6, ("cause", name));
         }
     }
 

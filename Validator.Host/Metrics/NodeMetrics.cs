@@ -82,6 +82,10 @@ public sealed class NodeMetrics
     /// <summary>Timeouts that made this validator send Stop.</summary>
     public Counter ViewTimeouts { get; } = new();
 
+    /// <summary>By <see cref="Api.StallCause"/>: stalls, each by its first cause, and how long they lasted.</summary>
+    public Counter[] Stalls { get; } = NewCounters(Enum.GetValues<Api.StallCause>().Length);
+    public Counter[] StalledMicros { get; } = NewCounters(Enum.GetValues<Api.StallCause>().Length);
+
     /// <summary>Refused by Core, by <see cref="Reason"/>.</summary>
     public Counter[] Rejected { get; }
     public Counter Votes { get; } = new();

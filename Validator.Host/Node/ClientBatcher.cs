@@ -15,8 +15,8 @@ internal sealed record ClientBatcherOptions
     public long MaxPendingBytes { get; init; } = 32L * 1024 * 1024;
 
     /// <summary>
-    /// How long the oldest submission may have waited for a vertex, microseconds; beyond it others are refused. Under more load
-    /// than the cluster can order, clients get a quick answer instead of a queue.
+    /// How long the oldest submission may have waited for a vertex while blocks become final, microseconds; beyond it others are refused. Under
+    /// more load than the cluster can order, clients get a quick answer instead of a queue.
     /// </summary>
     public long MaxWaitMicros { get; init; } = 1_000_000;
 }
@@ -64,6 +64,9 @@ internal sealed class ClientBatcher : PipelineThread
     /// <summary>Set once before the start.</summary>
     public IWaker? Core { get; set; }
 
+    /// <summary>Set once before the start.</summary>
+    public FinalClock Finals { get; set; } = new();
+
     /// <summary>Where payloads are put together; set once before the start. Without one they are arrays.</summary>
     public PinnedBufferPool? Pool { get; set; }
 
@@ -91,7 +94,7 @@ internal sealed class ClientBatcher : PipelineThread
             : !_signs ? SubmitRefusal.NotSigning
             : !DiskHasRoom() ? SubmitRefusal.DiskLow
             : _pendingBytes + bytes > _options.MaxPendingBytes
-                || (!oldest.IsEmpty && now - oldest.OpenedMicros > _options.MaxWaitMicros) ? SubmitRefusal.Full
+                || (!oldest.IsEmpty && Finals.IsOverloaded(now, oldest.OpenedMicros, _options.MaxWaitMicros)) ? SubmitRefusal.Full
             : SubmitRefusal.None;
     }
 

@@ -96,6 +96,8 @@ internal sealed partial class CoreThread(
     {
         Volatile.Write(ref _peerView[link], 0);
         Volatile.Write(ref _peerFinal[link], 0);
+        Volatile.Write(ref _reportedAt[link], 0);
+        Volatile.Write(ref _signedAt[link], 0);
     }
 
     public bool PeerUp(int peer) => peer >= 0 && Volatile.Read(ref _peerUp[peer]);
@@ -126,6 +128,7 @@ internal sealed partial class CoreThread(
     protected override bool Work()
     {
         int done = 0;
+        _roundMicros = Clock.MonotonicMicros();
         foreach (SpscRing<Input> ring in Answers)
         {
             done += Drain(ring, int.MaxValue);
@@ -148,6 +151,8 @@ internal sealed partial class CoreThread(
         {
             links.CloseDue(now);
         }
+
+        PublishProgress(now);
 
         ToSigner.Flush();
         ToLedger.Flush();
@@ -201,12 +206,14 @@ internal sealed partial class CoreThread(
     /// <summary>Keeps what the API shows, and turns the transport's links into members; false for what is not Core's.</summary>
     private bool Note(ref Input input)
     {
+        NoteSigner(input);
         switch (input.Kind)
         {
             case InputKind.Status:
                 int peer = _epoch.LinkOf(input.From);
                 Volatile.Write(ref _peerView[peer], input.Status!.View);
                 Volatile.Write(ref _peerFinal[peer], input.Status.FinalSequence);
+                Volatile.Write(ref _reportedAt[peer], _roundMicros);
                 break;
             case InputKind.Executed when input.Change is not null:
                 // Whom the change names may connect from now on.

@@ -136,6 +136,9 @@ internal sealed class LedgerThread(
     /// <summary>The newest block executed since the start, and how far the wall clock was from its timestamp then. Any thread.</summary>
     public LiveBlock? NewestBlock => _newest;
 
+    /// <summary>When blocks became final here.</summary>
+    public FinalClock Finals { get; } = new();
+
     /// <summary>Own client transactions in vertices that are not executed yet.</summary>
     public long PendingOwnTransactions => Volatile.Read(ref _pendingOwn);
 
@@ -399,6 +402,7 @@ internal sealed class LedgerThread(
         metrics.TransactionsFinalized.Add(result.Accepted);
         metrics.TransactionsRejected.Add(result.Rejected);
         _executed = new ExecutedPoint(result.Sequence, result.Root);
+        Finals.Advance(Clock.MonotonicMicros());
         _newest = new LiveBlock(result.Sequence, (long)(Clock.WallMicros() - executed.Block.TimestampMicros));
         signal.Advance(index);
         Votes.DurablyExecuted(result.Sequence);

@@ -214,6 +214,8 @@ public sealed partial class ValidatorNode
             },
         };
         _clock = new ClockWatch(_ledger, () => Behind() == 0, _log);
+        _progress = new ProgressWatch(TimeSpan.FromSeconds(context.Config.Consensus.StallSeconds), LookAtProgress, metrics, _log);
+        _batcher.Finals = _ledger.Finals;
         _batcher.DiskHasRoom = () => _disk.Level == DiskLevel.Ample;
         _core.Halted = () => _disk.Level == DiskLevel.Full;
         Connect(toLedger, toExecution, fetches);

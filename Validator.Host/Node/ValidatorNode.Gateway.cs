@@ -34,11 +34,11 @@ public sealed partial class ValidatorNode
     public bool IsReady(out string reason)
     {
         Committee committee = _epochs.Current.Committee;
-        ulong connected = ConnectedWeight();
+        Stall? stall = _progress.Stall;
         reason = _faulted ? "stopped by a failure"
             : _disposed ? "stopping"
-            : connected < committee.Quorum
-                ? $"connected to weight {connected} of the {committee.Quorum} that a quorum needs, itself included"
+            : stall is not null ? stall.Reason
+            : ConnectedWeight() < committee.Quorum ? StallDetector.NoQuorumConnected(LookAtMembers(_epochs.Current, 0), committee.Quorum)
             : Behind() is > MostBehind and ulong behind ? $"{behind} blocks behind what more than F weight reports"
             : _disk.Reason;
         return reason.Length == 0;
@@ -98,11 +98,15 @@ public sealed partial class ValidatorNode
         return best > executed ? best - executed : 0;
     }
 
-    public SubmitRefusal Room(int bytes) =>
-        _faulted ? SubmitRefusal.NotReady : _core.Signs ? _batcher.Room(bytes) : SubmitRefusal.NotSigning;
+    public SubmitRefusal Room(int bytes)
+    {
+        SubmitRefusal refusal = _faulted ? SubmitRefusal.NotReady : _core.Signs ? _batcher.Room(bytes) : SubmitRefusal.NotSigning;
+        return refusal is SubmitRefusal.None or SubmitRefusal.Full && _progress.Stall is not null ? SubmitRefusal.Stalled : refusal;
+    }
 
     public SubmitRefusal TrySubmit(Submission submission) =>
-        _faulted ? SubmitRefusal.NotReady : _core.Signs ? _batcher.TrySubmit(submission) : SubmitRefusal.NotSigning;
+        _faulted || _progress.Stall is not null ? Room(submission.Framed.Length)
+        : _core.Signs ? _batcher.TrySubmit(submission) : SubmitRefusal.NotSigning;
 
     public NodeStatus GetStatus()
     {
@@ -130,6 +134,8 @@ public sealed partial class ValidatorNode
             ChainId = _context.ChainId.ToString(),
             Ready = ready,
             Reason = reason,
+            Stall = _progress.Stall is { } stall ? new StallStatus(stall.CauseName, stall.Reason, stall.Seconds) : null,
+            NothingFinalSeconds = _progress.NothingFinalSeconds,
             Signing = _core.Signs,
             ClockOffsetSeconds = _clock.OffsetMicros / 1e6,
             ReplacedElsewhere = (ulong)_transport.Statistics.Peers.Sum(p => p.ReplacedElsewhere),
@@ -249,6 +255,7 @@ public sealed partial class ValidatorNode
             Address = string.Join(' ', _links.AddressesOf(peer)),
             View = view,
             FinalSequence = final,
+            SignedSecondsAgo = _core.PeerHeard(peer).SignedAt is > 0 and long signedAt ? (Clock.MonotonicMicros() - signedAt) / 1e6 : null,
             RttMs = statistics.RttMicroseconds / 1000.0,
             BytesSent = (ulong)statistics.BytesOut,
             BytesReceived = (ulong)statistics.BytesIn,

@@ -42,6 +42,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly EvidenceStore _evidence;
     private readonly DiskWatch _disk;
     private readonly ClockWatch _clock;
+    private readonly ProgressWatch _progress;
     private readonly ConsensusSigner _key;
     private readonly PreparedAccounts _accounts = new();
     private readonly EnvelopeVerifiers _envelopes;
@@ -107,6 +108,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
         _transport.Start();
         _disk.Start();
         _clock.Start();
+        _progress.Start();
     }
 
     // From the entrance to the exit, so that each thread still finds its successor running while it empties its rings.
@@ -118,6 +120,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
         _batcher.Close();
         _disk.Dispose();
         _clock.Dispose();
+        _progress.Dispose();
         bool ended = true;
         foreach (PipelineThread thread in Threads())
         {

@@ -16,6 +16,8 @@ internal sealed class FakeNode : INodeGateway
 
     public SubmitRefusal Refusal { get; set; }
 
+    public Stall? Stall { get; set; }
+
     public string[] MemberNames(ulong epoch, int members) => [.. Enumerable.Range(1, members).Select(i => $"node-{i}")];
 
     /// <summary>How a taken submission ends; by default durable, or final from index 100 on.</summary>

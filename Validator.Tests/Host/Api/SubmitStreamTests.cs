@@ -70,6 +70,25 @@ public sealed class SubmitStreamTests : IDisposable
         Assert.Equal(Enumerable.Range(0, 20).Select(i => (ulong)(10 * i)), got.Where(r => r.Kind == StreamReceipt.Durable).Select(r => r.First));
     }
 
+    // Protects clients of a validator that stands still: what was held up is refused by a reason of its own, and what follows too.
+    [Fact]
+    public void AStallIsSaidToWhoWaits()
+    {
+        Start();
+        _node.Refusal = SubmitRefusal.Full;
+        Submit(10, 2);
+        Submit(20, 1);
+        Thread.Sleep(200);
+        Assert.Empty(_client.Receipts);
+        _node.Refusal = SubmitRefusal.Stalled;
+        StreamReceiptFrame[] got = Receipts(2);
+        Assert.Equal([(10UL, StreamRefusal.Stalled), (20UL, StreamRefusal.Stalled)], got.Select(r => (r.First, (StreamRefusal)r.Reason)));
+        Assert.Equal(2, _metrics.SubmissionsRefused[(int)SubmitRefusal.Stalled].Value);
+        _node.Refusal = SubmitRefusal.None;
+        Submit(30, 1);
+        Assert.Equal((30UL, StreamReceipt.Durable), (Receipts(3)[2].First, Receipts(3)[2].Kind));
+    }
+
     // Protects our vertices, and tells the client what to mend; the stream goes on.
     [Fact]
     public void WhatCannotBeTakenIsRefusedByReason()

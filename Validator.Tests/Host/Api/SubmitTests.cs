@@ -146,6 +146,25 @@ public class SubmitTests
         Assert.Equal(1, api.Metrics.SubmissionsRefused[(int)refusal].Value);
     }
 
+    // Protects clients of a validator that stands still: in each form of a submission they are sent elsewhere, told why, and when to come again.
+    [Theory]
+    [InlineData("/v1/transactions", "application/octet-stream", "x")]
+    [InlineData("/v1/transactions", "application/json", "{\"bytes\":\"QQ==\"}")]
+    [InlineData("/v1/transactions/batch", "application/octet-stream", "\u0001\0\0\0\0A")]
+    [InlineData("/v1/transactions/batch", "application/json", "[\"QQ==\"]")]
+    public async Task SaysWhyNothingBecomesFinal(string path, string type, string text)
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        api.Node.Refusal = SubmitRefusal.Stalled;
+        api.Node.Stall = new Stall(StallCause.WaitingForTime, "nothing final for 9 s while work is pending: waiting for time", 9, 23);
+        (int status, JsonElement body, HttpResponseMessage response) = await api.PostAsync(path, Encoding.UTF8.GetBytes(text), type);
+        Assert.Equal((503, "urn:validator:problem:not-ready"), (status, body.GetProperty("type").GetString()));
+        Assert.Equal("waiting_for_time", body.GetProperty("cause").GetString());
+        Assert.StartsWith("nothing final for 9 s while work is pending: waiting for time; nothing was taken", body.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Equal("23", response.Headers.GetValues("Retry-After").Single());
+        Assert.Equal(1, api.Metrics.SubmissionsRefused[(int)SubmitRefusal.Stalled].Value);
+    }
+
     // Protects honesty about time: durable but not final in time is 202, not even durable is 504, a failed disk 503.
     [Fact]
     public async Task SaysHowFarItCame()

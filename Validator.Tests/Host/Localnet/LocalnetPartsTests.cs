@@ -42,6 +42,29 @@ public sealed class LocalnetPartsTests
             output.ToString());
     }
 
+    // Protects whoever looks at a local cluster that stands still: the screen says why, once for all who say the same, within its width, and
+    // leaves nothing of it behind when it goes on.
+    [Fact]
+    public void A_stall_is_on_the_screen_until_it_ends()
+    {
+        const string Reason = "nothing final for 12 s while work is pending: no quorum signing: weight 2 of the 3 that a quorum needs; connected and silent: node-3";
+        NodeLine well = new("node-1", true, 1, 7, 10, 1, 2, 3, 4);
+        NodeLine[] stalled = [well with { NotReady = Reason }, well with { Name = "node-2", NotReady = Reason }, well with { Name = "node-3" }];
+        ClusterLine all = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), 10, 9, 0, 0, 9, 1, 2);
+        StringWriter output = new();
+        LiveScreen screen = new(output, inPlace: true, "localnet");
+        screen.Show(stalled, all);
+        string first = output.ToString();
+        Assert.All(first.Split('\n'), l => Assert.True(l.Replace("\u001b[K", "").Length < 80, l));
+        Assert.Contains($"node-1, node-2: {Reason}", string.Join(' ', first.Replace("\u001b[K", "").Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries)));
+        screen.Show([well, well, well], all);
+        Assert.EndsWith("\u001b[J", output.ToString());
+
+        StringWriter plain = new();
+        new LiveScreen(plain, inPlace: false, "localnet").Show(stalled, all);
+        Assert.EndsWith($"up 3/3\n       node-1, node-2: {Reason}{plain.NewLine}", plain.ToString());
+    }
+
     // Protects the reading of counters: exact names, any labels, all of them summed.
     [Fact]
     public void A_metric_is_the_sum_over_its_labels()

@@ -32,7 +32,7 @@ public class MetricsPageTests(ITestOutputHelper output)
     [Fact]
     public async Task PromtoolFindsNothing()
     {
-        if (Tool("promtool") is not { } promtool)
+        if (Tool("promtool", output) is not { } promtool)
         {
             return;
         }
@@ -54,7 +54,7 @@ public class MetricsPageTests(ITestOutputHelper output)
     [Fact]
     public async Task ARealPrometheusScrapesIt()
     {
-        if (Tool("prometheus") is not { } prometheus)
+        if (Tool("prometheus", output) is not { } prometheus)
         {
             return;
         }
@@ -109,7 +109,7 @@ public class MetricsPageTests(ITestOutputHelper output)
     private static async Task<string> Page(ApiFixture api) => await api.Client.GetStringAsync(new Uri(api.Servers.MetricsAddress!, "/metrics"));
 
     /// <summary>The path of a tool; null where it is not installed, which only a developer's machine may be.</summary>
-    private string? Tool(string name)
+    internal static string? Tool(string name, ITestOutputHelper output)
     {
         string? path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
             .Append(Path.Combine(AppContext.BaseDirectory, "../../../../.native/tools/usr/bin"))
