@@ -227,9 +227,12 @@ build() {
         [ -n "$cross" ] || gcc "${flags[@]}" -fPIC -DVALIDATOR_SHARED -c "$source" -o "$obj/shared/$(basename "$source" .c).o"
     done
     ${cross}ld -r -o "$sdk/lib/validator_shim.o" "$obj"/static/*.o
+    # For probes of the runtime's build, which link OpenSSL's archives without the shim (eng/publish.sh).
+    rm -f "$sdk/lib/libisoc23.a"
+    ${cross}ar rcs "$sdk/lib/libisoc23.a" "$obj/static/isoc23.o"
     [ -z "$cross" ] || return 0
     # The tests' attacker: our own shim turned against itself.
-    gcc "${flags[@]}" -o "$native/lib/quic-attack" "$root/eng/native/attack/quic_attack.c" "$obj"/static/quic_*.o "$obj/static/mldsa_ossl.o" "$obj/static/platform.o" -Wl,--wrap=OPENSSL_init_crypto \
+    gcc "${flags[@]}" -o "$native/lib/quic-attack" "$root/eng/native/attack/quic_attack.c" "$obj"/static/quic_*.o "$obj/static/mldsa_ossl.o" "$obj/static/platform.o" "$obj/static/isoc23.o" -Wl,--wrap=OPENSSL_init_crypto \
         "$sdk/lib/libngtcp2_crypto_ossl.a" "$sdk/lib/libngtcp2.a" "$sdk/lib/libssl.a" "$sdk/lib/libcrypto.a" "$native"/lib/libzstd.so.* "$native"/lib/libz.so.* -Wl,-rpath,"$native/lib" -lm -lpthread -ldl ||
         die "quic-attack does not link"
 

@@ -12,18 +12,28 @@ case $target in
     arm64) name=validator-arm64 what=AArch64 native=.native/arm64
         bash eng/native.sh --arch arm64
         # For the runtime's own cryptography, which cmake builds.
-        export CMAKE_EXTRA_ARGS="-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DOPENSSL_ROOT_DIR=$root/$native/sdk" ;;
+        export CMAKE_EXTRA_ARGS="-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DOPENSSL_ROOT_DIR=$root/artifacts/obj/openssl-arm64" ;;
     *) echo "publish: unknown target '$target': v3 (AVX2), v4 (AVX-512) or arm64" >&2; exit 2 ;;
 esac
 
 echo "publish: $what"
 
-# cmake finds the OpenSSL for the runtime's own cryptography here.
-export OPENSSL_ROOT_DIR=$root/$native/sdk
-# It refuses a cache of sources elsewhere: the package folder was another one at the last publish.
-mkdir -p artifacts/obj
-find artifacts/obj -name CMakeCache.txt | while read -r cache; do
-    grep -q "^CMAKE_HOME_DIRECTORY:INTERNAL=${NUGET_PACKAGES:-$HOME/.nuget/packages}/" "$cache" || rm -rf "$(dirname "$cache")"
+# cmake finds the OpenSSL for the runtime's own cryptography here. It asks what OpenSSL can do by linking libcrypto before libssl, and without
+# what they need in turn: against bare archives each probe fails in silence, and ALPN, ChaCha20, SHA-3 and ML-DSA are left out.
+lib=$root/$native/sdk/lib
+ssl=$root/artifacts/obj/openssl-$target
+mkdir -p "$ssl/lib"
+ln -sfn "$root/$native/sdk/include" "$ssl/include"
+ln -sfn "$lib/libssl.a" "$ssl/lib/libssl.a"
+group="GROUP ( \"$lib/libssl.a\" \"$lib/libcrypto.a\" \"$lib/libzstd.a\" \"$lib/libz.a\" \"$lib/libisoc23.a\" )"
+[ "$(cat "$ssl/lib/libcrypto.a" 2>/dev/null)" = "$group" ] || echo "$group" >"$ssl/lib/libcrypto.a"
+export OPENSSL_ROOT_DIR=$ssl
+# It refuses a cache of sources elsewhere (the package folder was another one at the last publish), and keeps what it found once.
+mkdir -p "artifacts/obj/$target"
+find "artifacts/obj/$target" -name CMakeCache.txt | while read -r cache; do
+    { grep -q "^CMAKE_HOME_DIRECTORY:INTERNAL=${NUGET_PACKAGES:-$HOME/.nuget/packages}/" "$cache" &&
+        grep -q "^OPENSSL_CRYPTO_LIBRARY:FILEPATH=$ssl/" "$cache" && [ "$cache" -nt "$ssl/lib/libcrypto.a" ] &&
+        [ "$cache" -nt $native/stamp ]; } || rm -rf "$(dirname "$cache")"
 done
 out=artifacts/publish/$target
 # The names of glibc functions that want shared libraries are warnings of the linker's, and known.
@@ -32,6 +42,12 @@ dotnet publish Validator.Host/Validator.Host.csproj -c Release -o "$out" -v:q -c
 
 if readelf -lW "$out/validator" | grep -q INTERP || [ -n "$(readelf -dW "$out/validator" | grep NEEDED)" ]; then
     echo "publish: error: the binary is not static" >&2
+    exit 1
+fi
+# What the runtime's build did not find in OpenSSL, the binary has not.
+lacking=$(find "artifacts/obj/$target" -name pal_crypto_config.h -exec grep -h '^#define HAVE_OPENSSL_[A-Z0-9_]* 0' {} + || true)
+if [ -n "$lacking" ]; then
+    printf 'publish: error: the runtime was built without parts of OpenSSL:\n%s\n' "$lacking" >&2
     exit 1
 fi
 # -lssl that finds the system's older OpenSSL first would link in silence.

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Validator.Core.Primitives;
 using Validator.Crypto.Simd;
 using Validator.Crypto.Simd.SelfTest;
@@ -61,7 +62,7 @@ internal static class InfoCommands
         Command command = new("selftest", "Check hashing and signing on this machine, and print the code paths that it takes") { vectors };
         command.SetAction(parse =>
         {
-            bool good = CryptoSelfTest.Run(Console.Out) & Check("openssl ml-dsa-87", SignAndVerify);
+            bool good = CryptoSelfTest.Run(Console.Out) & Check("openssl ml-dsa-87", SignAndVerify) & Runtime();
             good &= parse.GetValue(vectors) is not { } folder || OfficialVectors.Run(folder, Console.Out);
             return good ? ExitCodes.Success : ExitCodes.Internal;
         });
@@ -72,6 +73,28 @@ internal static class InfoCommands
     {
         bool good = check();
         Console.WriteLine($"{name,-10} {(good ? "ok" : "FAILED: this build does not work on this processor")}");
+        return good;
+    }
+
+    /// <summary>
+    /// What the runtime has of OpenSSL. It leaves out in silence what it was built without, and a static binary brings its own: there all of
+    /// it is there, or the build was wrong. Under the JIT it is the system's.
+    /// </summary>
+    private static bool Runtime()
+    {
+        bool good = true;
+#pragma warning disable SYSLIB5006 // asked whether it is there, and not used
+        (string Name, bool Has)[] parts =
+        [
+            ("chacha20-poly1305", ChaCha20Poly1305.IsSupported), ("sha3", SHA3_256.IsSupported), ("shake", Shake256.IsSupported), ("ml-dsa", MLDsa.IsSupported),
+        ];
+#pragma warning restore SYSLIB5006
+        foreach ((string name, bool has) in parts)
+        {
+            Console.WriteLine($"runtime {name,-18} {(has ? "ok" : BuildInfo.IsAot ? "FAILED: this build lacks it" : "not in this system's OpenSSL")}");
+            good &= has || !BuildInfo.IsAot;
+        }
+
         return good;
     }
 

@@ -1,7 +1,6 @@
 /* What a static binary alone in an empty root directory needs of its platform. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <malloc.h>
@@ -96,35 +95,6 @@ int __wrap_OPENSSL_init_crypto(uint64_t options, const OPENSSL_INIT_SETTINGS *se
     options |= OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT;
     return __real_OPENSSL_init_crypto(options, settings);
 }
-
-/* Archives built on glibc 2.38 or later name the C23 forms of strtol and scanf; an older glibc has the C17 ones, which
-   differ in the 0b prefix only. From 2.38 on the headers themselves send strtol to these names: a shim would call itself. */
-#if !__GLIBC_PREREQ(2, 38)
-#define WEAK __attribute__((weak))
-long __isoc23_strtol(const char *text, char **end, int base);
-unsigned long __isoc23_strtoul(const char *text, char **end, int base);
-long long __isoc23_strtoll(const char *text, char **end, int base);
-unsigned long long __isoc23_strtoull(const char *text, char **end, int base);
-intmax_t __isoc23_strtoimax(const char *text, char **end, int base);
-uintmax_t __isoc23_strtoumax(const char *text, char **end, int base);
-int __isoc23_sscanf(const char *text, const char *format, ...);
-
-WEAK long __isoc23_strtol(const char *text, char **end, int base) { return strtol(text, end, base); }
-WEAK unsigned long __isoc23_strtoul(const char *text, char **end, int base) { return strtoul(text, end, base); }
-WEAK long long __isoc23_strtoll(const char *text, char **end, int base) { return strtoll(text, end, base); }
-WEAK unsigned long long __isoc23_strtoull(const char *text, char **end, int base) { return strtoull(text, end, base); }
-WEAK intmax_t __isoc23_strtoimax(const char *text, char **end, int base) { return strtoimax(text, end, base); }
-WEAK uintmax_t __isoc23_strtoumax(const char *text, char **end, int base) { return strtoumax(text, end, base); }
-
-WEAK int __isoc23_sscanf(const char *text, const char *format, ...)
-{
-    __builtin_va_list arguments;
-    __builtin_va_start(arguments, format);
-    int count = vsscanf(text, format, arguments);
-    __builtin_va_end(arguments);
-    return count;
-}
-#endif
 
 #ifdef VALIDATOR_SHARED
 /* The shared library's stderr (see --defsym in eng/native.sh): a stream of our own on descriptor 2. */
