@@ -29,9 +29,12 @@ public sealed record NodeStatus
     /// <summary>How often peers closed our connections for a newer one with our key: another process uses it.</summary>
     public ulong ReplacedElsewhere { get; init; }
 
-    /// <summary>ample, low (nothing from clients) or full (no votes), and bytes free where there are fewest.</summary>
+    /// <summary>ample, low (nothing from clients) or full (no votes), and bytes free, and files that can still be made, where there are fewest.</summary>
     public string Disk { get; init; } = "";
     public ulong DiskFreeBytes { get; init; }
+
+    /// <summary>Null where no disk counts its files.</summary>
+    public ulong? DiskFreeFiles { get; init; }
 
     public ulong Epoch { get; init; }
 

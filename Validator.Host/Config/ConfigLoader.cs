@@ -139,7 +139,9 @@ public static class ConfigLoader
             settings.Integer("storage.snapshot_blocks", 10_000, 16, 10_000_000),
             settings.Integer("storage.low_water_mb", 0, 0, 16_777_216),
             settings.Integer("storage.hard_water_mb", 0, 0, 16_777_216),
-            settings.Integer("storage.vertex_cache_mb", 32, 1, 65_536));
+            settings.Integer("storage.vertex_cache_mb", 32, 1, 65_536),
+            settings.Integer("storage.low_water_files", 0, 0, 1_000_000_000),
+            settings.Integer("storage.hard_water_files", 0, 0, 1_000_000_000));
     }
 
     private static CryptoSection Crypto(Settings settings, string folder, string dataDir)

@@ -64,9 +64,12 @@ public sealed record NetworkSection(
 /// <param name="VertexCacheMb">Recent vertices in memory.</param>
 /// <param name="LowWaterMb">Free MiB below which nothing is taken from clients; 0: by the disk's size.</param>
 /// <param name="HardWaterMb">Free MiB below which nothing is voted; 0: a quarter of that.</param>
+/// <param name="LowWaterFiles">Files that can still be made below which nothing is taken from clients; 0: by the disk's count.</param>
+/// <param name="HardWaterFiles">The same, below which nothing is voted; 0: a quarter of that.</param>
 public sealed record StorageSection(
     string Path = "", int CacheSizeMb = 512, int WriteBufferMb = 128, int RetainBlocks = 200_000, long RetainTransactions = 10_000_000,
-    bool Archive = false, int SnapshotBlocks = 10_000, long LowWaterMb = 0, long HardWaterMb = 0, int VertexCacheMb = 32)
+    bool Archive = false, int SnapshotBlocks = 10_000, long LowWaterMb = 0, long HardWaterMb = 0, int VertexCacheMb = 32,
+    long LowWaterFiles = 0, long HardWaterFiles = 0)
 {
     /// <summary>The small database of consensus records; <c>init</c> or <c>votes create</c> creates it.</summary>
     public string VotesPath => System.IO.Path.Combine(Path, Storage.StoreErrors.VotesFolder);
@@ -101,7 +104,7 @@ public sealed record MetricsSection(
 /// <param name="Insecure">The operator's word that an address which is not loopback may go without tokens or TLS.</param>
 /// <param name="Tokens">File of bearer tokens; empty for none.</param>
 /// <param name="TlsCertificate">PEM file: the certificate, then those between it and the root; empty for no TLS.</param>
-/// <param name="TlsKey">PEM file of its private key, mode 0600.</param>
+/// <param name="TlsKey">PEM file of its private key.</param>
 public sealed record ApiSection(
     string Host = "127.0.0.1",
     int Port = 8080,

@@ -15,6 +15,7 @@ internal static class MetricsPage
         Network(page, metrics, status);
         Validation(page, metrics);
         Storage(page, metrics);
+        page.Counter("cretoai_log_lines_dropped_total", "Log lines that standard error did not take.", (ulong)metrics.LogLinesDropped());
         ProcessMetrics.Render(page);
         return page.ToString();
     }
@@ -38,6 +39,11 @@ internal static class MetricsPage
         page.Gauge("cretoai_clock_offset_seconds", "Own wall clock less that of live blocks' leaders.", status.ClockOffsetSeconds);
         page.Counter("cretoai_replaced_connections_total", "Connections that peers closed for a newer one with our key: another process uses it.", status.ReplacedElsewhere);
         page.Gauge("cretoai_disk_free_bytes", "Bytes free where the databases and the data directory have fewest.", status.DiskFreeBytes);
+        if (status.DiskFreeFiles is { } files)
+        {
+            page.Gauge("cretoai_disk_free_files", "Files that can still be made (inodes) where the databases and the data directory have fewest.", files);
+        }
+
         page.Gauge("cretoai_disk_level", "0 ample, 1 low (nothing is taken from clients), 2 full (nothing is voted).", status.Disk switch { "full" => 2, "low" => 1, _ => 0 });
         page.Gauge("cretoai_epoch", "Current epoch.", status.Epoch);
         page.Gauge("cretoai_committee_members", "Members in this epoch.", (ulong)status.Members);

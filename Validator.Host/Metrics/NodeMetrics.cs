@@ -43,6 +43,9 @@ public sealed class NodeMetrics
         MalformedFrames = NewCounters(_linkNames.Length);
     }
 
+    /// <summary>Log lines that standard error did not take.</summary>
+    public Func<long> LogLinesDropped { get; set; } = static () => 0;
+
     /// <summary>The only values of a label that names a validator: names of members, each with its links, since one may have had other keys.</summary>
     public IEnumerable<(string Name, int[] Links)> Members => Enumerable.Range(0, _linkNames.Length)
         .GroupBy(link => Volatile.Read(ref _linkNames[link]), (name, links) => (name, links.ToArray()))

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Validator.Host.Config;
+using Validator.Net.Native;
 
 namespace Validator.Host.Node;
 
@@ -16,14 +17,17 @@ public enum DiskLevel : byte
 }
 
 /// <summary>
-/// Looks at the free space four times a second, so that a full disk is met by stopping in time instead of by a failed write. A level
-/// is left upwards only with a tenth more than its mark, so that it does not flap.
+/// Looks at the free space and the files that can still be made (inodes) four times a second, so that a full disk is met by stopping in time
+/// instead of by a failed write. A level is left upwards only with a tenth more than its mark, so that it does not flap.
 /// </summary>
 internal sealed class DiskWatch : IDisposable
 {
     private const long MiB = 1024 * 1024;
     private const long LowMost = 2048 * MiB;
     private const int LowPercent = 5;
+
+    /// <summary>The stores have some hundred files, and make new ones before they delete the old.</summary>
+    private const long LowMostFiles = 4096;
 
     /// <summary>The hard mark by default: what several write buffers, a log and a compaction under way may still take.</summary>
     private const int HardShare = 4;
@@ -36,7 +40,9 @@ internal sealed class DiskWatch : IDisposable
     private readonly Lock _lock = new();
     private Timer? _timer;
     private long _free = long.MaxValue;
+    private long _freeFiles = long.MaxValue;
     private int _level;
+    private volatile bool _files;
 
     public DiskWatch(StorageSection storage, string dataDir, ILogger log)
     {
@@ -54,13 +60,18 @@ internal sealed class DiskWatch : IDisposable
     /// <summary>Bytes free where there are fewest.</summary>
     public long FreeBytes => Volatile.Read(ref _free);
 
+    /// <summary>Files that can still be made where there are fewest; null where none of the disks counts them.</summary>
+    public long? FreeFiles => Volatile.Read(ref _freeFiles) is var files && files == long.MaxValue ? null : files;
+
     /// <summary>What to tell an operator; empty when there is room.</summary>
     public string Reason => Level switch
     {
         DiskLevel.Ample => "",
-        DiskLevel.Low => $"the disk has {FreeBytes / MiB} MiB free, less than the low-water mark: nothing is taken from clients",
-        _ => $"the disk has {FreeBytes / MiB} MiB free, less than the hard mark: nothing is voted",
+        DiskLevel.Low => $"{What}, less than the low-water mark: nothing is taken from clients",
+        _ => $"{What}, less than the hard mark: nothing is voted",
     };
+
+    private string What => _files ? $"the disk has room for {FreeFiles} more files (inodes)" : $"the disk has {FreeBytes / MiB} MiB free";
 
     public void Start() => _timer = new Timer(_ => Look(), null, s_period, s_period);
 
@@ -71,6 +82,14 @@ internal sealed class DiskWatch : IDisposable
     {
         long low = settings.LowWaterMb > 0 ? settings.LowWaterMb * MiB : Math.Min(LowMost, total / 100 * LowPercent);
         long hard = settings.HardWaterMb > 0 ? settings.HardWaterMb * MiB : low / HardShare;
+        return (low, Math.Min(hard, low));
+    }
+
+    /// <summary>Both marks in files for a disk that may have so many.</summary>
+    internal static (long Low, long Hard) FileMarks(StorageSection settings, long total)
+    {
+        long low = settings.LowWaterFiles > 0 ? settings.LowWaterFiles : Math.Min(LowMostFiles, total * LowPercent / 100);
+        long hard = settings.HardWaterFiles > 0 ? settings.HardWaterFiles : low / HardShare;
         return (low, Math.Min(hard, low));
     }
 
@@ -85,22 +104,33 @@ internal sealed class DiskWatch : IDisposable
     private void Look()
     {
         DiskLevel before, worst = DiskLevel.Ample;
+        bool files = false;
         lock (_lock)
         {
             before = Level;
-            long least = long.MaxValue;
+            long least = long.MaxValue, leastFiles = long.MaxValue;
             foreach (string folder in _folders)
             {
-                if (TryMeasure(folder, out long free, out long total))
+                // A store that cannot be reached fails by itself.
+                if (!Kernel.TryDiskRoom(folder, out DiskRoom room))
                 {
-                    (long low, long hard) = Marks(_settings, total);
-                    DiskLevel level = Next(before, free, low, hard);
-                    worst = level > worst ? level : worst;
-                    least = Math.Min(least, free);
+                    continue;
+                }
+
+                (long low, long hard) = Marks(_settings, room.TotalBytes);
+                least = Math.Min(least, room.FreeBytes);
+                Take(Next(before, room.FreeBytes, low, hard), byFiles: false);
+                if (room.TotalFiles > 0)
+                {
+                    (low, hard) = FileMarks(_settings, room.TotalFiles);
+                    leastFiles = Math.Min(leastFiles, room.FreeFiles);
+                    Take(Next(before, room.FreeFiles, low, hard), byFiles: true);
                 }
             }
 
+            _files = files;
             Volatile.Write(ref _free, least);
+            Volatile.Write(ref _freeFiles, leastFiles);
             Volatile.Write(ref _level, (int)worst);
         }
 
@@ -115,26 +145,18 @@ internal sealed class DiskWatch : IDisposable
         }
         else
         {
-            _log.Log(worst == DiskLevel.Full ? LogLevel.Critical : LogLevel.Warning, "{Reason}; free some space (storage.low_water_mb, storage.hard_water_mb)", Reason);
+            _log.Log(worst == DiskLevel.Full ? LogLevel.Critical : LogLevel.Warning, "{Reason}; make room ({Settings})", Reason,
+                _files ? "storage.low_water_files, storage.hard_water_files" : "storage.low_water_mb, storage.hard_water_mb");
         }
 
         Changed?.Invoke();
-    }
 
-    private static bool TryMeasure(string folder, out long free, out long total)
-    {
-        free = total = 0;
-        try
+        void Take(DiskLevel level, bool byFiles)
         {
-            DriveInfo drive = new(folder);
-            free = drive.AvailableFreeSpace;
-            total = drive.TotalSize;
-            return true;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            // A store that cannot be reached fails by itself.
-            return false;
+            if (level > worst)
+            {
+                (worst, files) = (level, byFiles);
+            }
         }
     }
 }

@@ -140,6 +140,7 @@ public sealed partial class ValidatorNode
             ClockOffsetSeconds = _clock.OffsetMicros / 1e6,
             ReplacedElsewhere = (ulong)_transport.Statistics.Peers.Sum(p => p.ReplacedElsewhere),
             DiskFreeBytes = (ulong)Math.Max(0, _disk.FreeBytes),
+            DiskFreeFiles = (ulong?)_disk.FreeFiles,
             Disk = _disk.Level.ToString().ToLowerInvariant(),
             View = view,
             Epoch = epoch.Number,

@@ -3,7 +3,14 @@ using System.Text;
 
 namespace Validator.Net.Native;
 
-/// <summary>What the kernel is told of this process (prctl(2)), and how its threads wait (futex(2)).</summary>
+/// <summary>The file system under a path.</summary>
+/// <param name="FreeBytes">That this process may still write.</param>
+/// <param name="FreeFiles">That this process may still make.</param>
+/// <param name="TotalFiles">0: it does not count them.</param>
+[StructLayout(LayoutKind.Sequential)]
+public readonly record struct DiskRoom(long FreeBytes, long TotalBytes, long FreeFiles, long TotalFiles);
+
+/// <summary>What the kernel is told of this process (prctl(2)), what it grants, and how its threads wait (futex(2)).</summary>
 public static unsafe partial class Kernel
 {
     /// <summary>The kernel keeps 16 bytes of a thread's name, the last a zero.</summary>
@@ -28,6 +35,29 @@ public static unsafe partial class Kernel
         {
             _ = SetProcess(SetName, (nuint)bytes, 0, 0, 0);
         }
+    }
+
+    /// <summary>How many file descriptors this process may have: the hard limit, to which the soft one was raised at its start.</summary>
+    public static long DescriptorLimit => DescriptorLimitNative();
+
+    /// <summary>How many of so many threads this process can have at the same time, beside those that it has.</summary>
+    public static int SpareThreads(int wanted) => SpareThreadsNative(wanted);
+
+    /// <summary>How much room the file system under a path has; false when it cannot be asked.</summary>
+    public static bool TryDiskRoom(string path, out DiskRoom room)
+    {
+        fixed (DiskRoom* answer = &room)
+        {
+            return DiskRoomNative(path, answer) == 0;
+        }
+    }
+
+    /// <summary>Ends the process at once: no other thread is waited for, and nothing runs at exit.</summary>
+    [System.Diagnostics.CodeAnalysis.DoesNotReturn]
+    public static void Exit(int code)
+    {
+        ExitNative(code);
+        throw new System.Diagnostics.UnreachableException();
     }
 
     /// <summary>Sleeps while <paramref name="word"/>, which must not move, has the value; returns early now and then.</summary>
@@ -55,6 +85,18 @@ public static unsafe partial class Kernel
 
     [LibraryImport("validator_native", EntryPoint = "validator_futex_wake")]
     private static partial void WakeNative(int* word);
+
+    [LibraryImport("validator_native", EntryPoint = "validator_descriptor_limit")]
+    private static partial long DescriptorLimitNative();
+
+    [LibraryImport("validator_native", EntryPoint = "validator_spare_threads")]
+    private static partial int SpareThreadsNative(int wanted);
+
+    [LibraryImport("validator_native", EntryPoint = "validator_disk_room", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int DiskRoomNative(string path, DiskRoom* room);
+
+    [LibraryImport("validator_native", EntryPoint = "_exit")]
+    private static partial void ExitNative(int code);
 
     [LibraryImport("validator_native", EntryPoint = "prctl")]
     private static partial int SetProcess(int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);

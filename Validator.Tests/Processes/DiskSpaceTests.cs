@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using Validator.Host.Api;
 using Validator.Host.Localnet;
+using Validator.Net.Native;
 
 namespace Validator.Tests.Processes;
 
@@ -20,7 +21,7 @@ public sealed class DiskSpaceTests
     {
         await using ProcessCluster cluster = ProcessCluster.Create();
         NodeProcess node = cluster.Nodes[0];
-        using Tmpfs disk = new(LocalCluster.StorePath(node), SizeMb);
+        using Tmpfs disk = new(LocalCluster.StorePath(node), $"size={SizeMb}m");
         cluster.Configure(node, "storage", $"low_water_mb = {LowMb}\nhard_water_mb = {HardMb}");
         Rewrite(node, "write_buffer_mb = 64", "write_buffer_mb = 8");
         await cluster.StartAllAsync();
@@ -77,6 +78,40 @@ public sealed class DiskSpaceTests
         Assert.True(node.IsRunning);
     }
 
+    // The same for a disk on which no more files can be made, however much room it has.
+    [RootFact]
+    public async Task A_disk_that_runs_out_of_files_is_a_full_one()
+    {
+        await using ProcessCluster cluster = ProcessCluster.Create();
+        NodeProcess node = cluster.Nodes[0];
+        using Tmpfs disk = new(LocalCluster.StorePath(node), "size=400m,nr_inodes=1000");
+        cluster.Configure(node, "storage", "low_water_mb = 1\nlow_water_files = 100\nhard_water_files = 50");
+        await cluster.StartAllAsync();
+        await cluster.SubmitFinalAsync(node, "ample"u8.ToArray());
+        Assert.InRange(await cluster.MetricAsync(node, "cretoai_disk_free_files"), 100, 1000);
+
+        disk.FillFilesTo(80);
+        await UntilDiskAsync(cluster, node, "low");
+        Assert.Equal(HttpStatusCode.InsufficientStorage, await cluster.SubmitAsync(node, "low"u8.ToArray()));
+        await cluster.SubmitFinalAsync(cluster.Nodes[1], "voted by it"u8.ToArray());
+
+        disk.FillFilesTo(10);
+        await UntilDiskAsync(cluster, node, "full");
+        await ProcessCluster.UntilLoggedAsync(node, "more files (inodes), less than the hard mark: nothing is voted");
+        (int code, string ready) = await ProcessCluster.RunAsync("ready", "--api", node.Api.ToString());
+        Assert.Equal(1, code);
+        Assert.Contains("inodes", ready);
+        for (int i = 0; i < 5; i++)
+        {
+            await cluster.SubmitFinalAsync(cluster.Nodes[1 + (i % 3)], [7, (byte)i]);
+        }
+
+        disk.EmptyFiles();
+        await UntilDiskAsync(cluster, node, "ample");
+        await cluster.Cluster.WaitReadyAsync([node], ProcessCluster.Patience);
+        await cluster.SubmitFinalAsync(node, "ample again"u8.ToArray());
+    }
+
     private static Task UntilDiskAsync(ProcessCluster cluster, NodeProcess node, string level) =>
         ProcessCluster.UntilAsync($"the disk is {level}", ProcessCluster.Patience, async () => (await cluster.Cluster.StatusAsync(node))?.Disk == level);
 
@@ -92,12 +127,12 @@ public sealed class DiskSpaceTests
         private const int Chunk = 1 << 20;
         private readonly string _path;
 
-        public Tmpfs(string path, int megabytes)
+        public Tmpfs(string path, string options)
         {
             _path = path;
             string kept = path + ".kept";
             Run("cp", "-a", path, kept);
-            Run("mount", "-t", "tmpfs", "-o", $"size={megabytes}m", "tmpfs", path);
+            Run("mount", "-t", "tmpfs", "-o", options, "tmpfs", path);
             Run("cp", "-a", kept + "/.", path);
         }
 
@@ -117,6 +152,20 @@ public sealed class DiskSpaceTests
         }
 
         public void Empty() => File.Delete(Filler);
+
+        /// <summary>Makes empty files until so few can still be made.</summary>
+        public void FillFilesTo(long free)
+        {
+            Directory.CreateDirectory(Files);
+            for (int i = 0; Kernel.TryDiskRoom(_path, out DiskRoom room) && room.FreeFiles > free; i++)
+            {
+                File.Create(Path.Combine(Files, $"{free}-{i}")).Dispose();
+            }
+        }
+
+        public void EmptyFiles() => Directory.Delete(Files, recursive: true);
+
+        private string Files => Path.Combine(_path, "files");
 
         public void Dispose() => Run("umount", "-l", _path);
 

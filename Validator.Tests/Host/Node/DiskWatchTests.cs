@@ -15,6 +15,9 @@ public class DiskWatchTests
         Assert.Equal((50 * MiB, 50 * MiB / 4), DiskWatch.Marks(new StorageSection(), 1000 * MiB));
         Assert.Equal((100 * MiB, 90 * MiB), DiskWatch.Marks(new StorageSection(LowWaterMb: 100, HardWaterMb: 90), MiB));
         Assert.Equal((100 * MiB, 100 * MiB), DiskWatch.Marks(new StorageSection(LowWaterMb: 100, HardWaterMb: 900), MiB));
+        Assert.Equal((4096, 1024), DiskWatch.FileMarks(new StorageSection(), 100_000_000));
+        Assert.Equal((50, 12), DiskWatch.FileMarks(new StorageSection(), 1000));
+        Assert.Equal((300, 200), DiskWatch.FileMarks(new StorageSection(LowWaterFiles: 300, HardWaterFiles: 200), 1000));
     }
 
     /// <summary>Protects against flapping at a mark: a level is left upwards only with a tenth more.</summary>
