@@ -1,5 +1,6 @@
 using Validator.Core.Primitives;
 using Validator.Host.Cli;
+using Validator.Host.Logging;
 
 namespace Validator.Host;
 
@@ -10,7 +11,7 @@ internal static class Program
         AppDomain.CurrentDomain.UnhandledException += (_, e) =>
         {
             // A thread of our own failed: nothing may be signed after it.
-            Console.Error.WriteLine($"fatal: {e.ExceptionObject}");
+            StderrLogs.Say($"fatal: {e.ExceptionObject}");
             Environment.Exit(ExitCodes.Internal);
         };
         try
@@ -19,7 +20,7 @@ internal static class Program
         }
         catch (InvariantViolationException e)
         {
-            Console.Error.WriteLine($"fatal: {e}");
+            StderrLogs.Say($"fatal: {e}");
             return ExitCodes.Internal;
         }
     }

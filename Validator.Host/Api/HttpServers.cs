@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -6,11 +7,14 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 using Validator.Host.Config;
 using Validator.Host.Metrics;
+using Validator.Host.Node;
 
 namespace Validator.Host.Api;
 
@@ -44,12 +48,17 @@ public sealed class HttpServers : IAsyncDisposable
         ApiPolicy policy = new(options ?? ApiOptions.From(config.Api), config.Api.Tokens.Length > 0 ? ApiTokens.Read(config.Api.Tokens) : null);
         ApiCertificate? certificate = ApiCertificate.Read(config.Api);
         IPAddress host = IPAddress.Parse(config.Api.Host), metricsHost = IPAddress.Parse(config.Metrics.Host);
-        WebApplication api = Build(new IPEndPoint(host, config.Api.Port), logs, policy, new Gate(policy, metrics, open: false), 4 * node.MaxSubmissionBytes, certificate);
+        int room = DescriptorBudget.Own.Connections;
+        WebApplication api = Build(
+            new IPEndPoint(host, config.Api.Port), logs, policy, metrics, open: false, () => Math.Min(policy.Options.MaxConnections, room),
+            4 * node.MaxSubmissionBytes, certificate);
 
         // On loopback the page stays open, for a scraper beside the validator.
         bool pageIsOpen = IPAddress.IsLoopback(metricsHost);
         WebApplication? page = config.Metrics.Enabled
-            ? Build(new IPEndPoint(metricsHost, config.Metrics.Port), logs, policy, new Gate(policy, metrics, pageIsOpen), 0, pageIsOpen ? null : certificate)
+            ? Build(
+                new IPEndPoint(metricsHost, config.Metrics.Port), logs, policy, metrics, pageIsOpen, () => DescriptorBudget.MetricsConnections, 0,
+                pageIsOpen ? null : certificate)
             : null;
         HttpServers servers = new(api, page, policy, certificate);
         servers.MapApi(node, metrics);
@@ -123,8 +132,11 @@ public sealed class HttpServers : IAsyncDisposable
     }
 
     private static WebApplication Build(
-        IPEndPoint address, ILoggerFactory logs, ApiPolicy policy, Gate gate, long maxBody, ApiCertificate? certificate)
+        IPEndPoint address, ILoggerFactory logs, ApiPolicy policy, NodeMetrics metrics, bool open, Func<int> most, long maxBody,
+        ApiCertificate? certificate)
     {
+        Gate gate = new(policy, metrics, open);
+
         // Empty: no files, environment variables or console logger of the framework's choosing.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -132,7 +144,6 @@ public sealed class HttpServers : IAsyncDisposable
             ApiOptions options = policy.Options;
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = maxBody;
-            kestrel.Limits.MaxConcurrentConnections = options.MaxConnections;
             kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
             kestrel.Limits.MaxRequestBufferSize = 256 * 1024;
             kestrel.Limits.RequestHeadersTimeout = options.HeaderTimeout;
@@ -143,7 +154,9 @@ public sealed class HttpServers : IAsyncDisposable
             kestrel.Limits.MinRequestBodyDataRate = null;
             kestrel.Listen(address, listen =>
             {
-                listen.Protocols = HttpProtocols.Http1;
+
+                // HTTP/2 is agreed on by ALPN alone, so without TLS there is none.
+                listen.Protocols = certificate is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
                 listen.Use(next => connection => gate.Connection(connection, next));
                 if (certificate is not null)
                 {
@@ -151,6 +164,8 @@ public sealed class HttpServers : IAsyncDisposable
                 }
             });
         });
+        builder.Services.AddSingleton<IConnectionListenerFactory>(services => new BoundedListeners(
+            services.GetRequiredService<IOptions<SocketTransportOptions>>().Value, most, () => metrics.HttpRefused[(int)HttpRefusal.Connections].Add(), logs.CreateLogger("api")));
         builder.Services.AddRoutingCore();
         builder.Services.AddSingleton<ILoggerFactory>(new WarningsOnly(logs));
         WebApplication app = builder.Build();

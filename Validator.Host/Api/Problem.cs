@@ -62,7 +62,11 @@ internal static class Problem
     /// <summary>The body did not come in time; what is left of it is not waited for.</summary>
     public static Task BodyTimeout(HttpContext context, TimeSpan limit)
     {
-        context.Response.Headers.Connection = "close";
+        if (!HttpProtocol.IsHttp2(context.Request.Protocol))
+        {
+            context.Response.Headers.Connection = "close";
+        }
+
         return WriteAsync(
             context, StatusCodes.Status408RequestTimeout, "request-timeout", "The body came too slowly",
             $"a body has {limit.TotalSeconds:0.###} s from its first byte to its last");

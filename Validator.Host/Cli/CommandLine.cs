@@ -5,6 +5,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using Validator.Host.Config;
 using Validator.Host.Keys;
+using Validator.Host.Logging;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
@@ -47,17 +48,17 @@ public static class CommandLine
         }
         catch (ConfigException e)
         {
-            Console.Error.WriteLine(e.Message);
+            StderrLogs.Say(e.Message);
             return ExitCodes.Usage;
         }
         catch (KeyException e)
         {
-            Console.Error.WriteLine(e.Message);
+            StderrLogs.Say(e.Message);
             return ExitCodes.Keys;
         }
         catch (StoreException e)
         {
-            Console.Error.WriteLine(e.Message);
+            StderrLogs.Say(e.Message);
             return ExitCodes.Store;
         }
     }

@@ -70,7 +70,7 @@ internal sealed partial class Reloader(
         Note("crypto", _current.Crypto != next.Crypto, later);
         Note("metrics", _current.Metrics != next.Metrics, later);
         Note("logging", _current.Logging != next.Logging, later);
-        Note("api.listen, api.max_connections, api.header_timeout_ms", Fixed(_current.Api) != Fixed(next.Api), later);
+        Note("api.listen, api.header_timeout_ms", Fixed(_current.Api) != Fixed(next.Api), later);
         Note("api.tls_certificate (on or off)", _current.Api.TlsCertificate.Length > 0 != next.Api.TlsCertificate.Length > 0, later);
 
         // What waits for a restart is told again at each reload.
@@ -78,8 +78,7 @@ internal sealed partial class Reloader(
         {
             Api = next.Api with
             {
-                Host = _current.Api.Host, Port = _current.Api.Port, MaxConnections = _current.Api.MaxConnections,
-                HeaderTimeoutMs = _current.Api.HeaderTimeoutMs,
+                Host = _current.Api.Host, Port = _current.Api.Port, HeaderTimeoutMs = _current.Api.HeaderTimeoutMs,
             },
             Node = _current.Node with { LogLevel = next.Node.LogLevel },
             Network = _current.Network with { BootstrapPeers = next.Network.BootstrapPeers },
@@ -95,11 +94,11 @@ internal sealed partial class Reloader(
         }
     }
 
-    private static (string, int, int, int) Fixed(ApiSection api) => (api.Host, api.Port, api.MaxConnections, api.HeaderTimeoutMs);
+    private static (string, int, int) Fixed(ApiSection api) => (api.Host, api.Port, api.HeaderTimeoutMs);
 
     private static ApiSection Limits(ApiSection api) => api with
     {
-        Host = "", Port = 0, MaxConnections = 0, HeaderTimeoutMs = 0, Tokens = "", TlsCertificate = "", TlsKey = "", Insecure = false,
+        Host = "", Port = 0, HeaderTimeoutMs = 0, Tokens = "", TlsCertificate = "", TlsKey = "", Insecure = false,
     };
 
     private void Tell(ReloadResult result)

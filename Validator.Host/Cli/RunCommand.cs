@@ -1,6 +1,5 @@
 using System.Collections;
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using Validator.Core.Primitives;
 using Validator.Crypto.Simd;
@@ -30,16 +29,24 @@ public static partial class RunCommand
         Command command = new("run", "Run a validator") { config, check, passphrase, stdin, clock };
         command.SetAction(parsed => CommandLine.Guard(() =>
         {
+            using RunSignals signals = new(tied: parsed.GetValue(stdin));
+
             // Before any key is read.
             Kernel.RefuseDumps();
             NodeConfig loaded = ConfigLoader.Load(parsed.GetValue(config)!, Environment.GetEnvironmentVariables());
+            if (DescriptorBudget.Own.Check(loaded.Api) is { } notice)
+            {
+                loaded = loaded with { Notices = [.. loaded.Notices, notice] };
+            }
+
+            RequireThreads();
             using StderrLogs logs = new(loaded.Node.LogLevel, loaded.Logging.Json);
             using SecretBuffer? secret = SetupCommands.ReadPassphrase(parsed.GetValue(passphrase));
             NodeContext context = Prepare(loaded, logs, secret);
             secret?.Dispose();
             if (File.Exists(loaded.Node.HaltedMarker))
             {
-                Console.Error.WriteLine(
+                StderrLogs.Say(
                     $"{loaded.Node.HaltedMarker}: this validator halted by safety ({File.ReadAllText(loaded.Node.HaltedMarker).Trim()}). Keep a copy"
                     + " of the data directory and settle with the other operators what happened; start again only then, after removing this file");
                 return ExitCodes.Halted;
@@ -49,6 +56,11 @@ public static partial class RunCommand
             {
                 Console.WriteLine($"{parsed.GetValue(config)}: good; chain {context.ChainId}, member {loaded.Node.Id}");
                 Console.WriteLine($"votes: {VoteStoreSetup.Describe(loaded.Storage)}");
+                foreach (string warning in loaded.Notices)
+                {
+                    Console.WriteLine($"warning: {warning}");
+                }
+
                 return ExitCodes.Success;
             }
 
@@ -58,9 +70,27 @@ public static partial class RunCommand
             }
 
             NodeConfig Again() => ConfigLoader.Load(parsed.GetValue(config)!, Environment.GetEnvironmentVariables());
-            return RunAsync(context, NodeFactory.Start, parsed.GetValue(stdin), Again).GetAwaiter().GetResult();
+            if (parsed.GetValue(stdin))
+            {
+                Localnet.StdinWatch.Start(() => signals.Stop("standard input ended"));
+            }
+
+            return RunAsync(context, NodeFactory.Start, signals, Again).GetAwaiter().GetResult();
         }));
         return command;
+    }
+
+    /// <summary>A thread that cannot be made ends the process in the midst of it, be it the runtime's or RocksDB's.</summary>
+    /// <exception cref="ConfigException">There are too few.</exception>
+    private static void RequireThreads()
+    {
+        // The node has some 20, the databases 2, Kestrel and the runtime some 10, and validation and the pool one for each processor.
+        int needed = 32 + (2 * Environment.ProcessorCount), spare = Kernel.SpareThreads(needed);
+        if (spare < needed)
+        {
+            throw new ConfigException(
+                $"this process may have {spare} threads more, and a validator needs {needed}: raise the limit (TasksMax= or LimitNPROC= of the unit, ulimit -u, or the container's pids)");
+        }
     }
 
     /// <summary>Reads genesis and keys and finds the own place.</summary>
@@ -83,34 +113,42 @@ public static partial class RunCommand
             keys.RequireMember(self!, config.Crypto);
         }
 
+        NodeMetrics metrics = new();
+        if (logs is StderrLogs stderr)
+        {
+            metrics.LogLinesDropped = () => stderr.Dropped;
+        }
+
         return new NodeContext(
-            config, genesis, chainId, keys, PeerHints.Read(config.Network.Peers, genesis, config.Node.OutsideGenesis), new NodeMetrics(), logs);
+            config, genesis, chainId, keys, PeerHints.Read(config.Network.Peers, genesis, config.Node.OutsideGenesis), metrics, logs);
     }
 
     /// <summary>Runs until a signal, the end of standard input, or the node's own end.</summary>
     /// <param name="reread">Reads the configuration again; null: SIGHUP is passed over.</param>
     /// <returns>The exit code.</returns>
-    public static async Task<int> RunAsync(
-        NodeContext context, Func<NodeContext, IValidatorNode> start, bool stopWithStdin, Func<NodeConfig>? reread = null)
+    internal static async Task<int> RunAsync(
+        NodeContext context, Func<NodeContext, IValidatorNode> start, RunSignals signals, Func<NodeConfig>? reread = null)
     {
         ILogger log = context.Logs.CreateLogger("validator");
-        TaskCompletionSource<string> stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
-        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
-
-        // From the first moment on: whoever sees the API answer may send it, and unhandled it would end the process.
-        TaskCompletionSource<Action> reload = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
-        {
-            signal.Cancel = true;
-            reload.Task.ContinueWith(static ready => ready.Result(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
-        });
         foreach (string notice in context.Config.Notices)
         {
             LogNotice(log, notice);
         }
 
-        await using IValidatorNode node = start(context);
+        signals.BeginStart();
+        IValidatorNode started;
+        try
+        {
+            started = start(context with { Starting = signals.Starting });
+        }
+        catch (OperationCanceledException) when (signals.Starting.IsCancellationRequested)
+        {
+            LogCalledOff(log, await signals.Stopped.ConfigureAwait(false));
+            return ExitCodes.Interrupted;
+        }
+
+        signals.Started();
+        await using IValidatorNode node = started;
         byte[] seed = GC.AllocateUninitializedArray<byte>(KeyFile.SeedBytes, pinned: true);
         context.Keys.TransportSeed.Span.CopyTo(seed);
         context.Keys.Dispose();
@@ -121,7 +159,7 @@ public static partial class RunCommand
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
-            Console.Error.WriteLine($"api.listen or metrics.port: {e.Message}");
+            StderrLogs.Say($"api.listen or metrics.port: {e.Message}");
             return ExitCodes.Usage;
         }
 
@@ -135,37 +173,19 @@ public static partial class RunCommand
             Reloader reloader = new(
                 context.Config, context.Genesis, reread ?? (() => context.Config), node, servers, context.Logs, log);
             servers.OnReload = reloader.Reload;
-            reload.SetResult(() =>
+            signals.OnReload = () =>
             {
                 manager.Reloading();
                 reloader.Reload();
                 manager.Reloaded();
-            });
-            if (stopWithStdin)
-            {
-                Localnet.StdinWatch.Start(() => stop.TrySetResult("standard input ended"));
-            }
-
-            await Task.WhenAny(stop.Task, node.Stopped).ConfigureAwait(false);
+            };
+            await Task.WhenAny(signals.Stopped, node.Stopped).ConfigureAwait(false);
             int code = node.Stopped.IsCompleted ? await node.Stopped.ConfigureAwait(false) : ExitCodes.Success;
-            LogStopping(log, stop.Task.IsCompleted ? await stop.Task.ConfigureAwait(false) : "the node ended by itself", code);
+            LogStopping(log, signals.Stopped.IsCompleted ? await signals.Stopped.ConfigureAwait(false) : "the node ended by itself", code);
             manager.Stopping();
             node.Drain();
             await servers.StopAsync(StopPatience).ConfigureAwait(false);
             return code;
-        }
-
-        void OnSignal(PosixSignalContext signal)
-        {
-            // Ctrl-C reaches a terminal's whole group: a parent that has us tied to its pipe decides for us then.
-            if (stopWithStdin && signal.Signal == PosixSignal.SIGINT)
-            {
-                signal.Cancel = true;
-                return;
-            }
-
-            // A second signal means now.
-            signal.Cancel = stop.TrySetResult(signal.Signal.ToString());
         }
     }
 
@@ -194,6 +214,9 @@ public static partial class RunCommand
 
     [LoggerMessage(Level = LogLevel.Information, Message = "started {Node} of chain {Chain}, version {Version}: API {Api}, metrics {Metrics}, QUIC port {QuicPort}")]
     private static partial void LogStarted(ILogger logger, string node, string chain, string version, string api, string metrics, int quicPort);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Cause} before the start was done: nothing was signed, exit code 130")]
+    private static partial void LogCalledOff(ILogger logger, string cause);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "stopping: {Cause}, exit code {Code}")]
     private static partial void LogStopping(ILogger logger, string cause, int code);

@@ -14,4 +14,8 @@ public sealed record NodeContext(
     ValidatorKeys Keys,
     PeerAddressBook Addresses,
     NodeMetrics Metrics,
-    ILoggerFactory Logs);
+    ILoggerFactory Logs)
+{
+    /// <summary>Cancelled when the start is called off.</summary>
+    public CancellationToken Starting { get; init; }
+}

@@ -15,6 +15,7 @@ namespace Validator.Host.Logging;
 public sealed class StderrLogs : ILoggerFactory, ILoggerProvider
 {
     private const int QueueLines = 4096;
+    private static readonly TimeSpan s_lastWord = TimeSpan.FromMilliseconds(500);
 
     private readonly Channel<byte[]> _queue = Channel.CreateBounded<byte[]>(
         new BoundedChannelOptions(QueueLines) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
@@ -31,7 +32,7 @@ public sealed class StderrLogs : ILoggerFactory, ILoggerProvider
     /// <param name="patience">How long Dispose waits for what is queued; default half a second.</param>
     public StderrLogs(string level, bool json, Stream? output = null, TimeSpan? patience = null)
     {
-        _patience = patience ?? TimeSpan.FromMilliseconds(500);
+        _patience = patience ?? s_lastWord;
         SetLevel(level);
         _json = json;
         _output = output ?? Console.OpenStandardError();
@@ -39,7 +40,7 @@ public sealed class StderrLogs : ILoggerFactory, ILoggerProvider
         _thread.Start();
     }
 
-    /// <summary>Lines that were dropped because the reader of standard error stands still.</summary>
+    /// <summary>Lines that were dropped because standard error took none: its reader stands still, or its disk is full.</summary>
     public long Dropped => Volatile.Read(ref _dropped);
 
     /// <param name="level">trace, debug, info, warn or error; counts at once. Any thread.</param>
@@ -66,25 +67,49 @@ public sealed class StderrLogs : ILoggerFactory, ILoggerProvider
         }
     }
 
+    /// <summary>
+    /// Writes a line at once, for a process that is about to end; it waits half a second at most for a reader that stands still, so that
+    /// the process ends in any case.
+    /// </summary>
+    public static void Say(string line)
+    {
+        Thread thread = new(() =>
+        {
+            try
+            {
+                Console.Error.WriteLine(line);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // As in Write.
+            }
+        })
+        {
+            IsBackground = true,
+        };
+        thread.Start();
+        thread.Join(s_lastWord);
+    }
+
     private void Write()
     {
         Kernel.NameThread(_thread.Name!);
         ChannelReader<byte[]> reader = _queue.Reader;
-        try
+        while (reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
-            while (reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+            while (reader.TryRead(out byte[]? line))
             {
-                while (reader.TryRead(out byte[]? line))
+                try
                 {
                     _output.Write(line);
+                    _output.Flush();
                 }
-
-                _output.Flush();
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException)
+                {
+                    // A full disk, or a reader that went. There is no better place to say so, and the next line may be taken again.
+                    Interlocked.Increment(ref _dropped);
+                }
             }
-        }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
-        {
-            // Nobody reads standard error any more; there is no better place to say so.
         }
     }
 

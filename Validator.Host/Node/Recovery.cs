@@ -12,6 +12,7 @@ namespace Validator.Host.Node;
 internal static class Recovery
 {
     /// <exception cref="StoreException">A store is foreign, locked, corrupt, of another format, or its disk fails.</exception>
+    /// <exception cref="OperationCanceledException">The start was called off.</exception>
     public static NodeStores Open(NodeContext context, ILogger log)
     {
         StorageSection storage = context.Config.Storage;
@@ -24,6 +25,7 @@ internal static class Recovery
             ledger = RocksLedger.Open(
                 storage.LedgerPath, identity, context.Genesis.Members.Length, context.Genesis.Parameters.DedupWindow, storage.CacheSizeMb * 1024L * 1024,
                 storage.WriteBufferMb * 1024L * 1024, takeOver: () => VotesAreOurs(storage, identity));
+            context.Starting.ThrowIfCancellationRequested();
             EpochConfiguration epoch = ledger.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
             int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
             ulong? signsFrom = VoteStoreSetup.SignsFrom(storage);
@@ -38,6 +40,7 @@ internal static class Recovery
                 (kept, votes, signsFrom) = (votes, null, later);
             }
 
+            context.Starting.ThrowIfCancellationRequested();
             votes?.Recover(epoch.Number, epoch.Members.Length, state);
 
             Executor executor = ReadLedger(context, ledger, epoch, state);
@@ -115,7 +118,7 @@ internal static class Recovery
             }
 
             ReadRoots(genesis, ledger, last, state);
-            RestoreWindow(executor, ledger, epoch, last);
+            RestoreWindow(executor, ledger, epoch, last, context.Starting);
         }
 
         // Epochs were skipped, and no snapshot is in place yet (rule E6).
@@ -125,6 +128,7 @@ internal static class Recovery
         {
             foreach (Hash256 hash in ledger.VerticesAbove(epoch.Number, author, cut[author].Height))
             {
+                context.Starting.ThrowIfCancellationRequested();
                 if (ledger.TryGetVertex(hash, out VertexHeader? header, out byte[]? signature, out _))
                 {
                     state.Vertices.Add((header, signature));
@@ -158,7 +162,8 @@ internal static class Recovery
         }
     }
 
-    private static void RestoreWindow(Executor executor, RocksLedger ledger, EpochConfiguration epoch, FinalRecord last)
+    private static void RestoreWindow(
+        Executor executor, RocksLedger ledger, EpochConfiguration epoch, FinalRecord last, CancellationToken calledOff = default)
     {
         ulong next = last.Result.FirstIndex + last.Result.Accepted;
         ulong from = executor.BeginRestore(
@@ -167,6 +172,7 @@ internal static class Recovery
         bool whole = true;
         while (whole && from < next)
         {
+            calledOff.ThrowIfCancellationRequested();
             int count = (int)Math.Min(next - from, DedupWindow.SegmentIds);
             Span<byte> part = ids.AsSpan(0, count * Hash256.Size);
             whole = ledger.TryReadIds(from, part) && executor.LoadIds(part);

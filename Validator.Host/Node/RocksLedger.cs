@@ -58,7 +58,10 @@ internal sealed partial class RocksLedger : ILedger
     public static RocksLedger Open(
         string path, StoreIdentity identity, int committeeSize, uint dedupWindow, long cacheBytes, long writeBufferBytes, Func<bool>? takeOver = null)
     {
-        RocksDbOptions options = new() { CacheBytes = cacheBytes, WriteBufferBytes = writeBufferBytes, BlobFamily = "vertices" };
+        RocksDbOptions options = new()
+        {
+            CacheBytes = cacheBytes, WriteBufferBytes = writeBufferBytes, BlobFamily = "vertices", OpenFiles = DescriptorBudget.Own.LedgerFiles,
+        };
         if (!StoreDirectory.Exists(path))
         {
             StoreDirectory.Create(path, Families, options, Metadata, IdentityKey, identity.Encode(StoreKind.Ledger)).Dispose();
@@ -80,7 +83,10 @@ internal sealed partial class RocksLedger : ILedger
     /// <summary>For <c>validator db migrate</c>; see <see cref="StoreDirectory.Migrate"/>.</summary>
     public static List<string> Migrate(string path, StoreIdentity identity, long cacheBytes, bool dryRun)
     {
-        RocksDbOptions options = new() { CacheBytes = cacheBytes, WriteBufferBytes = cacheBytes, BlobFamily = "vertices" };
+        RocksDbOptions options = new()
+        {
+            CacheBytes = cacheBytes, WriteBufferBytes = cacheBytes, BlobFamily = "vertices", OpenFiles = DescriptorBudget.Own.LedgerFiles,
+        };
         return StoreDirectory.Migrate(path, Families, options, Metadata, IdentityKey, identity, StoreKind.Ledger, dryRun);
     }
 

@@ -22,7 +22,9 @@ internal static class TwinWatch
     /// <param name="epoch">The epoch that our stores have reached; what is said of others says nothing of it.</param>
     /// <param name="ownHeight">Newest vertex of our lane of that epoch on disk here.</param>
     /// <returns>Null when nothing was met; else what was, in words.</returns>
-    public static string? Listen(TransportOptions options, Committee committee, int self, ulong epoch, ulong ownHeight, TimeSpan length, ILogger log)
+    /// <exception cref="OperationCanceledException">The start was called off.</exception>
+    public static string? Listen(
+        TransportOptions options, Committee committee, int self, ulong epoch, ulong ownHeight, TimeSpan length, ILogger log, CancellationToken calledOff)
     {
         log.LogInformation("listening for {Seconds} s for another process with this validator's key, before anything is signed", length.TotalSeconds);
         using Parker parker = new();
@@ -32,6 +34,7 @@ internal static class TwinWatch
         long end = Clock.MonotonicMicros() + (long)length.TotalMicroseconds;
         while (Clock.MonotonicMicros() < end)
         {
+            calledOff.ThrowIfCancellationRequested();
             while (transport.Events.TryDequeue(out TransportEvent received))
             {
                 Note(received, committee, self, epoch, heights);

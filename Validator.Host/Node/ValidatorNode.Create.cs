@@ -42,6 +42,7 @@ public sealed partial class ValidatorNode
     /// <param name="context">Configuration, genesis and keys, all checked.</param>
     /// <exception cref="Storage.StoreException">A store is foreign, locked, corrupt, of another format, or its disk fails.</exception>
     /// <exception cref="KeyException">Another process with this validator's key was met while listening for one.</exception>
+    /// <exception cref="OperationCanceledException">The start was called off.</exception>
     public static ValidatorNode Create(NodeContext context)
     {
         ILogger log = context.Logs.CreateLogger("validator");
@@ -49,6 +50,7 @@ public sealed partial class ValidatorNode
         try
         {
             ListenForTwin(context, stores, log);
+            context.Starting.ThrowIfCancellationRequested();
         }
         catch
         {
@@ -72,9 +74,18 @@ public sealed partial class ValidatorNode
         LinkTable links = new(context.Genesis, context.Keys.TransportPublicKey, context.Metrics, context.Addresses);
         links.Update(stores.Epoch);
         TransportOptions options = TransportOptionsOf(context, links, ReceivePoolOf(context), parker, null);
-        string? met = TwinWatch.Listen(
-            options, stores.Epoch.Committee, self, stores.Epoch.Number, stores.Recovered.OwnTip.Height, TimeSpan.FromSeconds(seconds), log);
-        CryptographicOperations.ZeroMemory(options.PrivateKeySeed);
+        string? met;
+        try
+        {
+            met = TwinWatch.Listen(
+                options, stores.Epoch.Committee, self, stores.Epoch.Number, stores.Recovered.OwnTip.Height, TimeSpan.FromSeconds(seconds), log,
+                context.Starting);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(options.PrivateKeySeed);
+        }
+
         if (met is not null)
         {
             throw new KeyException($"not started: {met}. Nothing was signed");

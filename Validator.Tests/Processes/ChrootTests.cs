@@ -15,6 +15,18 @@ public sealed class ChrootTests
         using TempFolder folder = new();
         File.Copy(ProcessCluster.Binary.File, Path.Combine(folder.Path, "validator"));
         Assert.Contains("native", (await RunAsync(folder, "version")).Output, StringComparison.Ordinal);
+
+        // What the runtime has of OpenSSL is decided when it is linked, in silence.
+        string selfTest = (await RunAsync(folder, "selftest")).Output;
+        Assert.All(new[] { "chacha20-poly1305", "sha3", "ml-dsa" }, part => Assert.Matches($"runtime {part} +ok", selfTest));
+
+        // Without /dev/null closed streams are pipes without another end.
+        using (Process closed = Process.Start("/bin/sh", ["-c", "exec chroot \"$1\" /validator selftest 0<&- 1>&- 2>&-", "sh", folder.Path]))
+        {
+            await closed.WaitForExitAsync();
+            Assert.Equal(0, closed.ExitCode);
+        }
+
         NodePorts ports = FreeRow();
         (int code, string output) = await RunAsync(folder, "init", "--validators", "1", "--out", "/chain", "--base-port", $"{ports.Quic}");
         Assert.True(code == 0, output);

@@ -12,6 +12,9 @@ internal sealed record RocksDbOptions
     public required long WriteBufferBytes { get; init; }
     public required long CacheBytes { get; init; }
 
+    /// <summary>Table and blob files kept open; more of them are opened again for each read.</summary>
+    public int OpenFiles { get; init; } = 512;
+
     /// <summary>enum of c.h: 0 none, 4 LZ4, 7 Zstd.</summary>
     public int Compression { get; init; } = 4;
 
@@ -268,7 +271,7 @@ internal sealed unsafe class RocksDb : IDisposable
         rocksdb_options_set_db_write_buffer_size(options, (nuint)settings.WriteBufferBytes);
         // By default it is a multiple of all families' buffers: several times what one would expect on disk.
         rocksdb_options_set_max_total_wal_size(options, Math.Max(MinWalBytes, 2 * (ulong)settings.WriteBufferBytes));
-        rocksdb_options_set_max_open_files(options, 512);
+        rocksdb_options_set_max_open_files(options, settings.OpenFiles);
         // By default it is 16 for each family that has none or a few files yet.
         rocksdb_options_set_max_file_opening_threads(options, 1);
         rocksdb_options_set_max_background_jobs(options, 2);

@@ -99,7 +99,8 @@ public class CommandLineTests
         });
         NodeConfig config = ConfigLoader.Load(configs[0], new System.Collections.Hashtable());
         StoppingNode node = new();
-        int code = await RunCommand.RunAsync(RunCommand.Prepare(config, NullLoggerFactory.Instance), _ => node, stopWithStdin: false);
+        using RunSignals signals = new(tied: false);
+        int code = await RunCommand.RunAsync(RunCommand.Prepare(config, NullLoggerFactory.Instance), _ => node, signals);
         Assert.Equal((5, true, true), (code, node.Drained, node.Disposed));
     }
 

@@ -28,4 +28,40 @@ public class StderrLogsTests
             first.GetProperty("view").GetUInt64(), first.GetProperty("leader").GetString()));
         Assert.Contains("disk", JsonDocument.Parse(lines[1]).RootElement.GetProperty("error").GetString(), StringComparison.Ordinal);
     }
+
+    // Protects the log from a moment without room: what did not get out is counted, and the next line is written again.
+    [Fact]
+    public void GoesOnAfterAFullDisk()
+    {
+        using FullAtFirst output = new();
+        using (StderrLogs logs = new("info", json: false, output, TimeSpan.FromSeconds(30)))
+        {
+            ILogger log = logs.CreateLogger("node");
+            log.LogInformation("lost");
+            Assert.True(SpinWait.SpinUntil(() => logs.Dropped == 1, TimeSpan.FromSeconds(30)));
+            log.LogInformation("kept");
+        }
+
+        string text = Encoding.UTF8.GetString(output.ToArray());
+        Assert.Contains("kept", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("lost", text, StringComparison.Ordinal);
+    }
+
+    private sealed class FullAtFirst : MemoryStream
+    {
+        private bool _tried;
+
+        public override void Write(ReadOnlySpan<byte> buffer) => Write(buffer.ToArray(), 0, buffer.Length);
+
+        public override void Write(byte[] buffer, int offset, int count)
+        {
+            if (!_tried)
+            {
+                _tried = true;
+                throw new IOException("No space left on device");
+            }
+
+            base.Write(buffer, offset, count);
+        }
+    }
 }
