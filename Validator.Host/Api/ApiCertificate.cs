@@ -4,13 +4,13 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Validator.Host.Config;
+using Validator.Host.Keys;
 
 namespace Validator.Host.Api;
 
 /// <summary>The certificate that the API shows, and the chain up to its root. A reload replaces both for new connections.</summary>
 public sealed class ApiCertificate : IDisposable
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private static readonly TimeSpan s_handshakeTimeout = TimeSpan.FromSeconds(5);
 
     private SslStreamCertificateContext _context;
@@ -33,12 +33,14 @@ public sealed class ApiCertificate : IDisposable
 
         try
         {
-            if ((File.GetUnixFileMode(api.TlsKey) & ~OwnerOnly) != 0)
+            using FileStream file = new(api.TlsKey, FileMode.Open, FileAccess.Read, FileShare.Read);
+            if (SecretFile.Fault(file.SafeFileHandle, api.TlsKey) is { } fault)
             {
-                throw new ConfigException($"api.tls_key: {api.TlsKey}: others can read the private key; run: chmod 0600 {api.TlsKey}");
+                throw new ConfigException($"api.tls_key: {api.TlsKey}: {fault}");
             }
 
-            X509Certificate2 leaf = X509Certificate2.CreateFromPemFile(api.TlsCertificate, api.TlsKey);
+            using StreamReader key = new(file);
+            X509Certificate2 leaf = X509Certificate2.CreateFromPem(File.ReadAllText(api.TlsCertificate), key.ReadToEnd());
             X509Certificate2Collection chain = [];
             chain.ImportFromPemFile(api.TlsCertificate);
             return new ApiCertificate(leaf, SslStreamCertificateContext.Create(leaf, chain, offline: true));
@@ -57,7 +59,7 @@ public sealed class ApiCertificate : IDisposable
         {
             ServerCertificateContext = Volatile.Read(ref _context),
             EnabledSslProtocols = SslProtocols.Tls13,
-            ApplicationProtocols = [SslApplicationProtocol.Http11],
+            ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
             ClientCertificateRequired = false,
         }),
     };

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Validator.Core.Primitives;
 using Validator.Host.Config;
+using Validator.Host.Keys;
 
 namespace Validator.Host.Api;
 
@@ -22,7 +23,7 @@ public enum ApiRoles : byte
 }
 
 /// <summary>
-/// Bearer tokens (RFC 6750) of one file, mode 0600. A line is <c>ROLE[,ROLE...] TOKEN [a name for people]</c>; empty lines and
+/// Bearer tokens (RFC 6750) of one file, which others cannot read (<see cref="SecretFile"/>). A line is <c>ROLE[,ROLE...] TOKEN [a name for people]</c>; empty lines and
 /// those that begin with # count as none. Only hashes are kept, so a lookup's time tells nothing about a token.
 /// </summary>
 public sealed class ApiTokens
@@ -32,7 +33,6 @@ public sealed class ApiTokens
 
     private const int MaxTokenChars = 512;
     private const int MaxFileBytes = 1024 * 1024;
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private readonly Dictionary<Hash256, ApiRoles> _roles = [];
 
@@ -46,11 +46,9 @@ public sealed class ApiTokens
         try
         {
             using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-            UnixFileMode mode = File.GetUnixFileMode(file.SafeFileHandle);
-            if ((mode & ~OwnerOnly) != 0)
+            if (SecretFile.Fault(file.SafeFileHandle, path) is { } fault)
             {
-                string octal = Convert.ToString((int)mode, 8).PadLeft(4, '0');
-                throw new ConfigException($"api.tokens: {path}: mode {octal} lets others at the tokens; run: chmod 0600 {path}");
+                throw new ConfigException($"api.tokens: {path}: {fault}");
             }
 
             if (file.Length > MaxFileBytes)

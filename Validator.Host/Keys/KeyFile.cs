@@ -16,7 +16,7 @@ public enum KeyPurpose : byte
 }
 
 /// <summary>
-/// A private key's file, mode 0600. Version 1 is four lines of text: format and version, purpose, algorithm, the 32-byte seed
+/// A private key's file, mode 0600 (or as <see cref="SecretFile"/> allows). Version 1 is four lines of text: format and version, purpose, algorithm, the 32-byte seed
 /// in hexadecimal. Version 2 is encrypted; its last two lines are
 /// <c>kdf: argon2id memory-kib passes salt</c> and <c>sealed: nonce, ciphertext and tag</c> (<see cref="SeedSeal"/>), the lines
 /// before the last being authenticated with it. The purpose keeps one key from being used as the other.
@@ -87,11 +87,9 @@ public static class KeyFile
         try
         {
             using FileStream file = new(path, new FileStreamOptions { BufferSize = 0 });
-            UnixFileMode mode = File.GetUnixFileMode(file.SafeFileHandle);
-            if ((mode & ~OwnerOnly) != 0)
+            if (SecretFile.Fault(file.SafeFileHandle, path) is { } fault)
             {
-                string octal = Convert.ToString((int)mode, 8).PadLeft(4, '0');
-                throw new KeyException($"{path}: mode {octal} lets others at the private key; run: chmod 0600 {path}");
+                throw new KeyException($"{path}: {fault}");
             }
 
             length = file.ReadAtLeast(text.Span, text.Length, throwOnEndOfStream: false);

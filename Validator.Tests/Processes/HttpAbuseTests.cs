@@ -223,7 +223,7 @@ public sealed class HttpAbuseTests
         string tokens = Path.Combine(node.Directory, "tokens");
         string submit = (await CliAsync("token", "--role", "submit", "--out", tokens)).Output.Trim();
         string read = (await CliAsync("token", "--role", "read", "--out", tokens, "--name", "dashboard")).Output.Trim();
-        File.SetUnixFileMode(tokens, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+        File.SetUnixFileMode(tokens, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
         node.Start();
         Assert.True(await node.WaitForExitAsync(s_patience));
         Assert.Contains("chmod 0600", node.LogTail(3));
@@ -240,6 +240,7 @@ public sealed class HttpAbuseTests
         Assert.Equal(1, (await CliAsync("submit", "x", "--api", api, "--ca", root, "--token-file", readFile)).Code);
         Assert.Equal(1, (await CliAsync("status", "--api", api, "--token-file", readFile)).Code); // a root that nobody vouches for
         await AssertTls13AloneAsync(node.Ports.Api);
+        await AssertHttp2Async(api, read);
     }
 
     private static async Task AssertRolesAsync(string api, string submit, string read)
@@ -265,6 +266,19 @@ public sealed class HttpAbuseTests
         Assert.Equal(403, await Ask(HttpMethod.Post, "/v1/admin/reload", read));
     }
 
+    /// <summary>By ALPN, which a runtime that was built without that part of OpenSSL does not speak.</summary>
+    private static async Task AssertHttp2Async(string api, string token)
+    {
+        using HttpClient http = new(new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true } });
+        foreach (Version version in new[] { HttpVersion.Version11, HttpVersion.Version20 })
+        {
+            using HttpRequestMessage request = new(HttpMethod.Get, api + "/v1/status") { Version = version, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+            using HttpResponseMessage answer = await http.SendAsync(request);
+            Assert.Equal((200, version), ((int)answer.StatusCode, answer.Version));
+        }
+    }
+
     private static async Task AssertTls13AloneAsync(int port)
     {
         foreach (SslProtocols version in new[] { SslProtocols.Tls12, SslProtocols.Tls13 })
@@ -285,7 +299,7 @@ public sealed class HttpAbuseTests
     }
 
     /// <returns>The root's file.</returns>
-    private static string WriteCertificate(string folder)
+    internal static string WriteCertificate(string folder)
     {
         using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         CertificateRequest request = new("CN=validator-test", key, HashAlgorithmName.SHA256);

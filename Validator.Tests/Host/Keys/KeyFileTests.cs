@@ -19,9 +19,10 @@ public class KeyFileTests
         using SecretBuffer read = KeyFile.Read(path, KeyPurpose.Consensus);
         Assert.True(seed.Span.SequenceEqual(read.Span));
         Assert.Contains("never overwritten", Assert.Throws<KeyException>(() => KeyFile.Create(path, KeyPurpose.Consensus)).Message, StringComparison.Ordinal);
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
         KeyException refused = Assert.Throws<KeyException>(() => KeyFile.Read(path, KeyPurpose.Consensus));
-        Assert.Contains("mode 0640 lets others at the private key; run: chmod 0600", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("mode 0604", refused.Message, StringComparison.Ordinal);
+        Assert.Contains($"run: chmod 0600 {path}", refused.Message, StringComparison.Ordinal);
     }
 
     // Protects against mix-ups: another purpose, version, length or damage is named with its line.
