@@ -75,8 +75,8 @@ public static class CpuPaths
     }
 
     /// <summary>
-    /// True where the lattice kernels are to be 512 bits wide: under the JIT. The ahead-of-time compiler of .NET 9 makes slow
-    /// code of them (a transform takes 1.6 to 2.2 times as long as with AVX2), so published binaries use AVX2's.
+    /// True where the lattice kernels are to be 512 bits wide: under the JIT. Compiled ahead of time they gain nothing over AVX2's
+    /// with AVX-512's registers (<c>perf/lattice512.sh</c>), so published binaries do without them.
     /// </summary>
     internal static bool UseAvx512Lattice
     {

@@ -51,9 +51,9 @@ Lattice_SignCore__Prepare|2|loop
 Lattice_KeyCore__Generate|4|loop, stack
 Lattice_KeyCore__PublicPart|6|loop, stack
 Lattice_KeyCore__TryRecoverPublicKey|5|loop, stack; whether a key is well formed
-Lattice_Sampling__ExpandMask|13,16|loop, stack
+Lattice_Sampling__ExpandMask|13,17|loop, stack
 Lattice_Sampling__ExpandSecret|4|loop, stack; blocks drawn, by the number of candidates dropped
-Lattice_Sampling__RejectBounded|2|loop, until 256 are kept
+Lattice_Sampling__RejectBounded|3|loop, until 256 are kept
 Lattice_KeyEncoding__PackEta|2|loop
 Lattice_KeyEncoding__UnpackEta|2|loop
 Lattice_KeyEncoding__PackT0|7|loop; shifts of 128 bits, by the loop's counter
@@ -76,7 +76,7 @@ Lattice_PolyAvx2__Reaches|1|loop
 Lattice_PolyAvx2__DecomposeAndPack|1|loop
 Lattice_PolyAvx2__PackZ|1|loop
 Lattice_PolyAvx2__UnpackZ|1|loop
-Lattice_PolyAvx2__MakeHint|4|loop over hints, which are part of the signature
+Lattice_PolyAvx2__MakeHint|5|loop over hints, which are part of the signature
 Lattice_NttScalar__Forward|5|loop, ready
 Lattice_NttScalar__Inverse|6|loop, ready
 Lattice_NttScalar__MatrixVector|4|loop
@@ -94,7 +94,7 @@ Lattice_PolyScalar__MakeHint|1|loop
 Lattice_NttLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<Int64>>__Forward|1|ready
 Lattice_NttLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<Int64>>__ForwardCore|3|loop
 Lattice_NttLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<Int64>>__Inverse|1|ready
-Lattice_NttLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<Int64>>__InverseCore|3|loop
+Lattice_NttLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<Int64>>__InverseCore|2|loop
 Lattice_NttLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<Int64>>__MatrixVector|7|loop, stack; the number of columns
 Lattice_NttLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<Int64>>__Pointwise|1|loop
 Lattice_PolyLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<Int64>>__Add|1|loop
@@ -104,7 +104,7 @@ Lattice_PolyLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<In
 Lattice_PolyLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<Int64>>__DecomposeAndPack|1|loop
 Lattice_PolyLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<Int64>>__PackZ|1|loop
 Lattice_PolyLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<Int64>>__UnpackZ|1|loop
-Lattice_PolyLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<Int64>>__MakeHint|4|loop over hints, which are part of the signature
+Lattice_PolyLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<Int64>>__MakeHint|5|loop over hints, which are part of the signature
 Hashing_KeccakScalar__Rounds|1|loop
 Hashing_KeccakAvx2__Rounds|1|loop
 Hashing_KeccakVector_2<Hashing_Keccak128__S_P_CoreLib_System_Runtime_Intrinsics_Vector128_1<UInt64>>__Rounds|1|loop
@@ -116,7 +116,7 @@ Hashing_Shake__Absorb|9|loop, ready
 Hashing_Shake__Squeeze|7|loop, ready
 MlKem768__KeyGen|14|args, loop, stack
 MlKem768__TryEncapsulate_0|12|args, stack; whether the public key is one
-MlKem768__TryDecapsulate|8|args, loop, stack; whether key and ciphertext are well formed: not whether they fit
+MlKem768__TryDecapsulate|10|args, loop, stack; whether key and ciphertext are well formed: not whether they fit
 MlKem768__IsDecapsulationKey|3|args, stack; compares hashes of the public part
 MlKem768__Encrypt|4|loop, stack
 MlKem768__Decrypt|6|loop, stack
