@@ -75,7 +75,7 @@ internal static class ClientCommands
 
     public static Command Health() => Get("health", "Exit 0 when the validator's process answers", "/v1/health");
 
-    public static Command Ready() => Get("ready", "Exit 0 when the validator takes part and a quorum is connected", "/v1/ready");
+    public static Command Ready() => Get("ready", "Exit 0 when the validator takes part, a quorum is connected and what is pending becomes final", "/v1/ready");
 
     internal static Command Get(string name, string description, string path)
     {

@@ -126,6 +126,32 @@ public sealed class StallTests : IDisposable
         Assert.True(await cluster.MetricAsync(others[0], "cretoai_stalled_seconds_total", "no_quorum_connected") > 0);
     }
 
+    // Protects operators of a disk that hangs without failing: the validator names its own, the others name the validator, and both go on by
+    // themselves when it answers again.
+    [AbuseFact]
+    public async Task A_disk_that_does_not_answer_is_named()
+    {
+        await using ProcessCluster cluster = await ProcessCluster.StartAsync();
+        NodeProcess[] hung = cluster.Nodes[2..];
+        await cluster.SubmitFinalAsync(cluster.Nodes[0], "before"u8.ToArray());
+        Strace[] traces = await Task.WhenAll(hung.Select(n => Strace.AttachAsync(n, "delay_enter=15000000")));
+        try
+        {
+            Assert.Equal(HttpStatusCode.Accepted, await cluster.SubmitAsync(cluster.Nodes[0], [1]));
+            NodeStatus seen = await UntilStalledAsync(cluster, cluster.Nodes[0], "no_quorum_signing");
+            Assert.All(hung, n => Assert.Contains(n.Name, seen.Reason, StringComparison.Ordinal));
+            seen = await UntilStalledAsync(cluster, hung[0], "disk");
+            Assert.Matches("disk: a write of the (vote-store|ledger) thread has not returned for", seen.Reason);
+        }
+        finally
+        {
+            Array.ForEach(traces, t => t.Dispose());
+        }
+
+        await cluster.Cluster.WaitReadyAsync(cluster.Nodes, ProcessCluster.Patience);
+        await cluster.SubmitFinalAsync(cluster.Nodes[3], "after"u8.ToArray());
+    }
+
     private static async Task<NodeStatus> UntilStalledAsync(ProcessCluster cluster, NodeProcess node, string cause)
     {
         NodeStatus? status = null;
