@@ -356,8 +356,9 @@ public sealed partial class ValidatorCore
             return Verdict.Wait;
         }
 
+        // The least step needs no clock's consent: time that is ahead of all clocks stands still, nearly, until they have caught up.
         ulong latest = _wall + Genesis.Parameters.TimestampBoundMicros;
-        if (block.TimestampMicros > latest)
+        if (block.TimestampMicros > latest && block.TimestampMicros - parent.TimestampMicros > 1)
         {
             _timestampAwaited = _wall + (block.TimestampMicros - latest);
             _timestampWaitMicros = _now + (long)Math.Min(block.TimestampMicros - latest, 1_000_000UL);

@@ -5,8 +5,8 @@ namespace Validator.Host.Node;
 
 /// <summary>
 /// Notices a wall clock that jumps, or that is not the committee's. Nothing depends on it: timers run on the monotonic clock, and
-/// blocks are judged by their own rules (P3). A validator whose clock is behind votes late or not at all, and one whose clock is
-/// ahead proposes in vain; its operator should know why.
+/// blocks are judged by their own rules (P3). A validator whose clock is behind votes late or not at all, one whose clock is
+/// ahead proposes in vain, and where all were ahead block time all but stands still; operators should know why.
 /// </summary>
 internal sealed class ClockWatch(LedgerThread ledger, Func<bool> caughtUp, ILogger log) : IDisposable
 {
@@ -52,19 +52,26 @@ internal sealed class ClockWatch(LedgerThread ledger, Func<bool> caughtUp, ILogg
             {
                 Volatile.Write(ref _jumps, _jumps + 1);
                 log.LogWarning(
-                    "the wall clock jumped by {Seconds:0.0} s. Timers do not depend on it; check the machine's time service", moved / (double)Second);
+                    "the wall clock jumped by {Seconds:0.0} s. Neither timers nor the order depend on it, and where block time is ahead of all clocks blocks go on"
+                    + " a microsecond apart; check the machine's time service", moved / (double)Second);
             }
 
             if (ledger.NewestBlock is { } newest && newest.Sequence != _sequence && caughtUp())
             {
                 _sequence = newest.Sequence;
-                Compare(newest.OffsetMicros);
+                Compare(newest.OffsetMicros, newest.Steps);
             }
         }
     }
 
-    private void Compare(long offset)
+    /// <param name="steps">The block's time is no clock's: it says nothing of one that is ahead of it.</param>
+    private void Compare(long offset, bool steps)
     {
+        if (steps && offset > 0)
+        {
+            return;
+        }
+
         Volatile.Write(ref _offset, offset);
         bool foreign = Math.Abs(offset) > Foreign;
         _agreeing = foreign ? _agreeing + 1 : 0;
@@ -72,9 +79,11 @@ internal sealed class ClockWatch(LedgerThread ledger, Func<bool> caughtUp, ILogg
         {
             _warned = true;
             log.LogError(
-                "the clock is {Seconds:0.0} s {Direction} that of the committee: this validator's {Effect}. Check the machine's time service",
+                "the clock is {Seconds:0.0} s {Direction} that of the committee: {Effect}. Check the machine's time service",
                 Math.Abs(offset) / (double)Second, offset > 0 ? "ahead of" : "behind",
-                offset > 0 ? "proposals are refused until their time comes" : "votes wait for the time that proposals state");
+                offset > 0 ? "this validator's proposals are refused until their time comes"
+                : steps ? "blocks were timed by a clock that was ahead, and go on, a microsecond apart, until this one has caught up; nothing waits"
+                : "this validator's votes wait for the time that proposals state");
         }
         else if (!foreign && _warned)
         {

@@ -55,7 +55,8 @@ internal sealed record ExecutedBlock(
 }
 
 /// <param name="OffsetMicros">Own wall clock at its execution less its timestamp.</param>
-internal sealed record LiveBlock(ulong Sequence, long OffsetMicros);
+/// <param name="Steps">Its timestamp is its parent's and the least step: no clock's (PROTOCOL.md, rule P3).</param>
+internal sealed record LiveBlock(ulong Sequence, long OffsetMicros, bool Steps);
 
 /// <summary>
 /// The ledger's only writer: one group commit for all vertices and executed blocks that waited. After it vertices count as
@@ -91,6 +92,7 @@ internal sealed class LedgerThread(
     private long _pendingOwn;
     private volatile ExecutedPoint? _executed;
     private volatile LiveBlock? _newest;
+    private ulong _newestTime;
     private EpochConfiguration _epoch = null!;
 
     private sealed record ExecutedPoint(ulong Sequence, Hash256 Root);
@@ -403,7 +405,9 @@ internal sealed class LedgerThread(
         metrics.TransactionsRejected.Add(result.Rejected);
         _executed = new ExecutedPoint(result.Sequence, result.Root);
         Finals.Advance(Clock.MonotonicMicros());
-        _newest = new LiveBlock(result.Sequence, (long)(Clock.WallMicros() - executed.Block.TimestampMicros));
+        ulong time = executed.Block.TimestampMicros;
+        _newest = new LiveBlock(result.Sequence, (long)(Clock.WallMicros() - time), Steps: time == _newestTime + 1);
+        _newestTime = time;
         signal.Advance(index);
         Votes.DurablyExecuted(result.Sequence);
         if (executed.Epoch is { } epoch)

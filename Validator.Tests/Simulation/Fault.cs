@@ -23,6 +23,8 @@ public enum Fault : byte
     ClockSkew,
     ClockDrift,
     ClockJump,
+    ClocksAhead,
+    ClocksCorrected,
 
     // Epochs.
     EpochEnd,

@@ -19,11 +19,30 @@ public sealed partial class SimChecker
     private readonly record struct Entry(ulong Epoch, ulong View, Claim Base, bool IsFinal, Hash256 NewView, int Life);
 
     private readonly Dictionary<Hash256, (ulong Epoch, LaneTip[] Cut)> _cutOf = [];
+    private readonly Dictionary<Hash256, ulong> _timeOf = [];
 
     public void OnBlock(Block block)
     {
         _parentOf[block.Hash] = block.Parent;
         _cutOf[block.Hash] = (block.Epoch, block.Cut);
+        _timeOf[block.Hash] = block.TimestampMicros;
+    }
+
+    /// <summary>No later than the own clock allows, or a microsecond after the parent (rule P3); a base, or what is final, is voted again as it is.</summary>
+    private void CheckTime(SimNode node, in SignedHeader header, in Hash256 parent)
+    {
+        if (header.Sequence <= node.Core.FinalSequence || header.Digest == _entered[node.Index].Base.BlockHash)
+        {
+            return;
+        }
+
+        ulong time = _timeOf[header.Digest];
+        ulong before = _timeOf.TryGetValue(parent, out ulong known) ? known : cluster.EpochOf(header.Epoch).Start.TimestampMicros;
+        long latest = (long)cluster.Genesis.TimestampMicros + node.Clock.Wall(cluster.Now) + (long)cluster.Genesis.Parameters.TimestampBoundMicros;
+        if (time <= before || ((long)time > latest && time != before + 1))
+        {
+            throw Fail(node, "timestamp", $"signs {header} of {time}, after {before}, by its clock at most {latest}");
+        }
     }
 
     /// <summary>Each lane's cut descends from the parent block's (rule P3), as far as this validator's disk shows.</summary>
@@ -142,6 +161,7 @@ public sealed partial class SimChecker
         }
 
         CheckLineage(node, header, parent);
+        CheckTime(node, header, parent);
         _accepted[i] = (header.Epoch, header.View, header.Sequence, header.Digest);
         var slot = (header.Epoch, header.View, header.Sequence, header.Digest);
         if (!_prepares.TryGetValue(slot, out HashSet<int>? signers))

@@ -12,6 +12,7 @@ public sealed partial class SimWorld
     // Apart, so that worlds of one epoch are what they were.
     private readonly SimRandom _epochs;
     private readonly SimRandom _ledgers;
+    private readonly SimRandom _clocks;
     private readonly int _newcomers;
     private readonly HashSet<ulong> _submitted = [];
     private readonly int[] _met = new int[Enum.GetValues<Fault>().Length];
@@ -35,6 +36,7 @@ public sealed partial class SimWorld
         _epochs = new SimRandom(seed ^ 0x45706F6368);
         _ledgers = new SimRandom(seed ^ 0x4C6564676572);
         _dark = new SimRandom(seed ^ 0x4461726B);
+        _clocks = new SimRandom(seed ^ 0x436C6F636B73);
         KeyKind keys = !faults ? KeyKind.Short : seed % 200 == 0 ? KeyKind.Real : _random.Chance(0.4) ? KeyKind.Padded : KeyKind.Short;
         ReadsBytes = keys != KeyKind.Short;
         Keys = new SimKeys(keys);
