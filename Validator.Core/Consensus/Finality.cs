@@ -239,7 +239,7 @@ public sealed partial class ValidatorCore
     /// <summary>A vote of ours that we never decided: a twin signs with our key, or our disk was rolled back.</summary>
     private bool HoldsUnknownVoteOfOurs(Certificate certificate)
     {
-        if (certificate.Sequence <= FinalSequence || certificate.Sequence < _forgotten || certificate.View < View || !Array.Exists(certificate.Votes, v => v.Sender == Self))
+        if (certificate.Sequence <= FinalSequence || certificate.Sequence < _forgotten || certificate.View < View || MayBeOfBefore(certificate.View) || !Array.Exists(certificate.Votes, v => v.Sender == Self))
         {
             return false;
         }

@@ -66,7 +66,7 @@ public sealed partial class ValidatorCore
             ConvictTwin(twin.Header, signature, message);
         }
 
-        if (vertex.Author == Self && reason == Reason.None && !MayBeOurs(lane, vertex))
+        if (vertex.Author == Self && reason == Reason.None && !_limit.IsOfLostVotes && !MayBeOurs(lane, vertex))
         {
             StopSigning();
         }
@@ -173,7 +173,7 @@ public sealed partial class ValidatorCore
 
     /// <summary>Counted from when a quorum is there: right after a start, peers may know own vertices that a rolled-back disk does not.</summary>
     private long IdleVertexDue() =>
-        !_signs || _leaving || _landing || !OwnTipKnown || Settings.IdleVertexMicros == 0 || OwnPending >= Settings.MaxOwnPendingVertices || _quorumSinceMicros == long.MaxValue
+        !Authors || _leaving || _landing || !OwnTipKnown || Settings.IdleVertexMicros == 0 || OwnPending >= Settings.MaxOwnPendingVertices || _quorumSinceMicros == long.MaxValue
             ? long.MaxValue
             : Math.Max(_lastAuthoredMicros, _quorumSinceMicros) + Settings.IdleVertexMicros;
 
@@ -218,7 +218,7 @@ public sealed partial class ValidatorCore
     private void GrantCredit()
     {
         _creditAtMicros = long.MaxValue;
-        if (!_signs || _leaving || _landing || !OwnTipKnown || _creditGiven || _unsigned >= MaxUnsigned || OwnPending >= Settings.MaxOwnPendingVertices
+        if (!Authors || _leaving || _landing || !OwnTipKnown || _creditGiven || _unsigned >= MaxUnsigned || OwnPending >= Settings.MaxOwnPendingVertices
             || PendingVertices >= Settings.MaxPendingVertices || IsFull(_lanes[Self]) || Queues)
         {
             return;

@@ -45,7 +45,7 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (header.Sender == Self && slot.Accepted != header.Digest && header.Sequence >= _forgotten)
+        if (header.Sender == Self && slot.Accepted != header.Digest && header.Sequence >= _forgotten && !MayBeOfBefore(header.View))
         {
             StopSigning();
         }
@@ -87,7 +87,8 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (header.Sender == Self && (prepare ? slot.Accepted : slot.CommitSent) != header.Digest && header.Sequence >= _forgotten)
+        if (header.Sender == Self && (prepare ? slot.Accepted : slot.CommitSent) != header.Digest && header.Sequence >= _forgotten
+            && !MayBeOfBefore(header.View))
         {
             StopSigning();
         }
@@ -183,7 +184,7 @@ public sealed partial class ValidatorCore
     /// <summary>Sends the Commits that prepared certificates of this view allow (rule P4).</summary>
     private void TryCommitAll()
     {
-        if (!_signs || _landing || !ViewActive)
+        if (!_signs || _landing || !ViewActive || IsSilent)
         {
             return;
         }
@@ -218,7 +219,7 @@ public sealed partial class ValidatorCore
 
     private void TryAcceptAll()
     {
-        if (!_signs || _landing || !ViewActive || Leader == Self)
+        if (!_signs || _landing || !ViewActive || IsSilent || Leader == Self)
         {
             return;
         }

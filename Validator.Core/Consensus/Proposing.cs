@@ -38,7 +38,7 @@ public sealed partial class ValidatorCore
 
     private void TryPropose()
     {
-        if (!_signs || _landing || !ViewActive || Leader != Self)
+        if (!_signs || _landing || !ViewActive || IsSilent || Leader != Self)
         {
             return;
         }

@@ -40,6 +40,12 @@ public sealed class RecoveredState
     /// <summary>Own votes below this sequence are forgotten: it was executed when they were.</summary>
     public ulong ForgottenBelow { get; set; }
 
+    /// <summary>What is not signed in this epoch, after votes were lost, here or elsewhere; null: nothing is left out.</summary>
+    public VoteLimit? Limit { get; set; }
+
+    /// <summary>The same of the next epoch, for the shell to hand to its core.</summary>
+    public VoteLimit? NextLimit { get; set; }
+
     /// <summary>Own lane's newest vertex ever signed in this epoch, final or not; height 0 when none.</summary>
     public LaneTip OwnTip { get; set; }
 }

@@ -13,6 +13,15 @@ public sealed partial class ValidatorCore
     /// </summary>
     private ulong _forgotten;
 
+    // Rule E9; default where there is none.
+    private readonly VoteLimit _limit;
+
+    /// <summary>Nothing but Stop is signed in this view.</summary>
+    private bool IsSilent => View < _limit.FirstView;
+
+    /// <summary>A vote of ours of that view may be of before our votes were lost.</summary>
+    private bool MayBeOfBefore(ulong view) => _limit.IsOfLostVotes && view < _limit.FirstView;
+
     private void Recover(RecoveredState state)
     {
         _forgotten = state.ForgottenBelow;
@@ -61,7 +70,7 @@ public sealed partial class ValidatorCore
             RecoverVote(message, block);
         }
 
-        if (_finalCertificate is { } last && last.Sequence >= _forgotten && last.View >= View && Array.Exists(last.Votes, v => v.Sender == Self)
+        if (_finalCertificate is { } last && last.Sequence >= _forgotten && last.View >= View && !MayBeOfBefore(last.View) && Array.Exists(last.Votes, v => v.Sender == Self)
             && FindSlot(last.View, last.Sequence)?.CommitSent != last.BlockHash)
         {
             // The ledger proves a Commit of ours that the votes do not know: they were rolled back.
@@ -141,7 +150,7 @@ public sealed partial class ValidatorCore
 
         _ownTip = state.OwnTip;
         // Finality of our own vertices was learned from peers after the store lost them: it is not our store any more.
-        if (Self >= 0 && _ownTip.Height < _lanes[Self].Final.Height)
+        if (Self >= 0 && _ownTip.Height < _lanes[Self].Final.Height && !_limit.IsOfLostVotes)
         {
             _signs = false;
         }

@@ -69,6 +69,7 @@ public sealed partial class ValidatorCore
         _history = Math.Max(LeastHistory, _reach);
         _signs = settings.Signs && self >= 0;
         _returnKnown = settings.ReturnKnown;
+        _limit = recovered?.Limit ?? default;
         _lanes = new Lane[Committee.Count];
         for (int i = 0; i < _lanes.Length; i++)
         {
@@ -134,6 +135,9 @@ public sealed partial class ValidatorCore
 
     /// <summary>False for a follower: it lost its votes, or met one of its own that it does not know.</summary>
     public bool Signs => _signs;
+
+    /// <summary>False also for one whose votes were lost in this epoch and made anew: where its lane ended is not known.</summary>
+    public bool Authors => _signs && !_limit.IsOfLostVotes;
 
     /// <summary>One step: the effects are appended to <paramref name="effects"/>.</summary>
     public void Handle(in Input input, EffectBuffer effects)

@@ -64,7 +64,7 @@ public sealed partial class ValidatorCore
 
     private long OldestWorkMicros()
     {
-        if (!ViewActive)
+        if (!ViewActive || IsSilent)
         {
             return _viewEnteredMicros;
         }
@@ -88,7 +88,7 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (_stopSent > View)
+        if (_stopSent > View && _stopSent >= _limit.FirstView)
         {
             _repeatStopMicros = _now + (Settings.ViewTimeoutMicros / 2);
             if (_ownStop is { } stop)
@@ -102,7 +102,7 @@ public sealed partial class ValidatorCore
         ref Effect effect = ref Emit(EffectKind.ViewChanged);
         effect.View = View;
         effect.Reason = Reason.Timeout;
-        SendStop(View + 1);
+        SendStop(Math.Max(View + 1, _limit.FirstView));
     }
 
     private void SendStop(ulong view)
@@ -123,7 +123,8 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (header.Sender == Self && header.View > _stopSent)
+        // One of before promised nothing, and has no other value.
+        if (header.Sender == Self && header.View > _stopSent && !_limit.IsOfLostVotes)
         {
             StopSigning();
         }
@@ -215,7 +216,7 @@ public sealed partial class ValidatorCore
         ref Effect effect = ref Emit(EffectKind.ViewChanged);
         effect.View = view;
         effect.Reason = Reason.Entered;
-        if (_signs)
+        if (_signs && !IsSilent)
         {
             SignViewChange(view);
         }
@@ -272,7 +273,7 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (header.Sender == Self && header.View > View)
+        if (header.Sender == Self && header.View > View && !MayBeOfBefore(header.View))
         {
             StopSigning();
         }
@@ -308,7 +309,7 @@ public sealed partial class ValidatorCore
 
     private void TrySignNewView()
     {
-        if (!_signs || ViewActive || Leader != Self || _newViewToSign is not null || View == 0)
+        if (!_signs || IsSilent || ViewActive || Leader != Self || _newViewToSign is not null || View == 0)
         {
             return;
         }
@@ -372,12 +373,12 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (header.Sender == Self && _newViewToSign?.Signed.Header.Digest != header.Digest)
+        if (header.Sender == Self && _newViewToSign?.Signed.Header.Digest != header.Digest && !MayBeOfBefore(header.View))
         {
             StopSigning();
         }
 
-        if (Array.Exists(message.ViewChanges, change => change.Sender == Self && !IsOurs(header.View, change.Claims)))
+        if (!MayBeOfBefore(header.View) && Array.Exists(message.ViewChanges, change => change.Sender == Self && !IsOurs(header.View, change.Claims)))
         {
             StopSigning();
         }

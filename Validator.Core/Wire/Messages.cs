@@ -15,6 +15,9 @@ public enum MessageKind : byte
 
     /// <summary>A committee change inside a system transaction. No message of its own, and never evidence.</summary>
     CommitteeChange = 8,
+
+    /// <summary>What a validator says of its votes to one that lost its own (rule E9). No message of its own, and never evidence.</summary>
+    VoteStatement = 9,
 }
 
 /// <summary>

@@ -60,6 +60,7 @@ internal static class WireTags
     public const byte Envelope = 0x17;
     public const byte Manifest = 0x18;
     public const byte EpochEnd = 0x19;
+    public const byte VoteStatement = 0x1A;
 }
 
 /// <summary>Sizes in bytes of the fixed parts, see FORMATS.md.</summary>

@@ -131,6 +131,13 @@ internal static class DbCommands
             Console.WriteLine($"  {kind.Key}: {kind.Count()}, the newest at view {newest.View}, sequence {newest.Sequence}");
         }
 
+        if (state.Limit is { } limit)
+        {
+            Console.WriteLine(limit.IsOfLostVotes
+                ? $"  made anew in this epoch, from view {limit.FirstView} on: no vertex is authored in it"
+                : $"  bound by a statement to sign nothing but Stop in views below {limit.FirstView}");
+        }
+
         Console.WriteLine($"  own lane's newest vertex: height {state.OwnTip.Height}; votes below block {state.ForgottenBelow} are forgotten");
     }
 

@@ -6,12 +6,15 @@ using Validator.Host.Node;
 
 namespace Validator.Host.Cli;
 
-/// <summary>votes create and votes mark-restored.</summary>
+/// <summary>votes create and votes mark-restored; the others are in <see cref="RevivalCommands"/>.</summary>
 internal static class VoteCommands
 {
     public static Command Votes()
     {
-        return new Command("votes", "Create a new key's vote store, or mark one as restored from a backup") { Create(), MarkRestored() };
+        return new Command("votes", "Create a new key's vote store, mark one as restored from a backup, or begin anew where more than F lost theirs")
+        {
+            Create(), MarkRestored(), RevivalCommands.Lost(), RevivalCommands.Statement(), RevivalCommands.Recreate(),
+        };
     }
 
     private static Command Create()

@@ -83,6 +83,9 @@ public sealed record StorageSection(
     /// <summary>There while nothing is signed, once it is known from which epoch on signing may begin again: its number.</summary>
     public string SignsFromFile => System.IO.Path.Combine(Path, "votes.signs-from");
 
+    /// <summary>There between <c>votes lost</c> and <c>votes recreate</c>: what the statements of others must answer.</summary>
+    public string LostVotesFile => System.IO.Path.Combine(Path, "votes.lost");
+
     /// <summary>Vertices, blocks, indices.</summary>
     public string LedgerPath => System.IO.Path.Combine(Path, "ledger");
 }

@@ -26,6 +26,9 @@ internal sealed partial class CoreThread
     /// <summary>Votes of a later epoch than the ledger's: of <see cref="SignsFrom"/> (rule E7). Null: none, or they are in use.</summary>
     public RocksVoteStore? Kept { get; set; }
 
+    /// <summary>What is not signed in the next epoch, after lost votes were made anew in this one (rule E9).</summary>
+    public VoteLimit? NextLimit { get; set; }
+
     /// <summary>Says which epoch the executed state is in.</summary>
     public required LedgerThread Ledger { get; init; }
 
@@ -70,6 +73,11 @@ internal sealed partial class CoreThread
             return;
         }
 
+        if (!resumes && NextLimit is { } limit && limit.Epoch == next.Number)
+        {
+            state.Limit = limit;
+        }
+
         _epoch = Epochs.Enter(next);
         ToSigner.Put(new VoteRecord { Kind = RecordKind.EnterEpoch, Number = next.Number, Renew = due && !resumes, Resume = resumes });
         if (due)
@@ -89,9 +97,10 @@ internal sealed partial class CoreThread
         }
 
         Volatile.Write(ref _signs, _core.Signs);
+        Volatile.Write(ref _authors, _core.Authors);
         Volatile.Write(ref _laneHeight, state.OwnTip.Height);
         Volatile.Write(ref _pendingVertices, 0);
-        Batcher.EnterEpoch(next.Number, _core.Signs, leaves: before.Self >= 0 && _epoch.Self < 0, FrameSender.VertexHeadBytes(next.Members.Length));
+        Batcher.EnterEpoch(next.Number, _core.Authors, leaves: before.Self >= 0 && _epoch.Self < 0, FrameSender.VertexHeadBytes(next.Members.Length));
         log.LogInformation(
             "epoch {Epoch} begins after block {Block}: {Members} members, {Signing}", next.Number, last.Sequence, next.Members.Length,
             _core.Signs ? "signing" : "following");
@@ -128,6 +137,7 @@ internal sealed partial class CoreThread
         }
 
         Kept = null;
+        NextLimit = state.NextLimit;
         state.Blocks.ForEach(block => ToService.Put(new ServiceItem { Kind = ServiceItemKind.Block, Block = block }));
         return true;
     }

@@ -39,6 +39,7 @@ internal sealed partial class CoreThread(
     private ulong _laneHeight;
     private long _pendingVertices;
     private bool _signs = first.Signs;
+    private bool _authors = first.Authors;
 
     /// <summary>Answers of the vote store and the ledger.</summary>
     public required SpscRing<Input>[] Answers { get; init; }
@@ -72,6 +73,9 @@ internal sealed partial class CoreThread(
     public ulong FinalSequence => Volatile.Read(ref _final);
 
     public bool Signs => Volatile.Read(ref _signs);
+
+    /// <summary>False as well where lost votes were made anew in this epoch.</summary>
+    public bool Authors => Volatile.Read(ref _authors);
 
     /// <summary>Own lane's newest height.</summary>
     public ulong LaneHeight
@@ -456,6 +460,7 @@ internal sealed partial class CoreThread(
         }
 
         Volatile.Write(ref _signs, false);
+        Volatile.Write(ref _authors, false);
     }
 
     private void NoteRejected(in Effect effect)

@@ -83,21 +83,35 @@ internal static class Recovery
         return VoteStoreSetup.Renew(storage, identity, epoch);
     }
 
+    private const string WaysBack = "It signs again by itself two epochs later, as long as a quorum of the others has its votes; where it has not, nothing"
+        + " becomes final any more, and those who lost theirs begin anew: see 'validator votes lost --help', and OPERATIONS.md";
+
     private static RocksVoteStore? OpenVotes(StorageSection storage, StoreIdentity identity, ILogger log)
     {
         if (VoteStoreSetup.Mark(storage) is { } mark)
         {
-            log.LogCritical("{Mark}. This validator follows, serves and executes, and signs nothing", mark);
+            log.LogCritical("{Mark}. This validator follows, serves and executes, and signs nothing. " + WaysBack, mark);
             return null;
         }
 
         try
         {
-            return RocksVoteStore.Open(storage.VotesPath, identity);
+            RocksVoteStore votes = RocksVoteStore.Open(storage.VotesPath, identity);
+            try
+            {
+                // It was not lost after all, and what others stated before it signs on is no help if it ever is.
+                VoteStoreSetup.Remove(storage.LostVotesFile);
+                return votes;
+            }
+            catch
+            {
+                votes.Dispose();
+                throw;
+            }
         }
         catch (StoreException e) when (e.Fault == StoreFault.Missing)
         {
-            log.LogCritical("{Error} This validator may have voted before: it follows, serves and executes, and signs nothing", e.Message);
+            log.LogCritical("{Error} This validator may have voted before: it follows, serves and executes, and signs nothing. " + WaysBack, e.Message);
             return null;
         }
     }
@@ -198,6 +212,14 @@ internal static class Recovery
     /// </summary>
     private static bool OwnLaneIsWhole(NodeContext context, int self, RocksLedger ledger, RecoveredState state, ILogger log)
     {
+        if (state.Limit is { IsOfLostVotes: true } limit)
+        {
+            log.LogWarning(
+                "the votes were lost in this epoch, {Epoch}, and made anew: this validator votes from view {View} on, and authors nothing, and so takes"
+                + " no transactions, before the next epoch", limit.Epoch, limit.FirstView);
+            return true;
+        }
+
         foreach ((VertexHeader vertex, _) in state.Vertices)
         {
             if (vertex.Author != self)

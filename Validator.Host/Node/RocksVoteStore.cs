@@ -14,7 +14,7 @@ namespace Validator.Host.Node;
 /// payload. One thread adds and commits; any thread finds; recovery comes before both.
 /// Keys: S number: a signed record and its body; B sequence hash: an accepted block; C sequence view: a prepared
 /// certificate; N: the NewView entered; T: own lane's newest vertex ever signed; F: the sequence below
-/// which votes are forgotten; E: the epoch below which they are.
+/// which votes are forgotten; E: the epoch below which they are; L epoch: what is not signed in it (rule E9).
 /// What belongs to an ended epoch is deleted, and not read back.
 /// </summary>
 internal sealed class RocksVoteStore : IVoteStore
@@ -22,6 +22,9 @@ internal sealed class RocksVoteStore : IVoteStore
     private const byte SignedKey = (byte)'S';
     private const byte BlockKey = (byte)'B';
     private const byte CertificateKey = (byte)'C';
+
+    private const byte LimitKey = (byte)'L';
+    private const int LimitBytes = 3 * sizeof(ulong);
 
     private static readonly string[] Families = ["default"];
     private static readonly byte[] IdentityKey = [(byte)'I'];
@@ -39,6 +42,7 @@ internal sealed class RocksVoteStore : IVoteStore
     private readonly Dictionary<(MessageKind Kind, ulong Epoch, ulong View, ulong Sequence), (Hash256 Digest, ulong Number)> _slots = [];
     private readonly SortedSet<(ulong Sequence, Hash256 Hash)> _blocks = [];
     private readonly SortedSet<(ulong Sequence, ulong View)> _certificates = [];
+    private readonly SortedSet<ulong> _limits = [];
     private ulong _next = 1;
     private LaneTip _tip;
     private ulong _tipEpoch;
@@ -210,6 +214,12 @@ internal sealed class RocksVoteStore : IVoteStore
 
         _blocks.Clear();
         _certificates.Clear();
+        foreach (ulong ended in _limits.GetViewBetween(0, epoch).Where(e => e < epoch).ToArray())
+        {
+            _batch.Delete(0, KeyOf(ended));
+            _limits.Remove(ended);
+        }
+
         if (_newViewEpoch < epoch)
         {
             _batch.Delete(0, NewViewKey);
@@ -223,7 +233,7 @@ internal sealed class RocksVoteStore : IVoteStore
         using RocksDbIterator records = _database.Iterate(0);
         for (records.Seek([]); records.Valid; records.Next())
         {
-            highest = Math.Max(highest, EpochOf(records, 0));
+            highest = Math.Max(highest, records.Key[0] == LimitKey ? 0 : EpochOf(records, 0));
         }
 
         return highest;
@@ -234,6 +244,22 @@ internal sealed class RocksVoteStore : IVoteStore
     public void BeginAt(ulong epoch)
     {
         ForgetEpochsBelow(epoch);
+        if (!Commit(out string? error))
+        {
+            throw new StoreException(StoreFault.Unwritable, $"{_path}: {error}");
+        }
+    }
+
+    /// <summary>From now on this is not signed in that epoch, durably; before the first Add.</summary>
+    /// <exception cref="StoreException">The disk fails.</exception>
+    public void Bind(VoteLimit limit)
+    {
+        Span<byte> value = stackalloc byte[LimitBytes];
+        BinaryPrimitives.WriteUInt64LittleEndian(value, limit.FirstView);
+        BinaryPrimitives.WriteUInt64LittleEndian(value[8..], limit.Epoch);
+        BinaryPrimitives.WriteUInt64LittleEndian(value[16..], limit.LostView);
+        _batch.Put(0, KeyOf(limit.Epoch), value);
+        _limits.Add(limit.Epoch);
         if (!Commit(out string? error))
         {
             throw new StoreException(StoreFault.Unwritable, $"{_path}: {error}");
@@ -251,7 +277,7 @@ internal sealed class RocksVoteStore : IVoteStore
         for (records.Seek([]); records.Valid; records.Next())
         {
             ulong found = EpochOf(records, epoch);
-            if (found != epoch && records.Key[0] != (byte)'E')
+            if (found != epoch && records.Key[0] != (byte)'E' && (records.Key[0] != LimitKey || found < epoch))
             {
                 Require.That(found < epoch);
                 ForgetRecord(records.Key);
@@ -266,6 +292,7 @@ internal sealed class RocksVoteStore : IVoteStore
                 (byte)'N' => RecoverNewView(records.Value, committeeSize, state),
                 (byte)'T' => RecoverTip(records.Value, committeeSize, state),
                 (byte)'F' => RecoverForgotten(records.Value, state),
+                LimitKey => RecoverLimit(records.Value, epoch, state),
                 (byte)'E' => records.Value.Length == sizeof(ulong),
                 _ => true,
             };
@@ -295,7 +322,7 @@ internal sealed class RocksVoteStore : IVoteStore
     /// <param name="other">Where the record is of none.</param>
     private static ulong EpochOf(RocksDbIterator records, ulong other) => records.Key[0] switch
     {
-        SignedKey or BlockKey or CertificateKey or (byte)'N' or (byte)'T' when records.Value.Length >= 16
+        SignedKey or BlockKey or CertificateKey or LimitKey or (byte)'N' or (byte)'T' when records.Value.Length >= 16
             => BinaryPrimitives.ReadUInt64LittleEndian(records.Value[8..]),
         (byte)'E' when records.Value.Length == sizeof(ulong) => BinaryPrimitives.ReadUInt64LittleEndian(records.Value),
         _ => other,
@@ -433,6 +460,37 @@ internal sealed class RocksVoteStore : IVoteStore
         bool whole = value.Length == sizeof(ulong);
         state.ForgottenBelow = _forgottenBelow = whole ? BinaryPrimitives.ReadUInt64LittleEndian(value) : 0;
         return whole;
+    }
+
+    private bool RecoverLimit(ReadOnlySpan<byte> value, ulong epoch, RecoveredState state)
+    {
+        if (value.Length != LimitBytes)
+        {
+            return false;
+        }
+
+        VoteLimit limit = new(
+            BinaryPrimitives.ReadUInt64LittleEndian(value[8..]), BinaryPrimitives.ReadUInt64LittleEndian(value),
+            BinaryPrimitives.ReadUInt64LittleEndian(value[16..]));
+        _limits.Add(limit.Epoch);
+        if (limit.Epoch == epoch)
+        {
+            state.Limit = limit;
+        }
+        else
+        {
+            state.NextLimit = limit;
+        }
+
+        return true;
+    }
+
+    private static byte[] KeyOf(ulong epoch)
+    {
+        byte[] key = new byte[9];
+        key[0] = LimitKey;
+        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(1), epoch);
+        return key;
     }
 
     private static byte[] KeyOf(ulong sequence, in Hash256 hash)

@@ -78,7 +78,8 @@ public sealed partial class ValidatorNode
         try
         {
             met = TwinWatch.Listen(
-                options, stores.Epoch.Committee, self, stores.Epoch.Number, stores.Recovered.OwnTip.Height, TimeSpan.FromSeconds(seconds), log,
+                options, stores.Epoch.Committee, self, stores.Epoch.Number,
+                stores.Recovered.Limit is { IsOfLostVotes: true } ? ulong.MaxValue : stores.Recovered.OwnTip.Height, TimeSpan.FromSeconds(seconds), log,
                 context.Starting);
         }
         finally
@@ -210,6 +211,7 @@ public sealed partial class ValidatorNode
         _core = new CoreThread(core, epoch, stores.Signs, _links, SenderOf(), metrics, _log, this)
         {
             Epochs = _epochs, Ledger = _ledger, Validation = [_validation, .. _workers], SignsFrom = stores.SignsFrom ?? 0, Kept = stores.Kept,
+            NextLimit = stores.Recovered.NextLimit,
             Answers = [fromVotes, fromLedger], Outside = [fromScheduler, .. fromWorkers, fromBatcher],
             ToSigner = _toSigner, ToLedger = toLedger, ToExecution = toExecution, ToService = _toService,
             Vertices = pending, Batches = _batches, Batcher = _batcher, Signer = _signer, Evidence = _evidence, Storage = context.Config.Storage,
@@ -238,7 +240,7 @@ public sealed partial class ValidatorNode
         }
 
         _batcher.Pool = _sendPool;
-        _batcher.EnterEpoch(epoch.Number, core.Signs, headBytes: FrameSender.VertexHeadBytes(epoch.Members.Length));
+        _batcher.EnterEpoch(epoch.Number, core.Authors, headBytes: FrameSender.VertexHeadBytes(epoch.Members.Length));
         VertexSource vertices = new(_cache, stores.Ledger);
         foreach (Hash256 hash in stores.Unordered)
         {

@@ -27,6 +27,11 @@ public static class VoteStoreSetup
             throw new StoreException(StoreFault.Exists, $"{mark}. So its key has signed, and nothing was created.");
         }
 
+        if (File.Exists(storage.LostVotesFile))
+        {
+            throw new StoreException(StoreFault.Exists, $"{storage.LostVotesFile}: the votes of this key are lost, so it has signed, and nothing was created.");
+        }
+
         StoreIdentity identity = StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey);
         string aside = AsideOf(storage, identity);
         if (Directory.Exists(aside))
@@ -127,6 +132,7 @@ public static class VoteStoreSetup
             Remove(storage.RestoredMarker);
             Remove(storage.ContradictedMarker);
             Remove(storage.SignsFromFile);
+            Remove(storage.LostVotesFile);
             return votes;
         }
         catch
@@ -151,6 +157,7 @@ public static class VoteStoreSetup
     public static string Describe(StorageSection storage) =>
         Mark(storage) is { } mark ? $"{mark}; it would follow and sign nothing"
         : RocksVoteStore.Exists(storage.VotesPath) ? $"{storage.VotesPath}"
+        : File.Exists(storage.LostVotesFile) ? $"{storage.LostVotesFile}: lost; it would follow and sign nothing until votes recreate"
         : $"none in {storage.VotesPath}; it would follow and sign nothing. For a key that has never signed: validator votes create";
 
     /// <summary>Where the vote store of a key goes when the validator gets another.</summary>
@@ -170,7 +177,7 @@ public static class VoteStoreSetup
         }
     }
 
-    private static void Remove(string file)
+    internal static void Remove(string file)
     {
         try
         {

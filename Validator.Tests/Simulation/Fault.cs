@@ -44,6 +44,9 @@ public enum Fault : byte
     FailedSync,
     Wipe,
     OldBackup,
+    VotesLostByMany,
+    VotesRecreated,
+    RevivalRefused,
     OldVoteReleased,
 
     // Byzantine members.

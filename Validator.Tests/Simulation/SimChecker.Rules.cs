@@ -15,6 +15,10 @@ public sealed partial class SimChecker
 
     private readonly Dictionary<(int Node, ulong Epoch), (ulong View, ulong Sequence)> _committedTo = [];
 
+    // Commits by slot, and those of members that lost them: what these have to state follows from what a quorum may have committed.
+    private readonly Dictionary<(ulong Epoch, ulong View, ulong Sequence, Hash256 Digest), HashSet<int>> _commits = [];
+    private readonly Dictionary<int, HashSet<(ulong Epoch, ulong View, ulong Sequence, Hash256 Digest)>> _lostCommits = [];
+
     /// <summary>How a validator entered its view: by which NewView, in which of its lives, and what that proves the base to be.</summary>
     private readonly record struct Entry(ulong Epoch, ulong View, Claim Base, bool IsFinal, Hash256 NewView, int Life);
 
@@ -120,7 +124,9 @@ public sealed partial class SimChecker
     private void CheckEntry(SimNode node, in Entry entry)
     {
         Entry before = _entered[node.Index];
-        bool binds = before.Life == entry.Life || HoldsAcceptance(node, entry);
+        // In a view that rule E9 keeps it silent in, nothing rests on either.
+        bool silent = entry.View < node.Disk.Limits.GetValueOrDefault(entry.Epoch).FirstView;
+        bool binds = !silent && (before.Life == entry.Life || HoldsAcceptance(node, entry));
         if (binds && before.Epoch == entry.Epoch && before.View == entry.View && before.NewView != entry.NewView
             && node.Core.Signs && !IsByzantine(node.Index) && cluster.World.ChecksRules)
         {
@@ -140,6 +146,30 @@ public sealed partial class SimChecker
             && !IsByzantine(node.Index) && cluster.World.ChecksRules)
         {
             throw Fail(node, "states its Commits", $"signs {header} that states {highest}, after a Commit in {least}");
+        }
+
+        foreach (var slot in _lostCommits.GetValueOrDefault(node.Index) ?? [])
+        {
+            if (slot.Epoch == header.Epoch && slot.View < header.View && highest.CompareTo((slot.View, slot.Sequence)) < 0
+                && MayBeQuorum(slot.Epoch, _commits[slot]) && cluster.World.ChecksRules)
+            {
+                throw Fail(node, "states lost Commits", $"signs {header} that states {highest}, after {slot} may have been committed with a lost Commit");
+            }
+        }
+    }
+
+    /// <summary>From here on its own store tells of no Commit of before; what was committed has to be stated all the same (rule E9).</summary>
+    public void OnVotesLost(SimNode node)
+    {
+        if (!_lostCommits.TryGetValue(node.Index, out var lost))
+        {
+            _lostCommits.Add(node.Index, lost = []);
+        }
+
+        lost.UnionWith(_commits.Where(c => c.Value.Contains(node.Index)).Select(c => c.Key));
+        foreach (var key in _committedTo.Keys.Where(k => k.Node == node.Index).ToArray())
+        {
+            _committedTo.Remove(key);
         }
     }
 
@@ -188,10 +218,12 @@ public sealed partial class SimChecker
     }
 
     /// <summary>Votes of quorum weight, if all the faulty gave theirs.</summary>
-    private bool MayBePrepared(ulong epoch, ulong view, ulong sequence, in Hash256 digest)
+    private bool MayBePrepared(ulong epoch, ulong view, ulong sequence, in Hash256 digest) =>
+        MayBeQuorum(epoch, _prepares.GetValueOrDefault((epoch, view, sequence, digest)));
+
+    private bool MayBeQuorum(ulong epoch, HashSet<int>? signers)
     {
         ulong weight = 0;
-        HashSet<int>? signers = _prepares.GetValueOrDefault((epoch, view, sequence, digest));
         Member[] members = cluster.EpochOf(epoch).Members;
         foreach (Member member in members)
         {

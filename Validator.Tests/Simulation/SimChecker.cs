@@ -78,6 +78,13 @@ public sealed partial class SimChecker(SimCluster cluster)
         }
         else if (slot == MessageKind.Commit)
         {
+            var commit = (header.Epoch, header.View, header.Sequence, header.Digest);
+            if (!_commits.TryGetValue(commit, out HashSet<int>? signers))
+            {
+                _commits.Add(commit, signers = []);
+            }
+
+            signers.Add(node.Index);
             var least = _committedTo.GetValueOrDefault((node.Index, header.Epoch));
             var here = (header.View, header.Sequence);
             _committedTo[(node.Index, header.Epoch)] = here.CompareTo(least) > 0 ? here : least;

@@ -1,3 +1,4 @@
+using Validator.Core.Consensus;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
@@ -40,6 +41,9 @@ public sealed class SimDisk
 
     /// <summary>Own votes below this sequence are forgotten.</summary>
     public ulong ForgottenBelow { get; set; }
+
+    /// <summary>What is not signed, by epoch, after votes were lost here or elsewhere.</summary>
+    public SortedDictionary<ulong, VoteLimit> Limits { get; } = [];
     public ulong OwnTipEpoch { get; set; }
 
     /// <summary>The executed committee; null before the first block.</summary>
@@ -81,6 +85,7 @@ public sealed class SimDisk
         copy.FirstKept = FirstKept;
         copy.StagedManifest = StagedManifest;
         CopyAll(Ends, copy.Ends);
+        CopyAll(Limits, copy.Limits);
         CopyAll(Records, copy.Records);
         CopyAll(History, copy.History);
         CopyAll(Snapshots, copy.Snapshots);
@@ -118,6 +123,36 @@ public sealed class SimDisk
     {
         StagedManifest = null;
         StagedChunks.Clear();
+    }
+
+    /// <summary>The vote store is gone. Where the own lane ended in the ledger is still known there.</summary>
+    public void LoseVotes()
+    {
+        Signed.Clear();
+        Prepared.Clear();
+        Blocks.Clear();
+        Limits.Clear();
+        Entered = null;
+        ForgottenBelow = 0;
+        VotesEpoch = 0;
+        SignFrom = null;
+    }
+
+    /// <summary>An empty vote store with what rule E9 lets it begin with.</summary>
+    public void BeginAnew(RevivalPlan plan)
+    {
+        LoseVotes();
+        VotesEpoch = plan.Limit.Epoch;
+        Limits[plan.Limit.Epoch] = plan.Limit;
+        if (plan.Next is { } next)
+        {
+            Limits[next.Epoch] = next;
+        }
+
+        if (plan.Prepared is { } prepared)
+        {
+            Prepared.Add(prepared);
+        }
     }
 
     public void LoseLedger()
@@ -218,6 +253,11 @@ public sealed class SimDisk
         Signed.RemoveAll(r => r.Key.Epoch < epoch);
         Prepared.RemoveAll(c => c.Epoch < epoch);
         Evidence.RemoveAll(e => e.First.Header.Epoch < epoch);
+        foreach (ulong ended in Limits.Keys.Where(e => e < epoch).ToArray())
+        {
+            Limits.Remove(ended);
+        }
+
         Entered = Entered?.Signed.Header.Epoch < epoch ? null : Entered;
         OwnTip = OwnTipEpoch < epoch ? default : OwnTip;
         foreach ((Hash256 hash, Block block) in Blocks)

@@ -204,7 +204,9 @@ public partial class SimNode
         RecoveredState state = new()
         {
             EnteredNewView = Disk.Entered?.Signed.Header.Epoch == epoch ? Disk.Entered : null,
-            OwnTip = Disk.OwnTipEpoch == epoch ? Disk.OwnTip : default,
+            OwnTip = Disk.OwnTipEpoch == epoch && !Disk.Limits.GetValueOrDefault(epoch).IsOfLostVotes ? Disk.OwnTip : default,
+            Limit = Disk.Limits.TryGetValue(epoch, out VoteLimit limit) ? limit : null,
+            NextLimit = Disk.Limits.TryGetValue(epoch + 1, out VoteLimit nextLimit) ? nextLimit : null,
             ForgottenBelow = Disk.ForgottenBelow,
             Behind = Disk.Landing > 0,
             ProvenFrom = provenFrom,

@@ -118,6 +118,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         waiting.RemoveAll(SimVertex.IsSystem);
         _queued = waiting;
         StartCore(provenFrom);
+        Cluster.World.AfterEpoch(this);
         Feed(new Input { Kind = InputKind.Tick, From = -1 });
         foreach (int peer in Cluster.LinkedTo(this))
         {

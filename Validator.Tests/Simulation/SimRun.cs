@@ -27,6 +27,7 @@ public static class SimRun
     public static void Run(SimCluster cluster)
     {
         cluster.World.Run(LeastFaultMicros, MostFaultMicros, () => IsCounted(cluster));
+        RunUntil(cluster, HealMicros, "those who lost their votes do not sign again", () => cluster.World.AllRevived);
         // More than F weight gone for good: what is left owes safety only.
         if (cluster.World.WipedBeyondFaulty)
         {

@@ -22,7 +22,7 @@ public sealed partial class SimWorld
     /// <summary>Where epochs end and there is room among the faulty, an honest member loses its ledger, and keeps its votes.</summary>
     private void DrawLoser()
     {
-        if (Wiped >= 0 || Committee.Count < 4 || (Genesis.Parameters.EpochLengthBlocks == 0 && !Changes) || !_dark.Chance(0.8))
+        if (Wiped >= 0 || _losers.Count > 0 || Committee.Count < 4 || (Genesis.Parameters.EpochLengthBlocks == 0 && !Changes) || !_dark.Chance(0.8))
         {
             return;
         }

@@ -128,7 +128,7 @@ public sealed partial class SimWorld
     /// <summary>Some votes of the one whose disk will be lost or old wait in the network until it is.</summary>
     public bool HoldsBack(SimNode from, SimNode to, SimMessage message)
     {
-        if (Cluster.Now >= _heldUntil || (from.Index != Wiped && from.Index != RolledBack)
+        if (Cluster.Now >= _heldUntil || (from.Index != Wiped && from.Index != RolledBack && !_losers.Contains(from.Index))
             || message.Frame.Type is not (FrameType.Vote or FrameType.PrePrepare or FrameType.ViewChange) || !_random.Chance(0.05))
         {
             return false;
@@ -198,6 +198,7 @@ public sealed partial class SimWorld
             }
         }
 
+        ScheduleLosses(when);
         if (Retain > 0 && Cluster.Nodes.Length > 1)
         {
             Cluster.Schedule(_ledgers.Between(leastMicros / 5, leastMicros / 2), BeAbsent);
@@ -428,46 +429,17 @@ public sealed partial class SimWorld
         }
     }
 
-    /// <summary>Somebody sets the wall clock; by more than the bound sometimes.</summary>
-    private void JumpClock(SimNode node)
-    {
-        Met(Fault.ClockJump);
-        long most = _random.Chance(0.2) ? 10_000_000 : 500_000;
-        node.Clock.SkewMicros += _random.Between(-most, most);
-    }
-
-    /// <summary>All clocks are ahead, by up to an hour, or some are, and are set right again while the load goes on.</summary>
-    private void ScheduleWrongClocks(long leastMicros)
-    {
-        if (!_clocks.Chance(0.25))
-        {
-            return;
-        }
-
-        long from = _clocks.Between(leastMicros / 10, leastMicros / 2);
-        long ahead = _clocks.Between(5_000_000, 3_600_000_000);
-        double share = _clocks.Chance(0.7) ? 1 : 0.5;
-        SimNode[] wrong = [.. Cluster.Machines.Where(_ => _clocks.Chance(share))];
-
-        Cluster.Schedule(from, () => Set(wrong, ahead, Fault.ClocksAhead));
-        Cluster.Schedule(from + _clocks.Between(500_000, leastMicros / 3), () => Set(wrong, -ahead, Fault.ClocksCorrected));
-
-        void Set(SimNode[] nodes, long micros, Fault fault)
-        {
-            foreach (SimNode node in nodes)
-            {
-                Met(fault);
-                node.Clock.SkewMicros += _faultsOver ? 0 : micros;
-            }
-        }
-    }
-
     /// <summary>
     /// The worst moments: right after a Commit left, one alone may hear the rest of them, the leader may vanish, or the
     /// sender itself.
     /// </summary>
     public void AfterSend(SimNode node, in SignedHeader header)
     {
+        if (header.Kind == MessageKind.Commit)
+        {
+            AfterCommit(node, header);
+        }
+
         double often = header.Kind switch
         {
             MessageKind.Commit or MessageKind.ViewChange => _strikes,

@@ -13,6 +13,7 @@ public sealed partial class SimWorld
     private readonly SimRandom _epochs;
     private readonly SimRandom _ledgers;
     private readonly SimRandom _clocks;
+    private readonly SimRandom _revivals;
     private readonly int _newcomers;
     private readonly HashSet<ulong> _submitted = [];
     private readonly int[] _met = new int[Enum.GetValues<Fault>().Length];
@@ -37,6 +38,7 @@ public sealed partial class SimWorld
         _ledgers = new SimRandom(seed ^ 0x4C6564676572);
         _dark = new SimRandom(seed ^ 0x4461726B);
         _clocks = new SimRandom(seed ^ 0x436C6F636B73);
+        _revivals = new SimRandom(seed ^ 0x52657669766564);
         KeyKind keys = !faults ? KeyKind.Short : seed % 200 == 0 ? KeyKind.Real : _random.Chance(0.4) ? KeyKind.Padded : KeyKind.Short;
         ReadsBytes = keys != KeyKind.Short;
         Keys = new SimKeys(keys);
@@ -102,6 +104,7 @@ public sealed partial class SimWorld
             DrawByzantine();
             DrawRoles();
             DrawWipe();
+            DrawLosers();
             DrawLoser();
             _blackouts = _dark.Chance(ByzantineWeight > 0 ? 0.6 : 0.2) ? _dark.Between(2, 20) / 400.0 : 0;
             _misnamesNext = _blackouts == 0 && _dark.Chance(0.5);
