@@ -62,11 +62,7 @@ public sealed class HttpServers : IAsyncDisposable
             : null;
         HttpServers servers = new(api, page, policy, certificate);
         servers.MapApi(node, metrics);
-        page?.MapGet(config.Metrics.Endpoint, context =>
-        {
-            context.Response.ContentType = PrometheusText.ContentType;
-            return context.Response.WriteAsync(MetricsPage.Render(metrics, node.GetStatus()), context.RequestAborted);
-        });
+        page?.MapGet(config.Metrics.Endpoint, new MetricsEndpoint(node, metrics).Serve);
         try
         {
             await api.StartAsync().ConfigureAwait(false);

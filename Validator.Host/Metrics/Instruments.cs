@@ -24,36 +24,25 @@ public sealed class Gauge
     }
 }
 
-/// <summary>
-/// A cumulative histogram with fixed bounds. Any thread may observe; a scrape may see an observation's bucket before its
-/// sum, never a bucket count above the total.
-/// </summary>
+/// <summary>A histogram with fixed bounds. Any thread may observe.</summary>
 public sealed class Histogram
 {
     private readonly double[] _bounds;
-    private readonly long[] _buckets;
-    private long _sumMicros;
+    private readonly long[] _counts;
+    private readonly long[] _sumMicros;
 
     /// <param name="bounds">Upper bounds, ascending, without infinity; in the metric's unit (seconds, items).</param>
     public Histogram(params double[] bounds)
     {
         _bounds = bounds;
-        _buckets = new long[bounds.Length + 1];
+        _counts = new long[bounds.Length + 1];
+        _sumMicros = new long[bounds.Length + 1];
     }
 
     public ReadOnlySpan<double> Bounds => _bounds;
 
-    /// <summary>The sum of all values, to a millionth.</summary>
-    public double Sum => Volatile.Read(ref _sumMicros) / 1e6;
-
-    /// <summary>Counts per bucket, not cumulative; the last is above all bounds.</summary>
-    public void Read(Span<long> counts)
-    {
-        for (int i = 0; i < _buckets.Length; i++)
-        {
-            counts[i] = Volatile.Read(ref _buckets[i]);
-        }
-    }
+    /// <summary>What a bucket alone holds, its sum to a millionth; the last is above all bounds.</summary>
+    public (long Count, double Sum) Read(int bucket) => (Volatile.Read(ref _counts[bucket]), Volatile.Read(ref _sumMicros[bucket]) / 1e6);
 
     /// <param name="times">How often the value occurred.</param>
     public void Observe(double value, long times = 1)
@@ -64,8 +53,8 @@ public sealed class Histogram
             bucket++;
         }
 
-        Interlocked.Add(ref _buckets[bucket], times);
-        Interlocked.Add(ref _sumMicros, (long)(value * 1e6) * times);
+        Interlocked.Add(ref _counts[bucket], times);
+        Interlocked.Add(ref _sumMicros[bucket], (long)Math.Round(value * 1e6) * times);
     }
 
     /// <summary>Observes the seconds since a Stopwatch timestamp.</summary>

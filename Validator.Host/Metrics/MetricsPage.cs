@@ -7,20 +7,18 @@ namespace Validator.Host.Metrics;
 /// <summary>The whole metrics page: counters, the node's status, and the process.</summary>
 internal static class MetricsPage
 {
-    public static string Render(NodeMetrics metrics, NodeStatus status)
+    public static void Fill(MetricsRegistry page, NodeMetrics metrics, NodeStatus status)
     {
-        PrometheusText page = new();
         Consensus(page, metrics, status);
         Clients(page, metrics, status);
         Network(page, metrics, status);
         Validation(page, metrics);
         Storage(page, metrics);
         page.Counter("cretoai_log_lines_dropped_total", "Log lines that standard error did not take.", (ulong)metrics.LogLinesDropped());
-        ProcessMetrics.Render(page);
-        return page.ToString();
+        ProcessMetrics.Fill(page);
     }
 
-    private static void Consensus(PrometheusText page, NodeMetrics metrics, NodeStatus status)
+    private static void Consensus(MetricsRegistry page, NodeMetrics metrics, NodeStatus status)
     {
         page.Histogram("cretoai_finality_time_seconds", "Own client transactions: time from acceptance to execution.", metrics.FinalitySeconds);
         page.Counter("cretoai_vertices_finalized_total", "Vertices of all lanes ordered by final blocks.", metrics.VerticesFinalized.Value);
@@ -71,7 +69,7 @@ internal static class MetricsPage
         }
     }
 
-    private static void Stalls(PrometheusText page, NodeMetrics metrics, NodeStatus status)
+    private static void Stalls(MetricsRegistry page, NodeMetrics metrics, NodeStatus status)
     {
         page.Gauge("cretoai_nothing_final_seconds", "For so long work has been pending with nothing becoming final.", status.NothingFinalSeconds);
         (string Name, int Index)[] causes = [.. Enum.GetValues<StallCause>().Where(c => c != StallCause.None).Select(c => (Names.Snake(c.ToString()), (int)c))];
@@ -94,7 +92,7 @@ internal static class MetricsPage
         }
     }
 
-    private static void Clients(PrometheusText page, NodeMetrics metrics, NodeStatus status)
+    private static void Clients(MetricsRegistry page, NodeMetrics metrics, NodeStatus status)
     {
         page.Counter("cretoai_transactions_accepted_total", "Client transactions taken.", metrics.TransactionsAccepted.Value);
         page.Counter("cretoai_transactions_finalized_total", "Transactions that got a global index.", metrics.TransactionsFinalized.Value);
@@ -124,7 +122,7 @@ internal static class MetricsPage
         page.Counter("cretoai_streams_closed_slow_total", "Readers closed because they were too slow.", metrics.StreamsClosedSlow.Value);
     }
 
-    private static void Network(PrometheusText page, NodeMetrics metrics, NodeStatus status)
+    private static void Network(MetricsRegistry page, NodeMetrics metrics, NodeStatus status)
     {
         page.Gauge("cretoai_connected_weight", "Weight connected, itself included.", status.ConnectedWeight);
         page.Gauge("cretoai_quorum_weight", "Weight of a quorum.", status.QuorumWeight);
@@ -160,7 +158,7 @@ internal static class MetricsPage
         page.Counter("cretoai_fetches_served_total", "Requests of peers answered.", metrics.FetchesServed.Value);
     }
 
-    private static void Transport(PrometheusText page, NodeMetrics metrics)
+    private static void Transport(MetricsRegistry page, NodeMetrics metrics)
     {
         if (metrics.Transport is not { } transport)
         {
@@ -190,7 +188,7 @@ internal static class MetricsPage
     }
 
     private static void Peers(
-        PrometheusText page, string name, string type, string help, NodeStatus status, Func<PeerStatus, double> value)
+        MetricsRegistry page, string name, string type, string help, NodeStatus status, Func<PeerStatus, double> value)
     {
         page.Family(name, type, help);
         foreach (PeerStatus peer in status.Peers)
@@ -199,7 +197,7 @@ internal static class MetricsPage
         }
     }
 
-    private static void Validation(PrometheusText page, NodeMetrics metrics)
+    private static void Validation(MetricsRegistry page, NodeMetrics metrics)
     {
         page.Histogram("cretoai_validation_batch_signatures", "Signatures verified in one batch.", metrics.ValidationBatch);
         page.Histogram("cretoai_validation_seconds", "Time of one verification batch.", metrics.ValidationSeconds);
@@ -210,7 +208,7 @@ internal static class MetricsPage
         page.Counter("cretoai_signatures_made_total", "Signatures made with the consensus key.", metrics.SignaturesMade.Value);
     }
 
-    private static void Storage(PrometheusText page, NodeMetrics metrics)
+    private static void Storage(MetricsRegistry page, NodeMetrics metrics)
     {
         page.Histogram("cretoai_vote_commit_seconds", "One group commit of the vote store, sync included.", metrics.VoteCommitSeconds);
         page.Histogram("cretoai_ledger_commit_seconds", "One group commit of the ledger, sync included.", metrics.LedgerCommitSeconds);

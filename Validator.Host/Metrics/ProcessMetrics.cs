@@ -6,7 +6,7 @@ namespace Validator.Host.Metrics;
 /// <summary>Resident memory, processor time, threads, garbage collection, open files. What /proc does not tell is left out.</summary>
 internal static class ProcessMetrics
 {
-    public static void Render(PrometheusText page)
+    public static void Fill(MetricsRegistry page)
     {
         TimeSpan cpu = Environment.CpuUsage.TotalTime;
         page.Counter("process_cpu_seconds_total", "Processor time, user and system.", cpu.TotalSeconds);

@@ -50,6 +50,97 @@ public class MetricsPageTests(ITestOutputHelper output)
         Assert.Equal(0, check.ExitCode);
     }
 
+    // Protects scrapers that ask for OpenMetrics: its names, its numbers and its end; all others keep the text form.
+    [Fact]
+    public async Task OpenMetricsIsGivenToWhoPrefersIt()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        api.Metrics.VerticesFinalized.Add(7);
+        (string type, string page) = await Page(api, "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2");
+        Assert.StartsWith("application/openmetrics-text; version=1.0.0", type, StringComparison.Ordinal);
+        Assert.EndsWith("# EOF\n", page, StringComparison.Ordinal);
+        Assert.Contains("# TYPE cretoai_vertices_finalized counter\ncretoai_vertices_finalized_total 7.0\n", page, StringComparison.Ordinal);
+        Assert.DoesNotContain(" unknown\n", page, StringComparison.Ordinal);
+        foreach (string accept in new[] { "", "*/*", "text/plain", "application/openmetrics-text;q=0.1,text/plain", "application/openmetrics-text;q=0", ";;," })
+        {
+            (type, page) = await Page(api, accept);
+            Assert.StartsWith("text/plain; version=0.0.4", type, StringComparison.Ordinal);
+            Assert.Contains("# TYPE cretoai_vertices_finalized_total counter\ncretoai_vertices_finalized_total 7\n", page, StringComparison.Ordinal);
+        }
+    }
+
+    // Protects what a library that only counts up would do in silence: a count that begins anew is taken back, and what is no
+    // longer named leaves the page.
+    [Fact]
+    public async Task CountsBeginAnewAndSeriesLeave()
+    {
+        double count = 9;
+        bool named = true;
+        MetricsRegistry registry = new(page =>
+        {
+            page.Counter("alone_total", "A count.", count);
+            page.Family("labelled_total", "counter", "Counts.");
+            page.Sample(count, ("a", "1"), ("b", "x"));
+            if (named)
+            {
+                page.Sample(1, ("a", "1"), ("b", "y"));
+                page.Gauge("moves", "A gauge.", 5);
+            }
+        });
+        string first = await Text(registry);
+        Assert.Contains("alone_total 9\n", first, StringComparison.Ordinal);
+        Assert.Contains("labelled_total{a=\"1\",b=\"y\"} 1\n", first, StringComparison.Ordinal);
+        Assert.Contains("moves 5\n", first, StringComparison.Ordinal);
+        (count, named) = (2, false);
+        string second = await Text(registry);
+        Assert.Contains("alone_total 2\n", second, StringComparison.Ordinal);
+        Assert.Contains("labelled_total{a=\"1\",b=\"x\"} 2\n", second, StringComparison.Ordinal);
+        Assert.DoesNotContain("b=\"y\"", second, StringComparison.Ordinal);
+        Assert.DoesNotContain("moves 5", second, StringComparison.Ordinal);
+        MetricsRegistry broken = new(_ => throw new InvalidOperationException("broken"));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => Text(broken));
+    }
+
+    // Protects histograms under way from the data path to the library: at every scrape buckets add up to the count, and in the
+    // end all observations are there, each in its own bucket, with their sum.
+    [Fact]
+    public async Task HistogramsAddUpAtEveryScrape()
+    {
+        Histogram histogram = new(0.001, 0.01, 0.1);
+        MetricsRegistry registry = new(page => page.Histogram("h_seconds", "Times.", histogram));
+        double[] values = [0, 0.0005, 0.001, 0.001_000_4, 0.0099, 0.01, 0.05, 0.1, 0.100_001, 7];
+        const int Rounds = 20_000;
+        Task[] writers = [.. Enumerable.Range(0, 3).Select(_ => Task.Run(() =>
+        {
+            for (int i = 0; i < Rounds; i++)
+            {
+                foreach (double value in values)
+                {
+                    histogram.Observe(value, 2);
+                }
+            }
+        }))];
+        Task all = Task.WhenAll(writers);
+        double Value(string page, string series) =>
+            double.Parse(page.Split('\n').Single(line => line.StartsWith(series + " ", StringComparison.Ordinal)).Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture);
+        string last;
+        bool done;
+        do
+        {
+            done = all.IsCompleted;
+            last = await Text(registry);
+            Assert.Equal(Value(last, "h_seconds_count"), Value(last, "h_seconds_bucket{le=\"+Inf\"}"));
+        }
+        while (!done);
+        await all;
+        const int Times = 3 * Rounds * 2;
+        Assert.Equal(3 * Times, Value(last, "h_seconds_bucket{le=\"0.001\"}"));
+        Assert.Equal(6 * Times, Value(last, "h_seconds_bucket{le=\"0.01\"}"));
+        Assert.Equal(8 * Times, Value(last, "h_seconds_bucket{le=\"0.1\"}"));
+        Assert.Equal(10 * Times, Value(last, "h_seconds_count"));
+        Assert.Equal(Times * values.Sum(), Value(last, "h_seconds_sum"), Times * 1e-6);
+    }
+
     // Protects the scrape itself: a real Prometheus takes the page and answers queries about it.
     [Fact]
     public async Task ARealPrometheusScrapesIt()
@@ -104,6 +195,17 @@ public class MetricsPageTests(ITestOutputHelper output)
             server.Kill();
             await server.WaitForExitAsync();
         }
+    }
+
+    private static async Task<string> Text(MetricsRegistry registry) =>
+        System.Text.Encoding.UTF8.GetString(await registry.RenderAsync(Prometheus.ExpositionFormat.PrometheusText, default));
+
+    private static async Task<(string Type, string Page)> Page(ApiFixture api, string accept)
+    {
+        using HttpRequestMessage request = new(HttpMethod.Get, new Uri(api.Servers.MetricsAddress!, "/metrics"));
+        request.Headers.TryAddWithoutValidation("Accept", accept);
+        using HttpResponseMessage answer = await api.Client.SendAsync(request);
+        return (answer.Content.Headers.ContentType!.ToString(), await answer.Content.ReadAsStringAsync());
     }
 
     private static async Task<string> Page(ApiFixture api) => await api.Client.GetStringAsync(new Uri(api.Servers.MetricsAddress!, "/metrics"));
