@@ -3,6 +3,8 @@ using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Globalization;
 using System.IO.Pipelines;
+using System.Text;
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Validator.Core.Primitives;
 using Validator.Host.Metrics;
@@ -12,22 +14,48 @@ namespace Validator.Host.Api;
 /// <summary>
 /// GET /v1/finalized: final transactions by global index from ?from=INDEX on, or after Last-Event-ID, or from now. Each
 /// subscriber reads from the ledger at its own pace, one page at a time, so nothing is buffered for it and nothing can be
-/// missing or doubled; one that does not take a page in time is closed, and may resume by id.
+/// missing or doubled; one that does not take a page in time is closed, and may resume by id. Ids name the chain that they are of,
+/// since on another one, or on the same made anew, the index would be of something else.
 /// </summary>
 internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics, ApiPolicy policy)
 {
     /// <summary>Bytes of a binary record before the transaction's own: index, block, id, length, kind.</summary>
     public const int BinaryHeaderBytes = 8 + 8 + Hash256.Size + 4 + 1;
 
+    /// <summary>In answers: the chain, and the index that the stream begins with.</summary>
+    public const string ChainHeader = "Validator-Chain";
+
+    /// <inheritdoc cref="ChainHeader"/>
+    public const string FromHeader = "Validator-From";
+
+    /// <summary>Of the chain id's hexadecimal digits, so many are in an event's id.</summary>
+    private const int ChainDigits = 16;
+
+    /// <summary>So many tell chains apart that anybody has.</summary>
+    private const int LeastChainDigits = 8;
+
+    private readonly string _chain = node.ChainId.ToString();
+    private readonly byte[] _eventStart = Encoding.ASCII.GetBytes($"id: {node.ChainId.ToString()[..ChainDigits]}-");
     private int _subscribers;
+
+    /// <summary>Where a subscriber wants to begin.</summary>
+    /// <param name="Chain">Digits that the chain id must begin with; empty where it does not say.</param>
+    /// <param name="Waits">An index that is not there yet is waited for: it was asked for, or was read here or elsewhere on this chain.</param>
+    private readonly record struct Cursor(ulong From, string Chain, bool Waits);
+
+    /// <summary>For who follows a stream: what to add to the query that takes it up again.</summary>
+    public static string ChainQuery(HttpResponseMessage answer) =>
+        answer.Headers.TryGetValues(ChainHeader, out IEnumerable<string>? chain) ? $"&chain={chain.First()}" : "";
 
     public async Task Serve(HttpContext context, CancellationToken stopping)
     {
-        if (!TryStart(context, out ulong from, out string error))
+        if (!TryStart(context, out Cursor cursor, out string error))
         {
             await Problem.BadRequest(context, error).ConfigureAwait(false);
             return;
         }
+
+        ulong from = cursor.From;
 
         string format = (string?)context.Request.Query["format"] ?? "sse";
         if (format is not ("sse" or "binary"))
@@ -36,9 +64,27 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
             return;
         }
 
+        if (!_chain.StartsWith(cursor.Chain, StringComparison.Ordinal))
+        {
+            await Problem.WriteAsync(
+                context, StatusCodes.Status409Conflict, "other-chain", "The index is of another chain",
+                $"this validator's chain is {_chain}: indices of another one, or of one before it was made anew, say nothing here; begin again with ?from=0",
+                WriteTip).ConfigureAwait(false);
+            return;
+        }
+
         if (from < node.FirstFinalIndex)
         {
             await Problem.Gone(context, "index-gone", "The index is no longer kept", "first_index", node.FirstFinalIndex).ConfigureAwait(false);
+            return;
+        }
+
+        if (from > node.NextFinalIndex && !cursor.Waits)
+        {
+            await Problem.WriteAsync(
+                context, StatusCodes.Status416RangeNotSatisfiable, "index-beyond-tip", "The index is beyond what is final here",
+                "the next transaction will get next_index. This validator may be behind the one that you have it from, or the chain was made anew: compare"
+                + " chain_id. With ?wait=true the stream waits for it", WriteTip).ConfigureAwait(false);
             return;
         }
 
@@ -74,29 +120,57 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
         }
     }
 
-    private bool TryStart(HttpContext context, out ulong from, out string error)
+    private void WriteTip(Utf8JsonWriter json)
     {
-        from = 0;
-        error = "";
+        json.WriteString("chain_id", _chain);
+        json.WriteNumber("first_index", node.FirstFinalIndex);
+        json.WriteNumber("next_index", node.NextFinalIndex);
+    }
+
+    private bool TryStart(HttpContext context, out Cursor cursor, out string error)
+    {
+        cursor = default;
+        error = $"expected ?chain=DIGITS, {LeastChainDigits} or more of the chain id's hexadecimal digits from its beginning on";
+        string chain = ((string?)context.Request.Query["chain"])?.ToLowerInvariant() ?? "";
+        if (chain.Length > 0 && !IsChain(chain))
+        {
+            return false;
+        }
+
+        error = "expected ?wait=true or ?wait=false";
+        string? wait = context.Request.Query["wait"];
+        if (wait is not (null or "true" or "false"))
+        {
+            return false;
+        }
+
         string? last = context.Request.Headers["Last-Event-ID"];
         if (!string.IsNullOrEmpty(last))
         {
-            error = "Last-Event-ID is the index of the last transaction received";
-            bool valid = ulong.TryParse(last, NumberStyles.None, CultureInfo.InvariantCulture, out from) && from < ulong.MaxValue;
-            from++;
+            error = "Last-Event-ID is the id of the last event received, or that transaction's index alone";
+            int split = last.IndexOf('-');
+            string its = split < 0 ? "" : last[..split];
+            bool valid = ulong.TryParse(last.AsSpan(split + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ulong index)
+                && index < ulong.MaxValue && (split < 0 || IsChain(its));
+            cursor = new Cursor(index + 1, split < 0 ? chain : its, wait == "true" || (split > 0 && wait is null));
             return valid;
         }
 
         string? text = context.Request.Query["from"];
         if (text is null)
         {
-            from = node.NextFinalIndex;
+            cursor = new Cursor(node.NextFinalIndex, chain, Waits: true);
             return true;
         }
 
         error = "expected ?from=INDEX, a global index";
-        return ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out from);
+        bool number = ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong from);
+        cursor = new Cursor(from, chain, wait == "true");
+        return number;
     }
+
+    private static bool IsChain(string digits) =>
+        digits.Length is >= LeastChainDigits and <= 2 * Hash256.Size && !digits.AsSpan().ContainsAnyExcept("0123456789abcdef");
 
     private async Task Stream(HttpContext context, ulong from, bool binary, CancellationToken ended)
     {
@@ -104,6 +178,8 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
         response.ContentType = binary ? "application/octet-stream" : "text/event-stream";
         response.Headers.CacheControl = "no-store";
         response.Headers["X-Accel-Buffering"] = "no";
+        response.Headers[ChainHeader] = _chain;
+        response.Headers[FromHeader] = from.ToString(CultureInfo.InvariantCulture);
         await response.StartAsync(ended).ConfigureAwait(false);
         PipeWriter body = response.BodyWriter;
         if (!await Flush(context, body, ended).ConfigureAwait(false))
@@ -188,7 +264,7 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
         }
     }
 
-    private static void Write(PipeWriter body, FinalizedPage page, bool binary)
+    private void Write(PipeWriter body, FinalizedPage page, bool binary)
     {
         foreach (ref readonly FinalizedEntry entry in page.Entries)
         {
@@ -216,12 +292,12 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
         body.Advance(BinaryHeaderBytes + bytes.Length);
     }
 
-    private static void WriteEvent(PipeWriter body, in FinalizedEntry entry, ReadOnlySpan<byte> bytes)
+    private void WriteEvent(PipeWriter body, in FinalizedEntry entry, ReadOnlySpan<byte> bytes)
     {
-        // Three numbers of at most 20 digits, 64 hexadecimal digits, and under 80 bytes of names.
+        // Three numbers of at most 20 digits, 80 hexadecimal digits, and under 80 bytes of names.
         Span<byte> line = body.GetSpan(256 + Base64.GetMaxEncodedToUtf8Length(bytes.Length));
         int at = 0;
-        Append(line, ref at, "id: "u8);
+        Append(line, ref at, _eventStart);
         AppendNumber(line, ref at, entry.Index);
         Append(line, ref at, "\ndata: {\"index\":"u8);
         AppendNumber(line, ref at, entry.Index);

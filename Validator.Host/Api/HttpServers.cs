@@ -27,6 +27,9 @@ public sealed class HttpServers : IAsyncDisposable
     private readonly ApiCertificate? _certificate;
     private readonly CancellationTokenSource _stopping = new();
 
+    // Later than the streams' end: what is about to be final still is told so.
+    private readonly CancellationTokenSource _answering = new();
+
     private HttpServers(WebApplication api, WebApplication? metrics, ApiPolicy policy, ApiCertificate? certificate)
     {
         _api = api;
@@ -97,10 +100,14 @@ public sealed class HttpServers : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends streams, lets requests under way finish for a short while, and closes the listeners.</summary>
+    /// <summary>
+    /// Ends streams, lets requests under way finish for a short while, and closes the listeners. Who waits for an outcome is told after half
+    /// of that that there will be none.
+    /// </summary>
     public async Task StopAsync(TimeSpan patience)
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
+        _answering.CancelAfter(patience / 2);
         using CancellationTokenSource limit = new(patience);
         Task api = _api.StopAsync(limit.Token);
         Task page = _metrics?.StopAsync(limit.Token) ?? Task.CompletedTask;
@@ -125,6 +132,7 @@ public sealed class HttpServers : IAsyncDisposable
 
         _certificate?.Dispose();
         _stopping.Dispose();
+        _answering.Dispose();
     }
 
     private static WebApplication Build(
@@ -173,7 +181,7 @@ public sealed class HttpServers : IAsyncDisposable
 
     private void MapApi(INodeGateway node, NodeMetrics metrics)
     {
-        SubmitEndpoints submit = new(node, metrics, _policy);
+        SubmitEndpoints submit = new(node, metrics, _policy, _answering.Token);
         ReadEndpoints read = new(node);
         FinalizedStreaming stream = new(node, metrics, _policy);
         CancellationToken stopping = _stopping.Token;

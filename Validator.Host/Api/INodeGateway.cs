@@ -48,6 +48,9 @@ public interface INodeGateway
     /// <summary>True when every loop of the node has advanced within the last five seconds.</summary>
     bool IsHealthy(out string reason);
 
+    /// <summary>The chain's id: BLAKE3 of its genesis.</summary>
+    Hash256 ChainId { get; }
+
     /// <summary>Most framed bytes of one submission: the genesis limit of a vertex's payload.</summary>
     int MaxSubmissionBytes { get; }
 
@@ -84,9 +87,12 @@ public interface INodeGateway
     /// <summary>A recent snapshot; at most some hundreds of milliseconds old.</summary>
     NodeStatus GetStatus();
 
-    /// <summary>Where a transaction stands, while it is recent.</summary>
+    /// <summary>Where a transaction stands: of those in own vertices, and of all that are ordered and kept. May read the disk.</summary>
     /// <returns>False when this node does not know it, or no longer.</returns>
     bool TryFindTransaction(in Hash256 id, out TransactionState state);
+
+    /// <summary>Blocks that are kept and whose transactions are not found yet, while their index is being made; else null.</summary>
+    (ulong First, ulong Last)? NotIndexed => null;
 
     /// <summary>A vertex held durably here, by hash; null when there is none. May read the disk.</summary>
     StoredVertex? FindVertex(in Hash256 hash);

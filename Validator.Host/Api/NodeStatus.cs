@@ -58,6 +58,8 @@ public sealed record NodeStatus
     /// <summary>How many blocks the furthest peer is ahead of us.</summary>
     public ulong LagBlocks { get; init; }
 
+    /// <summary>Global indices: the oldest still readable here, and the one that the next final transaction will get.</summary>
+    public ulong FirstFinalIndex { get; init; }
     public ulong NextFinalIndex { get; init; }
 
     /// <summary>Own lane's newest height.</summary>

@@ -22,7 +22,8 @@ internal static class Problem
     public static Task Gone(HttpContext context, string type, string title, string first, ulong kept) => WriteAsync(
         context, StatusCodes.Status410Gone, type, title, $"the oldest kept here is {kept}; an archive has all", json => json.WriteNumber(first, kept));
 
-    private static Task WriteAsync(HttpContext context, int status, string type, string title, string detail, Action<Utf8JsonWriter>? more)
+    /// <param name="members">More members of the document.</param>
+    public static Task WriteAsync(HttpContext context, int status, string type, string title, string detail, Action<Utf8JsonWriter>? members)
     {
         HttpResponse response = context.Response;
         response.StatusCode = status;
@@ -35,7 +36,7 @@ internal static class Problem
             json.WriteNumber("status", status);
             json.WriteString("detail", detail);
             json.WriteString("instance", context.Request.Path);
-            more?.Invoke(json);
+            members?.Invoke(json);
             json.WriteEndObject();
         }
 
@@ -91,6 +92,19 @@ internal static class Problem
         const int Status = StatusCodes.Status503ServiceUnavailable;
         return WriteAsync(
             context, Status, "not-ready", "The validator is not ready", reason, stall is null ? null : json => json.WriteString("cause", stall.CauseName));
+    }
+
+    /// <summary>Of a submission that was taken and waits, when the validator stops.</summary>
+    /// <param name="members">Whose it is.</param>
+    public static Task Stopping(HttpContext context, bool durable, Action<Utf8JsonWriter> members)
+    {
+        context.Response.Headers.RetryAfter = "1";
+        return WriteAsync(
+            context, StatusCodes.Status503ServiceUnavailable, "stopping", "The validator is stopping", durable
+                ? "what was submitted is durable and may become final: ask GET /v1/transactions/{id} of any validator in a while, or send the same bytes to another"
+                : "what was submitted was taken, and may or may not become final: ask GET /v1/transactions/{id} of any validator in a while, or send the same"
+                    + " bytes to another",
+            members);
     }
 
     /// <summary>Answers what the router refused, and what Kestrel found wrong with a body, in the same form.</summary>

@@ -80,7 +80,15 @@ internal sealed class ReadEndpoints(INodeGateway node)
 
         if (!node.TryFindTransaction(id, out TransactionState state))
         {
-            return Problem.NotFound(context, "this validator does not know the transaction, or no longer; it keeps recent ones only");
+            return node.NotIndexed is { } missing ? NotIndexed(context, missing) : Problem.WriteAsync(
+                context, StatusCodes.Status404NotFound, "not-found", "Not found",
+                $"it is neither durable in a vertex of this validator nor among the ordered transactions that are kept here, from block {node.FirstBlock} on",
+                json =>
+                {
+                    json.WriteNumber("first_block", node.FirstBlock);
+                    json.WriteNumber("first_index", node.FirstFinalIndex);
+                    json.WriteNumber("next_index", node.NextFinalIndex);
+                });
         }
 
         return WriteAsync(context, json =>
@@ -88,6 +96,14 @@ internal sealed class ReadEndpoints(INodeGateway node)
             SubmitEndpoints.WriteHash(json, "id", id);
             SubmitEndpoints.WriteState(json, state);
         });
+    }
+
+    private static Task NotIndexed(HttpContext context, (ulong First, ulong Last) missing)
+    {
+        context.Response.Headers.RetryAfter = "10";
+        return Problem.WriteAsync(
+            context, StatusCodes.Status503ServiceUnavailable, "index-incomplete", "Not all transactions are found yet",
+            $"it is not among those that are; of blocks {missing.First} to {missing.Last} the index is being made: ask again, or another validator");
     }
 
     /// <summary>A vertex's header and signature; with ?payload=true its bytes too.</summary>

@@ -12,7 +12,8 @@ using Validator.Host.Metrics;
 namespace Validator.Host.Api;
 
 /// <summary>POST /v1/transactions and /v1/transactions/batch.</summary>
-internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, ApiPolicy policy)
+/// <param name="stopping">Whoever still waits then gets an answer without the outcome.</param>
+internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, ApiPolicy policy, CancellationToken stopping)
 {
     /// <summary>202 once in a durable vertex; with ?wait=finalized 200 once executed.</summary>
     public Task SubmitOne(HttpContext context) => Submit(context, batch: false);
@@ -168,13 +169,18 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         metrics.TransactionsAccepted.Add(submission.Count);
         SubmissionFailure failure = SubmissionFailure.None;
         bool complete = true;
+        using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
         try
         {
-            failure = await submission.Completion.WaitAsync(policy.Options.WaitTimeout, context.RequestAborted).ConfigureAwait(false);
+            failure = await submission.Completion.WaitAsync(policy.Options.WaitTimeout, ended.Token).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
             complete = false;
+        }
+        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            failure = SubmissionFailure.Stopping;
         }
         catch (OperationCanceledException)
         {
@@ -191,11 +197,19 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
             metrics.TransactionsLeft.Add(submission.Count);
             await Problem.LeftCommittee(context).ConfigureAwait(false);
         }
+        else if (failure == SubmissionFailure.Stopping)
+        {
+            await Problem.Stopping(context, submission.IsDurable, json =>
+            {
+                if (!batch)
+                {
+                    WriteHash(json, "id", new Hash256(submission.Ids));
+                }
+            }).ConfigureAwait(false);
+        }
         else if (failure != SubmissionFailure.None)
         {
-            await Problem.NotReady(context, failure == SubmissionFailure.Stopping
-                ? "the validator stops; the transaction may or may not become final"
-                : "the validator's disk failed; the transaction may or may not become final").ConfigureAwait(false);
+            await Problem.NotReady(context, "the validator's disk failed; the transaction may or may not become final").ConfigureAwait(false);
         }
         else if (!complete && !submission.IsDurable)
         {

@@ -35,6 +35,9 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
     private readonly ConcurrentQueue<Waiting> _news = new();
     private readonly List<Session> _sessions = [];
     private long _sweepAt;
+    private volatile bool _draining;
+    private volatile bool _settled;
+    private volatile int _turns;
     private readonly byte[] _frame = new byte[SubmitStreamFrames.MaxReceiptBytes];
 
     /// <summary>One client.</summary>
@@ -114,7 +117,34 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
 
     public IPEndPoint LocalEndPoint => _loop.LocalEndPoint;
 
+    /// <summary>
+    /// From now on nothing is taken, and nothing of the node is used any more but what it says of submissions that it has. Waits until the
+    /// stream's thread knows.
+    /// </summary>
+    public void Drain()
+    {
+        _draining = true;
+        int turns = _turns;
+        UntilTurn(() => _turns != turns, TimeSpan.FromMilliseconds(200));
+    }
+
+    /// <summary>Waits until every client has its last receipts, or will not take them in time. The node has stopped, so none are missing.</summary>
+    public void Finish(TimeSpan limit)
+    {
+        _settled = false;
+        UntilTurn(() => _settled, limit);
+    }
+
     public void Dispose() => _loop.Dispose();
+
+    private void UntilTurn(Func<bool> holds, TimeSpan limit)
+    {
+        for (long start = Environment.TickCount64; !holds() && Environment.TickCount64 - start < limit.TotalMilliseconds;)
+        {
+            _loop.Wake();
+            Thread.Sleep(5);
+        }
+    }
 
     void IStreamOwner.Opened(StreamLink link)
     {
@@ -161,6 +191,12 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
             Tell(waiting);
         }
 
+        if (_draining)
+        {
+            _settled = _sessions.TrueForAll(s => s.Waiting == 0 && s.Link.UnacknowledgedBytes == 0);
+            _turns = unchecked(_turns + 1);
+        }
+
         Sweep(Environment.TickCount64);
     }
 
@@ -189,6 +225,14 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
 
     private bool TrySubmit(Session session, ulong first, ReadOnlySpan<byte> framed)
     {
+        if (_draining)
+        {
+            Refuse(session, first, session.Held?.Count ?? 0, StreamRefusal.NotReady, 0);
+            session.Held?.Release();
+            session.Held = null;
+            return true;
+        }
+
         if (session.Waiting >= MostWaiting || session.WaitingBytes >= MostWaitingBytes || session.Link.UnacknowledgedBytes >= MostUnreadBytes
             || _node.Room(framed.Length) == SubmitRefusal.Full)
         {

@@ -8,6 +8,7 @@ using System.Text.Json;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Crypto.Simd;
+using Validator.Host.Api;
 
 namespace Validator.Host.Cli;
 
@@ -161,13 +162,14 @@ internal static class ClientCommands
     {
         using HttpClient client = api.Client(parsed, Timeout.InfiniteTimeSpan);
         ulong? next = from;
+        string chain = "";
         ulong printed = 0;
         for (int failures = 0; ;)
         {
             try
             {
                 using HttpResponseMessage response = await client.GetAsync(
-                    new Uri($"{api.Address(parsed)}/v1/finalized{(next is null ? "" : $"?from={next}")}"), HttpCompletionOption.ResponseHeadersRead).ConfigureAwait(false);
+                    new Uri($"{api.Address(parsed)}/v1/finalized{(next is null ? "" : $"?from={next}{chain}")}"), HttpCompletionOption.ResponseHeadersRead).ConfigureAwait(false);
                 using StreamReader reader = new(await response.Content.ReadAsStreamAsync().ConfigureAwait(false));
                 if (response.StatusCode != HttpStatusCode.OK)
                 {
@@ -175,6 +177,8 @@ internal static class ClientCommands
                     return ExitCodes.Failed;
                 }
 
+                // Taken up again at a validator that is behind, it waits; where the chain was made anew, it ends.
+                chain = $"&wait=true{FinalizedStreaming.ChainQuery(response)}";
                 while (await reader.ReadLineAsync().ConfigureAwait(false) is { } line)
                 {
                     failures = 0;

@@ -19,6 +19,9 @@ public static partial class RunCommand
     /// <summary>Requests under way get this long to finish once the node drains.</summary>
     private static readonly TimeSpan StopPatience = TimeSpan.FromMilliseconds(700);
 
+    /// <summary>And the last receipts to reach clients over QUIC.</summary>
+    private static readonly TimeSpan ReceiptPatience = TimeSpan.FromMilliseconds(300);
+
     internal static Command Create()
     {
         Option<string> config = new("--config") { Description = "The node.toml", Required = true };
@@ -184,7 +187,12 @@ public static partial class RunCommand
             LogStopping(log, signals.Stopped.IsCompleted ? await signals.Stopped.ConfigureAwait(false) : "the node ended by itself", code);
             manager.Stopping();
             node.Drain();
+            stream?.Drain();
             await servers.StopAsync(StopPatience).ConfigureAwait(false);
+
+            // It says of every submission that it has what it knows; clients over QUIC are told before their connections close.
+            await node.DisposeAsync().ConfigureAwait(false);
+            stream?.Finish(ReceiptPatience);
             return code;
         }
     }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Validator.Core.Primitives;
 using Validator.Crypto.Simd;
+using Validator.Host.Api;
 
 namespace Validator.Host.Load;
 
@@ -39,6 +40,9 @@ internal sealed class FinalizedFollower
     private int _toHash;
     private int _numbered;
     private long _startTimestamp;
+
+    // Of the first answer on: a validator whose chain was made anew meanwhile refuses.
+    private string _chain = "";
 
     /// <param name="stream">Index of the target.</param>
     /// <param name="from">Global index to begin at; the same for all streams.</param>
@@ -92,10 +96,11 @@ internal sealed class FinalizedFollower
     private async Task FollowOnceAsync(CancellationToken cancellation)
     {
         using HttpRequestMessage request = new(
-            HttpMethod.Get, new Uri(_options.Targets[_stream], $"/v1/finalized?from={NextIndex}&{FinalizedStream.Query}"));
+            HttpMethod.Get, new Uri(_options.Targets[_stream], $"/v1/finalized?from={NextIndex}&wait=true&{FinalizedStream.Query}{_chain}"));
         using HttpResponseMessage response = await _http
             .SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
         response.EnsureSuccessStatusCode();
+        _chain = FinalizedStreaming.ChainQuery(response);
         Subscribed.TrySetResult();
 
         await using Stream body = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);

@@ -76,11 +76,17 @@ public static class LoadCommandRun
         using HttpClient http = new(new SocketsHttpHandler { UseProxy = false, ActivityHeadersPropagator = null });
         http.Timeout = TimeSpan.FromSeconds(5);
         ulong next = 0;
+        string? chain = null;
         foreach (Uri target in targets)
         {
             byte[] json = await http.GetByteArrayAsync(new Uri(target, "/v1/status"), cancellation).ConfigureAwait(false);
             NodeStatus? status = JsonSerializer.Deserialize(json, ApiJson.Default.NodeStatus);
             next = Math.Max(next, status?.NextFinalIndex ?? 0);
+            chain ??= status?.ChainId;
+            if (chain != status?.ChainId)
+            {
+                throw new IOException($"{target} is of chain {status?.ChainId}, and {targets[0]} of {chain}");
+            }
         }
 
         return next;

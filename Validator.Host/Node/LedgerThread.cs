@@ -384,11 +384,16 @@ internal sealed class LedgerThread(
                 bool accepted = result.IsAccepted(transaction);
                 TransactionState state = accepted
                     ? new(TransactionStage.Finalized, index++, result.Sequence, TransactionRejection.None)
-                    : Rejected(result.Rejections[rejected++], result.Sequence);
+                    : TransactionOutcome.Rejected(result.Rejections[rejected++], result.Sequence);
                 _states[i] = state;
                 if (accepted)
                 {
                     recent.Set(IdAt(ids, i), state);
+                }
+                else
+                {
+                    // Of one that was accepted before, or of this one, the ledger's index says more.
+                    recent.ForgetDurable(IdAt(ids, i));
                 }
             }
 
@@ -505,20 +510,4 @@ internal sealed class LedgerThread(
             recent.PrefetchPlace(IdAt(ids, i + Place));
         }
     }
-
-    private static TransactionState Rejected(ulong why, ulong sequence) => why switch
-    {
-        <= Rejection.HighestIndex => new(TransactionStage.Rejected, why, sequence, TransactionRejection.Repeat),
-        Rejection.NonceUsed => new(TransactionStage.Rejected, 0, sequence, TransactionRejection.NonceUsed),
-        Rejection.NonceTooOld => new(TransactionStage.Rejected, 0, sequence, TransactionRejection.NonceTooOld),
-        Rejection.AccountsFull => new(TransactionStage.Rejected, 0, sequence, TransactionRejection.AccountsFull),
-        _ => new(TransactionStage.Rejected, 0, sequence, (ChangeRefusal)(Rejection.ChangeRefused - why) switch
-        {
-            ChangeRefusal.WrongEpoch => TransactionRejection.EpochEnded,
-            ChangeRefusal.AnotherPending => TransactionRejection.AnotherPending,
-            ChangeRefusal.UnknownMember => TransactionRejection.UnknownMember,
-            ChangeRefusal.NoCommittee => TransactionRejection.NoCommittee,
-            _ => TransactionRejection.TooFewToGoOn,
-        }),
-    };
 }

@@ -4,13 +4,14 @@ using Validator.Host.Cli;
 namespace Validator.Host.Node;
 
 /// <summary>
-/// Forgets history that the retention does not cover, a small unsynced write at a time, and gives the room back when an eighth of
+/// Keeps the index of transactions in order, and forgets history that the retention does not cover, a small unsynced write at a time, and gives the room back when an eighth of
 /// it has gathered. It waits for nobody and nobody waits for it: votes have a database of their own, and the ledger goes on writing.
 /// </summary>
 internal sealed class PruneThread(RocksLedger ledger, Retention retention, ILogger log, IFaultSink faults)
     : PipelineThread("prune", faults, ThreadPriority.BelowNormal)
 {
     private Kept _compacted = ledger.FirstKept;
+    private bool _indexing;
 
     protected override bool HasWork => false;
 
@@ -38,6 +39,22 @@ internal sealed class PruneThread(RocksLedger ledger, Retention retention, ILogg
             _compacted = kept;
         }
 
-        return gone > 0;
+        bool tended = gone == 0 && ledger.TendIndex(
+            retention, damage => log.LogError("transactions of some blocks are not found by id: {Damage}", damage), out error);
+        if (error is not null)
+        {
+            Faults.Fail(ExitCodes.Store, $"ledger: writing its index failed: {error}");
+            return false;
+        }
+
+        if (_indexing != (ledger.NotIndexed is not null))
+        {
+            _indexing = !_indexing;
+            log.LogInformation(_indexing
+                ? "transactions of older blocks are not found by id yet: their index is being made"
+                : "every transaction that is kept is found by its id");
+        }
+
+        return gone > 0 || tended;
     }
 }

@@ -90,11 +90,30 @@ internal sealed unsafe class RecentTransactions
             return;
         }
 
-        mark.Version = mark.Version == uint.MaxValue - 1 ? 2 : mark.Version + 2;
+        mark.Version = Next(mark.Version);
         mark.Age = ++_clock;
         mark.Print = print;
         _marks[place] = mark;
         Write(_entries + place, mark.Version, id, state);
+    }
+
+    private static uint Next(uint version) => version == uint.MaxValue - 1 ? 2 : version + 2;
+
+    /// <summary>It is no longer only durable.</summary>
+    public void ForgetDurable(in Hash256 id)
+    {
+        ulong print = PrintOf(id);
+        int place = PlaceOf(Bucket(id), print);
+        Mark mark = _marks[place];
+        Entry* entry = _entries + place;
+        if (mark.Version != 0 && mark.Print == print && entry->Id == id && (TransactionStage)(byte)entry->Outcome == TransactionStage.Durable)
+        {
+            // Its place is that of nobody until its turn to give way comes.
+            mark.Version = Next(mark.Version);
+            mark.Print = 0;
+            _marks[place] = mark;
+            Write(entry, mark.Version, Hash256.Zero, default);
+        }
     }
 
     public bool TryFind(in Hash256 id, out TransactionState state)

@@ -95,6 +95,7 @@ internal sealed partial class RocksLedger
 
         AddInstalled(batch, manifest, captured);
         batch.Put(State, EpochKey, EpochCodec.Encode(epoch));
+        _index.Reset(batch, manifest.Sequence + 1);
         DropStaged(batch);
         error = _database.Write(batch, sync: true);
         return error is null;

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
@@ -34,7 +35,7 @@ internal sealed partial class RocksLedger
 
     /// <summary>
     /// Checks every kept block: it continues the one before, its record of the state too, and the ids of what it accepted, taken from
-    /// its payloads, have the digest of that record; every checksum of RocksDB on the way.
+    /// its payloads, have the digest of that record; the index of transactions is of these ids; every checksum of RocksDB on the way.
     /// </summary>
     /// <param name="found">Told of each damage.</param>
     /// <returns>Blocks read.</returns>
@@ -42,12 +43,20 @@ internal sealed partial class RocksLedger
     {
         ulong blocks = 0;
         Block? below = null;
+        IndexSegment[] segments = _index.Segments;
+        IndexSum[] sums = new IndexSum[segments.Length];
         for (ulong sequence = _kept.Sequence; sequence <= _newest.Sequence; sequence++)
         {
             try
             {
-                below = VerifyBlock(sequence, below, found);
+                IndexSum sum = default;
+                below = VerifyBlock(sequence, below, found, ref sum);
                 blocks++;
+                int at = Array.FindIndex(segments, s => s.First <= sequence && sequence <= s.Last);
+                if (at >= 0)
+                {
+                    sums[at].Add(sum);
+                }
             }
             catch (StoreException e)
             {
@@ -59,6 +68,7 @@ internal sealed partial class RocksLedger
         try
         {
             VerifyRest(found);
+            VerifyIndex(segments, sums, found);
         }
         catch (StoreException e)
         {
@@ -68,7 +78,7 @@ internal sealed partial class RocksLedger
         return blocks;
     }
 
-    private Block? VerifyBlock(ulong sequence, Block? below, Action<string> found)
+    private Block? VerifyBlock(ulong sequence, Block? below, Action<string> found, ref IndexSum sum)
     {
         if (Final(sequence) is not { } final || FindState(sequence) is not { } state)
         {
@@ -88,7 +98,7 @@ internal sealed partial class RocksLedger
             found($"block {sequence}: its state does not continue the one before");
         }
 
-        if (IdsDigest(final) != state.IdsDigest)
+        if (IdsDigest(final, ref sum) != state.IdsDigest)
         {
             found($"block {sequence}: its payloads are not what was executed");
         }
@@ -97,32 +107,58 @@ internal sealed partial class RocksLedger
     }
 
     /// <summary>Of the accepted ids, hashed anew from the payloads.</summary>
-    private Hash256 IdsDigest(FinalRecord final)
+    /// <param name="sum">Of what the index must have of the block.</param>
+    private Hash256 IdsDigest(FinalRecord final, ref IndexSum sum)
     {
         Blake3Hasher hasher = new();
-        TransactionScratch scratch = new();
-        int transaction = 0;
-        foreach (Hash256 hash in final.Order)
+        IndexSum entries = default;
+        ReadBlock(final, new TransactionScratch(), (id, place) =>
         {
-            if (!TryGetVertex(hash, out VertexHeader? header, out _, out byte[]? payload)
-                || !scratch.TryCompute(payload, (int)header.TransactionCount, out Hash256 root, out _) || root != header.TransactionRoot
-                || header.TransactionCount > final.Result.Accepted + final.Result.Rejected - (uint)transaction)
+            entries.Add(BinaryPrimitives.ReadUInt128BigEndian(id), place);
+            if ((place & TransactionIndex.Dropped) == 0)
             {
-                throw Damaged($"vertex {hash}");
+                hasher.Update(id);
             }
-
-            for (int i = 0; i < header.TransactionCount; i++)
-            {
-                if (final.Result.IsAccepted(transaction++))
-                {
-                    hasher.Update(scratch.Ids.Slice(i * Hash256.Size, Hash256.Size));
-                }
-            }
-        }
-
+        });
+        sum.Add(entries);
         byte[] digest = new byte[Hash256.Size];
         hasher.Finalize(digest);
         return new Hash256(digest);
+    }
+
+    /// <summary>Every segment of the index has the entries of its blocks that are kept, and no other.</summary>
+    /// <param name="sums">Of each segment's blocks.</param>
+    private void VerifyIndex(IndexSegment[] segments, IndexSum[] sums, Action<string> found)
+    {
+        for (int i = 0; i < segments.Length; i++)
+        {
+            IndexSum stored = default;
+            foreach ((UInt128 id, ulong place) in _index.Entries(segments[i]))
+            {
+                bool dropped = (place & TransactionIndex.Dropped) != 0;
+                if (dropped ? (place & ~TransactionIndex.Dropped) >= _kept.Sequence : place >= _kept.Index)
+                {
+                    stored.Add(id, place);
+                }
+            }
+
+            if (stored != sums[i])
+            {
+                found($"the index of transactions is not of blocks {segments[i].First} to {segments[i].Last}");
+            }
+        }
+    }
+
+    /// <summary>Tells two sets of entries apart, in whatever order they come.</summary>
+    private record struct IndexSum(ulong Count, ulong First, ulong Second)
+    {
+        public void Add(UInt128 id, ulong place)
+        {
+            ulong mixed = System.Numerics.BitOperations.RotateLeft((ulong)id ^ (place * 0x9e3779b97f4a7c15), 31) * 0xa0761d6478bd642f;
+            (Count, First, Second) = (Count + 1, First + mixed, Second + ((mixed ^ (ulong)(id >> 64)) * 0xe7037ed1a0b428db));
+        }
+
+        public void Add(IndexSum other) => (Count, First, Second) = (Count + other.Count, First + other.First, Second + other.Second);
     }
 
     /// <summary>Every other key and value once, for their checksums; and the ids and snapshots that the state needs.</summary>

@@ -18,7 +18,7 @@ internal sealed record FinalRecord(Block Block, Certificate Certificate, Executi
 /// Families: vertices: hash to signature, header, payload. edges: vertex hash and parent's hash. index_height: epoch, author,
 /// height, vertex hash. finalized: block sequence to block, certificate, result, vertices in order. index_timestamp: block
 /// timestamp and sequence. metadata: H block hash to sequence; G first global index to sequence. Integers in keys big-endian.
-/// The executed state (RocksLedger.State, RocksLedger.Accounts) and what is forgotten (RocksLedger.Pruning) have files of their own.
+/// The executed state (RocksLedger.State, RocksLedger.Accounts), where a transaction is found (TransactionIndex) and what is forgotten (RocksLedger.Pruning) have files of their own.
 /// </summary>
 internal sealed partial class RocksLedger : ILedger
 {
@@ -40,7 +40,7 @@ internal sealed partial class RocksLedger : ILedger
     private readonly CompressionGauge _gauge = new();
     private readonly Func<ulong, TransactionScratch, IEnumerable<FinalTransaction>> _transactions;
 
-    private RocksLedger(RocksDb database, int committeeSize, uint dedupWindow)
+    private RocksLedger(RocksDb database, int committeeSize, uint dedupWindow, int indexSegment)
     {
         _database = database;
         _batch = new RocksDbBatch(database);
@@ -49,14 +49,18 @@ internal sealed partial class RocksLedger : ILedger
         _transactions = Transactions;
         ReadKept();
         ReadSnapshots();
+        _index = new TransactionIndex(database, _newest.Sequence + 1, indexSegment);
+        ReadTail();
     }
 
     /// <summary>Opens the ledger, or creates it where there is none: unlike votes it can be fetched again.</summary>
     /// <param name="committeeSize">Of genesis.</param>
     /// <param name="dedupWindow">Of genesis: how many ids the executed state holds.</param>
+    /// <param name="indexSegment">See <see cref="TransactionIndex"/>.</param>
     /// <param name="takeOver">Asked where it is another key's of this chain: whether it becomes ours. It holds nothing that a key alone may know.</param>
     public static RocksLedger Open(
-        string path, StoreIdentity identity, int committeeSize, uint dedupWindow, long cacheBytes, long writeBufferBytes, Func<bool>? takeOver = null)
+        string path, StoreIdentity identity, int committeeSize, uint dedupWindow, long cacheBytes, long writeBufferBytes, Func<bool>? takeOver = null,
+        int indexSegment = TransactionIndex.SegmentEntries)
     {
         RocksDbOptions options = new()
         {
@@ -71,7 +75,7 @@ internal sealed partial class RocksLedger : ILedger
             path, Families, options, Metadata, IdentityKey, identity, StoreKind.Ledger, "It is created at the first start.", takeOver);
         try
         {
-            return new RocksLedger(database, committeeSize, dedupWindow);
+            return new RocksLedger(database, committeeSize, dedupWindow, indexSegment);
         }
         catch
         {
@@ -136,6 +140,7 @@ internal sealed partial class RocksLedger : ILedger
         }
 
         AddAccounts(_batch, executed.Result.Accounts);
+        AddToIndex(executed);
     }
 
     public bool Commit([NotNullWhen(false)] out string? error)
@@ -148,6 +153,7 @@ internal sealed partial class RocksLedger : ILedger
         }
 
         _newest = _added ?? _newest;
+        _index.Committed();
         return true;
     }
 

@@ -102,6 +102,16 @@ internal interface ILedger : IDisposable
     /// <summary>The names of an epoch's members; empty where they are not known.</summary>
     string[] FindNames(ulong epoch) => [];
 
+    /// <summary>What became of a transaction, where it was ordered and is kept. Any thread.</summary>
+    bool TryFindTransaction(in Hash256 id, out TransactionState state)
+    {
+        state = default;
+        return false;
+    }
+
+    /// <summary>Blocks that are kept and whose transactions are not found yet.</summary>
+    (ulong First, ulong Last)? NotIndexed => null;
+
     /// <summary>What execution knows of an account; null when none of its envelopes was accepted yet.</summary>
     AccountState? FindAccount(in Hash256 account);
 

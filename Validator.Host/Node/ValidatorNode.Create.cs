@@ -242,11 +242,31 @@ public sealed partial class ValidatorNode
         _batcher.Pool = _sendPool;
         _batcher.EnterEpoch(epoch.Number, core.Authors, headBytes: FrameSender.VertexHeadBytes(epoch.Members.Length));
         VertexSource vertices = new(_cache, stores.Ledger);
+        RememberDurable(stores, epoch, vertices);
         foreach (Hash256 hash in stores.Unordered)
         {
             HeldVertex? vertex = vertices.Find(hash);
             Require.That(vertex is not null, "an own vertex that no block ordered is kept");
             _ledger.TakeBack(ClientBatch.Of(vertex));
+        }
+    }
+
+    /// <summary>What was durable in own vertices before the start still is.</summary>
+    private void RememberDurable(NodeStores stores, EpochContext epoch, VertexSource vertices)
+    {
+        foreach (Hash256 hash in stores.Recovered.Vertices.Where(v => v.Vertex.Author == epoch.Self).Select(v => v.Vertex.Hash).Concat(stores.Unordered))
+        {
+            if (vertices.Find(hash) is not { } vertex)
+            {
+                continue;
+            }
+
+            for (int at = 0; at < vertex.Ids.Length; at += Hash256.Size)
+            {
+                _recent.Set(new Hash256(vertex.Ids[at..]), new Api.TransactionState(Api.TransactionStage.Durable, 0, 0, Api.TransactionRejection.None));
+            }
+
+            vertex.Release();
         }
     }
 

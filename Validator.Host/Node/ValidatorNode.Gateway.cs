@@ -10,6 +10,8 @@ namespace Validator.Host.Node;
 /// <summary>What HTTP sees of the node. Called from thread-pool threads; reads counters, snapshots and the ledger only.</summary>
 public sealed partial class ValidatorNode
 {
+    public Hash256 ChainId => _context.ChainId;
+
     public int MaxSubmissionBytes => _batcher.MaxPayloadBytes;
 
     public TimeSpan RetryAfter => TimeSpan.FromSeconds(1);
@@ -152,6 +154,7 @@ public sealed partial class ValidatorNode
             ExecutedSequence = executed,
             ExecutedRoot = root.ToString(),
             LagBlocks = furthest - final,
+            FirstFinalIndex = FirstFinalIndex,
             NextFinalIndex = _signal.NextIndex,
             LaneHeight = _core.LaneHeight,
             PendingTransactions = (ulong)(_batcher.PendingTransactions + _ledger.PendingOwnTransactions),
@@ -189,7 +192,26 @@ public sealed partial class ValidatorNode
         return valid.Contains(false) ? FramingError.ChangeUnsigned : FramingError.None;
     }
 
-    public bool TryFindTransaction(in Hash256 id, out TransactionState state) => _recent.TryFind(id, out state);
+    public bool TryFindTransaction(in Hash256 id, out TransactionState state)
+    {
+        bool known = _recent.TryFind(id, out TransactionState recent);
+        if (known && recent.Stage == TransactionStage.Finalized)
+        {
+            state = recent;
+            return true;
+        }
+
+        // Only durable in a vertex here, it may have been ordered before in another one.
+        if (_stores.Ledger.TryFindTransaction(id, out state))
+        {
+            return true;
+        }
+
+        state = recent;
+        return known;
+    }
+
+    public (ulong First, ulong Last)? NotIndexed => _stores.Ledger.NotIndexed;
 
     public Api.StoredVertex? FindVertex(in Hash256 hash)
     {

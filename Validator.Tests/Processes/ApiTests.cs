@@ -17,6 +17,8 @@ public sealed class ApiTests : IDisposable
 {
     private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(60) };
 
+    private string _lastEvent = "";
+
     public void Dispose() => _http.Dispose();
 
     // Protects what clients rely on, against the real node: receipts, lookups, proofs that hold from outside, errors in one
@@ -202,7 +204,7 @@ public sealed class ApiTests : IDisposable
         using HttpRequestMessage request = new(HttpMethod.Get, new Uri(node.Api, "/v1/finalized?from=0"));
         if (indices.Count > 0)
         {
-            request.Headers.TryAddWithoutValidation("Last-Event-ID", indices[^1].ToString(CultureInfo.InvariantCulture));
+            request.Headers.TryAddWithoutValidation("Last-Event-ID", _lastEvent);
         }
 
         using HttpResponseMessage response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token);
@@ -215,7 +217,8 @@ public sealed class ApiTests : IDisposable
             Assert.NotNull(line);
             if (line.StartsWith("id: ", StringComparison.Ordinal))
             {
-                id = ulong.Parse(line[4..], CultureInfo.InvariantCulture);
+                _lastEvent = line[4..];
+                id = ulong.Parse(_lastEvent[(_lastEvent.IndexOf('-') + 1)..], CultureInfo.InvariantCulture);
             }
             else if (line.StartsWith("data: ", StringComparison.Ordinal))
             {

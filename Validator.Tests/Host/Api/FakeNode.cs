@@ -42,6 +42,8 @@ internal sealed class FakeNode : INodeGateway
     /// <summary>Its envelopes are those of this chain.</summary>
     public static readonly Hash256 ChainId = Hash256.Of("chain"u8);
 
+    Hash256 INodeGateway.ChainId => ChainId;
+
     public Dictionary<Hash256, AccountState> Accounts { get; } = [];
 
     public FramingError CheckChange(ReadOnlySpan<byte> change) => FramingError.ChangeMalformed;

@@ -94,6 +94,51 @@ public class StreamTests
         }
     }
 
+    // Protects who resumes: an event's id, given back, goes on after it, and waits where this validator is behind; on another chain, or on
+    // the same made anew, it is refused, and so is an index that is not there yet, with the one that is next.
+    [Fact]
+    public async Task CursorsAreOfTheirChain()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        api.Node.Finalize(3);
+        string chain = FakeNode.ChainId.ToString();
+        using (HttpResponseMessage response = await Open(api, "/v1/finalized?from=2", null))
+        {
+            Assert.Equal((chain, "2"), (response.Headers.GetValues("Validator-Chain").Single(), response.Headers.GetValues("Validator-From").Single()));
+            using StreamReader reader = new(await response.Content.ReadAsStreamAsync());
+            Assert.Equal($"id: {chain[..16]}-2", await reader.ReadLineAsync().WaitAsync(Patience));
+        }
+
+        foreach ((string path, string? last) in new[] { ("", $"{chain[..16]}-4"), ("?from=5&wait=true", null), ($"?from=5&wait=true&chain={chain}", null) })
+        {
+            api.Node.Finalize(3);
+            using HttpResponseMessage waits = await Open(api, "/v1/finalized" + path, last);
+            Assert.Equal(HttpStatusCode.OK, waits.StatusCode);
+            api.Node.Finalize(6);
+            using StreamReader reader = new(await waits.Content.ReadAsStreamAsync());
+            Assert.Equal($"id: {chain[..16]}-5", await reader.ReadLineAsync().WaitAsync(Patience));
+        }
+
+        api.Node.Finalize(3);
+        string other = Hash256.Of("another"u8).ToString();
+        foreach ((string path, string? last, int status, string type) in new[]
+        {
+            ("?from=4", null, 416, "index-beyond-tip"), ("?from=1000000&format=binary", null, 416, "index-beyond-tip"), ("", "3", 416, "index-beyond-tip"),
+            ($"?from=4&chain={chain[..8]}", null, 416, "index-beyond-tip"), ("", $"{other[..16]}-1", 409, "other-chain"),
+            ($"?from=0&wait=true&chain={other}", null, 409, "other-chain"), ("?from=0&chain=12", null, 400, "bad-request"),
+            ("?from=0&wait=yes", null, 400, "bad-request"), ("", "-3", 400, "bad-request"),
+        })
+        {
+            using HttpResponseMessage response = await Open(api, "/v1/finalized" + path, last);
+            JsonElement problem = JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement;
+            Assert.Equal((status, $"urn:validator:problem:{type}"), ((int)response.StatusCode, problem.GetProperty("type").GetString()));
+            if (status != 400)
+            {
+                Assert.Equal((3UL, chain), (problem.GetProperty("next_index").GetUInt64(), problem.GetProperty("chain_id").GetString()));
+            }
+        }
+    }
+
     // Protects subscribers' understanding: what cannot be served is a problem document.
     [Theory]
     [InlineData("/v1/finalized?from=x", null, 400)]
@@ -124,20 +169,33 @@ public class StreamTests
         Assert.Equal(0, await stream.ReadAsync(new byte[1]).AsTask().WaitAsync(Patience));
     }
 
-    // Protects the two seconds that a stop may take: a request that waits for finality does not hold it up.
-    [Fact]
-    public async Task StoppingCutsOffWhatWaits()
+    // Protects the two seconds that a stop may take, and the client: a request that waits for finality is told that there will be no answer
+    // here, and whether it was durable.
+    [Theory]
+    [InlineData(true, "durable and may become final")]
+    [InlineData(false, "may or may not")]
+    public async Task StoppingAnswersWhoWaits(bool durable, string words)
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
-        api.Node.Complete = _ => { };
-        Task<HttpResponseMessage> waiting = api.Client.PostAsync(new Uri("/v1/transactions", UriKind.Relative), new ByteArrayContent([1]));
+        api.Node.Complete = submission =>
+        {
+            if (durable)
+            {
+                submission.CompleteDurable(Hash256.Zero);
+            }
+        };
+        Task<HttpResponseMessage> waiting = api.Client.PostAsync(new Uri("/v1/transactions?wait=finalized", UriKind.Relative), new ByteArrayContent([1]));
         while (api.Node.Submitted.Count == 0)
         {
             await Task.Delay(5);
         }
 
-        await api.Servers.StopAsync(TimeSpan.FromMilliseconds(100)).WaitAsync(Patience);
-        await Assert.ThrowsAsync<HttpRequestException>(() => waiting.WaitAsync(Patience));
+        await api.Servers.StopAsync(TimeSpan.FromSeconds(4)).WaitAsync(Patience);
+        using HttpResponseMessage answer = await waiting.WaitAsync(Patience);
+        JsonElement problem = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+        Assert.Equal((503, "urn:validator:problem:stopping", "1"), ((int)answer.StatusCode, problem.GetProperty("type").GetString(), answer.Headers.RetryAfter?.ToString()));
+        Assert.Contains(words, problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Equal(Hash256.Of([0, 1]).ToString(), problem.GetProperty("id").GetString());
     }
 
     private static async Task<HttpResponseMessage> Open(ApiFixture api, string path, string? lastEventId)

@@ -116,6 +116,8 @@ public class CommandLineTests
 
         public Task<int> Stopped { get; } = Task.Delay(50).ContinueWith(_ => ExitCodes.Halted, TaskScheduler.Default);
 
+        public Hash256 ChainId => Hash256.Zero;
+
         public int MaxSubmissionBytes => _inner.MaxSubmissionBytes;
 
         public ClientKeys Keys { get; } = new();

@@ -52,6 +52,8 @@ internal sealed class FakeCluster : IAsyncDisposable
     {
         public string[] MemberNames(ulong epoch, int members) => [.. Enumerable.Range(1, members).Select(i => $"node-{i}")];
 
+        public Hash256 ChainId => Hash256.Of("load"u8);
+
         public int MaxSubmissionBytes => Limits.MaxVertexPayloadBytes;
 
         public ClientKeys Keys { get; } = new();

@@ -52,6 +52,9 @@ public class PartsTests
         TransactionState durable = new(TransactionStage.Durable, 0, 0, TransactionRejection.None);
         TransactionState final = new(TransactionStage.Finalized, 7, 3, TransactionRejection.None);
         recent.Set(id, durable);
+        recent.ForgetDurable(id);
+        Assert.False(recent.TryFind(id, out _));
+        recent.Set(id, durable);
         Assert.True(recent.TryFind(id, out TransactionState state));
         Assert.Equal(durable, state);
         recent.Set(id, final);

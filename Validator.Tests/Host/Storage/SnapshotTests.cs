@@ -31,10 +31,11 @@ public class SnapshotTests
         Assert.Equal(1900u, manifest.Sequence);
         Assert.Null(source.Manifest(0, 1901, out _));
         Assert.Equal(48, (int)(manifest.Sequence - manifest.FirstRecord + 1));
+        byte[] own;
         using (RocksLedger early = Open(folder.File("late")))
         {
             // A history of its own, which the snapshot leaves behind.
-            StoreSamples.Fill(early, 30, new Random(5));
+            own = StoreSamples.Fill(early, 30, new Random(5))[0];
             Stage(early, source, manifest, most: 3);
         }
 
@@ -45,6 +46,9 @@ public class SnapshotTests
         Executor restored = StoreSamples.NewExecutor();
         Assert.True(late.Install(manifest, StoreSamples.First, restored, out _));
         Assert.Null(late.Staged());
+        // What became final before it has no answer here, and says so.
+        Assert.False(late.TryFindTransaction(Validator.Core.Wire.TransactionIds.Of([0, .. own]), out _));
+        Assert.Null(late.NotIndexed);
         Assert.Equal(manifest.State.Root, restored.Root);
         Assert.Equal(EnvelopeSamples.Count, restored.Nonces.Count);
         Assert.Equal(restored.Nonces.Segment(0).ToArray(), late.Accounts());

@@ -74,7 +74,7 @@ internal static class StoreSamples
 
     /// <summary>
     /// Executes seeded blocks of zero to four vertices with zero to five transactions, a third of them repeats, or with an
-    /// envelope, into a ledger; every block has its own certificate or a later one's.
+    /// envelope, of which some are too old, into a ledger; every block has its own certificate or a later one's.
     /// </summary>
     /// <param name="snapshotEvery">Blocks between two snapshots.</param>
     /// <returns>What was accepted, by global index.</returns>
@@ -98,7 +98,7 @@ internal static class StoreSamples
             for (int i = 0; i < order.Length; i++)
             {
                 int author = random.Next(Members);
-                order[i] = random.Next(8) == 0 ? Envelope(author, tips[author], random.Next(EnvelopeSamples.Count), sequence)
+                order[i] = random.Next(8) == 0 ? Envelope(author, tips[author], random.Next(EnvelopeSamples.Count), NonceAt(sequence))
                     : Vertex(author, tips[author], Transactions(random, accepted));
                 tips[author] = new LaneTip(order[i].Header.Height, order[i].Header.Hash);
                 ledger.AddVertex(order[i].Header, order[i].Signature, order[i].Payload);
@@ -117,6 +117,9 @@ internal static class StoreSamples
         Assert.True(ledger.Commit(out _));
         return accepted;
     }
+
+    /// <summary>Some too old to be accepted.</summary>
+    private static ulong NonceAt(ulong sequence) => sequence > 100 && sequence % 9 == 0 ? sequence - 100 : sequence;
 
     /// <summary>Executes one block with vertices of one lane and transactions of one size.</summary>
     /// <returns>What was accepted, by global index.</returns>
