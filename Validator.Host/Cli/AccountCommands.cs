@@ -10,6 +10,7 @@ using Validator.Crypto.Simd;
 using Validator.Host.Api;
 using Validator.Host.Config;
 using Validator.Host.Keys;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
 
@@ -157,7 +158,7 @@ internal static class AccountCommands
     {
         try
         {
-            File.WriteAllBytes(path, bytes);
+            DurableFile.Write(path, bytes);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -192,7 +192,7 @@ internal static class DbCommands
         }
 
         public RocksLedger OpenLedger() => StoreDirectory.Exists(Storage.LedgerPath)
-            ? RocksLedger.Open(Storage.LedgerPath, Identity, Genesis.Members.Length, Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes)
+            ? RocksLedger.Open(Storage.LedgerPath, Identity, Genesis.Members.Length, Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes, creates: false)
             : throw new StoreException(StoreFault.Missing, $"{Storage.LedgerPath}: there is no ledger. It is created at the first start.");
     }
 }

@@ -6,6 +6,7 @@ using Validator.Host.Config;
 using Validator.Host.Keys;
 using Validator.Host.Localnet;
 using Validator.Host.Node;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
 
@@ -44,6 +45,9 @@ public sealed record InitOptions
 /// </summary>
 public static class Initializer
 {
+    /// <summary>More than a validator's keys, configuration and vote store take.</summary>
+    private const long BytesEach = 1 << 20;
+
     /// <summary>Ports in a row from a base: QUIC, API, metrics of the first validator, then the second's.</summary>
     public static NodePorts[] PortsFrom(int basePort, int validators) =>
         [.. Enumerable.Range(0, validators).Select(i => new NodePorts(basePort + (3 * i), basePort + (3 * i) + 1, basePort + (3 * i) + 2))];
@@ -70,6 +74,22 @@ public static class Initializer
         string root = Path.GetFullPath(options.Out);
         RequireEmpty(root);
         string[] names = [.. Enumerable.Range(1, options.Validators).Select(i => $"node-{i}")];
+        try
+        {
+            StoreDirectory.RequireRoom(root, options.Validators * BytesEach, "for the files of these validators");
+            using FilesInTheMaking making = FilesInTheMaking.Begin(root, [.. names, "genesis.json"]);
+            string[] configs = Write(options, root, names);
+            making.Done();
+            return configs;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"{root}: cannot be written: {e.Message}");
+        }
+    }
+
+    private static string[] Write(InitOptions options, string root, string[] names)
+    {
         ValidatorKeys[] keys = [.. names.Select(n => ValidatorKeys.Create(new CryptoSection(Path.Combine(root, n, "keys")), options.Passphrase))];
         Genesis genesis = new(
             options.Network,
@@ -81,7 +101,7 @@ public static class Initializer
         for (int i = 0; i < names.Length; i++)
         {
             configs[i] = Path.Combine(root, names[i], "node.toml");
-            File.WriteAllText(configs[i], NodeToml(options, names, i));
+            DurableFile.Create(configs[i], Encoding.UTF8.GetBytes(NodeToml(options, names, i)));
             StorageSection storage = new(Path.Combine(root, names[i], "db"));
             ValidatorNode.CreateVoteStore(storage, chainId, keys[i].ConsensusPublicKey);
             keys[i].Dispose();
@@ -94,6 +114,7 @@ public static class Initializer
     {
         try
         {
+            FilesInTheMaking.Clear(root);
             if (Directory.Exists(root) && Directory.EnumerateFileSystemEntries(root).Any())
             {
                 throw new ConfigException($"{root}: is not empty; nothing was changed. Name a new folder with --out");

@@ -4,6 +4,7 @@ using Validator.Crypto.Simd;
 using Validator.Host.Config;
 using Validator.Host.Logging;
 using Validator.Host.Node;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
 
@@ -118,7 +119,7 @@ internal static class RevivalCommands
     {
         try
         {
-            File.WriteAllBytes(path, bytes);
+            DurableFile.Write(path, bytes);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -6,6 +6,7 @@ using Validator.Crypto.Simd;
 using Validator.Host.Config;
 using Validator.Host.Keys;
 using Validator.Host.Localnet;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
 
@@ -79,14 +80,38 @@ internal static class SetupCommands
             string folder = parsed.GetValue(output)!;
             string member = Path.Combine(folder, parsed.GetValue(name)! + ".json");
             using SecretBuffer? secret = ReadPassphrase(parsed.GetValue(passphrase));
-            using ValidatorKeys keys = ValidatorKeys.Create(new CryptoSection(folder), secret);
+            CryptoSection files = new(folder);
+            using FilesInTheMaking making = BeginKeys(files, member);
+            using ValidatorKeys keys = ValidatorKeys.Create(files, secret);
             GenesisFile.WriteMember(
                 member, new Member(parsed.GetValue(name)!, keys.ConsensusPublicKey, keys.TransportPublicKey, parsed.GetValue(weight)));
+            making.Done();
             Console.WriteLine($"private: {Path.Combine(folder, "consensus.key")}, {Path.Combine(folder, "transport.key")} (never send these)");
             Console.WriteLine($"public:  {member} (give this to whoever builds genesis)");
             return ExitCodes.Success;
         }));
         return command;
+    }
+
+    /// <summary>Two keys and their public file, all or none.</summary>
+    private static FilesInTheMaking BeginKeys(CryptoSection files, string member)
+    {
+        try
+        {
+            FilesInTheMaking.Clear(files.KeyPath);
+            string[] paths = [files.ConsensusKeyFile, files.TransportKeyFile, member];
+            if (Array.Find(paths, File.Exists) is { } taken)
+            {
+                throw new KeyException($"{taken}: exists already; a key is never overwritten. Choose another folder, or move it away");
+            }
+
+            ValidatorKeys.MakeFolder(files);
+            return FilesInTheMaking.Begin(files.KeyPath, Array.ConvertAll(paths, p => Path.GetFileName(p)));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new KeyException($"{files.KeyPath}: cannot be written: {e.Message}");
+        }
     }
 
     public static Command Genesis()

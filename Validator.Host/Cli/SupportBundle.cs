@@ -6,6 +6,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Validator.Host.Config;
 using Validator.Host.Node;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
 
@@ -36,32 +37,13 @@ internal static class SupportBundle
         NodeConfig config = ConfigLoader.Load(configFile, Environment.GetEnvironmentVariables());
         try
         {
-            using FileStream file = new(archive, new FileStreamOptions
+            using MemoryStream bytes = new();
+            using (GZipStream packed = new(bytes, CompressionLevel.Optimal, leaveOpen: true))
             {
-                Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            });
-            using GZipStream packed = new(file, CompressionLevel.Optimal);
-            using TarWriter tar = new(packed);
-            Add(tar, "README.txt", "Made by validator support-bundle. No keys, tokens, votes or payloads are in it. Look it through before you pass it on.\n");
-            Add(tar, "version.txt", Version());
-            Add(tar, "node.toml", File.ReadAllText(configFile));
-            Add(tar, "environment.txt", Variables());
-            Add(tar, "genesis.json", ReadOr(config.Node.GenesisPath));
-            Add(tar, "votes.txt", VoteStoreSetup.Describe(config.Storage) + "\n");
-            Add(tar, "files.txt", Files(config));
-            Add(tar, "system.txt", System());
-            if (log is not null)
-            {
-                Add(tar, "log.txt", EndOf(log));
+                Fill(packed, parsed, api, config, configFile, log);
             }
 
-            foreach ((string name, string path) in new[] { ("status.json", "/v1/status"), ("health.json", "/v1/health"), ("ready.json", "/v1/ready") })
-            {
-                Add(tar, name, Ask(parsed, api, api.Address(parsed) + path));
-            }
-
-            string scheme = config.Metrics.Host == "127.0.0.1" ? "http" : api.Address(parsed)[..api.Address(parsed).IndexOf(':')];
-            Add(tar, "metrics.txt", Ask(parsed, api, $"{scheme}://127.0.0.1:{config.Metrics.Port}{config.Metrics.Endpoint}"));
+            DurableFile.Create(archive, bytes.GetBuffer().AsSpan(0, (int)bytes.Length), UnixFileMode.UserRead | UnixFileMode.UserWrite);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -70,6 +52,31 @@ internal static class SupportBundle
 
         Console.WriteLine(archive);
         return ExitCodes.Success;
+    }
+
+    private static void Fill(Stream packed, ParseResult parsed, ApiTarget api, NodeConfig config, string configFile, string? log)
+    {
+        using TarWriter tar = new(packed, leaveOpen: true);
+        Add(tar, "README.txt", "Made by validator support-bundle. No keys, tokens, votes or payloads are in it. Look it through before you pass it on.\n");
+        Add(tar, "version.txt", Version());
+        Add(tar, "node.toml", File.ReadAllText(configFile));
+        Add(tar, "environment.txt", Variables());
+        Add(tar, "genesis.json", ReadOr(config.Node.GenesisPath));
+        Add(tar, "votes.txt", VoteStoreSetup.Describe(config.Storage) + "\n");
+        Add(tar, "files.txt", Files(config));
+        Add(tar, "system.txt", System());
+        if (log is not null)
+        {
+            Add(tar, "log.txt", EndOf(log));
+        }
+
+        foreach ((string name, string path) in new[] { ("status.json", "/v1/status"), ("health.json", "/v1/health"), ("ready.json", "/v1/ready") })
+        {
+            Add(tar, name, Ask(parsed, api, api.Address(parsed) + path));
+        }
+
+        string scheme = config.Metrics.Host == "127.0.0.1" ? "http" : api.Address(parsed)[..api.Address(parsed).IndexOf(':')];
+        Add(tar, "metrics.txt", Ask(parsed, api, $"{scheme}://127.0.0.1:{config.Metrics.Port}{config.Metrics.Endpoint}"));
     }
 
     private static void Add(TarWriter tar, string name, string text)

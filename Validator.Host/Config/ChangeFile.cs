@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Config;
 
@@ -59,7 +60,7 @@ public sealed record ChangeFile(Hash256 ChainId, CommitteeChange Change, SortedL
         };
         try
         {
-            File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(document, ChangeJson.Default.ChangeDocument));
+            DurableFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(document, ChangeJson.Default.ChangeDocument));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

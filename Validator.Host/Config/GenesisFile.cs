@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Config;
 
@@ -135,10 +136,7 @@ public static class GenesisFile
     {
         try
         {
-            using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write);
-            file.Write(json);
-            file.Write("\n"u8);
-            file.Flush(flushToDisk: true);
+            DurableFile.Create(path, [.. json, (byte)'\n']);
         }
         catch (IOException) when (File.Exists(path))
         {

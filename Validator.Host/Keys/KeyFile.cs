@@ -46,22 +46,11 @@ public static class KeyFile
         SecretBuffer seed = new(SeedBytes);
         RandomNumberGenerator.Fill(seed.Span);
         byte[] text = passphrase is null ? PlainText(purpose, seed.Span) : SealedText(purpose, seed.Span, passphrase.Span, cost);
-        bool made = false;
         try
         {
-            using FileStream file = new(path, new FileStreamOptions
-            {
-                Mode = FileMode.CreateNew,
-                Access = FileAccess.Write,
-                UnixCreateMode = OwnerOnly,
-                BufferSize = 0,
-            });
-            made = true;
-            file.Write(text);
-            file.Flush(flushToDisk: true);
-            DurableFile.SyncFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            DurableFile.Create(path, text, OwnerOnly);
         }
-        catch (IOException) when (!made && File.Exists(path))
+        catch (IOException) when (File.Exists(path))
         {
             throw new KeyException($"{path}: exists already; a key is never overwritten. Choose another folder, or move it away");
         }

@@ -16,6 +16,16 @@ public sealed record ValidatorKeys(
     /// <exception cref="KeyException">A file exists or cannot be written.</exception>
     public static ValidatorKeys Create(CryptoSection files, SecretBuffer? passphrase = null)
     {
+        MakeFolder(files);
+        return FromSeeds(
+            KeyFile.Create(files.ConsensusKeyFile, KeyPurpose.Consensus, passphrase),
+            KeyFile.Create(files.TransportKeyFile, KeyPurpose.Transport, passphrase));
+    }
+
+    /// <summary>For their owner alone, where it is not there yet.</summary>
+    /// <exception cref="KeyException">It cannot be made.</exception>
+    internal static void MakeFolder(CryptoSection files)
+    {
         try
         {
             Directory.CreateDirectory(
@@ -25,10 +35,6 @@ public sealed record ValidatorKeys(
         {
             throw new KeyException($"{files.KeyPath}: cannot be made: {e.Message}");
         }
-
-        return FromSeeds(
-            KeyFile.Create(files.ConsensusKeyFile, KeyPurpose.Consensus, passphrase),
-            KeyFile.Create(files.TransportKeyFile, KeyPurpose.Transport, passphrase));
     }
 
     /// <exception cref="KeyException">A file is missing, readable by others, damaged or not opened; or both hold one key.</exception>

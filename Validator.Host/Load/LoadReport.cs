@@ -69,7 +69,7 @@ public sealed record LoadReport
     };
 
     public void Write(string path) =>
-        File.WriteAllText(path, JsonSerializer.Serialize(this, LoadReportJson.Default.LoadReport) + "\n");
+        Storage.DurableFile.Write(path, [.. JsonSerializer.SerializeToUtf8Bytes(this, LoadReportJson.Default.LoadReport), (byte)'\n']);
 }
 
 /// <summary>Milliseconds.</summary>

@@ -24,7 +24,8 @@ internal static class Recovery
         {
             ledger = RocksLedger.Open(
                 storage.LedgerPath, identity, context.Genesis.Members.Length, context.Genesis.Parameters.DedupWindow, storage.CacheSizeMb * 1024L * 1024,
-                storage.WriteBufferMb * 1024L * 1024, takeOver: () => VotesAreOurs(storage, identity));
+                storage.WriteBufferMb * 1024L * 1024, takeOver: () => VotesAreOurs(storage, identity),
+                notice: words => log.LogWarning("{Notice}", words));
             context.Starting.ThrowIfCancellationRequested();
             EpochConfiguration epoch = ledger.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
             int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
@@ -73,8 +74,16 @@ internal static class Recovery
             return false;
         }
 
-        RocksVoteStore.Open(storage.VotesPath, identity).Dispose();
-        return true;
+        try
+        {
+            RocksVoteStore.Open(storage.VotesPath, identity).Dispose();
+            return true;
+        }
+        catch (StoreException e) when (e.Fault == StoreFault.Missing)
+        {
+            // Its creation was cut short.
+            return false;
+        }
     }
 
     private static RocksVoteStore Renewed(StorageSection storage, StoreIdentity identity, ulong epoch, ILogger log)

@@ -56,23 +56,43 @@ internal sealed partial class RocksLedger : ILedger
     /// <summary>Opens the ledger, or creates it where there is none: unlike votes it can be fetched again.</summary>
     /// <param name="committeeSize">Of genesis.</param>
     /// <param name="dedupWindow">Of genesis: how many ids the executed state holds.</param>
+    /// <param name="creates">Where there is none, or one whose creation was cut short.</param>
+    /// <param name="notice">Told of such a one.</param>
     /// <param name="indexSegment">See <see cref="TransactionIndex"/>.</param>
     /// <param name="takeOver">Asked where it is another key's of this chain: whether it becomes ours. It holds nothing that a key alone may know.</param>
     public static RocksLedger Open(
         string path, StoreIdentity identity, int committeeSize, uint dedupWindow, long cacheBytes, long writeBufferBytes, Func<bool>? takeOver = null,
-        int indexSegment = TransactionIndex.SegmentEntries)
+        int indexSegment = TransactionIndex.SegmentEntries, bool creates = true, Action<string>? notice = null)
     {
         RocksDbOptions options = new()
         {
             CacheBytes = cacheBytes, WriteBufferBytes = writeBufferBytes, BlobFamily = "vertices", OpenFiles = DescriptorBudget.Own.LedgerFiles,
         };
-        if (!StoreDirectory.Exists(path))
+        RocksDb OpenDatabase() => StoreDirectory.Open(
+            path, Families, options, Metadata, IdentityKey, identity, StoreKind.Ledger, "It is created at the first start.", takeOver);
+        RocksDb database;
+        try
         {
-            StoreDirectory.Create(path, Families, options, Metadata, IdentityKey, identity.Encode(StoreKind.Ledger)).Dispose();
+            database = OpenDatabase();
+        }
+        catch (StoreException e) when (creates && e.Fault is StoreFault.Missing or StoreFault.Corrupt or StoreFault.NewerFormat)
+        {
+            bool unfinished = StoreDirectory.IsUnfinished(path, Families, options, Metadata, IdentityKey);
+            if (e.Fault != StoreFault.Missing && !unfinished)
+            {
+                throw;
+            }
+
+            if (unfinished)
+            {
+                notice?.Invoke($"{path}: the creation of this ledger was cut short, and it holds nothing: it is removed and made again");
+            }
+
+            StoreDirectory.Create(
+                path, Families, options, Metadata, IdentityKey, identity.Encode(StoreKind.Ledger), replaces: unfinished, notice: notice);
+            database = OpenDatabase();
         }
 
-        RocksDb database = StoreDirectory.Open(
-            path, Families, options, Metadata, IdentityKey, identity, StoreKind.Ledger, "It is created at the first start.", takeOver);
         try
         {
             return new RocksLedger(database, committeeSize, dedupWindow, indexSegment);

@@ -63,8 +63,22 @@ internal sealed class RocksVoteStore : IVoteStore
     public static bool Exists(string path) => StoreDirectory.Exists(path);
 
     /// <summary>Creates an empty store: once in the life of a key.</summary>
-    public static void Create(string path, StoreIdentity identity) =>
-        StoreDirectory.Create(path, Families, Options, 0, IdentityKey, identity.Encode(StoreKind.Votes)).Dispose();
+    /// <param name="beginAt">It stands in for one that was lost: nothing is signed with it before that epoch.</param>
+    /// <param name="replaces">Whether what is in its place goes.</param>
+    public static void Create(string path, StoreIdentity identity, ulong? beginAt = null, bool replaces = false) => StoreDirectory.Create(
+        path, Families, Options, 0, IdentityKey, identity.Encode(StoreKind.Votes), batch =>
+        {
+            if (beginAt is { } epoch)
+            {
+                Span<byte> value = stackalloc byte[sizeof(ulong)];
+                BinaryPrimitives.WriteUInt64LittleEndian(value, epoch);
+                batch.Put(0, EpochKey, value);
+            }
+        },
+        replaces);
+
+    /// <summary>Whether the creation of what is there was cut short, so that it never held a vote.</summary>
+    public static bool IsUnfinished(string path) => StoreDirectory.IsUnfinished(path, Families, Options, 0, IdentityKey, strict: true);
 
     /// <summary>Whose the store is, where it is one of that chain and of this format; else null.</summary>
     public static StoreIdentity? OwnerOf(string path, Hash256 chainId)
@@ -237,17 +251,6 @@ internal sealed class RocksVoteStore : IVoteStore
         }
 
         return highest;
-    }
-
-    /// <summary>A vote store that stands in for one that was lost: nothing is signed with it before that epoch.</summary>
-    /// <exception cref="StoreException">The disk fails.</exception>
-    public void BeginAt(ulong epoch)
-    {
-        ForgetEpochsBelow(epoch);
-        if (!Commit(out string? error))
-        {
-            throw new StoreException(StoreFault.Unwritable, $"{_path}: {error}");
-        }
     }
 
     /// <summary>From now on this is not signed in that epoch, durably; before the first Add.</summary>

@@ -270,10 +270,9 @@ public static class VoteRevival
                 Directory.Delete(aside, recursive: true);
             }
 
-            RocksVoteStore.Create(aside, identity);
+            RocksVoteStore.Create(aside, identity, plan.Limit.Epoch);
             using (RocksVoteStore votes = RocksVoteStore.Open(aside, identity))
             {
-                votes.BeginAt(plan.Limit.Epoch);
                 if (plan.Prepared is { } prepared)
                 {
                     votes.AddPreparedCertificate(prepared);

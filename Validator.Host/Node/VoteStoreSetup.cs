@@ -42,7 +42,8 @@ public static class VoteStoreSetup
 
         StoreIdentity? before = RocksVoteStore.Exists(storage.VotesPath) ? RocksVoteStore.OwnerOf(storage.VotesPath, context.ChainId) : null;
         before = before == identity ? null : before;
-        if (before is null && Directory.Exists(storage.VotesPath) && Directory.EnumerateFileSystemEntries(storage.VotesPath).Any())
+        bool unfinished = before is null && RocksVoteStore.IsUnfinished(storage.VotesPath);
+        if (before is null && !unfinished && Directory.Exists(storage.VotesPath) && Directory.EnumerateFileSystemEntries(storage.VotesPath).Any())
         {
             throw new StoreException(
                 StoreFault.Exists,
@@ -63,7 +64,12 @@ public static class VoteStoreSetup
             PutAside(storage, before);
         }
 
-        ValidatorNode.CreateVoteStore(storage, context.ChainId, context.Keys.ConsensusPublicKey);
+        if (unfinished)
+        {
+            Console.Error.WriteLine($"{storage.VotesPath}: the creation of a vote store was cut short here, and it holds nothing: it is removed and made again");
+        }
+
+        RocksVoteStore.Create(storage.VotesPath, identity, replaces: unfinished);
     }
 
     /// <summary>Leaves the mark that keeps <c>run</c> from signing with this vote store.</summary>
@@ -111,24 +117,11 @@ public static class VoteStoreSetup
     /// <exception cref="StoreException">The folder cannot be written.</exception>
     internal static RocksVoteStore Renew(StorageSection storage, StoreIdentity identity, ulong epoch)
     {
-        try
-        {
-            if (Directory.Exists(storage.VotesPath))
-            {
-                Directory.Delete(storage.VotesPath, recursive: true);
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new StoreException(StoreFault.Unwritable, $"{storage.VotesPath}: the old vote store cannot be removed: {e.Message}");
-        }
-
-        RocksVoteStore.Create(storage.VotesPath, identity);
+        // Nor does it sign in an earlier epoch where the ledger is lost as well.
+        RocksVoteStore.Create(storage.VotesPath, identity, epoch, replaces: true);
         RocksVoteStore votes = RocksVoteStore.Open(storage.VotesPath, identity);
         try
         {
-            // Nor does it sign in an earlier epoch where the ledger is lost as well.
-            votes.BeginAt(epoch);
             Remove(storage.RestoredMarker);
             Remove(storage.ContradictedMarker);
             Remove(storage.SignsFromFile);

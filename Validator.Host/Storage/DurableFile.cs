@@ -4,15 +4,35 @@ namespace Validator.Host.Storage;
 
 /// <summary>
 /// Small files that must outlive a power cut: on return both the bytes and the name are on disk (fsync of the file, then of
-/// its folder). All members throw <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/>.
+/// its folder). A whole file is written beside its place and moved there, so that a crash leaves the old one, or none, and never a part.
+/// All members throw <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/>.
 /// </summary>
 internal static partial class DurableFile
 {
+    /// <summary>What is added to a name while the file is written.</summary>
+    public const string Aside = ".new";
+
+    private const UnixFileMode AnyMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+
     /// <summary>Adds to the file's end, making it and its folder where they are missing.</summary>
-    public static void Append(string path, ReadOnlySpan<byte> bytes) => Write(path, FileMode.Append, bytes);
+    public static void Append(string path, ReadOnlySpan<byte> bytes)
+    {
+        string folder = FolderOf(path);
+        MakeFolder(folder);
+        using (FileStream file = new(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0))
+        {
+            file.Write(bytes);
+            file.Flush(flushToDisk: true);
+        }
+
+        SyncFolder(folder);
+    }
 
     /// <summary>Writes a whole file, over any earlier one.</summary>
-    public static void Write(string path, ReadOnlySpan<byte> bytes) => Write(path, FileMode.Create, bytes);
+    public static void Write(string path, ReadOnlySpan<byte> bytes) => Write(path, bytes, AnyMode, replaces: true);
+
+    /// <summary>Writes a whole file that is not there yet, else throws and leaves it.</summary>
+    public static void Create(string path, ReadOnlySpan<byte> bytes, UnixFileMode mode = AnyMode) => Write(path, bytes, mode, replaces: false);
 
     /// <summary>Makes the names in a folder durable.</summary>
     public static void SyncFolder(string path)
@@ -24,23 +44,63 @@ internal static partial class DurableFile
         }
     }
 
-    private static void Write(string path, FileMode mode, ReadOnlySpan<byte> bytes)
+    /// <summary>Makes a folder where it is missing, and its name durable.</summary>
+    public static void MakeFolder(string folder)
     {
-        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         if (!Directory.Exists(folder))
         {
             Directory.CreateDirectory(folder);
             SyncFolder(Path.GetDirectoryName(folder)!);
         }
+    }
 
-        using (FileStream file = new(path, mode, FileAccess.Write, FileShare.Read, bufferSize: 0))
+    private static void Write(string path, ReadOnlySpan<byte> bytes, UnixFileMode mode, bool replaces)
+    {
+        if (IsDevice(path))
         {
-            file.Write(bytes);
-            file.Flush(flushToDisk: true);
+            using FileStream device = new(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+            device.Write(bytes);
+            return;
+        }
+
+        // What a link leads to is replaced, and not the link.
+        path = new FileInfo(path) is { LinkTarget: not null } link ? link.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? path : path;
+        if (!replaces && File.Exists(path))
+        {
+            throw new IOException($"{path} exists already");
+        }
+
+        string folder = FolderOf(path);
+        string aside = path + Aside;
+        MakeFolder(folder);
+        File.Delete(aside);
+        try
+        {
+            using (FileStream file = new(aside, new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = mode, BufferSize = 0,
+            }))
+            {
+                file.Write(bytes);
+                file.Flush(flushToDisk: true);
+            }
+
+            File.Move(aside, path, replaces);
+        }
+        catch
+        {
+            File.Delete(aside);
+            throw;
         }
 
         SyncFolder(folder);
     }
+
+    /// <summary>Standard output and its like: nothing to be moved over.</summary>
+    private static bool IsDevice(string path) => Path.GetFullPath(path) is var full
+        && (full.StartsWith("/dev/", StringComparison.Ordinal) || full.StartsWith("/proc/", StringComparison.Ordinal)) && File.Exists(full);
+
+    private static string FolderOf(string path) => Path.GetDirectoryName(Path.GetFullPath(path))!;
 
     [LibraryImport("validator_native", EntryPoint = "validator_sync_folder", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int SyncNative(string path);

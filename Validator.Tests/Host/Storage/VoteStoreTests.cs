@@ -151,7 +151,8 @@ public class VoteStoreTests
         Assert.Equal(1000u, Recover(path).ForgottenBelow);
         using (RocksVoteStore store = RocksVoteStore.Open(path, StoreSamples.Identity))
         {
-            store.BeginAt(3);
+            store.ForgetEpochsBelow(3);
+            Assert.True(store.Commit(out _));
         }
 
         using RocksVoteStore later = RocksVoteStore.Open(path, StoreSamples.Identity);

@@ -1,0 +1,92 @@
+using System.Text;
+using Validator.Core.Primitives;
+
+namespace Validator.Host.Storage;
+
+/// <summary>
+/// Files and folders that are of use together alone: a mark beside them names them until all are there, so that a crash in between is
+/// known, and what it left is removed when they are made again. Nothing that was there before is touched.
+/// </summary>
+internal sealed class FilesInTheMaking : IDisposable
+{
+    public const string Mark = ".validator-unfinished";
+
+    private readonly string _folder;
+    private readonly string[] _names;
+    private bool _done;
+
+    private FilesInTheMaking(string folder, string[] names)
+    {
+        _folder = folder;
+        _names = names;
+    }
+
+    /// <summary>Removes what an earlier life left unfinished in a folder.</summary>
+    /// <exception cref="IOException">Or <see cref="UnauthorizedAccessException"/>: it cannot be.</exception>
+    public static void Clear(string folder)
+    {
+        string mark = Path.Combine(folder, Mark);
+        if (File.Exists(mark))
+        {
+            Console.Error.WriteLine($"{folder}: what was left of files whose making was cut short is removed");
+            Remove(folder, File.ReadAllLines(mark));
+        }
+    }
+
+    /// <summary>Of names that are not there, in a folder that is cleared.</summary>
+    /// <exception cref="IOException">Or <see cref="UnauthorizedAccessException"/>: the mark cannot be written.</exception>
+    public static FilesInTheMaking Begin(string folder, params string[] names)
+    {
+        Require.That(Array.TrueForAll(names, IsName));
+        DurableFile.Write(Path.Combine(folder, Mark), Encoding.UTF8.GetBytes(string.Join('\n', names) + "\n"));
+        return new FilesInTheMaking(folder, names);
+    }
+
+    /// <summary>All are there.</summary>
+    public void Done()
+    {
+        DurableFile.SyncFolder(_folder);
+        File.Delete(Path.Combine(_folder, Mark));
+        DurableFile.SyncFolder(_folder);
+        _done = true;
+    }
+
+    /// <summary>Removes them again where they were not done.</summary>
+    public void Dispose()
+    {
+        if (_done)
+        {
+            return;
+        }
+
+        try
+        {
+            Remove(_folder, _names);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The mark stays, and the next try removes them.
+        }
+    }
+
+    private static void Remove(string folder, string[] names)
+    {
+        foreach (string name in names.Where(IsName))
+        {
+            string path = Path.Combine(folder, name);
+            File.Delete(path + DurableFile.Aside);
+            if (Directory.Exists(path))
+            {
+                Directory.Delete(path, recursive: true);
+            }
+            else
+            {
+                File.Delete(path);
+            }
+        }
+
+        File.Delete(Path.Combine(folder, Mark));
+    }
+
+    private static bool IsName(string name) => name is not ("" or "." or "..") && !name.Contains('/', StringComparison.Ordinal);
+}

@@ -1,0 +1,345 @@
+using System.Globalization;
+using Validator.Host.Storage.Native;
+
+namespace Validator.Host.Storage;
+
+/// <summary>
+/// What both stores do to come into being and to open. A store is made beside its place and moved there when it is whole, so that a crash
+/// leaves none or all of it. What was begun in place, by an earlier release or on a mount point, is known by holding nothing.
+/// </summary>
+internal static class StoreDirectory
+{
+    private const long KiB = 1024;
+
+    /// <summary>
+    /// RocksDB of Debian has its assertions on, and a full disk while it creates or opens a database ends the process there. Both stores
+    /// take 232 KiB to make, and one of some megabytes 100 to open; the logs are written to tables then.
+    /// </summary>
+    private const long RoomToCreate = 4096 * KiB;
+    private const long RoomToOpen = 1024 * KiB;
+
+    /// <summary>Log of a store that got its identity record and nothing else.</summary>
+    private const long NewLogBytes = 4096;
+
+    private const string Aside = "new";
+    private const string CurrentFile = "CURRENT";
+    private const string MountsFolder = "lost+found";
+
+    private static readonly string[] s_incomplete = ["*.log", "MANIFEST-*", "*.sst", "*.blob"];
+
+    public static bool Exists(string path) => File.Exists(Path.Combine(path, CurrentFile));
+
+    /// <summary>Creates an empty database with its identity record, synced, closed, and in its place whole.</summary>
+    /// <param name="more">Written with the identity.</param>
+    /// <param name="replaces">Whether what is in its place goes; else it must not be there, or be an empty folder.</param>
+    /// <param name="notice">Told of what an earlier try left.</param>
+    public static void Create(
+        string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
+        ReadOnlySpan<byte> identity, Action<RocksDbBatch>? more = null, bool replaces = false, Action<string>? notice = null)
+    {
+        try
+        {
+            string place = Place(path);
+            string parent = Path.GetDirectoryName(place)!;
+            DurableFile.MakeFolder(parent);
+            RequireRoom(Directory.Exists(place) ? place : parent, RoomToCreate, "to create a store");
+            using FileStream only = new(place + ".lock", FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            if (Exists(place) && !replaces)
+            {
+                throw Open(path, "Invalid argument: it exists (error_if_exists is true)");
+            }
+
+            // A mount point cannot be replaced, and has a folder of its own.
+            bool mounted = Directory.Exists(place) && !replaces && !TryRemoveEmpty(place);
+            string aside = mounted ? Path.Combine(place, Aside) : $"{place}.{Aside}";
+            if (Directory.Exists(aside))
+            {
+                notice?.Invoke($"{aside}: what was left of a store whose creation was cut short is removed");
+                Directory.Delete(aside, recursive: true);
+            }
+
+            Directory.CreateDirectory(aside, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            Write(path, aside, families, options, identityFamily, identityKey, identity, more);
+            if (mounted)
+            {
+                MoveFiles(aside, place);
+                return;
+            }
+
+            if (Directory.Exists(place))
+            {
+                Directory.Delete(place, recursive: true);
+            }
+
+            Directory.Move(aside, place);
+            DurableFile.SyncFolder(parent);
+        }
+        catch (IOException e) when (e.HResult == LockedResult)
+        {
+            throw new StoreException(StoreFault.Locked, $"{path}: another process is creating it; stop one of the two");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreException(
+                StoreErrors.Classify(e.Message) == StoreFault.DiskFull ? StoreFault.DiskFull : StoreFault.Unwritable,
+                $"{path}: the store cannot be created. Check its parent, and the disk. ({e.Message})");
+        }
+    }
+
+    /// <summary>Opens an existing database and checks whose it is. Creates nothing.</summary>
+    /// <param name="takeOver">Asked where it is of this chain and of another key: whether it gets our identity instead of a refusal.</param>
+    public static RocksDb Open(
+        string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
+        StoreIdentity identity, StoreKind kind, string whenMissing, Func<bool>? takeOver = null)
+    {
+        if (!Exists(path))
+        {
+            throw !IsNew(path) && Damaged(path) ? Open(path, "Corruption: no CURRENT file beside tables or logs")
+                : new StoreException(StoreFault.Missing, $"{path}: there is no store. {whenMissing}");
+        }
+
+        RequireRoom(path, RoomToOpen + LogBytes(path), "to open the store");
+        RocksDb database = RocksDb.TryOpen(path, families, options, out string? error) ?? throw Open(path, error!);
+        try
+        {
+            using PinnedValue record = database.Get(identityFamily, identityKey);
+            if (!record.Found)
+            {
+                throw IsEmpty(database, families.Length)
+                    ? new StoreException(StoreFault.Missing, $"{path}: its creation was cut short, and it holds nothing. {whenMissing}")
+                    : new StoreException(StoreFault.ForeignKind, $"{path} has no identity record: it is another program's. Move it away.");
+            }
+
+            try
+            {
+                identity.Check(record.Span, kind, path);
+            }
+            catch (StoreException e) when (takeOver is not null && e.Fault == StoreFault.ForeignKey)
+            {
+                if (!takeOver())
+                {
+                    throw;
+                }
+
+                using RocksDbBatch batch = new(database);
+                batch.Put(identityFamily, identityKey, identity.Encode(kind));
+                if (database.Write(batch, sync: true) is { } failure)
+                {
+                    throw Open(path, failure);
+                }
+            }
+
+            return database;
+        }
+        catch
+        {
+            database.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Whether what is there is the beginning of a store that never got its identity, so that nothing is lost with it: files of RocksDB
+    /// alone, no table, no log to speak of; and it is empty, or (unless <paramref name="strict"/>) does not open for want of its parts.
+    /// </summary>
+    public static bool IsUnfinished(
+        string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey, bool strict = false)
+    {
+        if (!IsNew(path))
+        {
+            return false;
+        }
+
+        if (!Exists(path))
+        {
+            return !strict || LogBytes(path) == 0;
+        }
+
+        using RocksDb? database = RocksDb.TryOpen(path, families, options, out string? error);
+        if (database is null)
+        {
+            return !strict && (error!.Contains("Column family not found", StringComparison.Ordinal) || StoreErrors.Classify(error) == StoreFault.Corrupt);
+        }
+
+        using PinnedValue record = database.Get(identityFamily, identityKey);
+        return !record.Found && IsEmpty(database, families.Length);
+    }
+
+    /// <summary>Refuses where the disk is so full that RocksDB would not come through.</summary>
+    /// <param name="folder">There already.</param>
+    public static void RequireRoom(string folder, long bytes, string purpose)
+    {
+        long free;
+        try
+        {
+            free = new DriveInfo(folder).AvailableFreeSpace;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            // Whatever is wrong with it shows when it is used.
+            return;
+        }
+
+        if (free < bytes)
+        {
+            throw new StoreException(StoreFault.DiskFull, string.Create(
+                CultureInfo.InvariantCulture,
+                $"{folder}: the disk is full: it has {free / KiB:N0} KiB free, and {bytes / KiB:N0} are needed {purpose}. Free some space and start again; nothing was changed"));
+        }
+    }
+
+    /// <summary>Brings a store to this binary's format, in one synced write.</summary>
+    /// <param name="dryRun">Says so alone.</param>
+    /// <returns>What was or would be done, a line for each step; empty where it has the format already.</returns>
+    public static List<string> Migrate(
+        string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
+        StoreIdentity identity, StoreKind kind, bool dryRun)
+    {
+        using RocksDb database = RocksDb.TryOpen(path, families, options, out string? error) ?? throw Open(path, error!);
+        ushort from;
+        using (PinnedValue record = database.Get(identityFamily, identityKey))
+        {
+            from = StoreIdentity.FormatOf(record.Span);
+            if (identity.Refusal(record.Span, kind, path, migrating: true) is { } refusal)
+            {
+                throw refusal;
+            }
+        }
+
+        List<string> done = [];
+        using RocksDbBatch batch = new(database);
+        foreach (StoreMigration step in StoreMigration.Steps(from))
+        {
+            done.Add($"{path}: format {step.From} to {step.From + 1}: {step.What}");
+            step.Apply(kind, batch, identityFamily);
+        }
+
+        if (done.Count > 0 && !dryRun)
+        {
+            batch.Put(identityFamily, identityKey, identity.Encode(kind));
+            if (database.Write(batch, sync: true) is { } failure)
+            {
+                throw Open(path, failure);
+            }
+        }
+
+        return done;
+    }
+
+    /// <summary>The result of flock on a file that another process has.</summary>
+    private const int LockedResult = 11;
+
+    private static StoreException Open(string path, string text) => StoreErrors.Open(path, text);
+
+    private static void Write(
+        string path, string aside, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
+        ReadOnlySpan<byte> identity, Action<RocksDbBatch>? more)
+    {
+        using (RocksDb database = RocksDb.TryOpen(aside, families, options with { Create = true }, out string? error) ?? throw Open(path, error!))
+        {
+            using RocksDbBatch batch = new(database);
+            batch.Put(identityFamily, identityKey, identity);
+            more?.Invoke(batch);
+            if (database.Write(batch, sync: true) is { } failure)
+            {
+                throw Open(path, failure);
+            }
+        }
+
+        DurableFile.SyncFolder(aside);
+    }
+
+    /// <summary>Where a link leads, or the path itself.</summary>
+    private static string Place(string path)
+    {
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        return new DirectoryInfo(full) is { LinkTarget: not null } link ? link.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? full : full;
+    }
+
+    private static bool TryRemoveEmpty(string folder)
+    {
+        if (Directory.EnumerateFileSystemEntries(folder).Any(e => Path.GetFileName(e) is not (MountsFolder or Aside)))
+        {
+            throw Open(folder, "Invalid argument: the folder is not empty (error_if_exists is true)");
+        }
+
+        try
+        {
+            Directory.Delete(folder);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>CURRENT last: without it there is no store.</summary>
+    private static void MoveFiles(string aside, string folder)
+    {
+        foreach (string file in Directory.GetFiles(aside).OrderBy(f => Path.GetFileName(f) == CurrentFile))
+        {
+            if (Path.GetFileName(file) == CurrentFile)
+            {
+                DurableFile.SyncFolder(folder);
+            }
+
+            File.Move(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
+        }
+
+        Directory.Delete(aside);
+        DurableFile.SyncFolder(folder);
+    }
+
+    private static bool IsEmpty(RocksDb database, int families)
+    {
+        for (int family = 0; family < families; family++)
+        {
+            using RocksDbIterator keys = database.Iterate(family);
+            keys.Seek([]);
+            if (keys.Valid)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>RocksDB's files alone, no table among them, and next to nothing in the log.</summary>
+    private static bool IsNew(string path)
+    {
+        if (!Directory.Exists(path) || Directory.EnumerateDirectories(path).Any(d => Path.GetFileName(d) is not (Aside or MountsFolder)))
+        {
+            return false;
+        }
+
+        string[] names = [.. Directory.EnumerateFiles(path).Select(f => Path.GetFileName(f))];
+        return names.Length > 0 && Array.TrueForAll(names, IsOfANewStore) && LogBytes(path) <= NewLogBytes;
+    }
+
+    private static bool IsOfANewStore(string name) =>
+        name is CurrentFile or "IDENTITY" or "LOCK" || name.StartsWith("LOG", StringComparison.Ordinal)
+        || name.StartsWith("MANIFEST-", StringComparison.Ordinal) || name.StartsWith("OPTIONS-", StringComparison.Ordinal)
+        || (name.EndsWith(".log", StringComparison.Ordinal) && name[..^4].All(char.IsAsciiDigit)) || name.EndsWith(".dbtmp", StringComparison.Ordinal);
+
+    private static long LogBytes(string path) => Directory.EnumerateFiles(path, "*.log").Sum(f => new FileInfo(f).Length);
+
+    private static bool Damaged(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            return false;
+        }
+
+        foreach (string pattern in s_incomplete)
+        {
+            if (Directory.EnumerateFiles(path, pattern).Any())
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,113 @@
+using Validator.Host.Cli;
+using Validator.Host.Node;
+using Validator.Host.Storage;
+using Validator.Host.Storage.Native;
+
+namespace Validator.Tests.Host.Storage;
+
+public class StoreCreationTests
+{
+    private static readonly RocksDbOptions s_options = new() { Create = true, WriteBufferBytes = 1 << 20, CacheBytes = 1 << 20 };
+
+    // Protects a first start after one that was cut short, by this release or one that made stores in place: a ledger that holds nothing is
+    // made again and said so, one that holds something, or is damaged, or is another program's, is not touched.
+    [Fact]
+    public void ALedgerThatHoldsNothingIsMadeAgain()
+    {
+        using TemporaryFolder folder = new();
+        string path = folder.File("ledger");
+        foreach (string[] families in new string[][] { ["default"], ["default", "vertices", "edges"], ["default", "vertices", "edges", "metadata", "index_height", "index_timestamp", "finalized"] })
+        {
+            RocksDb.TryOpen(path, families, s_options, out _)!.Dispose();
+            AssertMadeAgain(path);
+            Directory.Delete(path, recursive: true);
+        }
+
+        foreach (string missing in new[] { "CURRENT", "MANIFEST-*" })
+        {
+            RocksDb.TryOpen(path, ["default"], s_options, out _)!.Dispose();
+            Array.ForEach(Directory.GetFiles(path, missing), File.Delete);
+            AssertMadeAgain(path);
+            Directory.Delete(path, recursive: true);
+        }
+
+        // Left aside.
+        Directory.CreateDirectory(path + ".new");
+        File.WriteAllText(Path.Combine(path + ".new", "CURRENT"), "x");
+        AssertMadeAgain(path);
+        Assert.False(Directory.Exists(path + ".new"));
+        using (RocksLedger ledger = Open(path, null))
+        {
+            StoreSamples.Fill(ledger, 20, new Random(1));
+        }
+
+        File.Delete(Path.Combine(path, "CURRENT"));
+        Assert.Equal(StoreFault.Corrupt, Assert.Throws<StoreException>(() => Open(path, null)).Fault);
+        Directory.Delete(path, recursive: true);
+
+        using (RocksDb other = RocksDb.TryOpen(path, ["default", "vertices", "edges", "metadata", "index_height", "index_timestamp", "finalized"], s_options, out _)!)
+        {
+            using RocksDbBatch batch = new(other);
+            batch.Put(0, "somebody"u8, "else's"u8);
+            Assert.Null(other.Write(batch, sync: true));
+        }
+
+        Assert.Equal(StoreFault.ForeignKind, Assert.Throws<StoreException>(() => Open(path, null)).Fault);
+    }
+
+    // Protects the key: only a vote store that never held anything is replaced, and only by votes create; and one that stands in for a lost
+    // one is there with its epoch or not at all.
+    [Fact]
+    public void AVoteStoreThatHoldsNothingIsMadeAgainByItsCommandAlone()
+    {
+        using TemporaryFolder folder = new();
+        string path = folder.File("votes");
+        RocksDb.TryOpen(path, ["default"], s_options, out _)!.Dispose();
+        Assert.Equal(StoreFault.Missing, Assert.Throws<StoreException>(() => RocksVoteStore.Open(path, StoreSamples.Identity)).Fault);
+        Assert.True(RocksVoteStore.IsUnfinished(path));
+        Assert.Equal(StoreFault.Exists, Assert.Throws<StoreException>(() => RocksVoteStore.Create(path, StoreSamples.Identity)).Fault);
+        RocksVoteStore.Create(path, StoreSamples.Identity, beginAt: 7, replaces: true);
+        Assert.False(RocksVoteStore.IsUnfinished(path));
+        using (RocksVoteStore votes = RocksVoteStore.Open(path, StoreSamples.Identity))
+        {
+            Assert.Equal(7u, votes.Epoch());
+        }
+
+        File.Delete(Path.Combine(path, "CURRENT"));
+        Assert.False(RocksVoteStore.IsUnfinished(path));
+    }
+
+    // Protects who starts again after a crash: keys without their public file, or a part of them, do not stand in the way, and keys that were
+    // finished are never touched.
+    [Fact]
+    public void KeysWhoseMakingWasCutShortAreMadeAgain()
+    {
+        using TemporaryFolder folder = new();
+        string keys = folder.File("keys");
+        string[] keygen = ["keygen", "--name", "alice", "--out", keys];
+        Directory.CreateDirectory(keys);
+        File.WriteAllText(Path.Combine(keys, FilesInTheMaking.Mark), "consensus.key\ntransport.key\nalice.json\n../outside\n");
+        File.WriteAllText(Path.Combine(keys, "consensus.key"), "half");
+        File.WriteAllText(Path.Combine(keys, "transport.key.new"), "");
+        File.WriteAllText(folder.File("outside"), "stays");
+        Assert.Equal(0, CommandLine.Run(keygen));
+        Assert.Equal(["alice.json", "consensus.key", "transport.key"], Directory.GetFiles(keys).Select(f => Path.GetFileName(f)).Order());
+        Assert.True(File.Exists(folder.File("outside")));
+        string made = File.ReadAllText(Path.Combine(keys, "consensus.key"));
+        Assert.Equal(4, CommandLine.Run(keygen));
+        Assert.Equal(made, File.ReadAllText(Path.Combine(keys, "consensus.key")));
+        Assert.Equal((UnixFileMode)0x180, File.GetUnixFileMode(Path.Combine(keys, "consensus.key")));
+    }
+
+    private static void AssertMadeAgain(string path)
+    {
+        List<string> notices = [];
+        Open(path, notices.Add).Dispose();
+        Assert.Contains("cut short", Assert.Single(notices), StringComparison.Ordinal);
+        Open(path, notices.Add).Dispose();
+        Assert.Single(notices);
+    }
+
+    private static RocksLedger Open(string path, Action<string>? notice) => RocksLedger.Open(
+        path, StoreSamples.Identity, StoreSamples.Members, StoreSamples.DedupWindow, 8 << 20, 1 << 20, notice: notice);
+}
