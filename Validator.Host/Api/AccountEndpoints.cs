@@ -11,8 +11,14 @@ internal sealed class AccountEndpoints(INodeGateway node, ApiPolicy policy)
     /// <summary>Keeps a public key, so that envelopes need not bring it; answers with its account.</summary>
     public async Task Add(HttpContext context)
     {
+        if (RequestForm.CheckBody(context.Request, json: false, out _, out bool gzip) is { } fault)
+        {
+            await Problem.WriteAsync(context, fault).ConfigureAwait(false);
+            return;
+        }
+
         (BodyOutcome outcome, RequestBody body) =
-            await RequestBody.ReadAsync(context, policy, Limits.PublicKeyBytes).ConfigureAwait(false);
+            await RequestBody.ReadAsync(context, policy, Limits.PublicKeyBytes, gzip).ConfigureAwait(false);
         using (body)
         {
             if (outcome != BodyOutcome.Read || body.Length != Limits.PublicKeyBytes)

@@ -15,6 +15,11 @@ internal static class AdminEndpoints
             return Problem.NotReady(context, "the validator is just starting");
         }
 
+        if (RequestForm.HasBody(context.Request))
+        {
+            return Problem.BadRequest(context, "a reload takes no body: the validator reads its own file again");
+        }
+
         ReloadResult result = reload();
         if (result.Error is not null)
         {

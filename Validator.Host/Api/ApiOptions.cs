@@ -62,12 +62,18 @@ public enum HttpRefusal : byte
     Rate,
     Unauthorized,
     Forbidden,
+
+    /// <summary>The request names a host that this validator is not.</summary>
+    Host,
     CrossOrigin,
     Waiting,
     Subscribers,
     BodyMemory,
     BodyTimeout,
     Malformed,
+
+    /// <summary>It says something that this validator does not understand: a parameter, a header, an encoding.</summary>
+    Form,
 }
 
 /// <summary>Limits and tokens that count now; a reload replaces them, and requests under way keep what they began with.</summary>
@@ -75,6 +81,7 @@ public sealed class ApiPolicy(ApiOptions options, ApiTokens? tokens)
 {
     private ApiOptions _options = options;
     private ApiTokens? _tokens = tokens;
+    private SitePolicy _sites = SitePolicy.From(new ApiSection());
     private int _waiting;
     private long _bodyBytes;
 
@@ -89,6 +96,13 @@ public sealed class ApiPolicy(ApiOptions options, ApiTokens? tokens)
     {
         get => Volatile.Read(ref _tokens);
         set => Volatile.Write(ref _tokens, value);
+    }
+
+    /// <summary>Whose pages and by which names may be asked.</summary>
+    public SitePolicy Sites
+    {
+        get => Volatile.Read(ref _sites);
+        set => Volatile.Write(ref _sites, value);
     }
 
     internal AddressTable Addresses { get; } = new();

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Security.Cryptography;
 using System.Text;
 using Validator.Core.Primitives;
@@ -65,6 +66,26 @@ public sealed class ApiTokens
         }
 
         return Parse(path, text);
+    }
+
+    /// <summary>The token of a file that allows what is wanted, and as little else as there is; for commands on the validator's machine.</summary>
+    /// <exception cref="ConfigException">The file is at fault, or has no such token.</exception>
+    public static string Find(string path, ApiRoles wanted)
+    {
+        Read(path);
+        (string Token, ApiRoles Roles)? best = null;
+        foreach (string line in File.ReadLines(path))
+        {
+            string[] parts = line.Split((char[]?)null, 3, StringSplitOptions.RemoveEmptyEntries);
+            if (parts.Length > 1 && !parts[0].StartsWith('#') && TryRoles(parts[0], out ApiRoles roles) && (roles & wanted) == wanted
+                && (best is null || BitOperations.PopCount((uint)roles) < BitOperations.PopCount((uint)best.Value.Roles)))
+            {
+                best = (parts[1], roles);
+            }
+        }
+
+        return best?.Token ?? throw new ConfigException(
+            $"api.tokens: {path}: no token has the role {wanted.ToString().ToLowerInvariant()}; give one with --token-file, or make one with validator token");
     }
 
     /// <summary>A new token: 32 random bytes in base64url.</summary>

@@ -182,7 +182,7 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
         response.Headers[FromHeader] = from.ToString(CultureInfo.InvariantCulture);
         await response.StartAsync(ended).ConfigureAwait(false);
         PipeWriter body = response.BodyWriter;
-        if (!await Flush(context, body, ended).ConfigureAwait(false))
+        if (!await Flush(context, body, ended).ConfigureAwait(false) || HttpMethods.IsHead(context.Request.Method))
         {
             return;
         }

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
 using Validator.Host.Metrics;
 
 namespace Validator.Host.Api;
@@ -10,8 +11,12 @@ namespace Validator.Host.Api;
 /// nor a look at the node.
 /// </summary>
 /// <param name="open">Everything of this listener may be asked without a token.</param>
-internal sealed class Gate(ApiPolicy policy, NodeMetrics metrics, bool open)
+/// <param name="page">The metrics page's listener, which is checked for the host's name on loopback alone.</param>
+internal sealed class Gate(ApiPolicy policy, NodeMetrics metrics, bool open, bool page = false)
 {
+    /// <summary>Seconds that a browser may keep the answer to its preflight.</summary>
+    private const string PreflightAge = "600";
+
     /// <summary>A wrong token counts as this many requests, so that guessing ends soon.</summary>
     private const double WrongTokenCost = 10;
 
@@ -48,12 +53,9 @@ internal sealed class Gate(ApiPolicy policy, NodeMetrics metrics, bool open)
             return Problem.TooMany(context, "rate-limit", "Too many requests", $"one address may ask {policy.Options.RequestsPerSecond} times a second", wait);
         }
 
-        if (IsCrossOrigin(context.Request))
+        if (RefuseSite(context) is { } refused)
         {
-            metrics.HttpRefused[(int)HttpRefusal.CrossOrigin].Add();
-            return Problem.WriteAsync(
-                context, StatusCodes.Status403Forbidden, "cross-origin", "Not from another site",
-                "a browser sent this for a page of another origin; ask from the validator's own, or from a program");
+            return refused;
         }
 
         ApiRoles needed = Needed(context.Request);
@@ -88,8 +90,8 @@ internal sealed class Gate(ApiPolicy policy, NodeMetrics metrics, bool open)
             return ApiRoles.Admin;
         }
 
-        // Probes of load balancers and supervisors carry no secrets, and the answer holds none.
-        if (open || path == "/v1/health" || path == "/v1/ready")
+        // What a path allows is no secret, and a browser's preflight brings no token.
+        if (open || IsProbe(path) || HttpMethods.IsOptions(request.Method))
         {
             return ApiRoles.None;
         }
@@ -97,15 +99,55 @@ internal sealed class Gate(ApiPolicy policy, NodeMetrics metrics, bool open)
         return HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method) ? ApiRoles.Read : ApiRoles.Submit;
     }
 
+    /// <summary>Probes of load balancers and supervisors carry no secrets, and the answer holds none.</summary>
+    private static bool IsProbe(PathString path) => path == "/v1/health" || path == "/v1/ready";
+
     /// <summary>
-    /// A page that somebody on this machine opens in a browser must not submit to a validator on loopback. What another origin may
-    /// read the browser itself decides, by CORS headers that are never sent.
+    /// A page that somebody on this machine opens in a browser must not submit to a validator on loopback, nor read what no token
+    /// protects. Answers preflights, and lets an allowed page read; what another origin may read the browser itself decides.
     /// </summary>
-    private static bool IsCrossOrigin(HttpRequest request)
+    /// <returns>Null when the request goes on.</returns>
+    private Task? RefuseSite(HttpContext context)
     {
-        string? origin = request.Headers.Origin;
-        return !HttpMethods.IsGet(request.Method) && !string.IsNullOrEmpty(origin)
-            && (!Uri.TryCreate(origin, UriKind.Absolute, out Uri? from) || from.Authority != request.Host.Value);
+        HttpRequest request = context.Request;
+        SitePolicy sites = policy.Sites;
+        bool guarded = page ? open : !IsProbe(request.Path) && (policy.Tokens is null || sites.HasHosts);
+        if (guarded && !sites.Allows(request.Host))
+        {
+            metrics.HttpRefused[(int)HttpRefusal.Host].Add();
+            return Problem.WriteAsync(
+                context, StatusCodes.Status403Forbidden, "host-not-allowed", "Not by this name",
+                $"the request is for '{request.Host.Host}'; if that is this validator, add it to api.allowed_hosts, or ask by address");
+        }
+
+        PageOrigin origin = sites.Of(request);
+        if (origin == PageOrigin.Allowed)
+        {
+            sites.Grant(context);
+        }
+
+        // A foreign page's GET is answered as ever: without a grant its browser keeps the answer from it.
+        bool reads = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
+        bool preflight = HttpMethods.IsOptions(request.Method) && request.Headers.ContainsKey(HeaderNames.AccessControlRequestMethod);
+        if (origin == PageOrigin.Foreign && !reads)
+        {
+            metrics.HttpRefused[(int)HttpRefusal.CrossOrigin].Add();
+            return Problem.WriteAsync(
+                context, StatusCodes.Status403Forbidden, "cross-origin", "Not from another site",
+                $"a browser sent this for a page of {request.Headers.Origin}; if that page may, add its origin to api.cors_origins");
+        }
+
+        if (preflight && origin != PageOrigin.None)
+        {
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+            IHeaderDictionary headers = context.Response.Headers;
+            headers.AccessControlAllowMethods = "GET, HEAD, POST";
+            headers.AccessControlAllowHeaders = "Authorization, Content-Type, Content-Encoding, Last-Event-ID, Cache-Control";
+            headers.AccessControlMaxAge = PreflightAge;
+            return Task.CompletedTask;
+        }
+
+        return null;
     }
 
     private Task Challenge(HttpContext context, AddressUse use)

@@ -21,6 +21,9 @@ namespace Validator.Host.Api;
 /// <summary>The API's and the metrics page's listeners, each with a Kestrel of its own.</summary>
 public sealed class HttpServers : IAsyncDisposable
 {
+    private static readonly string[] s_read = [HttpMethods.Get, HttpMethods.Head];
+    private static readonly string[] s_submit = [HttpMethods.Post];
+
     private readonly WebApplication _api;
     private readonly WebApplication? _metrics;
     private readonly ApiPolicy _policy;
@@ -48,24 +51,27 @@ public sealed class HttpServers : IAsyncDisposable
     public static async Task<HttpServers> StartAsync(
         INodeGateway node, NodeMetrics metrics, NodeConfig config, ILoggerFactory logs, ApiOptions? options = null)
     {
-        ApiPolicy policy = new(options ?? ApiOptions.From(config.Api), config.Api.Tokens.Length > 0 ? ApiTokens.Read(config.Api.Tokens) : null);
+        ApiPolicy policy = new(options ?? ApiOptions.From(config.Api), config.Api.Tokens.Length > 0 ? ApiTokens.Read(config.Api.Tokens) : null)
+        {
+            Sites = SitePolicy.From(config.Api),
+        };
         ApiCertificate? certificate = ApiCertificate.Read(config.Api);
         IPAddress host = IPAddress.Parse(config.Api.Host), metricsHost = IPAddress.Parse(config.Metrics.Host);
         int room = DescriptorBudget.Own.Connections;
         WebApplication api = Build(
-            new IPEndPoint(host, config.Api.Port), logs, policy, metrics, open: false, () => Math.Min(policy.Options.MaxConnections, room),
-            4 * node.MaxSubmissionBytes, certificate);
+            new IPEndPoint(host, config.Api.Port), logs, policy, new Gate(policy, metrics, open: false), metrics,
+            () => Math.Min(policy.Options.MaxConnections, room), 4 * node.MaxSubmissionBytes, certificate);
 
         // On loopback the page stays open, for a scraper beside the validator.
         bool pageIsOpen = IPAddress.IsLoopback(metricsHost);
         WebApplication? page = config.Metrics.Enabled
             ? Build(
-                new IPEndPoint(metricsHost, config.Metrics.Port), logs, policy, metrics, pageIsOpen, () => DescriptorBudget.MetricsConnections, 0,
-                pageIsOpen ? null : certificate)
+                new IPEndPoint(metricsHost, config.Metrics.Port), logs, policy, new Gate(policy, metrics, pageIsOpen, page: true), metrics,
+                () => DescriptorBudget.MetricsConnections, 0, pageIsOpen ? null : certificate)
             : null;
         HttpServers servers = new(api, page, policy, certificate);
         servers.MapApi(node, metrics);
-        page?.MapGet(config.Metrics.Endpoint, new MetricsEndpoint(node, metrics).Serve);
+        page?.MapMethods(config.Metrics.Endpoint, s_read, new MetricsEndpoint(node, metrics).Serve);
         try
         {
             await api.StartAsync().ConfigureAwait(false);
@@ -94,6 +100,7 @@ public sealed class HttpServers : IAsyncDisposable
         ApiCertificate? certificate = ApiCertificate.Read(api);
         _policy.Tokens = tokens;
         _policy.Options = ApiOptions.From(api);
+        _policy.Sites = SitePolicy.From(api);
         if (certificate is not null)
         {
             _certificate?.Replace(certificate);
@@ -136,11 +143,9 @@ public sealed class HttpServers : IAsyncDisposable
     }
 
     private static WebApplication Build(
-        IPEndPoint address, ILoggerFactory logs, ApiPolicy policy, NodeMetrics metrics, bool open, Func<int> most, long maxBody,
+        IPEndPoint address, ILoggerFactory logs, ApiPolicy policy, Gate gate, NodeMetrics metrics, Func<int> most, long maxBody,
         ApiCertificate? certificate)
     {
-        Gate gate = new(policy, metrics, open);
-
         // Empty: no files, environment variables or console logger of the framework's choosing.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -185,20 +190,46 @@ public sealed class HttpServers : IAsyncDisposable
         ReadEndpoints read = new(node);
         FinalizedStreaming stream = new(node, metrics, _policy);
         CancellationToken stopping = _stopping.Token;
-        _api.MapPost("/v1/transactions", submit.SubmitOne);
-        _api.MapPost("/v1/transactions/batch", submit.SubmitBatch);
-        _api.MapGet("/v1/transactions/{id}", read.Transaction);
         AccountEndpoints accounts = new(node, _policy);
-        _api.MapPost("/v1/accounts", accounts.Add);
-        _api.MapGet("/v1/accounts/{id}", accounts.Show);
-        _api.MapGet("/v1/vertices/{hash}", read.Vertex);
-        _api.MapGet("/v1/blocks/{sequence}", read.Block);
-        _api.MapGet("/v1/status", read.Status);
-        _api.MapGet("/v1/committee", read.Committee);
-        _api.MapGet("/v1/finalized", context => stream.Serve(context, stopping));
-        _api.MapGet("/v1/health", read.Health);
-        _api.MapGet("/v1/ready", read.Ready);
-        _api.MapPost("/v1/admin/reload", context => AdminEndpoints.Reload(context, OnReload));
+        Map("/v1/transactions", s_submit, submit.SubmitOne, "wait", "kind");
+        Map("/v1/transactions/batch", s_submit, submit.SubmitBatch, "wait", "kind", "ids");
+        Map("/v1/transactions/{id}", s_read, read.Transaction);
+        Map("/v1/accounts", s_submit, accounts.Add);
+        Map("/v1/accounts/{id}", s_read, accounts.Show);
+        Map("/v1/vertices/{hash}", s_read, read.Vertex, "payload");
+        Map("/v1/blocks/{sequence}", s_read, read.Block);
+        Map("/v1/status", s_read, read.Status);
+        Map("/v1/committee", s_read, read.Committee);
+        Map("/v1/finalized", s_read, context => stream.Serve(context, stopping), "from", "format");
+        Map("/v1/admin/reload", s_submit, context => AdminEndpoints.Reload(context, OnReload));
+
+        // Probes ask what their makers thought of (?verbose), and nothing that they add could change the answer.
+        _api.MapMethods("/v1/health", s_read, read.Health);
+        _api.MapMethods("/v1/ready", s_read, read.Ready);
+        MapOptions("/v1/health", s_read);
+        MapOptions("/v1/ready", s_read);
+
+        void Map(string path, string[] methods, RequestDelegate handler, params string[] query)
+        {
+            _api.MapMethods(path, methods, context =>
+            {
+                if (RequestForm.Check(context.Request, query, stream: path == "/v1/finalized") is not { } fault)
+                {
+                    return handler(context);
+                }
+
+                metrics.HttpRefused[(int)HttpRefusal.Form].Add();
+                return Problem.WriteAsync(context, fault);
+            });
+            MapOptions(path, methods);
+        }
+
+        void MapOptions(string path, string[] methods) => _api.MapMethods(path, [HttpMethods.Options], context =>
+        {
+            context.Response.Headers.Allow = string.Join(", ", [.. methods, HttpMethods.Options]);
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+            return Task.CompletedTask;
+        });
     }
 
     private static Uri Address(WebApplication app) =>
@@ -226,9 +257,20 @@ public sealed class HttpServers : IAsyncDisposable
             public void Log<TState>(
                 LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
             {
-                if (IsEnabled(logLevel))
+                if (!IsEnabled(logLevel))
+                {
+                    return;
+                }
+
+                // What comes from outside is told in words; where it was met helps nobody.
+                string? outside = exception is null ? null : Cli.OutsideFaults.Tell(exception)?.Message;
+                if (outside is null)
                 {
                     inner.Log(logLevel, eventId, state, exception, formatter);
+                }
+                else
+                {
+                    inner.Log(logLevel, eventId, state, null, (s, _) => $"{formatter(s, exception)}: {outside}");
                 }
             }
         }

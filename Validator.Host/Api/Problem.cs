@@ -18,6 +18,16 @@ internal static class Problem
     public static Task WriteAsync(HttpContext context, int status, string type, string title, string detail) =>
         WriteAsync(context, status, type, title, detail, null);
 
+    public static Task WriteAsync(HttpContext context, RequestFault fault)
+    {
+        if (fault.Status == StatusCodes.Status415UnsupportedMediaType)
+        {
+            context.Response.Headers.AcceptEncoding = "gzip";
+        }
+
+        return WriteAsync(context, fault.Status, fault.Type, fault.Title, fault.Detail);
+    }
+
     /// <summary>410: what was deleted by retention. The member <paramref name="first"/> has the oldest that is kept.</summary>
     public static Task Gone(HttpContext context, string type, string title, string first, ulong kept) => WriteAsync(
         context, StatusCodes.Status410Gone, type, title, $"the oldest kept here is {kept}; an archive has all", json => json.WriteNumber(first, kept));

@@ -114,12 +114,16 @@ internal sealed class ReadEndpoints(INodeGateway node)
             return Problem.BadRequest(context, "expected the vertex's hash, 64 hexadecimal digits");
         }
 
+        if (!RequestForm.TryFlag(context.Request, "payload", false, out bool withPayload))
+        {
+            return Problem.BadRequest(context, "expected ?payload=true or ?payload=false");
+        }
+
         if (node.FindVertex(hash) is not { } vertex)
         {
             return Problem.NotFound(context, "this validator holds no such vertex");
         }
 
-        bool withPayload = context.Request.Query["payload"] == "true";
         return WriteAsync(context, json =>
         {
             VertexHeader header = vertex.Header;

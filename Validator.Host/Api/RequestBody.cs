@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Buffers.Binary;
+using System.IO.Compression;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 
@@ -12,6 +14,9 @@ internal enum BodyOutcome : byte
 
     /// <summary>Too many bodies are being read at the moment.</summary>
     NoMemory,
+
+    /// <summary>It is not compressed as its head says.</summary>
+    Damaged,
 }
 
 /// <summary>
@@ -29,8 +34,10 @@ internal struct RequestBody : IDisposable
 
     public readonly ReadOnlySpan<byte> Span => _buffer.AsSpan(0, Length);
 
-    /// <summary>Reads the whole body, of at most <paramref name="limit"/> bytes; on any other outcome the rest is left unread.</summary>
-    public static async ValueTask<(BodyOutcome Outcome, RequestBody Body)> ReadAsync(HttpContext context, ApiPolicy policy, int limit)
+    /// <summary>
+    /// Reads the whole body, of at most <paramref name="limit"/> bytes, unpacked too; on any other outcome the rest is left unread.
+    /// </summary>
+    public static async ValueTask<(BodyOutcome Outcome, RequestBody Body)> ReadAsync(HttpContext context, ApiPolicy policy, int limit, bool gzip)
     {
         RequestBody body = new() { _policy = policy };
         if (context.Request.ContentLength > limit)
@@ -62,7 +69,7 @@ internal struct RequestBody : IDisposable
                 outcome = BodyOutcome.TooSlow;
                 if (result.IsCompleted)
                 {
-                    return (BodyOutcome.Read, body);
+                    return gzip ? Unpack(ref body, limit) : (BodyOutcome.Read, body);
                 }
             }
         }
@@ -92,6 +99,55 @@ internal struct RequestBody : IDisposable
             _policy.GiveBodyBytes(buffer.Length);
             ArrayPool<byte>.Shared.Return(buffer);
         }
+    }
+
+    /// <summary>
+    /// gzip (RFC 1952), one member: the length at the end is that of all that came out, so nothing is cut off and nothing follows.
+    /// </summary>
+    private static (BodyOutcome Outcome, RequestBody Body) Unpack(ref RequestBody packed, int limit)
+    {
+        const int leastBytes = 18;
+        using RequestBody from = packed;
+        packed = default;
+        RequestBody body = new() { _policy = from._policy };
+        if (from.Length < leastBytes)
+        {
+            return (BodyOutcome.Damaged, body);
+        }
+
+        BodyOutcome outcome = BodyOutcome.Damaged;
+        byte[] page = ArrayPool<byte>.Shared.Rent(16 * 1024);
+        try
+        {
+            using GZipStream gzip = new(new MemoryStream(from._buffer!, 0, from.Length, writable: false), CompressionMode.Decompress);
+            do
+            {
+                int read = gzip.Read(page);
+                outcome = read > 0 ? body.TryAppend(new ReadOnlySequence<byte>(page, 0, read), limit)
+                    : BinaryPrimitives.ReadUInt32LittleEndian(from.Span[^sizeof(uint)..]) == (uint)body.Length ? BodyOutcome.Read : BodyOutcome.Damaged;
+                if (read == 0 || outcome != BodyOutcome.Read)
+                {
+                    break;
+                }
+            }
+            while (true);
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException)
+        {
+            outcome = BodyOutcome.Damaged;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(page);
+        }
+
+        if (outcome != BodyOutcome.Read)
+        {
+            body.Dispose();
+            return (outcome, default);
+        }
+
+        return (outcome, body);
     }
 
     private static CancellationTokenSource Timer(HttpContext context, TimeSpan limit)

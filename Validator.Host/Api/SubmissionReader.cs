@@ -36,6 +36,9 @@ public enum FramingError : byte
     /// <summary>A committee change whose signatures do not hold or are no quorum's.</summary>
     ChangeUnsigned,
     EnvelopeSignature,
+
+    /// <summary>A transaction has another kind than the request as a whole states.</summary>
+    KindConflict,
 }
 
 /// <summary>
@@ -62,11 +65,12 @@ public static class SubmissionReader
 
     /// <param name="framed">Account keys, if any, then transactions, each u32 LE length, u8 kind, bytes.</param>
     /// <param name="transaction">The one that is at fault.</param>
+    /// <param name="stated">The kind that all of them must have; null: each says its own.</param>
     public static FramingError TryCreate(
-        ReadOnlySpan<byte> framed, INodeGateway node, bool wantsFinal, out Submission? submission, out int transaction)
+        ReadOnlySpan<byte> framed, INodeGateway node, bool wantsFinal, out Submission? submission, out int transaction, byte? stated = null)
     {
         submission = null;
-        FramingError error = CheckFraming(framed, node.MaxSubmissionBytes, out Contents contents);
+        FramingError error = CheckFraming(framed, node.MaxSubmissionBytes, stated, out Contents contents);
         transaction = contents.Transactions;
         if (error != FramingError.None)
         {
@@ -112,7 +116,7 @@ public static class SubmissionReader
         return FramingError.None;
     }
 
-    private static FramingError CheckFraming(ReadOnlySpan<byte> framed, int maxBytes, out Contents contents)
+    private static FramingError CheckFraming(ReadOnlySpan<byte> framed, int maxBytes, byte? stated, out Contents contents)
     {
         contents = default;
         if (framed.Length > maxBytes)
@@ -133,6 +137,7 @@ public static class SubmissionReader
             FramingError error = length == 0 ? FramingError.EmptyTransaction
                 : length > (kind == TransactionKind.System ? Limits.MaxSystemTransactionBytes : Limits.MaxTransactionBytes) ? FramingError.TransactionTooLarge
                 : (uint)(framed.Length - at) < length ? FramingError.Truncated
+                : stated is { } all && kind != (TransactionKind)all && kind != TransactionKind.AccountKey ? FramingError.KindConflict
                 : Count(kind, length, ref contents);
             if (error != FramingError.None)
             {

@@ -3,7 +3,6 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Net.Http.Headers;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
@@ -23,23 +22,23 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
 
     private async Task Submit(HttpContext context, bool batch)
     {
-        if (!TryWait(context, out bool wantsFinal) || !TryKind(context, out byte kind))
+        if (!TryWait(context, out bool wantsFinal) || !TryKind(context, out byte? kind) || !RequestForm.TryFlag(context.Request, "ids", true, out _))
         {
-            await Problem.BadRequest(context, "expected ?wait=durable or ?wait=finalized, and ?kind=0, 1 or 2").ConfigureAwait(false);
+            await Refuse(context, RequestFault.BadRequest(
+                "expected ?wait=durable or ?wait=finalized, ?kind=0, 1 or 2, and for a batch ?ids=true or ?ids=false")).ConfigureAwait(false);
             return;
         }
 
-        if (!TryForm(context.Request.ContentType, out bool json))
+        if (RequestForm.CheckBody(context.Request, json: true, out BodyForm form, out bool gzip) is { } fault)
         {
-            await Problem.WriteAsync(
-                context, StatusCodes.Status415UnsupportedMediaType, "unsupported-media-type", "The content type is not understood",
-                "send application/octet-stream (or no content type) for raw bytes, or application/json").ConfigureAwait(false);
+            await Refuse(context, fault).ConfigureAwait(false);
             return;
         }
 
+        bool json = form == BodyForm.Json;
         // Base64 makes four bytes of three, and each JSON transaction has a few dozen bytes around it.
         int limit = json ? 4 * node.MaxSubmissionBytes : batch ? node.MaxSubmissionBytes : Limits.MaxTransactionBytes;
-        (BodyOutcome outcome, RequestBody body) = await RequestBody.ReadAsync(context, policy, limit).ConfigureAwait(false);
+        (BodyOutcome outcome, RequestBody body) = await RequestBody.ReadAsync(context, policy, limit, gzip).ConfigureAwait(false);
         if (outcome != BodyOutcome.Read)
         {
             await Refuse(context, outcome, limit).ConfigureAwait(false);
@@ -126,7 +125,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
     }
 
     private FramingError Create(
-        ReadOnlySpan<byte> body, bool json, bool batch, byte kind, bool wantsFinal, out Submission? submission, out string? error,
+        ReadOnlySpan<byte> body, bool json, bool batch, byte? kind, bool wantsFinal, out Submission? submission, out string? error,
         out int transaction)
     {
         submission = null;
@@ -135,20 +134,20 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         if (json)
         {
             ArrayBufferWriter<byte> framed = new(Math.Max(256, body.Length));
-            error = TransactionJson.Read(body, batch, framed, node.MaxSubmissionBytes, node.Keys);
+            error = TransactionJson.Read(body, batch, framed, node.MaxSubmissionBytes, node.Keys, kind ?? 0);
             return error is null
-                ? SubmissionReader.TryCreate(framed.WrittenSpan, node, wantsFinal, out submission, out transaction)
+                ? SubmissionReader.TryCreate(framed.WrittenSpan, node, wantsFinal, out submission, out transaction, kind)
                 : FramingError.None;
         }
 
         if (batch)
         {
-            return SubmissionReader.TryCreate(body, node, wantsFinal, out submission, out transaction);
+            return SubmissionReader.TryCreate(body, node, wantsFinal, out submission, out transaction, kind);
         }
 
         byte[] one = ArrayPool<byte>.Shared.Rent(Limits.TransactionFramingBytes + body.Length);
         BinaryPrimitives.WriteUInt32LittleEndian(one, (uint)body.Length);
-        one[4] = kind;
+        one[4] = kind ?? 0;
         body.CopyTo(one.AsSpan(Limits.TransactionFramingBytes));
         FramingError result = SubmissionReader.TryCreate(
             one.AsSpan(0, Limits.TransactionFramingBytes + body.Length), node, wantsFinal, out submission, out transaction);
@@ -239,7 +238,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
                 json.WriteStartObject();
                 json.WriteNumber("count", submission.Count);
                 WriteHash(json, "vertex", submission.VertexHash);
-                bool withIds = context.Request.Query["ids"] != "false";
+                RequestForm.TryFlag(context.Request, "ids", true, out bool withIds);
                 if (withIds || final)
                 {
                     json.WriteStartArray("transactions");
@@ -338,6 +337,12 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         });
     }
 
+    private Task Refuse(HttpContext context, RequestFault fault)
+    {
+        metrics.HttpRefused[(int)HttpRefusal.Form].Add();
+        return Problem.WriteAsync(context, fault);
+    }
+
     private Task Refuse(HttpContext context, BodyOutcome outcome, int limit)
     {
         switch (outcome)
@@ -348,8 +353,10 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
             case BodyOutcome.NoMemory:
                 metrics.HttpRefused[(int)HttpRefusal.BodyMemory].Add();
                 return Problem.TooMany(context, "busy", "Too many bodies at once", "bodies being read take all the memory there is for them");
+            case BodyOutcome.Damaged:
+                return Refuse(context, RequestFault.BadRequest("the body is not what Content-Encoding says: one whole gzip member, and nothing behind it"));
             default:
-                return Problem.TooLarge(context, $"the body may have {limit} bytes");
+                return Problem.TooLarge(context, $"the body may have {limit} bytes, unpacked too");
         }
     }
 
@@ -362,6 +369,9 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         FramingError.KindNotAllowed => Problem.WriteAsync(
             context, StatusCodes.Status400BadRequest, "kind-refused", "The kind is not taken",
             "kind 0 is opaque, kind 1 a signed envelope, kind 2 a committee change"),
+        FramingError.KindConflict => Problem.WriteAsync(
+            context, StatusCodes.Status400BadRequest, "kind-conflict", "The kinds contradict each other",
+            $"transaction {transaction} has another kind than ?kind={context.Request.Query["kind"]} says of all; nothing was taken"),
         FramingError.ChangeMalformed => Problem.BadRequest(context, "a committee change has the form of FORMATS.md and is alone in its request"),
         FramingError.ChangeOfOtherEpoch => Problem.WriteAsync(
             context, StatusCodes.Status409Conflict, "change-of-other-epoch", "The change is of another epoch",
@@ -391,24 +401,11 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         return wantsFinal || wait is null or "durable";
     }
 
-    private static bool TryKind(HttpContext context, out byte kind)
+    /// <summary>Null where none is given: then each transaction says its own, or is opaque.</summary>
+    private static bool TryKind(HttpContext context, out byte? kind)
     {
         string? text = context.Request.Query["kind"];
-        kind = 0;
-        return text is null || byte.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out kind);
-    }
-
-    /// <summary>Raw bytes or JSON; false for anything else, which would be ordered as bytes that its sender did not mean.</summary>
-    private static bool TryForm(string? contentType, out bool json)
-    {
-        json = false;
-        if (string.IsNullOrEmpty(contentType))
-        {
-            return true;
-        }
-
-        bool valid = MediaTypeHeaderValue.TryParse(contentType, out MediaTypeHeaderValue? type);
-        json = valid && type!.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase);
-        return json || (valid && type!.MediaType.Equals("application/octet-stream", StringComparison.OrdinalIgnoreCase));
+        kind = byte.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out byte given) ? given : null;
+        return text is null || kind is not null;
     }
 }

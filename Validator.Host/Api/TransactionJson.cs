@@ -7,7 +7,7 @@ namespace Validator.Host.Api;
 
 /// <summary>
 /// Reads transactions from JSON straight into payload framing. One transaction is {"bytes": BASE64, "kind": 0}, kind being
-/// optional, or just the base64 string; a batch is an array of them. "public_key": BASE64 beside them is an account's key, kept
+/// optional, or just the base64 string; a batch is an array of them. A member that is unknown or comes twice is an error. "public_key": BASE64 beside them is an account's key, kept
 /// for the envelopes to come.
 /// </summary>
 internal static class TransactionJson
@@ -16,7 +16,9 @@ internal static class TransactionJson
     /// <param name="maxFramed">Most bytes to frame.</param>
     /// <returns>Null, or what is wrong with it.</returns>
     /// <param name="keys">Gets the account keys found.</param>
-    public static string? Read(ReadOnlySpan<byte> json, bool batch, ArrayBufferWriter<byte> framed, int maxFramed, ClientKeys keys)
+    /// <param name="unstated">The kind of those that do not state theirs.</param>
+    public static string? Read(
+        ReadOnlySpan<byte> json, bool batch, ArrayBufferWriter<byte> framed, int maxFramed, ClientKeys keys, byte unstated = 0)
     {
         Utf8JsonReader reader = new(json, new JsonReaderOptions { MaxDepth = 4 });
         try
@@ -26,7 +28,7 @@ internal static class TransactionJson
                 return "the body is empty";
             }
 
-            string? error = batch ? ReadArray(ref reader, framed, maxFramed, keys) : ReadOne(ref reader, framed, keys);
+            string? error = batch ? ReadArray(ref reader, framed, maxFramed, keys, unstated) : ReadOne(ref reader, framed, keys, unstated);
             return error ?? (reader.Read() ? "something follows the JSON value" : null);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -36,7 +38,7 @@ internal static class TransactionJson
         }
     }
 
-    private static string? ReadArray(ref Utf8JsonReader reader, ArrayBufferWriter<byte> framed, int maxFramed, ClientKeys keys)
+    private static string? ReadArray(ref Utf8JsonReader reader, ArrayBufferWriter<byte> framed, int maxFramed, ClientKeys keys, byte unstated)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
         {
@@ -51,7 +53,7 @@ internal static class TransactionJson
                 return null;
             }
 
-            if (ReadOne(ref reader, framed, keys) is { } error)
+            if (ReadOne(ref reader, framed, keys, unstated) is { } error)
             {
                 return $"transaction {i}: {error}";
             }
@@ -63,11 +65,11 @@ internal static class TransactionJson
         }
     }
 
-    private static string? ReadOne(ref Utf8JsonReader reader, ArrayBufferWriter<byte> framed, ClientKeys keys)
+    private static string? ReadOne(ref Utf8JsonReader reader, ArrayBufferWriter<byte> framed, ClientKeys keys, byte unstated)
     {
         if (reader.TokenType == JsonTokenType.String)
         {
-            return Frame(ref reader, 0, framed);
+            return Frame(ref reader, unstated, framed);
         }
 
         if (reader.TokenType != JsonTokenType.StartObject)
@@ -75,9 +77,9 @@ internal static class TransactionJson
             return "expected {\"bytes\": BASE64} or a base64 string";
         }
 
-        byte kind = 0;
+        byte kind = unstated;
         int start = framed.WrittenCount;
-        bool found = false;
+        bool found = false, hasKey = false, hasKind = false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             bool isBytes = reader.ValueTextEquals("bytes"u8);
@@ -88,8 +90,14 @@ internal static class TransactionJson
             }
 
             reader.Read();
+            if (isKey ? hasKey : !isBytes && hasKind)
+            {
+                return $"{(isKey ? "public_key" : "kind")} comes twice";
+            }
+
             if (isKey)
             {
+                hasKey = true;
                 if (reader.TokenType != JsonTokenType.String || !reader.TryGetBytesFromBase64(out byte[]? key)
                     || key.Length != Limits.PublicKeyBytes)
                 {
@@ -100,9 +108,10 @@ internal static class TransactionJson
             }
             else if (!isBytes)
             {
+                hasKind = true;
                 if (reader.TokenType != JsonTokenType.Number || !reader.TryGetByte(out kind))
                 {
-                    return "kind is a number, 0 or 1";
+                    return "kind is a number: 0, 1 or 2";
                 }
             }
             else if (found || reader.TokenType != JsonTokenType.String)

@@ -50,6 +50,8 @@ internal sealed partial class Reloader(
         servers.Reload(next.Api);
         applied.Add("api.tokens, api.tls_certificate, api.tls_key as they are now");
         Note("limits of the API", Limits(_current.Api) != Limits(next.Api), applied);
+        Note("api.allowed_hosts", !Same(_current.Api.AllowedHosts, next.Api.AllowedHosts), applied);
+        Note("api.cors_origins", !Same(_current.Api.CorsOrigins, next.Api.CorsOrigins), applied);
         if (_current.Node.LogLevel != next.Node.LogLevel && logs is StderrLogs stderr)
         {
             stderr.SetLevel(next.Node.LogLevel);
@@ -94,11 +96,14 @@ internal sealed partial class Reloader(
         }
     }
 
+    private static bool Same(string[]? some, string[]? others) => some.AsSpan().SequenceEqual(others);
+
     private static (string, int, int) Fixed(ApiSection api) => (api.Host, api.Port, api.HeaderTimeoutMs);
 
     private static ApiSection Limits(ApiSection api) => api with
     {
         Host = "", Port = 0, HeaderTimeoutMs = 0, Tokens = "", TlsCertificate = "", TlsKey = "", Insecure = false,
+        AllowedHosts = null, CorsOrigins = null,
     };
 
     private void Tell(ReloadResult result)

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Globalization;
 using System.Net;
 using System.Text;
+using Validator.Host.Api;
 using Validator.Net;
 using Validator.Net.Discovery;
 
@@ -193,7 +194,20 @@ public static class ConfigLoader
             settings.Integer("api.header_timeout_ms", 10_000, 100, 600_000),
             settings.Integer("api.body_timeout_ms", 20_000, 100, 600_000),
             settings.Boolean("api.quic", false),
-            settings.Integer("api.quic_clients", 64, 1, 4096));
+            settings.Integer("api.quic_clients", 64, 1, 4096),
+            Checked("api.allowed_hosts", SitePolicy.HostFault),
+            Checked("api.cors_origins", SitePolicy.OriginFault));
+
+        string[] Checked(string path, Func<string, string?> fault)
+        {
+            string[] entries = settings.Strings(path);
+            foreach (string? message in entries.Select(fault).Where(m => m is not null))
+            {
+                settings.Fail(path, message!);
+            }
+
+            return entries;
+        }
 
         string Optional(string path) =>
             settings.String(path, "") is { Length: > 0 } text ? Path.GetFullPath(text, folder) : "";

@@ -108,6 +108,8 @@ public sealed record MetricsSection(
 /// <param name="Tokens">File of bearer tokens; empty for none.</param>
 /// <param name="TlsCertificate">PEM file: the certificate, then those between it and the root; empty for no TLS.</param>
 /// <param name="TlsKey">PEM file of its private key.</param>
+/// <param name="AllowedHosts">Names by which browsers may know it, besides loopback's.</param>
+/// <param name="CorsOrigins">Origins of pages that may ask it from a browser.</param>
 public sealed record ApiSection(
     string Host = "127.0.0.1",
     int Port = 8080,
@@ -126,7 +128,9 @@ public sealed record ApiSection(
     int HeaderTimeoutMs = 10_000,
     int BodyTimeoutMs = 20_000,
     bool Quic = false,
-    int QuicClients = 64);
+    int QuicClients = 64,
+    string[]? AllowedHosts = null,
+    string[]? CorsOrigins = null);
 
 /// <param name="Json">JSON lines instead of text.</param>
 public sealed record LoggingSection(bool Json = false);

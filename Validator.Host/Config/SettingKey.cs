@@ -52,6 +52,8 @@ internal sealed record SettingKey(string Path, TomlKind Kind, string Default, st
         new("api.tokens", TomlKind.String, "", "file of bearer tokens, mode 0600 (or 0640 of root and a group of this process), a line each: ROLE[,ROLE] TOKEN; roles submit, read, admin; validator token makes one"),
         new("api.tls_certificate", TomlKind.String, "", "PEM file of the certificate and those between it and its root; TLS 1.3 alone"),
         new("api.tls_key", TomlKind.String, "", "PEM file of its private key, mode 0600 (or 0640 of root and a group of this process)"),
+        new("api.allowed_hosts", TomlKind.Array, "[]", "names by which requests may call it, as a proxy passes them on: validator.example, *.example, or * for any; addresses and localhost always may, and every name where api.tokens is set and this is empty"),
+        new("api.cors_origins", TomlKind.Array, "[]", "origins whose pages may ask it from a browser: https://wallet.example, or * for any"),
         new("api.max_connections", TomlKind.Integer, "4096", "1 to 100000: connections open at once"),
         new("api.connections_per_address", TomlKind.Integer, "64; on loopback 0", "0 to 100000; 0: no limit; an IPv6 address counts by its /64"),
         new("api.requests_per_second", TomlKind.Integer, "200; on loopback 0", "0 to 1000000: of one address, twice as many in a burst; 0: no limit"),

@@ -16,8 +16,8 @@ namespace Validator.Tests.Processes;
 public sealed class HttpAbuseTests
 {
     private const int ExitUsage = 2;
-    private const string Post = "POST /v1/transactions HTTP/1.1\r\nHost: a\r\n";
-    private const string PostBatch = "POST /v1/transactions/batch HTTP/1.1\r\nHost: a\r\n";
+    private const string Post = "POST /v1/transactions HTTP/1.1\r\nHost: localhost\r\n";
+    private const string PostBatch = "POST /v1/transactions/batch HTTP/1.1\r\nHost: localhost\r\n";
 
     private static readonly TimeSpan s_patience = ProcessCluster.Patience;
 
@@ -47,11 +47,11 @@ public sealed class HttpAbuseTests
             (PostBatch + "Content-Length: 6\r\n\r\n\u0000\u0000\u0001\u0000\u0000x", 400),
             (PostBatch + "Content-Length: 6\r\n\r\n\u0000\u0000\u0002\u0000\u0000x", 413),
             (Post + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
-            ("GET /v1/blocks/99999999999999999999999 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-            ("GET /v1/finalized?from=-1 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-            ("GET /v1/finalized?from=1&format=xml HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-            ("GET /../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n", 404),
-            ("DELETE /v1/status HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+            ("GET /v1/blocks/99999999999999999999999 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+            ("GET /v1/finalized?from=-1 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+            ("GET /v1/finalized?from=1&format=xml HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+            ("GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+            ("DELETE /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
             (Post + "Origin: http://evil.example\r\nContent-Length: 1\r\n\r\nx", 403),
         ];
         foreach ((string request, int status) in cases)
@@ -90,7 +90,7 @@ public sealed class HttpAbuseTests
             slow[i] = await RawHttp.OpenAsync(node);
             await slow[i].SendAsync((i % 4) switch
             {
-                0 => "GET /v1/status HTTP/1.1\r\nHost: a\r\nX-Slow: ",
+                0 => "GET /v1/status HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
                 1 => Post + "Content-Length: 65536\r\n\r\nx",
                 2 => PostBatch + "Content-Type: application/json\r\nContent-Length: 2000000\r\n\r\n[",
                 _ => Post + "Transfer-Encoding: chunked\r\n\r\n10\r\nhalf",
@@ -191,7 +191,7 @@ public sealed class HttpAbuseTests
         {
             await Task.Delay(200);
             using RawHttp again = await RawHttp.OpenAsync(node);
-            await again.SendAsync("GET /v1/health HTTP/1.1\r\nHost: a\r\n\r\n");
+            await again.SendAsync("GET /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n");
             return (await again.ReadAsync(s_patience)).Status == 200;
         });
     }

@@ -13,12 +13,22 @@ internal sealed class RawHttp : IDisposable
     private Stream _stream = Stream.Null;
     private readonly byte[] _buffer = new byte[64 * 1024];
 
-    public static async Task<RawHttp> OpenAsync(NodeProcess node)
+    public static Task<RawHttp> OpenAsync(NodeProcess node) => OpenAsync(node.Host, node.Ports.Api);
+
+    /// <summary>One request and its answer, on a connection of its own.</summary>
+    public static async Task<(int Status, string Text)> AskAsync(string host, int port, byte[] request)
+    {
+        using RawHttp raw = await OpenAsync(host, port);
+        await raw.SendAsync(request);
+        return await raw.ReadAsync(TimeSpan.FromSeconds(30));
+    }
+
+    public static async Task<RawHttp> OpenAsync(string host, int port)
     {
         RawHttp raw = new();
         try
         {
-            await raw._client.ConnectAsync(IPAddress.Parse(node.Host), node.Ports.Api);
+            await raw._client.ConnectAsync(IPAddress.Parse(host), port);
             raw._stream = raw._client.GetStream();
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
@@ -91,7 +101,7 @@ internal sealed class RawHttp : IDisposable
     private static bool IsWhole(string text)
     {
         int head = text.IndexOf("\r\n\r\n", StringComparison.Ordinal);
-        return head > 0 && (text.EndsWith("0\r\n\r\n", StringComparison.Ordinal)
+        return head > 0 && (text.StartsWith("HTTP/1.1 204", StringComparison.Ordinal) || text.EndsWith("0\r\n\r\n", StringComparison.Ordinal)
             || (text[..head].Contains("Content-Length: 0", StringComparison.Ordinal)));
     }
 }

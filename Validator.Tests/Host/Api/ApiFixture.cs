@@ -27,13 +27,13 @@ internal sealed class ApiFixture : IAsyncDisposable
 
     public HttpClient Client { get; }
 
-    public static async Task<ApiFixture> StartAsync(ApiOptions? options = null)
+    public static async Task<ApiFixture> StartAsync(ApiOptions? options = null, ApiSection? section = null)
     {
         FakeNode node = new();
         NodeMetrics metrics = new();
         metrics.NameLink(0, "node-1");
         metrics.NameLink(1, "node-2");
-        NodeConfig config = new() { Api = new ApiSection(Port: 0), Metrics = new MetricsSection(Port: 0, Host: "127.0.0.1") };
+        NodeConfig config = new() { Api = section ?? new ApiSection(Port: 0), Metrics = new MetricsSection(Port: 0, Host: "127.0.0.1") };
         return new ApiFixture(node, metrics, await HttpServers.StartAsync(node, metrics, config, NullLoggerFactory.Instance, options));
     }
 

@@ -67,7 +67,7 @@ public class StreamTests
         api.Node.Finalize(ulong.MaxValue);
         using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 16 * 1024 };
         await socket.ConnectAsync(IPAddress.Loopback, api.Servers.ApiAddress.Port);
-        await socket.SendAsync(Encoding.ASCII.GetBytes("GET /v1/finalized?from=0 HTTP/1.1\r\nHost: x\r\n\r\n"));
+        await socket.SendAsync(Encoding.ASCII.GetBytes("GET /v1/finalized?from=0 HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         using CancellationTokenSource limit = new(Patience);
         while (api.Metrics.StreamsClosedSlow.Value == 0)
         {
