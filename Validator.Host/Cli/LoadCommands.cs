@@ -115,6 +115,6 @@ internal static class LoadCommands
 
         public Option<TimeSpan> Duration { get; } = CommandLine.Duration("--duration", "How long", TimeSpan.FromSeconds(30));
 
-        public Option<ulong> Seed { get; } = new("--seed") { Description = "Of the payloads", DefaultValueFactory = _ => 1 };
+        public Option<ulong> Seed { get; } = new("--seed") { Description = "Of the payloads, which are new ones in each run all the same, and of the accounts", DefaultValueFactory = _ => 1 };
     }
 }

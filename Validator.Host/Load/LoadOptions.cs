@@ -24,6 +24,9 @@ public sealed record LoadOptions
 
     public ulong Seed { get; init; } = 1;
 
+    /// <summary>Tells this run's transactions from those of another run with the same seed.</summary>
+    public ulong Run { get; init; } = (ulong)Random.Shared.NextInt64();
+
     /// <summary>A request without an answer for this long is counted as timed out.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -43,6 +46,9 @@ public sealed record LoadResult
     public long Submitted { get; init; }
     public long Accepted { get; init; }
     public long Rejected { get; init; }
+
+    /// <summary>Accepted, ordered, and then rejected by execution: repeats, or nonces that another load used. Nothing is missing.</summary>
+    public long RejectedLate { get; init; }
 
     /// <summary>No answer in time, or a connection that failed: such a transaction may or may not be ordered.</summary>
     public long TimedOut { get; init; }

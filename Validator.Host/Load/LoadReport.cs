@@ -10,11 +10,13 @@ public sealed record LoadReport
 {
     public int Validators { get; init; }
     public ulong Seed { get; init; }
+    public ulong Run { get; init; }
     public double OfferedTps { get; init; }
     public double FinalizedTps { get; init; }
     public long Submitted { get; init; }
     public long Accepted { get; init; }
     public long Rejected { get; init; }
+    public long RejectedLate { get; init; }
     public long TimedOut { get; init; }
     public long Finalized { get; init; }
     public long Lost { get; init; }
@@ -52,11 +54,13 @@ public sealed record LoadReport
     {
         Validators = options.Targets.Length,
         Seed = options.Seed,
+        Run = options.Run,
         OfferedTps = options.Rate,
         FinalizedTps = Math.Round(result.FinalizedPerSecond, 1),
         Submitted = result.Submitted,
         Accepted = result.Accepted,
         Rejected = result.Rejected,
+        RejectedLate = result.RejectedLate,
         TimedOut = result.TimedOut,
         Finalized = result.Finalized,
         Lost = result.Lost,

@@ -27,7 +27,7 @@ public sealed class LoadRun : IDisposable
         _from = from;
         int targets = options.Targets.Length;
         ulong nonce = (ulong)(DateTime.UtcNow - DateTime.UnixEpoch).TotalMicroseconds;
-        _content = new LoadContent(new TransactionPattern(options.Seed, options.Size), targets, options.Accounts, options.Seed, nonce);
+        _content = new LoadContent(new TransactionPattern(options.Seed, options.Size, options.Run), targets, options.Accounts, options.Seed, nonce);
         _order = new OrderComparison(targets);
         _http = new HttpClient(new SocketsHttpHandler
         {
@@ -80,6 +80,7 @@ public sealed class LoadRun : IDisposable
             await followers.CancelAsync().ConfigureAwait(false);
             await Task.WhenAll(following).ConfigureAwait(false);
             _order.CompareTails();
+            await new MissingLookup(_options, _content, Tallies, _http).RunAsync().ConfigureAwait(false);
             return Result(cpu, cancellation.IsCancellationRequested);
         }
         finally
@@ -210,6 +211,7 @@ public sealed class LoadRun : IDisposable
             Submitted = Tallies.Sum(t => t.Submitted),
             Accepted = Tallies.Sum(t => t.Accepted),
             Rejected = Tallies.Sum(t => t.Rejected),
+            RejectedLate = Tallies.Sum(t => t.CountRejectedLate(Tallies)),
             TimedOut = Tallies.Sum(t => t.TimedOut),
             Finalized = Tallies.Sum(t => t.Finalized),
             Lost = Tallies.Sum(t => t.CountLost(Tallies)),

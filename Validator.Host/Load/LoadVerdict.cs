@@ -19,6 +19,8 @@ public static class LoadVerdict
             Check(result.Rejected, "transactions were rejected");
         }
 
+        Check(result.RejectedLate, "transactions were ordered and then rejected by execution: sent before, or of accounts that another load uses too (--seed)");
+
         double required = RequiredShare * options.Rate;
         if (!result.Interrupted && result.FinalizedPerSecond < required)
         {

@@ -36,20 +36,42 @@ public sealed class NumberSet
     }
 
     /// <summary>How many of these numbers at least one of <paramref name="others"/> lacks.</summary>
-    public long CountMissingFromAny(IReadOnlyList<NumberSet> others)
+    /// <param name="except">Numbers that do not count.</param>
+    public long CountMissingFromAny(IReadOnlyList<NumberSet> others, NumberSet except)
     {
         long missing = 0;
         for (int i = 0; i < _words.Length; i++)
         {
-            ulong common = ulong.MaxValue;
-            foreach (NumberSet other in others)
-            {
-                common &= i < other._words.Length ? other._words[i] : 0;
-            }
-
-            missing += BitOperations.PopCount(_words[i] & ~common);
+            missing += BitOperations.PopCount(Missing(i, others, except));
         }
 
         return missing;
+    }
+
+    /// <summary>Those numbers, ascending.</summary>
+    public List<ulong> MissingFromAny(IReadOnlyList<NumberSet> others, NumberSet except)
+    {
+        List<ulong> numbers = [];
+        for (int i = 0; i < _words.Length; i++)
+        {
+            for (ulong bits = Missing(i, others, except); bits != 0; bits &= bits - 1)
+            {
+                numbers.Add(((ulong)i << 6) + (ulong)BitOperations.TrailingZeroCount(bits));
+            }
+        }
+
+        return numbers;
+    }
+
+    private ulong Missing(int word, IReadOnlyList<NumberSet> others, NumberSet except)
+    {
+        ulong common = ulong.MaxValue;
+        foreach (NumberSet other in others)
+        {
+            common &= word < other._words.Length ? other._words[word] : 0;
+        }
+
+        ulong excepted = word < except._words.Length ? except._words[word] : 0;
+        return _words[word] & ~common & ~excepted;
     }
 }

@@ -88,7 +88,9 @@ internal sealed class StreamSender : IStreamOwner, IDisposable
                 Interlocked.Decrement(ref _inFlight);
                 break;
             case StreamReceipt.Rejected:
-                tally.AddNote($"{_targets[link.Target].Address}: execution rejected: {(TransactionRejection)receipt.Reason}");
+                tally.AddRejectedLate(
+                    (receipt.First * targets) + (ulong)link.Target, targets, (int)receipt.Count,
+                    $"{_targets[link.Target].Address}: execution rejected: {Metrics.Names.Snake(((TransactionRejection)receipt.Reason).ToString())}");
                 break;
         }
 

@@ -6,13 +6,13 @@ internal static class Summary
     public static void Write(TextWriter output, LoadReport report, List<string> failures, LoadResult result)
     {
         output.WriteLine();
-        output.WriteLine($"{report.Validators} validators, {report.OfferedTps:F0} tx/s offered, seed {report.Seed}");
+        output.WriteLine($"{report.Validators} validators, {report.OfferedTps:F0} tx/s offered, seed {report.Seed}, run {report.Run:x16}");
         output.WriteLine($"finalized    {report.FinalizedTps:F1} tx/s");
         output.WriteLine($"finality     p50 {report.FinalityMs.P50:F1} ms   p99 {report.FinalityMs.P99:F1} ms   max {report.FinalityMs.Max:F1} ms");
         output.WriteLine(
             $"transactions submitted {report.Submitted}   accepted {report.Accepted}   finalized {report.Finalized}");
         output.WriteLine(
-            $"checks       rejected {report.Rejected}   timed out {report.TimedOut}   lost {report.Lost}   "
+            $"checks       rejected {report.Rejected}   rejected by execution {report.RejectedLate}   timed out {report.TimedOut}   lost {report.Lost}   "
             + $"duplicated {report.Duplicated}   diverged {report.Diverged}");
         if (report.Blocks is not null)
         {

@@ -4,9 +4,12 @@ namespace Validator.Host.Load;
 /// taken once per batch.</summary>
 public sealed class TargetTally
 {
+    private static readonly NumberSet s_none = new();
+
     private readonly Lock _lock = new();
     private readonly NumberSet _accepted = new();
     private readonly NumberSet _seen = new();
+    private readonly NumberSet _rejectedLate = new();
     private readonly LatencyHistogram _all = new();
     private readonly LatencyHistogram _recent = new();
     private readonly List<string> _notes = [];
@@ -152,10 +155,33 @@ public sealed class TargetTally
         }
     }
 
-    /// <summary>Accepted here, and missing from at least one of the targets' streams.</summary>
-    public long CountLost(TargetTally[] all)
+    /// <summary>
+    /// Numbers <paramref name="first"/>, first + stride, ...: accepted here, ordered, and rejected by execution, so that no stream has them.
+    /// </summary>
+    public void AddRejectedLate(ulong first, ulong stride, int count, string note)
     {
-        NumberSet[] seen = Array.ConvertAll(all, t => t._seen);
+        lock (_lock)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                _rejectedLate.Add(first + (stride * (ulong)i));
+            }
+        }
+
+        AddNote(note);
+    }
+
+    /// <summary>Those, but for numbers that every stream has all the same: ordered twice, they count once.</summary>
+    public long CountRejectedLate(TargetTally[] all) => Locked(all, seen => _rejectedLate.CountMissingFromAny(seen, s_none));
+
+    /// <summary>Accepted here, not rejected afterwards, and missing from at least one of the targets' streams.</summary>
+    public long CountLost(TargetTally[] all) => Locked(all, seen => _accepted.CountMissingFromAny(seen, _rejectedLate));
+
+    /// <summary>Which those are.</summary>
+    public List<ulong> Lost(TargetTally[] all) => Locked(all, seen => _accepted.MissingFromAny(seen, _rejectedLate));
+
+    private static T Locked<T>(TargetTally[] all, Func<NumberSet[], T> read)
+    {
         // In the order of the array, which is the same for every caller.
         foreach (TargetTally tally in all)
         {
@@ -164,7 +190,7 @@ public sealed class TargetTally
 
         try
         {
-            return _accepted.CountMissingFromAny(seen);
+            return read(Array.ConvertAll(all, t => t._seen));
         }
         finally
         {

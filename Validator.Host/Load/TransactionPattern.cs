@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace Validator.Host.Load;
 
 /// <summary>
-/// The transactions of one load run, each a function of (seed, number) alone: the generator keeps none of them, and whoever
+/// The transactions of one load run, each a function of (seed, run, number) alone: the generator keeps none of them, and whoever
 /// reads a stream recognises a transaction, knows when it was due and checks every byte of it.
 /// Bytes: number masked (8 B) | tag (8 B) | words of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
 /// </summary>
@@ -20,10 +20,12 @@ public sealed class TransactionPattern
     private readonly ulong _bodyKey;
 
     /// <param name="size">Bytes of each transaction, at least <see cref="MinSize"/>.</param>
-    public TransactionPattern(ulong seed, int size)
+    /// <param name="run">Of each run its own: the same bytes again would be repeats on a chain that has them.</param>
+    public TransactionPattern(ulong seed, int size, ulong run = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, MinSize);
         Size = size;
+        seed ^= Mix(run);
         _mask = Mix(seed + Golden);
         _tagKey = Mix(unchecked(seed + (2 * Golden)));
         _bodyKey = Mix(unchecked(seed + (3 * Golden)));
