@@ -16,7 +16,8 @@ internal static class Program
         };
         try
         {
-            return CommandLine.Run(args);
+            StandardOutput.Install();
+            return StandardOutput.Finish(CommandLine.Run(args));
         }
         catch (InvariantViolationException e)
         {

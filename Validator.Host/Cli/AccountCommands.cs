@@ -50,10 +50,10 @@ internal static class AccountCommands
     public static (Hash256 ChainId, ulong Nonce) Introduce(HttpClient client, string api, MlDsa87Signer signer, ulong? nonce)
     {
         using JsonDocument status = Read(client, new HttpRequestMessage(HttpMethod.Get, $"{api}/v1/status"))
-            ?? throw new IOException($"{api} has no status");
+            ?? throw new HttpRequestException($"{api} has no status");
         if (!Hash256.TryParse(status.RootElement.GetProperty("chain_id").GetString(), out Hash256 chainId))
         {
-            throw new IOException($"{api} names no chain");
+            throw new HttpRequestException($"{api} names no chain");
         }
 
         ByteArrayContent key = new(signer.PublicKey.ToArray());

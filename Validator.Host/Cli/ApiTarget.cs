@@ -1,55 +1,139 @@
 using System.CommandLine;
+using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Validator.Host.Api;
 using Validator.Host.Config;
 
 namespace Validator.Host.Cli;
 
-/// <summary>Which API a command asks, with what token, and by which root it knows the certificate.</summary>
+/// <summary>
+/// Which API a command asks, with what token, and by which root it knows the certificate. A node.toml says all three, of the validator
+/// that it configures; what is given beside it counts more, and a token of its file goes to no other address than its own.
+/// </summary>
 internal sealed class ApiTarget
 {
     private const string Default = "http://127.0.0.1:8080";
 
-    private readonly Option<string> _api = new("--api") { Description = "The validator's API", DefaultValueFactory = _ => Default };
+    private readonly Option<string?> _api = new("--api") { Description = $"The validator's API; default: that of --config, else {Default}", HelpName = "URL" };
     private readonly Option<string?> _token = new("--token-file") { Description = "File with a bearer token: alone, or as a line of api.tokens" };
     private readonly Option<string?> _root = new("--ca") { Description = "PEM file of the root that the API's certificate must come from; default: the system's" };
+    private readonly ApiRoles _roles;
+    private (string File, NodeConfig Config)? _read;
 
-    public ApiTarget() => _api.Validators.Add(result =>
+    /// <param name="roles">What a token of the configuration must allow.</param>
+    /// <param name="config">Where the command wants a node.toml for more than this: what for.</param>
+    public ApiTarget(ApiRoles roles = ApiRoles.Read, string? config = null)
     {
-        if (!Uri.TryCreate(result.GetValueOrDefault<string>(), UriKind.Absolute, out Uri? uri)
-            || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps))
+        _roles = roles;
+        Config = new Option<string?>("--config")
         {
-            result.AddError($"--api: expected an address as {Default}");
-        }
-    });
+            Description = config ?? "A node.toml: its API, with its token and certificate, is asked", Required = config is not null,
+        };
+        _api.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string?>() is { } given
+                && (!Uri.TryCreate(given, UriKind.Absolute, out Uri? uri) || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps)))
+            {
+                result.AddError($"--api: expected an address as {Default}");
+            }
+        });
+    }
+
+    public Option<string?> Config { get; }
 
     public void AddTo(Command command)
     {
+        command.Add(Config);
         command.Add(_api);
         command.Add(_token);
         command.Add(_root);
     }
 
-    public string Address(ParseResult parsed) => parsed.GetValue(_api)!.TrimEnd('/');
+    /// <exception cref="ConfigException">The configuration is at fault.</exception>
+    public string Address(ParseResult parsed) =>
+        (parsed.GetValue(_api) ?? (OwnOf(parsed) is { } config ? AddressOf(config) : Default)).TrimEnd('/');
 
+    /// <summary>What <c>--config</c> says; null where it is not given.</summary>
+    /// <exception cref="ConfigException">It cannot be read or has faults.</exception>
+    public NodeConfig? ConfigOf(ParseResult parsed)
+    {
+        if (parsed.GetValue(Config) is not { } file)
+        {
+            return null;
+        }
+
+        if (_read?.File != file)
+        {
+            _read = (file, ConfigLoader.Load(file, Environment.GetEnvironmentVariables()));
+        }
+
+        return _read.Value.Config;
+    }
+
+    /// <param name="roles">Null: those of the command.</param>
     /// <exception cref="ConfigException">The token's or the root's file is at fault.</exception>
-    public HttpClient Client(ParseResult parsed, TimeSpan timeout)
+    public HttpClient Client(ParseResult parsed, TimeSpan timeout, ApiRoles? roles = null)
     {
         SocketsHttpHandler handler = new() { UseProxy = false, AllowAutoRedirect = false };
+        NodeConfig? own = OwnOf(parsed);
         if (parsed.GetValue(_root) is { } root)
         {
             handler.SslOptions.CertificateChainPolicy = PolicyOf(root);
         }
-
-        HttpClient client = new(handler) { Timeout = timeout };
-        if (parsed.GetValue(_token) is { } file)
+        else if (own is { Api.TlsCertificate.Length: > 0 })
         {
-            client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", TokenOf(file));
+            handler.SslOptions.RemoteCertificateValidationCallback = ThisOne(own.Api.TlsCertificate);
+        }
+
+        string? token = parsed.GetValue(_token) is { } file ? TokenOf(file)
+            : own is { Api.Tokens.Length: > 0 } && _roles != ApiRoles.None ? ApiTokens.Find(own.Api.Tokens, roles ?? _roles) : null;
+        HttpClient client = new(handler) { Timeout = timeout };
+        if (token is not null)
+        {
+            client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
         }
 
         return client;
+    }
+
+    /// <summary>The configuration, where it says which address is asked.</summary>
+    private NodeConfig? OwnOf(ParseResult parsed) => parsed.GetValue(_api) is null ? ConfigOf(parsed) : null;
+
+    private static string AddressOf(NodeConfig config)
+    {
+        if (config.Api.Port == 0)
+        {
+            throw new ConfigException("api.listen: port 0 is a free one at each start; say which with --api");
+        }
+
+        return $"{(config.Api.TlsCertificate.Length > 0 ? "https" : "http")}://{EndPointOf(config.Api.Host, config.Api.Port)}";
+    }
+
+    /// <summary>Where to ask for what listens there: all of this machine's addresses are asked on loopback.</summary>
+    internal static IPEndPoint EndPointOf(string listen, int port)
+    {
+        IPAddress host = IPAddress.Parse(listen);
+        return new IPEndPoint(host.Equals(IPAddress.Any) ? IPAddress.Loopback : host.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : host, port);
+    }
+
+    /// <summary>The certificate that the configuration names is known by itself: it need not bear the address that is asked.</summary>
+    private static RemoteCertificateValidationCallback ThisOne(string file)
+    {
+        byte[] expected;
+        try
+        {
+            using X509Certificate2 leaf = X509Certificate2.CreateFromPem(File.ReadAllText(file));
+            expected = leaf.RawData;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw new ConfigException($"api.tls_certificate: {file}: {e.Message}");
+        }
+
+        return (_, shown, _, _) => shown is not null && shown.GetRawCertData().AsSpan().SequenceEqual(expected);
     }
 
     private static X509ChainPolicy PolicyOf(string root)

@@ -1,7 +1,9 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -9,22 +11,23 @@ using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Crypto.Simd;
 using Validator.Host.Api;
+using Validator.Host.Config;
 
 namespace Validator.Host.Cli;
 
-/// <summary>submit, tail, status, health and ready: a validator's API from the command line.</summary>
+/// <summary>submit, status, health and ready: a validator's API from the command line.</summary>
 internal static class ClientCommands
 {
     public static Command Submit()
     {
-        Argument<string?> text = new("text") { Description = "The transaction as text", Arity = ArgumentArity.ZeroOrOne };
+        Argument<string?> text = new("text") { Description = "The transaction as text, literally; -- before it where it begins with -", Arity = ArgumentArity.ZeroOrOne };
         Option<string?> file = new("--file") { Description = "A file with its bytes; - for standard input" };
-        Option<bool> wait = new("--wait") { Description = "Wait until it is final" };
+        Option<bool> wait = new("--wait") { Description = "Wait until it is final: exit code 0 for that alone" };
         Option<string?> key = new("--key") { Description = "Sign it with this key, from validator account new" };
         Option<ulong?> nonce = new("--nonce") { Description = "With --key; default: one above the highest accepted" };
         Option<byte> kind = new("--kind") { Description = "1: the bytes are an envelope, from validator account sign", DefaultValueFactory = _ => 0 };
         Option<int?> passphrase = SetupCommands.PassphraseOption("Open the key with the passphrase");
-        ApiTarget api = new();
+        ApiTarget api = new(ApiRoles.Submit);
         Command command = new("submit", "Submit one transaction and print the answer") { text, file, wait, key, nonce, kind, passphrase };
         api.AddTo(command);
         command.Validators.Add(result =>
@@ -40,7 +43,7 @@ internal static class ClientCommands
             byte sent = parsed.GetValue(kind);
             if (parsed.GetValue(key) is { } path)
             {
-                using HttpClient client = api.Client(parsed, TimeSpan.FromSeconds(5));
+                using HttpClient client = api.Client(parsed, TimeSpan.FromSeconds(5), ApiRoles.Submit | ApiRoles.Read);
                 using MlDsa87Signer signer = AccountCommands.Open(path, parsed.GetValue(passphrase));
                 (Hash256 chainId, ulong next) = AccountCommands.Introduce(client, api.Address(parsed), signer, parsed.GetValue(nonce));
                 bytes = AccountCommands.Sign(signer, chainId, next, bytes);
@@ -54,29 +57,52 @@ internal static class ClientCommands
                 Content = new ByteArrayContent(bytes),
             };
             request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-            return Print(api, parsed, request, TimeSpan.FromSeconds(40));
+            return Print(api, parsed, request, TimeSpan.FromSeconds(40), parsed.GetValue(wait));
         }));
-        return command;
-    }
-
-    public static Command Tail()
-    {
-        Option<ulong?> from = new("--from") { Description = "Global index to begin with; default: what becomes final from now on" };
-        Option<bool> text = new("--text") { Description = "Print the transactions as text instead of JSON" };
-        Option<ulong> count = new("--count") { Description = "End after so many; 0: never", DefaultValueFactory = _ => 0 };
-        ApiTarget api = new();
-        Command command = new("tail", "Print final transactions, one JSON object a line") { from, text, count };
-        api.AddTo(command);
-        command.SetAction(parsed => Call(() => Follow(
-            api, parsed, parsed.GetValue(from), parsed.GetValue(text), parsed.GetValue(count)).GetAwaiter().GetResult()));
         return command;
     }
 
     public static Command Status() => Get("status", "Print a validator's status", "/v1/status");
 
-    public static Command Health() => Get("health", "Exit 0 when the validator's process answers", "/v1/health");
+    public static Command Health() => Probe("health", "Exit 0 when the validator's process answers", "/v1/health");
 
-    public static Command Ready() => Get("ready", "Exit 0 when the validator takes part, a quorum is connected and what is pending becomes final", "/v1/ready");
+    public static Command Ready() => Probe(
+        "ready", "Exit 0 when the validator takes part, a quorum is connected and what is pending becomes final", "/v1/ready");
+
+    private static Command Probe(string name, string description, string path)
+    {
+        Option<TimeSpan> wait = CommandLine.Duration("--wait", "Ask again until it is so, for at most so long", TimeSpan.Zero);
+        ApiTarget api = new(ApiRoles.None);
+        Command command = new(name, description) { wait };
+        api.AddTo(command);
+        command.SetAction(parsed => Call(() =>
+        {
+            using HttpClient client = api.Client(parsed, TimeSpan.FromSeconds(5));
+            Uri address = new(api.Address(parsed) + path);
+            for (long start = Stopwatch.GetTimestamp(); ;)
+            {
+                bool last = Stopwatch.GetElapsedTime(start) >= parsed.GetValue(wait);
+                try
+                {
+                    using HttpResponseMessage response = client.Send(new HttpRequestMessage(HttpMethod.Get, address));
+                    bool good = response.StatusCode == HttpStatusCode.OK;
+                    if (good || last)
+                    {
+                        using StreamReader reader = new(response.Content.ReadAsStream());
+                        (good ? Console.Out : Console.Error).WriteLine(Indented(reader.ReadToEnd()));
+                        return good ? ExitCodes.Success : ExitCodes.Failed;
+                    }
+                }
+                catch (Exception e) when (!last && e is HttpRequestException or IOException or OperationCanceledException)
+                {
+                    // Not there yet.
+                }
+
+                Thread.Sleep(100);
+            }
+        }));
+        return command;
+    }
 
     internal static Command Get(string name, string description, string path)
     {
@@ -91,30 +117,35 @@ internal static class ClientCommands
         return command;
     }
 
-    internal static int Call(Func<int> action)
+    internal static int Call(Func<int> action) => CommandLine.Guard(() =>
     {
         try
         {
-            return CommandLine.Guard(action);
+            return action();
         }
         catch (HttpRequestException e)
         {
-            Console.Error.WriteLine($"no answer: {e.Message}");
+            Console.Error.WriteLine($"no answer: {TerminalText.Lines(e.Message)}");
         }
         catch (OperationCanceledException)
         {
             Console.Error.WriteLine("no answer in time");
         }
-        catch (IOException e)
+        catch (IOException e) when (e is HttpIOException || e.InnerException is SocketException)
         {
-            Console.Error.WriteLine(e.Message);
+            Console.Error.WriteLine($"no whole answer: {TerminalText.Lines(e.Message)}");
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            // Whatever answers there, JSON that is not ours ends in one of these.
+            Console.Error.WriteLine($"that is no validator's answer: {TerminalText.Lines(e.Message)}");
         }
 
         return ExitCodes.Failed;
-    }
+    });
 
-    /// <param name="unless">Text in a good answer that makes it a failure all the same.</param>
-    internal static int Print(ApiTarget api, ParseResult parsed, HttpRequestMessage request, TimeSpan timeout, string? unless = null)
+    /// <param name="final">Good is what is final; of what is not, standard error says what became of it.</param>
+    internal static int Print(ApiTarget api, ParseResult parsed, HttpRequestMessage request, TimeSpan timeout, bool final = false)
     {
         using HttpClient client = api.Client(parsed, timeout);
         using HttpResponseMessage response = client.Send(request);
@@ -122,10 +153,28 @@ internal static class ClientCommands
         string body = reader.ReadToEnd();
         bool good = response.StatusCode is HttpStatusCode.OK or HttpStatusCode.Accepted;
         (good ? Console.Out : Console.Error).WriteLine(Indented(body));
-        return good && (unless is null || !body.Contains(unless, StringComparison.Ordinal)) ? ExitCodes.Success : ExitCodes.Failed;
+        return !final ? (good ? ExitCodes.Success : ExitCodes.Failed)
+            : response.StatusCode == HttpStatusCode.GatewayTimeout ? ExitCodes.NotNow
+            : good ? Outcome(body) : ExitCodes.Failed;
     }
 
-    private static string Indented(string json)
+    private static int Outcome(string body)
+    {
+        using JsonDocument answer = JsonDocument.Parse(body);
+        string status = answer.RootElement.GetProperty("status").GetString() ?? "";
+        if (status == "finalized")
+        {
+            return ExitCodes.Success;
+        }
+
+        bool rejected = status == "rejected";
+        Console.Error.WriteLine(rejected
+            ? $"rejected: {answer.RootElement.GetProperty("reason").GetString()}"
+            : "taken, and not final yet: ask GET /v1/transactions/{id}, or submit the same again, which counts once");
+        return rejected ? ExitCodes.Failed : ExitCodes.NotNow;
+    }
+
+    internal static string Indented(string json)
     {
         try
         {
@@ -136,78 +185,31 @@ internal static class ClientCommands
                 document.RootElement.WriteTo(writer);
             }
 
-            return Encoding.UTF8.GetString(buffer.ToArray());
+            return TerminalText.Lines(Encoding.UTF8.GetString(buffer.ToArray()));
         }
         catch (JsonException)
         {
-            return json;
+            return TerminalText.Lines(json);
         }
     }
 
     internal static byte[] ReadAll(string path)
     {
-        if (path != "-")
+        try
         {
-            return File.ReadAllBytes(path);
-        }
-
-        using Stream input = Console.OpenStandardInput();
-        using MemoryStream all = new();
-        input.CopyTo(all);
-        return all.ToArray();
-    }
-
-    /// <summary>Follows the stream, and takes it up again by index when the connection ends.</summary>
-    private static async Task<int> Follow(ApiTarget api, ParseResult parsed, ulong? from, bool asText, ulong count)
-    {
-        using HttpClient client = api.Client(parsed, Timeout.InfiniteTimeSpan);
-        ulong? next = from;
-        string chain = "";
-        ulong printed = 0;
-        for (int failures = 0; ;)
-        {
-            try
+            if (path != "-")
             {
-                using HttpResponseMessage response = await client.GetAsync(
-                    new Uri($"{api.Address(parsed)}/v1/finalized{(next is null ? "" : $"?from={next}{chain}")}"), HttpCompletionOption.ResponseHeadersRead).ConfigureAwait(false);
-                using StreamReader reader = new(await response.Content.ReadAsStreamAsync().ConfigureAwait(false));
-                if (response.StatusCode != HttpStatusCode.OK)
-                {
-                    Console.Error.WriteLine(Indented(await reader.ReadToEndAsync().ConfigureAwait(false)));
-                    return ExitCodes.Failed;
-                }
-
-                // Taken up again at a validator that is behind, it waits; where the chain was made anew, it ends.
-                chain = $"&wait=true{FinalizedStreaming.ChainQuery(response)}";
-                while (await reader.ReadLineAsync().ConfigureAwait(false) is { } line)
-                {
-                    failures = 0;
-                    if (line.StartsWith("data: ", StringComparison.Ordinal))
-                    {
-                        next = PrintEvent(line["data: ".Length..], asText) + 1;
-                        if (++printed == count)
-                        {
-                            return ExitCodes.Success;
-                        }
-                    }
-                }
-            }
-            catch (Exception e) when (e is HttpRequestException or IOException && next is not null && failures < 5)
-            {
-                Console.Error.WriteLine($"{e.Message}; taking the stream up again at {next}");
+                return File.ReadAllBytes(path);
             }
 
-            failures++;
-            await Task.Delay(TimeSpan.FromMilliseconds(500)).ConfigureAwait(false);
+            using Stream input = Console.OpenStandardInput();
+            using MemoryStream all = new();
+            input.CopyTo(all);
+            return all.ToArray();
         }
-    }
-
-    private static ulong PrintEvent(string json, bool asText)
-    {
-        using JsonDocument document = JsonDocument.Parse(json);
-        Console.Out.WriteLine(asText
-            ? Encoding.UTF8.GetString(document.RootElement.GetProperty("bytes").GetBytesFromBase64())
-            : json);
-        return document.RootElement.GetProperty("index").GetUInt64();
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new ConfigException($"--file: {path}: {(Directory.Exists(path) ? "is a folder" : e.Message)}");
+        }
     }
 }

@@ -16,27 +16,58 @@ public static class CommandLine
     private const string ExitCodeHelp = """
         Exit codes:
           0  done
-          1  what was asked about is not so (health, ready, submit, localnet, load)
-          2  command line, configuration or genesis
+          1  what was asked about is not so: no answer, not ready, refused, rejected, lost
+          2  command line, configuration, genesis, or a file given on the command line
           3  database: foreign, locked, corrupt, full disk
           4  keys: missing, readable by others, not the ones genesis names
           5  stopped by safety, or not started after that
           70 broken invariant of our own (please report)
-          130 ended by a second signal
+          74 standard output cannot be written
+          75 not now, and trying again may do: port in use, too few descriptors, not final in time
+          130 ended by a signal while starting, or by a second one
+
+        Arguments are literal; after -- nothing is an option: validator submit -- -5
 
         Every key of node.toml: validator config
         """;
 
     public static int Run(string[] args)
     {
-        ParseResult parsed = Root().Parse(args);
+        // Arguments are what they say: no file's content in the place of @FILE, no letters of one word as many options.
+        ParseResult parsed = Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
         if (parsed.Action is ParseErrorAction errors)
         {
             errors.ShowHelp = false;
         }
 
-        int code = parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        int code = Guard(() => Fault(parsed) is { } fault
+            ? throw new ConfigException(fault)
+            : parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }));
         return parsed.Errors.Count > 0 ? ExitCodes.Usage : code;
+    }
+
+    /// <summary>What is wrong with an argument for any command: it says nothing, or was no text.</summary>
+    private static string? Fault(ParseResult parsed)
+    {
+        foreach (SymbolResult result in parsed.CommandResult.Children)
+        {
+            foreach (Token token in result is OptionResult option ? option.Tokens : result is ArgumentResult argument ? argument.Tokens : [])
+            {
+                string name = result is OptionResult given ? given.Option.Name : ((ArgumentResult)result).Argument.Name;
+                if (token.Value.Length == 0 && result is OptionResult)
+                {
+                    return $"{name}: is empty";
+                }
+
+                // What is no UTF-8 on the command line came in as this character.
+                if (token.Value.Contains('\uFFFD', StringComparison.Ordinal))
+                {
+                    return $"{name}: is not UTF-8 text (or has U+FFFD, which stands for what is not); give the bytes with --file";
+                }
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Runs an action; an operator's fault becomes its message and exit code.</summary>
@@ -61,6 +92,11 @@ public static class CommandLine
             StderrLogs.Say(e.Message);
             return ExitCodes.Store;
         }
+        catch (Exception e) when (OutsideFaults.Tell(e) is { } told)
+        {
+            StderrLogs.Say(told.Message);
+            return told.Code;
+        }
     }
 
     private static RootCommand Root()
@@ -79,7 +115,7 @@ public static class CommandLine
             TokenCommand.Create(),
             AccountCommands.Account(),
             ClientCommands.Submit(),
-            ClientCommands.Tail(),
+            TailCommand.Create(),
             ClientCommands.Status(),
             ClientCommands.Health(),
             ClientCommands.Ready(),
@@ -152,6 +188,7 @@ public static class CommandLine
               validator submit --file payment.bin --api http://127.0.0.1:8080
               validator submit "pay bob" --key alice.key --wait
               validator submit --kind 1 --file signed.bin
+              validator submit "hello" --config /etc/validator/node.toml
             """,
         ["new"] = """
               validator account new --out alice.key
@@ -162,10 +199,15 @@ public static class CommandLine
             """,
         ["tail"] = """
               validator tail --from 0
-              validator tail --text
+              validator tail --text --reconnect 1h
             """,
         ["status"] = """
               validator status --api http://127.0.0.1:8080
+              validator status --config /etc/validator/node.toml
+            """,
+        ["ready"] = """
+              validator ready --wait 1m
+              validator ready --config /etc/validator/node.toml
             """,
     };
 

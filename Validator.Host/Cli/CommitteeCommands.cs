@@ -4,6 +4,7 @@ using System.Text.Json;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Crypto.Simd;
+using Validator.Host.Api;
 using Validator.Host.Config;
 using Validator.Host.Keys;
 using Validator.Host.Node;
@@ -70,10 +71,9 @@ internal static class CommitteeCommands
     private static Command Sign()
     {
         Argument<string> file = new("file") { Description = "The change file; the signature is added to it" };
-        Option<string> config = new("--config") { Description = "The node.toml of the member that signs", Required = true };
         Option<int?> passphrase = SetupCommands.PassphraseOption("Open the keys with the passphrase");
-        ApiTarget api = new();
-        Command command = new("sign", "Add a member's signature to a change, after reading what it says") { file, config, passphrase };
+        ApiTarget api = new(config: "The node.toml of the member that signs; its API is asked, unless --api says another");
+        Command command = new("sign", "Add a member's signature to a change, after reading what it says") { file, passphrase };
         api.AddTo(command);
         command.SetAction(parsed => ClientCommands.Call(() =>
         {
@@ -81,7 +81,7 @@ internal static class CommitteeCommands
             ChangeFile change = ChangeFile.Read(path);
             (Hash256 chainId, JsonElement committee) = Ask(api, parsed);
             RequireCurrent(change, chainId, committee);
-            NodeConfig loaded = ConfigLoader.Load(parsed.GetValue(config)!, Environment.GetEnvironmentVariables());
+            NodeConfig loaded = api.ConfigOf(parsed)!;
             using SecretBuffer? secret = SetupCommands.ReadPassphrase(parsed.GetValue(passphrase));
             using ValidatorKeys keys = ValidatorKeys.Read(loaded.Crypto, secret);
             string own = Hash256.Of(keys.ConsensusPublicKey).ToString();
@@ -108,7 +108,7 @@ internal static class CommitteeCommands
     private static Command Submit()
     {
         Argument<string[]> files = new("files") { Description = "The change file, or copies of it that different members have signed", Arity = ArgumentArity.OneOrMore };
-        ApiTarget api = new();
+        ApiTarget api = new(ApiRoles.Submit | ApiRoles.Read);
         Command command = new("submit", "Merge the signatures, submit the change and wait until it is final") { files };
         api.AddTo(command);
         command.SetAction(parsed => ClientCommands.Call(() =>
@@ -134,7 +134,7 @@ internal static class CommitteeCommands
                 Content = new ByteArrayContent(parts[0].Encode()),
             };
             request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-            return ClientCommands.Print(api, parsed, request, TimeSpan.FromSeconds(40), unless: "\"status\":\"rejected\"");
+            return ClientCommands.Print(api, parsed, request, TimeSpan.FromSeconds(40), final: true);
         }));
         return command;
     }
@@ -170,11 +170,11 @@ internal static class CommitteeCommands
     {
         using HttpClient client = api.Client(parsed, TimeSpan.FromSeconds(5));
         using JsonDocument status = AccountCommands.Read(client, new HttpRequestMessage(HttpMethod.Get, $"{api.Address(parsed)}/v1/status"))
-            ?? throw new IOException("the validator has no status");
+            ?? throw new HttpRequestException("the validator has no status");
         using JsonDocument committee = AccountCommands.Read(client, new HttpRequestMessage(HttpMethod.Get, $"{api.Address(parsed)}/v1/committee"))
-            ?? throw new IOException("the validator shows no committee");
+            ?? throw new HttpRequestException("the validator shows no committee");
         return Hash256.TryParse(status.RootElement.GetProperty("chain_id").GetString(), out Hash256 chainId)
             ? (chainId, committee.RootElement.Clone())
-            : throw new IOException("the validator names no chain");
+            : throw new HttpRequestException("the validator names no chain");
     }
 }

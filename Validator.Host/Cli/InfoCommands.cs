@@ -62,6 +62,11 @@ internal static class InfoCommands
         Command command = new("selftest", "Check hashing and signing on this machine, and print the code paths that it takes") { vectors };
         command.SetAction(parse =>
         {
+            if (parse.GetValue(vectors) is { } place && !Directory.Exists(place))
+            {
+                throw new ConfigException($"--vectors: {place}: is no folder");
+            }
+
             bool good = CryptoSelfTest.Run(Console.Out) & Check("openssl ml-dsa-87", SignAndVerify) & Runtime();
             good &= parse.GetValue(vectors) is not { } folder || OfficialVectors.Run(folder, Console.Out);
             return good ? ExitCodes.Success : ExitCodes.Internal;

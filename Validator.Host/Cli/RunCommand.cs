@@ -25,7 +25,7 @@ public static partial class RunCommand
     internal static Command Create()
     {
         Option<string> config = new("--config") { Description = "The node.toml", Required = true };
-        Option<bool> check = new("--check") { Description = "Check configuration, genesis and keys, then end" };
+        Option<bool> check = new("--check") { Description = "Check all that a start needs, ports and stores too, change nothing, and end" };
         Option<bool> stdin = new("--stop-with-stdin") { Description = "Stop when standard input ends", Hidden = true };
         Option<int?> passphrase = SetupCommands.PassphraseOption("Open the keys with the passphrase");
         Option<string?> clock = new("--wall-clock-offset") { Description = "For tests: a file with seconds to add to the wall clock", Hidden = true };
@@ -57,6 +57,11 @@ public static partial class RunCommand
 
             if (parsed.GetValue(check))
             {
+                using (context.Keys)
+                {
+                    Preflight.Check(context);
+                }
+
                 Console.WriteLine($"{parsed.GetValue(config)}: good; chain {context.ChainId}, member {loaded.Node.Id}");
                 Console.WriteLine($"votes: {VoteStoreSetup.Describe(loaded.Storage)}");
                 foreach (string warning in loaded.Notices)
@@ -160,10 +165,9 @@ public static partial class RunCommand
         {
             servers = await HttpServers.StartAsync(node, context.Metrics, context.Config, context.Logs).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
+        catch (Exception e) when (OutsideFaults.Tell(e) is { } told)
         {
-            StderrLogs.Say($"api.listen or metrics.port: {e.Message}");
-            return ExitCodes.Usage;
+            throw new OutsideException(told.Code, $"api.listen or metrics.port: {told.Message}");
         }
 
         await using (servers)
@@ -207,9 +211,9 @@ public static partial class RunCommand
                 node, context.Metrics, api.Tokens.Length > 0 ? ApiTokens.Read(api.Tokens) : null,
                 new System.Net.IPEndPoint(System.Net.IPAddress.Parse(api.Host), port), seed, api.QuicClients);
         }
-        catch (IOException e)
+        catch (IOException e) when (OutsideFaults.Tell(e) is { } told)
         {
-            throw new ConfigException($"api.quic: {e.Message}");
+            throw new OutsideException(told.Code, $"api.quic: {told.Message}");
         }
         finally
         {

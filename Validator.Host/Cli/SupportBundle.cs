@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Formats.Tar;
 using System.Globalization;
 using System.IO.Compression;
+using System.Net;
 using System.Runtime.InteropServices;
 using System.Text;
 using Validator.Host.Config;
@@ -21,20 +22,19 @@ internal static class SupportBundle
 
     public static Command Create()
     {
-        Option<string> config = new("--config") { Description = "The node.toml", Required = true };
         Option<string> file = new("--out") { Description = "The archive to make, .tar.gz", Required = true };
         Option<string?> log = new("--log") { Description = "A file with the validator's log, of which the end is taken" };
-        ApiTarget api = new();
-        Command command = new("support-bundle", "Collect status, metrics, configuration and sizes in an archive, without secrets") { config, file, log };
+        ApiTarget api = new(config: "The node.toml; its API is asked, unless --api says another");
+        Command command = new("support-bundle", "Collect status, metrics, configuration and sizes in an archive, without secrets") { file, log };
         api.AddTo(command);
         command.SetAction(parsed => CommandLine.Guard(() =>
-            Write(parsed, api, parsed.GetValue(config)!, parsed.GetValue(file)!, parsed.GetValue(log))));
+            Write(parsed, api, parsed.GetValue(api.Config)!, parsed.GetValue(file)!, parsed.GetValue(log))));
         return command;
     }
 
     private static int Write(ParseResult parsed, ApiTarget api, string configFile, string archive, string? log)
     {
-        NodeConfig config = ConfigLoader.Load(configFile, Environment.GetEnvironmentVariables());
+        NodeConfig config = api.ConfigOf(parsed)!;
         try
         {
             using MemoryStream bytes = new();
@@ -43,7 +43,18 @@ internal static class SupportBundle
                 Fill(packed, parsed, api, config, configFile, log);
             }
 
-            DurableFile.Create(archive, bytes.GetBuffer().AsSpan(0, (int)bytes.Length), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            string address = api.Address(parsed);
+            foreach ((string name, string path) in new[] { ("status.json", "/v1/status"), ("health.json", "/v1/health"), ("ready.json", "/v1/ready") })
+            {
+                Add(tar, name, Ask(parsed, api, address + path));
+            }
+
+            if (config.Metrics.Enabled)
+            {
+                IPEndPoint page = ApiTarget.EndPointOf(config.Metrics.Host, config.Metrics.Port);
+                bool secured = config.Api.TlsCertificate.Length > 0 && !IPAddress.IsLoopback(IPAddress.Parse(config.Metrics.Host));
+                Add(tar, "metrics.txt", Ask(parsed, api, $"{(secured ? "https" : "http")}://{page}{config.Metrics.Endpoint}"));
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -177,7 +188,7 @@ internal static class SupportBundle
             using StreamReader reader = new(answer.Content.ReadAsStream());
             return reader.ReadToEnd();
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException or ConfigException)
         {
             return $"no answer from {address}: {e.Message}\n";
         }

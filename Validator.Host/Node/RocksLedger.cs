@@ -22,6 +22,8 @@ internal sealed record FinalRecord(Block Block, Certificate Certificate, Executi
 /// </summary>
 internal sealed partial class RocksLedger : ILedger
 {
+    private const long ProbeBytes = 8 << 20;
+
     private const int Vertices = 1;
     private const int Edges = 2;
     private const int Metadata = 3;
@@ -103,6 +105,11 @@ internal sealed partial class RocksLedger : ILedger
             throw;
         }
     }
+
+    /// <summary>For <c>run --check</c>; see <see cref="StoreDirectory.Probe"/>.</summary>
+    public static void Probe(string path, StoreIdentity identity, bool takesOver) => StoreDirectory.Probe(
+        path, Families, new RocksDbOptions { CacheBytes = ProbeBytes, WriteBufferBytes = ProbeBytes, BlobFamily = "vertices" }, Metadata, IdentityKey,
+        identity, StoreKind.Ledger, takesOver);
 
     /// <summary>For <c>validator db migrate</c>; see <see cref="StoreDirectory.Migrate"/>.</summary>
     public static List<string> Migrate(string path, StoreIdentity identity, long cacheBytes, bool dryRun)

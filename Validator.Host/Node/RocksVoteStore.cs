@@ -98,6 +98,10 @@ internal sealed class RocksVoteStore : IVoteStore
         path, Families, Options, 0, IdentityKey, identity, StoreKind.Votes,
         "For a key that has never signed anything: stop, and make it once with 'validator votes create'."), path);
 
+    /// <summary>For <c>run --check</c>; see <see cref="StoreDirectory.Probe"/>.</summary>
+    public static void Probe(string path, StoreIdentity identity) =>
+        StoreDirectory.Probe(path, Families, Options, 0, IdentityKey, identity, StoreKind.Votes, takesOver: false);
+
     /// <summary>For <c>validator db migrate</c>; see <see cref="StoreDirectory.Migrate"/>.</summary>
     public static List<string> Migrate(string path, StoreIdentity identity, bool dryRun) =>
         StoreDirectory.Migrate(path, Families, Options, 0, IdentityKey, identity, StoreKind.Votes, dryRun);

@@ -76,3 +76,202 @@ internal static class StoreErrors
         bool Has(string part) => text.Contains(part, StringComparison.Ordinal);
     }
 }
+
+/// <summary>What both stores do to come into being and to open.</summary>
+internal static class StoreDirectory
+{
+    private static readonly string[] s_incomplete = ["*.log", "MANIFEST-*", "*.sst", "*.blob"];
+
+    public static bool Exists(string path) => File.Exists(Path.Combine(path, "CURRENT"));
+
+    /// <summary>Creates an empty database with its identity record, synced.</summary>
+    public static RocksDb Create(
+        string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
+        ReadOnlySpan<byte> identity)
+    {
+        try
+        {
+            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreException(StoreFault.Unwritable, $"{path}: the directory cannot be created. Check its parent. ({e.Message})");
+        }
+
+        RocksDb database = RocksDb.TryOpen(path, families, options with { Create = true }, out string? error)
+            ?? throw Open(path, error!);
+        using RocksDbBatch batch = new(database);
+        batch.Put(identityFamily, identityKey, identity);
+        if (database.Write(batch, sync: true) is { } failure)
+        {
+            database.Dispose();
+            throw Open(path, failure);
+        }
+
+        return database;
+    }
+
+    /// <summary>Opens an existing database and checks whose it is. Creates nothing.</summary>
+    /// <param name="takeOver">Asked where it is of this chain and of another key: whether it gets our identity instead of a refusal.</param>
+    public static RocksDb Open(
+        string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
+        StoreIdentity identity, StoreKind kind, string whenMissing, Func<bool>? takeOver = null)
+    {
+        if (!Exists(path))
+        {
+            throw Damaged(path)
+                ? Open(path, "Corruption: no CURRENT file beside tables or logs")
+                : new StoreException(StoreFault.Missing, $"{path}: there is no store. {whenMissing}");
+        }
+
+        RocksDb database = RocksDb.TryOpen(path, families, options, out string? error) ?? throw Open(path, error!);
+        try
+        {
+            using PinnedValue record = database.Get(identityFamily, identityKey);
+            if (!record.Found)
+            {
+                throw new StoreException(
+                    StoreFault.ForeignKind,
+                    $"{path} has no identity record: its creation was cut short, or it is another program's. Move it away.");
+            }
+
+            try
+            {
+                identity.Check(record.Span, kind, path);
+            }
+            catch (StoreException e) when (takeOver is not null && e.Fault == StoreFault.ForeignKey)
+            {
+                if (!takeOver())
+                {
+                    throw;
+                }
+
+                using RocksDbBatch batch = new(database);
+                batch.Put(identityFamily, identityKey, identity.Encode(kind));
+                if (database.Write(batch, sync: true) is { } failure)
+                {
+                    throw Open(path, failure);
+                }
+            }
+
+            return database;
+        }
+        catch
+        {
+            database.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What opening would find, without a lock, a write, or a store where there is none.</summary>
+    /// <param name="takesOver">A store of this chain and of another key will do.</param>
+    /// <exception cref="StoreException">It would not open.</exception>
+    public static void Probe(
+        string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
+        StoreIdentity identity, StoreKind kind, bool takesOver)
+    {
+        if (!Exists(path))
+        {
+            if (Damaged(path))
+            {
+                throw Open(path, "Corruption: no CURRENT file beside tables or logs");
+            }
+
+            return;
+        }
+
+        if (IsLocked(Path.Combine(path, "LOCK")))
+        {
+            throw Open(path, "LOCK: Resource temporarily unavailable");
+        }
+
+        using RocksDb database = RocksDb.TryOpen(path, families, options with { ReadOnly = true }, out string? error) ?? throw Open(path, error!);
+        using PinnedValue record = database.Get(identityFamily, identityKey);
+        StoreException? refusal = identity.Refusal(record.Found ? record.Span : [], kind, path);
+        if (refusal is not null && !(takesOver && refusal.Fault == StoreFault.ForeignKey))
+        {
+            throw refusal;
+        }
+    }
+
+    /// <summary>Tries the lock that RocksDB takes, and lets go of it.</summary>
+    private static bool IsLocked(string file)
+    {
+        try
+        {
+            using FileStream stream = new(file, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            stream.Lock(0, 0);
+            return false;
+        }
+        catch (FileNotFoundException)
+        {
+            return false;
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw Open(Path.GetDirectoryName(file)!, $"Permission denied: {e.Message}");
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
+    /// <summary>Brings a store to this binary's format, in one synced write.</summary>
+    /// <param name="dryRun">Says so alone.</param>
+    /// <returns>What was or would be done, a line for each step; empty where it has the format already.</returns>
+    public static List<string> Migrate(
+        string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
+        StoreIdentity identity, StoreKind kind, bool dryRun)
+    {
+        using RocksDb database = RocksDb.TryOpen(path, families, options, out string? error) ?? throw Open(path, error!);
+        ushort from;
+        using (PinnedValue record = database.Get(identityFamily, identityKey))
+        {
+            from = StoreIdentity.FormatOf(record.Span);
+            if (identity.Refusal(record.Span, kind, path, migrating: true) is { } refusal)
+            {
+                throw refusal;
+            }
+        }
+
+        List<string> done = [];
+        using RocksDbBatch batch = new(database);
+        foreach (StoreMigration step in StoreMigration.Steps(from))
+        {
+            done.Add($"{path}: format {step.From} to {step.From + 1}: {step.What}");
+            step.Apply(kind, batch, identityFamily);
+        }
+
+        if (done.Count > 0 && !dryRun)
+        {
+            batch.Put(identityFamily, identityKey, identity.Encode(kind));
+            if (database.Write(batch, sync: true) is { } failure)
+            {
+                throw Open(path, failure);
+            }
+        }
+
+        return done;
+    }
+
+    private static StoreException Open(string path, string text) => StoreErrors.Open(path, text);
+
+    private static bool Damaged(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            return false;
+        }
+
+        foreach (string pattern in s_incomplete)
+        {
+            if (Directory.EnumerateFiles(path, pattern).Any())
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

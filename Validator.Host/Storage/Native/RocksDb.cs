@@ -9,6 +9,10 @@ namespace Validator.Host.Storage.Native;
 internal sealed record RocksDbOptions
 {
     public bool Create { get; init; }
+
+    /// <summary>For looking: takes no lock and writes nothing.</summary>
+    public bool ReadOnly { get; init; }
+
     public required long WriteBufferBytes { get; init; }
     public required long CacheBytes { get; init; }
 
@@ -90,8 +94,10 @@ internal sealed unsafe class RocksDb : IDisposable
         fixed (nint* optionList = options)
         fixed (nint* handleList = handles)
         {
-            database = rocksdb_open_column_families(
-                databaseOptions, (byte*)pathText, families.Length, names, optionList, handleList, &text);
+            database = settings.ReadOnly
+                ? rocksdb_open_for_read_only_column_families(
+                    databaseOptions, (byte*)pathText, families.Length, names, optionList, handleList, errorIfLogExists: 0, &text)
+                : rocksdb_open_column_families(databaseOptions, (byte*)pathText, families.Length, names, optionList, handleList, &text);
         }
 
         rocksdb_options_destroy(databaseOptions);

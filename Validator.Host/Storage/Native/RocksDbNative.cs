@@ -140,6 +140,10 @@ internal static unsafe partial class RocksDbNative
 
     // Database.
     [LibraryImport("validator_native")]
+    internal static partial nint rocksdb_open_for_read_only_column_families(
+        nint options, byte* name, int families, byte** names, nint* familyOptions, nint* handles, byte errorIfLogExists, byte** error);
+
+    [LibraryImport("validator_native")]
     internal static partial nint rocksdb_open_column_families(
         nint options, byte* path, int count, byte** names, nint* familyOptions, nint* families, byte** error);
 
