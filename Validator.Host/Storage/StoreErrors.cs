@@ -29,11 +29,13 @@ internal static class StoreErrors
         string advice = fault switch
         {
             StoreFault.Locked => "another process (or this one, twice) has it open. One data directory serves one validator; stop the other.",
-            StoreFault.DiskFull => "the disk is full. Free some space and start again; nothing acknowledged was lost.",
+            StoreFault.DiskFull => "the disk, or a quota on it, is full. Free some space and start again; nothing acknowledged was lost.",
             StoreFault.Unwritable => "the directory cannot be written. Check its owner, its mode and the mount.",
             StoreFault.Exists => "there is a store already. It is never overwritten: a second vote store with one key could sign twice.",
             StoreFault.NewerFormat => "it has parts that this binary does not know. Run the newer binary that wrote it.",
             StoreFault.Corrupt => "its files are damaged. " + (Path.GetFileName(path) == VotesFolder ? VotesSteps(path) : LedgerSteps(path)),
+            _ when text.Contains("Too many open files", StringComparison.Ordinal) =>
+                "no file can be opened: the process or the system has used up its descriptors. Raise the limit (LimitNOFILE= of the unit, fs.file-max).",
             _ => "the disk or the directory failed. Check the kernel's log and the mount.",
         };
         return new StoreException(fault, $"{path}: {advice} ({text})");

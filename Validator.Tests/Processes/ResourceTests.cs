@@ -71,7 +71,7 @@ public sealed class ResourceTests
     public async Task Too_few_descriptors_are_refused_at_the_start()
     {
         await using ProcessCluster cluster = ProcessCluster.Create(1);
-        (int code, string output) = await ShellAsync("ulimit -n 200; exec \"$@\"", "run", "--config", Path.Combine(cluster.Nodes[0].Directory, "node.toml"));
+        (int code, string output) = await ShellAsync("ulimit -n 200; exec timeout 20 \"$@\"", "run", "--config", Path.Combine(cluster.Nodes[0].Directory, "node.toml"));
         Assert.Equal(ExitUsage, code);
         Assert.Contains("may open 200 files", output);
         Assert.DoesNotContain("   at ", output);
@@ -85,7 +85,7 @@ public sealed class ResourceTests
         string folder = cluster.Cluster.Directory;
         Assert.Equal(0, (await ProcessCluster.RunAsync(new ProcessStartInfo("chown", ["-R", "54323:54323", folder]))).Code);
         (int code, string output) = await ShellAsync(
-            "exec setpriv --reuid 54323 --regid 54323 --clear-groups prlimit --nproc=28 \"$@\"", "run", "--config", Path.Combine(cluster.Nodes[0].Directory, "node.toml"));
+            "exec timeout 20 setpriv --reuid 54323 --regid 54323 --clear-groups prlimit --nproc=28 \"$@\"", "run", "--config", Path.Combine(cluster.Nodes[0].Directory, "node.toml"));
         Assert.True(code == ExitUsage, $"{code}: {output}");
         Assert.Contains("threads more, and a validator needs", output);
     }
