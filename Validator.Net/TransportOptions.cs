@@ -125,6 +125,12 @@ public sealed record TransportOptions
     /// <summary>Largest UDP payload sent, 1200 to 65527. Path discovery goes up to it.</summary>
     public int MaxDatagramBytes { get; init; } = 1452;
 
+    /// <summary>
+    /// How long after a fall to 1,200 bytes one longer packet is tried; doubles up to ten times that while it does not get through (RFC 8899
+    /// has ten minutes).
+    /// </summary>
+    public TimeSpan RaiseAfter { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Called on the network thread with the newest round trip of each connected peer, seconds, some twenty times a second.</summary>
     public Action<double>? RoundTrip { get; init; }
 

@@ -63,6 +63,7 @@ public sealed class PeerStatistics
     internal readonly long[] Closed = new long[Reasons];
     internal readonly long[] Failed = new long[Reasons];
     internal long BytesInCount, BytesOutCount, PacketsInCount, PacketsOutCount, PacketsLostCount, RttMicrosecondsNow;
+    internal long RedialsCount, DatagramBytesNow;
     internal long FramesInCount, FramesOutCount, ReplacedCount, HandshakesCount, ReconnectsCount, QueuedBytesNow, UpNow;
 
     /// <summary>UDP payload bytes of this peer, brought up to date once a second while it is up.</summary>
@@ -89,6 +90,12 @@ public sealed class PeerStatistics
     /// </summary>
     public long ReplacedElsewhere => Volatile.Read(ref ReplacedCount);
 
+    /// <summary>Dials beside a connection that stood but did not move: nothing was acknowledged, or the peer came from elsewhere.</summary>
+    public long Redials => Volatile.Read(ref RedialsCount);
+
+    /// <summary>Longest UDP payload that is sent to it now; 0 before the first connection.</summary>
+    public long DatagramBytes => Volatile.Read(ref DatagramBytesNow);
+
     /// <summary>Dials after the first.</summary>
     public long Reconnects => Volatile.Read(ref ReconnectsCount);
 
@@ -112,8 +119,8 @@ public sealed class TransportStatistics
 {
     internal readonly long[] Failed = new long[PeerStatistics.Reasons];
     internal long DatagramsInCount, DatagramsOutCount, MalformedCount, UnknownCount, RetriesCount, BadTokenCount;
-    internal long RefusedCount, ResetsCount, SendErrorCount, WrongKeysCount, OversizeCount, BackpressureCount;
-    internal long LoopedAt, LoopsCount, AllocatedBytesNow, LimitedCount, MigratedCount, ThrottledCount;
+    internal long RefusedCount, ResetsCount, WrongKeysCount, OversizeCount, BackpressureCount;
+    internal long LoopedAt, LoopsCount, AllocatedBytesNow, LimitedCount, ThrottledCount;
 
     internal TransportStatistics(int peers)
     {
@@ -147,16 +154,14 @@ public sealed class TransportStatistics
     /// <summary>Initials not answered: over the rate of their address, of all, or of a peer that is shut out.</summary>
     public long HandshakesLimited => Volatile.Read(ref LimitedCount);
 
-    /// <summary>Datagrams of a standing connection that came from another address: dropped.</summary>
-    public long DatagramsMigrated => Volatile.Read(ref MigratedCount);
+    /// <summary>Of the socket: what was not sent, and what became of connections whose path changed.</summary>
+    public PathStatistics Paths { get; } = new();
 
     /// <summary>Rounds in which a peer's frames waited because it had had its quota.</summary>
     public long ThrottledRounds => Volatile.Read(ref ThrottledCount);
 
     /// <summary>Stateless resets sent.</summary>
     public long ResetsSent => Volatile.Read(ref ResetsCount);
-
-    public long SendErrors => Volatile.Read(ref SendErrorCount);
 
     /// <summary>Handshakes with a key that is not in the committee, or not the dialled peer's.</summary>
     public long WrongKeys => Volatile.Read(ref WrongKeysCount);

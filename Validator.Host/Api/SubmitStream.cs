@@ -100,7 +100,8 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
     /// <param name="seed">Of the transport key; cleared by the caller.</param>
     /// <param name="tokens">Null: whoever reaches the port may submit.</param>
     /// <exception cref="IOException">The port cannot be bound.</exception>
-    public SubmitStream(INodeGateway node, NodeMetrics metrics, ApiTokens? tokens, IPEndPoint listen, byte[] seed, int maxClients)
+    public SubmitStream(INodeGateway node, NodeMetrics metrics, ApiTokens? tokens, IPEndPoint listen, byte[] seed, int maxClients,
+        Action<TransportLogEvent>? log = null)
     {
         _node = node;
         _metrics = metrics;
@@ -110,8 +111,10 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
             {
                 Listen = listen, PrivateKeySeed = seed, MaxClients = maxClients,
                 MaxFrameBytes = SubmitStreamFrames.SubmitHeadBytes + node.MaxSubmissionBytes,
+                Log = log,
             },
             this);
+        metrics.ClientPaths = _loop.Paths;
         _loop.Start();
     }
 

@@ -3,6 +3,7 @@ using System.CommandLine;
 using Microsoft.Extensions.Logging;
 using Validator.Core.Primitives;
 using Validator.Crypto.Simd;
+using Validator.Net;
 using Validator.Host.Api;
 using Validator.Host.Config;
 using Validator.Host.Keys;
@@ -204,12 +205,14 @@ public static partial class RunCommand
     /// <summary>The submit stream has the API's address and the number of its port.</summary>
     private static SubmitStream? OpenStream(NodeContext context, IValidatorNode node, int port, byte[] seed)
     {
+        ILogger log = context.Logs.CreateLogger("validator");
         ApiSection api = context.Config.Api;
         try
         {
             return !api.Quic ? null : new SubmitStream(
                 node, context.Metrics, api.Tokens.Length > 0 ? ApiTokens.Read(api.Tokens) : null,
-                new System.Net.IPEndPoint(System.Net.IPAddress.Parse(api.Host), port), seed, api.QuicClients);
+                new System.Net.IPEndPoint(System.Net.IPAddress.Parse(api.Host), port), seed, api.QuicClients,
+                entry => LogClients(log, entry.Level >= TransportLogLevel.Warning ? LogLevel.Warning : LogLevel.Information, entry.Message));
         }
         catch (IOException e) when (OutsideFaults.Tell(e) is { } told)
         {
@@ -223,6 +226,9 @@ public static partial class RunCommand
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Notice}")]
     private static partial void LogNotice(ILogger logger, string notice);
+
+    [LoggerMessage(Message = "clients' QUIC: {Message}")]
+    private static partial void LogClients(ILogger logger, LogLevel level, string message);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "started {Node} of chain {Chain}, version {Version}: API {Api}, metrics {Metrics}, QUIC port {QuicPort}")]
     private static partial void LogStarted(ILogger logger, string node, string chain, string version, string api, string metrics, int quicPort);

@@ -168,12 +168,34 @@ internal static class MetricsPage
         page.Family("cretoai_datagrams_total", "counter", "Datagrams and handshakes that came to nothing, by why.");
         page.Sample(transport.DatagramsMalformed, ("what", "malformed"));
         page.Sample(transport.DatagramsUnknown, ("what", "unknown_connection"));
-        page.Sample(transport.DatagramsMigrated, ("what", "other_address"));
+        page.Sample(transport.Paths.Elsewhere, ("what", "other_address"));
         page.Sample(transport.Retries, ("what", "retry"));
         page.Sample(transport.BadTokens, ("what", "bad_token"));
         page.Sample(transport.HandshakesRefused, ("what", "no_room"));
         page.Sample(transport.HandshakesLimited, ("what", "over_rate"));
         page.Counter("cretoai_network_throttled_rounds_total", "Rounds in which a peer's frames waited for its quota.", transport.ThrottledRounds);
+        page.Family("cretoai_handshakes_failed_total", "counter", "Handshakes that came to nothing, whoever began them, by reason.");
+        foreach (CloseReason reason in Enum.GetValues<CloseReason>())
+        {
+            if (reason != CloseReason.None)
+            {
+                page.Sample(transport.HandshakesFailed(reason), ("reason", Names.Snake(reason.ToString())));
+            }
+        }
+
+        Paths(page, transport.Paths, metrics.ClientPaths);
+        page.Family("cretoai_peer_redials_total", "counter", "Dials beside a standing connection on which nothing was acknowledged, or whose peer came from elsewhere.");
+        foreach ((string name, int[] links) in metrics.Members)
+        {
+            page.Sample(links.Sum(l => transport.Peers[l].Redials), ("peer", name));
+        }
+
+        page.Family("cretoai_peer_datagram_bytes", "gauge", "Longest UDP payload that is sent to the peer now.");
+        foreach ((string name, int[] links) in metrics.Members)
+        {
+            page.Sample(links.Max(l => transport.Peers[l].DatagramBytes), ("peer", name));
+        }
+
         page.Family("cretoai_peer_closed_total", "counter", "Connections that ended, by peer and reason.");
         foreach ((string name, int[] links) in metrics.Members)
         {
@@ -184,6 +206,38 @@ internal static class MetricsPage
                     page.Sample(count, ("peer", name), ("reason", Names.Snake(reason.ToString())));
                 }
             }
+        }
+    }
+
+    /// <summary>What befell the connections of the peers' socket, and of the clients' where there is one.</summary>
+    private static void Paths(PrometheusText page, PathStatistics peers, PathStatistics? clients)
+    {
+        (string Socket, PathStatistics Paths)[] sockets = clients is null ? [("peers", peers)] : [("peers", peers), ("clients", clients)];
+        page.Family("cretoai_send_errors_total", "counter", "Datagrams that the system did not take, by why.");
+        foreach ((string socket, PathStatistics paths) in sockets)
+        {
+            foreach (SendFailure why in Enum.GetValues<SendFailure>())
+            {
+                page.Sample(paths.Unsent(why), ("socket", socket), ("kind", Names.Snake(why.ToString())));
+            }
+        }
+
+        page.Family("cretoai_path_mtu_falls_total", "counter", "Connections that went on with packets of 1,200 bytes since longer ones no longer got through.");
+        foreach ((string socket, PathStatistics paths) in sockets)
+        {
+            page.Sample(paths.Smaller, ("socket", socket));
+        }
+
+        page.Family("cretoai_path_mtu_rises_total", "counter", "Of these, the ones that went back to longer packets.");
+        foreach ((string socket, PathStatistics paths) in sockets)
+        {
+            page.Sample(paths.Larger, ("socket", socket));
+        }
+
+        page.Family("cretoai_path_moves_total", "counter", "Connections that went on at another address of the other side.");
+        foreach ((string socket, PathStatistics paths) in sockets)
+        {
+            page.Sample(paths.Moved, ("socket", socket));
         }
     }
 

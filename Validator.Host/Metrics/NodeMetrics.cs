@@ -102,6 +102,9 @@ public sealed class NodeMetrics
     /// <summary>The transport's counts of what it refused, dropped or slowed; brought up to date at a scrape.</summary>
     public Validator.Net.TransportStatistics? Transport { get; set; }
 
+    /// <summary>The same of the clients' QUIC socket, where there is one.</summary>
+    public Validator.Net.PathStatistics? ClientPaths { get; set; }
+
     /// <summary>Buffers of frames that came in, and of those on their way out; set once.</summary>
     public (Validator.Net.Buffers.PinnedBufferPool Receive, Validator.Net.Buffers.PinnedBufferPool Send)? Pools { get; set; }
     public Counter NetworkBytesSent { get; } = new();

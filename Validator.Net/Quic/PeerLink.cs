@@ -58,8 +58,20 @@ internal sealed unsafe class PeerLink
     /// <summary>A dial or a name look-up is under way.</summary>
     internal bool Dialling { get; set; }
 
-    /// <summary>When to dial next, ns; meaningful while down and not dialling.</summary>
+    /// <summary>The connection that the last dial began; 0 when it has come to something or to nothing.</summary>
+    internal ulong DialHandle { get; set; }
+
+    /// <summary>When to dial next, ns; meaningful while not dialling, and down or stalled.</summary>
     internal ulong NextDial { get; set; }
+
+    /// <summary>The connection stands but does not move: another is dialled beside it.</summary>
+    internal bool Stalled { get; set; }
+
+    /// <summary>The next connection that stalls is given until then, ns.</summary>
+    internal ulong NextRedial { get; set; }
+
+    /// <summary>Lines about dials that came to nothing.</summary>
+    internal PathNotices.Notice FailedDials;
 
     internal bool HasDialled { get; set; }
 
@@ -95,7 +107,8 @@ internal sealed unsafe class PeerLink
     {
         Handle = handle;
         View = view;
-        Dialling = false;
+        Dialling = Stalled = false;
+        DialHandle = 0;
         _failures = 0;
         Quota.Reset();
         Volatile.Write(ref Statistics.UpNow, 1);
@@ -106,6 +119,7 @@ internal sealed unsafe class PeerLink
     {
         Handle = 0;
         View = null;
+        Stalled = false;
         foreach (SendQueue queue in Queues) queue.Clear();
         Add(ref Before, Current);
         Current = default;
@@ -119,6 +133,7 @@ internal sealed unsafe class PeerLink
     internal void BackOff(ulong now, TransportOptions options)
     {
         Dialling = false;
+        DialHandle = 0;
         double full = options.ReconnectMin.TotalMilliseconds * Math.Pow(2, Math.Min(_failures, MaxDoublings));
         full = Math.Min(full, options.ReconnectMax.TotalMilliseconds);
         _failures++;
@@ -135,7 +150,9 @@ internal sealed unsafe class PeerLink
         Volatile.Write(ref to.PacketsInCount, Before.PacketsIn + Current.PacketsIn);
         Volatile.Write(ref to.PacketsOutCount, Before.PacketsOut + Current.PacketsOut);
         Volatile.Write(ref to.PacketsLostCount, Before.PacketsLost + Current.PacketsLost);
-        if (IsUp) Volatile.Write(ref to.RttMicrosecondsNow, Current.RttNanoseconds / 1000);
+        if (!IsUp) return;
+        Volatile.Write(ref to.RttMicrosecondsNow, Current.RttNanoseconds / 1000);
+        Volatile.Write(ref to.DatagramBytesNow, Current.DatagramBytes);
     }
 
     private static void Add(ref QuicConnectionStats sum, in QuicConnectionStats value)

@@ -10,7 +10,7 @@ namespace Validator.Net.Quic;
 /// The network thread. Each round: sleep until there is something; read datagrams; tell the consumer; take the
 /// producers' frames; dial who is due; write packets. Policy is here, QUIC itself in the shim.
 /// </summary>
-internal sealed unsafe class QuicLoop
+internal sealed unsafe partial class QuicLoop
 {
     private const int Channels = 3;
     private const int ReceiveRounds = 4;
@@ -36,6 +36,7 @@ internal sealed unsafe class QuicLoop
     private readonly TransportStatistics _statistics;
     private readonly FrameReader _reader;
     private readonly QuicWaker _waker;
+    private readonly PathNotices _notices;
     private readonly PeerLink?[] _links;
 
     // Those of _links that there are, removed ones too.
@@ -59,6 +60,7 @@ internal sealed unsafe class QuicLoop
         _statistics = statistics;
         _reader = new FrameReader(events, options.ReceivePool, options.MaxFrameBytes);
         _waker = new QuicWaker(endpoint);
+        _notices = new PathNotices(options.Log is null ? null : e => Log(e.Level, e.Peer, e.Message, e.Reason));
         _links = new PeerLink?[options.Places];
         for (int i = 0; i < options.Peers.Count; i++)
         {
@@ -141,7 +143,7 @@ internal sealed unsafe class QuicLoop
         ulong until = Math.Min(QuicNative.NextTimer(_endpoint), _nextStatistics);
         foreach (PeerLink link in _active)
         {
-            if (link is { Dials: true, IsUp: false, Dialling: false, Removed: false }) until = Math.Min(until, link.NextDial);
+            if (MayDial(link)) until = Math.Min(until, link.NextDial);
         }
         if (blocked) until = Math.Min(until, now + BackpressureInterval);
         _waker.Prepare();
@@ -174,21 +176,16 @@ internal sealed unsafe class QuicLoop
                 ComeUp(link, e.Handle);
                 break;
             case QuicEventKind.Closed when link is not null:
-                if (e is { Reason: CloseReason.PeerClosed, Detail: (ulong)CloseReason.Replaced }) NoteReplaced(link);
+                // One that we have replaced ourselves says so too.
+                if (e is { Reason: CloseReason.PeerClosed, Detail: (ulong)CloseReason.Replaced } && !link.Stalled) NoteReplaced(link);
                 if (link.Handle == e.Handle) GoDown(link, e.Reason);
-                else if (e.Dialled != 0 && !link.IsUp) link.BackOff(QuicNative.Now(), _options);
+                else if (e.Handle == link.DialHandle) link.BackOff(QuicNative.Now(), _options);
                 break;
             case QuicEventKind.Failed:
-                _statistics.Failed[(int)e.Reason]++;
-                if (link is not null && e.Dialled != 0)
-                {
-                    link.Statistics.Failed[(int)e.Reason]++;
-                    link.BackOff(QuicNative.Now(), _options);
-                    // It refuses our key: not a member yet, or no longer. That takes its time.
-                    if (e.Reason == CloseReason.Tls && link.Failures > RefusalsBeforePause) link.NextDial += RefusedPause;
-                }
-                if (e.Reason == CloseReason.WrongKey) Log(TransportLogLevel.Warning, e.Peer, "handshake refused: the key is not the pinned one", e.Reason);
-                else Log(TransportLogLevel.Debug, e.Peer, "handshake failed", e.Reason);
+                HandshakeFailed(link, in e);
+                break;
+            default:
+                if (link is not null && link.Handle == e.Handle) PathChanged(link, in e);
                 break;
         }
     }
@@ -225,15 +222,18 @@ internal sealed unsafe class QuicLoop
         link.Statistics.Closed[(int)reason]++;
         link.Detach();
         ulong now = QuicNative.Now();
-        link.BackOff(now, _options);
         if (reason is CloseReason.Protocol or CloseReason.OversizeFrame or CloseReason.Misbehaved)
         {
+            StopDial(link);
+            link.BackOff(now, _options);
             ulong until = link.Penalty.Add(now);
             QuicNative.ShutOut(_endpoint, link.Index, until);
             link.NextDial = Math.Max(link.NextDial, until);
             Log(TransportLogLevel.Warning, link.Index, "connection closed for a fault of the peer's", reason);
             return;
         }
+        // The one that was dialled beside it may come to something.
+        if (link.DialHandle == 0) link.BackOff(now, _options);
         Log(TransportLogLevel.Info, link.Index, "connection lost", reason);
     }
 
@@ -384,11 +384,13 @@ internal sealed unsafe class QuicLoop
 
     // ---------------------------------------------------------------- dialling
 
+    private static bool MayDial(PeerLink link) => link is { Dials: true, Dialling: false, Removed: false } && (!link.IsUp || link.Stalled);
+
     private void DialDue(ulong now)
     {
         foreach (PeerLink link in _active)
         {
-            if (link is { Dials: true, IsUp: false, Dialling: false, Removed: false } && link.NextDial <= now) Dial(link, now);
+            if (MayDial(link) && link.NextDial <= now) Dial(link, now);
         }
     }
 
@@ -400,6 +402,7 @@ internal sealed unsafe class QuicLoop
             return;
         }
         if (link.HasDialled) Volatile.Write(ref link.Statistics.ReconnectsCount, link.Statistics.ReconnectsCount + 1);
+        if (link.IsUp) Volatile.Write(ref link.Statistics.RedialsCount, link.Statistics.RedialsCount + 1);
         link.HasDialled = true;
         link.Dialling = true;
         if (address.TryGetEndPoint(out IPEndPoint endPoint)) Dial(link, endPoint);
@@ -409,7 +412,8 @@ internal sealed unsafe class QuicLoop
     private void Dial(PeerLink link, IPEndPoint endPoint)
     {
         QuicAddress address = QuicAddress.From(endPoint);
-        if (QuicNative.Dial(_endpoint, link.Index, &address) != 0) return;
+        link.DialHandle = QuicNative.Dial(_endpoint, link.Index, &address);
+        if (link.DialHandle != 0) return;
         link.Statistics.Failed[(int)CloseReason.Internal]++;
         link.BackOff(QuicNative.Now(), _options);
     }
@@ -510,10 +514,10 @@ internal sealed unsafe class QuicLoop
         Volatile.Write(ref _statistics.BadTokenCount, counters.BadTokens);
         Volatile.Write(ref _statistics.RefusedCount, counters.Refused);
         Volatile.Write(ref _statistics.ResetsCount, counters.Resets);
-        Volatile.Write(ref _statistics.SendErrorCount, counters.SendErrors);
         Volatile.Write(ref _statistics.WrongKeysCount, counters.WrongKeys);
         Volatile.Write(ref _statistics.LimitedCount, counters.Limited);
-        Volatile.Write(ref _statistics.MigratedCount, counters.Migrated);
+        _statistics.Paths.Publish(in counters);
+        _notices.Tell(in counters, now);
         foreach (PeerLink link in _active)
         {
             TryRefresh(link);

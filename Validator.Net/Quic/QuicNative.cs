@@ -26,6 +26,11 @@ internal unsafe struct QuicAddress
         address.TryWriteBytes(new Span<byte>(result.Ip, 16), out _);
         return result;
     }
+
+    public readonly IPEndPoint ToEndPoint()
+    {
+        fixed (byte* ip = Ip) return new IPEndPoint(IsV6 != 0 ? new IPAddress(new ReadOnlySpan<byte>(ip, 16), Scope) : new IPAddress(new ReadOnlySpan<byte>(ip, 4)), Port);
+    }
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -46,6 +51,7 @@ internal unsafe struct QuicConfig
     public ulong IdleNanoseconds;
     public ulong KeepAliveNanoseconds;
     public ulong HandshakeNanoseconds;
+    public ulong RaiseNanoseconds;
     public QuicAddress Listen;
 }
 
@@ -54,6 +60,18 @@ internal enum QuicEventKind : uint
     Up = 1,
     Closed = 2,
     Failed = 3,
+
+    /// <summary>A dialled one: nothing that was sent is acknowledged, or its peer now comes from elsewhere.</summary>
+    Stalled = 4,
+
+    /// <summary>It goes on after all.</summary>
+    Revived = 5,
+
+    /// <summary>The other side has another address, and has answered there.</summary>
+    Moved = 6,
+
+    /// <summary>Packets above 1,200 bytes do not get through; Detail 1: the own system refused them.</summary>
+    Smaller = 7,
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -65,6 +83,7 @@ internal struct QuicEvent
     public CloseReason Reason;
     public uint Dialled;
     public ulong Detail;
+    public QuicAddress Remote;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -97,20 +116,23 @@ internal unsafe struct QuicView
 }
 
 [StructLayout(LayoutKind.Sequential)]
-internal struct QuicCounters
+internal unsafe struct QuicCounters
 {
-    public long DatagramsIn, DatagramsOut, Malformed, Unknown, Retries, BadTokens, Refused, Resets, SendErrors, WrongKeys, Limited, Migrated;
+    public long DatagramsIn, DatagramsOut, Malformed, Unknown, Retries, BadTokens, Refused, Resets, WrongKeys, Limited, Elsewhere, Moved, Smaller, Larger;
+    public fixed long Unsent[PathStatistics.Kinds];
+    public fixed int UnsentErrno[PathStatistics.Kinds];
+    public fixed int UnsentPeer[PathStatistics.Kinds];
 }
 
 [StructLayout(LayoutKind.Sequential)]
 internal struct QuicConnectionStats
 {
-    public long BytesIn, BytesOut, PacketsIn, PacketsOut, PacketsLost, RttNanoseconds, LatestRttNanoseconds;
+    public long BytesIn, BytesOut, PacketsIn, PacketsOut, PacketsLost, RttNanoseconds, LatestRttNanoseconds, DatagramBytes;
 }
 
 internal static unsafe partial class QuicNative
 {
-    internal const int Abi = 4;
+    internal const int Abi = 5;
 
     /// <summary>Addresses known of a peer.</summary>
     internal const int Hints = 3;

@@ -157,6 +157,7 @@ public sealed class QuicTransport : ITransport
                 IdleNanoseconds = (ulong)options.IdleTimeout.Ticks * NanosecondsPerTick,
                 KeepAliveNanoseconds = (ulong)options.KeepAlive.Ticks * NanosecondsPerTick,
                 HandshakeNanoseconds = (ulong)options.HandshakeTimeout.Ticks * NanosecondsPerTick,
+                RaiseNanoseconds = (ulong)options.RaiseAfter.Ticks * NanosecondsPerTick,
                 Listen = QuicAddress.From(options.Listen),
             };
             nint endpoint = QuicNative.Open(&config, &address, error, 256);

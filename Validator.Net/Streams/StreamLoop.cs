@@ -17,6 +17,7 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
     private const int FramesPerTurn = 64;
     private const ulong Millisecond = 1_000_000;
     private const ulong RetryAfter = 2 * Millisecond;
+    private const ulong StatisticsInterval = 1000 * Millisecond;
     private const ulong RedialAfter = 500 * Millisecond;
 
     /// <summary>Application error codes of the close: the peer breaks the rules, or this side stops.</summary>
@@ -33,6 +34,8 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
     private readonly List<StreamLink> _order = [];
     private readonly ulong[] _dialAt;
     private readonly QuicEvent[] _polled = new QuicEvent[EventBatch];
+    private readonly PathNotices _notices;
+    private ulong _nextStatistics;
     private volatile bool _stopping;
     private volatile bool _woken;
     private bool _started;
@@ -46,6 +49,7 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
         _endpoint = Open(options, out IPEndPoint bound);
         LocalEndPoint = bound;
         _waker = new QuicWaker(_endpoint);
+        _notices = new PathNotices(options.Log);
         _dialAt = new ulong[options.Targets.Length];
         _thread = new Thread(Run) { Name = options.Name, IsBackground = true };
     }
@@ -54,6 +58,9 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
 
     /// <summary>Bytes that this thread has allocated so far.</summary>
     public long AllocatedBytes { get; private set; }
+
+    /// <summary>What was not sent, and what became of connections whose path changed.</summary>
+    public PathStatistics Paths { get; } = new();
 
     public void Start()
     {
@@ -111,11 +118,26 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
                 link.ReleaseAcknowledged();
             }
 
+            PublishStatistics(QuicNative.Now());
             AllocatedBytes = GC.GetAllocatedBytesForCurrentThread();
             readable = Sleep(more, blocked, next);
         }
 
         Close();
+    }
+
+    private void PublishStatistics(ulong now)
+    {
+        if (now < _nextStatistics)
+        {
+            return;
+        }
+
+        _nextStatistics = now + StatisticsInterval;
+        QuicCounters counters;
+        QuicNative.GetCounters(_endpoint, &counters);
+        Paths.Publish(in counters);
+        _notices.Tell(in counters, now);
     }
 
     private void Close()
@@ -139,7 +161,7 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
             return QuicNative.Wait(_endpoint, 0) != 0;
         }
 
-        ulong until = Math.Min(QuicNative.NextTimer(_endpoint), next);
+        ulong until = Math.Min(Math.Min(QuicNative.NextTimer(_endpoint), next), _nextStatistics);
         until = blocked ? Math.Min(until, QuicNative.Now() + RetryAfter) : until;
         _waker.Prepare();
         bool readable = QuicNative.Wait(_endpoint, _stopping || _woken ? 0 : until) != 0;
@@ -190,6 +212,9 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
                 break;
             case QuicEventKind.Failed when happened.Dialled != 0 && happened.Peer > 0:
                 _dialAt[happened.Peer - 1] = QuicNative.Now() + RedialAfter;
+                break;
+            case QuicEventKind.Failed:
+                _notices.HandshakeFailed(happened.Reason, happened.Remote.ToEndPoint());
                 break;
         }
     }
@@ -298,6 +323,7 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
                 IdleNanoseconds = (ulong)options.IdleTimeout.Ticks * nanosecondsPerTick,
                 KeepAliveNanoseconds = (ulong)options.KeepAlive.Ticks * nanosecondsPerTick,
                 HandshakeNanoseconds = 5_000 * Millisecond,
+                RaiseNanoseconds = 60_000 * Millisecond,
                 Listen = QuicAddress.From(options.Listen),
             };
             nint endpoint = QuicNative.Open(&config, &address, error, 256);

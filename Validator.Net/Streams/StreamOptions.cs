@@ -30,6 +30,9 @@ public sealed record StreamOptions
 
     public TimeSpan KeepAlive { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Called on the thread for what an operator should see, a few times a minute at most; Peer is no client's number.</summary>
+    public Action<TransportLogEvent>? Log { get; init; }
+
     /// <summary>The thread's name.</summary>
     public string Name { get; init; } = "clients";
 }

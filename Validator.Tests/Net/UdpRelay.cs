@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 
@@ -5,12 +6,14 @@ namespace Validator.Tests.Net;
 
 /// <summary>
 /// Stands between one dialler and one acceptor on loopback and forwards, loses, doubles or swaps their datagrams,
-/// seeded. The acceptor behind it can be exchanged.
+/// seeded. The acceptor behind it can be exchanged, and it can do what NATs and tunnels do: take another port, swallow what is long.
 /// </summary>
 internal sealed class UdpRelay : IDisposable
 {
     private readonly Socket _front = Bind();
-    private readonly Socket _back = Bind();
+    private volatile Socket _back = Bind();
+    private volatile Socket? _mouth;
+    private readonly ConcurrentQueue<Socket> _retired = new();
     private readonly Thread[] _threads;
     private volatile EndPoint? _dialler;
     private volatile EndPoint _acceptor;
@@ -25,8 +28,8 @@ internal sealed class UdpRelay : IDisposable
         _acceptor = acceptor;
         _threads =
         [
-            new Thread(() => Forward(_front, _back, faultsPerThousand, new Random(1), from => { _dialler = from; return _acceptor; })),
-            new Thread(() => Forward(_back, _front, faultsPerThousand, new Random(2), _ => answers-- > 0 ? _dialler : null)),
+            new Thread(() => Forward(() => _front, () => _back, () => MostToAcceptor, faultsPerThousand, new Random(1), from => { _dialler = from; return _acceptor; })),
+            new Thread(() => Forward(() => _back, () => _mouth ?? _front, () => MostToDialler, faultsPerThousand, new Random(2), _ => answers-- > 0 ? _dialler : null)),
         ];
         foreach (Thread thread in _threads) thread.Start();
     }
@@ -38,6 +41,29 @@ internal sealed class UdpRelay : IDisposable
 
     internal EndPoint Acceptor { set => _acceptor = value; }
 
+    /// <summary>Longest datagrams that get through, in either direction; longer ones vanish without a word.</summary>
+    internal int MostToAcceptor { get; set; } = int.MaxValue;
+
+    /// <inheritdoc cref="MostToAcceptor"/>
+    internal int MostToDialler { get; set; } = int.MaxValue;
+
+    /// <summary>From now on the acceptor sees the dialler at another port, and reaches it there alone.</summary>
+    internal void MoveDialler()
+    {
+        _retired.Enqueue(_back);
+        _back = Bind();
+    }
+
+    /// <summary>While true the dialler gets its answers from another port than the one it sends to.</summary>
+    internal bool AnswersFromElsewhere
+    {
+        set
+        {
+            if (_mouth is { } old) _retired.Enqueue(old);
+            _mouth = value ? Bind() : null;
+        }
+    }
+
     private static Socket Bind()
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 50 };
@@ -45,7 +71,7 @@ internal sealed class UdpRelay : IDisposable
         return socket;
     }
 
-    private void Forward(Socket from, Socket to, int faults, Random random, Func<EndPoint, EndPoint?> target)
+    private void Forward(Func<Socket> from, Func<Socket> to, Func<int> most, int faults, Random random, Func<EndPoint, EndPoint?> target)
     {
         byte[] buffer = new byte[65536];
         byte[]? held = null;
@@ -55,13 +81,13 @@ internal sealed class UdpRelay : IDisposable
             int length;
             try
             {
-                length = from.ReceiveFrom(buffer, ref source);
+                length = from().ReceiveFrom(buffer, ref source);
             }
             catch (SocketException)
             {
                 continue;
             }
-            if (target(source) is not { } destination || _silent) continue;
+            if (target(source) is not { } destination || _silent || length > most()) continue;
             int dice = random.Next(1000);
             if (dice < faults) continue;
             if (dice < 2 * faults && held is null)
@@ -69,10 +95,11 @@ internal sealed class UdpRelay : IDisposable
                 held = buffer[..length];
                 continue;
             }
-            to.SendTo(buffer.AsSpan(0, length), destination);
-            if (dice >= 2 * faults && dice < 3 * faults) to.SendTo(buffer.AsSpan(0, length), destination);
+            Socket outward = to();
+            outward.SendTo(buffer.AsSpan(0, length), destination);
+            if (dice >= 2 * faults && dice < 3 * faults) outward.SendTo(buffer.AsSpan(0, length), destination);
             if (held is null) continue;
-            to.SendTo(held, destination);
+            outward.SendTo(held, destination);
             held = null;
         }
     }
@@ -83,5 +110,7 @@ internal sealed class UdpRelay : IDisposable
         foreach (Thread thread in _threads) thread.Join();
         _front.Dispose();
         _back.Dispose();
+        _mouth?.Dispose();
+        foreach (Socket socket in _retired) socket.Dispose();
     }
 }

@@ -48,6 +48,14 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
         return new ProcessCluster(folder, LocalCluster.Create(folder.Path, validators, Binary, placed, epochLength));
     }
 
+    /// <summary>A new chain with nothing started, whose validators are started elsewhere than on loopback; their configuration is yet to be adapted.</summary>
+    public static ProcessCluster Create(Func<Executable, (string Host, Executable Executable)[]> place)
+    {
+        TempFolder folder = new();
+        (string, Executable)[] placed = place(Binary);
+        return new ProcessCluster(folder, LocalCluster.Create(folder.Path, placed.Length, Binary, placed));
+    }
+
     /// <summary>A new chain with all validators ready.</summary>
     public static async Task<ProcessCluster> StartAsync(int validators = 4)
     {

@@ -36,9 +36,9 @@ _Static_assert(rocksdb_no_compression == 0 && rocksdb_lz4_compression == 4 && ro
 /* The QUIC shim: the layouts that Validator.Net/Quic/QuicNative.cs mirrors. */
 #include "quic_shim.h"
 _Static_assert(sizeof(vq_address) == 24 && offsetof(vq_address, port) == 20, "vq_address");
-_Static_assert(sizeof(vq_config) == 112 && offsetof(vq_config, window) == 56 && offsetof(vq_config, listen) == 88, "vq_config");
-_Static_assert(sizeof(vq_event) == 32 && offsetof(vq_event, detail) == 24, "vq_event");
+_Static_assert(sizeof(vq_config) == 120 && offsetof(vq_config, window) == 56 && offsetof(vq_config, listen) == 96, "vq_config");
+_Static_assert(sizeof(vq_event) == 56 && offsetof(vq_event, detail) == 24 && offsetof(vq_event, remote) == 32, "vq_event");
 _Static_assert(sizeof(vq_rx) == 32 && sizeof(vq_tx) == 16, "vq_rx, vq_tx");
 _Static_assert(sizeof(vq_view) == 144 && offsetof(vq_view, tx) == 96, "vq_view");
-_Static_assert(sizeof(vq_counters) == 96 && sizeof(vq_conn_stats) == 56, "vq_counters, vq_conn_stats");
+_Static_assert(sizeof(vq_counters) == 208 && offsetof(vq_counters, unsent) == 112 && sizeof(vq_conn_stats) == 64, "vq_counters, vq_conn_stats");
 _Static_assert(sizeof(((ngtcp2_stateless_reset_token *)0)->data) == 16, "reset token");

@@ -1,14 +1,7 @@
-/* One connection: ngtcp2's callbacks, its three streams each way, reading and writing packets. */
+/* One connection: ngtcp2's callbacks, its three streams each way, reading packets. */
 #include <stdlib.h>
 #include <string.h>
 #include "quic_internal.h"
-
-/* Frames are often smaller than a packet: this many fill one of 1452 bytes with votes' digests. */
-#define MAX_VECTORS 32
-/* Batches of MAX_GSO_SEGMENTS packets per connection and round, so that one peer does not hold up the others. */
-#define BATCHES_PER_ROUND 4
-
-#define NS_PER_MS 1000000ull
 
 /* ---------------------------------------------------------------- received bytes */
 
@@ -75,6 +68,8 @@ static int on_acked(ngtcp2_conn *quic, int64_t stream, uint64_t offset, uint64_t
         return NGTCP2_ERR_CALLBACK_FAILURE;
     send_queue *queue = &conn->tx[channel];
     queue->acked_bytes += length;
+    queue->acked_total += length;
+    queue->moved = conn->endpoint->now;
     while (queue->unacked < queue->unsent) {
         uint64_t size = queue->ring[queue->unacked & queue->mask].length;
         if (queue->acked_bytes < size)
@@ -183,6 +178,28 @@ static int on_remove_cid(ngtcp2_conn *quic, const ngtcp2_cid *cid, void *user)
     return 0;
 }
 
+/* ngtcp2 already sends where packets come from, and asks there. It asks at the old address too, in vain or not. */
+static int on_begin_path_validation(ngtcp2_conn *quic, uint32_t flags, const ngtcp2_path *path, const ngtcp2_path *fallback, void *user)
+{
+    (void)flags, (void)fallback;
+    vq_conn *conn = user;
+    memset(&conn->asked, 0, sizeof conn->asked);
+    if (ngtcp2_path_eq(ngtcp2_conn_get_path2(quic), path))
+        memcpy(&conn->asked, path->remote.addr, path->remote.addrlen);
+    return 0;
+}
+
+/* It answered there. */
+static int on_path_validation(ngtcp2_conn *quic, uint32_t flags, const ngtcp2_path *path, const ngtcp2_path *fallback,
+                              ngtcp2_path_validation_result result, void *user)
+{
+    (void)quic, (void)flags, (void)fallback;
+    vq_conn *conn = user;
+    if (result == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS && !same_address(&conn->remote, path->remote.addr))
+        path_moved(conn, path);
+    return 0;
+}
+
 static const ngtcp2_callbacks callbacks = {
     .client_initial = ngtcp2_crypto_client_initial_cb,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
@@ -203,6 +220,8 @@ static const ngtcp2_callbacks callbacks = {
     .stream_reset = on_stream_reset,
     .recv_stop_sending = on_stop_sending,
     .recv_stateless_reset2 = on_stateless_reset,
+    .begin_path_validation = on_begin_path_validation,
+    .path_validation = on_path_validation,
     .rand = on_random,
     .get_new_connection_id2 = on_new_cid,
     .remove_connection_id = on_remove_cid,
@@ -223,7 +242,7 @@ static int is_loopback(const struct sockaddr_storage *address)
     return IN6_IS_ADDR_LOOPBACK(ip) || (IN6_IS_ADDR_V4MAPPED(ip) && ip->s6_addr[12] == 127);
 }
 
-static vq_conn *conn_new(vq_endpoint *endpoint, const struct sockaddr_storage *remote, int32_t peer, int dialled)
+static vq_conn *conn_new(vq_endpoint *endpoint, const ngtcp2_path *path, int32_t peer, int dialled)
 {
     uint32_t slot = 0;
     while (slot < endpoint->slot_count && endpoint->slots[slot].conn != NULL)
@@ -236,14 +255,15 @@ static vq_conn *conn_new(vq_endpoint *endpoint, const struct sockaddr_storage *r
     conn->endpoint = endpoint;
     conn->ref.get_conn = get_quic;
     conn->ref.user_data = conn;
-    conn->remote = *remote;
+    memcpy(&conn->local, path->local.addr, path->local.addrlen);
+    memcpy(&conn->remote, path->remote.addr, path->remote.addrlen);
     conn->peer = peer;
     conn->dialled = dialled;
     conn->slot = slot;
     conn->generation = ++endpoint->slots[slot].generation;
-    conn->expiry = UINT64_MAX;
+    conn->expiry = conn->watch.due = UINT64_MAX;
     conn->born = endpoint_now(endpoint);
-    conn->paced = endpoint->config.pacing == 1 || (endpoint->config.pacing == 0 && !is_loopback(remote));
+    conn->paced = endpoint->config.pacing == 1 || (endpoint->config.pacing == 0 && !is_loopback(&conn->remote));
     for (uint32_t i = 0; i < VQ_CHANNELS; i++)
         conn->tx[i].stream = -1;
     endpoint->slots[slot].conn = conn;
@@ -276,15 +296,6 @@ static void fill_settings(const vq_conn *conn, ngtcp2_settings *settings, ngtcp2
     params->disable_active_migration = 1;
 }
 
-static void path_of(const vq_conn *conn, ngtcp2_path *path)
-{
-    path->local.addr = (ngtcp2_sockaddr *)&conn->endpoint->local;
-    path->local.addrlen = conn->endpoint->local_length;
-    path->remote.addr = (ngtcp2_sockaddr *)&conn->remote;
-    path->remote.addrlen = address_length(&conn->remote);
-    path->user_data = NULL;
-}
-
 static void random_cid(ngtcp2_cid *cid)
 {
     random_bytes(cid->data, CID_LENGTH);
@@ -303,15 +314,15 @@ static int attach_tls(vq_conn *conn)
 
 HIDDEN vq_conn *conn_dial(vq_endpoint *endpoint, int32_t peer, const struct sockaddr_storage *remote)
 {
-    vq_conn *conn = conn_new(endpoint, remote, peer, 1);
+    /* From where is the kernel's choice, each time. */
+    ngtcp2_path path = path_between(&endpoint->local, remote);
+    vq_conn *conn = conn_new(endpoint, &path, peer, 1);
     if (conn == NULL)
         return NULL;
     ngtcp2_settings settings;
     ngtcp2_transport_params params;
     ngtcp2_cid dcid, scid;
-    ngtcp2_path path;
     fill_settings(conn, &settings, &params);
-    path_of(conn, &path);
     random_cid(&dcid);
     random_cid(&scid);
     if (!cid_insert(conn, scid.data) ||
@@ -325,9 +336,9 @@ HIDDEN vq_conn *conn_dial(vq_endpoint *endpoint, int32_t peer, const struct sock
 }
 
 HIDDEN vq_conn *conn_accept(vq_endpoint *endpoint, const ngtcp2_pkt_hd *header, const ngtcp2_cid *original,
-                            const struct sockaddr_storage *remote, int stranger)
+                            const ngtcp2_path *path, int stranger)
 {
-    vq_conn *conn = conn_new(endpoint, remote, -1, 0);
+    vq_conn *conn = conn_new(endpoint, path, -1, 0);
     if (conn == NULL)
         return NULL;
     conn->stranger = stranger;
@@ -335,7 +346,6 @@ HIDDEN vq_conn *conn_accept(vq_endpoint *endpoint, const ngtcp2_pkt_hd *header, 
     ngtcp2_settings settings;
     ngtcp2_transport_params params;
     ngtcp2_cid scid;
-    ngtcp2_path path;
     fill_settings(conn, &settings, &params);
     settings.token = header->token;
     settings.tokenlen = header->tokenlen;
@@ -344,14 +354,13 @@ HIDDEN vq_conn *conn_accept(vq_endpoint *endpoint, const ngtcp2_pkt_hd *header, 
     params.original_dcid_present = 1;
     params.retry_scid = header->dcid;
     params.retry_scid_present = 1;
-    path_of(conn, &path);
     random_cid(&scid);
     params.stateless_reset_token_present = 1;
     /* The peer's packets carry the id of our Retry until it has seen our own. */
     if (ngtcp2_crypto_generate_stateless_reset_token(params.stateless_reset_token, endpoint->reset_secret,
                                                      sizeof endpoint->reset_secret, &scid) != 0 ||
         !cid_insert(conn, scid.data) || !cid_insert(conn, header->dcid.data) ||
-        ngtcp2_conn_server_new(&conn->quic, &header->scid, &scid, &path, header->version, &callbacks, &settings,
+        ngtcp2_conn_server_new(&conn->quic, &header->scid, &scid, path, header->version, &callbacks, &settings,
                                &params, NULL, conn) != 0 ||
         !attach_tls(conn)) {
         conn_delete(conn);
@@ -405,7 +414,7 @@ HIDDEN void conn_goodbye(vq_conn *conn, const ngtcp2_ccerr *error)
     ngtcp2_ssize length = ngtcp2_conn_write_connection_close(conn->quic, &path.path, &info, packet, sizeof packet, error,
                                                              endpoint_now(conn->endpoint));
     if (length > 0)
-        endpoint_send(conn->endpoint, &conn->remote, packet, (size_t)length, 0);
+        endpoint_send(conn->endpoint, conn, &path.path, packet, (size_t)length, 0);
 }
 
 /* ---------------------------------------------------------------- reading */
@@ -424,7 +433,7 @@ static void end_after_peer_closed(vq_conn *conn)
     conn_end(conn, reason, error->error_code);
 }
 
-static void end_after_error(vq_conn *conn, int error)
+HIDDEN void conn_fail(vq_conn *conn, int error)
 {
     ngtcp2_ccerr reason;
     ngtcp2_ccerr_default(&reason);
@@ -444,17 +453,20 @@ static void end_after_error(vq_conn *conn, int error)
 }
 
 /* Returns 1 if the connection still lives, 0 if it was deleted. */
-HIDDEN int conn_read(vq_conn *conn, const struct sockaddr_storage *remote, const uint8_t *packet, size_t length)
+HIDDEN int conn_read(vq_conn *conn, const ngtcp2_path *from, const uint8_t *packet, size_t length)
 {
-    ngtcp2_path path;
+    ngtcp2_path path = *from;
     ngtcp2_pkt_info info = {0};
-    path_of(conn, &path);
-    path.remote.addr = (ngtcp2_sockaddr *)remote;
-    path.remote.addrlen = address_length(remote);
+    if (conn->dialled) {
+        /* The kernel chose the address, and may choose another. */
+        path.local.addr = (ngtcp2_sockaddr *)&conn->local;
+        path.local.addrlen = address_length(&conn->local);
+    }
     int error = ngtcp2_conn_read_pkt(conn->quic, &path, &info, packet, length, endpoint_now(conn->endpoint));
     forget_errors();
     switch (error) {
     case 0:
+        path_heard(conn);
         conn->dirty = 1;
         return 1;
     case NGTCP2_ERR_DRAINING:
@@ -465,118 +477,9 @@ HIDDEN int conn_read(vq_conn *conn, const struct sockaddr_storage *remote, const
         conn_end(conn, VQ_PROTOCOL, 0);
         return 0;
     default:
-        end_after_error(conn, error);
+        conn_fail(conn, error);
         return 0;
     }
-}
-
-/* ---------------------------------------------------------------- writing */
-
-static int has_data(const send_queue *queue)
-{
-    return queue->unsent != queue->end && !queue->blocked;
-}
-
-static size_t gather(const send_queue *queue, size_t room, ngtcp2_vec *vectors)
-{
-    size_t count = 0, bytes = 0;
-    uint64_t skip = queue->sent_bytes;
-    for (uint64_t i = queue->unsent; i != queue->end && count < MAX_VECTORS && bytes < room; i++) {
-        const slice *s = &queue->ring[i & queue->mask];
-        vectors[count].base = (uint8_t *)s->data + skip;
-        vectors[count].len = s->length - skip;
-        bytes += vectors[count++].len;
-        skip = 0;
-    }
-    return count;
-}
-
-static void advance(send_queue *queue, uint64_t bytes)
-{
-    queue->sent_bytes += bytes;
-    while (queue->unsent != queue->end) {
-        uint64_t size = queue->ring[queue->unsent & queue->mask].length;
-        if (queue->sent_bytes < size)
-            return;
-        queue->sent_bytes -= size;
-        queue->unsent++;
-    }
-}
-
-/* One packet: Control's bytes first, then Payload's, then Sync's, as many as fit. */
-static ngtcp2_ssize write_packet(ngtcp2_conn *quic, ngtcp2_path *path, ngtcp2_pkt_info *info, uint8_t *out, size_t room,
-                                 ngtcp2_tstamp now, void *user)
-{
-    vq_conn *conn = user;
-    for (;;) {
-        send_queue *queue = NULL;
-        for (uint32_t i = 0; conn->up && i < VQ_CHANNELS && queue == NULL; i++)
-            if (has_data(&conn->tx[i]))
-                queue = &conn->tx[i];
-        ngtcp2_vec vectors[MAX_VECTORS];
-        size_t count = queue == NULL ? 0 : gather(queue, room, vectors);
-        ngtcp2_ssize taken = -1;
-        ngtcp2_ssize written = ngtcp2_conn_writev_stream(
-            quic, path, info, out, room, &taken, queue == NULL ? NGTCP2_WRITE_STREAM_FLAG_NONE : NGTCP2_WRITE_STREAM_FLAG_MORE,
-            queue == NULL ? -1 : queue->stream, vectors, count, now);
-        if (queue != NULL && taken >= 0)
-            advance(queue, (uint64_t)taken);
-        switch (written) {
-        case NGTCP2_ERR_WRITE_MORE:
-            continue;
-        case NGTCP2_ERR_STREAM_DATA_BLOCKED:
-        case NGTCP2_ERR_STREAM_SHUT_WR:
-        case NGTCP2_ERR_STREAM_NOT_FOUND:
-            if (queue == NULL)
-                return NGTCP2_ERR_CALLBACK_FAILURE;
-            queue->blocked = 1;
-            continue;
-        default:
-            return written;
-        }
-    }
-}
-
-/* Writes what windows and pacing allow. Returns 1 if there is more to write at once, 0 if not, -1 if it was deleted. */
-HIDDEN int conn_write(vq_conn *conn)
-{
-    vq_endpoint *endpoint = conn->endpoint;
-    ngtcp2_path_storage path;
-    ngtcp2_pkt_info info;
-    conn->dirty = 0;
-    for (uint32_t i = 0; i < VQ_CHANNELS; i++)
-        conn->tx[i].blocked = 0;
-    for (int batch = 0; batch < BATCHES_PER_ROUND; batch++) {
-        size_t segment = 0, limit = MAX_GSO_BYTES, packets = endpoint->gso ? MAX_GSO_SEGMENTS : 16;
-        size_t quantum = ngtcp2_conn_get_send_quantum2(conn->quic);
-        if (conn->paced && quantum < limit)
-            limit = quantum < endpoint->config.max_datagram ? endpoint->config.max_datagram : quantum;
-        uint64_t now = endpoint_now(endpoint);
-        ngtcp2_path_storage_zero(&path);
-        ngtcp2_ssize length = ngtcp2_conn_write_aggregate_pkt2(conn->quic, &path.path, &info, endpoint->tx_buffer, limit,
-                                                               &segment, write_packet, packets, now);
-        forget_errors();
-        if (length < 0) {
-            end_after_error(conn, (int)length);
-            return -1;
-        }
-        if (conn->paced)
-            ngtcp2_conn_update_pkt_tx_time(conn->quic, now);
-        if (length == 0) {
-            conn->expiry = ngtcp2_conn_get_expiry2(conn->quic);
-            return 0;
-        }
-        struct sockaddr_storage to;
-        memset(&to, 0, sizeof to);
-        memcpy(&to, path.path.remote.addr, path.path.remote.addrlen);
-        if (!endpoint_send(endpoint, &to, endpoint->tx_buffer, (size_t)length, segment))
-            break;
-        if (conn->paced)
-            break;
-    }
-    conn->expiry = ngtcp2_conn_get_expiry2(conn->quic);
-    conn->dirty = 1;
-    return !conn->paced;
 }
 
 /* Returns 1 if the connection still lives. */
@@ -590,6 +493,6 @@ HIDDEN int conn_expire(vq_conn *conn)
         conn_end(conn, conn->up ? VQ_IDLE_TIMEOUT : VQ_HANDSHAKE_TIMEOUT, 0);
         return 0;
     }
-    end_after_error(conn, error);
+    conn_fail(conn, error);
     return 0;
 }

@@ -34,6 +34,23 @@ HIDDEN uint64_t endpoint_now(vq_endpoint *endpoint)
     return endpoint->now;
 }
 
+static vq_address from_sockaddr(const struct sockaddr_storage *address)
+{
+    vq_address out = {0};
+    if (address->ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)address;
+        out.port = ntohs(v4->sin_port);
+        memcpy(out.ip, &v4->sin_addr, 4);
+        return out;
+    }
+    const struct sockaddr_in6 *v6 = (const void *)address;
+    out.port = ntohs(v6->sin6_port);
+    out.is_v6 = !IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr);
+    out.scope = out.is_v6 ? v6->sin6_scope_id : 0;
+    memcpy(out.ip, &v6->sin6_addr.s6_addr[out.is_v6 ? 0 : 12], out.is_v6 ? 16 : 4);
+    return out;
+}
+
 HIDDEN void endpoint_event(vq_endpoint *endpoint, uint32_t kind, const vq_conn *conn, uint32_t reason, uint64_t detail)
 {
     /* One receive round or flush makes fewer events than this by far, and each is followed by a poll. */
@@ -46,6 +63,7 @@ HIDDEN void endpoint_event(vq_endpoint *endpoint, uint32_t kind, const vq_conn *
         .reason = reason,
         .dialled = (uint32_t)conn->dialled,
         .detail = detail,
+        .remote = from_sockaddr(&conn->remote),
     };
 }
 
@@ -105,7 +123,7 @@ HIDDEN void cid_remove(vq_conn *conn, const uint8_t *cid)
     free(found);
 }
 
-static vq_conn *conn_of(vq_endpoint *endpoint, uint64_t handle)
+HIDDEN vq_conn *conn_of(const vq_endpoint *endpoint, uint64_t handle)
 {
     uint32_t slot = (uint32_t)handle;
     if (slot >= endpoint->slot_count)
@@ -116,60 +134,62 @@ static vq_conn *conn_of(vq_endpoint *endpoint, uint64_t handle)
 
 /* ---------------------------------------------------------------- sending */
 
-static ssize_t send_once(vq_endpoint *endpoint, const struct sockaddr_storage *to, const uint8_t *data, size_t length,
-                         size_t segment)
+/* Sends a datagram, or several of the segment's length in one call. Returns what sendmsg does. */
+static ssize_t send_once(vq_endpoint *endpoint, const ngtcp2_path *path, const uint8_t *data, size_t length, size_t segment)
 {
     struct iovec vector = {.iov_base = (void *)data, .iov_len = length};
-    _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))] = {0};
-    struct msghdr message = {
-        .msg_name = (void *)to, .msg_namelen = address_length(to), .msg_iov = &vector, .msg_iovlen = 1};
-    if (segment != 0 && segment < length) {
-        message.msg_control = control;
-        message.msg_controllen = sizeof control;
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_UDP;
-        header->cmsg_type = UDP_SEGMENT;
-        header->cmsg_len = CMSG_LEN(sizeof(uint16_t));
-        uint16_t size = (uint16_t)segment;
-        memcpy(CMSG_DATA(header), &size, sizeof size);
-    }
+    _Alignas(struct cmsghdr) uint8_t control[SEND_CONTROL_BYTES] = {0};
+    struct msghdr message = {.msg_name = path->remote.addr,
+                             .msg_namelen = path->remote.addrlen,
+                             .msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = control};
+    path_departs(endpoint, path->local.addr, segment < length ? segment : 0, &message);
     ssize_t sent;
     do {
         sent = sendmsg(endpoint->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
     if (sent >= 0)
-        endpoint->counters.datagrams_out += segment == 0 ? 1 : (length + segment - 1) / segment;
+        endpoint->counters.datagrams_out += (length + segment - 1) / segment;
     return sent;
 }
 
-/* Sends one datagram, or several of one length in one call. Returns 0 if the kernel has no room: what lies in the
-   endpoint's own buffer is then kept and sent first of all later; anything else is dropped, as networks do. */
-HIDDEN int endpoint_send(vq_endpoint *endpoint, const struct sockaddr_storage *to, const uint8_t *data, size_t length,
+/* Sends one datagram (segment 0), or several of one length in one call; conn: whose they are, or NULL. Returns 0 if the kernel has no
+   room: what lies in the endpoint's own buffer is then kept and sent first of all later; anything else is dropped, as networks do. What
+   the kernel refuses is counted, and dropped. */
+HIDDEN int endpoint_send(vq_endpoint *endpoint, vq_conn *conn, const ngtcp2_path *path, const uint8_t *data, size_t length,
                          size_t segment)
 {
-    size_t done = 0;
+    size_t done = 0, unit = segment == 0 ? length : segment;
+    int together = endpoint->gso;
     while (done < length) {
         size_t piece = length - done;
-        if (segment != 0 && segment < piece && !endpoint->gso)
-            piece = segment;
-        if (send_once(endpoint, to, data + done, piece, segment) >= 0) {
+        if (unit < piece && !together)
+            piece = unit;
+        if (send_once(endpoint, path, data + done, piece, unit) >= 0) {
+            if (!together && piece == unit)
+                endpoint->gso = 0; /* what could not go as one goes piece by piece: the device does not segment */
             done += piece;
             continue;
         }
-        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
             if (data != endpoint->tx_buffer)
                 return 0;
             memmove(endpoint->tx_buffer, data + done, length - done);
             endpoint->blocked_length = length - done;
             endpoint->blocked_segment = segment;
-            endpoint->blocked_to = *to;
+            endpoint->blocked_conn = conn == NULL ? UINT64_MAX : conn_handle(conn);
+            ngtcp2_path_storage_zero(&endpoint->blocked_path);
+            ngtcp2_path_copy(&endpoint->blocked_path.path, path);
             return 0;
         }
-        if ((errno == EIO || errno == EINVAL || errno == EOPNOTSUPP) && segment != 0 && segment < piece) {
-            endpoint->gso = 0; /* the device does not segment: one by one from now on */
+        if ((errno == EIO || errno == EINVAL || errno == EOPNOTSUPP) && unit < piece) {
+            together = 0;
             continue;
         }
-        endpoint->counters.send_errors++;
+        int error = errno;
+        if (error != EMSGSIZE || conn == NULL || !path_too_large(conn, unit))
+            path_unsent(endpoint, conn, error, (piece + unit - 1) / unit);
         done += piece;
     }
     return 1;
@@ -180,9 +200,12 @@ static int send_blocked(vq_endpoint *endpoint)
     if (endpoint->blocked_length == 0)
         return 1;
     size_t length = endpoint->blocked_length;
-    struct sockaddr_storage to = endpoint->blocked_to;
+    ngtcp2_path_storage path;
+    ngtcp2_path_storage_zero(&path);
+    ngtcp2_path_copy(&path.path, &endpoint->blocked_path.path);
     endpoint->blocked_length = 0;
-    return endpoint_send(endpoint, &to, endpoint->tx_buffer, length, endpoint->blocked_segment);
+    return endpoint_send(endpoint, conn_of(endpoint, endpoint->blocked_conn), &path.path, endpoint->tx_buffer, length,
+                         endpoint->blocked_segment);
 }
 
 int vq_flush(vq_endpoint *endpoint)
@@ -191,8 +214,10 @@ int vq_flush(vq_endpoint *endpoint)
     int more = 0;
     for (uint32_t i = 0; i < endpoint->slots_used; i++) {
         vq_conn *conn = endpoint->slots[i].conn;
-        if (conn != NULL && conn->expiry <= now)
-            conn_expire(conn);
+        if (conn == NULL || (conn->expiry <= now && !conn_expire(conn)))
+            continue;
+        if (conn->watch.due <= now)
+            path_check(conn, now);
     }
     if (!send_blocked(endpoint))
         return 0;
@@ -209,8 +234,12 @@ uint64_t vq_next_timer(const vq_endpoint *endpoint)
     uint64_t next = UINT64_MAX;
     for (uint32_t i = 0; i < endpoint->slots_used; i++) {
         const vq_conn *conn = endpoint->slots[i].conn;
-        if (conn != NULL && conn->expiry < next)
+        if (conn == NULL)
+            continue;
+        if (conn->expiry < next)
             next = conn->expiry;
+        if (conn->watch.due < next)
+            next = conn->watch.due;
     }
     return next;
 }
@@ -391,6 +420,7 @@ int vq_get_stats(vq_endpoint *endpoint, uint64_t handle, vq_conn_stats *stats)
         .packets_lost = info.pkt_lost,
         .rtt_ns = info.smoothed_rtt,
         .latest_rtt_ns = info.latest_rtt,
+        .datagram = conn->watch.small ? NGTCP2_MAX_UDP_PAYLOAD_SIZE : ngtcp2_conn_get_path_max_tx_udp_payload_size2(conn->quic),
     };
     return 1;
 }
@@ -428,6 +458,8 @@ static int open_socket(vq_endpoint *endpoint, vq_address *bound)
     set_buffer(endpoint->socket, SO_SNDBUFFORCE, SO_SNDBUF);
     setsockopt(endpoint->socket, SOL_UDP, UDP_GRO, &one, sizeof one);
     endpoint->gso = getsockopt(endpoint->socket, SOL_UDP, UDP_SEGMENT, &segment, &length) == 0;
+    if (!open_path(endpoint))
+        return 0;
     if (bind(endpoint->socket, (struct sockaddr *)&address, address_length(&address)) != 0)
         return 0;
     endpoint->local_length = sizeof endpoint->local;

@@ -17,7 +17,7 @@ struct receive_batch {
     struct mmsghdr messages[RECEIVE_MESSAGES];
     struct iovec vectors[RECEIVE_MESSAGES];
     struct sockaddr_storage from[RECEIVE_MESSAGES];
-    _Alignas(struct cmsghdr) uint8_t control[RECEIVE_MESSAGES][CMSG_SPACE(sizeof(int))];
+    _Alignas(struct cmsghdr) uint8_t control[RECEIVE_MESSAGES][RECEIVE_CONTROL_BYTES];
     uint8_t data[RECEIVE_MESSAGES][RECEIVE_BYTES];
 };
 
@@ -26,7 +26,7 @@ HIDDEN struct receive_batch *receive_batch_new(void)
     return malloc(sizeof(struct receive_batch));
 }
 
-static void send_version_negotiation(vq_endpoint *endpoint, const ngtcp2_version_cid *ids, const struct sockaddr_storage *to)
+static void send_version_negotiation(vq_endpoint *endpoint, const ngtcp2_version_cid *ids, const ngtcp2_path *path)
 {
     uint8_t packet[NGTCP2_MAX_UDP_PAYLOAD_SIZE], unused;
     uint32_t versions[] = {NGTCP2_PROTO_VER_V1};
@@ -34,18 +34,18 @@ static void send_version_negotiation(vq_endpoint *endpoint, const ngtcp2_version
     ngtcp2_ssize length = ngtcp2_pkt_write_version_negotiation(packet, sizeof packet, unused, ids->scid, ids->scidlen,
                                                                ids->dcid, ids->dcidlen, versions, 1);
     if (length > 0)
-        endpoint_send(endpoint, to, packet, (size_t)length, 0);
+        endpoint_send(endpoint, NULL, path, packet, (size_t)length, 0);
 }
 
-static void send_retry(vq_endpoint *endpoint, const ngtcp2_pkt_hd *header, const struct sockaddr_storage *to)
+static void send_retry(vq_endpoint *endpoint, const ngtcp2_pkt_hd *header, const ngtcp2_path *path)
 {
     uint8_t token[NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2], packet[NGTCP2_MAX_UDP_PAYLOAD_SIZE];
     ngtcp2_cid scid;
     random_bytes(scid.data, CID_LENGTH);
     scid.datalen = CID_LENGTH;
     ngtcp2_ssize token_length = ngtcp2_crypto_generate_retry_token2(
-        token, endpoint->token_secret, sizeof endpoint->token_secret, header->version, (const ngtcp2_sockaddr *)to,
-        address_length(to), &scid, &header->dcid, endpoint_now(endpoint));
+        token, endpoint->token_secret, sizeof endpoint->token_secret, header->version, path->remote.addr,
+        path->remote.addrlen, &scid, &header->dcid, endpoint_now(endpoint));
     if (token_length < 0)
         return;
     ngtcp2_ssize length = ngtcp2_crypto_write_retry(packet, sizeof packet, header->version, &header->scid, &scid,
@@ -53,11 +53,11 @@ static void send_retry(vq_endpoint *endpoint, const ngtcp2_pkt_hd *header, const
     if (length <= 0)
         return;
     endpoint->counters.retries++;
-    endpoint_send(endpoint, to, packet, (size_t)length, 0);
+    endpoint_send(endpoint, NULL, path, packet, (size_t)length, 0);
 }
 
 static void send_reset(vq_endpoint *endpoint, const ngtcp2_version_cid *ids, size_t trigger,
-                       const struct sockaddr_storage *to)
+                       const ngtcp2_path *path)
 {
     uint64_t second = endpoint_now(endpoint) / NS_PER_SECOND;
     if (second != endpoint->reset_second) {
@@ -78,33 +78,21 @@ static void send_reset(vq_endpoint *endpoint, const ngtcp2_version_cid *ids, siz
     if (length <= 0)
         return;
     endpoint->counters.resets++;
-    endpoint_send(endpoint, to, packet, (size_t)length, 0);
-}
-
-static int same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-    if (a->ss_family != b->ss_family)
-        return 0;
-    if (a->ss_family == AF_INET) {
-        const struct sockaddr_in *x = (const void *)a, *y = (const void *)b;
-        return x->sin_port == y->sin_port && x->sin_addr.s_addr == y->sin_addr.s_addr;
-    }
-    const struct sockaddr_in6 *x = (const void *)a, *y = (const void *)b;
-    return x->sin6_port == y->sin6_port && memcmp(&x->sin6_addr, &y->sin6_addr, sizeof x->sin6_addr) == 0;
+    endpoint_send(endpoint, NULL, path, packet, (size_t)length, 0);
 }
 
 /* A stateless reset has a random connection id: only the connections with that address can tell. A connection that
    does not know its token discards the packet. */
-static void unknown_short(vq_endpoint *endpoint, const ngtcp2_version_cid *ids, const struct sockaddr_storage *from,
-                          const uint8_t *packet, size_t length)
+static void unknown_short(vq_endpoint *endpoint, const ngtcp2_version_cid *ids, const ngtcp2_path *path, const uint8_t *packet,
+                          size_t length)
 {
     endpoint->counters.unknown++;
     for (uint32_t i = 0; i < endpoint->slots_used; i++) {
         vq_conn *conn = endpoint->slots[i].conn;
-        if (conn != NULL && conn->up && same_address(&conn->remote, from) && !conn_read(conn, from, packet, length))
+        if (conn != NULL && conn->up && same_address(&conn->remote, path->remote.addr) && !conn_read(conn, path, packet, length))
             return;
     }
-    send_reset(endpoint, ids, length, from);
+    send_reset(endpoint, ids, length, path);
 }
 
 /* Strangers who begin handshakes and fall silent must not keep members out: they have three quarters of the places, and who is
@@ -127,7 +115,8 @@ static int make_room(vq_endpoint *endpoint, int stranger)
     return 1;
 }
 
-static void first_packet(vq_endpoint *endpoint, const struct sockaddr_storage *from, const uint8_t *packet, size_t length)
+static void first_packet(vq_endpoint *endpoint, const struct sockaddr_storage *from, const ngtcp2_path *path, const uint8_t *packet,
+                         size_t length)
 {
     ngtcp2_pkt_hd header;
     ngtcp2_cid original;
@@ -137,13 +126,13 @@ static void first_packet(vq_endpoint *endpoint, const struct sockaddr_storage *f
     }
     if (header.tokenlen == 0) {
         if (limit_retry(endpoint, from))
-            send_retry(endpoint, &header, from);
+            send_retry(endpoint, &header, path);
         return;
     }
     if (header.dcid.datalen != CID_LENGTH || header.token[0] != NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2 ||
         ngtcp2_crypto_verify_retry_token2(&original, header.token, header.tokenlen, endpoint->token_secret,
-                                          sizeof endpoint->token_secret, header.version, (const ngtcp2_sockaddr *)from,
-                                          address_length(from), &header.dcid, RETRY_TOKEN_SECONDS * NS_PER_SECOND,
+                                          sizeof endpoint->token_secret, header.version, path->remote.addr,
+                                          path->remote.addrlen, &header.dcid, RETRY_TOKEN_SECONDS * NS_PER_SECOND,
                                           endpoint_now(endpoint)) != 0) {
         endpoint->counters.bad_tokens++;
         return;
@@ -155,14 +144,32 @@ static void first_packet(vq_endpoint *endpoint, const struct sockaddr_storage *f
         endpoint->counters.refused++;
         return;
     }
-    vq_conn *conn = conn_accept(endpoint, &header, &original, from, member < 0);
+    vq_conn *conn = conn_accept(endpoint, &header, &original, path, member < 0);
     if (conn == NULL)
         endpoint->counters.refused++;
     else
-        conn_read(conn, from, packet, length);
+        conn_read(conn, path, packet, length);
 }
 
-static void dispatch(vq_endpoint *endpoint, const struct sockaddr_storage *from, const uint8_t *packet, size_t length)
+/* A datagram of a standing connection from another address than its own. Who was dialled has one address. Who dialled may have got
+   another (a NAT has forgotten it): ngtcp2 asks it there, and sends no more than three times what came until it has answered. */
+static void from_elsewhere(vq_conn *conn, const ngtcp2_path *path, const uint8_t *packet, size_t length)
+{
+    conn->endpoint->counters.elsewhere++;
+    if (!conn->up)
+        return;
+    if (conn->dialled)
+        path_elsewhere(conn);
+    else if (conn_read(conn, path, packet, length)) {
+        const ngtcp2_path *now = ngtcp2_conn_get_path2(conn->quic);
+        /* Not asked, since it answered there some minutes ago. */
+        if (ngtcp2_path_eq(now, path) && !same_address(&conn->asked, path->remote.addr) && !same_address(&conn->remote, path->remote.addr))
+            path_moved(conn, now);
+    }
+}
+
+static void dispatch(vq_endpoint *endpoint, const struct sockaddr_storage *from, const ngtcp2_path *path, const uint8_t *packet,
+                     size_t length)
 {
     ngtcp2_version_cid ids;
     endpoint->counters.datagrams_in++;
@@ -170,7 +177,7 @@ static void dispatch(vq_endpoint *endpoint, const struct sockaddr_storage *from,
     if (error == NGTCP2_ERR_VERSION_NEGOTIATION) {
         endpoint->counters.malformed++;
         if (length >= NGTCP2_MAX_UDP_PAYLOAD_SIZE && limit_retry(endpoint, from))
-            send_version_negotiation(endpoint, &ids, from);
+            send_version_negotiation(endpoint, &ids, path);
         return;
     }
     if (error != 0) {
@@ -179,27 +186,14 @@ static void dispatch(vq_endpoint *endpoint, const struct sockaddr_storage *from,
     }
     vq_conn *conn = cid_find(endpoint, ids.dcid, ids.dcidlen);
     if (conn != NULL && !same_address(&conn->remote, from))
-        endpoint->counters.migrated++; /* a member has one address as long as it is connected */
+        from_elsewhere(conn, path, packet, length);
     else if (conn != NULL)
-        conn_read(conn, from, packet, length);
+        conn_read(conn, path, packet, length);
     else if (packet[0] & 0x80)
-        first_packet(endpoint, from, packet, length);
+        first_packet(endpoint, from, path, packet, length);
     else
-        unknown_short(endpoint, &ids, from, packet, length);
+        unknown_short(endpoint, &ids, path, packet, length);
     forget_errors();
-}
-
-static size_t segment_of(struct msghdr *message, size_t length)
-{
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
-        if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
-            int size;
-            memcpy(&size, CMSG_DATA(c), sizeof size);
-            if (size > 0)
-                return (size_t)size;
-        }
-    }
-    return length == 0 ? 1 : length;
 }
 
 int vq_receive(vq_endpoint *endpoint, int rounds)
@@ -221,11 +215,13 @@ int vq_receive(vq_endpoint *endpoint, int rounds)
         int got = recvmmsg(endpoint->socket, batch->messages, RECEIVE_MESSAGES, MSG_DONTWAIT, NULL);
         for (int i = 0; i < got; i++) {
             size_t length = batch->messages[i].msg_len;
-            size_t segment = segment_of(&batch->messages[i].msg_hdr, length);
-            size_t at = 0;
+            size_t segment = length == 0 ? 1 : length, at = 0;
+            ngtcp2_sockaddr_union local;
+            path_arrived(endpoint, &batch->messages[i].msg_hdr, &local, &segment);
+            ngtcp2_path path = path_between(&local, &batch->from[i]);
             do {
                 size_t piece = length - at < segment ? length - at : segment;
-                dispatch(endpoint, &batch->from[i], batch->data[i] + at, piece);
+                dispatch(endpoint, &batch->from[i], &path, batch->data[i] + at, piece);
                 at += segment;
                 datagrams++;
             } while (at < length);

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VQ_ABI 4
+#define VQ_ABI 5
 #define VQ_CHANNELS 3
 #define VQ_HINTS 3 /* addresses known of a peer */
 
@@ -29,6 +29,21 @@ enum vq_event_kind {
     VQ_EVENT_UP = 1,     /* authenticated; its view may be used from now on */
     VQ_EVENT_CLOSED = 2, /* was up; its view and all slices pushed are dead */
     VQ_EVENT_FAILED = 3, /* never came up */
+    VQ_EVENT_STALLED = 4, /* dialled: nothing of what was sent is acknowledged any more; it may still come to life */
+    VQ_EVENT_REVIVED = 5, /* it did */
+    VQ_EVENT_MOVED = 6,   /* the other side has another address, and has proved it */
+    VQ_EVENT_SMALLER = 7, /* packets above 1,200 bytes do not get through any more; detail: 1 if the own system refused them */
+};
+
+/* Why the kernel did not take a datagram. */
+enum vq_send_error {
+    VQ_SEND_TOO_LARGE = 0,   /* EMSGSIZE: longer than the device's MTU */
+    VQ_SEND_UNREACHABLE = 1, /* no route, network or host down */
+    VQ_SEND_DENIED = 2,      /* EPERM, EACCES: a firewall of this machine */
+    VQ_SEND_NO_ROOM = 3,     /* ENOBUFS, ENOMEM */
+    VQ_SEND_NO_ADDRESS = 4,  /* the own address that was asked is gone */
+    VQ_SEND_OTHER = 5,
+    VQ_SEND_KINDS = 6,
 };
 
 typedef struct vq_address {
@@ -54,6 +69,7 @@ typedef struct vq_config {
     uint64_t idle_ns;
     uint64_t keep_alive_ns;
     uint64_t handshake_ns;
+    uint64_t raise_ns; /* after a fall to 1,200 bytes, until one longer packet is tried */
     vq_address listen;
 } vq_config;
 
@@ -64,6 +80,7 @@ typedef struct vq_event {
     uint32_t reason;
     uint32_t dialled;
     uint64_t detail; /* error code on the wire, if any */
+    vq_address remote;
 } vq_event;
 
 /* Received bytes of a channel: positions head to tail, byte i at base[i & mask]. */
@@ -86,13 +103,20 @@ typedef struct vq_view {
 } vq_view;
 
 typedef struct vq_counters {
-    uint64_t datagrams_in, datagrams_out, malformed, unknown, retries, bad_tokens, refused, resets, send_errors, wrong_keys;
+    uint64_t datagrams_in, datagrams_out, malformed, unknown, retries, bad_tokens, refused, resets, wrong_keys;
     uint64_t limited;  /* over a rate, or shut out: not answered */
-    uint64_t migrated; /* of a standing connection, from another address */
+    uint64_t elsewhere; /* of a standing connection, from another address */
+    uint64_t moved;     /* connections that went on at another address */
+    uint64_t smaller;   /* connections that fell to 1,200 bytes */
+    uint64_t larger;    /* of these, that went back up */
+    uint64_t unsent[VQ_SEND_KINDS]; /* datagrams that the kernel did not take */
+    int32_t unsent_errno[VQ_SEND_KINDS];
+    int32_t unsent_peer[VQ_SEND_KINDS]; /* of the last; -1: none of the peers */
 } vq_counters;
 
 typedef struct vq_conn_stats {
     uint64_t bytes_in, bytes_out, packets_in, packets_out, packets_lost, rtt_ns, latest_rtt_ns;
+    uint64_t datagram; /* longest that is sent */
 } vq_conn_stats;
 
 typedef struct vq_endpoint vq_endpoint;

@@ -42,6 +42,33 @@ public class StreamLoopTests
         Assert.Equal([1, 2, 3], client.Taken.First());
     }
 
+    // A validator on any address answers its clients from the one that they asked; who is behind a NAT that forgets it goes on from
+    // another port.
+    [Theory]
+    [InlineData("0.0.0.0")]
+    [InlineData("::")]
+    public void Another_address_is_answered_and_another_port_followed(string any)
+    {
+        Recorder server = new();
+        Recorder client = new();
+        using StreamLoop serving = Serve(server, 4, IPAddress.Parse(any));
+        using UdpRelay relay = new(new IPEndPoint(IPAddress.Parse("127.0.0.7"), serving.LocalEndPoint.Port));
+        using StreamLoop calling = Dial(client, relay.Address, Key(1));
+        for (int i = 0; i < 3; i++)
+        {
+            client.ToSend.Enqueue(new byte[MaxFrame]);
+            calling.Wake();
+            Wait(() => server.Taken.Count == i + 1);
+            server.ToSend.Enqueue(new byte[MaxFrame]);
+            serving.Wake();
+            Wait(() => client.Taken.Count == i + 1);
+            relay.MoveDialler();
+        }
+
+        Wait(() => serving.Paths.Moved >= 2);
+        Assert.Equal((1, 0), (server.Opened, server.Closed));
+    }
+
     // A client reaches the validator that genesis names, or nobody; and the port between validators is no client's.
     [Fact]
     public void Another_key_or_protocol_is_refused()
@@ -118,21 +145,24 @@ public class StreamLoopTests
         }
     }
 
-    private static StreamLoop Serve(IStreamOwner owner, int clients)
+    private static StreamLoop Serve(IStreamOwner owner, int clients, IPAddress? address = null)
     {
         StreamLoop loop = new(
-            new StreamOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0), PrivateKeySeed = Seed(1), MaxClients = clients, MaxFrameBytes = MaxFrame }, owner);
+            new StreamOptions { Listen = new IPEndPoint(address ?? IPAddress.Loopback, 0), PrivateKeySeed = Seed(1), MaxClients = clients, MaxFrameBytes = MaxFrame }, owner);
         loop.Start();
         return loop;
     }
 
-    private static StreamLoop Dial(IStreamOwner owner, StreamLoop server, byte[] key, string protocol = "validator-client/1")
+    private static StreamLoop Dial(IStreamOwner owner, StreamLoop server, byte[] key, string protocol = "validator-client/1") =>
+        Dial(owner, server.LocalEndPoint, key, protocol);
+
+    private static StreamLoop Dial(IStreamOwner owner, IPEndPoint server, byte[] key, string protocol = "validator-client/1")
     {
         StreamLoop loop = new(
             new StreamOptions
             {
                 Listen = new IPEndPoint(IPAddress.Loopback, 0), PrivateKeySeed = Seed(9), MaxFrameBytes = MaxFrame, ApplicationProtocol = protocol,
-                Targets = [new StreamTarget(key, server.LocalEndPoint)], Name = "client",
+                Targets = [new StreamTarget(key, server)], Name = "client",
             },
             owner);
         loop.Start();

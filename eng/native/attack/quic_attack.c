@@ -153,7 +153,7 @@ static vq_endpoint *endpoint_of(const uint8_t *seed, const char *target_key, uin
     vq_address bound;
     vq_config config = {.seed = seed, .peer_keys = keys, .alpn = (const uint8_t *)"validator/1", .alpn_length = 11, .peers = 2,
                         .self = 0, .max_pending = 1024, .max_datagram = 1452, .window = 1 << 20, .idle_ns = 5 * NS_PER_SECOND,
-                        .keep_alive_ns = NS_PER_SECOND, .handshake_ns = 3 * NS_PER_SECOND};
+                        .keep_alive_ns = NS_PER_SECOND, .handshake_ns = 3 * NS_PER_SECOND, .raise_ns = 60 * NS_PER_SECOND};
     uint32_t ip = htonl(address);
     memcpy(config.listen.ip, &ip, 4);
     read_hex(target_key, keys + VQ_MLDSA87_PUBLIC, VQ_MLDSA87_PUBLIC);
@@ -222,7 +222,7 @@ static void misuse(vq_conn *conn, const char *what)
         ngtcp2_ssize taken, length = ngtcp2_conn_writev_stream(conn->quic, &path.path, &info, packet, sizeof packet, &taken,
                                                                NGTCP2_WRITE_STREAM_FLAG_FIN, conn->tx[1].stream, &byte, 1, vq_now());
         if (length > 0)
-            endpoint_send(conn->endpoint, &conn->remote, packet, (size_t)length, 0);
+            endpoint_send(conn->endpoint, conn, &path.path, packet, (size_t)length, 0);
     }
     conn->dirty = 1;
 }

@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Net;
+
+namespace Validator.Net.Quic;
+
+/// <summary>Handshakes that fail, and connections that stand while their path has changed.</summary>
+internal sealed unsafe partial class QuicLoop
+{
+    /// <summary>At least so long between the beginnings of two stalls that are answered by a dial.</summary>
+    private const ulong RedialPause = 2000 * NanosecondsPerMillisecond;
+
+    private void HandshakeFailed(PeerLink? link, in QuicEvent e)
+    {
+        _statistics.Failed[(int)e.Reason]++;
+        IPEndPoint remote = e.Remote.ToEndPoint();
+        bool dialled = link is not null && e.Dialled != 0;
+        if (e.Reason == CloseReason.WrongKey) Log(TransportLogLevel.Warning, e.Peer, $"handshake refused: the key is not the pinned one, at {remote}", e.Reason);
+        // Who changes its mind has its reasons: see StopDial.
+        else if (!dialled && e.Reason != CloseReason.PeerClosed) _notices.HandshakeFailed(e.Reason, remote);
+        if (!dialled) return;
+        link!.Statistics.Failed[(int)e.Reason]++;
+        if (e.Handle != link.DialHandle) return;
+        ulong now = QuicNative.Now();
+        link.BackOff(now, _options);
+        // It refuses our key: not a member yet, or no longer. That takes its time.
+        if (e.Reason == CloseReason.Tls && link.Failures > RefusalsBeforePause) link.NextDial += RefusedPause;
+        if (link.IsUp || e.Reason == CloseReason.WrongKey) return;
+        link.FailedDials.Count++;
+        if (!link.FailedDials.IsDue(now, out long count)) return;
+        string times = count == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $", {count} times since the last such line");
+        Log(TransportLogLevel.Warning, link.Index, $"no connection to {remote}{times}: {PathNotices.Explain(e.Reason)}", e.Reason);
+    }
+
+    private void PathChanged(PeerLink link, in QuicEvent e)
+    {
+        switch (e.Kind)
+        {
+            case QuicEventKind.Stalled:
+                link.Stalled = true;
+                link.NextDial = Math.Max(QuicNative.Now(), link.NextRedial);
+                link.NextRedial = link.NextDial + RedialPause;
+                Log(TransportLogLevel.Info, link.Index, $"nothing comes back from {e.Remote.ToEndPoint()}: dialling anew beside the connection", CloseReason.None);
+                break;
+            case QuicEventKind.Revived:
+                link.Stalled = false;
+                StopDial(link);
+                break;
+            case QuicEventKind.Moved:
+                Log(TransportLogLevel.Info, link.Index, $"its address has changed to {e.Remote.ToEndPoint()}", CloseReason.None);
+                break;
+            case QuicEventKind.Smaller:
+                string why = e.Detail != 0 ? "this machine's network device no longer carries them" : "they got lost on the way";
+                Log(TransportLogLevel.Warning, link.Index, $"packets above 1,200 bytes no longer get through to {e.Remote.ToEndPoint()}: {why}; sending shorter ones", CloseReason.None);
+                break;
+        }
+    }
+
+    /// <summary>Gives up a dial whose outcome nobody needs any more.</summary>
+    private void StopDial(PeerLink link)
+    {
+        if (link.DialHandle != 0) QuicNative.Close(_endpoint, link.DialHandle, (ulong)CloseReason.LocalStop);
+        link.DialHandle = 0;
+        link.Dialling = false;
+    }
+}
