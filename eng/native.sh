@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Obtains the native parts (RocksDB, OpenSSL >= 3.5, ngtcp2 >= 1.24 with its OpenSSL glue) into .native/ and builds
+# Obtains the native parts (RocksDB, OpenSSL >= 3.5, ngtcp2 >= 1.24 with its OpenSSL glue, c-ares >= 1.34) into .native/ and builds
 #   .native/sdk/            headers and archives for the static link, with our own objects (validator_shim.o)
 #   .native/lib/            libvalidator_native.so and what it needs, for the JIT (tests, benchmarks)
 # Parts come from the system where it has them, else from Debian's suites, without touching the system. Run again it
@@ -70,6 +70,10 @@ system_has() {
         ngtcp2)
             [ -e $lib/libngtcp2.a ] && [ -e $lib/libngtcp2_crypto_ossl.a ] && [ -e $include/ngtcp2/ngtcp2_crypto_ossl.h ] &&
                 printf '#include <ngtcp2/version.h>\n#if NGTCP2_VERSION_NUM < 0x011800\n#error old\n#endif\n' |
+                gcc -fsyntax-only -x c - 2>/dev/null ;;
+        cares)
+            [ -e $lib/libcares.a ] && [ -e $include/ares.h ] &&
+                printf '#include <ares_version.h>\n#if ARES_VERSION < 0x012200\n#error old\n#endif\n' |
                 gcc -fsyntax-only -x c - 2>/dev/null ;;
     esac
 }
@@ -151,7 +155,7 @@ obtain() {
     rm -rf "$sdk" "$native/lib" "$native/root" "$native/licenses"
     mkdir -p "$sdk/include" "$sdk/lib" "$native/lib" "$native/root" "$native/licenses" "$native/debs"
     : >"$native/origin"
-    for part in rocksdb openssl ngtcp2; do
+    for part in rocksdb openssl ngtcp2 cares; do
         if [ -z "$cross" ] && [ $update_lock -eq 0 ] && [ "${VALIDATOR_NATIVE_FROM:-system}" != debian ] && system_has $part; then
             say "$part: from the system"
             echo "$part system" >>"$native/origin"
@@ -189,6 +193,9 @@ take() {
             cp -rL "${prefix}usr/include/$multiarch/openssl/." "$sdk/include/openssl/" 2>/dev/null || true ;;
         ngtcp2) archives=(ngtcp2 ngtcp2_crypto_ossl)
             cp -rL "${prefix}usr/include/ngtcp2" "$sdk/include/" ;;
+        cares) archives=(cares)
+            cp -L "${prefix}"usr/include/ares*.h "$sdk/include/"
+            cp -L "${prefix}usr/include/$multiarch/"ares*.h "$sdk/include/" 2>/dev/null || true ;;
     esac
     # Every package's licence travels with the binary (eng/publish.sh).
     while read -r name; do
@@ -245,7 +252,7 @@ build() {
         -Wl,--version-script="$script" -Wl,-Bsymbolic -Wl,--disable-new-dtags,-rpath,'$ORIGIN' -Wl,-z,defs -Wl,--gc-sections \
         -Wl,--wrap=OPENSSL_init_crypto -Wl,--defsym=stderr=validator_stderr ${required[@]+"${required[@]}"} \
         -Wl,--no-as-needed "$native"/lib/librocksdb.so.* -Wl,--as-needed \
-        "$sdk/lib/libngtcp2_crypto_ossl.a" "$sdk/lib/libngtcp2.a" "$sdk/lib/libssl.a" "$sdk/lib/libcrypto.a" \
+        "$sdk/lib/libngtcp2_crypto_ossl.a" "$sdk/lib/libngtcp2.a" "$sdk/lib/libssl.a" "$sdk/lib/libcrypto.a" "$sdk/lib/libcares.a" \
         "$native"/lib/libzstd.so.* "$native"/lib/libz.so.* -Wl,-rpath-link,"$native/lib" -lm -lpthread -ldl ||
         die "libvalidator_native.so: a name imported in C# is in no native part (see the linker's message)"
     mv "$native/lib/libvalidator_native.so.tmp" "$native/lib/libvalidator_native.so"

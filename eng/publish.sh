@@ -56,6 +56,11 @@ if LC_ALL=C grep -qaE 'OpenSSL [0-9]+\.[0-9]+\.[0-9]+ [0-9]+ [A-Z]' "$out/valida
     echo "publish: error: the binary holds another OpenSSL than $version" >&2
     exit 1
 fi
+# A static binary that loads the host's NSS modules ends where they are another glibc's (eng/native/nss.c).
+if nss=$(readelf -sW "$out/validator.dbg" | awk '$4 == "FUNC" && $8 ~ /^(__nss_module_load|__nss_module_get_function|__nss_database_get|getaddrinfo|gethostbyname|getpwuid_r)$/ { print $8 }') && [ -n "$nss" ]; then
+    echo "publish: error: the binary would load NSS modules:" $nss >&2
+    exit 1
+fi
 # A new file, moved into place: a validator that is running keeps the old one.
 for suffix in '' .dbg; do
     cp "$out/validator$suffix" "artifacts/$name$suffix.new"

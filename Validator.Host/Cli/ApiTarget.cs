@@ -77,7 +77,8 @@ internal sealed class ApiTarget
     /// <exception cref="ConfigException">The token's or the root's file is at fault.</exception>
     public HttpClient Client(ParseResult parsed, TimeSpan timeout, ApiRoles? roles = null)
     {
-        SocketsHttpHandler handler = new() { UseProxy = false, AllowAutoRedirect = false };
+        SocketsHttpHandler handler = HttpHandlers.Create();
+        handler.AllowAutoRedirect = false;
         NodeConfig? own = OwnOf(parsed);
         if (parsed.GetValue(_root) is { } root)
         {

@@ -21,6 +21,9 @@ internal sealed partial class Reloader(
     private readonly Lock _lock = new();
     private NodeConfig _current = started;
 
+    /// <summary>Those that the file last read gave rise to and the one before did not.</summary>
+    private string[] _notices = [];
+
     public ReloadResult Reload()
     {
         lock (_lock)
@@ -48,6 +51,7 @@ internal sealed partial class Reloader(
 
         // Reads tokens and certificate, and may throw: first of all.
         servers.Reload(next.Api);
+        _notices = [.. next.Notices.Except(_current.Notices)];
         applied.Add("api.tokens, api.tls_certificate, api.tls_key as they are now");
         Note("limits of the API", Limits(_current.Api) != Limits(next.Api), applied);
         Note("api.allowed_hosts", !Same(_current.Api.AllowedHosts, next.Api.AllowedHosts), applied);
@@ -84,6 +88,7 @@ internal sealed partial class Reloader(
             },
             Node = _current.Node with { LogLevel = next.Node.LogLevel },
             Network = _current.Network with { BootstrapPeers = next.Network.BootstrapPeers },
+            Notices = next.Notices,
         };
         return new ReloadResult([.. applied], [.. later], null);
     }
@@ -115,6 +120,11 @@ internal sealed partial class Reloader(
         }
 
         LogReloaded(log, string.Join("; ", result.Applied));
+        foreach (string notice in _notices)
+        {
+            LogNotice(log, notice);
+        }
+
         if (result.NeedsRestart.Length > 0)
         {
             LogLater(log, string.Join("; ", result.NeedsRestart));
@@ -126,6 +136,9 @@ internal sealed partial class Reloader(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "the configuration was read again: {Applied}")]
     private static partial void LogReloaded(ILogger logger, string applied);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Notice}")]
+    private static partial void LogNotice(ILogger logger, string notice);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "changed in the configuration, and needs a restart: {Later}")]
     private static partial void LogLater(ILogger logger, string later);

@@ -116,9 +116,13 @@ public static class ConfigLoader
         foreach (string peer in peers)
         {
             if (!PeerHints.TrySplit(peer, out string address, out _, out string error)
-                || !Multiaddr.TryParse(address, out _, out error))
+                || !Multiaddr.TryParse(address, out PeerAddress hint, out error))
             {
                 settings.Fail("network.bootstrap_peers", $"'{peer}': {error}");
+            }
+            else if (HintReach.Explain(hint, listen.Address) is { } why)
+            {
+                notices.Add($"network.bootstrap_peers: '{peer}' {why}");
             }
         }
 

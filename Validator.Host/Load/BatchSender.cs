@@ -5,6 +5,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using Validator.Core.Primitives;
 using Validator.Host.Api;
+using Validator.Host.Cli;
 
 namespace Validator.Host.Load;
 
@@ -37,15 +38,11 @@ internal sealed class BatchSender : IDisposable
         _options = options;
         _content = content;
         _tallies = tallies;
-        _http = new HttpClient(new SocketsHttpHandler
-        {
-            UseProxy = false,
-            UseCookies = false,
-            AllowAutoRedirect = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            ActivityHeadersPropagator = null,
-            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
-        })
+        SocketsHttpHandler handler = HttpHandlers.Create();
+        handler.UseCookies = false;
+        handler.AllowAutoRedirect = false;
+        handler.PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan;
+        _http = new HttpClient(handler)
         {
             Timeout = options.RequestTimeout,
         };

@@ -58,7 +58,7 @@ public static class LoadCommandRun
     public static StreamTarget[] Streams(string[] targets, string genesisPath)
     {
         Genesis genesis = GenesisFile.Read(genesisPath, out _);
-        using HttpClient http = new(new SocketsHttpHandler { UseProxy = false, ActivityHeadersPropagator = null });
+        using HttpClient http = new(HttpHandlers.Create());
         return Array.ConvertAll(targets, target =>
         {
             Uri api = new(target);
@@ -66,14 +66,14 @@ public static class LoadCommandRun
             string name = JsonSerializer.Deserialize(json, ApiJson.Default.NodeStatus)?.Node ?? "";
             Member member = Array.Find(genesis.Members, m => m.Name == name)
                 ?? throw new ConfigException($"{target} is '{name}', which {genesisPath} does not name");
-            return new StreamTarget(member.TransportKey, new IPEndPoint(Dns.GetHostAddresses(api.Host)[0], api.Port));
+            return new StreamTarget(member.TransportKey, new IPEndPoint(HttpHandlers.ResolveAsync(api.Host, CancellationToken.None).GetAwaiter().GetResult()[0], api.Port));
         });
     }
 
     /// <summary>The furthest of the targets' next global indices: from there on every stream has all of this run.</summary>
     private static async Task<ulong> NextIndexAsync(Uri[] targets, CancellationToken cancellation)
     {
-        using HttpClient http = new(new SocketsHttpHandler { UseProxy = false, ActivityHeadersPropagator = null });
+        using HttpClient http = new(HttpHandlers.Create());
         http.Timeout = TimeSpan.FromSeconds(5);
         ulong next = 0;
         string? chain = null;

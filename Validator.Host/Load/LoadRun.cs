@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json;
 using Validator.Core.Primitives;
 using Validator.Host.Api;
+using Validator.Host.Cli;
 
 namespace Validator.Host.Load;
 
@@ -29,15 +30,7 @@ public sealed class LoadRun : IDisposable
         ulong nonce = (ulong)(DateTime.UtcNow - DateTime.UnixEpoch).TotalMicroseconds;
         _content = new LoadContent(new TransactionPattern(options.Seed, options.Size, options.Run), targets, options.Accounts, options.Seed, nonce);
         _order = new OrderComparison(targets);
-        _http = new HttpClient(new SocketsHttpHandler
-        {
-            UseProxy = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            ActivityHeadersPropagator = null,
-        })
-        {
-            Timeout = Timeout.InfiniteTimeSpan,
-        };
+        _http = new HttpClient(HttpHandlers.Create()) { Timeout = Timeout.InfiniteTimeSpan };
         Tallies = new TargetTally[targets];
         _followers = new FinalizedFollower[targets];
         for (int i = 0; i < targets; i++)

@@ -10,7 +10,7 @@ namespace Validator.Host.Localnet;
 /// <summary>Some validators as processes of this machine, in folders of one directory. Disposing kills what still runs.</summary>
 public sealed class LocalCluster : IDisposable
 {
-    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, ActivityHeadersPropagator = null })
+    private readonly HttpClient _http = new(HttpHandlers.Create())
     {
         Timeout = TimeSpan.FromSeconds(2),
     };

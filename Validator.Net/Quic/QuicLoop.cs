@@ -406,7 +406,7 @@ internal sealed unsafe partial class QuicLoop
         link.HasDialled = true;
         link.Dialling = true;
         if (address.TryGetEndPoint(out IPEndPoint endPoint)) Dial(link, endPoint);
-        else NameLookup.Begin(address, _options.Listen.AddressFamily, found => Post(new LinkCommand(LinkCommandKind.Resolved, link.Index, null, found)));
+        else NameLookup.Begin(address, _options.Listen.Address, found => Post(new LinkCommand(LinkCommandKind.Resolved, link.Index, null, found)));
     }
 
     private void Dial(PeerLink link, IPEndPoint endPoint)
@@ -431,7 +431,7 @@ internal sealed unsafe partial class QuicLoop
             int at = place;
             PeerAddress address = link.Addresses[place];
             if (address.TryGetEndPoint(out IPEndPoint endPoint)) Know(link, at, endPoint);
-            else NameLookup.Begin(address, _options.Listen.AddressFamily, found => Post(new LinkCommand(LinkCommandKind.Known, link.Index, null, found, at)));
+            else NameLookup.Begin(address, _options.Listen.Address, found => Post(new LinkCommand(LinkCommandKind.Known, link.Index, null, found, at)));
         }
     }
 

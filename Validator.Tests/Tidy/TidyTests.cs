@@ -54,6 +54,15 @@ public sealed class TidyTests
         AssertNone(Matches(shipped, new Regex(@"\bstring Library = (?!""validator_native"";)")));
     }
 
+    // Protects: names are resolved in one place (Validator.Net/Discovery/NameResolver.cs), and every HTTP client goes through it. The runtime's
+    // own resolver is the C library's, which loads modules of the host into a static binary.
+    [Fact]
+    public void Names_are_resolved_in_one_place()
+    {
+        string[] shipped = [.. SourceTree.Sources.Where(f => !f.StartsWith("Validator.Tests/", StringComparison.Ordinal) && !f.EndsWith("Cli/HttpHandlers.cs", StringComparison.Ordinal))];
+        AssertNone(Matches(shipped, new Regex(@"\bDns\.Get|\bDnsEndPoint\b|\bnew (SocketsHttpHandler|HttpClientHandler|ClientWebSocket|TcpClient|UdpClient)\b|HttpClient> \w+ = new\(\)|new HttpClient\(\)")));
+    }
+
     // Protects: the tree builds anywhere, and tells nothing of where it was written.
     [Fact]
     public void No_machine_is_named()

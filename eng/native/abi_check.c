@@ -42,3 +42,9 @@ _Static_assert(sizeof(vq_rx) == 32 && sizeof(vq_tx) == 16, "vq_rx, vq_tx");
 _Static_assert(sizeof(vq_view) == 144 && offsetof(vq_view, tx) == 96, "vq_view");
 _Static_assert(sizeof(vq_counters) == 208 && offsetof(vq_counters, unsent) == 112 && sizeof(vq_conn_stats) == 64, "vq_counters, vq_conn_stats");
 _Static_assert(sizeof(((ngtcp2_stateless_reset_token *)0)->data) == 16, "reset token");
+
+/* c-ares: names.c, and the layout that Validator.Net/Discovery/NameResolver.cs mirrors. */
+#include <ares.h>
+#include "names.h"
+_Static_assert(ARES_VERSION >= 0x012200 && ARES_VERSION < 0x020000, "c-ares 1.34 or a later 1.x");
+_Static_assert(sizeof(validator_name_address) == 24 && offsetof(validator_name_address, scope) == 16, "validator_name_address");
