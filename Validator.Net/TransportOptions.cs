@@ -8,8 +8,7 @@ namespace Validator.Net;
 /// <summary>Somebody whom the transport connects with.</summary>
 /// <param name="PublicKey">Raw ML-DSA-87 transport key, 2592 bytes: the peer's identity.</param>
 /// <param name="Addresses">Hints, tried in turn; may be empty for a peer that dials us.</param>
-/// <param name="Dials">Whether we dial it; of two peers one does. Null: the one with the lower index.</param>
-public sealed record TransportPeer(byte[] PublicKey, IReadOnlyList<PeerAddress> Addresses, bool? Dials = null);
+public sealed record TransportPeer(byte[] PublicKey, IReadOnlyList<PeerAddress> Addresses);
 
 /// <summary>Congestion control of every connection.</summary>
 public enum CongestionControl
@@ -117,6 +116,9 @@ public sealed record TransportOptions
 
     /// <inheritdoc cref="ReconnectMin"/>
     public TimeSpan ReconnectMax { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long the one of a pair with the higher key leaves dialling to the other; up to half more at random.</summary>
+    public TimeSpan YieldTime { get; init; } = TimeSpan.FromMilliseconds(500);
 
     public CongestionControl CongestionControl { get; init; } = CongestionControl.Cubic;
 

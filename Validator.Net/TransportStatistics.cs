@@ -40,6 +40,15 @@ public enum CloseReason
 
     /// <summary>The layer above found its frames at fault too often: <see cref="ITransport.Punish"/>.</summary>
     Misbehaved = 13,
+
+    /// <summary>Two connections of one pair crossed, and the other one stays.</summary>
+    Duplicate = 14,
+
+    /// <summary>Dialled, and answered by ourselves.</summary>
+    Self = 15,
+
+    /// <summary>Dialled, and answered by another member.</summary>
+    Misdialled = 16,
 }
 
 /// <summary>Severity of a <see cref="TransportLogEvent"/>.</summary>
@@ -57,7 +66,7 @@ public readonly record struct TransportLogEvent(TransportLogLevel Level, int Pee
 public sealed class PeerStatistics
 {
     internal const int Channels = 3;
-    internal const int Reasons = (int)CloseReason.Misbehaved + 1;
+    internal const int Reasons = (int)CloseReason.Misdialled + 1;
 
     internal readonly long[] Dropped = new long[Channels];
     internal readonly long[] Closed = new long[Reasons];
@@ -85,8 +94,8 @@ public sealed class PeerStatistics
     public long Handshakes => Volatile.Read(ref HandshakesCount);
 
     /// <summary>
-    /// Connections that the peer closed because a newer one with our key had come: now and then two of ours that crossed, often
-    /// another process with our key.
+    /// Connections that the peer closed because a newer one with our key had come: often another process
+    /// with our key.
     /// </summary>
     public long ReplacedElsewhere => Volatile.Read(ref ReplacedCount);
 
@@ -120,6 +129,7 @@ public sealed class TransportStatistics
     internal readonly long[] Failed = new long[PeerStatistics.Reasons];
     internal long DatagramsInCount, DatagramsOutCount, MalformedCount, UnknownCount, RetriesCount, BadTokenCount;
     internal long RefusedCount, ResetsCount, WrongKeysCount, OversizeCount, BackpressureCount;
+    internal long LookupsCount, LookupsFailedCount;
     internal long LoopedAt, LoopsCount, AllocatedBytesNow, LimitedCount, ThrottledCount;
 
     internal TransportStatistics(int peers)
@@ -180,6 +190,12 @@ public sealed class TransportStatistics
 
     /// <summary>Managed bytes the network thread has allocated since its start.</summary>
     public long NetworkThreadAllocatedBytes => Volatile.Read(ref AllocatedBytesNow);
+
+    /// <summary>Names among hints that were looked up.</summary>
+    public long NameLookups => Volatile.Read(ref LookupsCount);
+
+    /// <summary>Those that have no address, or whose servers did not answer.</summary>
+    public long NameLookupsFailed => Volatile.Read(ref LookupsFailedCount);
 
     /// <summary>Handshakes that failed, by reason, whoever began them.</summary>
     public long HandshakesFailed(CloseReason reason) => Volatile.Read(ref Failed[(int)reason]);

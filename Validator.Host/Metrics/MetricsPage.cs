@@ -196,6 +196,9 @@ internal static class MetricsPage
             page.Sample(links.Max(l => transport.Peers[l].DatagramBytes), ("peer", name));
         }
 
+        page.Family("cretoai_name_lookups_total", "counter", "Names among bootstrap_peers that were looked up, by result.");
+        page.Sample(transport.NameLookups - transport.NameLookupsFailed, ("result", "found"));
+        page.Sample(transport.NameLookupsFailed, ("result", "failed"));
         page.Family("cretoai_peer_closed_total", "counter", "Connections that ended, by peer and reason.");
         foreach ((string name, int[] links) in metrics.Members)
         {

@@ -12,7 +12,7 @@ namespace Validator.Host.Node;
 /// that a pending change makes members (they have to catch up before their first vote), and for a while those who left (they have
 /// to learn that they did). Core's thread changes it, any thread reads.
 /// </summary>
-internal sealed class LinkTable(Genesis genesis, byte[] ownKey, NodeMetrics metrics, PeerAddressBook addresses)
+internal sealed class LinkTable(byte[] ownKey, NodeMetrics metrics, PeerAddressBook addresses)
 {
     /// <summary>
     /// Links there may be. A change names one new key and ends one at the most, and who left stays for one epoch more, so that
@@ -31,7 +31,7 @@ internal sealed class LinkTable(Genesis genesis, byte[] ownKey, NodeMetrics metr
     private long _frees;
     private long _nextDueMicros = long.MaxValue;
 
-    private sealed record Link(byte[] Key, string Name, bool Dials)
+    private sealed record Link(byte[] Key, string Name)
     {
         /// <summary>The first epoch without it; null while it is a member, or is to be one.</summary>
         public ulong? LeftIn { get; init; }
@@ -67,18 +67,17 @@ internal sealed class LinkTable(Genesis genesis, byte[] ownKey, NodeMetrics metr
         lock (_lock)
         {
             Member[] all = [.. epoch.Members, .. (epoch.Pending?.Members ?? []).Where(m => IndexOf(epoch.Members, m.TransportKey) < 0)];
-            int self = IndexOf(epoch.Members, ownKey);
             for (int link = 0; link < Links; link++)
             {
                 if (_links[link] is { } known && IndexOf(all, known.Key) < 0)
                 {
-                    Leave(link, known, epoch.Number, self);
+                    Leave(link, known, epoch.Number);
                 }
             }
 
             foreach (Member member in all)
             {
-                Take(member, Dials(epoch.Members, self, member.TransportKey));
+                Take(member);
             }
 
             NoteDue();
@@ -119,23 +118,11 @@ internal sealed class LinkTable(Genesis genesis, byte[] ownKey, NodeMetrics metr
         }
     }
 
-    /// <summary>
-    /// Of two members of genesis the earlier one dials. Who came later dials those whom it found there: it knows their addresses, and
-    /// nobody has to learn its. The order of members never changes, so both come to the same.
-    /// </summary>
-    private bool Dials(Member[] members, int self, byte[] key)
-    {
-        int at = IndexOf(members, key);
-        bool oldest = self >= 0 && at >= 0 && IndexOf(genesis.Members, ownKey) >= 0 && IndexOf(genesis.Members, key) >= 0;
-        return oldest ? self < at : at >= 0 && (self < 0 || self > at);
-    }
-
-    private void Leave(int link, Link known, ulong epoch, int self)
+    private void Leave(int link, Link known, ulong epoch)
     {
         if (known.LeftIn is not { } left)
         {
-            // Who has left itself goes on dialling those who may still answer.
-            Set(link, known with { LeftIn = epoch, DueMicros = Clock.MonotonicMicros() + GraceMicros, Dials = self < 0 });
+            Set(link, known with { LeftIn = epoch, DueMicros = Clock.MonotonicMicros() + GraceMicros });
         }
         else if (left < epoch)
         {
@@ -143,10 +130,10 @@ internal sealed class LinkTable(Genesis genesis, byte[] ownKey, NodeMetrics metr
         }
     }
 
-    private void Take(Member member, bool dials)
+    private void Take(Member member)
     {
         int link = Find(member.TransportKey);
-        Link wanted = new(member.TransportKey, member.Name, dials);
+        Link wanted = new(member.TransportKey, member.Name);
         if (link < 0)
         {
             link = NextFree();
@@ -195,7 +182,7 @@ internal sealed class LinkTable(Genesis genesis, byte[] ownKey, NodeMetrics metr
 
     private void NoteDue() => Volatile.Write(ref _nextDueMicros, _links.Min(l => l?.DueMicros ?? long.MaxValue));
 
-    private TransportPeer PeerOf(Link link) => new(link.Key, IsOwn(link.Key) ? [] : _addresses.For(link.Name), link.Dials);
+    private TransportPeer PeerOf(Link link) => new(link.Key, IsOwn(link.Key) ? [] : _addresses.For(link.Name));
 
     private bool IsOwn(byte[] key) => key.AsSpan().SequenceEqual(ownKey);
 

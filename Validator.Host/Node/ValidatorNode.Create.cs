@@ -71,7 +71,7 @@ public sealed partial class ValidatorNode
         }
 
         using Parker parker = new();
-        LinkTable links = new(context.Genesis, context.Keys.TransportPublicKey, context.Metrics, context.Addresses);
+        LinkTable links = new(context.Keys.TransportPublicKey, context.Metrics, context.Addresses);
         links.Update(stores.Epoch);
         TransportOptions options = TransportOptionsOf(context, links, ReceivePoolOf(context), parker, null);
         string? met;
@@ -117,7 +117,7 @@ public sealed partial class ValidatorNode
         Genesis genesis = context.Genesis;
         NodeMetrics metrics = context.Metrics;
         const int links = LinkTable.Links;
-        _links = new LinkTable(genesis, [.. context.Keys.TransportPublicKey], metrics, context.Addresses);
+        _links = new LinkTable([.. context.Keys.TransportPublicKey], metrics, context.Addresses);
         _epochs = new EpochBoard([.. context.Keys.ConsensusPublicKey], _links.Update, context.Config.Node.Id);
         EpochContext epoch = _epochs.Enter(stores.Epoch);
         if (epoch.Self < 0)

@@ -57,7 +57,8 @@ internal sealed unsafe class PathNotices(Action<TransportLogEvent>? log)
         {
             if (!_failed[i].IsDue(now, out long count)) continue;
             var reason = (CloseReason)i;
-            log(new TransportLogEvent(TransportLogLevel.Info, -1, string.Create(CultureInfo.InvariantCulture, $"{count} handshakes begun by others came to nothing: {Explain(reason)}; the last from {_lastFrom[i]}"), reason));
+            TransportLogLevel level = reason == CloseReason.WrongKey ? TransportLogLevel.Warning : TransportLogLevel.Info;
+            log(new TransportLogEvent(level, -1, string.Create(CultureInfo.InvariantCulture, $"{count} handshakes begun by others came to nothing: {Explain(reason)}; the last from {_lastFrom[i]}"), reason));
         }
     }
 
@@ -84,6 +85,8 @@ internal sealed unsafe class PathNotices(Action<TransportLogEvent>? log)
         CloseReason.PeerClosed => "the other side closed it",
         CloseReason.Reset => "the other side was restarted",
         CloseReason.Protocol => "QUIC's rules were broken",
+        CloseReason.Self => "this validator itself answers there",
+        CloseReason.Misdialled => "another member answers there",
         CloseReason.Internal => "no memory or no socket here",
         _ => "ended",
     };

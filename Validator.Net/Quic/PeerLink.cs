@@ -15,15 +15,14 @@ internal sealed unsafe class PeerLink
     internal PeerPenalty Penalty;
 
     private IReadOnlyList<PeerAddress> _addresses;
-    private int _nextAddress;
     private int _failures;
 
-    internal PeerLink(int index, TransportPeer who, TransportOptions options, PeerStatistics statistics)
+    internal PeerLink(int index, TransportPeer who, TransportOptions options, PeerStatistics statistics, bool leads)
     {
         Index = index;
         Statistics = statistics;
         Key = who.PublicKey;
-        Dials = who.Dials ?? index > options.SelfIndex;
+        Leads = leads;
         Quota = new PeerQuota(options.PeerRates);
         _addresses = who.Addresses;
         Queues =
@@ -36,8 +35,8 @@ internal sealed unsafe class PeerLink
 
     internal byte[] Key { get; }
 
-    /// <summary>Of two peers one dials, so there is one connection for each pair.</summary>
-    internal bool Dials { get; set; }
+    /// <summary>Our key is the lower one: our dial stays where two cross, and we do not wait for the other's.</summary>
+    internal bool Leads { get; }
 
     /// <summary>The membership has ended.</summary>
     internal bool Removed { get; set; }
@@ -49,17 +48,36 @@ internal sealed unsafe class PeerLink
 
     internal bool IsUp => Handle != 0;
 
+    /// <summary>We dialled the standing connection; it came up at UpAt, ns.</summary>
+    internal bool Outgoing { get; private set; }
+    internal ulong UpAt { get; private set; }
+
+    /// <summary>A second connection that crossed the standing one, until the other side decides; 0 for none.</summary>
+    internal ulong Spare { get; set; }
+
     /// <summary>What the consumer was last told of this connection.</summary>
     internal bool AnnouncedUp { get; set; }
 
     /// <summary>The consumer has yet to hear that the connection before this one is gone.</summary>
     internal bool OwesDown { get; set; }
 
-    /// <summary>A dial or a name look-up is under way.</summary>
-    internal bool Dialling { get; set; }
+    /// <summary>Since when there has been no connection, ns.</summary>
+    internal ulong DownSince { get; set; }
+
+    /// <summary>A dial is under way.</summary>
+    internal bool Dialling => DialHandle != 0;
+
+    /// <summary>Where; null when none is.</summary>
+    internal IPEndPoint? DialledTo { get; private set; }
+
+    /// <summary>Where it answered when another one was dialled.</summary>
+    internal IPEndPoint? Met { get; set; }
+
+    /// <summary>The place in turn among those known.</summary>
+    internal int NextPlace { get; set; }
 
     /// <summary>The connection that the last dial began; 0 when it has come to something or to nothing.</summary>
-    internal ulong DialHandle { get; set; }
+    internal ulong DialHandle { get; private set; }
 
     /// <summary>When to dial next, ns; meaningful while not dialling, and down or stalled.</summary>
     internal ulong NextDial { get; set; }
@@ -89,29 +107,43 @@ internal sealed unsafe class PeerLink
     internal void SetAddresses(IReadOnlyList<PeerAddress> addresses)
     {
         _addresses = addresses;
-        _nextAddress = 0;
-        NextDial = 0;
+        Met = null;
+        NextPlace = 0;
         _failures = 0;
     }
 
-    /// <summary>The next address in turn; false when there is none.</summary>
-    internal bool TryNextAddress(out PeerAddress address)
+    internal void DialBegan(ulong handle, IPEndPoint place)
     {
-        address = default;
-        if (_addresses.Count == 0) return false;
-        address = _addresses[_nextAddress++ % _addresses.Count];
-        return true;
+        DialHandle = handle;
+        DialledTo = place;
     }
 
-    internal void Attach(ulong handle, QuicView* view)
+    internal void DialEnded()
+    {
+        DialHandle = 0;
+        DialledTo = null;
+    }
+
+    internal void Attach(ulong handle, QuicView* view, bool outgoing, ulong now)
     {
         Handle = handle;
         View = view;
-        Dialling = Stalled = false;
-        DialHandle = 0;
+        Stalled = false;
+        Outgoing = outgoing;
+        UpAt = now;
         _failures = 0;
         Quota.Reset();
         Volatile.Write(ref Statistics.UpNow, 1);
+    }
+
+    /// <summary>The other one of two that crossed stands in for this one; queues stay as they are.</summary>
+    internal void MoveTo(ulong handle, QuicView* view)
+    {
+        Handle = handle;
+        View = view;
+        Outgoing = !Outgoing;
+        Add(ref Before, Current);
+        Current = default;
     }
 
     /// <summary>The connection is gone: gives the queued buffers back and owes the consumer a PeerDown.</summary>
@@ -132,8 +164,7 @@ internal sealed unsafe class PeerLink
     /// <summary>Sets NextDial: doubling pauses, of which the upper half is random so that peers do not move in step.</summary>
     internal void BackOff(ulong now, TransportOptions options)
     {
-        Dialling = false;
-        DialHandle = 0;
+        DialEnded();
         double full = options.ReconnectMin.TotalMilliseconds * Math.Pow(2, Math.Min(_failures, MaxDoublings));
         full = Math.Min(full, options.ReconnectMax.TotalMilliseconds);
         _failures++;
@@ -167,7 +198,7 @@ internal sealed unsafe class PeerLink
 
 /// <summary>An order from another thread to the network thread; rare, so it may allocate.</summary>
 internal readonly record struct LinkCommand(
-    LinkCommandKind Kind, int Peer, IReadOnlyList<PeerAddress>? Addresses, IPEndPoint? Resolved, int Place = 0, TransportPeer? Who = null);
+    LinkCommandKind Kind, int Peer, IReadOnlyList<PeerAddress>? Addresses, NameFound? Found = null, TransportPeer? Who = null);
 
 internal enum LinkCommandKind
 {
@@ -176,9 +207,6 @@ internal enum LinkCommandKind
     Remove,
     Punish,
 
-    /// <summary>A name among the hints was looked up, to know where the peer may come from.</summary>
-    Known,
-
-    /// <summary>A name was looked up; Resolved is null if it has no address.</summary>
-    Resolved,
+    /// <summary>A name among the hints was looked up. Peer means nothing.</summary>
+    Named,
 }

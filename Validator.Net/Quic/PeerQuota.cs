@@ -59,12 +59,16 @@ internal struct PeerPenalty
     private int _faults;
     private ulong _last;
 
+    /// <summary>Until when it is shut out, ns.</summary>
+    internal ulong Until { get; private set; }
+
     /// <returns>Until when it is shut out, ns.</returns>
     internal ulong Add(ulong now)
     {
         if (now - _last > Forgotten) _faults = 0;
         _last = now;
         ulong pause = Math.Min(Second << Math.Min(_faults++, 6), Longest);
-        return now + pause;
+        Until = now + pause;
+        return Until;
     }
 }

@@ -14,21 +14,29 @@ internal sealed unsafe partial class QuicLoop
         _statistics.Failed[(int)e.Reason]++;
         IPEndPoint remote = e.Remote.ToEndPoint();
         bool dialled = link is not null && e.Dialled != 0;
-        if (e.Reason == CloseReason.WrongKey) Log(TransportLogLevel.Warning, e.Peer, $"handshake refused: the key is not the pinned one, at {remote}", e.Reason);
         // Who changes its mind has its reasons: see StopDial.
-        else if (!dialled && e.Reason != CloseReason.PeerClosed) _notices.HandshakeFailed(e.Reason, remote);
+        if (!dialled && e.Reason != CloseReason.PeerClosed) _notices.HandshakeFailed(e.Reason, remote);
         if (!dialled) return;
         link!.Statistics.Failed[(int)e.Reason]++;
         if (e.Handle != link.DialHandle) return;
         ulong now = QuicNative.Now();
+        if (e.Reason is CloseReason.Self or CloseReason.Misdialled && link.DialledTo is { } place)
+        {
+            MetAnother(link, e.Reason == CloseReason.Self ? Ourselves : (int)e.Detail, place, now);
+            return;
+        }
         link.BackOff(now, _options);
         // It refuses our key: not a member yet, or no longer. That takes its time.
         if (e.Reason == CloseReason.Tls && link.Failures > RefusalsBeforePause) link.NextDial += RefusedPause;
-        if (link.IsUp || e.Reason == CloseReason.WrongKey) return;
+        if (!link.IsUp) TellFailedDial(link, now, remote, e.Reason);
+    }
+
+    private void TellFailedDial(PeerLink link, ulong now, IPEndPoint remote, CloseReason reason)
+    {
         link.FailedDials.Count++;
         if (!link.FailedDials.IsDue(now, out long count)) return;
         string times = count == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $", {count} times since the last such line");
-        Log(TransportLogLevel.Warning, link.Index, $"no connection to {remote}{times}: {PathNotices.Explain(e.Reason)}", e.Reason);
+        Log(TransportLogLevel.Warning, link.Index, $"no connection to {remote}{times}: {PathNotices.Explain(reason)}", reason);
     }
 
     private void PathChanged(PeerLink link, in QuicEvent e)
@@ -59,7 +67,6 @@ internal sealed unsafe partial class QuicLoop
     private void StopDial(PeerLink link)
     {
         if (link.DialHandle != 0) QuicNative.Close(_endpoint, link.DialHandle, (ulong)CloseReason.LocalStop);
-        link.DialHandle = 0;
-        link.Dialling = false;
+        link.DialEnded();
     }
 }

@@ -34,6 +34,7 @@ internal sealed unsafe partial class QuicLoop
     private readonly TransportOptions _options;
     private readonly SpscRing<TransportEvent> _events;
     private readonly TransportStatistics _statistics;
+    private readonly byte[] _ownKey;
     private readonly FrameReader _reader;
     private readonly QuicWaker _waker;
     private readonly PathNotices _notices;
@@ -52,22 +53,27 @@ internal sealed unsafe partial class QuicLoop
     private int _logsLeft = LogsPerSecond;
     private int _firstRead;
 
-    internal QuicLoop(nint endpoint, TransportOptions options, SpscRing<TransportEvent> events, TransportStatistics statistics)
+    internal QuicLoop(nint endpoint, TransportOptions options, SpscRing<TransportEvent> events, TransportStatistics statistics, byte[] ownKey)
     {
         _endpoint = endpoint;
         _options = options;
         _events = events;
         _statistics = statistics;
+        _ownKey = ownKey;
         _reader = new FrameReader(events, options.ReceivePool, options.MaxFrameBytes);
         _waker = new QuicWaker(endpoint);
         _notices = new PathNotices(options.Log is null ? null : e => Log(e.Level, e.Peer, e.Message, e.Reason));
+        _names = new NameTable(options.Listen.Address, (host, family) => NameResolver.FindAsync(host, family), found => Post(new LinkCommand(LinkCommandKind.Named, -1, null, found)), (level, line) => Log(level, -1, line, CloseReason.None));
         _links = new PeerLink?[options.Places];
         for (int i = 0; i < options.Peers.Count; i++)
         {
-            if (i != options.SelfIndex) _links[i] = new PeerLink(i, options.Peers[i], options, statistics.Peers[i]);
+            if (i != options.SelfIndex) _links[i] = new PeerLink(i, options.Peers[i], options, statistics.Peers[i], Leads(options.Peers[i].PublicKey));
         }
         _active = [.. _links.OfType<PeerLink>()];
     }
+
+    /// <summary>Of two peers the one with the lower key: its dial stays where two cross.</summary>
+    private bool Leads(byte[] other) => _ownKey.AsSpan().SequenceCompareTo(other) < 0;
 
     internal Outbox CreateOutbox()
     {
@@ -91,7 +97,7 @@ internal sealed unsafe partial class QuicLoop
     internal void Run()
     {
         bool readable = false;
-        foreach (PeerLink link in _active) Know(link);
+        foreach (PeerLink link in _active) BeginDialling(link, QuicNative.Now());
         while (!_stopping)
         {
             if (readable) QuicNative.Receive(_endpoint, ReceiveRounds);
@@ -173,12 +179,13 @@ internal sealed unsafe partial class QuicLoop
         switch (e.Kind)
         {
             case QuicEventKind.Up when link is not null:
-                ComeUp(link, e.Handle);
+                ComeUp(link, in e);
                 break;
             case QuicEventKind.Closed when link is not null:
                 // One that we have replaced ourselves says so too.
-                if (e is { Reason: CloseReason.PeerClosed, Detail: (ulong)CloseReason.Replaced } && !link.Stalled) NoteReplaced(link);
-                if (link.Handle == e.Handle) GoDown(link, e.Reason);
+                if (e is { Reason: CloseReason.PeerClosed, Detail: (ulong)CloseReason.Replaced } && !link.Stalled && link.Spare == 0) NoteReplaced(link);
+                if (link.Handle == e.Handle) Ended(link, e.Reason);
+                else if (link.Spare == e.Handle) link.Spare = 0;
                 else if (e.Handle == link.DialHandle) link.BackOff(QuicNative.Now(), _options);
                 break;
             case QuicEventKind.Failed:
@@ -196,54 +203,6 @@ internal sealed unsafe partial class QuicLoop
         Log(TransportLogLevel.Warning, link.Index, "the peer has a newer connection with our key: if this comes again, another process runs with it", CloseReason.Replaced);
     }
 
-    private void ComeUp(PeerLink link, ulong handle)
-    {
-        QuicView* view = QuicNative.GetView(_endpoint, handle);
-        // It may be gone again already: its end is the next event, and it was never ours.
-        if (view == null) return;
-        if (link.Removed)
-        {
-            QuicNative.Close(_endpoint, handle, (ulong)CloseReason.Removed);
-            return;
-        }
-        if (link.IsUp)
-        {
-            QuicNative.Close(_endpoint, link.Handle, (ulong)CloseReason.Replaced);
-            link.Statistics.Closed[(int)CloseReason.Replaced]++;
-            link.Detach();
-        }
-        link.Attach(handle, view);
-        link.Statistics.HandshakesCount++;
-        Log(TransportLogLevel.Info, link.Index, "connected", CloseReason.None);
-    }
-
-    private void GoDown(PeerLink link, CloseReason reason)
-    {
-        link.Statistics.Closed[(int)reason]++;
-        link.Detach();
-        ulong now = QuicNative.Now();
-        if (reason is CloseReason.Protocol or CloseReason.OversizeFrame or CloseReason.Misbehaved)
-        {
-            StopDial(link);
-            link.BackOff(now, _options);
-            ulong until = link.Penalty.Add(now);
-            QuicNative.ShutOut(_endpoint, link.Index, until);
-            link.NextDial = Math.Max(link.NextDial, until);
-            Log(TransportLogLevel.Warning, link.Index, "connection closed for a fault of the peer's", reason);
-            return;
-        }
-        // The one that was dialled beside it may come to something.
-        if (link.DialHandle == 0) link.BackOff(now, _options);
-        Log(TransportLogLevel.Info, link.Index, "connection lost", reason);
-    }
-
-    private void CloseLink(PeerLink link, CloseReason reason)
-    {
-        if (!link.IsUp) return;
-        QuicNative.Close(_endpoint, link.Handle, (ulong)reason);
-        GoDown(link, reason);
-    }
-
     /// <summary>All peers' Control first, then their Payload, then Sync. True if a turn ended with more to read.</summary>
     private bool ReadFrames(out bool blocked)
     {
@@ -251,6 +210,7 @@ internal sealed unsafe partial class QuicLoop
         bool more = false;
         foreach (PeerLink link in _active)
         {
+            if (link.Spare != 0) FollowSpare(link);
             if (!Announce(link)) blocked = true;
         }
         // Each round begins with another peer: what room there is goes to all in turn, however fast one of them is.
@@ -382,64 +342,7 @@ internal sealed unsafe partial class QuicLoop
         }
     }
 
-    // ---------------------------------------------------------------- dialling
-
-    private static bool MayDial(PeerLink link) => link is { Dials: true, Dialling: false, Removed: false } && (!link.IsUp || link.Stalled);
-
-    private void DialDue(ulong now)
-    {
-        foreach (PeerLink link in _active)
-        {
-            if (MayDial(link) && link.NextDial <= now) Dial(link, now);
-        }
-    }
-
-    private void Dial(PeerLink link, ulong now)
-    {
-        if (!link.TryNextAddress(out PeerAddress address))
-        {
-            link.BackOff(now, _options);
-            return;
-        }
-        if (link.HasDialled) Volatile.Write(ref link.Statistics.ReconnectsCount, link.Statistics.ReconnectsCount + 1);
-        if (link.IsUp) Volatile.Write(ref link.Statistics.RedialsCount, link.Statistics.RedialsCount + 1);
-        link.HasDialled = true;
-        link.Dialling = true;
-        if (address.TryGetEndPoint(out IPEndPoint endPoint)) Dial(link, endPoint);
-        else NameLookup.Begin(address, _options.Listen.Address, found => Post(new LinkCommand(LinkCommandKind.Resolved, link.Index, null, found)));
-    }
-
-    private void Dial(PeerLink link, IPEndPoint endPoint)
-    {
-        QuicAddress address = QuicAddress.From(endPoint);
-        link.DialHandle = QuicNative.Dial(_endpoint, link.Index, &address);
-        if (link.DialHandle != 0) return;
-        link.Statistics.Failed[(int)CloseReason.Internal]++;
-        link.BackOff(QuicNative.Now(), _options);
-    }
-
-    /// <summary>Tells the shim where the peer may come from, so that strangers' handshakes do not use up its share.</summary>
-    private void Know(PeerLink link)
-    {
-        for (int place = 0; place < QuicNative.Hints; place++)
-        {
-            if (place >= link.Addresses.Count)
-            {
-                QuicNative.Know(_endpoint, link.Index, (uint)place, null);
-                continue;
-            }
-            int at = place;
-            PeerAddress address = link.Addresses[place];
-            if (address.TryGetEndPoint(out IPEndPoint endPoint)) Know(link, at, endPoint);
-            else NameLookup.Begin(address, _options.Listen.Address, found => Post(new LinkCommand(LinkCommandKind.Known, link.Index, null, found, at)));
-        }
-    }
-
-    private void Know(PeerLink link, int place, IPEndPoint endPoint)
-    {
-        QuicAddress address = QuicAddress.From(endPoint);
-        QuicNative.Know(_endpoint, link.Index, (uint)place, &address);
-    }
+    // ---------------------------------------------------------------- orders
 
     private void RunCommands()
     {
@@ -450,28 +353,25 @@ internal sealed unsafe partial class QuicLoop
                 SetPeer(command.Peer, command.Who!);
                 continue;
             }
+            if (command.Kind == LinkCommandKind.Named)
+            {
+                TakeName(command.Found!, QuicNative.Now());
+                continue;
+            }
             PeerLink? link = _links[command.Peer];
             if (link is null) continue;
             switch (command.Kind)
             {
                 case LinkCommandKind.SetAddresses:
-                    link.SetAddresses(command.Addresses!);
-                    Know(link);
+                    SetAddresses(link, command.Addresses!, QuicNative.Now());
                     break;
                 case LinkCommandKind.Punish:
                     CloseLink(link, CloseReason.Misbehaved);
-                    break;
-                case LinkCommandKind.Known when command.Resolved is not null:
-                    Know(link, command.Place, command.Resolved);
                     break;
                 case LinkCommandKind.Remove:
                     link.Removed = true;
                     QuicNative.Forbid(_endpoint, link.Index);
                     CloseLink(link, CloseReason.Removed);
-                    break;
-                case LinkCommandKind.Resolved when link.Dialling && !link.Removed:
-                    if (command.Resolved is not null) Dial(link, command.Resolved);
-                    else link.BackOff(QuicNative.Now(), _options);
                     break;
             }
         }
@@ -480,22 +380,19 @@ internal sealed unsafe partial class QuicLoop
     private void SetPeer(int index, TransportPeer who)
     {
         PeerLink? before = _links[index];
-        if (before is { Removed: false } && before.Key.AsSpan().SequenceEqual(who.PublicKey))
-        {
-            before.Dials = who.Dials ?? before.Dials;
-            return;
-        }
-        var link = new PeerLink(index, who, _options, _statistics.Peers[index]);
+        if (before is { Removed: false } && before.Key.AsSpan().SequenceEqual(who.PublicKey)) return;
+        var link = new PeerLink(index, who, _options, _statistics.Peers[index], Leads(who.PublicKey));
         if (before is not null)
         {
             CloseLink(before, CloseReason.Removed);
+            StopDial(before);
             link.OwesDown = before.OwesDown;
             link.Before = before.Before;
         }
         _links[index] = link;
         _active = [.. _links.OfType<PeerLink>()];
         fixed (byte* key = who.PublicKey) QuicNative.SetPeer(_endpoint, index, key);
-        Know(link);
+        BeginDialling(link, QuicNative.Now());
     }
 
     // ---------------------------------------------------------------- telling
@@ -506,6 +403,7 @@ internal sealed unsafe partial class QuicLoop
         _logsLeft = LogsPerSecond;
         QuicCounters counters;
         QuicNative.GetCounters(_endpoint, &counters);
+        RenewNames(now);
         Volatile.Write(ref _statistics.DatagramsInCount, counters.DatagramsIn);
         Volatile.Write(ref _statistics.DatagramsOutCount, counters.DatagramsOut);
         Volatile.Write(ref _statistics.MalformedCount, counters.Malformed);

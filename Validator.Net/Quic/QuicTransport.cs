@@ -25,13 +25,13 @@ public sealed class QuicTransport : ITransport
     /// <exception cref="IOException">The socket cannot be bound or TLS not set up.</exception>
     public QuicTransport(TransportOptions options)
     {
-        Check(options);
+        byte[] ownKey = Check(options);
         _options = options;
         Events = new SpscRing<TransportEvent>(options.EventRingCapacity);
         Statistics = new TransportStatistics(options.Places);
         nint endpoint = Open(options, out IPEndPoint bound);
         LocalEndPoint = bound;
-        _loop = new QuicLoop(endpoint, options, Events, Statistics);
+        _loop = new QuicLoop(endpoint, options, Events, Statistics, ownKey);
         _thread = new Thread(Run) { Name = "network", IsBackground = true };
     }
 
@@ -65,14 +65,14 @@ public sealed class QuicTransport : ITransport
     public void SetAddresses(int peer, IReadOnlyList<PeerAddress> addresses)
     {
         CheckPeer(peer);
-        _loop.Post(new LinkCommand(LinkCommandKind.SetAddresses, peer, [.. addresses], null));
+        _loop.Post(new LinkCommand(LinkCommandKind.SetAddresses, peer, [.. addresses]));
     }
 
     /// <inheritdoc/>
     public void RemovePeer(int peer)
     {
         CheckPeer(peer);
-        _loop.Post(new LinkCommand(LinkCommandKind.Remove, peer, null, null));
+        _loop.Post(new LinkCommand(LinkCommandKind.Remove, peer, null));
     }
 
     /// <inheritdoc/>
@@ -81,14 +81,14 @@ public sealed class QuicTransport : ITransport
         CheckPeer(peer);
         ArgumentOutOfRangeException.ThrowIfNotEqual(who.PublicKey.Length, OpenSslMlDsa87.PublicKeyBytes, nameof(who));
         ArgumentOutOfRangeException.ThrowIfEqual(peer, _options.SelfIndex);
-        _loop.Post(new LinkCommand(LinkCommandKind.SetPeer, peer, null, null, Who: who));
+        _loop.Post(new LinkCommand(LinkCommandKind.SetPeer, peer, null, Who: who));
     }
 
     /// <inheritdoc/>
     public void Punish(int peer)
     {
         CheckPeer(peer);
-        _loop.Post(new LinkCommand(LinkCommandKind.Punish, peer, null, null));
+        _loop.Post(new LinkCommand(LinkCommandKind.Punish, peer, null));
     }
 
     /// <inheritdoc/>
@@ -110,7 +110,8 @@ public sealed class QuicTransport : ITransport
     private void CheckPeer(int peer) =>
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)peer, (uint)_options.Places, nameof(peer));
 
-    private static void Check(TransportOptions options)
+    /// <returns>Our own public key.</returns>
+    private static byte[] Check(TransportOptions options)
     {
         const int MinDatagram = 1200; // RFC 9000, section 14
         const int MaxDatagram = 65527;
@@ -128,6 +129,7 @@ public sealed class QuicTransport : ITransport
         if (options.WindowBytes / 2 < options.MaxFrameBytes) throw new ArgumentException("WindowBytes is less than two frames of MaxFrameBytes");
         if (options.MaxDatagramBytes is < MinDatagram or > MaxDatagram) throw new ArgumentException("MaxDatagramBytes is not within 1200 to 65527");
         if (options.ApplicationProtocol.Length is 0 or > 255 || !Ascii.IsValid(options.ApplicationProtocol)) throw new ArgumentException("ApplicationProtocol is not 1 to 255 ASCII characters");
+        return own;
     }
 
     private static unsafe nint Open(TransportOptions options, out IPEndPoint bound)

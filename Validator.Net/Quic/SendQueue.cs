@@ -31,6 +31,22 @@ internal sealed class SendQueue(long maxBytes)
         while (_head < acknowledged) ReleaseOldest();
     }
 
+    internal int Count => (int)(_tail - _head);
+
+    /// <summary>Frame i of those that are not acknowledged, oldest first.</summary>
+    internal PooledBuffer this[int i] => _ring[(_head + (ulong)i) & (ulong)(_ring.Length - 1)]!;
+
+    /// <summary>Another connection begins with the frames that this one did not bring through.</summary>
+    internal void Restart()
+    {
+        var kept = new PooledBuffer?[_ring.Length];
+        int count = Count;
+        for (int i = 0; i < count; i++) kept[i] = this[i];
+        _ring = kept;
+        _head = 0;
+        _tail = (ulong)count;
+    }
+
     /// <summary>The connection is gone, and with it every pointer into the buffers.</summary>
     internal void Clear()
     {

@@ -328,7 +328,7 @@ public class QuicTransportTests
         TransportNode first = TransportNode.Create(0, 2, With);
         TransportNode second = TransportNode.Create(1, 2, With);
         // It knows the first two, who do not know it.
-        TransportNode third = TransportNode.Create(2, 3, o => With(o) with { Peers = [.. o.Peers.Select((p, i) => p with { Dials = i < 2 })] });
+        TransportNode third = TransportNode.Create(2, 3, With);
         TransportNode[] nodes = [first, second, third];
         first.Knows(1, second);
         third.Knows(0, first);
@@ -336,11 +336,11 @@ public class QuicTransportTests
         foreach (TransportNode node in nodes) node.Transport.Start();
         TransportNode.Until(nodes, () => first.Transport.IsUp(1) && first.Transport.Statistics.WrongKeys > 0);
 
-        first.Transport.SetPeer(2, new TransportPeer(TransportNode.PublicKey(2), [], Dials: false));
+        first.Transport.SetPeer(2, new TransportPeer(TransportNode.PublicKey(2), []));
         TransportNode.Until(nodes, () => first.Transport.IsUp(2) && third.Transport.IsUp(0));
         int downs = 0;
         second.Transport.RemovePeer(0);
-        second.Transport.SetPeer(0, new TransportPeer(TransportNode.PublicKey(2), [], Dials: false));
+        second.Transport.SetPeer(0, new TransportPeer(TransportNode.PublicKey(2), []));
         TransportNode.Until(
             nodes, () => second.Transport.IsUp(0) && third.Transport.IsUp(1) && downs == 1,
             (node, e) => downs += node == second && e.Kind == TransportEventKind.PeerDown && e.Peer == 0 ? 1 : 0);

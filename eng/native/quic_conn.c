@@ -259,6 +259,7 @@ static vq_conn *conn_new(vq_endpoint *endpoint, const ngtcp2_path *path, int32_t
     memcpy(&conn->remote, path->remote.addr, path->remote.addrlen);
     conn->peer = peer;
     conn->dialled = dialled;
+    conn->answered = -1;
     conn->slot = slot;
     conn->generation = ++endpoint->slots[slot].generation;
     conn->expiry = conn->watch.due = UINT64_MAX;
@@ -440,7 +441,7 @@ HIDDEN void conn_fail(vq_conn *conn, int error)
     uint32_t why = VQ_PROTOCOL;
     if (error == NGTCP2_ERR_CRYPTO) {
         ngtcp2_ccerr_set_tls_alert(&reason, ngtcp2_conn_get_tls_alert2(conn->quic), NULL, 0);
-        why = conn->wrong_key ? VQ_WRONG_KEY : VQ_TLS;
+        why = conn->answered >= 0 ? VQ_MISDIALLED : conn->answered == SELF_ANSWERED ? VQ_SELF : conn->wrong_key ? VQ_WRONG_KEY : VQ_TLS;
     } else if (error == NGTCP2_ERR_CALLBACK_FAILURE && conn->fault) {
         ngtcp2_ccerr_set_transport_error(&reason, NGTCP2_PROTOCOL_VIOLATION, NULL, 0);
     } else {
@@ -449,7 +450,7 @@ HIDDEN void conn_fail(vq_conn *conn, int error)
             why = VQ_INTERNAL;
     }
     conn_goodbye(conn, &reason);
-    conn_end(conn, why, reason.error_code);
+    conn_end(conn, why, why == VQ_MISDIALLED ? (uint64_t)conn->answered : reason.error_code);
 }
 
 /* Returns 1 if the connection still lives, 0 if it was deleted. */

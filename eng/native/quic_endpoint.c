@@ -475,6 +475,8 @@ static int open_keys(vq_endpoint *endpoint)
 {
     const vq_config *config = &endpoint->config;
     endpoint->key = vq_mldsa87_private_new(config->seed);
+    if (endpoint->key == NULL || !vq_mldsa87_get_public(endpoint->key, endpoint->own_key))
+        return 0;
     endpoint->peer_keys = malloc((size_t)config->peers * VQ_MLDSA87_PUBLIC);
     endpoint->allowed = malloc(config->peers);
     endpoint->members = calloc(config->peers, sizeof *endpoint->members);
@@ -521,8 +523,8 @@ vq_endpoint *vq_open(const vq_config *config, vq_address *bound, char *error, si
         return NULL;
     endpoint->config = *config;
     endpoint->socket = endpoint->wake = -1;
-    /* Each peer once, once more while a newer connection takes over, and the handshakes. */
-    endpoint->slot_count = 2 * config->peers + config->max_pending + config->clients;
+    /* Each peer once, once more while another connection takes over, a dial beside both, and the handshakes. */
+    endpoint->slot_count = 3 * config->peers + config->max_pending + config->clients;
     endpoint->slots = calloc(endpoint->slot_count, sizeof *endpoint->slots);
     endpoint->views = calloc(endpoint->slot_count, sizeof *endpoint->views);
     endpoint->batch = receive_batch_new();

@@ -23,6 +23,8 @@
 #define NS_PER_SECOND 1000000000ull
 #define NS_PER_MS 1000000ull
 
+#define SELF_ANSWERED (-2)
+
 #define HIDDEN __attribute__((visibility("hidden")))
 
 #define CID_LENGTH 16
@@ -87,6 +89,7 @@ typedef struct vq_conn {
     uint32_t slot;
     uint32_t generation;
     int32_t peer; /* expected when dialled; else -1 until the certificate is known */
+    int32_t answered; /* dialled, and answered by another peer, or by SELF_ANSWERED; else -1 */
     int dialled, up, dirty, paced, wrong_key, got_reset, fault;
     int stranger; /* accepted from an address that no member is known to have */
 } vq_conn;
@@ -129,6 +132,7 @@ struct vq_endpoint {
     uint64_t now;
     SSL_CTX *client, *server;
     EVP_PKEY *key;
+    uint8_t own_key[VQ_MLDSA87_PUBLIC];
     uint8_t *peer_keys;
     uint8_t *allowed;
     uint8_t alpn[256]; /* length byte first */

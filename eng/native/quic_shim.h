@@ -23,6 +23,8 @@ enum vq_reason {
     VQ_PROTOCOL = 7,
     VQ_REMOVED = 11,
     VQ_INTERNAL = 12,
+    VQ_SELF = 15,
+    VQ_MISDIALLED = 16, /* detail: the peer that answered */
 };
 
 enum vq_event_kind {

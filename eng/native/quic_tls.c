@@ -63,8 +63,10 @@ static int verify_peer(X509_STORE_CTX *store, void *argument)
         for (int32_t i = 0; i < (int32_t)endpoint->config.peers; i++) {
             if (!endpoint->allowed[i] || memcmp(raw, endpoint->peer_keys + (size_t)i * VQ_MLDSA87_PUBLIC, sizeof raw) != 0)
                 continue;
-            if (conn->dialled && conn->peer != i)
+            if (conn->dialled && conn->peer != i) {
+                conn->answered = i;
                 break;
+            }
             if (!conn->dialled && limit_is_shut(endpoint, i)) {
                 endpoint->counters.limited++;
                 forget_errors();
@@ -76,9 +78,13 @@ static int verify_peer(X509_STORE_CTX *store, void *argument)
             return 1;
         }
     }
+    if (conn->dialled && key != NULL && conn->answered < 0 && vq_mldsa87_get_public(key, raw) && memcmp(raw, endpoint->own_key, sizeof raw) == 0)
+        conn->answered = SELF_ANSWERED;
     forget_errors();
     conn->wrong_key = 1;
-    endpoint->counters.wrong_keys++;
+    /* A hint that leads to ourselves or to another member is no stranger. */
+    if (conn->answered == -1)
+        endpoint->counters.wrong_keys++;
     X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
     return 0;
 }
