@@ -131,7 +131,7 @@ public sealed unsafe class Blake3Hasher
             while (remaining > 0)
             {
                 remaining--;
-                Blake3Scalar.CompressInPlace(cv, block, length, counter, flags);
+                Blake3Block.CompressInPlace(cv, block, length, counter, flags);
                 Unsafe.CopyBlockUnaligned(block, stack + (32 * remaining), 32);
                 Blake3Tree.Store(block + 32, cv);
                 Blake3Tree.Copy(cv, key);
@@ -164,7 +164,7 @@ public sealed unsafe class Blake3Hasher
                 {
                     // A full block is compressed only once more input shows that it is not the chunk's last.
                     uint start = _blocksCompressed == 0 ? Blake3Scalar.ChunkStart : 0;
-                    Blake3Scalar.CompressInPlace(cv, block, 64, _chunkCounter, _flags | start);
+                    Blake3Block.CompressInPlace(cv, block, 64, _chunkCounter, _flags | start);
                     _blocksCompressed++;
                     _blockLength = 0;
                     Array.Clear(_block);
@@ -185,7 +185,7 @@ public sealed unsafe class Blake3Hasher
         fixed (byte* block = _block)
         {
             uint start = _blocksCompressed == 0 ? Blake3Scalar.ChunkStart : 0;
-            Blake3Scalar.CompressInPlace(cv, block, (uint)_blockLength, _chunkCounter, _flags | start | Blake3Scalar.ChunkEnd);
+            Blake3Block.CompressInPlace(cv, block, (uint)_blockLength, _chunkCounter, _flags | start | Blake3Scalar.ChunkEnd);
             Blake3Tree.Store(value, cv);
         }
 
@@ -210,7 +210,7 @@ public sealed unsafe class Blake3Hasher
             {
                 uint* cv = stackalloc uint[8];
                 Blake3Tree.Copy(cv, key);
-                Blake3Scalar.Chunk(cv, input, Blake3Scalar.ChunkBytes, _chunkCounter, _flags, 0);
+                Blake3Block.Chunk(cv, input, Blake3Scalar.ChunkBytes, _chunkCounter, _flags, 0);
                 Blake3Tree.Store(pair, cv);
                 Push(pair, _chunkCounter);
                 chunks = 1;
@@ -246,7 +246,7 @@ public sealed unsafe class Blake3Hasher
             {
                 byte* pair = stack + (32 * (_stackCount - 2));
                 Blake3Tree.Copy(cv, key);
-                Blake3Scalar.CompressInPlace(cv, pair, 64, 0, _flags | Blake3Scalar.Parent);
+                Blake3Block.CompressInPlace(cv, pair, 64, 0, _flags | Blake3Scalar.Parent);
                 Blake3Tree.Store(pair, cv);
                 _stackCount--;
             }

@@ -1,13 +1,18 @@
+extern alias Blake3Package;
+
 using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
+using Org.BouncyCastle.Crypto.Parameters;
+using Org.BouncyCastle.Crypto.Signers;
 using Validator.Crypto.Simd;
 using Validator.Net.Native;
+using Blake3Hasher = Blake3Package::Blake3.Hasher;
 
 namespace Validator.Bench.Micro;
 
 /// <summary>
-/// `make bench-crypto`: this library against OpenSSL's EVP with reused keys, in one process on one core. All rows run in turn,
+/// `make bench-crypto`: this library against OpenSSL's EVP with reused keys, BouncyCastle and the package Blake3, in one process on one core. All rows run in turn,
 /// round after round, so that a change of clock or load meets them alike; printed are each row's median and its tenth and
 /// ninetieth percentile.
 /// </summary>
@@ -107,6 +112,7 @@ internal static class CryptoTable
         private readonly PreparedVerificationKey[] _keys = new PreparedVerificationKey[64];
         private readonly OpenSslMlDsa87 _openSsl;
         private readonly OpenSslMlDsa87 _openSslSigner;
+        private readonly MLDsaPrivateKeyParameters _bouncyCastle;
         private readonly byte[] _data = new byte[1 << 20];
         private readonly byte[] _digests = new byte[32 * 1024];
         private readonly byte[] _signature = new byte[MlDsa87.SignatureBytes];
@@ -125,6 +131,7 @@ internal static class CryptoTable
 
             seed[0] = 0;
             _openSslSigner = OpenSslMlDsa87.FromSeed(seed);
+            _bouncyCastle = MLDsaPrivateKeyParameters.FromSeed(MLDsaParameters.ml_dsa_87, seed);
             OpenSslMlDsa87.TryFromPublicKey(_signers[0].PublicKey, out _openSsl);
             _random.NextBytes(_data);
             foreach ((int, int) set in new[] { (1, 32), (4, 32), (16, 32), (64, 32), (16, 1024) })
@@ -165,8 +172,16 @@ internal static class CryptoTable
             }
 
             rows.Add(HashMany("BLAKE3 1 to 511 B mixed, many", null, 0));
-            rows.Add(new Row("BLAKE3 64 B, single", "SHA-256 64 B", 1, () => Blake3.Hash(_data.AsSpan(0, 64), _digests.AsSpan(0, 32))));
-            rows.Add(new Row("BLAKE3 1 MiB, a KiB", "SHA-256 1024 B", 1024, () => Blake3.Hash(_data, _digests.AsSpan(0, 32))));
+            foreach (int bytes in new[] { 32, 64, 256, 1024, 16 * 1024 })
+            {
+                rows.Add(new Row($"BLAKE3 {bytes} B, single", $"package Blake3 {bytes} B", 256, () => HashSingly(bytes)));
+                rows.Add(new Row($"package Blake3 {bytes} B", null, 256, () => HashByPackage(bytes)));
+            }
+
+            rows.Add(new Row("BLAKE3 1 MiB, a KiB", "package Blake3 1 MiB, a KiB", 1024, () => Blake3.Hash(_data, _digests.AsSpan(0, 32))));
+            rows.Add(new Row("package Blake3 1 MiB, a KiB", null, 1024, () => Blake3Hasher.Hash(_data, _digests.AsSpan(0, 32))));
+            rows.Add(new Row("BouncyCastle verify", OpenSslVerify, 4, VerifyByBouncyCastle));
+            rows.Add(new Row("BouncyCastle sign", OpenSslSign, 16, SignByBouncyCastle));
             return rows;
         }
 
@@ -255,6 +270,50 @@ internal static class CryptoTable
             }
 
             return new Row(name, reference, 1024, () => Blake3.HashMany(_data, offsets, lengths, _digests));
+        }
+
+        private void HashSingly(int bytes)
+        {
+            for (int i = 0; i < 256; i++)
+            {
+                Blake3.Hash(_data.AsSpan(i * 1024, bytes), _digests.AsSpan(32 * i, 32));
+            }
+        }
+
+        private void HashByPackage(int bytes)
+        {
+            for (int i = 0; i < 256; i++)
+            {
+                Blake3Hasher.Hash(_data.AsSpan(i * 1024, bytes), _digests.AsSpan(32 * i, 32));
+            }
+        }
+
+        private void VerifyByBouncyCastle()
+        {
+            for (int i = 0; i < 4; i++)
+            {
+                _at = (_at + 1) % Signatures;
+                ref VerificationItem item = ref _sets[(1, 32)][_at];
+                byte[] message = item.Message.ToArray();
+                MLDsaSigner signer = new(MLDsaParameters.ml_dsa_87, true);
+                signer.Init(false, new ParametersWithContext(_bouncyCastle.GetPublicKey(), item.Context.ToArray()));
+                signer.BlockUpdate(message, 0, message.Length);
+                if (!signer.VerifySignature(item.Signature.ToArray()))
+                {
+                    throw new InvalidOperationException("BouncyCastle refused a valid signature.");
+                }
+            }
+        }
+
+        private void SignByBouncyCastle()
+        {
+            for (int i = 0; i < 16; i++)
+            {
+                MLDsaSigner signer = new(MLDsaParameters.ml_dsa_87, false);
+                signer.Init(true, new ParametersWithContext(_bouncyCastle, _data[..8]));
+                signer.BlockUpdate(_data, 32 * i, 32);
+                signer.GenerateSignature();
+            }
         }
 
         private void Sha256(int bytes)

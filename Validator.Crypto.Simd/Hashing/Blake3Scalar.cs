@@ -5,8 +5,7 @@ using System.Runtime.CompilerServices;
 namespace Validator.Crypto.Simd.Hashing;
 
 /// <summary>
-/// BLAKE3's compression function on plain integers (BLAKE3 paper, section 2.2): the oracle of the vector kernels, and the
-/// path of single short messages.
+/// BLAKE3's compression function on plain integers (BLAKE3 paper, section 2.2): the oracle of the vector kernels.
 /// </summary>
 internal static unsafe class Blake3Scalar
 {
@@ -66,24 +65,6 @@ internal static unsafe class Blake3Scalar
             WriteWord(output64 + (4 * i), state[i] ^ state[i + 8]);
             WriteWord(output64 + 32 + (4 * i), state[i + 8] ^ cv[i]);
         }
-    }
-
-    /// <summary>Chaining value of one chunk of at most 1,024 bytes, into <paramref name="cv"/>, which holds the key at entry.</summary>
-    internal static void Chunk(uint* cv, byte* input, int length, ulong counter, uint flags, uint lastFlags)
-    {
-        uint start = ChunkStart;
-        while (length > BlockBytes)
-        {
-            CompressInPlace(cv, input, BlockBytes, counter, flags | start);
-            start = 0;
-            input += BlockBytes;
-            length -= BlockBytes;
-        }
-
-        byte* last = stackalloc byte[BlockBytes];
-        new Span<byte>(last, BlockBytes).Clear();
-        new ReadOnlySpan<byte>(input, length).CopyTo(new Span<byte>(last, BlockBytes));
-        CompressInPlace(cv, last, (uint)length, counter, flags | start | ChunkEnd | lastFlags);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

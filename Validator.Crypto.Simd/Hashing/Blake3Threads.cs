@@ -41,7 +41,7 @@ internal static unsafe class Blake3Threads
                 for (int i = 0; i < count / 2; i++)
                 {
                     Blake3Tree.Copy(cv, key);
-                    Blake3Scalar.CompressInPlace(cv, v + (64 * i), 64, 0, flags | Blake3Scalar.Parent);
+                    Blake3Block.CompressInPlace(cv, v + (64 * i), 64, 0, flags | Blake3Scalar.Parent);
                     Blake3Tree.Store(v + (32 * i), cv);
                 }
 
@@ -63,13 +63,13 @@ internal static unsafe class Blake3Threads
         Blake3Tree.Copy(cv, key);
         if (length <= Blake3Scalar.ChunkBytes)
         {
-            Blake3Scalar.Chunk(cv, input, length, counter, flags, 0);
+            Blake3Block.Chunk(cv, input, length, counter, flags, 0);
         }
         else
         {
             byte* block = stackalloc byte[64];
             Blake3Tree.SubtreeToParent(input, length, key, counter, flags, block);
-            Blake3Scalar.CompressInPlace(cv, block, 64, 0, flags | Blake3Scalar.Parent);
+            Blake3Block.CompressInPlace(cv, block, 64, 0, flags | Blake3Scalar.Parent);
         }
 
         Blake3Tree.Store(value, cv);

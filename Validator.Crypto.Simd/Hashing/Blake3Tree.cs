@@ -21,33 +21,37 @@ internal static unsafe class Blake3Tree
         byte* block = stackalloc byte[64];
         fixed (byte* p = input)
         {
-            int blockLength;
-            uint rootFlags;
-            if (input.Length <= Blake3Scalar.ChunkBytes)
-            {
-                Copy(cv, key);
-                int head = input.Length <= 64 ? 0 : (input.Length - 1) & ~63;
-                uint start = Blake3Scalar.ChunkStart;
-                for (int i = 0; i < head; i += 64)
-                {
-                    Blake3Scalar.CompressInPlace(cv, p + i, 64, 0, flags | start);
-                    start = 0;
-                }
-
-                blockLength = input.Length - head;
-                new Span<byte>(block, 64).Clear();
-                input[head..].CopyTo(new Span<byte>(block, 64));
-                rootFlags = flags | start | Blake3Scalar.ChunkEnd;
-            }
-            else
+            Copy(cv, key);
+            if (input.Length > Blake3Scalar.ChunkBytes)
             {
                 SubtreeToParent(p, input.Length, key, 0, flags, block);
-                Copy(cv, key);
-                blockLength = 64;
-                rootFlags = flags | Blake3Scalar.Parent;
+                RootOutput(cv, block, 64, flags | Blake3Scalar.Parent, output);
+                return;
             }
 
-            RootOutput(cv, block, (uint)blockLength, rootFlags, output);
+            if (output.Length == Blake3.OutputBytes)
+            {
+                // A digest is the root's chaining value.
+                Blake3Block.Chunk(cv, p, input.Length, 0, flags, Blake3Scalar.Root);
+                fixed (byte* digest = output)
+                {
+                    Store(digest, cv);
+                }
+
+                return;
+            }
+
+            int head = input.Length <= 64 ? 0 : (input.Length - 1) & ~63;
+            uint start = Blake3Scalar.ChunkStart;
+            for (int i = 0; i < head; i += 64)
+            {
+                Blake3Block.CompressInPlace(cv, p + i, 64, 0, flags | start);
+                start = 0;
+            }
+
+            new Span<byte>(block, 64).Clear();
+            input[head..].CopyTo(new Span<byte>(block, 64));
+            RootOutput(cv, block, (uint)(input.Length - head), flags | start | Blake3Scalar.ChunkEnd, output);
         }
     }
 
@@ -58,7 +62,7 @@ internal static unsafe class Blake3Tree
         ulong counter = 0;
         while (output.Length > 0)
         {
-            Blake3Scalar.CompressXof(cv, block, blockLength, counter++, flags | Blake3Scalar.Root, full);
+            Blake3Block.CompressXof(cv, block, blockLength, counter++, flags | Blake3Scalar.Root, full);
             int take = Math.Min(64, output.Length);
             new ReadOnlySpan<byte>(full, take).CopyTo(output);
             output = output[take..];
@@ -138,7 +142,7 @@ internal static unsafe class Blake3Tree
         {
             int take = Math.Min(length, Blake3Scalar.ChunkBytes);
             Copy(cv, key);
-            Blake3Scalar.Chunk(cv, input, take, counter + (ulong)count, flags, 0);
+            Blake3Block.Chunk(cv, input, take, counter + (ulong)count, flags, 0);
             Store(output + (32 * count), cv);
             input += take;
             length -= take;
@@ -168,7 +172,7 @@ internal static unsafe class Blake3Tree
         for (int i = 0; i < pairs && !vectors; i++)
         {
             Copy(cv, key);
-            Blake3Scalar.CompressInPlace(cv, values + (64 * i), 64, 0, flags | Blake3Scalar.Parent);
+            Blake3Block.CompressInPlace(cv, values + (64 * i), 64, 0, flags | Blake3Scalar.Parent);
             Store(output + (32 * i), cv);
         }
 

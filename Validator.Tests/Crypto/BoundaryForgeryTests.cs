@@ -16,7 +16,7 @@ public unsafe class BoundaryForgeryTests
     private const int Bound = Gamma1 - Beta;
 
     // z at gamma1 - beta and beyond is refused, one below is accepted, for both signs; a full hint of 75 is accepted, and so is
-    // none of its encodings with a position twice. OpenSSL, the cold, the prepared and the batched check agree, on every path.
+    // none of its encodings with a position twice. OpenSSL, BouncyCastle, the cold, the prepared and the batched check agree, on every path.
     [Fact]
     public void The_bounds_are_exact()
     {
@@ -47,6 +47,11 @@ public unsafe class BoundaryForgeryTests
         byte[] other = found.First(entry => entry.Value[HintOffset + Omega + K - 1] < Omega && cases.Any(c => c.Valid && c.Signature == entry.Value)).Value;
         cases.AddRange(RepeatedHints(other).Select((repeated, i) => ($"repeated hint {i}", repeated, false)));
         Assert.True(cases.Count > wanted.Length + 20);
+        foreach ((string name, byte[] signature, bool valid) in cases)
+        {
+            Assert.True(valid == BouncyCastle.Verify(signer.PublicKey, context, message, signature), $"BouncyCastle: {name}");
+        }
+
         VerificationItem[] items = [.. cases.Select(c => new VerificationItem { Key = key, Message = message, Context = context, Signature = c.Signature })];
         EveryPath.Run(path =>
         {

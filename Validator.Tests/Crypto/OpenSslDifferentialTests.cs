@@ -74,7 +74,7 @@ public class OpenSslDifferentialTests
         }
     });
 
-    // Every kind of forgery gets OpenSSL's verdict from the single, the batched and the cold check, on every path: each field
+    // Every kind of forgery gets OpenSSL's and BouncyCastle's verdict from the single, the batched and the cold check, on every path: each field
     // flipped bit by bit, hint counts and orders and unused bytes, z at its bound, other contexts, other keys.
     [Fact]
     public void Forgeries_are_judged_as_openssl_does()
@@ -111,6 +111,9 @@ public class OpenSslDifferentialTests
 
         bool[] expected = cases.Select(c => theirs.Verify(c.Context, message, c.Signature)).ToArray();
         Assert.Equal(4 * Scale, expected.Count(v => v));
+        byte[] publicKey = signer.PublicKey.ToArray();
+        Parallel.For(0, cases.Count, i => Assert.True(
+            expected[i] == BouncyCastle.Verify(publicKey, cases[i].Context, message, cases[i].Signature), $"OpenSSL and BouncyCastle differ on {i}"));
         VerificationItem[] items = cases.Select(c => new VerificationItem
         {
             Key = key, Message = message, Context = c.Context, Signature = c.Signature,

@@ -208,7 +208,7 @@ public class LedgerTests
     private static RocksLedger Open(string path) =>
         RocksLedger.Open(Path.Combine(path, "ledger"), StoreSamples.Identity, StoreSamples.Members, StoreSamples.DedupWindow, 8 << 20, 4 << 20);
 
-    private static void CheckStream(RocksLedger ledger, List<byte[]> accepted, int from)
+    internal static void CheckStream(RocksLedger ledger, List<byte[]> accepted, int from)
     {
         using FinalizedPage page = new();
         ulong next = (ulong)from;

@@ -1,0 +1,75 @@
+using System.Runtime.CompilerServices;
+
+namespace Validator.Crypto.Simd.Hashing;
+
+/// <summary>One block on the path in use.</summary>
+internal static unsafe class Blake3Block
+{
+    /// <summary>Compresses one 64-byte block into <paramref name="cv"/> in place (8 words).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void CompressInPlace(uint* cv, byte* block, uint blockLength, ulong counter, uint flags)
+    {
+        if (CpuPaths.UseAvx512)
+        {
+            Blake3Rows.CompressInPlace<Avx512Rows>(cv, block, blockLength, counter, flags);
+        }
+        else if (CpuPaths.UseAvx2)
+        {
+            Blake3Rows.CompressInPlace<SseRows>(cv, block, blockLength, counter, flags);
+        }
+        else if (CpuPaths.UseVector128)
+        {
+            Blake3Rows.CompressInPlace<PortableRows>(cv, block, blockLength, counter, flags);
+        }
+        else
+        {
+            Blake3Scalar.CompressInPlace(cv, block, blockLength, counter, flags);
+        }
+    }
+
+    /// <summary>Compresses one block and writes all 64 output bytes; counter is the output block number for the root.</summary>
+    internal static void CompressXof(uint* cv, byte* block, uint blockLength, ulong counter, uint flags, byte* output64)
+    {
+        if (CpuPaths.UseAvx512)
+        {
+            Blake3Rows.CompressXof<Avx512Rows>(cv, block, blockLength, counter, flags, output64);
+        }
+        else if (CpuPaths.UseAvx2)
+        {
+            Blake3Rows.CompressXof<SseRows>(cv, block, blockLength, counter, flags, output64);
+        }
+        else if (CpuPaths.UseVector128)
+        {
+            Blake3Rows.CompressXof<PortableRows>(cv, block, blockLength, counter, flags, output64);
+        }
+        else
+        {
+            Blake3Scalar.CompressXof(cv, block, blockLength, counter, flags, output64);
+        }
+    }
+
+    /// <summary>Chaining value of one chunk of at most 1,024 bytes, into <paramref name="cv"/>, which holds the key at entry.</summary>
+    internal static void Chunk(uint* cv, byte* input, int length, ulong counter, uint flags, uint lastFlags)
+    {
+        uint start = Blake3Scalar.ChunkStart;
+        while (length > Blake3Scalar.BlockBytes)
+        {
+            CompressInPlace(cv, input, Blake3Scalar.BlockBytes, counter, flags | start);
+            start = 0;
+            input += Blake3Scalar.BlockBytes;
+            length -= Blake3Scalar.BlockBytes;
+        }
+
+        flags |= start | Blake3Scalar.ChunkEnd | lastFlags;
+        if (length == Blake3Scalar.BlockBytes)
+        {
+            CompressInPlace(cv, input, Blake3Scalar.BlockBytes, counter, flags);
+            return;
+        }
+
+        byte* last = stackalloc byte[Blake3Scalar.BlockBytes];
+        new Span<byte>(last, Blake3Scalar.BlockBytes).Clear();
+        new ReadOnlySpan<byte>(input, length).CopyTo(new Span<byte>(last, Blake3Scalar.BlockBytes));
+        CompressInPlace(cv, last, (uint)length, counter, flags);
+    }
+}

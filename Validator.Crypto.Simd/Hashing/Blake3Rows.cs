@@ -1,0 +1,231 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Validator.Crypto.Simd.Hashing;
+
+/// <summary>
+/// BLAKE3's compression of one block with its state as four rows of a 4 x 4 matrix, a 128-bit vector each: the path of a message
+/// that comes alone. The four G functions of a half round run side by side; between halves rows are turned, so that diagonals stand
+/// in columns. Row 0 is turned in place of row 1, which would be waited for.
+/// </summary>
+internal static unsafe class Blake3Rows
+{
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void CompressInPlace<TOps>(uint* cv, byte* block, uint blockLength, ulong counter, uint flags)
+        where TOps : struct, IRowOps
+    {
+        Vector128<uint> row0 = Vector128.Load(cv), row1 = Vector128.Load(cv + 4);
+        Rounds<TOps>(ref row0, ref row1, out Vector128<uint> row2, out Vector128<uint> row3, block, blockLength, counter, flags);
+        (row0 ^ row2).Store(cv);
+        (row1 ^ row3).Store(cv + 4);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void CompressXof<TOps>(uint* cv, byte* block, uint blockLength, ulong counter, uint flags, byte* output64)
+        where TOps : struct, IRowOps
+    {
+        Vector128<uint> cv0 = Vector128.Load(cv), cv1 = Vector128.Load(cv + 4), row0 = cv0, row1 = cv1;
+        Rounds<TOps>(ref row0, ref row1, out Vector128<uint> row2, out Vector128<uint> row3, block, blockLength, counter, flags);
+        (row0 ^ row2).AsByte().Store(output64);
+        (row1 ^ row3).AsByte().Store(output64 + 16);
+        (row2 ^ cv0).AsByte().Store(output64 + 32);
+        (row3 ^ cv1).AsByte().Store(output64 + 48);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Rounds<TOps>(
+        ref Vector128<uint> row0, ref Vector128<uint> row1, out Vector128<uint> row2, out Vector128<uint> row3,
+        byte* block, uint blockLength, ulong counter, uint flags)
+        where TOps : struct, IRowOps
+    {
+        row2 = Vector128.Create(Blake3Scalar.Iv0, Blake3Scalar.Iv1, Blake3Scalar.Iv2, Blake3Scalar.Iv3);
+        row3 = Vector128.Create((uint)counter, (uint)(counter >> 32), blockLength, flags);
+
+        // The words of one round: of the columns' first and second halves, then of the diagonals', these turned as row 0 is.
+        TOps.Deal(
+            Vector128.Load(block).AsUInt32(), Vector128.Load(block + 16).AsUInt32(),
+            Vector128.Load(block + 32).AsUInt32(), Vector128.Load(block + 48).AsUInt32(),
+            out Vector128<uint> m0, out Vector128<uint> m1, out Vector128<uint> m2, out Vector128<uint> m3);
+        for (int round = 0; ; round++)
+        {
+            First<TOps>(ref row0, ref row1, ref row2, ref row3, m0);
+            Second<TOps>(ref row0, ref row1, ref row2, ref row3, m1);
+            row0 = Vector128.Shuffle(row0, Vector128.Create(3u, 0, 1, 2));
+            row3 = Vector128.Shuffle(row3, Vector128.Create(2u, 3, 0, 1));
+            row2 = Vector128.Shuffle(row2, Vector128.Create(1u, 2, 3, 0));
+            First<TOps>(ref row0, ref row1, ref row2, ref row3, m2);
+            Second<TOps>(ref row0, ref row1, ref row2, ref row3, m3);
+            row0 = Vector128.Shuffle(row0, Vector128.Create(1u, 2, 3, 0));
+            row3 = Vector128.Shuffle(row3, Vector128.Create(2u, 3, 0, 1));
+            row2 = Vector128.Shuffle(row2, Vector128.Create(3u, 0, 1, 2));
+            if (round == 6)
+            {
+                return;
+            }
+
+            TOps.Permute(ref m0, ref m1, ref m2, ref m3);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void First<TOps>(ref Vector128<uint> a, ref Vector128<uint> b, ref Vector128<uint> c, ref Vector128<uint> d, Vector128<uint> m)
+        where TOps : struct, IRowOps
+    {
+        a = a + m + b;
+        d = TOps.Right16(d ^ a);
+        c += d;
+        b = TOps.Right12(b ^ c);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Second<TOps>(ref Vector128<uint> a, ref Vector128<uint> b, ref Vector128<uint> c, ref Vector128<uint> d, Vector128<uint> m)
+        where TOps : struct, IRowOps
+    {
+        a = a + m + b;
+        d = TOps.Right8(d ^ a);
+        c += d;
+        b = TOps.Right7(b ^ c);
+    }
+}
+
+/// <summary>What differs between instruction sets: rotations, and gathering words out of several vectors.</summary>
+internal interface IRowOps
+{
+    static abstract Vector128<uint> Right16(Vector128<uint> x);
+
+    static abstract Vector128<uint> Right12(Vector128<uint> x);
+
+    static abstract Vector128<uint> Right8(Vector128<uint> x);
+
+    static abstract Vector128<uint> Right7(Vector128<uint> x);
+
+    /// <summary>Of words 0 to 15 in order: (0 2 4 6), (1 3 5 7), (14 8 10 12), (15 9 11 13).</summary>
+    static abstract void Deal(
+        Vector128<uint> w0, Vector128<uint> w1, Vector128<uint> w2, Vector128<uint> w3,
+        out Vector128<uint> m0, out Vector128<uint> m1, out Vector128<uint> m2, out Vector128<uint> m3);
+
+    /// <summary>The next round's words, in the same places (paper, table 2).</summary>
+    static abstract void Permute(ref Vector128<uint> m0, ref Vector128<uint> m1, ref Vector128<uint> m2, ref Vector128<uint> m3);
+}
+
+/// <summary>Portable vectors: for AArch64, and run by tests everywhere.</summary>
+internal readonly struct PortableRows : IRowOps
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<uint> Right16(Vector128<uint> x) => (x >>> 16) | (x << 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<uint> Right12(Vector128<uint> x) => (x >>> 12) | (x << 20);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<uint> Right8(Vector128<uint> x) => (x >>> 8) | (x << 24);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<uint> Right7(Vector128<uint> x) => (x >>> 7) | (x << 25);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Deal(
+        Vector128<uint> w0, Vector128<uint> w1, Vector128<uint> w2, Vector128<uint> w3,
+        out Vector128<uint> m0, out Vector128<uint> m1, out Vector128<uint> m2, out Vector128<uint> m3)
+    {
+        Vector128<uint> low = Vector128.Create(~0u, ~0u, 0, 0), first = Vector128.Create(~0u, 0, 0, 0);
+        m0 = Select(low, w0, Vector128.Create(0u, 2, 0, 0), w1, Vector128.Create(0u, 0, 0, 2));
+        m1 = Select(low, w0, Vector128.Create(1u, 3, 0, 0), w1, Vector128.Create(0u, 0, 1, 3));
+        Vector128<uint> even = Select(Vector128.Create(0, ~0u, ~0u, 0), w2, Vector128.Create(0u, 0, 2, 0), w3, Vector128.Create(0u, 0, 0, 0));
+        Vector128<uint> odd = Select(Vector128.Create(0, ~0u, ~0u, 0), w2, Vector128.Create(0u, 1, 3, 0), w3, Vector128.Create(0u, 0, 0, 1));
+        m2 = Vector128.ConditionalSelect(first, Vector128.Shuffle(w3, Vector128.Create(2u, 0, 0, 0)), even);
+        m3 = Vector128.ConditionalSelect(first, Vector128.Shuffle(w3, Vector128.Create(3u, 0, 0, 0)), odd);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Permute(ref Vector128<uint> m0, ref Vector128<uint> m1, ref Vector128<uint> m2, ref Vector128<uint> m3)
+    {
+        Vector128<uint> t0 = Select(Vector128.Create(~0u, 0, 0, ~0u), m0, Vector128.Create(1u, 0, 0, 2), m1, Vector128.Create(0u, 1, 3, 0));
+        Vector128<uint> t1 = Select(Vector128.Create(~0u, 0, ~0u, 0), m0, Vector128.Create(3u, 0, 0, 0), m2, Vector128.Create(0u, 2, 0, 0));
+        t1 = Vector128.ConditionalSelect(Vector128.Create(0, 0, 0, ~0u), m3, t1);
+        Vector128<uint> t2 = Select(Vector128.Create(~0u, 0, 0, ~0u), m3, Vector128.Create(0u, 0, 0, 1), m1, Vector128.Create(0u, 0, 0, 0));
+        t2 = Vector128.ConditionalSelect(Vector128.Create(0, 0, ~0u, 0), Vector128.Shuffle(m2, Vector128.Create(0u, 0, 3, 0)), t2);
+        Vector128<uint> t3 = Select(Vector128.Create(~0u, 0, 0, ~0u), m2, Vector128.Create(1u, 0, 0, 0), m1, Vector128.Create(0u, 0, 2, 0));
+        t3 = Vector128.ConditionalSelect(Vector128.Create(0, ~0u, 0, 0), Vector128.Shuffle(m3, Vector128.Create(0u, 2, 0, 0)), t3);
+        (m0, m1, m2, m3) = (t0, t1, t2, t3);
+    }
+
+    /// <summary>Where the mask is set, words of x, elsewhere of y, each from the place given.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<uint> Select(
+        Vector128<uint> mask, Vector128<uint> x, Vector128<uint> fromX, Vector128<uint> y, Vector128<uint> fromY) =>
+        Vector128.ConditionalSelect(mask, Vector128.Shuffle(x, fromX), Vector128.Shuffle(y, fromY));
+}
+
+/// <summary>x86-64 with SSE4.1 and SSSE3, which AVX2 implies.</summary>
+internal readonly struct SseRows : IRowOps
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<uint> Right16(Vector128<uint> x) =>
+        Ssse3.Shuffle(x.AsByte(), Vector128.Create((byte)2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)).AsUInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<uint> Right12(Vector128<uint> x) => (x >>> 12) | (x << 20);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<uint> Right8(Vector128<uint> x) =>
+        Ssse3.Shuffle(x.AsByte(), Vector128.Create((byte)1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12)).AsUInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<uint> Right7(Vector128<uint> x) => (x >>> 7) | (x << 25);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Deal(
+        Vector128<uint> w0, Vector128<uint> w1, Vector128<uint> w2, Vector128<uint> w3,
+        out Vector128<uint> m0, out Vector128<uint> m1, out Vector128<uint> m2, out Vector128<uint> m3)
+    {
+        m0 = Pick(w0, w1, 0b10_00_10_00);
+        m1 = Pick(w0, w1, 0b11_01_11_01);
+        m2 = Sse2.Shuffle(Pick(w2, w3, 0b10_00_10_00), 0b10_01_00_11);
+        m3 = Sse2.Shuffle(Pick(w2, w3, 0b11_01_11_01), 0b10_01_00_11);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Permute(ref Vector128<uint> m0, ref Vector128<uint> m1, ref Vector128<uint> m2, ref Vector128<uint> m3)
+    {
+        Vector128<uint> t0 = Sse2.Shuffle(Pick(m0, m1, 0b11_01_01_10), 0b00_11_10_01);
+        Vector128<uint> t1 = Sse41.Blend(Sse2.Shuffle(m0, 0b00_00_11_11).AsUInt16(), Pick(m2, m3, 0b11_11_10_10).AsUInt16(), 0b1100_1100).AsUInt32();
+        Vector128<uint> t2 = Sse2.UnpackLow(m3.AsUInt64(), m1.AsUInt64()).AsUInt32();
+        t2 = Sse2.Shuffle(Sse41.Blend(t2.AsUInt16(), m2.AsUInt16(), 0b1100_0000).AsUInt32(), 0b01_11_10_00);
+        Vector128<uint> t3 = Sse2.Shuffle(Sse2.UnpackLow(m2, Sse2.UnpackHigh(m1, m3)), 0b00_01_11_10);
+        (m0, m1, m2, m3) = (t0, t1, t2, t3);
+    }
+
+    /// <summary>Two words of x, then two of y.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<uint> Pick(Vector128<uint> x, Vector128<uint> y, [ConstantExpected] byte places) =>
+        Sse.Shuffle(x.AsSingle(), y.AsSingle(), places).AsUInt32();
+}
+
+/// <summary>AVX-512's rotations in one instruction each.</summary>
+internal readonly struct Avx512Rows : IRowOps
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<uint> Right16(Vector128<uint> x) => Avx512F.VL.RotateRight(x, 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<uint> Right12(Vector128<uint> x) => Avx512F.VL.RotateRight(x, 12);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<uint> Right8(Vector128<uint> x) => Avx512F.VL.RotateRight(x, 8);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<uint> Right7(Vector128<uint> x) => Avx512F.VL.RotateRight(x, 7);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Deal(
+        Vector128<uint> w0, Vector128<uint> w1, Vector128<uint> w2, Vector128<uint> w3,
+        out Vector128<uint> m0, out Vector128<uint> m1, out Vector128<uint> m2, out Vector128<uint> m3) =>
+        SseRows.Deal(w0, w1, w2, w3, out m0, out m1, out m2, out m3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Permute(ref Vector128<uint> m0, ref Vector128<uint> m1, ref Vector128<uint> m2, ref Vector128<uint> m3) =>
+        SseRows.Permute(ref m0, ref m1, ref m2, ref m3);
+}
