@@ -13,7 +13,7 @@ export DOTNET_CLI_USE_MSBUILD_SERVER = 0
 export MSBUILDDISABLENODEREUSE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-arm64 abuse soak deb build publish bench bench-micro bench-guard bench-crypto dudect secret-code sim sim-mutations mutations model chaos fmt clean
+.PHONY: help setup run test test-arm64 abuse fuzz soak deb build publish bench bench-micro bench-guard bench-crypto dudect secret-code sim sim-mutations mutations model chaos fmt clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ test-arm64: build publish ## the AArch64 binary under qemu-user: self-test, vect
 
 abuse: build publish ## attacks on real processes at full length: strangers, liars, disks, fuzzing; prints what was done; ARGS= narrows by test name
 	@bash eng/abuse.sh $(ARGS)
+
+fuzz: build ## coverage-guided fuzzing of every parser (SharpFuzz, AFL++); MINUTES=10, JOBS=2, KEEP=1, ARGS="frames toml"; artifacts/fuzz/crashes
+	@CONFIGURATION=$(CONFIGURATION) JOBS=$(JOBS) KEEP=$(KEEP) bash eng/fuzz.sh $(or $(MINUTES),10) $(ARGS)
 
 soak: publish build ## MINUTES=30 of load with restarts and leader kills: flat memory, threads, files, databases; artifacts/soak/report.md
 	@dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- soak --binary artifacts/validator --minutes $(or $(MINUTES),30) --rate $(or $(RATE),300) --out artifacts/soak

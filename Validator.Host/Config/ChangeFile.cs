@@ -16,14 +16,27 @@ public sealed record ChangeFile(Hash256 ChainId, CommitteeChange Change, SortedL
     {
         try
         {
-            ChangeDocument read = JsonSerializer.Deserialize(File.ReadAllBytes(path), ChangeJson.Default.ChangeDocument)
+            return Parse(path, File.ReadAllBytes(path));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"{path}: {e.Message}");
+        }
+    }
+
+    /// <exception cref="ConfigException">It is no change; the message begins with the path.</exception>
+    public static ChangeFile Parse(string path, ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            ChangeDocument read = JsonSerializer.Deserialize(json, ChangeJson.Default.ChangeDocument)
                 ?? throw new ConfigException($"{path}: is empty");
             CommitteeChange change = new(
                 read.Kind, read.Epoch, read.Name, read.Weight ?? 0, read.ConsensusKey ?? [], read.TransportKey ?? []);
             int keyBytes = change.HasKeys ? Limits.PublicKeyBytes : 0;
             bool whole = read.Format == Format && GenesisCodec.IsName(change.Name) && (change.Weight > 0) == change.HasWeight
                 && change.ConsensusKey.Length == keyBytes && change.TransportKey.Length == keyBytes
-                && read.Signatures.All(s => s.Sender is >= 0 and < Limits.MaxCommittee && s.Signature.Length == Limits.SignatureBytes);
+                && read.Signatures.All(s => s?.Sender is >= 0 and < Limits.MaxCommittee && s.Signature.Length == Limits.SignatureBytes);
             if (!whole || !Hash256.TryParse(read.ChainId, out Hash256 chainId))
             {
                 throw new ConfigException($"{path}: is no committee change of format {Format}");
@@ -37,7 +50,7 @@ public sealed record ChangeFile(Hash256 ChainId, CommitteeChange Change, SortedL
 
             return new ChangeFile(chainId, change, signatures);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        catch (JsonException e)
         {
             throw new ConfigException($"{path}: {e.Message}");
         }

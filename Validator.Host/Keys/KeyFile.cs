@@ -127,7 +127,7 @@ public static class KeyFile
         return Encoding.ASCII.GetBytes($"{head}{Sealed}{Convert.ToHexStringLower(sealedSeed)}\n");
     }
 
-    private static SecretBuffer Parse(string path, ReadOnlySpan<byte> text, KeyPurpose purpose, SecretBuffer? passphrase)
+    internal static SecretBuffer Parse(string path, ReadOnlySpan<byte> text, KeyPurpose purpose, SecretBuffer? passphrase)
     {
         Span<Range> split = stackalloc Range[7];
         ReadOnlySpan<byte> body = text.TrimEnd((byte)'\n');
