@@ -66,7 +66,7 @@ public interface ITransport : IDisposable
     void RemovePeer(int peer);
 
     /// <summary>
-    /// Gives an empty or removed peer's place to somebody else, or says anew who dials where the key is the same. Frames of the one before
+    /// Gives an empty or removed peer's place to somebody else; nothing changes where the key is the same. Frames of the one before
     /// may still be in Events. Any thread.
     /// </summary>
     void SetPeer(int peer, TransportPeer who);

@@ -200,7 +200,7 @@ public sealed class HttpServers : IAsyncDisposable
         Map("/v1/blocks/{sequence}", s_read, read.Block);
         Map("/v1/status", s_read, read.Status);
         Map("/v1/committee", s_read, read.Committee);
-        Map("/v1/finalized", s_read, context => stream.Serve(context, stopping), "from", "format");
+        Map("/v1/finalized", s_read, context => stream.Serve(context, stopping), "from", "format", "chain", "wait");
         Map("/v1/admin/reload", s_submit, context => AdminEndpoints.Reload(context, OnReload));
 
         // Probes ask what their makers thought of (?verbose), and nothing that they add could change the answer.

@@ -30,7 +30,6 @@ internal sealed unsafe partial class QuicLoop
             QuicNative.Close(_endpoint, e.Handle, (ulong)CloseReason.Removed);
             return;
         }
-        link.Statistics.HandshakesCount++;
         if (!link.IsUp)
         {
             Attach(link, e.Handle, outgoing, now);
@@ -64,6 +63,7 @@ internal sealed unsafe partial class QuicLoop
     private void Attach(PeerLink link, ulong handle, bool outgoing, ulong now)
     {
         link.Attach(handle, QuicNative.GetView(_endpoint, handle), outgoing, now);
+        link.Statistics.HandshakesCount++;
         Log(TransportLogLevel.Info, link.Index, "connected", CloseReason.None);
     }
 

@@ -321,7 +321,7 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
                 Clients = (uint)options.MaxClients,
                 Window = 2 * (ulong)(options.MaxFrameBytes + StreamLink.PrefixBytes),
                 IdleNanoseconds = (ulong)options.IdleTimeout.Ticks * nanosecondsPerTick,
-                KeepAliveNanoseconds = (ulong)options.KeepAlive.Ticks * nanosecondsPerTick,
+                KeepAliveNanoseconds = (ulong)(options.KeepAlive ?? TimeSpan.FromSeconds(options.Targets.Length > 0 ? 1 : 10)).Ticks * nanosecondsPerTick,
                 HandshakeNanoseconds = 5_000 * Millisecond,
                 RaiseNanoseconds = 60_000 * Millisecond,
                 Listen = QuicAddress.From(options.Listen),

@@ -28,7 +28,8 @@ public sealed record StreamOptions
 
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    public TimeSpan KeepAlive { get; init; } = TimeSpan.FromSeconds(10);
+    /// <summary>Silence after which a ping is sent; null: 10 s where clients are accepted, 1 s by who dials, whom it tells that a NAT has forgotten it.</summary>
+    public TimeSpan? KeepAlive { get; init; }
 
     /// <summary>Called on the thread for what an operator should see, a few times a minute at most; Peer is no client's number.</summary>
     public Action<TransportLogEvent>? Log { get; init; }

@@ -14,7 +14,7 @@ public sealed class NameTests
     [Fact]
     public async Task A_cluster_whose_hints_are_names_comes_up_and_tells_which_names_fail()
     {
-        using FakeDns dns = new() { Silent = true };
+        using FakeDns dns = new(options: "timeout:2 attempts:3") { Silent = true };
         await using ProcessCluster cluster = ProcessCluster.Create(executables: [.. Enumerable.Repeat(WithNames(dns), 4)]);
         foreach (NodeProcess node in cluster.Nodes)
         {

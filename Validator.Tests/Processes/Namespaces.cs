@@ -24,15 +24,15 @@ internal sealed class Namespaces : IDisposable
             Ip($"netns add {Hub}");
             Ip($"-n {Hub} link add bridge type bridge");
             Ip($"-n {Hub} link set bridge up");
-            Ip($"link add {Hub} type veth peer name up netns {Hub}");
-            Ip($"-n {Hub} link set up master bridge up");
+            Ip($"link add {Hub} type veth peer name home netns {Hub}");
+            Ip($"-n {Hub} link set dev home master bridge up");
             Ip($"addr add {_subnet}.254/24 dev {Hub}");
             Ip($"link set {Hub} up");
             for (int i = 0; i < validators; i++)
             {
                 Ip($"netns add {Name(i)}");
                 Ip($"-n {Hub} link add v{i} type veth peer name eth0 netns {Name(i)}");
-                Ip($"-n {Hub} link set v{i} master bridge up");
+                Ip($"-n {Hub} link set dev v{i} master bridge up");
                 Ip($"-n {Name(i)} link set lo up");
                 Ip($"-n {Name(i)} addr add {Address(i)}/24 dev eth0");
                 Ip($"-n {Name(i)} addr add {_subnet6}:{i + 1:x}/64 dev eth0 nodad");

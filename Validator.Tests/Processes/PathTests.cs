@@ -48,7 +48,7 @@ public sealed class PathTests
 
         await ProcessCluster.UntilAsync("the moves are counted", ProcessCluster.Patience, async () =>
             await cluster.MetricAsync(cluster.Nodes[1], "cretoai_path_moves_total", "peers") >= 3);
-        Assert.Equal(1, (await cluster.StatusAsync(cluster.Nodes[1])).Peers.Single(p => p.Name == moving.Name).Connects);
+        Assert.Equal(1UL, (await cluster.StatusAsync(cluster.Nodes[1])).Peers.Single(p => p.Name == moving.Name).Connects);
     }
 
     // Protects hosts with several addresses: all listen on any address, and know each other at one that is not the first.
@@ -120,7 +120,7 @@ public sealed class PathTests
         await SubmitAllAsync(cluster, cluster.Nodes, Healed);
         foreach (NodeProcess node in cluster.Nodes)
         {
-            Assert.All((await cluster.StatusAsync(node)).Peers, p => Assert.Equal(1, p.Connects));
+            Assert.All((await cluster.StatusAsync(node)).Peers, p => Assert.Equal(1UL, p.Connects));
         }
     }
 

@@ -17,7 +17,8 @@ internal sealed class FakeDns : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("validator-dns-").FullName;
 
     /// <param name="search">Search domains of the resolv.conf that it writes.</param>
-    public FakeDns(string search = "corp.test")
+    /// <param name="options">Its options line.</param>
+    public FakeDns(string search = "corp.test", string options = "timeout:1 attempts:2")
     {
         _udp.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         Port = ((IPEndPoint)_udp.LocalEndPoint!).Port;
@@ -25,7 +26,7 @@ internal sealed class FakeDns : IDisposable
         _tcp.Listen();
         ResolvConf = Path.Combine(_folder, "resolv.conf");
         Hosts = Path.Combine(_folder, "hosts");
-        File.WriteAllText(ResolvConf, $"nameserver [127.0.0.1]:{Port}\nsearch {search}\noptions timeout:1 attempts:2\n");
+        File.WriteAllText(ResolvConf, $"nameserver [127.0.0.1]:{Port}\nsearch {search}\noptions {options}\n");
         File.WriteAllText(Hosts, "192.0.2.77 fromfile fromfile.test\n2001:db8::77 fromfile\n");
         new Thread(ServeUdp) { IsBackground = true }.Start();
         new Thread(ServeTcp) { IsBackground = true }.Start();
