@@ -43,18 +43,7 @@ internal static class SupportBundle
                 Fill(packed, parsed, api, config, configFile, log);
             }
 
-            string address = api.Address(parsed);
-            foreach ((string name, string path) in new[] { ("status.json", "/v1/status"), ("health.json", "/v1/health"), ("ready.json", "/v1/ready") })
-            {
-                Add(tar, name, Ask(parsed, api, address + path));
-            }
-
-            if (config.Metrics.Enabled)
-            {
-                IPEndPoint page = ApiTarget.EndPointOf(config.Metrics.Host, config.Metrics.Port);
-                bool secured = config.Api.TlsCertificate.Length > 0 && !IPAddress.IsLoopback(IPAddress.Parse(config.Metrics.Host));
-                Add(tar, "metrics.txt", Ask(parsed, api, $"{(secured ? "https" : "http")}://{page}{config.Metrics.Endpoint}"));
-            }
+            DurableFile.Create(archive, bytes.GetBuffer().AsSpan(0, (int)bytes.Length), UnixFileMode.UserRead | UnixFileMode.UserWrite);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -81,13 +70,18 @@ internal static class SupportBundle
             Add(tar, "log.txt", EndOf(log));
         }
 
+        string address = api.Address(parsed);
         foreach ((string name, string path) in new[] { ("status.json", "/v1/status"), ("health.json", "/v1/health"), ("ready.json", "/v1/ready") })
         {
-            Add(tar, name, Ask(parsed, api, api.Address(parsed) + path));
+            Add(tar, name, Ask(parsed, api, address + path));
         }
 
-        string scheme = config.Metrics.Host == "127.0.0.1" ? "http" : api.Address(parsed)[..api.Address(parsed).IndexOf(':')];
-        Add(tar, "metrics.txt", Ask(parsed, api, $"{scheme}://127.0.0.1:{config.Metrics.Port}{config.Metrics.Endpoint}"));
+        if (config.Metrics.Enabled)
+        {
+            IPEndPoint page = ApiTarget.EndPointOf(config.Metrics.Host, config.Metrics.Port);
+            bool secured = config.Api.TlsCertificate.Length > 0 && !IPAddress.IsLoopback(IPAddress.Parse(config.Metrics.Host));
+            Add(tar, "metrics.txt", Ask(parsed, api, $"{(secured ? "https" : "http")}://{page}{config.Metrics.Endpoint}"));
+        }
     }
 
     private static void Add(TarWriter tar, string name, string text)

@@ -125,6 +125,7 @@ internal static class TailCommand
         }
 
         private bool _connected;
+        private bool _followed;
 
         private string At() => Next is { } next ? $", from index {next} on" : "";
 
@@ -136,15 +137,16 @@ internal static class TailCommand
                 return refused;
             }
 
+            // Taken up again at a validator that is behind, it waits there; where the chain was made anew, it is refused.
             using HttpResponseMessage response = await client.GetAsync(
-                new Uri($"{api}/v1/finalized?from={Next}"), HttpCompletionOption.ResponseHeadersRead, over).ConfigureAwait(false);
+                new Uri($"{api}/v1/finalized?from={Next}&chain={_chain}{(_followed ? "&wait=true" : "")}"), HttpCompletionOption.ResponseHeadersRead, over).ConfigureAwait(false);
             using StreamReader reader = new(await response.Content.ReadAsStreamAsync(over).ConfigureAwait(false));
             if (response.StatusCode != HttpStatusCode.OK)
             {
                 return Refused(response.StatusCode, await reader.ReadToEndAsync(over).ConfigureAwait(false));
             }
 
-            _connected = Met = true;
+            _connected = _followed = Met = true;
             string? data = null;
             while (await ReadLineAsync(reader, over).ConfigureAwait(false) is { } line)
             {

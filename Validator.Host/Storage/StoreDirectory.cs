@@ -188,6 +188,60 @@ internal static class StoreDirectory
         }
     }
 
+    /// <summary>What opening would find, without a lock, a write, or a store where there is none.</summary>
+    /// <param name="takesOver">A store of this chain and of another key will do.</param>
+    /// <exception cref="StoreException">It would not open.</exception>
+    public static void Probe(
+        string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
+        StoreIdentity identity, StoreKind kind, bool takesOver)
+    {
+        if (!Exists(path))
+        {
+            if (!IsNew(path) && Damaged(path))
+            {
+                throw Open(path, "Corruption: no CURRENT file beside tables or logs");
+            }
+
+            return;
+        }
+
+        if (IsLocked(Path.Combine(path, "LOCK")))
+        {
+            throw Open(path, "LOCK: Resource temporarily unavailable");
+        }
+
+        using RocksDb database = RocksDb.TryOpen(path, families, options with { ReadOnly = true }, out string? error) ?? throw Open(path, error!);
+        using PinnedValue record = database.Get(identityFamily, identityKey);
+        StoreException? refusal = identity.Refusal(record.Found ? record.Span : [], kind, path);
+        if (refusal is not null && !(takesOver && refusal.Fault == StoreFault.ForeignKey))
+        {
+            throw refusal;
+        }
+    }
+
+    /// <summary>Tries the lock that RocksDB takes, and lets go of it.</summary>
+    private static bool IsLocked(string file)
+    {
+        try
+        {
+            using FileStream stream = new(file, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            stream.Lock(0, 0);
+            return false;
+        }
+        catch (FileNotFoundException)
+        {
+            return false;
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw Open(Path.GetDirectoryName(file)!, $"Permission denied: {e.Message}");
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
     /// <summary>Brings a store to this binary's format, in one synced write.</summary>
     /// <param name="dryRun">Says so alone.</param>
     /// <returns>What was or would be done, a line for each step; empty where it has the format already.</returns>
