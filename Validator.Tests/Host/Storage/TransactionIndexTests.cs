@@ -88,7 +88,7 @@ public class TransactionIndexTests
 
     // Protects answers at full load, when segments are closed and put together while clients ask: what is on disk is found at every moment.
     [Fact]
-    public void WhatIsOnDiskIsFoundAtEveryMoment()
+    public async Task WhatIsOnDiskIsFoundAtEveryMoment()
     {
         using TemporaryFolder folder = new();
         using RocksLedger ledger = Open(folder.Path);
@@ -114,10 +114,10 @@ public class TransactionIndexTests
                 Tend(ledger);
             }
         });
-        Assert.True(filling.Wait(TimeSpan.FromSeconds(60)));
-        ended.Cancel();
-        Assert.True(asking.Wait(TimeSpan.FromSeconds(60)) && asking.Result > 0);
-        Assert.True(tending.Wait(TimeSpan.FromSeconds(60)));
+        await filling.WaitAsync(TimeSpan.FromSeconds(60));
+        await ended.CancelAsync();
+        Assert.True(await asking.WaitAsync(TimeSpan.FromSeconds(60)) > 0);
+        await tending.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     /// <summary>Read from blocks and payloads alone.</summary>
