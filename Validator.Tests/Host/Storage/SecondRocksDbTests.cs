@@ -105,7 +105,7 @@ public class SecondRocksDbTests
         {
             RecoveredState state = new();
             store.Recover(0, StoreSamples.Members, state);
-            Assert.Equal((2 * 59, 59, 59), (state.Signed.Count, state.Blocks.Count, state.PreparedCertificates.Count));
+            Assert.Equal((59, 59, 59), (state.Signed.Count, state.Blocks.Count, state.PreparedCertificates.Count));
             Assert.Equal(new LaneTip(60, block.Hash), state.OwnTip);
             store.AddSigned(StoreSamples.Signed(MessageKind.Vertex, 0, 61, Hash256.Of("next"u8)), []);
             Assert.True(store.Commit(out _));
