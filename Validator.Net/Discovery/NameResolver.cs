@@ -41,6 +41,9 @@ public static partial class NameResolver
     {
         if (IPAddress.TryParse(name, out IPAddress? literal)) return new NameAnswer([literal], null);
         if (name.Length is 0 or > MaxNameLength || name.Any(c => c is <= ' ' or > '~')) return new NameAnswer([], "is no host name");
+        // Absolute by its last dot, and asked of nobody all the same (RFC 6761, section 6.3): c-ares would ask.
+        string absolute = name.TrimEnd('.');
+        if (absolute.Equals("localhost", StringComparison.OrdinalIgnoreCase) || absolute.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)) name = absolute;
         await s_atOnce.WaitAsync(cancellation).ConfigureAwait(false);
         // A thread of its own: one of the pool's that waits for a silent server is one that nobody else has.
         Task<NameAnswer> asked = Task.Factory.StartNew(() => AskInTurn(name, family, files), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);

@@ -123,7 +123,7 @@ public class QuicPathTests
     public void What_cannot_be_sent_is_counted_and_said()
     {
         ConcurrentQueue<TransportLogEvent> logged = new();
-        using TransportNode node = TransportNode.Create(0, 3, o => o with { HandshakeTimeout = TimeSpan.FromMilliseconds(300), Log = logged.Enqueue });
+        using TransportNode node = TransportNode.Create(0, 3, o => o with { Listen = new IPEndPoint(IPAddress.Any, 0), HandshakeTimeout = TimeSpan.FromMilliseconds(300), Log = logged.Enqueue });
         // Broadcasting is denied to a socket that did not ask for it; nothing listens on port 1.
         node.Transport.SetAddresses(1, [new PeerAddress(HostKind.Ip4, "255.255.255.255", 9)]);
         node.Transport.SetAddresses(2, [new PeerAddress(HostKind.Ip4, "127.0.0.1", 1)]);
