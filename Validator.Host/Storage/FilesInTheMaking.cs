@@ -26,6 +26,12 @@ internal sealed class FilesInTheMaking : IDisposable
     public static void Clear(string folder)
     {
         string mark = Path.Combine(folder, Mark);
+        if (File.Exists(mark + DurableFile.Aside))
+        {
+            // Nothing was begun before the mark was there.
+            File.Delete(mark + DurableFile.Aside);
+        }
+
         if (File.Exists(mark))
         {
             Console.Error.WriteLine($"{folder}: what was left of files whose making was cut short is removed");

@@ -90,6 +90,11 @@ public class StoreCreationTests
         File.WriteAllText(Path.Combine(keys, "consensus.key"), "half");
         File.WriteAllText(Path.Combine(keys, "transport.key.new"), "");
         File.WriteAllText(folder.File("outside"), "stays");
+        string cluster = folder.File("cluster");
+        Directory.CreateDirectory(cluster);
+        File.WriteAllText(Path.Combine(cluster, FilesInTheMaking.Mark + ".new"), "node-");
+        Assert.Equal(0, CommandLine.Run(["init", "--validators", "1", "--out", cluster]));
+        Assert.Equal(["genesis.json", "node-1"], Directory.GetFileSystemEntries(cluster).Select(f => Path.GetFileName(f)).Order());
         Assert.Equal(0, CommandLine.Run(keygen));
         Assert.Equal(["alice.json", "consensus.key", "transport.key"], Directory.GetFiles(keys).Select(f => Path.GetFileName(f)).Order());
         Assert.True(File.Exists(folder.File("outside")));
