@@ -37,6 +37,8 @@ internal sealed class Namespaces : IDisposable
                 Ip($"-n {Name(i)} addr add {Address(i)}/24 dev eth0");
                 Ip($"-n {Name(i)} addr add {_subnet6}:{i + 1:x}/64 dev eth0 nodad");
                 Ip($"-n {Name(i)} addr add {SecondAddress6(i)}/64 dev eth0 nodad");
+                // Each packet by itself, as on a wire: as one large one they would pass where each is too long.
+                Ip($"-n {Name(i)} link set dev eth0 gso_max_segs 1");
                 Ip($"-n {Name(i)} link set eth0 up");
             }
         }
