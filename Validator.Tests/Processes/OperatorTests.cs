@@ -298,7 +298,7 @@ public sealed class OperatorTests
             mount -t tmpfs tmpfs /mnt && mkdir /mnt/u /mnt/w /mnt/m
             mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w /mnt/m
             mount -t proc proc /mnt/m/proc && mount --bind /dev /mnt/m/dev
-            cp {root}/artifacts/validator_*.deb /mnt/m/validator.deb
+            cp {root}/artifacts/validator_*_amd64.deb /mnt/m/validator.deb
             chroot /mnt/m /bin/bash -ec '
                 dpkg -i /validator.deb
                 validator --version

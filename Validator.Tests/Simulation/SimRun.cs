@@ -63,13 +63,6 @@ public static class SimRun
     /// </summary>
     private static void RequireProgressOfAQuorum(SimCluster cluster)
     {
-        // Not shown where more than F lost their votes: who signs again authors nothing in that epoch, and what it had taken waits for the
-        // next; and who missed the epoch's end may need more than a quorum to learn of it (seeds 3038 and 1030).
-        if (cluster.World.HasLosers)
-        {
-            return;
-        }
-
         while (cluster.World.DrawQuorum() is { } quorum && !GoesOn(cluster, quorum))
         {
             WaitUntilAllIsFinal(cluster, HealMicros);
