@@ -19,6 +19,7 @@ public sealed class NameTests
         foreach (NodeProcess node in cluster.Nodes)
         {
             dns.Names[$"{node.Name}.cluster.test"] = [IPAddress.Loopback];
+            cluster.Configure(node, "api", $"allowed_hosts = [\"{node.Name}.cluster.test\"]");
             string config = Path.Combine(node.Directory, "node.toml");
             string text = File.ReadAllText(config);
             foreach (NodeProcess other in cluster.Nodes)
