@@ -11,7 +11,7 @@ public sealed class NameTests
 {
     // Protects clusters whose hints are names: they connect and finalize; a server that is silent at the start holds nothing up, and each
     // name that fails is told of, with its reason, and counted; commands find the API by name as well.
-    [Fact]
+    [AbuseFact]
     public async Task A_cluster_whose_hints_are_names_comes_up_and_tells_which_names_fail()
     {
         using FakeDns dns = new(options: "timeout:2 attempts:3") { Silent = true };
