@@ -102,6 +102,7 @@ public sealed class ExitCodeTests
         await EndsAsync(2, "genesis", "build", "--network", "n", "--member", folder, "--out", missing);
         await EndsAsync(2, "genesis", "verify", folder);
         await EndsAsync(2, "selftest", "--vectors", missing);
+        await EndsAsync(2, "support-bundle", "--config", Path.Combine(folder, "node.toml"), "--out", Path.Combine(folder, "node.toml", "x"));
         await EndsAsync(2, "init", "--out", Path.Combine(folder, "node.toml", "x"));
         await EndsAsync(2, "load", "--rate", "50", "--duration", "1s", "--api", api, "--report", folder);
         await EndsAsync(4, "account", "show", "--key", missing);
