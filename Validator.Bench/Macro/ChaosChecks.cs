@@ -13,7 +13,7 @@ internal static class ChaosChecks
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    public static async Task RunAsync(LocalCluster cluster, int seed, List<string> failures)
+    public static async Task RunAsync(LocalCluster cluster, TransactionPattern sent, List<string> failures)
     {
         NodeStatus[]? same = await SameStateAsync(cluster).ConfigureAwait(false);
         if (same is null)
@@ -32,11 +32,10 @@ internal static class ChaosChecks
         }
 
         failures.AddRange(same.Where(s => !s.Signing).Select(s => $"{s.Node} signs no more"));
-        TransactionPattern pattern = new((ulong)seed, 256);
         List<Hash256>? first = null;
         foreach (NodeProcess node in cluster.Nodes)
         {
-            List<Hash256> ids = await ReadAllAsync(node, (long)same[0].NextFinalIndex, pattern, failures).ConfigureAwait(false);
+            List<Hash256> ids = await ReadAllAsync(node, (long)same[0].NextFinalIndex, sent, failures).ConfigureAwait(false);
             if (ids.Distinct().Count() != ids.Count)
             {
                 failures.Add($"{node.Name} streams a transaction twice");

@@ -43,6 +43,7 @@ internal sealed class ChaosRun : IDisposable
     private readonly ChaosOptions _options;
     private readonly TextWriter _output;
     private readonly ChaosNetwork _network;
+    private readonly TransactionPattern _sent;
     private readonly LoadRun _load;
     private readonly int[] _killed = new int[Validators];
     private readonly int[] _stopped = new int[Validators];
@@ -55,21 +56,20 @@ internal sealed class ChaosRun : IDisposable
         _options = options;
         _output = output;
         _network = ChaosNetwork.Create(options.Directory, Validators, options.Executable, options.Namespaces, options.Seed);
-        _load = new LoadRun(
-            new LoadOptions
-            {
-                Targets = Array.ConvertAll(Nodes, n => n.Api),
-                Rate = options.Rate,
-                Size = 256,
+        LoadOptions load = new()
+        {
+            Targets = Array.ConvertAll(Nodes, n => n.Api),
+            Rate = options.Rate,
+            Size = 256,
 
-                // It goes on for a while on the healed cluster.
-                Duration = options.Duration + TimeSpan.FromSeconds(5),
-                Seed = (ulong)options.Seed,
-                RequestTimeout = TimeSpan.FromSeconds(5),
-                DrainTimeout = TimeSpan.FromSeconds(40),
-            },
-            from: 0,
-            ownTrafficOnly: true);
+            // It goes on for a while on the healed cluster.
+            Duration = options.Duration + TimeSpan.FromSeconds(5),
+            Seed = (ulong)options.Seed,
+            RequestTimeout = TimeSpan.FromSeconds(5),
+            DrainTimeout = TimeSpan.FromSeconds(40),
+        };
+        _sent = load.Pattern;
+        _load = new LoadRun(load, from: 0, ownTrafficOnly: true);
     }
 
     private NodeProcess[] Nodes => _network.Cluster.Nodes;
@@ -90,7 +90,7 @@ internal sealed class ChaosRun : IDisposable
         await RecoverAsync().ConfigureAwait(false);
         LoadResult result = await load.ConfigureAwait(false);
         Judge(result);
-        await ChaosChecks.RunAsync(_network.Cluster, _options.Seed, _failures).ConfigureAwait(false);
+        await ChaosChecks.RunAsync(_network.Cluster, _sent, _failures).ConfigureAwait(false);
         Say($"disasters {_done}; submitted {result.Submitted}, accepted {result.Accepted}, refused {result.Rejected}, "
             + $"without answer {result.TimedOut}, final {result.Finalized}, after "
             + $"{result.Finality.PercentileMicros(50) / 1000.0:F0} ms (p50), {result.Finality.PercentileMicros(99) / 1000.0:F0} ms (p99); "

@@ -36,6 +36,9 @@ public sealed record LoadOptions
     /// <summary>Transactions offered in the whole run.</summary>
     public long Total => Math.Max(1, (long)(Rate * Duration.TotalSeconds));
 
+    /// <summary>What this run sends, and nobody else.</summary>
+    public TransactionPattern Pattern => new(Seed, Size, Run);
+
     /// <summary>When transaction <paramref name="number"/> is due, microseconds after the start.</summary>
     public long DueMicros(long number) => (long)((Int128)number * 1_000_000 / Rate);
 }

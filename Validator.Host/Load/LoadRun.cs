@@ -28,7 +28,7 @@ public sealed class LoadRun : IDisposable
         _from = from;
         int targets = options.Targets.Length;
         ulong nonce = (ulong)(DateTime.UtcNow - DateTime.UnixEpoch).TotalMicroseconds;
-        _content = new LoadContent(new TransactionPattern(options.Seed, options.Size, options.Run), targets, options.Accounts, options.Seed, nonce);
+        _content = new LoadContent(options.Pattern, targets, options.Accounts, options.Seed, nonce);
         _order = new OrderComparison(targets);
         _http = new HttpClient(HttpHandlers.Create()) { Timeout = Timeout.InfiniteTimeSpan };
         Tallies = new TargetTally[targets];
