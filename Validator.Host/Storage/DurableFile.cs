@@ -44,13 +44,15 @@ internal static partial class DurableFile
         }
     }
 
-    /// <summary>Makes a folder where it is missing, and its name durable.</summary>
+    /// <summary>Makes a folder where it is missing, those above it too, and their names durable.</summary>
+    /// <param name="folder">A whole path.</param>
     public static void MakeFolder(string folder)
     {
-        if (!Directory.Exists(folder))
+        if (!Directory.Exists(folder) && Path.GetDirectoryName(folder) is { } parent)
         {
+            MakeFolder(parent);
             Directory.CreateDirectory(folder);
-            SyncFolder(Path.GetDirectoryName(folder)!);
+            SyncFolder(parent);
         }
     }
 
@@ -96,9 +98,10 @@ internal static partial class DurableFile
         SyncFolder(folder);
     }
 
-    /// <summary>Standard output and its like: nothing to be moved over.</summary>
+    /// <summary>Standard output and its like: nothing to be moved over. In /dev/shm are files as elsewhere.</summary>
     private static bool IsDevice(string path) => Path.GetFullPath(path) is var full
-        && (full.StartsWith("/dev/", StringComparison.Ordinal) || full.StartsWith("/proc/", StringComparison.Ordinal)) && File.Exists(full);
+        && (full.StartsWith("/dev/", StringComparison.Ordinal) || full.StartsWith("/proc/", StringComparison.Ordinal))
+        && !full.StartsWith("/dev/shm/", StringComparison.Ordinal) && File.Exists(full);
 
     private static string FolderOf(string path) => Path.GetDirectoryName(Path.GetFullPath(path))!;
 

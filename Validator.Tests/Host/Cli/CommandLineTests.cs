@@ -80,6 +80,24 @@ public class CommandLineTests
         Assert.True(Validator.Crypto.Simd.MlDsa87.Verify(publicKey, preimage, EnvelopeCodec.Context, envelope.Signature));
     }
 
+    // Protects keys: one is never written over, also where memory is the disk, and its folder is made as deep as it has to be.
+    [Fact]
+    public void AKeyIsNeverWrittenOver()
+    {
+        string folder = Path.Combine("/dev/shm", $"validator-test-{Guid.NewGuid():N}"), key = Path.Combine(folder, "a", "b", "alice.key");
+        try
+        {
+            Assert.Equal(0, CommandLine.Run(["account", "new", "--out", key]));
+            byte[] made = File.ReadAllBytes(key);
+            Assert.Equal(4, CommandLine.Run(["account", "new", "--out", key]));
+            Assert.Equal(made, File.ReadAllBytes(key));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     // Protects small trials from false confidence: fewer than four validators are told that no fault is tolerated.
     [Fact]
     public void WarnsBelowFour()
