@@ -31,6 +31,9 @@ public static class CommandLine
         Every key of node.toml: validator config
         """;
 
+    /// <summary>Timers take little more.</summary>
+    private static readonly TimeSpan s_longest = TimeSpan.FromDays(24);
+
     public static int Run(string[] args)
     {
         // Arguments are what they say: no file's content in the place of @FILE, no letters of one word as many options.
@@ -264,7 +267,7 @@ public static class CommandLine
             string text = result.Tokens[0].Value;
             if (!TryDuration(text, out TimeSpan value))
             {
-                result.AddError($"{name}: '{text}' is not a duration; expected 500ms, 30s, 5m or 1h");
+                result.AddError($"{name}: '{text}' is not a duration; expected 500ms, 30s, 5m or 1h, and {s_longest.TotalHours:0}h at most");
             }
 
             return value;
@@ -280,8 +283,13 @@ public static class CommandLine
             return false;
         }
 
-        double seconds = text[unit..] switch { "ms" => 0.001, "s" => 1, "m" => 60, "h" => 3600, _ => 0 };
-        value = TimeSpan.FromSeconds(number * seconds);
-        return seconds > 0;
+        double seconds = number * (text[unit..] switch { "ms" => 0.001, "s" => 1, "m" => 60, "h" => 3600, _ => double.NaN });
+        if (!(seconds <= s_longest.TotalSeconds))
+        {
+            return false;
+        }
+
+        value = TimeSpan.FromSeconds(seconds);
+        return true;
     }
 }

@@ -21,6 +21,8 @@ public class CommandLineTests
         Assert.Equal(2, CommandLine.Run(["frobnicate"]));
         Assert.Equal(2, CommandLine.Run(["init", "--validators", "0", "--out", cluster]));
         Assert.Equal(2, CommandLine.Run(["localnet", "--duration", "5x"]));
+        Assert.Equal(2, CommandLine.Run(["ready", "--wait", "999999999h"]));
+        Assert.Equal(2, CommandLine.Run(["tail", "--reconnect", "577h"]));
         Assert.Equal(2, CommandLine.Run(["localnet", "--rate", "x"]));
         Assert.Equal(2, CommandLine.Run(["init", "--base-port", "x", "--out", cluster]));
         Assert.Equal(2, CommandLine.Run(["keygen", "--name", "a b", "--out", cluster]));
