@@ -7,8 +7,16 @@ namespace Validator.Net.Native;
 /// <param name="FreeBytes">That this process may still write.</param>
 /// <param name="FreeFiles">That this process may still make.</param>
 /// <param name="TotalFiles">0: it does not count them.</param>
-[StructLayout(LayoutKind.Sequential)]
 public readonly record struct DiskRoom(long FreeBytes, long TotalBytes, long FreeFiles, long TotalFiles);
+
+/// <summary>The same as the file system counts. One that does not bound its files may say so with all bits set, as Ceph does.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal readonly record struct DiskCounts(ulong BlockBytes, ulong FreeBlocks, ulong Blocks, ulong FreeFiles, ulong Files)
+{
+    public DiskRoom Room => new(Bounded((UInt128)FreeBlocks * BlockBytes), Bounded((UInt128)Blocks * BlockBytes), Bounded(FreeFiles), Bounded(Files));
+
+    private static long Bounded(UInt128 count) => (long)UInt128.Min(count, long.MaxValue);
+}
 
 /// <summary>What the kernel is told of this process (prctl(2)), what it grants, and how its threads wait (futex(2)).</summary>
 public static unsafe partial class Kernel
@@ -46,10 +54,10 @@ public static unsafe partial class Kernel
     /// <summary>How much room the file system under a path has; false when it cannot be asked.</summary>
     public static bool TryDiskRoom(string path, out DiskRoom room)
     {
-        fixed (DiskRoom* answer = &room)
-        {
-            return DiskRoomNative(path, answer) == 0;
-        }
+        DiskCounts counts = default;
+        bool asked = DiskCountsNative(path, &counts) == 0;
+        room = counts.Room;
+        return asked;
     }
 
     /// <summary>Ends the process at once: no other thread is waited for, and nothing runs at exit.</summary>
@@ -92,8 +100,8 @@ public static unsafe partial class Kernel
     [LibraryImport("validator_native", EntryPoint = "validator_spare_threads")]
     private static partial int SpareThreadsNative(int wanted);
 
-    [LibraryImport("validator_native", EntryPoint = "validator_disk_room", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int DiskRoomNative(string path, DiskRoom* room);
+    [LibraryImport("validator_native", EntryPoint = "validator_disk_counts", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int DiskCountsNative(string path, DiskCounts* counts);
 
     [LibraryImport("validator_native", EntryPoint = "_exit")]
     private static partial void ExitNative(int code);

@@ -130,16 +130,16 @@ int32_t validator_file_access(int32_t fd, struct file_access *facts)
     return 0;
 }
 
-/* The file system under a path: bytes that this process may still write, bytes in all, files it may still make, files in all (0 where it
-   does not count them). 0, or errno. */
-struct disk_room {
-    int64_t free_bytes, total_bytes, free_files, total_files;
+/* The file system under a path, as it counts: bytes of a block, blocks that this process may still write, blocks in all, files it may still
+   make, files in all. 0, or errno. */
+struct disk_counts {
+    uint64_t block_bytes, free_blocks, blocks, free_files, files;
 };
 
-_Static_assert(sizeof(struct disk_room) == 32, "DiskRoom in Kernel.cs");
+_Static_assert(sizeof(struct disk_counts) == 40, "DiskCounts in Kernel.cs");
 
-int32_t validator_disk_room(const char *path, struct disk_room *room);
-int32_t validator_disk_room(const char *path, struct disk_room *room)
+int32_t validator_disk_counts(const char *path, struct disk_counts *counts);
+int32_t validator_disk_counts(const char *path, struct disk_counts *counts)
 {
     struct statvfs system;
     int result;
@@ -148,9 +148,6 @@ int32_t validator_disk_room(const char *path, struct disk_room *room)
     while (result != 0 && errno == EINTR);
     if (result != 0)
         return errno;
-    room->free_bytes = (int64_t)(system.f_bavail * system.f_frsize);
-    room->total_bytes = (int64_t)(system.f_blocks * system.f_frsize);
-    room->free_files = (int64_t)system.f_favail;
-    room->total_files = (int64_t)system.f_files;
+    *counts = (struct disk_counts){system.f_frsize, system.f_bavail, system.f_blocks, system.f_favail, system.f_files};
     return 0;
 }

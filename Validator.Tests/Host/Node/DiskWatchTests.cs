@@ -1,5 +1,6 @@
 using Validator.Host.Config;
 using Validator.Host.Node;
+using Validator.Net.Native;
 
 namespace Validator.Tests.Host.Node;
 
@@ -18,6 +19,18 @@ public class DiskWatchTests
         Assert.Equal((4096, 1024), DiskWatch.FileMarks(new StorageSection(), 100_000_000));
         Assert.Equal((50, 12), DiskWatch.FileMarks(new StorageSection(), 1000));
         Assert.Equal((300, 200), DiskWatch.FileMarks(new StorageSection(LowWaterFiles: 300, HardWaterFiles: 200), 1000));
+        Assert.Equal((4096, 1024), DiskWatch.FileMarks(new StorageSection(), long.MaxValue));
+    }
+
+    /// <summary>Protects validators on file systems that bound neither files nor bytes, and say so with all bits set: that is no full disk.</summary>
+    [Fact]
+    public void WhatIsWithoutBoundIsNoFullDisk()
+    {
+        DiskRoom room = new DiskCounts(4096, ulong.MaxValue, ulong.MaxValue, ulong.MaxValue, 5000).Room;
+        Assert.Equal(new DiskRoom(long.MaxValue, long.MaxValue, long.MaxValue, 5000), room);
+        (long low, long hard) = DiskWatch.FileMarks(new StorageSection(), room.TotalFiles);
+        Assert.Equal(DiskLevel.Ample, DiskWatch.Next(DiskLevel.Ample, room.FreeFiles, low, hard));
+        Assert.Equal(new DiskRoom(8192, 40960, 3, 0), new DiskCounts(4096, 2, 10, 3, 0).Room);
     }
 
     /// <summary>Protects against flapping at a mark: a level is left upwards only with a tenth more.</summary>
