@@ -2,26 +2,34 @@ using System.Buffers;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Validator.Core.Primitives;
+using Validator.Host.Metrics;
 
 namespace Validator.Host.Api;
 
 /// <summary>POST /v1/accounts and GET /v1/accounts/{id}: what a client that signs its transactions needs of a validator.</summary>
-internal sealed class AccountEndpoints(INodeGateway node, ApiPolicy policy)
+internal sealed class AccountEndpoints(INodeGateway node, NodeMetrics metrics, ApiPolicy policy)
 {
     /// <summary>Keeps a public key, so that envelopes need not bring it; answers with its account.</summary>
     public async Task Add(HttpContext context)
     {
         if (RequestForm.CheckBody(context.Request, json: false, out _, out bool gzip) is { } fault)
         {
+            metrics.HttpRefused[(int)HttpRefusal.Form].Add();
             await Problem.WriteAsync(context, fault).ConfigureAwait(false);
             return;
         }
 
         (BodyOutcome outcome, RequestBody body) =
             await RequestBody.ReadAsync(context, policy, Limits.PublicKeyBytes, gzip).ConfigureAwait(false);
+        if (outcome != BodyOutcome.Read)
+        {
+            await Problem.Body(context, metrics, policy, outcome, Limits.PublicKeyBytes).ConfigureAwait(false);
+            return;
+        }
+
         using (body)
         {
-            if (outcome != BodyOutcome.Read || body.Length != Limits.PublicKeyBytes)
+            if (body.Length != Limits.PublicKeyBytes)
             {
                 await Problem.BadRequest(context, $"expected the {Limits.PublicKeyBytes} bytes of an ML-DSA-87 public key").ConfigureAwait(false);
                 return;

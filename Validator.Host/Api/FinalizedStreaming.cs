@@ -131,8 +131,9 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
     {
         cursor = default;
         error = $"expected ?chain=DIGITS, {LeastChainDigits} or more of the chain id's hexadecimal digits from its beginning on";
-        string chain = ((string?)context.Request.Query["chain"])?.ToLowerInvariant() ?? "";
-        if (chain.Length > 0 && !IsChain(chain))
+        string? stated = context.Request.Query["chain"];
+        string chain = stated?.ToLowerInvariant() ?? "";
+        if (stated is not null && !IsChain(chain))
         {
             return false;
         }

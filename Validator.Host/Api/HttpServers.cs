@@ -163,7 +163,6 @@ public sealed class HttpServers : IAsyncDisposable
             kestrel.Limits.MinRequestBodyDataRate = null;
             kestrel.Listen(address, listen =>
             {
-
                 // HTTP/2 is agreed on by ALPN alone, so without TLS there is none.
                 listen.Protocols = certificate is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
                 listen.Use(next => connection => gate.Connection(connection, next));
@@ -190,7 +189,7 @@ public sealed class HttpServers : IAsyncDisposable
         ReadEndpoints read = new(node);
         FinalizedStreaming stream = new(node, metrics, _policy);
         CancellationToken stopping = _stopping.Token;
-        AccountEndpoints accounts = new(node, _policy);
+        AccountEndpoints accounts = new(node, metrics, _policy);
         Map("/v1/transactions", s_submit, submit.SubmitOne, "wait", "kind");
         Map("/v1/transactions/batch", s_submit, submit.SubmitBatch, "wait", "kind", "ids");
         Map("/v1/transactions/{id}", s_read, read.Transaction);
@@ -204,32 +203,34 @@ public sealed class HttpServers : IAsyncDisposable
         Map("/v1/admin/reload", s_submit, context => AdminEndpoints.Reload(context, OnReload));
 
         // Probes ask what their makers thought of (?verbose), and nothing that they add could change the answer.
-        _api.MapMethods("/v1/health", s_read, read.Health);
-        _api.MapMethods("/v1/ready", s_read, read.Ready);
-        MapOptions("/v1/health", s_read);
-        MapOptions("/v1/ready", s_read);
+        MapWith("/v1/health", s_read, read.Health, null);
+        MapWith("/v1/ready", s_read, read.Ready, null);
 
-        void Map(string path, string[] methods, RequestDelegate handler, params string[] query)
+        void Map(string path, string[] methods, RequestDelegate handler, params string[] query) => MapWith(path, methods, handler, query);
+
+        void MapWith(string path, string[] methods, RequestDelegate handler, string[]? query)
         {
-            _api.MapMethods(path, methods, context =>
-            {
-                if (RequestForm.Check(context.Request, query, stream: path == "/v1/finalized") is not { } fault)
+            _api.MapMethods(path, methods, Checked(handler, query, stream: path == "/v1/finalized"));
+            _api.MapMethods(path, [HttpMethods.Options], Checked(
+                context =>
                 {
-                    return handler(context);
-                }
-
-                metrics.HttpRefused[(int)HttpRefusal.Form].Add();
-                return Problem.WriteAsync(context, fault);
-            });
-            MapOptions(path, methods);
+                    context.Response.Headers.Allow = string.Join(", ", [.. methods, HttpMethods.Options]);
+                    context.Response.StatusCode = StatusCodes.Status204NoContent;
+                    return Task.CompletedTask;
+                },
+                null, stream: false));
         }
 
-        void MapOptions(string path, string[] methods) => _api.MapMethods(path, [HttpMethods.Options], context =>
+        RequestDelegate Checked(RequestDelegate handler, string[]? query, bool stream) => context =>
         {
-            context.Response.Headers.Allow = string.Join(", ", [.. methods, HttpMethods.Options]);
-            context.Response.StatusCode = StatusCodes.Status204NoContent;
-            return Task.CompletedTask;
-        });
+            if (RequestForm.Check(context.Request, query, stream) is not { } fault)
+            {
+                return handler(context);
+            }
+
+            metrics.HttpRefused[(int)HttpRefusal.Form].Add();
+            return Problem.WriteAsync(context, fault);
+        };
     }
 
     private static Uri Address(WebApplication app) =>

@@ -2,13 +2,17 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Validator.Host.Metrics;
 
 namespace Validator.Host.Api;
 
 /// <summary>Errors as RFC 9457 problem details. The type is a stable name that a client can switch on.</summary>
 internal static class Problem
 {
-    private const string TypePrefix = "urn:validator:problem:";
+    public const string TypePrefix = "urn:validator:problem:";
+
+    /// <summary>Of a submission that was taken when the validator stops.</summary>
+    public const string StoppingType = "stopping";
 
     // The body is JSON and never HTML, so quotes in the words stay readable.
     private static readonly JsonWriterOptions s_readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -70,8 +74,28 @@ internal static class Problem
         return WriteAsync(context, StatusCodes.Status429TooManyRequests, type, title, $"{detail}; try again in {whole} s");
     }
 
+    /// <summary>A body that was not read to its end.</summary>
+    /// <param name="limit">Bytes that it may have.</param>
+    public static Task Body(HttpContext context, NodeMetrics metrics, ApiPolicy policy, BodyOutcome outcome, int limit)
+    {
+        switch (outcome)
+        {
+            case BodyOutcome.TooSlow:
+                metrics.HttpRefused[(int)HttpRefusal.BodyTimeout].Add();
+                return BodyTimeout(context, policy.Options.BodyTimeout);
+            case BodyOutcome.NoMemory:
+                metrics.HttpRefused[(int)HttpRefusal.BodyMemory].Add();
+                return TooMany(context, "busy", "Too many bodies at once", "bodies being read take all the memory there is for them");
+            case BodyOutcome.Damaged:
+                metrics.HttpRefused[(int)HttpRefusal.Form].Add();
+                return BadRequest(context, "the body is not what Content-Encoding says: one whole gzip member, and nothing behind it");
+            default:
+                return TooLarge(context, $"the body may have {limit} bytes, unpacked too");
+        }
+    }
+
     /// <summary>The body did not come in time; what is left of it is not waited for.</summary>
-    public static Task BodyTimeout(HttpContext context, TimeSpan limit)
+    private static Task BodyTimeout(HttpContext context, TimeSpan limit)
     {
         if (!HttpProtocol.IsHttp2(context.Request.Protocol))
         {
@@ -110,7 +134,7 @@ internal static class Problem
     {
         context.Response.Headers.RetryAfter = "1";
         return WriteAsync(
-            context, StatusCodes.Status503ServiceUnavailable, "stopping", "The validator is stopping", durable
+            context, StatusCodes.Status503ServiceUnavailable, StoppingType, "The validator is stopping", durable
                 ? "what was submitted is durable and may become final: ask GET /v1/transactions/{id} of any validator in a while, or send the same bytes to another"
                 : "what was submitted was taken, and may or may not become final: ask GET /v1/transactions/{id} of any validator in a while, or send the same"
                     + " bytes to another",

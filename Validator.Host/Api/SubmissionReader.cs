@@ -16,7 +16,7 @@ public enum FramingError : byte
     EmptyTransaction,
     TransactionTooLarge,
 
-    /// <summary>Clients may submit kinds 0 and 1.</summary>
+    /// <summary>Clients may submit kinds 0 to 2.</summary>
     KindNotAllowed,
     TooLarge,
 

@@ -41,7 +41,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         (BodyOutcome outcome, RequestBody body) = await RequestBody.ReadAsync(context, policy, limit, gzip).ConfigureAwait(false);
         if (outcome != BodyOutcome.Read)
         {
-            await Refuse(context, outcome, limit).ConfigureAwait(false);
+            await Problem.Body(context, metrics, policy, outcome, limit).ConfigureAwait(false);
             return;
         }
 
@@ -341,23 +341,6 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
     {
         metrics.HttpRefused[(int)HttpRefusal.Form].Add();
         return Problem.WriteAsync(context, fault);
-    }
-
-    private Task Refuse(HttpContext context, BodyOutcome outcome, int limit)
-    {
-        switch (outcome)
-        {
-            case BodyOutcome.TooSlow:
-                metrics.HttpRefused[(int)HttpRefusal.BodyTimeout].Add();
-                return Problem.BodyTimeout(context, policy.Options.BodyTimeout);
-            case BodyOutcome.NoMemory:
-                metrics.HttpRefused[(int)HttpRefusal.BodyMemory].Add();
-                return Problem.TooMany(context, "busy", "Too many bodies at once", "bodies being read take all the memory there is for them");
-            case BodyOutcome.Damaged:
-                return Refuse(context, RequestFault.BadRequest("the body is not what Content-Encoding says: one whole gzip member, and nothing behind it"));
-            default:
-                return Problem.TooLarge(context, $"the body may have {limit} bytes, unpacked too");
-        }
     }
 
     private Task Refuse(HttpContext context, FramingError framing, string? error, int transaction) => framing switch

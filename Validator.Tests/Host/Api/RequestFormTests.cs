@@ -51,6 +51,11 @@ public sealed class RequestFormTests
     [InlineData(One, Raw + "If-None-Match: *\r\n", "x", 400, "If-None-Match is not understood")]
     [InlineData(One, Raw + "X-HTTP-Method-Override: DELETE\r\n", "x", 400, "X-HTTP-Method-Override")]
     [InlineData("GET /v1/status", "", "{}", 400, "takes no body")]
+    [InlineData("GET /v1/health", "", "{}", 400, "takes no body")]
+    [InlineData("OPTIONS /v1/transactions", "", "{}", 400, "takes no body")]
+    [InlineData("GET /v1/finalized?from=0&chain=", "", "", 400, "?chain=DIGITS")]
+    [InlineData("GET /v1/finalized?from=0&wait=", "", "", 400, "?wait=true")]
+    [InlineData("GET /v1/finalized?from=0&format=", "", "", 400, "?format=sse")]
     [InlineData("GET /v1/finalized?from=0", "Range: bytes=100-\r\n", "", 416, "Last-Event-ID")]
     [InlineData("POST /v1/accounts", Json, "{}", 415, "application/octet-stream")]
     public async Task What_is_not_understood_is_refused(string line, string headers, string body, int status, string says)
@@ -113,6 +118,8 @@ public sealed class RequestFormTests
         Assert.Equal(400, (await AskAsync(api, One, Raw + "Content-Encoding: gzip\r\n", [.. whole, .. whole])).Status);
         Assert.Equal(400, (await AskAsync(api, One, Raw + "Content-Encoding: gzip\r\n", whole[..^9])).Status);
         Assert.Equal(2, api.Node.Submitted.Count);
+        Assert.Equal(413, (await AskAsync(api, "POST /v1/accounts", Raw + "Content-Encoding: gzip\r\n", GZip(new byte[1 << 20]))).Status);
+        Assert.Equal(400, (await AskAsync(api, "POST /v1/accounts", Raw + "Content-Encoding: gzip\r\n", whole[..^9])).Status);
     }
 
     // Protects caches, checkers and scripts: HEAD wherever GET is, with its headers and no body; OPTIONS and 405 name the methods.
