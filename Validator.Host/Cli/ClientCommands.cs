@@ -154,8 +154,23 @@ internal static class ClientCommands
         bool good = response.StatusCode is HttpStatusCode.OK or HttpStatusCode.Accepted;
         (good ? Console.Out : Console.Error).WriteLine(Indented(body));
         return !final ? (good ? ExitCodes.Success : ExitCodes.Failed)
-            : response.StatusCode == HttpStatusCode.GatewayTimeout ? ExitCodes.NotNow
+            : response.StatusCode == HttpStatusCode.GatewayTimeout || (!good && IsStopping(body)) ? ExitCodes.NotNow
             : good ? Outcome(body) : ExitCodes.Failed;
+    }
+
+    /// <summary>It was taken, and the validator stops before it knows more: the same again, which counts once, will tell.</summary>
+    private static bool IsStopping(string body)
+    {
+        try
+        {
+            using JsonDocument problem = JsonDocument.Parse(body);
+            return problem.RootElement is { ValueKind: JsonValueKind.Object } members
+                && members.TryGetProperty("type", out JsonElement type) && type.ValueEquals(Problem.TypePrefix + Problem.StoppingType);
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
     }
 
     private static int Outcome(string body)

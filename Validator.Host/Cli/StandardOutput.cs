@@ -15,6 +15,7 @@ internal sealed unsafe partial class StandardOutput : Stream
     private const int BrokenPipe = 32;
     private const short PollOut = 4;
     private const short PollError = 8;
+    private const short PollHangUp = 16;
 
     private static StandardOutput? s_output;
 
@@ -98,8 +99,8 @@ internal sealed unsafe partial class StandardOutput : Stream
     private static StreamWriter Writer(StandardOutput stream) =>
         new(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { AutoFlush = true };
 
-    /// <summary>It failed, or is a pipe without a reader.</summary>
-    private bool IsClosed() => Volatile.Read(ref _error) != 0 || (Poll(0, milliseconds: 0) & PollError) != 0;
+    /// <summary>It failed, or is a pipe without a reader, or a socket or terminal whose other end is gone.</summary>
+    private bool IsClosed() => Volatile.Read(ref _error) != 0 || (Poll(0, milliseconds: 0) & (PollError | PollHangUp)) != 0;
 
     private short Poll(short events, int milliseconds)
     {

@@ -125,7 +125,9 @@ internal static class TailCommand
         }
 
         private bool _connected;
-        private bool _followed;
+
+        // The index is this chain's own word, from a status or the stream, and no wish of whoever asked.
+        private bool _given;
 
         private string At() => Next is { } next ? $", from index {next} on" : "";
 
@@ -139,14 +141,14 @@ internal static class TailCommand
 
             // Taken up again at a validator that is behind, it waits there; where the chain was made anew, it is refused.
             using HttpResponseMessage response = await client.GetAsync(
-                new Uri($"{api}/v1/finalized?from={Next}&chain={_chain}{(_followed ? "&wait=true" : "")}"), HttpCompletionOption.ResponseHeadersRead, over).ConfigureAwait(false);
+                new Uri($"{api}/v1/finalized?from={Next}&chain={_chain}{(_given ? "&wait=true" : "")}"), HttpCompletionOption.ResponseHeadersRead, over).ConfigureAwait(false);
             using StreamReader reader = new(await response.Content.ReadAsStreamAsync(over).ConfigureAwait(false));
             if (response.StatusCode != HttpStatusCode.OK)
             {
                 return Refused(response.StatusCode, await reader.ReadToEndAsync(over).ConfigureAwait(false));
             }
 
-            _connected = _followed = Met = true;
+            _connected = _given = Met = true;
             string? data = null;
             while (await ReadLineAsync(reader, over).ConfigureAwait(false) is { } line)
             {
@@ -194,7 +196,12 @@ internal static class TailCommand
                 return (ExitCodes.Failed, "");
             }
 
-            Next ??= status.RootElement.GetProperty("next_final_index").GetUInt64();
+            if (Next is null)
+            {
+                Next = status.RootElement.GetProperty("next_final_index").GetUInt64();
+                _given = true;
+            }
+
             return null;
         }
 
@@ -241,7 +248,7 @@ internal static class TailCommand
                 return ExitCodes.Failed;
             }
 
-            Console.Out.WriteLine(asText ? TextOf(document.RootElement) : json);
+            Console.Out.WriteLine(asText ? TextOf(document.RootElement) : _terminal ? TerminalText.Lines(json) : json);
             Next = index + 1;
             return ++_printed == count || StandardOutput.IsOver ? ExitCodes.Success : null;
         }
