@@ -22,7 +22,7 @@ internal static class SupportBundle
 
     public static Command Create()
     {
-        Option<string> file = new("--out") { Description = "The archive to make, .tar.gz", Required = true };
+        Option<string> file = new("--out") { Description = "The archive to make, .tar.gz, and its folder where there is none", Required = true };
         Option<string?> log = new("--log") { Description = "A file with the validator's log, of which the end is taken" };
         ApiTarget api = new(config: "The node.toml; its API is asked, unless --api says another");
         Command command = new("support-bundle", "Collect status, metrics, configuration and sizes in an archive, without secrets") { file, log };
@@ -164,10 +164,10 @@ internal static class SupportBundle
         {
             using FileStream stream = new(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             stream.Seek(-Math.Min(stream.Length, MaxLogBytes), SeekOrigin.End);
-            using StreamReader reader = new(stream);
-            return reader.ReadToEnd();
+            byte[] end = new byte[MaxLogBytes];
+            return Encoding.UTF8.GetString(end, 0, stream.ReadAtLeast(end, end.Length, throwOnEndOfStream: false));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             return e.Message + "\n";
         }
