@@ -216,7 +216,7 @@ public sealed class EpochTests
         Run([.. (string[])["committee", "propose"], .. change, "--out", file, "--api", api]);
         foreach (NodeProcess node in signers)
         {
-            Run(["committee", "sign", file, "--config", Path.Combine(node.Directory, "node.toml"), "--api", api]);
+            Run(["committee", "sign", file, "--config", Path.Combine(node.Directory, "node.toml")]);
         }
 
         return ProcessCluster.RunAsync("committee", "submit", file, "--api", api);

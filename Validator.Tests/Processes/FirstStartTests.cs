@@ -76,14 +76,9 @@ public sealed class FirstStartTests
 
     // Protects operators of a disk that is full: a start, the first or a later one, ends with the code for stores and a line that says so, where
     // RocksDB would abort; nothing is left that stands in the way once there is room. Both stores on mount points of their own, too.
-    [Fact]
+    [RootFact]
     public async Task A_start_on_a_full_disk_says_so_and_a_later_one_works()
     {
-        if (!Environment.IsPrivilegedProcess)
-        {
-            return;
-        }
-
         await using ProcessCluster cluster = ProcessCluster.Create(1);
         NodeProcess node = cluster.Nodes[0];
         string db = LocalCluster.StorePath(node), ledger = Path.Combine(db, "ledger"), fill = Path.Combine(ledger, "lost+found", "fill");

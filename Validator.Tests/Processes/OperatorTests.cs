@@ -112,20 +112,21 @@ public sealed class OperatorTests
         Assert.True(process.ExitCode == 0, await log);
     }
 
-    // Protects secrets when somebody asks for help: the bundle has what it takes, and neither keys nor tokens.
+    // Protects secrets when somebody asks for help: the bundle has what it takes, and neither keys nor tokens. The configuration says whom to
+    // ask, with which token.
     [Fact]
     public async Task A_support_bundle_has_no_secrets()
     {
         await using ProcessCluster cluster = ProcessCluster.Create(1);
         NodeProcess node = cluster.Nodes[0];
-        string tokens = Path.Combine(node.Directory, "tokens"), archive = Path.Combine(node.Directory, "bundle.tar.gz");
+        string tokens = Path.Combine(node.Directory, "tokens"), archive = Path.Combine(node.Directory, "help", "bundle.tar.gz");
         string token = (await ProcessCluster.RunAsync("token", "--role", "read,submit", "--out", tokens)).Output.Trim();
         cluster.Configure(node, "api", "tokens = \"tokens\"");
         node.Start();
         string api = node.Api.ToString();
         await ProcessCluster.UntilAsync("it is ready", ProcessCluster.Patience, async () => (await ProcessCluster.RunAsync("ready", "--api", api)).Code == 0);
         (int code, string output) = await ProcessCluster.RunAsync(
-            "support-bundle", "--config", Path.Combine(node.Directory, "node.toml"), "--out", archive, "--log", node.LogPath, "--api", api, "--token-file", tokens);
+            "support-bundle", "--config", Path.Combine(node.Directory, "node.toml"), "--out", archive, "--log", node.LogPath);
         Assert.True(code == 0, output);
         Dictionary<string, string> entries = [];
         await using (GZipStream unpacked = new(File.OpenRead(archive), CompressionMode.Decompress))
