@@ -82,7 +82,8 @@ internal sealed class TransactionIndex
         if (tail.Count + entries > tail.Capacity || tail.PayloadBytes + payloadBytes > SegmentPayloadBytes)
         {
             IndexTail fresh = entries <= _segmentEntries && Interlocked.Exchange(ref _spare, null) is { } spare ? spare : NewTail(entries);
-            fresh.Begin(sequence);
+            // Blocks without a transaction need no segment of their own.
+            fresh.Begin(tail.Count > 0 ? sequence : tail.First);
             lock (_lock)
             {
                 View view = _view;
@@ -167,7 +168,9 @@ internal sealed class TransactionIndex
                 }
             }
 
-            // Segments that were put together or closed meanwhile may have been missed, and a tail that was be in use again.
+            // Segments that were put together or closed meanwhile may have been missed, and a tail that was be in use again. Nothing of them
+            // is read after this.
+            Interlocked.MemoryBarrier();
             if (ReferenceEquals(view, _view))
             {
                 place = best.Place;

@@ -86,6 +86,31 @@ public class TransactionIndexTests
         Assert.Contains(Faults(damaged), fault => fault.Contains("index of transactions", StringComparison.Ordinal));
     }
 
+    // Protects answers after a quiet time: blocks that had nothing, before one that has more than a segment, are no gap to be made first.
+    [Fact]
+    public void BlocksWithoutTransactionsAreNoGap()
+    {
+        using TemporaryFolder folder = new();
+        Open(folder.Path).Dispose();
+        using RocksDb database = OpenDatabase(folder.Path);
+        using RocksDbBatch batch = new(database);
+        TransactionIndex index = new(database, 1, Segment);
+        index.BeginBlock(batch, 1, 0, 0);
+        index.BeginBlock(batch, 2, 0, 0);
+        IndexTail tail = index.BeginBlock(batch, 3, Segment + 1, 0);
+        Assert.Null(index.Gap(1));
+        for (int i = 0; i <= Segment; i++)
+        {
+            tail.Add((UInt128)i << 100, (ulong)i);
+        }
+
+        index.BeginBlock(batch, 4, 1, 0);
+        Assert.Null(database.Write(batch, sync: false));
+        index.Committed();
+        Assert.Equal([new IndexSegment(0, 1, 3, Segment + 1)], index.Segments);
+        Assert.Null(index.Gap(1));
+    }
+
     // Protects answers at full load, when segments are closed and put together while clients ask: what is on disk is found at every moment.
     [Fact]
     public async Task WhatIsOnDiskIsFoundAtEveryMoment()
