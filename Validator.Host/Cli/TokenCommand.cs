@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Validator.Host.Api;
 using Validator.Host.Config;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
 
@@ -33,6 +34,7 @@ internal static class TokenCommand
         string token = ApiTokens.NewToken();
         try
         {
+            DurableFile.MakeFolder(Path.GetDirectoryName(Path.GetFullPath(file))!);
             using FileStream stream = new(file, new FileStreamOptions
             {
                 Mode = FileMode.Append, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,

@@ -41,7 +41,7 @@ internal static class StoreErrors
         return new StoreException(fault, $"{path}: {advice} ({text})");
     }
 
-    public static StoreException Read(string text) => 
+    public static StoreException Read(string text) =>
         new(Classify(text), $"reading a store failed: {text}{(Classify(text) == StoreFault.Corrupt ? $". If it is the ledger, {LedgerAdvice}" : "")}");
 
     public static StoreFault Classify(string text)

@@ -93,6 +93,7 @@ public class CommandLineTests
             byte[] made = File.ReadAllBytes(key);
             Assert.Equal(4, CommandLine.Run(["account", "new", "--out", key]));
             Assert.Equal(made, File.ReadAllBytes(key));
+            Assert.Equal(0, CommandLine.Run(["token", "--role", "read", "--out", Path.Combine(folder, "c", "tokens")]));
         }
         finally
         {
