@@ -153,7 +153,9 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
             string its = split < 0 ? "" : last[..split];
             bool valid = ulong.TryParse(last.AsSpan(split + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ulong index)
                 && index < ulong.MaxValue && (split < 0 || IsChain(its));
-            cursor = new Cursor(index + 1, split < 0 ? chain : its, wait == "true" || (split > 0 && wait is null));
+
+            // Where both name a chain, the one that is not this one counts.
+            cursor = new Cursor(index + 1, split < 0 || !_chain.StartsWith(chain, StringComparison.Ordinal) ? chain : its, wait == "true" || (split > 0 && wait is null));
             return valid;
         }
 

@@ -125,6 +125,7 @@ public class StreamTests
         {
             ("?from=4", null, 416, "index-beyond-tip"), ("?from=1000000&format=binary", null, 416, "index-beyond-tip"), ("", "3", 416, "index-beyond-tip"),
             ($"?from=4&chain={chain[..8]}", null, 416, "index-beyond-tip"), ("", $"{other[..16]}-1", 409, "other-chain"),
+            ($"?chain={other}", $"{chain[..16]}-1", 409, "other-chain"),
             ($"?from=0&wait=true&chain={other}", null, 409, "other-chain"), ("?from=0&chain=12", null, 400, "bad-request"),
             ("?from=0&wait=yes", null, 400, "bad-request"), ("", "-3", 400, "bad-request"),
         })
