@@ -36,8 +36,9 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         }
 
         bool json = form == BodyForm.Json;
-        // Base64 makes four bytes of three, and each JSON transaction has a few dozen bytes around it.
-        int limit = json ? 4 * node.MaxSubmissionBytes : batch ? node.MaxSubmissionBytes : Limits.MaxTransactionBytes;
+        // Base64 makes four bytes of three, and each JSON transaction has a few dozen bytes around it. A committee change bears signatures.
+        int limit = json ? 4 * node.MaxSubmissionBytes
+            : batch || kind == (byte)TransactionKind.System ? node.MaxSubmissionBytes : Limits.MaxTransactionBytes;
         (BodyOutcome outcome, RequestBody body) = await RequestBody.ReadAsync(context, policy, limit, gzip).ConfigureAwait(false);
         if (outcome != BodyOutcome.Read)
         {

@@ -102,6 +102,18 @@ public sealed class RequestFormTests
         Assert.Equal((byte)TransactionKind.Envelope, Assert.Single(api.Node.Submitted)[4]);
     }
 
+    // Protects changes of large committees: fifteen signatures are more than other transactions may have.
+    [Theory]
+    [InlineData("?kind=2", 400, "form of FORMATS.md")]
+    [InlineData("", 413, "65536 bytes")]
+    public async Task A_committee_change_may_be_large(string query, int status, string says)
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        (int Status, string Text) answer = await AskAsync(api, One + query, Raw, new byte[400_000]);
+        Assert.True(status == answer.Status, answer.Text);
+        Assert.Contains(says, answer.Text, StringComparison.Ordinal);
+    }
+
     // Protects compressed bodies: what is in them is ordered, never the compressed bytes, and no bomb goes off.
     [Fact]
     public async Task A_compressed_body_is_unpacked_within_the_limit()
