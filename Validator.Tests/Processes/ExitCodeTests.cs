@@ -77,6 +77,25 @@ public sealed class ExitCodeTests
         }
     }
 
+    // Protects supervisors from trying for ever what never passes: a port that needs rights is no port in use.
+    [RootFact]
+    public async Task A_port_that_needs_rights_is_refused()
+    {
+        await using ProcessCluster cluster = ProcessCluster.Create(1);
+        NodeProcess node = cluster.Nodes[0];
+        string config = Path.Combine(node.Directory, "node.toml"), folder = cluster.Cluster.Directory;
+        await File.WriteAllTextAsync(config, (await File.ReadAllTextAsync(config)).Replace($"127.0.0.1:{node.Ports.Api}", "127.0.0.1:999"));
+        Assert.Equal(0, (await ShellAsync($"chown -R 54321:54321 '{folder}'")).Code);
+        foreach (string check in new[] { "--check", "" })
+        {
+            // In a network of its own, where ports below 1024 need rights, whatever this machine says.
+            (int code, string output) = await ShellAsync("exec unshare --net sh -c 'ip link set lo up"
+                + $" && exec timeout 20 setpriv --reuid 54321 --regid 54321 --clear-groups {Command} run --config {config} {check}'");
+            Assert.True(code == 2 && output.Contains("Permission denied", StringComparison.Ordinal), $"{code}: {output}");
+            AssertWords(output);
+        }
+    }
+
     // Protects scripts: what a command meets outside has a code of its own, and words.
     [Fact]
     public async Task Commands_end_in_their_codes()

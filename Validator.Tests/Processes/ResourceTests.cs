@@ -197,6 +197,37 @@ public sealed class ResourceTests
         await cluster.SubmitFinalAsync(node, "still here"u8.ToArray());
     }
 
+    // Protects who is in a hurry: a second signal ends a validator that runs, whatever its stop waits for, and nothing is lost.
+    [Fact]
+    public async Task A_second_signal_ends_it_at_once()
+    {
+        await using ProcessCluster cluster = ProcessCluster.Create(1);
+        NodeProcess node = cluster.Nodes[0];
+        using Process process = Process.Start(Shell("exec \"$@\"", "run", "--config", Path.Combine(node.Directory, "node.toml")))!;
+        try
+        {
+            await ProcessCluster.UntilAsync("it is ready", s_patience, async () => (await cluster.Cluster.StatusAsync(node))?.Ready == true);
+            await cluster.SubmitFinalAsync(node, "kept"u8.ToArray());
+
+            // Both at once: it cannot have stopped in between.
+            foreach (ProcessCluster.Signal signal in new[] { ProcessCluster.Signal.Stop, ProcessCluster.Signal.Terminate, (ProcessCluster.Signal)2, ProcessCluster.Signal.Continue })
+            {
+                ProcessCluster.Send(process.Id, signal);
+            }
+
+            await process.WaitForExitAsync().WaitAsync(s_patience);
+            Assert.Equal(ExitInterrupted, process.ExitCode);
+        }
+        finally
+        {
+            process.Kill();
+        }
+
+        node.Start();
+        await cluster.Cluster.WaitReadyAsync([node], s_patience);
+        Assert.Equal(1UL, (await cluster.StatusAsync(node)).NextFinalIndex);
+    }
+
     private static async Task AssertCalledOffAsync(NodeProcess node)
     {
         int before = node.LogTail(1000).Length;

@@ -58,25 +58,49 @@ public sealed class ClientCommandTests
     [InlineData(true, "/v1/finalized?from=9&chain=00")]
     public async Task Tail_waits_for_the_index_that_it_was_given(bool asked, string expected)
     {
-        using TcpListener server = new(IPAddress.Loopback, 0);
-        server.Start();
-        string[] tail = ["tail", "--api", $"http://127.0.0.1:{((IPEndPoint)server.LocalEndpoint).Port}", .. asked ? new[] { "--from", "9" } : []];
+        using Answers answers = new();
+        string[] tail = ["tail", "--api", answers.Api, .. asked ? new[] { "--from", "9" } : []];
         Task<int> command = Task.Run(() => CommandLine.Run(tail));
-        Assert.Equal("/v1/status", await AnswerAsync("200 OK", "{\"chain_id\":\"00\",\"next_final_index\":7}"));
-        Assert.Equal(expected, await AnswerAsync("416 Range Not Satisfiable", "{}"));
+        Assert.Equal("/v1/status", await answers.GiveAsync("200 OK", "{\"chain_id\":\"00\",\"next_final_index\":7}"));
+        Assert.Equal(expected, await answers.GiveAsync("416 Range Not Satisfiable", "{}"));
         Assert.Equal(1, await command.WaitAsync(TimeSpan.FromSeconds(60)));
+    }
 
-        async Task<string> AnswerAsync(string status, string body)
+    // Protects readers from indices of two chains in one output: where the chain was made anew, tail ends.
+    [Fact]
+    public async Task Tail_ends_where_another_chain_answers()
+    {
+        using Answers answers = new();
+        Task<int> command = Task.Run(() => CommandLine.Run(["tail", "--api", answers.Api]));
+        await answers.GiveAsync("200 OK", "{\"chain_id\":\"00\",\"next_final_index\":7}");
+        await answers.GiveAsync("200 OK", "");
+        await answers.GiveAsync("200 OK", "{\"chain_id\":\"01\",\"next_final_index\":0}");
+        Assert.Equal(1, await command.WaitAsync(TimeSpan.FromSeconds(60)));
+    }
+
+    /// <summary>An API that gives one answer after the other, and tells what was asked.</summary>
+    private sealed class Answers : IDisposable
+    {
+        private readonly TcpListener _server = new(IPAddress.Loopback, 0);
+
+        public Answers() => _server.Start();
+
+        public string Api => $"http://127.0.0.1:{((IPEndPoint)_server.LocalEndpoint).Port}";
+
+        public async Task<string> GiveAsync(string status, string body)
         {
-            using TcpClient client = await server.AcceptTcpClientAsync().WaitAsync(TimeSpan.FromSeconds(30));
+            using TcpClient client = await _server.AcceptTcpClientAsync().WaitAsync(TimeSpan.FromSeconds(30));
             using StreamReader reader = new(client.GetStream(), leaveOpen: true);
             string path = (await reader.ReadLineAsync())!.Split(' ')[1];
             while ((await reader.ReadLineAsync())!.Length > 0)
             {
+                // The rest of the head.
             }
 
             await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {body.Length}\r\n\r\n{body}"));
             return path;
         }
+
+        public void Dispose() => _server.Dispose();
     }
 }
