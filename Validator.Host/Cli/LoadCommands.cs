@@ -15,7 +15,7 @@ internal static class LoadCommands
         Option<string> transport = Transport();
         Option<string?> directory = new("--dir") { Description = "A new folder for the validators; kept. Default: a temporary one, removed" };
         Option<bool> keep = new("--keep") { Description = "Keep the temporary folder" };
-        Option<string?> report = new("--report") { Description = "Write the numbers as JSON to this file" };
+        Option<string?> report = Report();
         Command command = new("localnet", "Start a cluster on this machine, load it, and check that nothing is lost, doubled or ordered differently")
         {
             validators, transport, load.Rate, load.Size, load.Signed, load.Accounts, load.Duration, load.Seed, directory, keep, report,
@@ -49,7 +49,7 @@ internal static class LoadCommands
             Description = "A validator's API; once for each, the load is spread evenly",
             DefaultValueFactory = _ => ["http://127.0.0.1:8080"],
         };
-        Option<string?> report = new("--report") { Description = "Write the numbers as JSON to this file" };
+        Option<string?> report = Report();
         targets.Validators.Add(result =>
         {
             foreach (string target in result.GetValueOrDefault<string[]>() ?? [])
@@ -88,6 +88,20 @@ internal static class LoadCommands
     {
         Option<string> transport = new("--transport") { Description = "How transactions are submitted: http or quic (the submit stream)", DefaultValueFactory = _ => "http" };
         return transport.AcceptOnlyFromAmong("http", "quic");
+    }
+
+    /// <summary>A folder in its place is found before the load, not after it.</summary>
+    private static Option<string?> Report()
+    {
+        Option<string?> report = new("--report") { Description = "Write the numbers as JSON to this file" };
+        report.Validators.Add(result =>
+        {
+            if (Directory.Exists(result.GetValueOrDefault<string?>()))
+            {
+                result.AddError($"--report: {result.GetValueOrDefault<string?>()}: is a folder");
+            }
+        });
+        return report;
     }
 
     private static Option<int> Number(string name, string description, int fallback, int min, int max)

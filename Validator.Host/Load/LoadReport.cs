@@ -1,6 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Validator.Host.Config;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Load;
 
@@ -72,8 +74,18 @@ public sealed record LoadReport
             + (System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported ? "" : ", Native AOT"),
     };
 
-    public void Write(string path) =>
-        Storage.DurableFile.Write(path, [.. JsonSerializer.SerializeToUtf8Bytes(this, LoadReportJson.Default.LoadReport), (byte)'\n']);
+    /// <exception cref="ConfigException">The file cannot be written.</exception>
+    public void Write(string path)
+    {
+        try
+        {
+            DurableFile.Write(path, [.. JsonSerializer.SerializeToUtf8Bytes(this, LoadReportJson.Default.LoadReport), (byte)'\n']);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"--report: {path}: {e.Message}");
+        }
+    }
 }
 
 /// <summary>Milliseconds.</summary>

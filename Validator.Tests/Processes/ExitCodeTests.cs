@@ -124,6 +124,7 @@ public sealed class ExitCodeTests
         await EndsAsync(2, "support-bundle", "--config", Path.Combine(folder, "node.toml"), "--out", Path.Combine(folder, "node.toml", "x"));
         await EndsAsync(2, "init", "--out", Path.Combine(folder, "node.toml", "x"));
         await EndsAsync(2, "load", "--rate", "50", "--duration", "1s", "--api", api, "--report", folder);
+        await EndsAsync(2, "load", "--rate", "50", "--duration", "1s", "--api", api, "--report", Path.Combine(folder, "node.toml", "x"));
         await EndsAsync(4, "account", "show", "--key", missing);
         (int code, string output) = await ShellAsync($"{Command} status --api {api} > /dev/full");
         Assert.True(code == 74 && output.Contains("No space left", StringComparison.Ordinal), output);
