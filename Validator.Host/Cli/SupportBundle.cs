@@ -122,7 +122,17 @@ internal static class SupportBundle
             {
                 foreach (FileInfo file in new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories))
                 {
-                    text.Append(CultureInfo.InvariantCulture, $"{Convert.ToString((int)file.UnixFileMode, 8),5} {file.Length,14} {file.LastWriteTimeUtc:u} {Path.GetRelativePath(folder, file.FullName)}\n");
+                    string name = Path.GetRelativePath(folder, file.FullName);
+                    try
+                    {
+                        text.Append(string.Create(CultureInfo.InvariantCulture, $"{Convert.ToString((int)file.UnixFileMode, 8),5} {file.Length,14} {file.LastWriteTimeUtc:u} "));
+                    }
+                    catch (FileNotFoundException)
+                    {
+                        text.Append("deleted meanwhile: ");
+                    }
+
+                    text.Append(name).Append('\n');
                 }
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
