@@ -88,7 +88,7 @@ internal sealed class DiskWatch : IDisposable
     /// <summary>Both marks in files for a disk that may have so many.</summary>
     internal static (long Low, long Hard) FileMarks(StorageSection settings, long total)
     {
-        long low = settings.LowWaterFiles > 0 ? settings.LowWaterFiles : (long)Math.Min(LowMostFiles, (Int128)total * LowPercent / 100);
+        long low = settings.LowWaterFiles > 0 ? settings.LowWaterFiles : (long)Int128.Min(LowMostFiles, (Int128)total * LowPercent / 100);
         long hard = settings.HardWaterFiles > 0 ? settings.HardWaterFiles : low / HardShare;
         return (low, Math.Min(hard, low));
     }
