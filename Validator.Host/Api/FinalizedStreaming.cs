@@ -151,7 +151,7 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
             error = "Last-Event-ID is the id of the last event received, or that transaction's index alone";
             int split = last.IndexOf('-');
             string its = split < 0 ? "" : last[..split];
-            bool valid = ulong.TryParse(last.AsSpan(split + 1), NumberStyles.None, CultureInfo.InvariantCulture, out ulong index)
+            bool valid = StrictNumber.TryRead(last.AsSpan(split + 1), out ulong index)
                 && index < ulong.MaxValue && (split < 0 || IsChain(its));
 
             // Where both name a chain, the one that is not this one counts.
@@ -167,7 +167,7 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
         }
 
         error = "expected ?from=INDEX, a global index";
-        bool number = ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong from);
+        bool number = StrictNumber.TryRead(text, out ulong from);
         cursor = new Cursor(from, chain, wait == "true");
         return number;
     }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
@@ -152,7 +151,7 @@ internal sealed class ReadEndpoints(INodeGateway node)
     public Task Block(HttpContext context)
     {
         string text = (string)context.Request.RouteValues["sequence"]!;
-        if (!ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong sequence) || sequence == 0)
+        if (!StrictNumber.TryRead(text, out ulong sequence) || sequence == 0)
         {
             return Problem.BadRequest(context, "expected a block's sequence, a number from 1");
         }

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Validator.Core.Execution;
@@ -389,7 +388,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
     private static bool TryKind(HttpContext context, out byte? kind)
     {
         string? text = context.Request.Query["kind"];
-        kind = byte.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out byte given) ? given : null;
+        kind = StrictNumber.TryRead(text, out byte given) ? given : null;
         return text is null || kind is not null;
     }
 }

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
-using System.Globalization;
+using Validator.Core.Primitives;
 using Validator.Host.Config;
 using Validator.Host.Keys;
 using Validator.Host.Logging;
@@ -62,6 +62,12 @@ public static class CommandLine
                     return $"{name}: is empty";
                 }
 
+                // The library's own reading lets signs, blanks and NULs stand around them.
+                if (result is OptionResult { Option: { } number } && IsNumber(number.ValueType) && token.Value.AsSpan().ContainsAnyExceptInRange('0', '9'))
+                {
+                    return $"{name}: '{token.Value}' is not a number of digits alone";
+                }
+
                 // What is no UTF-8 on the command line came in as this character.
                 if (token.Value.Contains('\uFFFD', StringComparison.Ordinal))
                 {
@@ -72,6 +78,8 @@ public static class CommandLine
 
         return null;
     }
+
+    private static bool IsNumber(Type type) => Type.GetTypeCode(Nullable.GetUnderlyingType(type) ?? type) is >= TypeCode.SByte and <= TypeCode.UInt64;
 
     /// <summary>Runs an action; an operator's fault becomes its message and exit code.</summary>
     internal static int Guard(Func<int> action)
@@ -253,7 +261,7 @@ public static class CommandLine
     /// <summary>An option's number, before it is known to be one; null when it is none.</summary>
     internal static int? Integer(OptionResult option, int fallback) =>
         option.Tokens.Count == 0 ? fallback
-        : int.TryParse(option.Tokens[^1].Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) ? value
+        : StrictNumber.TryRead(option.Tokens[^1].Value, out int value) ? value
         : null;
 
     /// <summary>An option that reads 500ms, 30s, 5m or 1h.</summary>
@@ -278,7 +286,7 @@ public static class CommandLine
     {
         int unit = text.AsSpan().IndexOfAnyExceptInRange('0', '9');
         value = default;
-        if (unit <= 0 || !int.TryParse(text.AsSpan(0, unit), NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+        if (unit <= 0 || !StrictNumber.TryRead(text.AsSpan(0, unit), out int number))
         {
             return false;
         }

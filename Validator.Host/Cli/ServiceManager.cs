@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
+using Validator.Core.Primitives;
 using Validator.Host.Api;
 using Validator.Host.Node;
 
@@ -41,7 +42,7 @@ internal sealed class ServiceManager : IDisposable
         }
 
         TimeSpan period = s_statusEvery;
-        if (long.TryParse(Environment.GetEnvironmentVariable("WATCHDOG_USEC"), NumberStyles.None, CultureInfo.InvariantCulture, out long micros) && micros > 0)
+        if (StrictNumber.TryRead(Environment.GetEnvironmentVariable("WATCHDOG_USEC"), out long micros) && micros > 0)
         {
             _watched = true;
             period = TimeSpan.FromMicroseconds(Math.Min(micros / 3, s_statusEvery.TotalMicroseconds));

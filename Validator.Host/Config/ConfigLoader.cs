@@ -2,6 +2,7 @@ using System.Collections;
 using System.Globalization;
 using System.Net;
 using System.Text;
+using Validator.Core.Primitives;
 using Validator.Host.Api;
 using Validator.Net;
 using Validator.Net.Discovery;
@@ -159,7 +160,7 @@ public static class ConfigLoader
     private static MetricsSection Metrics(Settings settings)
     {
         string bind = settings.String("metrics.bind", "127.0.0.1");
-        if (!IPAddress.TryParse(bind, out _))
+        if (!AddressText.TryRead(bind, out _))
         {
             settings.Fail("metrics.bind", $"expected an IP address, not '{bind}'");
         }
@@ -227,7 +228,7 @@ public static class ConfigLoader
         }
 
         bool apiFar = !IPAddress.IsLoopback(IPAddress.Parse(api.Host));
-        bool metricsFar = config.Metrics.Enabled && IPAddress.TryParse(config.Metrics.Host, out IPAddress? bind) && !IPAddress.IsLoopback(bind);
+        bool metricsFar = config.Metrics.Enabled && AddressText.TryRead(config.Metrics.Host, out IPAddress? bind) && !IPAddress.IsLoopback(bind);
         string key = apiFar ? "api.listen" : "metrics.bind";
         string missing = api.Tokens.Length > 0 ? "" : "api.tokens";
         if (api.TlsCertificate.Length == 0)
@@ -255,9 +256,9 @@ public static class ConfigLoader
         string text = settings.String(path, fallback);
         int colon = text.LastIndexOf(':');
         if (colon > 0
-            && IPAddress.TryParse(text[..colon], out IPAddress? address)
-            && (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork || text[0] == '[')
-            && ushort.TryParse(text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
+            && AddressText.TryRead(text[0] == '[' && text[colon - 1] == ']' ? text.AsSpan(1, colon - 2) : text.AsSpan(0, colon), out IPAddress? address)
+            && text[0] == '[' == (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6)
+            && StrictNumber.TryRead(text.AsSpan(colon + 1), out ushort port))
         {
             return new IPEndPoint(address, port);
         }

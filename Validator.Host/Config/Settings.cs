@@ -114,8 +114,18 @@ internal sealed class Settings
             return null;
         }
 
+        if (HoldsNul(given.Value))
+        {
+            Fail(path, "holds a NUL character, which no path, address or name has");
+            return null;
+        }
+
         return given.Value;
     }
+
+    /// <summary>TOML lets a string have one by its escape.</summary>
+    private static bool HoldsNul(TomlValue value) =>
+        value.Value is string text ? text.Contains('\0', StringComparison.Ordinal) : value.Value is List<TomlValue> items && items.Exists(HoldsNul);
 
     private void AddTable(TomlTable table, string prefix)
     {

@@ -1,5 +1,5 @@
-using System.Globalization;
 using System.Text;
+using Validator.Core.Primitives;
 
 namespace Validator.Host.Config;
 
@@ -168,7 +168,7 @@ public sealed partial class TomlReader
     private void CodePoint(StringBuilder text, int digits)
     {
         if (_at + 2 + digits > _text.Length
-            || !uint.TryParse(_text.AsSpan(_at + 2, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint value)
+            || !StrictNumber.TryReadHex(_text.AsSpan(_at + 2, digits), out uint value)
             || !Rune.IsValid(value))
         {
             throw Error($"expected {digits} hexadecimal digits of a Unicode scalar value");

@@ -1,4 +1,4 @@
-using System.Globalization;
+using Validator.Core.Primitives;
 
 namespace Validator.Host.Config;
 
@@ -325,7 +325,7 @@ public sealed partial class TomlReader
         {
             if (c != '_')
             {
-                total = (total * numberBase) + Convert.ToInt32(c.ToString(), 16);
+                total = (total * numberBase) + (c <= '9' ? c - '0' : (c | ' ') - 'a' + 10);
                 if (total > (Int128)long.MaxValue + 1)
                 {
                     overflows = true;
@@ -388,6 +388,6 @@ public sealed partial class TomlReader
             return false;
         }
 
-        return double.TryParse(token.Replace("_", "", StringComparison.Ordinal), NumberStyles.Float, CultureInfo.InvariantCulture, out value);
+        return StrictNumber.TryReadReal(token.Replace("_", "", StringComparison.Ordinal), out value);
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Validator.Core.Primitives;
 using Validator.Crypto.Simd;
 using Validator.Host.Storage;
 
@@ -206,8 +207,8 @@ public static class KeyFile
         cost = default;
         string[] parts = line.Split(' ');
         if (parts.Length != 5 || !line.StartsWith(Kdf, StringComparison.Ordinal)
-            || !uint.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out uint memory)
-            || !uint.TryParse(parts[3], NumberStyles.None, CultureInfo.InvariantCulture, out uint passes)
+            || !StrictNumber.TryRead(parts[2], out uint memory)
+            || !StrictNumber.TryRead(parts[3], out uint passes)
             || parts[4].Length != 2 * salt.Length || !TryHex(Encoding.ASCII.GetBytes(parts[4]), salt))
         {
             return false;

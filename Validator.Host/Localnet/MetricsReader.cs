@@ -1,4 +1,4 @@
-using System.Globalization;
+using Validator.Core.Primitives;
 
 namespace Validator.Host.Localnet;
 
@@ -32,9 +32,12 @@ public static class MetricsReader
                 && labels.IndexOf(Label, StringComparison.Ordinal) is >= 0 and var start)
             {
                 ReadOnlySpan<char> word = labels[(start + Label.Length)..];
-                word = word[..word.IndexOf('"')];
-                double bound = word.SequenceEqual("+Inf") ? double.PositiveInfinity : double.Parse(word, CultureInfo.InvariantCulture);
-                buckets[bound] = buckets.GetValueOrDefault(bound) + count;
+                word = word[..Math.Max(word.IndexOf('"'), 0)];
+                double bound = double.PositiveInfinity;
+                if (word.SequenceEqual("+Inf") || StrictNumber.TryReadReal(word, out bound))
+                {
+                    buckets[bound] = buckets.GetValueOrDefault(bound) + count;
+                }
             }
         }
 
@@ -77,6 +80,6 @@ public static class MetricsReader
         }
 
         labels = rest[..start];
-        return double.TryParse(rest[start..], NumberStyles.Float, CultureInfo.InvariantCulture, out value);
+        return StrictNumber.TryReadReal(rest[start..], out value);
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Validator.Core.Primitives;
 
 namespace Validator.Host.Localnet;
 
@@ -63,5 +64,5 @@ public readonly record struct ProcessSample(double CpuSeconds, long ResidentByte
     }
 
     private static long Number(ReadOnlySpan<char> text) =>
-        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long value) ? value : 0;
+        StrictNumber.TryRead(text, out long value) ? value : 0;
 }

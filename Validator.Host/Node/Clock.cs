@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using System.Globalization;
+using Validator.Core.Primitives;
 
 namespace Validator.Host.Node;
 
@@ -30,7 +30,7 @@ public static class Clock
         {
             try
             {
-                if (double.TryParse(File.ReadAllText(file), NumberStyles.Float, CultureInfo.InvariantCulture, out double seconds))
+                if (StrictNumber.TryReadReal(File.ReadAllText(file).AsSpan().TrimEnd('\n'), out double seconds))
                 {
                     Volatile.Write(ref s_offset, (long)(seconds * 1e6));
                 }

@@ -107,7 +107,7 @@ public static class VoteStoreSetup
     public static ulong? SignsFrom(StorageSection storage)
     {
         string text = File.Exists(storage.SignsFromFile) ? File.ReadAllText(storage.SignsFromFile) : "";
-        return text.EndsWith('\n') && ulong.TryParse(text.AsSpan()[..^1], out ulong epoch) ? epoch : null;
+        return text.EndsWith('\n') && StrictNumber.TryRead(text.AsSpan()[..^1], out ulong epoch) ? epoch : null;
     }
 
     /// <summary>

@@ -1,6 +1,6 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using Validator.Core.Primitives;
 
 namespace Validator.Net.Discovery;
 
@@ -53,7 +53,7 @@ public static class Multiaddr
     }
 
     private static bool TryPort(string text, out ushort port) =>
-        ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port != 0 && text[0] != '0';
+        StrictNumber.TryRead(text, out port) && port != 0 && text[0] != '0';
 
     private static bool TryHost(HostKind kind, string text, out string host)
     {
@@ -64,24 +64,10 @@ public static class Multiaddr
             host = text.ToLowerInvariant();
             return true;
         }
-        // IPAddress also takes "1", "0x7f.1" and brackets; the format does not.
-        bool plain = kind == HostKind.Ip4 ? IsDottedQuad(text) : text.Contains(':') && !text.Contains('[');
-        if (!plain || !IPAddress.TryParse(text, out IPAddress? address)) return false;
+        if (!AddressText.TryRead(text, out IPAddress? address)) return false;
         AddressFamily family = kind == HostKind.Ip4 ? AddressFamily.InterNetwork : AddressFamily.InterNetworkV6;
         if (address.AddressFamily != family) return false;
         host = address.ToString();
-        return true;
-    }
-
-    private static bool IsDottedQuad(string text)
-    {
-        string[] parts = text.Split('.');
-        if (parts.Length != 4) return false;
-        foreach (string part in parts)
-        {
-            bool leadingZero = part.Length > 1 && part[0] == '0';
-            if (leadingZero || !byte.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out _)) return false;
-        }
         return true;
     }
 

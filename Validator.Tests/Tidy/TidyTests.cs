@@ -63,6 +63,16 @@ public sealed class TidyTests
         AssertNone(Matches(shipped, new Regex(@"\bDns\.Get|\bDnsEndPoint\b|\bnew (SocketsHttpHandler|HttpClientHandler|ClientWebSocket|TcpClient|UdpClient)\b|HttpClient> \w+ = new\(\)|new HttpClient\(\)")));
     }
 
+    // Protects: numbers from outside are digits and nothing else. The framework's readers let NULs follow, and most of them blanks and signs.
+    [Fact]
+    public void Numbers_are_read_in_one_place()
+    {
+        string[] shipped = [.. SourceTree.Sources.Where(f => f.StartsWith("Validator.", StringComparison.Ordinal)
+            && !f.StartsWith("Validator.Tests/", StringComparison.Ordinal) && !f.StartsWith("Validator.Bench/", StringComparison.Ordinal)
+            && !f.EndsWith("Primitives/StrictNumber.cs", StringComparison.Ordinal))];
+        AssertNone(Matches(shipped, new Regex(@"\b(s?byte|u?short|u?int|u?long|float|double|decimal|U?Int128|BigInteger)\.(Try)?Parse\(|\bUtf8Parser\b|\bIPEndPoint\.TryParse\(")));
+    }
+
     // Protects: the tree builds anywhere, and tells nothing of where it was written.
     [Fact]
     public void No_machine_is_named()

@@ -26,6 +26,8 @@ public sealed class RequestFormTests
     [InlineData(One + "?kind=1&KIND=0", Raw, "x", 400, "comes 2 times")]
     [InlineData(One + "?ids=false", Raw, "x", 400, "unknown parameter 'ids'")]
     [InlineData(One + "?wait=unknown", Raw, "x", 400, "expected ?wait=durable")]
+    [InlineData(One + "?kind=1%00", Raw, "x", 400, "?kind=0, 1 or 2")]
+    [InlineData(One + "?kind=%2B1", Raw, "x", 400, "?kind=0, 1 or 2")]
     [InlineData(One + "?kind=", Raw, "x", 400, "?kind=0, 1 or 2")]
     [InlineData(Batch + "?ids=no", Raw, TwoRecords, 400, "?ids=true or ?ids=false")]
     [InlineData("GET /v1/status?from=0", "", "", 400, "this path has none")]

@@ -143,6 +143,8 @@ public class StreamTests
     // Protects subscribers' understanding: what cannot be served is a problem document.
     [Theory]
     [InlineData("/v1/finalized?from=x", null, 400)]
+    [InlineData("/v1/finalized?from=0%00", null, 400)]
+    [InlineData("/v1/finalized?from=%200", null, 400)]
     [InlineData("/v1/finalized", "x", 400)]
     [InlineData("/v1/finalized?format=xml", null, 400)]
     [InlineData("/v1/finalized?from=4", null, 410)]

@@ -24,6 +24,13 @@ public class CommandLineTests
         Assert.Equal(2, CommandLine.Run(["ready", "--wait", "999999999h"]));
         Assert.Equal(2, CommandLine.Run(["tail", "--reconnect", "577h"]));
         Assert.Equal(2, CommandLine.Run(["localnet", "--rate", "x"]));
+        foreach (string number in new[] { "7\0", " 7", "+7", "7 " })
+        {
+            Assert.Equal(2, CommandLine.Run(["localnet", "--rate", number, "--duration", "0s"]));
+            Assert.Equal(2, CommandLine.Run(["tail", "--api", "http://127.0.0.1:1", "--from", number]));
+            Assert.Equal(2, CommandLine.Run(["ready", "--api", "http://127.0.0.1:1", "--wait", number + "s"]));
+        }
+
         Assert.Equal(2, CommandLine.Run(["init", "--base-port", "x", "--out", cluster]));
         Assert.Equal(2, CommandLine.Run(["keygen", "--name", "a b", "--out", cluster]));
         Assert.Equal(2, CommandLine.Run(["submit"]));

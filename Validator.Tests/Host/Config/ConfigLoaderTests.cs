@@ -80,6 +80,15 @@ public class ConfigLoaderTests
     [InlineData("[crypto]\nhash_algorithm = \"sha256\"", "expected \"blake3\"")]
     [InlineData("[metrics]\nenabled = 1", "expected true or false, not an integer")]
     [InlineData("[api]\nlisten = \"8080\"", "api.listen: expected ADDRESS:PORT")]
+    [InlineData("[api]\nlisten = \"127.0.0.1:80\\u0000\"", "api.listen: holds a NUL character")]
+    [InlineData("[api]\nlisten = \"127.0.0.1: 80\"", "api.listen: expected ADDRESS:PORT")]
+    [InlineData("[api]\nlisten = \"127.1:80\"", "api.listen: expected ADDRESS:PORT")]
+    [InlineData("[api]\nlisten = \"[::1]:1:80\"", "api.listen: expected ADDRESS:PORT")]
+    [InlineData("[api]\nlisten = \"[127.0.0.1]:80\"", "api.listen: expected ADDRESS:PORT")]
+    [InlineData("[api]\ntokens = \"a\\u0000\"", "api.tokens: holds a NUL character")]
+    [InlineData("[api]\nallowed_hosts = [\"a\\u0000\"]", "api.allowed_hosts: holds a NUL character")]
+    [InlineData("[metrics]\nbind = \"[::1]:9090\"", "metrics.bind: expected an IP address")]
+    [InlineData("[metrics]\nbind = \"010.0.0.1\"", "metrics.bind: expected an IP address")]
     [InlineData("[api\n", "node.toml:4:5: expected ']'")]
     public void NamesWhatIsWrong(string added, string expected) =>
         Assert.Contains(expected, Assert.Throws<ConfigException>(() => Parse(Least + added)).Message, StringComparison.Ordinal);
