@@ -35,7 +35,7 @@ test-arm64: build publish ## the AArch64 binary under qemu-user: self-test, vect
 abuse: build publish ## attacks on real processes at full length: strangers, liars, disks, fuzzing; prints what was done; ARGS= narrows by test name
 	@bash eng/abuse.sh $(ARGS)
 
-fuzz: build ## coverage-guided fuzzing of every parser (SharpFuzz, AFL++); MINUTES=10, JOBS=2, KEEP=1, ARGS="frames toml"; artifacts/fuzz/crashes
+fuzz: setup ## coverage-guided fuzzing of every parser (SharpFuzz; AFL++, which root installs); MINUTES=10, JOBS=2, KEEP=1, ARGS="frames toml"; artifacts/fuzz/crashes
 	@CONFIGURATION=$(CONFIGURATION) JOBS=$(JOBS) KEEP=$(KEEP) bash eng/fuzz.sh $(or $(MINUTES),10) $(ARGS)
 
 soak: publish build ## MINUTES=30 of load with restarts and leader kills: flat memory, threads, files, databases; artifacts/soak/report.md
@@ -86,4 +86,4 @@ fmt: ## formats the sources
 	@dotnet format Validator.sln
 
 clean: ## removes what was built; the native parts stay in .native/
-	@rm -rf artifacts */bin */obj
+	@rm -rf artifacts */bin */obj eng/fuzz/bin eng/fuzz/obj

@@ -9,11 +9,17 @@ cd "$root"
 minutes=${1:?usage: eng/fuzz.sh MINUTES [PARSER...]}
 shift
 jobs=${JOBS:-$(nproc)}
-built=$root/Validator.Fuzz/bin/${CONFIGURATION:-Release}/net10.0
+configuration=${CONFIGURATION:-Release}
+built=$root/eng/fuzz/bin/$configuration/net10.0
 out=$root/artifacts/fuzz
 
-afl=$(command -v afl-fuzz) || { echo "fuzz: error: afl-fuzz is needed (Debian's package afl++: apt-get install afl++)" >&2; exit 1; }
+if ! command -v afl-fuzz >/dev/null && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+    echo "fuzz: installing afl++"
+    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends afl++; } >/dev/null 2>&1 || true
+fi
+afl=$(command -v afl-fuzz) || { echo "fuzz: error: afl-fuzz is needed (Debian's package afl++: as root: apt-get install afl++)" >&2; exit 1; }
 
+dotnet build eng/fuzz -c "$configuration" -v:q -clp:NoSummary
 mapfile -t names < <(if (($#)); then printf '%s\n' "$@"; else dotnet "$built/Validator.Fuzz.dll" names; fi)
 seconds=$((minutes * 60 * jobs / ${#names[@]}))
 ((seconds >= 5)) || { echo "fuzz: error: $minutes minutes are too few for ${#names[@]} parsers" >&2; exit 2; }
