@@ -41,7 +41,7 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
     /// <summary>Where a subscriber wants to begin.</summary>
     /// <param name="Chain">Digits that the chain id must begin with; empty where it does not say.</param>
     /// <param name="Waits">An index that is not there yet is waited for: it was asked for, or was read here or elsewhere on this chain.</param>
-    private readonly record struct Cursor(ulong From, string Chain, bool Waits);
+    internal readonly record struct Cursor(ulong From, string Chain, bool Waits);
 
     /// <summary>For who follows a stream: what to add to the query that takes it up again.</summary>
     public static string ChainQuery(HttpResponseMessage answer) =>
@@ -127,7 +127,7 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
         json.WriteNumber("next_index", node.NextFinalIndex);
     }
 
-    private bool TryStart(HttpContext context, out Cursor cursor, out string error)
+    internal bool TryStart(HttpContext context, out Cursor cursor, out string error)
     {
         cursor = default;
         error = $"expected ?chain=DIGITS, {LeastChainDigits} or more of the chain id's hexadecimal digits from its beginning on";

@@ -22,7 +22,7 @@ internal sealed class MetricsEndpoint(INodeGateway node, NodeMetrics metrics)
     }
 
     /// <summary>Text unless OpenMetrics is named and weighs more than the text form.</summary>
-    private static ExpositionFormat Negotiate(HttpRequest request)
+    internal static ExpositionFormat Negotiate(HttpRequest request)
     {
         double open = 0, text = 0;
         if (MediaTypeHeaderValue.TryParseList(request.Headers.Accept, out IList<MediaTypeHeaderValue>? accepted))

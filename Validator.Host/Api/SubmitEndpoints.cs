@@ -377,7 +377,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         _ => Problem.BadRequest(context, "the framing is cut short; expected u32 LE length, u8 kind and the bytes for each transaction"),
     };
 
-    private static bool TryWait(HttpContext context, out bool wantsFinal)
+    internal static bool TryWait(HttpContext context, out bool wantsFinal)
     {
         string? wait = context.Request.Query["wait"];
         wantsFinal = wait == "finalized";
@@ -385,7 +385,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
     }
 
     /// <summary>Null where none is given: then each transaction says its own, or is opaque.</summary>
-    private static bool TryKind(HttpContext context, out byte? kind)
+    internal static bool TryKind(HttpContext context, out byte? kind)
     {
         string? text = context.Request.Query["kind"];
         kind = StrictNumber.TryRead(text, out byte given) ? given : null;

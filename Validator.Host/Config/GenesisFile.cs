@@ -67,9 +67,12 @@ public static class GenesisFile
 
     /// <summary>Reads the public file that <c>keygen</c> wrote.</summary>
     /// <exception cref="ConfigException">It is not one.</exception>
-    public static Member ReadMember(string path)
+    public static Member ReadMember(string path) => ParseMember(path, ReadAll(path));
+
+    /// <exception cref="ConfigException">It is not one.</exception>
+    internal static Member ParseMember(string path, ReadOnlySpan<byte> json)
     {
-        MemberFile file = Deserialize(path, ReadAll(path), ConfigJson.Default.MemberFile);
+        MemberFile file = Deserialize(path, json, ConfigJson.Default.MemberFile);
         RequireFormat(path, file.Format);
         return ToMember(path, file.Member);
     }
@@ -87,8 +90,13 @@ public static class GenesisFile
         TransportKey = member.TransportKey,
     };
 
-    private static Member ToMember(string path, MemberDocument member)
+    private static Member ToMember(string path, MemberDocument? member)
     {
+        if (member is null)
+        {
+            throw new ConfigException($"{path}: has null in the place of a member");
+        }
+
         if (member.ConsensusKey.Length != Limits.PublicKeyBytes || member.TransportKey.Length != Limits.PublicKeyBytes)
         {
             throw new ConfigException($"{path}: member '{member.Name}': both keys have {Limits.PublicKeyBytes} bytes, in base64");

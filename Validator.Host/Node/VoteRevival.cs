@@ -23,16 +23,19 @@ public sealed record LostVotes(Hash256 ChainId, string Name, Hash256 Nonce)
     {
         try
         {
-            return File.ReadAllText(path).TrimEnd('\n').Split(' ') is [Word, string chain, string name, string nonce]
-                && Hash256.TryParse(chain, out Hash256 chainId) && GenesisCodec.IsName(name) && Hash256.TryParse(nonce, out Hash256 drawn)
-                ? new LostVotes(chainId, name, drawn)
-                : throw new ConfigException($"{path}: is nothing that 'validator votes lost' wrote");
+            return Parse(path, File.ReadAllText(path));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new ConfigException($"{path}: {e.Message}");
         }
     }
+
+    internal static LostVotes Parse(string path, string text) =>
+        text.TrimEnd('\n').Split(' ') is [Word, string chain, string name, string nonce]
+            && Hash256.TryParse(chain, out Hash256 chainId) && GenesisCodec.IsName(name) && Hash256.TryParse(nonce, out Hash256 drawn)
+            ? new LostVotes(chainId, name, drawn)
+            : throw new ConfigException($"{path}: is nothing that 'validator votes lost' wrote");
 }
 
 /// <summary>

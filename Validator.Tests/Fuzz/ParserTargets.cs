@@ -1,12 +1,14 @@
 using System.Buffers;
 using System.Collections;
 using System.Text;
+using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Api;
 using Validator.Host.Config;
 using Validator.Host.Keys;
 using Validator.Host.Load;
+using Validator.Host.Node;
 using Validator.Host.Storage;
 using Validator.Net.Discovery;
 using Validator.Tests.Core.Wire;
@@ -35,7 +37,7 @@ internal sealed record ParserTarget(string Name, Func<byte[][]> Samples, int Mos
 }
 
 /// <summary>Every parser, for <see cref="ParserFuzzTests"/> and for `make fuzz`.</summary>
-internal static class ParserTargets
+internal static partial class ParserTargets
 {
     private const int Committee = 4;
 
@@ -48,6 +50,7 @@ internal static class ParserTargets
         new("records", () => [.. FrameSamples().Select(s => s[1..]), Identity.Encode(StoreKind.Votes), Golden("execution-record.hex")], 32 * 1024, () => Record),
         new("genesis", () => [GenesisCodec.Encode(One()), GenesisCodec.Encode(One())[..200], Golden("genesis.hex")], 64 * 1024, () => GenesisBytes),
         new("genesis-json", GenesisJsonSamples, 16 * 1024, () => GenesisJson),
+        new("member-json", () => [Encoding.UTF8.GetBytes("{\"format\":1,\"member\":{\"name\":\"a\",\"weight\":1,\"consensus_key\":\"AAAA\",\"transport_key\":\"AAAA\"}}")], 8 * 1024, () => MemberJson),
         new("toml", TomlSamples, 8 * 1024, () => Toml),
         new("configuration", TomlSamples, 8 * 1024, Configuration),
         new("bodies", BodySamples, 3 * 1024, Bodies),
@@ -56,6 +59,14 @@ internal static class ParserTargets
         new("keys", KeySamples, 1024, () => Key),
         new("change-json", ChangeSamples, 16 * 1024, () => Change),
         new("receipts", ReceiptSamples, 256, () => Receipt),
+        new("payloads", PayloadSamples, 16 * 1024, Payload),
+        new("changes", ChangeBytesSamples, 16 * 1024, () => ChangeBytes),
+        new("statements", StatementSamples, 16 * 1024, () => Statement),
+        new("lost-votes", () => [Encoding.ASCII.GetBytes(new LostVotes(Hash256.Of([1]), "node-1", Hash256.Of([2])).Text)], 512, () => Lost),
+        new("requests", RequestSamples, 1024, Requests),
+        new("gzip", GzipSamples, 1024, Packed),
+        new("answers", AnswerSamples, 2048, () => Answer),
+        new("metrics-page", () => [Encoding.UTF8.GetBytes(PageSample)], 1024, () => Page),
     ];
 
     // Peers' bytes.
@@ -80,6 +91,10 @@ internal static class ParserTargets
         NewViewCodec.TryRead(input, Committee, out _, out _);
         EvidenceCodec.TryRead(input, Committee, out _, out _);
         EpochCodec.TryRead(input, out _, out _);
+        EpochEndCodec.TryRead(input, EpochEndCodec.CommitteeSizeOf(input), out _, out _);
+        VertexCodec.TryReadHeader(input, VertexCodec.CommitteeSizeOf(input), out _, out _);
+        ExecutionResultCodec.TryRead(input, out _, out _);
+        StateRecord.TryRead(input, out _, out _);
         Identity.Refusal(input, StoreKind.Votes, "store");
     }
 
@@ -97,6 +112,18 @@ internal static class ParserTargets
         try
         {
             GenesisFile.Parse("genesis.json", input, out _);
+        }
+        catch (ConfigException)
+        {
+            // What an operator is told.
+        }
+    }
+
+    private static void MemberJson(ReadOnlySpan<byte> input)
+    {
+        try
+        {
+            GenesisFile.ParseMember("member.json", input);
         }
         catch (ConfigException)
         {

@@ -44,6 +44,9 @@ internal sealed class FakeDns : IDisposable
     /// <summary>All that it was asked for, with the type.</summary>
     public ConcurrentQueue<(string Name, ushort Type)> Asked { get; } = new();
 
+    /// <summary>Comes before every answer, with the question's id.</summary>
+    public volatile byte[]? Forged;
+
     /// <summary>Hears and says nothing.</summary>
     public volatile bool Silent;
 
@@ -105,6 +108,11 @@ internal sealed class FakeDns : IDisposable
             : [];
         byte[][] lie = type == TypeA ? [[203, 0, 113, 66]] : [];
         byte[] good = Message(id, question, 0x8180 | (addresses is null ? 3 : 0), type, records);
+        if (Forged is { } forged)
+        {
+            return [forged.Length < 2 ? forged : [query[0], query[1], .. forged.AsSpan(2)], good];
+        }
+
         return mode switch
         {
             "wrongid" => [Message((ushort)(id + 1), question, 0x8180, type, lie)],
@@ -116,6 +124,32 @@ internal sealed class FakeDns : IDisposable
             "many" => [Message(id, question, 0x8180, type, [.. Enumerable.Range(1, 200).Select(i => type == TypeA ? new byte[] { 198, 51, 100, (byte)i } : null!).Where(r => r is not null)])],
             _ => [good],
         };
+    }
+
+    /// <summary>Answers to questions of a name: addresses, another name's, none, an error, more than there is, a name that points to itself.</summary>
+    public static byte[][] Samples(string name)
+    {
+        List<byte[]> samples = [];
+        foreach (ushort type in (ushort[])[TypeA, TypeAaaa])
+        {
+            byte[] labels = [.. name.Split('.').SelectMany(label => new[] { (byte)label.Length }.Concat(Encoding.ASCII.GetBytes(label))), 0];
+            byte[] question = [.. labels, 0, (byte)type, 0, 1];
+            byte[] address = new byte[type == TypeA ? 4 : 16];
+            address[^1] = 7;
+            byte[] found = Message(0, question, 0x8180, type, [address, [.. address[..^1], 8]]);
+            byte[] alias = [0xC0, 12, 0, 5, 0, 1, 0, 0, 0, 5, 0, 4, 1, (byte)'a', 0xC0, 12];
+            byte[] ofAlias = [0xC0, (byte)(12 + question.Length + 12), 0, (byte)type, 0, 1, 0, 0, 0, 5, 0, (byte)address.Length, .. address];
+            byte[] option = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 8, 0, 10, 0, 4, 1, 2, 3, 4];
+            samples.AddRange(
+            [
+                found, [.. found[..11], 1, .. found[12..], .. option], [.. Message(0, question, 0x8180, type, [], count: 2), .. alias, .. ofAlias],
+                Message(0, question, 0x8183, type, []), Message(0, question, 0x8182, type, []), Message(0, question, 0x8380, type, []),
+                Message(0, question, 0x8180, type, [address], count: 9),
+                [.. Message(0, question, 0x8180, type, [], count: 1), 0xC0, (byte)(12 + question.Length), 0, (byte)type, 0, 1],
+            ]);
+        }
+
+        return [.. samples];
     }
 
     private static byte[] Message(ushort id, byte[] question, int flags, ushort type, byte[][] records, int? count = null)
