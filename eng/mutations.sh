@@ -63,7 +63,6 @@ for name in "${names[@]}"; do
         exit 1
     fi
 
-    case $name in revival-*) export VALIDATOR_SIM_LOSSES=1 ;; *) unset VALIDATOR_SIM_LOSSES ;; esac
     found=""
     for first in $starts; do
         result=$(run "$first" "$seeds")

@@ -219,7 +219,7 @@ public sealed partial class ValidatorCore
             _timer.Ordered(i, _final.Cut[i].Height, _now);
         }
 
-        if (Self >= 0 && _ownTip.Height < _lanes[Self].Final.Height && !_limit.IsOfLostVotes)
+        if (Self >= 0 && _ownTip.Height < _lanes[Self].Final.Height && !_limit.LaneIsLost)
         {
             // Others made final what we do not know to have signed.
             StopSigning();

@@ -66,7 +66,7 @@ public sealed partial class ValidatorCore
             ConvictTwin(twin.Header, signature, message);
         }
 
-        if (vertex.Author == Self && reason == Reason.None && !_limit.IsOfLostVotes && !MayBeOurs(lane, vertex))
+        if (vertex.Author == Self && reason == Reason.None && !_limit.LaneIsLost && !MayBeOurs(lane, vertex))
         {
             StopSigning();
         }

@@ -150,7 +150,7 @@ public sealed partial class ValidatorCore
 
         _ownTip = state.OwnTip;
         // Finality of our own vertices was learned from peers after the store lost them: it is not our store any more.
-        if (Self >= 0 && _ownTip.Height < _lanes[Self].Final.Height && !_limit.IsOfLostVotes)
+        if (Self >= 0 && _ownTip.Height < _lanes[Self].Final.Height && !_limit.LaneIsLost)
         {
             _signs = false;
         }

@@ -81,11 +81,12 @@ public static class Revival
 
     /// <summary>What the author of that statement must have made durable before it leaves.</summary>
     public static VoteLimit BindingOf(VoteStatement statement, VoteLimit? before) =>
-        new(statement.Epoch, statement.FirstView, before?.LostView ?? 0);
+        new(statement.Epoch, statement.FirstView, before?.LostView ?? 0, before?.LaneKnown ?? false);
 
     /// <summary>Weighs the statements that answer this request. Each that is handed in has a good signature, and its certificate good votes.</summary>
     /// <param name="epoch">The one that this validator's executed state is in.</param>
-    public static RevivalPlan Weigh(EpochConfiguration epoch, int self, in Hash256 request, IEnumerable<VoteStatement> statements)
+    /// <param name="laneKnown">The ledger is the one of before, so that it holds all that this key authored, and was in no later epoch.</param>
+    public static RevivalPlan Weigh(EpochConfiguration epoch, int self, in Hash256 request, IEnumerable<VoteStatement> statements, bool laneKnown)
     {
         Hash256 own = request;
         VoteStatement[] counted = [.. statements.Where(s => s.Author != self && Array.IndexOf(s.Requests, own) >= 0)];
@@ -126,9 +127,9 @@ public static class Revival
         }
 
         // Who committed to the last block may have seen others go on; none of these did, so nobody left the next epoch's first view.
-        VoteLimit? next = Array.Exists(counted, s => s.Outlook != EpochOutlook.GoesOn) ? new VoteLimit(epoch.Number + 1, 1, 1) : null;
+        VoteLimit? next = Array.Exists(counted, s => s.Outlook != EpochOutlook.GoesOn) ? new VoteLimit(epoch.Number + 1, 1, 1, laneKnown) : null;
         Certificate? prepared = Highest(counted.Select(s => s.Prepared).OfType<Certificate>());
-        return new RevivalPlan(refusal, new VoteLimit(epoch.Number, first, first), next, prepared, bound.Weight, bound.Weight - others - 1);
+        return new RevivalPlan(refusal, new VoteLimit(epoch.Number, first, first, laneKnown), next, prepared, bound.Weight, bound.Weight - others - 1);
     }
 
     private static RevivalPlan Refused(RevivalRefusal refusal, ulong weight) => new(refusal, default, null, null, weight, 0);

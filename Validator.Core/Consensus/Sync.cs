@@ -173,7 +173,8 @@ public sealed partial class ValidatorCore
             }
             else
             {
-                if (_ownStop is { } stop)
+                // One that signs no more (section 6) asks for nothing.
+                if (_signs && _ownStop is { } stop)
                 {
                     SendStored(peer, stop);
                 }

@@ -136,8 +136,8 @@ public sealed partial class ValidatorCore
     /// <summary>False for a follower: it lost its votes, or met one of its own that it does not know.</summary>
     public bool Signs => _signs;
 
-    /// <summary>False also for one whose votes were lost in this epoch and made anew: where its lane ended is not known.</summary>
-    public bool Authors => _signs && !_limit.IsOfLostVotes;
+    /// <summary>False also for one whose votes and ledger were lost in this epoch, and the votes made anew: where its lane ended is not known.</summary>
+    public bool Authors => _signs && !_limit.LaneIsLost;
 
     /// <summary>One step: the effects are appended to <paramref name="effects"/>.</summary>
     public void Handle(in Input input, EffectBuffer effects)

@@ -29,6 +29,9 @@ public enum SubmitRefusal : byte
 
     /// <summary>No quorum is connected, or nothing becomes final: <see cref="INodeGateway.Stall"/> says why.</summary>
     Stalled,
+
+    /// <summary>The node votes, and authors no vertex in this epoch, as where its lane ended is lost (PROTOCOL.md, rule E9).</summary>
+    LaneLost,
 }
 
 /// <summary>

@@ -332,6 +332,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         return Problem.NotReady(context, refusal switch
         {
             SubmitRefusal.Draining => "the validator is stopping; submit to another",
+            SubmitRefusal.LaneLost => "the validator lost its stores, and takes no transactions before the next epoch; submit to another",
             SubmitRefusal.NotSigning => "the validator follows without signing, so it takes no transactions; submit to another",
             _ => reason.Length > 0 ? reason : "the validator is not ready",
         });

@@ -134,7 +134,7 @@ internal static class DbCommands
         if (state.Limit is { } limit)
         {
             Console.WriteLine(limit.IsOfLostVotes
-                ? $"  made anew in this epoch, from view {limit.FirstView} on: no vertex is authored in it"
+                ? $"  made anew in this epoch, from view {limit.FirstView} on{(limit.LaneIsLost ? ": no vertex is authored in it" : "")}"
                 : $"  bound by a statement to sign nothing but Stop in views below {limit.FirstView}");
         }
 

@@ -70,11 +70,17 @@ internal static class RevivalCommands
     {
         Option<string> config = ConfigOption();
         Option<string[]> statements = new("--statement") { Description = "What 'votes statement' wrote at those who kept their votes", Required = true, AllowMultipleArgumentsPerToken = true };
+        Option<string?> ledger = new("--ledger") { Description = "Whether the ledger is the very one that was there with the lost votes: kept, or lost; asked for where it may be" };
+        ledger.AcceptOnlyFromAmong("kept", "lost");
         Option<int?> passphrase = PassphraseOption();
-        Command command = new("recreate", "Make a vote store in the place of the lost one, from the statements of those who kept theirs") { config, statements, passphrase };
+        Command command = new("recreate", "Make a vote store in the place of the lost one, from the statements of those who kept theirs")
+        {
+            config, statements, ledger, passphrase,
+        };
         command.SetAction(parsed => CommandLine.Guard(() => With(parsed.GetValue(config)!, parsed.GetValue(passphrase), context =>
         {
-            bool made = VoteRevival.Recreate(context, Array.ConvertAll(parsed.GetValue(statements)!, path => (path, Read(path))), out string told);
+            bool? kept = parsed.GetValue(ledger) is { } said ? said == "kept" : null;
+            bool made = VoteRevival.Recreate(context, Array.ConvertAll(parsed.GetValue(statements)!, path => (path, Read(path))), kept, out string told);
             (made ? Console.Out : Console.Error).WriteLine(told);
             return made ? ExitCodes.Success : ExitCodes.Failed;
         })));

@@ -264,6 +264,11 @@ internal sealed class LedgerThread(
         if (item.Vertex is { } vertex)
         {
             ledger.AddVertex(vertex.Header, vertex.Signature, vertex.Payload);
+            if (item.Kind == LedgerItemKind.OwnVertex)
+            {
+                ledger.AddOwnTip(vertex.Header);
+            }
+
             if (item.Own.Batch is { Replaces.IsZero: false } batch)
             {
                 ledger.ForgetVertex(batch.Replaces);

@@ -43,6 +43,11 @@ internal static class Recovery
 
             context.Starting.ThrowIfCancellationRequested();
             votes?.Recover(epoch.Number, epoch.Members.Length, state);
+            if (self >= 0 && (kept is not null || state.OwnTip.Height > (ledger.OwnTip(epoch, self)?.Height ?? 0)))
+            {
+                // The votes know better: an older copy is no witness if they are lost one day (PROTOCOL.md, rule E9).
+                ledger.ForgetOwnTip();
+            }
 
             Executor executor = ReadLedger(context, ledger, epoch, state);
             bool signs = votes is not null && OwnLaneIsWhole(context, self, ledger, state, log);
@@ -221,10 +226,10 @@ internal static class Recovery
     /// </summary>
     private static bool OwnLaneIsWhole(NodeContext context, int self, RocksLedger ledger, RecoveredState state, ILogger log)
     {
-        if (state.Limit is { IsOfLostVotes: true } limit)
+        if (state.Limit is { LaneIsLost: true } limit)
         {
             log.LogWarning(
-                "the votes were lost in this epoch, {Epoch}, and made anew: this validator votes from view {View} on, and authors nothing, and so takes"
+                "the votes and the ledger were lost in this epoch, {Epoch}, and the votes made anew: this validator votes from view {View} on, and authors nothing, and so takes"
                 + " no transactions, before the next epoch", limit.Epoch, limit.FirstView);
             return true;
         }

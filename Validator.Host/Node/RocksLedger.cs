@@ -17,12 +17,13 @@ internal sealed record FinalRecord(Block Block, Certificate Certificate, Executi
 /// Vertices with payload and executed blocks with their outcome. One thread adds and commits; any thread reads.
 /// Families: vertices: hash to signature, header, payload. edges: vertex hash and parent's hash. index_height: epoch, author,
 /// height, vertex hash. finalized: block sequence to block, certificate, result, vertices in order. index_timestamp: block
-/// timestamp and sequence. metadata: H block hash to sequence; G first global index to sequence. Integers in keys big-endian.
+/// timestamp and sequence. metadata: H block hash to sequence; G first global index to sequence; O key hash: the newest vertex that this key authored. Integers in keys big-endian.
 /// The executed state (RocksLedger.State, RocksLedger.Accounts), where a transaction is found (TransactionIndex) and what is forgotten (RocksLedger.Pruning) have files of their own.
 /// </summary>
 internal sealed partial class RocksLedger : ILedger
 {
     private const long ProbeBytes = 8 << 20;
+    private const int OwnTipBytes = (2 * sizeof(ulong)) + Hash256.Size;
 
     private const int Vertices = 1;
     private const int Edges = 2;
@@ -39,12 +40,14 @@ internal sealed partial class RocksLedger : ILedger
     private readonly RocksDb _database;
     private readonly RocksDbBatch _batch;
     private readonly int _committeeSize;
+    private readonly byte[] _ownTipKey;
     private readonly CompressionGauge _gauge = new();
     private readonly Func<ulong, TransactionScratch, IEnumerable<FinalTransaction>> _transactions;
 
-    private RocksLedger(RocksDb database, int committeeSize, uint dedupWindow, int indexSegment)
+    private RocksLedger(RocksDb database, in Hash256 ownKey, int committeeSize, uint dedupWindow, int indexSegment)
     {
         _database = database;
+        _ownTipKey = Key('O', ownKey);
         _batch = new RocksDbBatch(database);
         _committeeSize = committeeSize;
         _dedupWindow = dedupWindow;
@@ -97,7 +100,7 @@ internal sealed partial class RocksLedger : ILedger
 
         try
         {
-            return new RocksLedger(database, committeeSize, dedupWindow, indexSegment);
+            return new RocksLedger(database, identity.ConsensusKeyHash, committeeSize, dedupWindow, indexSegment);
         }
         catch
         {
@@ -141,6 +144,28 @@ internal sealed partial class RocksLedger : ILedger
             // Where that fails, values are compressed as they were: dearer or larger, and no less safe.
             _ = _database.SetBlobCompression(Vertices, _gauge.IsWorthIt);
         }
+    }
+
+    public void AddOwnTip(VertexHeader header)
+    {
+        Span<byte> value = stackalloc byte[OwnTipBytes];
+        BinaryPrimitives.WriteUInt64LittleEndian(value, header.Epoch);
+        BinaryPrimitives.WriteUInt64LittleEndian(value[8..], header.Height);
+        header.Hash.CopyTo(value[16..]);
+        _batch.Put(Metadata, _ownTipKey, value);
+    }
+
+    /// <summary>Before the start, at once: this ledger does not know any more where our lane ended.</summary>
+    /// <exception cref="StoreException">The disk fails.</exception>
+    public void ForgetOwnTip()
+    {
+        _batch.Delete(Metadata, _ownTipKey);
+        if (_database.Write(_batch, sync: true) is { } error)
+        {
+            throw new StoreException(StoreErrors.Classify(error), $"ledger: {error}");
+        }
+
+        _batch.Clear();
     }
 
     public void AddFinal(ExecutedBlock executed)
@@ -209,6 +234,31 @@ internal sealed partial class RocksLedger : ILedger
         signature = value.Span[..Limits.SignatureBytes].ToArray();
         payload = value.Span[headerEnd..].ToArray();
         return true;
+    }
+
+    /// <summary>
+    /// The newest vertex that our key authored in the epoch at hand, height 0 where it authored none in it. Null: this ledger does not know, as it was made after
+    /// the key had begun to author.
+    /// </summary>
+    public LaneTip? OwnTip(EpochConfiguration epoch, int self)
+    {
+        using PinnedValue value = _database.Get(Metadata, _ownTipKey);
+        if (!value.Found)
+        {
+            return null;
+        }
+
+        if (value.Span.Length != OwnTipBytes)
+        {
+            throw Damaged("the own lane's newest vertex");
+        }
+
+        ulong of = BinaryPrimitives.ReadUInt64LittleEndian(value.Span);
+        LaneTip tip = of == epoch.Number ? new LaneTip(BinaryPrimitives.ReadUInt64LittleEndian(value.Span[8..]), new Hash256(value.Span[16..])) : default;
+        ulong ordered = LastFinal() is { } last && last.Block.Epoch == epoch.Number ? last.Block.Cut[self].Height : 0;
+
+        // More than it authored: it did so with another ledger, or by a binary that does not note it.
+        return of <= epoch.Number && ordered <= tip.Height && !VerticesAbove(epoch.Number, self, tip.Height).Any() ? tip : null;
     }
 
     /// <summary>Vertices of a lane above a height, by height.</summary>

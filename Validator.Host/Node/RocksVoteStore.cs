@@ -24,7 +24,7 @@ internal sealed class RocksVoteStore : IVoteStore
     private const byte CertificateKey = (byte)'C';
 
     private const byte LimitKey = (byte)'L';
-    private const int LimitBytes = 3 * sizeof(ulong);
+    private const int LimitBytes = (3 * sizeof(ulong)) + 1;
 
     private static readonly string[] Families = ["default"];
     private static readonly byte[] IdentityKey = [(byte)'I'];
@@ -70,12 +70,39 @@ internal sealed class RocksVoteStore : IVoteStore
         {
             if (beginAt is { } epoch)
             {
-                Span<byte> value = stackalloc byte[sizeof(ulong)];
-                BinaryPrimitives.WriteUInt64LittleEndian(value, epoch);
-                batch.Put(0, EpochKey, value);
+                Put(batch, EpochKey, epoch);
             }
         },
         replaces);
+
+    /// <summary>Creates one in the place of a lost one, with what rule E9 lets it begin with.</summary>
+    /// <param name="ownTip">Of the epoch; height 0 for none.</param>
+    public static void Create(string path, StoreIdentity identity, RevivalPlan plan, int self, LaneTip ownTip) => StoreDirectory.Create(
+        path, Families, Options, 0, IdentityKey, identity.Encode(StoreKind.Votes), batch =>
+        {
+            Put(batch, EpochKey, plan.Limit.Epoch);
+            Put(batch, plan.Limit);
+            if (plan.Next is { } next)
+            {
+                Put(batch, next);
+            }
+
+            if (plan.Prepared is { } prepared)
+            {
+                byte[] value = new byte[CertificateCodec.EncodedSize(prepared)];
+                CertificateCodec.Write(prepared, value);
+                batch.Put(0, KeyOf(prepared.Sequence, prepared.View), value);
+            }
+
+            if (ownTip.Height > 0)
+            {
+                // The slot is what counts; the vertex with its signature is in the ledger.
+                SignedHeader header = new(MessageKind.Vertex, self, plan.Limit.Epoch, 0, ownTip.Height, ownTip.Hash);
+                byte[] value = new byte[SignedCodec.EncodedSize];
+                SignedCodec.Write(new Signed(header, new byte[Limits.SignatureBytes]), value);
+                batch.Put(0, TipKey, value);
+            }
+        });
 
     /// <summary>Whether the creation of what is there was cut short, so that it never held a vote.</summary>
     public static bool IsUnfinished(string path) => StoreDirectory.IsUnfinished(path, Families, Options, 0, IdentityKey, strict: true);
@@ -181,7 +208,7 @@ internal sealed class RocksVoteStore : IVoteStore
         }
 
         _forgottenBelow = sequence;
-        PutNumber(ForgottenKey, sequence);
+        Put(_batch, ForgottenKey, sequence);
         ForgetSigned(sequence);
         while (_blocks.Count > 0 && _blocks.Min.Sequence < sequence)
         {
@@ -205,7 +232,7 @@ internal sealed class RocksVoteStore : IVoteStore
 
     public void ForgetEpochsBelow(ulong epoch)
     {
-        PutNumber(EpochKey, epoch);
+        Put(_batch, EpochKey, epoch);
         Span<byte> key = stackalloc byte[9];
         key[0] = SignedKey;
         foreach ((ulong number, SignedHeader header) in _numbers.ToArray())
@@ -261,11 +288,7 @@ internal sealed class RocksVoteStore : IVoteStore
     /// <exception cref="StoreException">The disk fails.</exception>
     public void Bind(VoteLimit limit)
     {
-        Span<byte> value = stackalloc byte[LimitBytes];
-        BinaryPrimitives.WriteUInt64LittleEndian(value, limit.FirstView);
-        BinaryPrimitives.WriteUInt64LittleEndian(value[8..], limit.Epoch);
-        BinaryPrimitives.WriteUInt64LittleEndian(value[16..], limit.LostView);
-        _batch.Put(0, KeyOf(limit.Epoch), value);
+        Put(_batch, limit);
         _limits.Add(limit.Epoch);
         if (!Commit(out string? error))
         {
@@ -318,11 +341,21 @@ internal sealed class RocksVoteStore : IVoteStore
         _database.Dispose();
     }
 
-    private void PutNumber(byte[] key, ulong number)
+    private static void Put(RocksDbBatch batch, byte[] key, ulong number)
     {
         Span<byte> value = stackalloc byte[sizeof(ulong)];
         BinaryPrimitives.WriteUInt64LittleEndian(value, number);
-        _batch.Put(0, key, value);
+        batch.Put(0, key, value);
+    }
+
+    private static void Put(RocksDbBatch batch, VoteLimit limit)
+    {
+        Span<byte> value = stackalloc byte[LimitBytes];
+        BinaryPrimitives.WriteUInt64LittleEndian(value, limit.FirstView);
+        BinaryPrimitives.WriteUInt64LittleEndian(value[8..], limit.Epoch);
+        BinaryPrimitives.WriteUInt64LittleEndian(value[16..], limit.LostView);
+        value[24] = limit.LaneKnown ? (byte)1 : (byte)0;
+        batch.Put(0, KeyOf(limit.Epoch), value);
     }
 
     /// <summary>Every record of an epoch has it at byte 8.</summary>
@@ -471,14 +504,14 @@ internal sealed class RocksVoteStore : IVoteStore
 
     private bool RecoverLimit(ReadOnlySpan<byte> value, ulong epoch, RecoveredState state)
     {
-        if (value.Length != LimitBytes)
+        if (value.Length != LimitBytes || value[24] > 1)
         {
             return false;
         }
 
         VoteLimit limit = new(
             BinaryPrimitives.ReadUInt64LittleEndian(value[8..]), BinaryPrimitives.ReadUInt64LittleEndian(value),
-            BinaryPrimitives.ReadUInt64LittleEndian(value[16..]));
+            BinaryPrimitives.ReadUInt64LittleEndian(value[16..]), value[24] == 1);
         _limits.Add(limit.Epoch);
         if (limit.Epoch == epoch)
         {

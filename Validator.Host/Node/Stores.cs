@@ -34,6 +34,9 @@ internal interface ILedger : IDisposable
 {
     void AddVertex(VertexHeader header, ReadOnlySpan<byte> signature, ReadOnlySpan<byte> payload);
 
+    /// <summary>After AddVertex, of an own vertex: with it the ledger itself knows where the own lane ends (PROTOCOL.md, rule E9).</summary>
+    void AddOwnTip(VertexHeader header);
+
     void AddFinal(ExecutedBlock executed);
 
     /// <summary>

@@ -79,7 +79,7 @@ public sealed partial class ValidatorNode
         {
             met = TwinWatch.Listen(
                 options, stores.Epoch.Committee, self, stores.Epoch.Number,
-                stores.Recovered.Limit is { IsOfLostVotes: true } ? ulong.MaxValue : stores.Recovered.OwnTip.Height, TimeSpan.FromSeconds(seconds), log,
+                stores.Recovered.Limit is { LaneIsLost: true } ? ulong.MaxValue : stores.Recovered.OwnTip.Height, TimeSpan.FromSeconds(seconds), log,
                 context.Starting);
         }
         finally

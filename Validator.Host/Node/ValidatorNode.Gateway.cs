@@ -102,13 +102,15 @@ public sealed partial class ValidatorNode
 
     public SubmitRefusal Room(int bytes)
     {
-        SubmitRefusal refusal = _faulted ? SubmitRefusal.NotReady : _core.Authors ? _batcher.Room(bytes) : SubmitRefusal.NotSigning;
+        SubmitRefusal refusal = _faulted ? SubmitRefusal.NotReady : _core.Authors ? _batcher.Room(bytes) : NotAuthoring;
         return refusal is SubmitRefusal.None or SubmitRefusal.Full && _progress.Stall is not null ? SubmitRefusal.Stalled : refusal;
     }
 
     public SubmitRefusal TrySubmit(Submission submission) =>
         _faulted || _progress.Stall is not null ? Room(submission.Framed.Length)
-        : _core.Authors ? _batcher.TrySubmit(submission) : SubmitRefusal.NotSigning;
+        : _core.Authors ? _batcher.TrySubmit(submission) : NotAuthoring;
+
+    private SubmitRefusal NotAuthoring => _core.Signs ? SubmitRefusal.LaneLost : SubmitRefusal.NotSigning;
 
     public NodeStatus GetStatus()
     {

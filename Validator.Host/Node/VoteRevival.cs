@@ -80,7 +80,7 @@ public static class VoteRevival
         }
 
         StoreIdentity identity = StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey);
-        (EpochConfiguration epoch, Block final) = ReadEpoch(context);
+        (EpochConfiguration epoch, Block final, _) = ReadEpoch(context);
         int self = SelfIn(context, epoch);
         using RocksVoteStore votes = RocksVoteStore.Open(storage.VotesPath, identity);
         if (votes.Epoch() is var later && later > epoch.Number)
@@ -93,7 +93,8 @@ public static class VoteRevival
         votes.Recover(epoch.Number, epoch.Members.Length, state);
         VoteStatement unsigned = Revival.State(state, epoch, self, context.ChainId, [.. requests.Select(r => r.Nonce)], final, least);
 
-        // Before anybody can build on it.
+        // Before anybody can build on it. What it once asked for others itself binds less than this, and must never be used any more.
+        VoteStoreSetup.Remove(storage.LostVotesFile);
         votes.Bind(Revival.BindingOf(unsigned, state.Limit));
         SignedHeader header = VoteStatementCodec.HeaderToSign(unsigned);
         byte[] preimage = new byte[SignedHeaderCodec.PreimageBytes];
@@ -106,11 +107,12 @@ public static class VoteRevival
 
     /// <summary>The third, at one that lost its votes: a new vote store, where what others stated suffices.</summary>
     /// <param name="files">Statements, by the name of their file.</param>
+    /// <param name="ledgerKept">The operator's word: the ledger is the one that was there with the lost votes, or it is not.</param>
     /// <param name="told">What was done, or why nothing was and what is left to do.</param>
     /// <returns>False: nothing was done.</returns>
     /// <exception cref="StoreException">There is a vote store, or nothing was asked for with it; or the folder cannot be written.</exception>
-    /// <exception cref="ConfigException">A file is no good statement for this validator.</exception>
-    public static bool Recreate(NodeContext context, IReadOnlyList<(string Name, byte[] Bytes)> files, out string told)
+    /// <exception cref="ConfigException">A file is no good statement for this validator, or it has to be said whether the ledger was kept.</exception>
+    public static bool Recreate(NodeContext context, IReadOnlyList<(string Name, byte[] Bytes)> files, bool? ledgerKept, out string told)
     {
         StorageSection storage = context.Config.Storage;
         RequireLost(storage);
@@ -121,19 +123,22 @@ public static class VoteRevival
         }
 
         LostVotes request = OwnRequest(context);
-        (EpochConfiguration epoch, _) = ReadEpoch(context);
+        (EpochConfiguration epoch, _, LaneTip? ownTip) = ReadEpoch(context);
         int self = SelfIn(context, epoch);
+        bool laneKnown = IsLaneKnown(storage, ownTip is not null, ledgerKept);
         List<VoteStatement> statements = [.. files.Select(f => ReadStatement(f.Name, f.Bytes, context, epoch, request))];
-        RevivalPlan plan = Revival.Weigh(epoch, self, request.Nonce, statements);
+        RevivalPlan plan = Revival.Weigh(epoch, self, request.Nonce, statements, laneKnown);
         if (plan.Refusal != RevivalRefusal.None)
         {
             told = Explain(plan, epoch, self, statements);
             return false;
         }
 
-        Make(storage, StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey), plan);
-        told = $"created {storage.VotesPath}: {context.Config.Node.Id} signs from view {plan.Limit.FirstView} of epoch {epoch.Number} on, and authors nothing in"
-            + $" that epoch{(plan.Next is null ? "" : " and the next")}. Those who stated weigh {plan.Weight}; it rests on all but {plan.Spare} of that being honest.";
+        Make(storage, StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey), plan, self, laneKnown ? ownTip.GetValueOrDefault() : default);
+        string authors = laneKnown
+            ? "takes transactions again, and those that it had taken are ordered"
+            : $"takes no transactions in that epoch{(plan.Next is null ? "" : " and the next")}, as where its lane ended was lost with its ledger";
+        told = $"created {storage.VotesPath}: {context.Config.Node.Id} signs from view {plan.Limit.FirstView} of epoch {epoch.Number} on, and {authors}. Those who stated weigh {plan.Weight}; it rests on all but {plan.Spare} of that being honest.";
         return true;
     }
 
@@ -165,20 +170,49 @@ public static class VoteRevival
             : throw new StoreException(StoreFault.ForeignChain, $"{path}: is of {request.Name} of chain {request.ChainId}; remove it, and repeat 'validator votes lost'");
     }
 
-    private static (EpochConfiguration Epoch, Block Final) ReadEpoch(NodeContext context)
+    private static (EpochConfiguration Epoch, Block Final, LaneTip? OwnTip) ReadEpoch(NodeContext context)
     {
         StorageSection storage = context.Config.Storage;
         EpochConfiguration first = EpochConfiguration.First(context.Genesis, context.ChainId);
         if (!StoreDirectory.Exists(storage.LedgerPath))
         {
-            return (first, first.Start);
+            return (first, first.Start, null);
         }
 
         using RocksLedger ledger = RocksLedger.Open(
             storage.LedgerPath, StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey), context.Genesis.Members.Length,
             context.Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes, takeOver: static () => true);
         EpochConfiguration epoch = ledger.ReadEpoch() ?? first;
-        return (epoch, ledger.LastFinal()?.Block ?? epoch.Start);
+        int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
+        return (epoch, ledger.LastFinal()?.Block ?? epoch.Start, self < 0 ? null : ledger.OwnTip(epoch, self));
+    }
+
+    /// <summary>
+    /// A ledger that was made anew shows that by itself. An older copy of one does not, and a vertex authored on top of it would be a second one in its slot: so
+    /// the operator has to say.
+    /// </summary>
+    private static bool IsLaneKnown(StorageSection storage, bool shown, bool? ledgerKept)
+    {
+        if (ledgerKept is not true)
+        {
+            return shown && ledgerKept is null
+                ? throw new ConfigException(
+                    $"{storage.LedgerPath}: say what it is. Nothing was done. With '--ledger kept' it is the very one that was there when the votes were lost: this validator"
+                    + " takes transactions again at once, and those that it had taken are ordered. With '--ledger lost' it came later, or from a backup, a snapshot of the"
+                    + " volume or another machine: then this validator takes none before the next epoch")
+                : false;
+        }
+
+        if (!shown)
+        {
+            throw new StoreException(
+                StoreFault.Missing, $"{storage.LedgerPath}: it does not know all that this key authored, so it was made, or came, after the loss: '--ledger lost'. Nothing was done.");
+        }
+
+        return File.Exists(storage.RestoredMarker)
+            ? throw new StoreException(
+                StoreFault.Missing, $"{storage.RestoredMarker}: a copy was put back here, and the ledger may be one as well: '--ledger lost'. Nothing was done.")
+            : true;
     }
 
     private static int SelfIn(NodeContext context, EpochConfiguration epoch) =>
@@ -261,49 +295,15 @@ public static class VoteRevival
     }
 
     /// <summary>
-    /// The store appears whole, and last. What asked for it goes before: a crash in between costs the statements, and never lets one be used twice.
+    /// The marks go before the store is there, or it would not be used; what asked for it goes after, or at the next start, before anything is signed. So a
+    /// crash in between costs nothing that cannot be repeated.
     /// </summary>
-    private static void Make(StorageSection storage, StoreIdentity identity, RevivalPlan plan)
+    private static void Make(StorageSection storage, StoreIdentity identity, RevivalPlan plan, int self, LaneTip ownTip)
     {
-        string aside = storage.VotesPath + ".new";
-        try
-        {
-            if (Directory.Exists(aside))
-            {
-                Directory.Delete(aside, recursive: true);
-            }
-
-            RocksVoteStore.Create(aside, identity, plan.Limit.Epoch);
-            using (RocksVoteStore votes = RocksVoteStore.Open(aside, identity))
-            {
-                if (plan.Prepared is { } prepared)
-                {
-                    votes.AddPreparedCertificate(prepared);
-                }
-
-                votes.Bind(plan.Limit);
-                if (plan.Next is { } next)
-                {
-                    votes.Bind(next);
-                }
-            }
-
-            VoteStoreSetup.Remove(storage.RestoredMarker);
-            VoteStoreSetup.Remove(storage.SignsFromFile);
-            VoteStoreSetup.Remove(storage.LostVotesFile);
-            if (Directory.Exists(storage.VotesPath))
-            {
-                // Empty, as was looked at.
-                Directory.Delete(storage.VotesPath);
-            }
-
-            Directory.Move(aside, storage.VotesPath);
-            DurableFile.SyncFolder(Path.GetFullPath(storage.Path));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new StoreException(StoreFault.Unwritable, $"{storage.VotesPath}: cannot be made: {e.Message}");
-        }
+        VoteStoreSetup.Remove(storage.RestoredMarker);
+        VoteStoreSetup.Remove(storage.SignsFromFile);
+        RocksVoteStore.Create(storage.VotesPath, identity, plan, self, ownTip);
+        VoteStoreSetup.Remove(storage.LostVotesFile);
     }
 
     private static void Write(string path, byte[] bytes)

@@ -203,7 +203,7 @@ public sealed class EpochTests
     }
 
     /// <summary>Proposes, has members sign, and submits, as operators do.</summary>
-    private static async Task ChangeAsync(ProcessCluster cluster, NodeProcess[] signers, params string[] change)
+    internal static async Task ChangeAsync(ProcessCluster cluster, NodeProcess[] signers, params string[] change)
     {
         (int code, string output) = await ProposeAsync(cluster, signers, change);
         Assert.True(code == 0, output);

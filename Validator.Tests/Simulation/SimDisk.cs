@@ -46,6 +46,9 @@ public sealed class SimDisk
     public SortedDictionary<ulong, VoteLimit> Limits { get; } = [];
     public ulong OwnTipEpoch { get; set; }
 
+    /// <summary>The ledger has been there since the own tip was written: it knows that tip, too.</summary>
+    public bool LedgerHasTip { get; set; }
+
     /// <summary>The executed committee; null before the first block.</summary>
     public CommitteeState? Committee { get; set; }
 
@@ -70,7 +73,7 @@ public sealed class SimDisk
     /// <summary>A backup: what is written to either does not reach the other.</summary>
     public SimDisk Copy()
     {
-        SimDisk copy = new() { Entered = Entered, OwnTip = OwnTip, ForgottenBelow = ForgottenBelow, OwnTipEpoch = OwnTipEpoch, SignFrom = SignFrom, Landing = Landing, VotesEpoch = VotesEpoch };
+        SimDisk copy = new() { Entered = Entered, OwnTip = OwnTip, ForgottenBelow = ForgottenBelow, OwnTipEpoch = OwnTipEpoch, SignFrom = SignFrom, Landing = Landing, VotesEpoch = VotesEpoch, LedgerHasTip = LedgerHasTip };
         if (Committee is { } committee)
         {
             copy.Committee = new CommitteeState(committee.Epoch, committee.Members, committee.Pending);
@@ -157,6 +160,7 @@ public sealed class SimDisk
 
     public void LoseLedger()
     {
+        LedgerHasTip = false;
         DropStaged();
         Finals.Clear();
         Records.Clear();

@@ -51,8 +51,8 @@ public partial class SimNode
     {
         Require.That(!Running && !HasVotes);
         EpochConfiguration epoch = CurrentEpoch();
-        RevivalPlan plan = Revival.Weigh(epoch, Cluster.MemberOf(epoch.Number, Index), request, statements);
-        Cluster.Trace(Index, $"votes begin anew: {plan.Refusal}, epoch {epoch.Number}, from view {plan.Limit.FirstView}, prepared {plan.Prepared?.Sequence}");
+        RevivalPlan plan = Revival.Weigh(epoch, Cluster.MemberOf(epoch.Number, Index), request, statements, Disk.LedgerHasTip);
+        Cluster.Trace(Index, $"votes begin anew: {plan.Refusal}, epoch {epoch.Number}, from view {plan.Limit.FirstView}, prepared {plan.Prepared?.Sequence}, lane {(Disk.LedgerHasTip ? "known" : "lost")}");
         if (plan.Refusal != RevivalRefusal.None)
         {
             return false;

@@ -204,7 +204,7 @@ public partial class SimNode
         RecoveredState state = new()
         {
             EnteredNewView = Disk.Entered?.Signed.Header.Epoch == epoch ? Disk.Entered : null,
-            OwnTip = Disk.OwnTipEpoch == epoch && !Disk.Limits.GetValueOrDefault(epoch).IsOfLostVotes ? Disk.OwnTip : default,
+            OwnTip = Disk.OwnTipEpoch == epoch && !Disk.Limits.GetValueOrDefault(epoch).LaneIsLost ? Disk.OwnTip : default,
             Limit = Disk.Limits.TryGetValue(epoch, out VoteLimit limit) ? limit : null,
             NextLimit = Disk.Limits.TryGetValue(epoch + 1, out VoteLimit nextLimit) ? nextLimit : null,
             ForgottenBelow = Disk.ForgottenBelow,

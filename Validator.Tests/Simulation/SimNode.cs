@@ -545,6 +545,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             Disk.Vertices[vertex.Header.Hash] = vertex;
             Disk.OwnTip = new LaneTip(vertex.Header.Height, vertex.Header.Hash);
             Disk.OwnTipEpoch = vertex.Header.Epoch;
+            Disk.LedgerHasTip = true;
             // A change is valid in the epoch that signed it, and no promise.
             AcceptedTransactions.UnionWith(vertex.Transactions.Where(t => !SimVertex.IsSystem(t)));
             Disk.Unordered.ExceptWith(vertex.Transactions);

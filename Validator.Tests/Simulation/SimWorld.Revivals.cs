@@ -22,16 +22,10 @@ public sealed partial class SimWorld
     /// <summary>All who lost their votes sign again.</summary>
     public bool AllRevived => _losers.All(i => Cluster.Nodes[i].HasVotes);
 
-    /// <summary>
-    /// Asked for by VALIDATOR_SIM_LOSSES=1. Safety held in all seeds that were run so, liveness does not in all: who signs again authors nothing in
-    /// that epoch, so that what it had taken waits for an end that an idle cluster never comes to (seeds 3038, 1030).
-    /// </summary>
-    private static readonly bool s_losses = Environment.GetEnvironmentVariable("VALIDATOR_SIM_LOSSES") == "1";
-
     /// <summary>Honest ones, and of the honest who are left there is one in each quorum.</summary>
     private void DrawLosers()
     {
-        if (!s_losses || Changes || Wiped >= 0 || Twin >= 0 || RolledBack >= 0 || Committee.Count < 2 || !_revivals.Chance(0.4))
+        if (Changes || Wiped >= 0 || Twin >= 0 || RolledBack >= 0 || Committee.Count < 2 || !_revivals.Chance(0.4))
         {
             return;
         }

@@ -1,4 +1,5 @@
 using Validator.Core.Consensus;
+using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Tests.Core.Wire;
@@ -59,6 +60,8 @@ public sealed class RevivalTests
         EpochConfiguration epoch = Epoch(1, 1, 1, 1);
         RevivalPlan plan = Weigh(epoch, 3, Statement(0, 2), Statement(1, 2, EpochOutlook.MayBeOver));
         Assert.Equal(new VoteLimit(6, 1, 1), plan.Next);
+        RevivalPlan known = Revival.Weigh(epoch, 3, s_request, [Statement(0, 2), Statement(1, 2, EpochOutlook.MayBeOver)], laneKnown: true);
+        Assert.Equal((new VoteLimit(5, 4, 4, LaneKnown: true), new VoteLimit(6, 1, 1, LaneKnown: true)), (known.Limit, known.Next));
         Assert.Equal(RevivalRefusal.MayBeOver, Weigh(epoch, 3, Statement(0, 2), Statement(1, 2, EpochOutlook.MayBeOverWithChange)).Refusal);
         Assert.Equal(RevivalRefusal.LaterEpoch, Weigh(epoch, 3, Statement(0, 2), Statement(1, 2), Statement(2, 2, epoch: 6)).Refusal);
         Assert.Equal(RevivalRefusal.TooLittleWeight, Weigh(epoch, 3, Statement(0, 2), Statement(1, 2, epoch: 4)).Refusal);
@@ -94,10 +97,10 @@ public sealed class RevivalTests
         Assert.Equal(EpochOutlook.MayBeOverWithChange, State().Outlook);
 
         // One whose votes were made anew speaks for what it lost, too.
-        RecoveredState anew = new() { Limit = new VoteLimit(5, 9, 9) };
+        RecoveredState anew = new() { Limit = new VoteLimit(5, 9, 9, LaneKnown: true) };
         VoteStatement word = Revival.State(anew, epoch, 1, s_chain, [s_request], epoch.Start);
         Assert.Equal((9ul, 11ul), (word.SignedView, word.FirstView));
-        Assert.Equal(new VoteLimit(5, 11, 9), Revival.BindingOf(word, anew.Limit));
+        Assert.Equal(new VoteLimit(5, 11, 9, LaneKnown: true), Revival.BindingOf(word, anew.Limit));
         Assert.Equal(EpochOutlook.GoesOn, word.Outlook);
         anew.NextLimit = new VoteLimit(6, 1, 1);
         Assert.Equal(EpochOutlook.MayBeOver, Revival.State(anew, epoch, 1, s_chain, [s_request], epoch.Start).Outlook);
@@ -134,8 +137,28 @@ public sealed class RevivalTests
         Assert.False(VoteStatementCodec.TryRead(noise, out _, out _));
     });
 
+    // Protects clients and the lane: whose votes were lost authors on where its ledger was not, and else nothing in this epoch, whatever comes.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_lane_goes_on_where_it_is_known(bool laneKnown)
+    {
+        EpochConfiguration epoch = Epoch(1, 1, 1, 1);
+        LaneTip tip = new(7, Hash256.Of([9]));
+        RecoveredState anew = new() { Limit = new VoteLimit(5, 4, 4, laneKnown), OwnTip = laneKnown ? tip : default };
+        VertexHeader own = VertexCodec.Seal(5, 1, 7, Hash256.Of([1]), new LaneTip[4], Hash256.Of([]), 0, 0);
+        ValidatorCore core = new(GenesisSamples.Four(), epoch, 1, new CoreSettings { IdleVertexMicros = 1 }, anew);
+        Assert.Equal(laneKnown, core.Authors);
+        EffectBuffer effects = new();
+        core.Handle(
+            new Input { Kind = InputKind.Vertex, From = 2, Token = 1, Vertex = own, Message = new Signed(VertexCodec.HeaderToSign(own), new byte[Limits.SignatureBytes]) }, effects);
+
+        // Another vertex in that slot than the known one: a twin's, or the ledger was an older copy.
+        Assert.Equal(!laneKnown, core.Signs);
+    }
+
     private static RevivalPlan Weigh(EpochConfiguration epoch, int self, params VoteStatement[] statements) =>
-        Revival.Weigh(epoch, self, s_request, statements);
+        Revival.Weigh(epoch, self, s_request, statements, laneKnown: false);
 
     private static EpochConfiguration Epoch(params uint[] weights)
     {

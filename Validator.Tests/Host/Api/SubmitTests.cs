@@ -134,6 +134,7 @@ public class SubmitTests
     [InlineData(SubmitRefusal.NotReady, 503, "not-ready", "1")]
     [InlineData(SubmitRefusal.Draining, 503, "not-ready", "1")]
     [InlineData(SubmitRefusal.NotSigning, 503, "not-ready", "1")]
+    [InlineData(SubmitRefusal.LaneLost, 503, "not-ready", "1")]
     [InlineData(SubmitRefusal.NonceTooOld, 409, "nonce-too-old", null)]
     public async Task SaysWhenItCannotTakeMore(SubmitRefusal refusal, int expected, string type, string? retryAfter)
     {

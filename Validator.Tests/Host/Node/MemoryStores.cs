@@ -68,6 +68,10 @@ internal static class MemoryStores
         public void AddVertex(VertexHeader header, ReadOnlySpan<byte> signature, ReadOnlySpan<byte> payload) =>
             _vertices[header.Hash] = (header, signature.ToArray(), payload.ToArray());
 
+        public void AddOwnTip(VertexHeader header)
+        {
+        }
+
         public void AddFinal(ExecutedBlock executed)
         {
             _finals[executed.Block.Sequence] = (executed.Block, executed.Certificate);

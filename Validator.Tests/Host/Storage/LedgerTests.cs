@@ -205,6 +205,57 @@ public class LedgerTests
         return record;
     }
 
+    /// <summary>
+    /// Protects one vertex per slot where votes are lost: the ledger knows the newest own vertex, in this epoch and before it; one that was made later, that holds
+    /// more of us than it saw authored, or that was another key's, does not claim to.
+    /// </summary>
+    [Fact]
+    public void TheOwnLaneEndsWhereItWasAuthored()
+    {
+        using TemporaryFolder folder = new();
+        HeldVertex first = StoreSamples.Vertex(1, default, [[1]]);
+        HeldVertex second = StoreSamples.Vertex(1, Tip(first), [[2]]);
+        HeldVertex third = StoreSamples.Vertex(1, Tip(second), [[3]]);
+        EpochConfiguration next = StoreSamples.First with { Number = 1 };
+        using (RocksLedger ledger = Open(folder.Path))
+        {
+            Add(ledger, first, own: false);
+            Assert.Null(ledger.OwnTip(StoreSamples.First, 1));
+            Add(ledger, second, own: true);
+        }
+
+        using (RocksLedger again = Open(folder.Path))
+        {
+            Assert.Equal(Tip(second), again.OwnTip(StoreSamples.First, 1));
+            Assert.Equal(default(LaneTip), again.OwnTip(next, 1));
+            Add(again, third, own: false);
+            Assert.Null(again.OwnTip(StoreSamples.First, 1));
+            again.ForgetOwnTip();
+            Assert.Null(again.OwnTip(next, 1));
+            again.AddOwnTip(third.Header);
+            Assert.True(again.Commit(out _));
+            Assert.Equal(Tip(third), again.OwnTip(StoreSamples.First, 1));
+        }
+
+        using RocksLedger other = RocksLedger.Open(
+            Path.Combine(folder.Path, "ledger"), StoreSamples.Identity with { ConsensusKeyHash = Hash256.Of("new"u8) }, StoreSamples.Members,
+            StoreSamples.DedupWindow, 8 << 20, 4 << 20, takeOver: static () => true);
+        Assert.Null(other.OwnTip(next, 1));
+
+        static LaneTip Tip(HeldVertex vertex) => new(vertex.Header.Height, vertex.Header.Hash);
+
+        static void Add(RocksLedger ledger, HeldVertex vertex, bool own)
+        {
+            ledger.AddVertex(vertex.Header, vertex.Signature, vertex.Payload);
+            if (own)
+            {
+                ledger.AddOwnTip(vertex.Header);
+            }
+
+            Assert.True(ledger.Commit(out _));
+        }
+    }
+
     private static RocksLedger Open(string path) =>
         RocksLedger.Open(Path.Combine(path, "ledger"), StoreSamples.Identity, StoreSamples.Members, StoreSamples.DedupWindow, 8 << 20, 4 << 20);
 

@@ -220,6 +220,42 @@ public class VoteStoreTests
         Refuses(StoreFault.Corrupt, headless, StoreSamples.Identity);
     }
 
+    /// <summary>Protects what rule E9 rests on: a store made anew begins with the limits, the certificate and the own tip, and keeps them.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void AStoreMadeAnewBindsFromTheStart(bool laneKnown)
+    {
+        using TemporaryFolder folder = new();
+        string path = folder.File("votes");
+        VoteLimit limit = new(0, 9, 9, laneKnown), next = new(1, 1, 1, laneKnown);
+        Certificate prepared = StoreSamples.Certificate(Phase.Prepared, 3, StoreSamples.Block(7, Hash256.Of("parent"u8)));
+        LaneTip tip = laneKnown ? new LaneTip(5, Hash256.Of("vertex"u8)) : default;
+        RocksVoteStore.Create(path, StoreSamples.Identity, new RevivalPlan(RevivalRefusal.None, limit, next, prepared, 2, 0), 1, tip);
+        Assert.Equal(StoreFault.Exists, Assert.Throws<StoreException>(() => RocksVoteStore.Create(
+            path, StoreSamples.Identity, new RevivalPlan(RevivalRefusal.None, limit, null, null, 2, 0), 1, tip)).Fault);
+        Check();
+
+        // Stated for others since: bound higher, and else the same.
+        limit = limit with { FirstView = 12 };
+        using (RocksVoteStore store = RocksVoteStore.Open(path, StoreSamples.Identity))
+        {
+            store.Recover(0, StoreSamples.Members, new RecoveredState());
+            store.Bind(limit);
+            Assert.Equal(0ul, store.Epoch());
+        }
+
+        Check();
+
+        void Check()
+        {
+            RecoveredState state = Recover(path);
+            Assert.Equal((limit, next, tip), (state.Limit, state.NextLimit, state.OwnTip));
+            Assert.Equal((3ul, 7ul), (state.PreparedCertificates.Single().View, state.PreparedCertificates.Single().Sequence));
+            Assert.Empty(state.Signed);
+        }
+    }
+
     private static string Create(TemporaryFolder folder, string name)
     {
         RocksVoteStore.Create(folder.File(name), StoreSamples.Identity);
