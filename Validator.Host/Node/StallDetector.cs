@@ -139,9 +139,8 @@ internal sealed class StallDetector(TimeSpan patience)
 
         if (sample.AwaitedMicros > sample.WallMicros)
         {
-            DateTime at = DateTime.UnixEpoch.AddMicroseconds(sample.AwaitedMicros);
             return (StallCause.WaitingForTime, Text(
-                $"waiting for time: what follows the newest block may be voted for when this validator's clock says {at:yyyy-MM-ddTHH:mm:ssZ}, in {WaitSeconds(sample):0} s"));
+                $"waiting for time: what follows the newest block may be voted for when this validator's clock says {TimeOf(sample.AwaitedMicros)}, in {WaitSeconds(sample):0} s"));
         }
 
         return sample.FruitlessViews > 1
@@ -216,6 +215,11 @@ internal sealed class StallDetector(TimeSpan patience)
     private static int RetryOf(StallCause cause, in ProgressSample sample) => cause == StallCause.WaitingForTime
         ? (int)Math.Clamp(Math.Ceiling(WaitSeconds(sample)), 1, LongestRetrySeconds)
         : RetrySeconds;
+
+    /// <summary>A faulty leader may write any number.</summary>
+    private static string TimeOf(ulong micros) => micros < (ulong)(DateTime.MaxValue - DateTime.UnixEpoch).TotalMicroseconds
+        ? DateTime.UnixEpoch.AddMicroseconds(micros).ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture)
+        : "a time after the year 9999";
 
     private static double WaitSeconds(in ProgressSample sample) =>
         sample.AwaitedMicros > sample.WallMicros ? (sample.AwaitedMicros - sample.WallMicros) / (double)Second : 0;

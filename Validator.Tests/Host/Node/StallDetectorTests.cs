@@ -117,6 +117,18 @@ public class StallDetectorTests
         AssertJudged(Pending with { TimeoutMicros = 60_000_000 }, StallCause.Leader, "replaced after 60 s");
     }
 
+    // Protects the process from a leader that stamps its proposal with any number: the watch looks from the thread pool, where nobody catches.
+    [Theory]
+    [InlineData(253_402_300_799_000_000, "says 9999-12-31T23:59:59Z, in ")]
+    [InlineData(253_402_300_800_000_000, "says a time after the year 9999, in ")]
+    [InlineData(ulong.MaxValue, "says a time after the year 9999, in ")]
+    public void AnyTimeCanBeNamed(ulong micros, string words)
+    {
+        AssertJudged(Pending with { AwaitedMicros = micros }, StallCause.WaitingForTime, words);
+        Run(Pending with { AwaitedMicros = micros }, 6);
+        Assert.Equal(60, _detector.Current!.RetryAfterSeconds);
+    }
+
     // Protects clients from asking in vain, and from not asking: the time when a wait is over is known, all else is a matter of seconds.
     [Fact]
     public void RetryAfterFollowsTheCause()
