@@ -69,6 +69,13 @@ public sealed class VoteStatement
 /// <summary>FORMATS.md, "Vote statement".</summary>
 public static class VoteStatementCodec
 {
+    /// <summary>
+    /// So far may the first view be above the signed one, and so high may it be: far more than views that come, far less than what would not come
+    /// in an epoch, or not fit.
+    /// </summary>
+    public const ulong MostAhead = 1 << 20;
+
+    private const ulong HighestView = long.MaxValue;
     private const int FixedBytes = 112;
 
     public static int EncodedSize(VoteStatement value) => UnsignedSize(value) + Limits.SignatureBytes;
@@ -112,7 +119,7 @@ public static class VoteStatementCodec
         ulong epoch = reader.U64();
         ulong signedView = reader.U64();
         ulong firstView = reader.U64();
-        reader.Check(firstView > signedView, DecodeError.ClaimNotBelowView);
+        reader.Check(firstView > signedView && firstView - signedView <= MostAhead && firstView <= HighestView, DecodeError.ClaimNotBelowView);
         ulong finalSequence = reader.U64();
         Hash256 finalHash = reader.Hash();
         byte prepared = reader.U8();

@@ -62,6 +62,9 @@ internal sealed class RocksVoteStore : IVoteStore
 
     public static bool Exists(string path) => StoreDirectory.Exists(path);
 
+    /// <summary>Whether there is nothing where one would be made.</summary>
+    public static bool IsFree(string path) => StoreDirectory.IsFree(path);
+
     /// <summary>Creates an empty store: once in the life of a key.</summary>
     /// <param name="beginAt">It stands in for one that was lost: nothing is signed with it before that epoch.</param>
     /// <param name="replaces">Whether what is in its place goes.</param>

@@ -65,7 +65,7 @@ public static class VoteRevival
     /// <summary>The second, at each one that kept them: it binds itself, and then says what it has signed.</summary>
     /// <param name="least">The view that it binds itself to is at least this one.</param>
     /// <exception cref="StoreException">There is no vote store that can be trusted, it is in use, or its disk fails.</exception>
-    /// <exception cref="ConfigException">A request is another chain's.</exception>
+    /// <exception cref="ConfigException">A request is another chain's, or <paramref name="least"/> is far too high.</exception>
     public static VoteStatement State(NodeContext context, IReadOnlyList<LostVotes> requests, ulong least = 0)
     {
         StorageSection storage = context.Config.Storage;
@@ -92,6 +92,13 @@ public static class VoteRevival
         RecoveredState state = new();
         votes.Recover(epoch.Number, epoch.Members.Length, state);
         VoteStatement unsigned = Revival.State(state, epoch, self, context.ChainId, [.. requests.Select(r => r.Nonce)], final, least);
+
+        if (unsigned.FirstView - unsigned.SignedView > VoteStatementCodec.MostAhead)
+        {
+            throw new ConfigException(
+                $"--least-view {least}: is more than {VoteStatementCodec.MostAhead} above view {unsigned.SignedView}, the highest that this validator has signed"
+                + " for; it would not vote before. If another statement asks for that, do not trust it");
+        }
 
         // Before anybody can build on it. What it once asked for others itself binds less than this, and must never be used any more.
         VoteStoreSetup.Remove(storage.LostVotesFile);
@@ -152,7 +159,7 @@ public static class VoteRevival
                 + " validator comes back by itself, two epochs after the others go on.");
         }
 
-        if (Directory.Exists(storage.VotesPath) && Directory.EnumerateFileSystemEntries(storage.VotesPath).Any())
+        if (!RocksVoteStore.IsFree(storage.VotesPath))
         {
             throw new StoreException(
                 StoreFault.Exists,

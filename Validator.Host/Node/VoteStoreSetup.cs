@@ -43,7 +43,7 @@ public static class VoteStoreSetup
         StoreIdentity? before = RocksVoteStore.Exists(storage.VotesPath) ? RocksVoteStore.OwnerOf(storage.VotesPath, context.ChainId) : null;
         before = before == identity ? null : before;
         bool unfinished = before is null && RocksVoteStore.IsUnfinished(storage.VotesPath);
-        if (before is null && !unfinished && Directory.Exists(storage.VotesPath) && Directory.EnumerateFileSystemEntries(storage.VotesPath).Any())
+        if (before is null && !unfinished && !RocksVoteStore.IsFree(storage.VotesPath))
         {
             throw new StoreException(
                 StoreFault.Exists,

@@ -29,6 +29,10 @@ internal static class StoreDirectory
 
     public static bool Exists(string path) => File.Exists(Path.Combine(path, CurrentFile));
 
+    /// <summary>Whether nothing is there but what a file system, or a creation that was cut short, puts into a mount point.</summary>
+    public static bool IsFree(string path) =>
+        !Directory.Exists(path) || Directory.EnumerateFileSystemEntries(path).All(e => Path.GetFileName(e) is MountsFolder or Aside);
+
     /// <summary>Creates an empty database with its identity record, synced, closed, and in its place whole.</summary>
     /// <param name="more">Written with the identity.</param>
     /// <param name="replaces">Whether what is in its place goes; else it must not be there, or be an empty folder.</param>
@@ -312,7 +316,7 @@ internal static class StoreDirectory
 
     private static bool TryRemoveEmpty(string folder)
     {
-        if (Directory.EnumerateFileSystemEntries(folder).Any(e => Path.GetFileName(e) is not (MountsFolder or Aside)))
+        if (!IsFree(folder))
         {
             throw Open(folder, "Invalid argument: the folder is not empty (error_if_exists is true)");
         }

@@ -76,6 +76,8 @@ public sealed class RevivalTests
         await Run(ExitStore, "", kept[0], "statement", "--request", request, other, "--out", first);
         Assert.False(File.Exists(first));
         Stop(kept);
+        await Run(2, "do not trust it", kept[0], "statement", "--request", request, "--least-view", "18446744073709551615", "--out", first);
+        Assert.False(File.Exists(first));
         await Run(0, "node-3, node-4", kept[0], "statement", "--request", request, other, "--out", first);
         await Run(0, "node-3, node-4", kept[1], "statement", "--request", request, other, "--out", second);
         Start(kept);

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
@@ -155,6 +156,22 @@ public sealed class RevivalTests
 
         // Another vertex in that slot than the known one: a twin's, or the ledger was an older copy.
         Assert.Equal(!laneKnown, core.Signs);
+    }
+
+    // Protects who signs anew from a statement that would bind it, and all who join it, to a view that never comes or does not fit.
+    [Theory]
+    [InlineData(3, 4, true)]
+    [InlineData(3, 3 + VoteStatementCodec.MostAhead, true)]
+    [InlineData(3, 4 + VoteStatementCodec.MostAhead, false)]
+    [InlineData(3, ulong.MaxValue, false)]
+    [InlineData(long.MaxValue - 1, long.MaxValue, true)]
+    [InlineData(long.MaxValue, long.MaxValue + 1UL, false)]
+    public void A_first_view_is_near_the_signed_one(ulong signed, ulong first, bool good)
+    {
+        byte[] encoded = VoteStatementCodec.Encode(Statement(1, 0));
+        BinaryPrimitives.WriteUInt64LittleEndian(encoded.AsSpan(48), signed);
+        BinaryPrimitives.WriteUInt64LittleEndian(encoded.AsSpan(56), first);
+        Assert.Equal(good, VoteStatementCodec.TryRead(encoded, out _, out _));
     }
 
     private static RevivalPlan Weigh(EpochConfiguration epoch, int self, params VoteStatement[] statements) =>

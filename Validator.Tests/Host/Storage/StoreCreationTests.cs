@@ -1,3 +1,4 @@
+using Validator.Core.Consensus;
 using Validator.Host.Cli;
 using Validator.Host.Node;
 using Validator.Host.Storage;
@@ -75,6 +76,25 @@ public class StoreCreationTests
 
         File.Delete(Path.Combine(path, "CURRENT"));
         Assert.False(RocksVoteStore.IsUnfinished(path));
+    }
+
+    // Protects votes that are made anew (rule E9) where a link leads to a disk of their own: they come there, beside what its file system keeps.
+    [Fact]
+    public void VotesMadeAnewComeToWhereALinkLeads()
+    {
+        using TemporaryFolder folder = new();
+        string path = folder.File("votes"), disk = folder.File("disk");
+        Directory.CreateDirectory(Path.Combine(disk, "lost+found"));
+        Directory.CreateSymbolicLink(path, disk);
+        Assert.True(RocksVoteStore.IsFree(path));
+        RevivalPlan plan = new(RevivalRefusal.None, new VoteLimit(0, 7, 7), null, null, 2, 0);
+        RocksVoteStore.Create(path, StoreSamples.Identity, plan, 0, default);
+        Assert.False(RocksVoteStore.IsFree(path));
+        Assert.Equal(disk, new DirectoryInfo(path).LinkTarget);
+        using RocksVoteStore votes = RocksVoteStore.Open(disk, StoreSamples.Identity);
+        RecoveredState state = new();
+        votes.Recover(0, StoreSamples.Members, state);
+        Assert.Equal(plan.Limit, state.Limit);
     }
 
     // Protects who starts again after a crash: keys without their public file, or a part of them, do not stand in the way, and keys that were
