@@ -55,6 +55,9 @@ internal sealed unsafe class PeerLink
     /// <summary>A second connection that crossed the standing one, until the other side decides; 0 for none.</summary>
     internal ulong Spare { get; set; }
 
+    /// <summary>Since when, ns.</summary>
+    internal ulong SpareAt { get; set; }
+
     /// <summary>What the consumer was last told of this connection.</summary>
     internal bool AnnouncedUp { get; set; }
 

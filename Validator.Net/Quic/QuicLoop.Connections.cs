@@ -46,6 +46,7 @@ internal sealed unsafe partial class QuicLoop
         {
             CloseSpare(link, CloseReason.Duplicate);
             link.Spare = e.Handle;
+            link.SpareAt = now;
         }
         else if (outgoing)
         {
@@ -74,7 +75,10 @@ internal sealed unsafe partial class QuicLoop
         else GoDown(link, reason);
     }
 
-    /// <summary>What comes on the spare connection says that the other side has decided for it, should its goodbye to the other have been lost.</summary>
+    /// <summary>
+    /// What comes on the other side's own dial says that it has decided for that, should its goodbye to the other have been lost. What comes on
+    /// ours does not: it may have been sent before that dial came to something there. So it is read, and nobody moves before such a dial is late.
+    /// </summary>
     private void FollowSpare(PeerLink link)
     {
         QuicView* view = QuicNative.GetView(_endpoint, link.Spare);
@@ -86,6 +90,11 @@ internal sealed unsafe partial class QuicLoop
         bool spoken = false;
         for (int channel = 0; channel < Channels; channel++) spoken |= QuicView.Rx(view, channel)->Tail != 0;
         if (!spoken) return;
+        if (!link.Outgoing && QuicNative.Now() < link.SpareAt + CrossingTime)
+        {
+            DrainSpare(link, view);
+            return;
+        }
         Drain(link);
         if (link.Spare != 0) MoveTo(link, link.Spare, closeOld: true);
     }
@@ -124,7 +133,21 @@ internal sealed unsafe partial class QuicLoop
         {
             for (int turn = 0; turn < MostDrainTurns && link.IsUp; turn++)
             {
-                if (!ReadChannel(link, channel, QuicView.Rx(link.View, channel), ref blocked)) break;
+                if (!ReadChannel(link, link.Handle, channel, QuicView.Rx(link.View, channel), ref blocked)) break;
+            }
+        }
+    }
+
+    /// <summary>The same of the spare connection, before its bytes are acknowledged: the other side sends no more again what was.</summary>
+    private void DrainSpare(PeerLink link, QuicView* view)
+    {
+        if (!Announce(link)) return;
+        bool blocked = false;
+        for (int channel = 0; channel < Channels; channel++)
+        {
+            for (int turn = 0; turn < MostDrainTurns && link.Spare != 0; turn++)
+            {
+                if (!ReadChannel(link, link.Spare, channel, QuicView.Rx(view, channel), ref blocked)) break;
             }
         }
     }

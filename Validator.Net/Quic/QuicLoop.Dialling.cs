@@ -130,8 +130,11 @@ internal sealed unsafe partial class QuicLoop
         if ((uint)who >= (uint)_links.Length || _links[who] is not { } met || met.IsUp) return;
         met.Met = place;
         met.NextPlace = 0;
-        if (!met.Dialling) met.NextDial = Math.Min(met.NextDial, Math.Max(now, met.Penalty.Until));
+        if (!met.Dialling) Hasten(met, now);
     }
+
+    /// <summary>Dials by then, but nobody who is shut out.</summary>
+    private static void Hasten(PeerLink link, ulong at) => link.NextDial = Math.Min(link.NextDial, Math.Max(at, link.Penalty.Until));
 
     private void Lost(PeerLink link, ulong now)
     {
@@ -150,7 +153,7 @@ internal sealed unsafe partial class QuicLoop
         link.SetAddresses(addresses);
         _occupied.Clear();
         _names.Renew(_active.SelectMany(l => l.Addresses).Where(IsName));
-        if (!link.IsUp && !link.Dialling) link.NextDial = link.Leads ? now : now + Yield();
+        if (!link.IsUp && !link.Dialling) link.NextDial = Math.Max(link.Leads ? now : now + Yield(), link.Penalty.Until);
         Know(link, now);
     }
 
@@ -161,7 +164,7 @@ internal sealed unsafe partial class QuicLoop
         {
             if (!link.Addresses.Any(a => a.Kind == found.Kind && a.Host == found.Host)) continue;
             Know(link, now);
-            if (MayDial(link) && (link.Leads || now >= link.DownSince + Yield())) link.NextDial = Math.Min(link.NextDial, now);
+            if (MayDial(link)) Hasten(link, link.Leads || link.IsUp ? now : Math.Max(now, link.DownSince + Yield()));
         }
     }
 

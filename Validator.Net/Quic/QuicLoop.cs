@@ -225,7 +225,7 @@ internal sealed unsafe partial class QuicLoop
                 if (!link.AnnouncedUp || !link.IsUp) continue;
                 QuicRx* rx = QuicView.Rx(link.View, channel);
                 if (rx->Head == rx->Tail) continue;
-                if (link.Quota.MayRead(channel, now)) more |= ReadChannel(link, channel, rx, ref blocked);
+                if (link.Quota.MayRead(channel, now)) more |= ReadChannel(link, link.Handle, channel, rx, ref blocked);
                 else throttled = true;
             }
         }
@@ -240,7 +240,7 @@ internal sealed unsafe partial class QuicLoop
     }
 
     /// <returns>True if the turn ended with more to read.</returns>
-    private bool ReadChannel(PeerLink link, int channel, QuicRx* rx, ref bool blocked)
+    private bool ReadChannel(PeerLink link, ulong handle, int channel, QuicRx* rx, ref bool blocked)
     {
         FrameReader.Outcome outcome = _reader.Read(link.Index, channel, rx, out ulong consumed, out int frames);
         if (frames > 0)
@@ -248,7 +248,7 @@ internal sealed unsafe partial class QuicLoop
             _told = true;
             link.Quota.Take(channel, frames, consumed);
             Volatile.Write(ref link.Statistics.FramesInCount, link.Statistics.FramesInCount + frames);
-            QuicNative.Consume(_endpoint, link.Handle, (uint)channel, consumed);
+            QuicNative.Consume(_endpoint, handle, (uint)channel, consumed);
         }
         if (outcome == FrameReader.Outcome.Blocked) blocked = true;
         if (outcome == FrameReader.Outcome.Oversize)

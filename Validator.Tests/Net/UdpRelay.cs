@@ -36,6 +36,9 @@ internal sealed class UdpRelay : IDisposable
 
     internal IPEndPoint Address => (IPEndPoint)_front.LocalEndPoint!;
 
+    /// <summary>How long every datagram is on its way, in either direction.</summary>
+    internal TimeSpan Delay { get; init; }
+
     /// <summary>Swallows everything while true.</summary>
     internal bool Silent { set => _silent = value; }
 
@@ -50,8 +53,11 @@ internal sealed class UdpRelay : IDisposable
     /// <summary>From now on the acceptor sees the dialler at another port, and reaches it there alone.</summary>
     internal void MoveDialler()
     {
-        _retired.Enqueue(_back);
+        Socket old = _back;
+        _retired.Enqueue(old);
         _back = Bind();
+        // Whoever waits there shall wait elsewhere.
+        _front.SendTo([], old.LocalEndPoint!);
     }
 
     /// <summary>While true the dialler gets its answers from another port than the one it sends to.</summary>
@@ -78,15 +84,17 @@ internal sealed class UdpRelay : IDisposable
         while (!_closed)
         {
             EndPoint source = new IPEndPoint(IPAddress.Any, 0);
+            Socket inward = from();
             int length;
             try
             {
-                length = from().ReceiveFrom(buffer, ref source);
+                length = inward.ReceiveFrom(buffer, ref source);
             }
             catch (SocketException)
             {
                 continue;
             }
+            if (inward != from()) continue;
             if (target(source) is not { } destination || _silent || length > most()) continue;
             int dice = random.Next(1000);
             if (dice < faults) continue;
@@ -96,6 +104,12 @@ internal sealed class UdpRelay : IDisposable
                 continue;
             }
             Socket outward = to();
+            if (Delay > TimeSpan.Zero)
+            {
+                byte[] copy = buffer[..length];
+                Task.Delay(Delay).ContinueWith(_ => _closed ? 0 : outward.SendTo(copy, destination), TaskScheduler.Default);
+                continue;
+            }
             outward.SendTo(buffer.AsSpan(0, length), destination);
             if (dice >= 2 * faults && dice < 3 * faults) outward.SendTo(buffer.AsSpan(0, length), destination);
             if (held is null) continue;
