@@ -45,8 +45,17 @@ public static partial class NameResolver
         string absolute = name.TrimEnd('.');
         if (absolute.Equals("localhost", StringComparison.OrdinalIgnoreCase) || absolute.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)) name = absolute;
         await s_atOnce.WaitAsync(cancellation).ConfigureAwait(false);
-        // A thread of its own: one of the pool's that waits for a silent server is one that nobody else has.
-        Task<NameAnswer> asked = Task.Factory.StartNew(() => AskInTurn(name, family, files), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Task<NameAnswer> asked;
+        try
+        {
+            // A thread of its own: one of the pool's that waits for a silent server is one that nobody else has.
+            asked = Task.Factory.StartNew(() => AskInTurn(name, family, files), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        }
+        catch (Exception e) when (e is TaskSchedulerException or OutOfMemoryException)
+        {
+            s_atOnce.Release();
+            return new NameAnswer([], "no thread can be made to ask with");
+        }
         return await asked.WaitAsync(cancellation).ConfigureAwait(false);
     }
 
