@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using Validator.Net;
 using Validator.Net.Discovery;
@@ -21,7 +22,9 @@ public class QuicPathTests
         for (int i = 1; i <= 3; i++)
         {
             pair.Relay.MoveDialler();
+            long start = Stopwatch.GetTimestamp();
             pair.Exchange();
+            Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 1);
         }
 
         PathStatistics paths = pair.Acceptor.Transport.Statistics.Paths;
@@ -93,23 +96,19 @@ public class QuicPathTests
         Assert.Equal(0, pair.Downs);
     }
 
-    // Protects a socket bound to any address: what comes to the second address of a host is answered from there, and not from the first
-    // of the route, which who dialled does not know.
-    [Theory]
-    [InlineData("0.0.0.0", "0.0.0.0")]
-    [InlineData("0.0.0.0", "127.0.0.1")]
-    [InlineData("::", "::")]
-    public void The_address_that_was_asked_answers(string acceptor, string dialler)
+    // Protects a socket bound to any address: what comes to the second address of a host is answered from there, and not from the first of the
+    // route, which who dialled does not know; in each of many packets that go in one call. Of both on any address: PathTests, with processes.
+    [Fact]
+    public void The_address_that_was_asked_answers()
     {
-        using TransportNode first = TransportNode.Create(0, 2, o => o with { Listen = new IPEndPoint(IPAddress.Parse(dialler), 0) });
-        using TransportNode second = TransportNode.Create(1, 2, o => o with { Listen = new IPEndPoint(IPAddress.Parse(acceptor), 0) });
+        using TransportNode first = TransportNode.Create(0, 2);
+        using TransportNode second = TransportNode.Create(1, 2, o => o with { Listen = new IPEndPoint(IPAddress.Any, 0) });
         first.Transport.SetAddresses(1, [new PeerAddress(HostKind.Ip4, "127.0.0.7", (ushort)second.Transport.LocalEndPoint.Port)]);
         first.Transport.Start();
         second.Transport.Start();
         int frames = 0;
         TransportNode[] both = [first, second];
         TransportNode.Until(both, () => first.Transport.IsUp(1) && second.Transport.IsUp(0));
-        // Enough for many packets in one call of the kernel's: the address goes with each.
         for (int i = 0; i < 20; i++) Assert.True(second.Outbox.TrySend(0, Channel.Payload, second.Frame(50_000, i)));
         second.Outbox.Flush();
         TransportNode.Until(both, () => frames == 20, (_, e) => frames += e.Kind == TransportEventKind.Frame ? 1 : 0);

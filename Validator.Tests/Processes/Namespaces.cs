@@ -65,8 +65,8 @@ internal sealed class Namespaces : IDisposable
         .Replace("\"127.0.0.1", $"\"{host}")
         .Replace("[api]\n", "[api]\ninsecure = true\nconnections_per_address = 0\nrequests_per_second = 0\nwaiting_per_address = 0\nsubscribers_per_address = 0\n");
 
-    /// <summary>What the validator's own device carries, each way.</summary>
-    public void SetMtu(int validator, int bytes) => Ip($"-n {Name(validator)} link set eth0 mtu {bytes}");
+    /// <summary>What a device of the validator's carries, each way; of its own machine's validators: lo.</summary>
+    public void SetMtu(int validator, int bytes, string device = "eth0") => Ip($"-n {Name(validator)} link set {device} mtu {bytes}");
 
     public void Down(int validator) => Ip($"-n {Name(validator)} link set eth0 down");
 
@@ -117,4 +117,11 @@ internal sealed class Namespaces : IDisposable
 public sealed class NamespaceFactAttribute : FactAttribute
 {
     public NamespaceFactAttribute() => Skip = Namespaces.Missing();
+}
+
+/// <inheritdoc cref="NamespaceFactAttribute"/>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class NamespaceTheoryAttribute : TheoryAttribute
+{
+    public NamespaceTheoryAttribute() => Skip = Namespaces.Missing();
 }

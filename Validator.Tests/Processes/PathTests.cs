@@ -13,8 +13,11 @@ public sealed class PathTests
     // QUIC's idle timeout, which is what used to end such connections, is 10 s.
     private static readonly TimeSpan Healed = TimeSpan.FromSeconds(3);
 
+    // The validator whose port changed has sent its Status by then, and one round trip later all know the new one.
+    private static readonly TimeSpan Moved = TimeSpan.FromSeconds(1);
+
     // Protects members behind a NAT that forgets them, with nobody to spare: whenever all of a validator's packets begin to come from
-    // other ports, its clients and everybody's go on.
+    // other ports, its clients and everybody's go on at once. Nobody else knows where it is, so all its connections lead through the NAT.
     [Fact]
     public async Task A_validator_whose_ports_change_goes_on()
     {
@@ -22,18 +25,21 @@ public sealed class PathTests
         NodeProcess moving = cluster.Nodes[0];
         using UdpRelay second = RelayTo(cluster.Nodes[1]), third = RelayTo(cluster.Nodes[2]), fourth = RelayTo(cluster.Nodes[3]);
         UdpRelay[] relays = [second, third, fourth];
-        string path = Path.Combine(moving.Directory, "node.toml"), text = File.ReadAllText(path);
         for (int i = 0; i < relays.Length; i++)
         {
-            text = text.Replace($"/udp/{cluster.Nodes[i + 1].Ports.Quic}/", $"/udp/{relays[i].Address.Port}/");
+            NodeProcess other = cluster.Nodes[i + 1];
+            int port = relays[i].Address.Port;
+            Rewrite(moving, text => text.Replace($"/udp/{other.Ports.Quic}/", $"/udp/{port}/"));
+            Rewrite(other, text => Regex.Replace(text, $".*/udp/{moving.Ports.Quic}/.*\n", ""));
         }
 
-        File.WriteAllText(path, text);
         await cluster.StartAllAsync();
         await UntilAllConnectedAsync(cluster, cluster.Nodes);
         cluster.Nodes[3].Kill();
         NodeProcess[] alive = cluster.Nodes[..3];
         await SubmitAllAsync(cluster, alive, TimeSpan.MaxValue);
+
+        // Each of the three is the first to be asked once.
         for (int i = 0; i < 3; i++)
         {
             foreach (UdpRelay relay in relays)
@@ -41,7 +47,7 @@ public sealed class PathTests
                 relay.MoveDialler();
             }
 
-            await SubmitAllAsync(cluster, alive, Healed);
+            await SubmitAllAsync(cluster, [.. alive[i..], .. alive[..i]], Moved);
             // As a NAT does, it leaves some time between; the cluster is idle for some of it.
             await Task.Delay(500);
         }
@@ -76,19 +82,7 @@ public sealed class PathTests
     public async Task A_network_that_carries_less_is_noticed()
     {
         using Namespaces network = new(4);
-        await using ProcessCluster cluster = ProcessCluster.Create(network.Place);
-        foreach (NodeProcess node in cluster.Nodes)
-        {
-            Rewrite(node, text => network.Configure(text, node.Host));
-        }
-
-        for (int i = 0; i < 4; i++)
-        {
-            int self = i;
-            Rewrite(cluster.Nodes[i], text => cluster.Nodes.Where((_, j) => j != self).Aggregate(
-                text, (t, peer) => t.Replace($"/ip4/127.0.0.1/udp/{peer.Ports.Quic}/", $"/ip4/{peer.Host}/udp/{peer.Ports.Quic}/")));
-        }
-
+        await using ProcessCluster cluster = CreateIn(network, network.Place);
         await cluster.StartAllAsync();
         await UntilAllConnectedAsync(cluster, cluster.Nodes);
         await SubmitAllAsync(cluster, cluster.Nodes, TimeSpan.MaxValue);
@@ -125,6 +119,33 @@ public sealed class PathTests
         }
     }
 
+    // Protects the same where one device carries all of them, and from then on less.
+    [NamespaceTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_own_device_that_carries_less_is_noticed_under_load_and_when_idle(bool loaded)
+    {
+        using Namespaces network = new(1);
+        await using ProcessCluster cluster = CreateIn(network, executable => [.. Enumerable.Repeat(network.Place(executable)[0], 4)]);
+        await cluster.StartAllAsync();
+        await UntilAllConnectedAsync(cluster, cluster.Nodes);
+        await SubmitAllAsync(cluster, cluster.Nodes, TimeSpan.MaxValue);
+
+        // Long enough for the device to be found to carry more.
+        await Task.Delay(1000);
+        Task<TimeSpan> load = loaded ? LoadAsync(cluster, TimeSpan.FromSeconds(3)) : Task.FromResult(TimeSpan.Zero);
+        await Task.Delay(1000);
+        network.SetMtu(0, 1300, "lo");
+        Assert.InRange(await load, TimeSpan.Zero, Healed);
+        await SubmitAllAsync(cluster, cluster.Nodes, Healed);
+        foreach (NodeProcess node in cluster.Nodes)
+        {
+            await ProcessCluster.UntilAsync("what the device refused is counted", ProcessCluster.Patience, async () =>
+                await cluster.MetricAsync(node, "cretoai_send_errors_total", "too_large") > 0);
+            Assert.All((await cluster.StatusAsync(node)).Peers, p => Assert.Equal(1UL, p.Connects));
+        }
+    }
+
     // Protects the same over IPv6, where a host has several addresses as a rule; and the lines about a firewall that forbids to send.
     [NamespaceFact]
     public async Task An_ipv6_host_answers_from_the_address_that_was_asked()
@@ -154,6 +175,19 @@ public sealed class PathTests
     {
         string path = Path.Combine(node.Directory, "node.toml");
         File.WriteAllText(path, change(File.ReadAllText(path)));
+    }
+
+    /// <summary>Validators that know each other by their addresses in that network.</summary>
+    private static ProcessCluster CreateIn(Namespaces network, Func<Executable, (string Host, Executable Executable)[]> place)
+    {
+        ProcessCluster cluster = ProcessCluster.Create(place);
+        foreach (NodeProcess node in cluster.Nodes)
+        {
+            Rewrite(node, text => cluster.Nodes.Aggregate(
+                network.Configure(text, node.Host), (t, peer) => t.Replace($"/ip4/127.0.0.1/udp/{peer.Ports.Quic}/", $"/ip4/{peer.Host}/udp/{peer.Ports.Quic}/")));
+        }
+
+        return cluster;
     }
 
     private static Task UntilAllConnectedAsync(ProcessCluster cluster, NodeProcess[] nodes) =>
