@@ -30,9 +30,7 @@ public static unsafe class Blake3
     /// <summary>Hashes into an output of any length; its first 32 bytes are the digest.</summary>
     public static void HashXof(ReadOnlySpan<byte> input, Span<byte> output)
     {
-        uint* key = stackalloc uint[8];
-        Blake3Scalar.InitialCv(key);
-        Blake3Tree.HashAll(key, 0, input, output);
+        Blake3Tree.HashAll(Blake3Scalar.InitialCv, 0, input, output);
     }
 
     /// <summary>
@@ -50,11 +48,9 @@ public static unsafe class Blake3
             return;
         }
 
-        uint* key = stackalloc uint[8];
-        Blake3Scalar.InitialCv(key);
         fixed (byte* p = input)
         {
-            Blake3Threads.HashAll(key, 0, p, input.Length, threads, output);
+            Blake3Threads.HashAll(Blake3Scalar.InitialCv, 0, p, input.Length, threads, output);
         }
     }
 
@@ -116,12 +112,10 @@ public static unsafe class Blake3
     {
         if (Blake3Lanes.Width > 1)
         {
-            uint* key = stackalloc uint[8];
-            Blake3Scalar.InitialCv(key);
             fixed (byte* d = data, o = digests)
             fixed (int* at = offsets, length = lengths)
             {
-                Blake3Lanes.HashMany(d, at, length, offsets.Length, key, o);
+                Blake3Lanes.HashMany(d, at, length, offsets.Length, Blake3Scalar.InitialCv, o);
             }
 
             return;
@@ -152,8 +146,7 @@ public static unsafe class Blake3
     internal static void ContextKey(ReadOnlySpan<byte> contextUtf8, uint* key)
     {
         byte* bytes = stackalloc byte[KeyBytes];
-        Blake3Scalar.InitialCv(key);
-        Blake3Tree.HashAll(key, Blake3Scalar.DeriveKeyContext, contextUtf8, new Span<byte>(bytes, KeyBytes));
+        Blake3Tree.HashAll(Blake3Scalar.InitialCv, Blake3Scalar.DeriveKeyContext, contextUtf8, new Span<byte>(bytes, KeyBytes));
         LoadKey(new ReadOnlySpan<byte>(bytes, KeyBytes), key);
     }
 }

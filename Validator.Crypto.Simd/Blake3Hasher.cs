@@ -25,13 +25,8 @@ public sealed unsafe class Blake3Hasher
 
     /// <summary>A plain hash.</summary>
     public Blake3Hasher()
+        : this(Blake3Scalar.InitialCv, 0)
     {
-        fixed (uint* key = _key)
-        {
-            Blake3Scalar.InitialCv(key);
-        }
-
-        Reset();
     }
 
     private Blake3Hasher(uint* key, uint flags)
@@ -208,10 +203,7 @@ public sealed unsafe class Blake3Hasher
         {
             if (chunks <= 1)
             {
-                uint* cv = stackalloc uint[8];
-                Blake3Tree.Copy(cv, key);
-                Blake3Block.Chunk(cv, input, Blake3Scalar.ChunkBytes, _chunkCounter, _flags, 0);
-                Blake3Tree.Store(pair, cv);
+                Blake3Block.Chunk(key, input, Blake3Scalar.ChunkBytes, _chunkCounter, _flags, 0, pair);
                 Push(pair, _chunkCounter);
                 chunks = 1;
                 subtree = Blake3Scalar.ChunkBytes;

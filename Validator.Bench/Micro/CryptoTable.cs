@@ -71,7 +71,7 @@ internal static class CryptoTable
             Row? reference = rows.Find(other => other.Name == row.Reference);
             string ratio = reference is null
                 ? string.Empty
-                : string.Create(CultureInfo.InvariantCulture, $"{reference.Median / row.Median:F1} x {reference.Name}");
+                : string.Create(CultureInfo.InvariantCulture, $"{reference.Median / row.Median:F2} x {reference.Name}");
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"| {row.Name} | {row.Median:N2} | {sorted[Rounds / 10]:N2} | {sorted[Rounds - 1 - (Rounds / 10)]:N2} | {ratio} |"));
         }
@@ -172,7 +172,7 @@ internal static class CryptoTable
             }
 
             rows.Add(HashMany("BLAKE3 1 to 511 B mixed, many", null, 0));
-            foreach (int bytes in new[] { 32, 64, 256, 1024, 16 * 1024 })
+            foreach (int bytes in new[] { 32, 64, 128, 256, 512, 1024, 16 * 1024 })
             {
                 rows.Add(new Row($"BLAKE3 {bytes} B, single", $"package Blake3 {bytes} B", 256, () => HashSingly(bytes)));
                 rows.Add(new Row($"package Blake3 {bytes} B", null, 256, () => HashByPackage(bytes)));

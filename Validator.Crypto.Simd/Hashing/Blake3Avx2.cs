@@ -53,9 +53,9 @@ internal static unsafe class Blake3Avx2
         (v7 ^ v15).Store(h + 56);
     }
 
-    /// <summary>Turns 64 bytes of each of eight lanes into words side by side, <paramref name="stride"/> words a row.</summary>
+    /// <summary>Turns 64 bytes of each of eight lanes into words side by side, 8 a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    internal static void LoadBlocks(byte** inputs, uint* m, int stride)
+    internal static void LoadBlocks(byte** inputs, uint* m)
     {
         for (int half = 0; half < 2; half++)
         {
@@ -64,15 +64,15 @@ internal static unsafe class Blake3Avx2
             Vector256<uint> r4 = Vector256.Load((uint*)(inputs[4] + (32 * half))), r5 = Vector256.Load((uint*)(inputs[5] + (32 * half)));
             Vector256<uint> r6 = Vector256.Load((uint*)(inputs[6] + (32 * half))), r7 = Vector256.Load((uint*)(inputs[7] + (32 * half)));
             Transpose(ref r0, ref r1, ref r2, ref r3, ref r4, ref r5, ref r6, ref r7);
-            uint* at = m + (8 * half * stride);
+            uint* at = m + (64 * half);
             r0.Store(at);
-            r1.Store(at + stride);
-            r2.Store(at + (2 * stride));
-            r3.Store(at + (3 * stride));
-            r4.Store(at + (4 * stride));
-            r5.Store(at + (5 * stride));
-            r6.Store(at + (6 * stride));
-            r7.Store(at + (7 * stride));
+            r1.Store(at + 8);
+            r2.Store(at + 16);
+            r3.Store(at + 24);
+            r4.Store(at + 32);
+            r5.Store(at + 40);
+            r6.Store(at + 48);
+            r7.Store(at + 56);
         }
     }
 

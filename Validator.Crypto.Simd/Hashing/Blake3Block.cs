@@ -48,28 +48,25 @@ internal static unsafe class Blake3Block
         }
     }
 
-    /// <summary>Chaining value of one chunk of at most 1,024 bytes, into <paramref name="cv"/>, which holds the key at entry.</summary>
-    internal static void Chunk(uint* cv, byte* input, int length, ulong counter, uint flags, uint lastFlags)
+    /// <summary>The chaining value of one chunk of at most 1,024 bytes, from <paramref name="key"/>, to 32 bytes of output.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Chunk(uint* key, byte* input, int length, ulong counter, uint flags, uint lastFlags, byte* output)
     {
-        uint start = Blake3Scalar.ChunkStart;
-        while (length > Blake3Scalar.BlockBytes)
+        if (CpuPaths.UseAvx512)
         {
-            CompressInPlace(cv, input, Blake3Scalar.BlockBytes, counter, flags | start);
-            start = 0;
-            input += Blake3Scalar.BlockBytes;
-            length -= Blake3Scalar.BlockBytes;
+            Blake3Rows.Chunk<Avx512Rows>(key, input, length, counter, flags, lastFlags, output);
         }
-
-        flags |= start | Blake3Scalar.ChunkEnd | lastFlags;
-        if (length == Blake3Scalar.BlockBytes)
+        else if (CpuPaths.UseAvx2)
         {
-            CompressInPlace(cv, input, Blake3Scalar.BlockBytes, counter, flags);
-            return;
+            Blake3Rows.Chunk<SseRows>(key, input, length, counter, flags, lastFlags, output);
         }
-
-        byte* last = stackalloc byte[Blake3Scalar.BlockBytes];
-        new Span<byte>(last, Blake3Scalar.BlockBytes).Clear();
-        new ReadOnlySpan<byte>(input, length).CopyTo(new Span<byte>(last, Blake3Scalar.BlockBytes));
-        CompressInPlace(cv, last, (uint)length, counter, flags);
+        else if (CpuPaths.UseVector128)
+        {
+            Blake3Rows.Chunk<PortableRows>(key, input, length, counter, flags, lastFlags, output);
+        }
+        else
+        {
+            Blake3Scalar.Chunk(key, input, length, counter, flags, lastFlags, output);
+        }
     }
 }

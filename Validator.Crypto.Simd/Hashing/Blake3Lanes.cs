@@ -230,11 +230,13 @@ internal static unsafe class Blake3Lanes
             return;
         }
 
-        Blake3Avx2.LoadBlocks(inputs, m, width);
         if (width == 16)
         {
-            Blake3Avx2.LoadBlocks(inputs + 8, m + 8, width);
+            Blake3Avx512.LoadBlocks(inputs, m);
+            return;
         }
+
+        Blake3Avx2.LoadBlocks(inputs, m);
     }
 
     private static void Compress(int width, uint* h, uint* m, uint* tail)

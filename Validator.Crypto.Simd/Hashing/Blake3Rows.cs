@@ -12,6 +12,50 @@ namespace Validator.Crypto.Simd.Hashing;
 /// </summary>
 internal static unsafe class Blake3Rows
 {
+    /// <summary>
+    /// The chaining value of one chunk of at most 1,024 bytes, which stays in registers from block to block: nothing is called once
+    /// it is there.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void Chunk<TOps>(
+        uint* key, byte* input, int length, ulong counter, uint flags, uint lastFlags, byte* output)
+        where TOps : struct, IRowOps
+    {
+        LastBlock padded;
+        byte* last = (byte*)&padded;
+        if (length is > 0 && (length & (Blake3Scalar.BlockBytes - 1)) == 0)
+        {
+            last = input + length - Blake3Scalar.BlockBytes;
+        }
+        else
+        {
+            LastBlock.Pad(input, length, &padded);
+        }
+
+        Vector128<uint> row0 = Vector128.Load(key), row1 = Vector128.Load(key + 4);
+        flags |= Blake3Scalar.ChunkStart;
+        while (true)
+        {
+            bool ends = length <= Blake3Scalar.BlockBytes;
+            Rounds<TOps>(
+                ref row0, ref row1, out Vector128<uint> row2, out Vector128<uint> row3, ends ? last : input,
+                ends ? (uint)length : Blake3Scalar.BlockBytes, counter, ends ? flags | Blake3Scalar.ChunkEnd | lastFlags : flags);
+            row0 ^= row2;
+            row1 ^= row3;
+            if (ends)
+            {
+                break;
+            }
+
+            flags &= ~Blake3Scalar.ChunkStart;
+            input += Blake3Scalar.BlockBytes;
+            length -= Blake3Scalar.BlockBytes;
+        }
+
+        row0.AsByte().Store(output);
+        row1.AsByte().Store(output + 16);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void CompressInPlace<TOps>(uint* cv, byte* block, uint blockLength, ulong counter, uint flags)
         where TOps : struct, IRowOps
@@ -41,7 +85,7 @@ internal static unsafe class Blake3Rows
         where TOps : struct, IRowOps
     {
         row2 = Vector128.Create(Blake3Scalar.Iv0, Blake3Scalar.Iv1, Blake3Scalar.Iv2, Blake3Scalar.Iv3);
-        row3 = Vector128.Create((uint)counter, (uint)(counter >> 32), blockLength, flags);
+        row3 = Vector128.Create(counter, ((ulong)flags << 32) | blockLength).AsUInt32();
 
         // The words of one round: of the columns' first and second halves, then of the diagonals', these turned as row 0 is.
         TOps.Deal(
@@ -87,6 +131,53 @@ internal static unsafe class Blake3Rows
         d = TOps.Right8(d ^ a);
         c += d;
         b = TOps.Right7(b ^ c);
+    }
+}
+
+/// <summary>A message's last block, padded a whole vector at a time: what is stored in pieces and loaded whole is waited for.</summary>
+internal unsafe struct LastBlock
+{
+    private Vector128<byte> _w0, _w1, _w2, _w3;
+
+    /// <param name="length">Of the message; what is beyond its last whole block is padded, and nothing outside the message is read.</param>
+    internal static void Pad(byte* input, int length, LastBlock* block)
+    {
+        byte* end = input + length;
+        byte* at = input + (length & ~(Blake3Scalar.BlockBytes - 1));
+        bool lookBack = length >= 16;
+        block->_w0 = Words(at, end, lookBack);
+        block->_w1 = Words(at + 16, end, lookBack);
+        block->_w2 = Words(at + 32, end, lookBack);
+        block->_w3 = Words(at + 48, end, lookBack);
+    }
+
+    private static Vector128<byte> Words(byte* at, byte* end, bool lookBack)
+    {
+        long left = end - at;
+        return left >= 16 ? Vector128.Load(at) : left <= 0 ? Vector128<byte>.Zero : Last(at, (int)left, lookBack);
+    }
+
+    /// <summary>The last 1 to 15 bytes and zeros; where <paramref name="lookBack"/> from the message's last 16.</summary>
+    private static Vector128<byte> Last(byte* at, int left, bool lookBack)
+    {
+        if (lookBack)
+        {
+            // Places past the vector's end give zero.
+            return Vector128.Shuffle(Vector128.Load(at + left - 16), Vector128<byte>.Indices + Vector128.Create((byte)(16 - left)));
+        }
+
+        ulong low = 0, high = 0;
+        for (int i = Math.Min(left, 8); --i >= 0;)
+        {
+            low = (low << 8) | at[i];
+        }
+
+        for (int i = left; --i >= 8;)
+        {
+            high = (high << 8) | at[i];
+        }
+
+        return Vector128.Create(low, high).AsByte();
     }
 }
 

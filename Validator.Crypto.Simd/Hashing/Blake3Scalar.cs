@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Validator.Crypto.Simd.Hashing;
 
@@ -31,17 +32,29 @@ internal static unsafe class Blake3Scalar
         11, 15, 5, 0, 1, 9, 8, 6, 14, 10, 2, 12, 3, 4, 7, 13,
     ];
 
-    /// <summary>Writes the initial chaining value, 8 words.</summary>
-    internal static void InitialCv(uint* cv)
+    /// <summary>The initial chaining value: what a plain hash has for a key. It lies in the program, so its address stays.</summary>
+    internal static uint* InitialCv => (uint*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(InitialWords));
+
+    private static ReadOnlySpan<uint> InitialWords => [Iv0, Iv1, Iv2, Iv3, Iv4, Iv5, Iv6, Iv7];
+
+    /// <summary>The chaining value of one chunk of at most 1,024 bytes, from <paramref name="key"/>, to 32 bytes of output.</summary>
+    internal static void Chunk(uint* key, byte* input, int length, ulong counter, uint flags, uint lastFlags, byte* output)
     {
-        cv[0] = Iv0;
-        cv[1] = Iv1;
-        cv[2] = Iv2;
-        cv[3] = Iv3;
-        cv[4] = Iv4;
-        cv[5] = Iv5;
-        cv[6] = Iv6;
-        cv[7] = Iv7;
+        uint* cv = stackalloc uint[8];
+        Blake3Tree.Copy(cv, key);
+        flags |= ChunkStart;
+        for (; length > BlockBytes; length -= BlockBytes)
+        {
+            CompressInPlace(cv, input, BlockBytes, counter, flags);
+            flags &= ~ChunkStart;
+            input += BlockBytes;
+        }
+
+        byte* last = stackalloc byte[BlockBytes];
+        new Span<byte>(last, BlockBytes).Clear();
+        new ReadOnlySpan<byte>(input, length).CopyTo(new Span<byte>(last, BlockBytes));
+        CompressInPlace(cv, last, (uint)length, counter, flags | ChunkEnd | lastFlags);
+        Blake3Tree.Store(output, cv);
     }
 
     /// <summary>Compresses one 64-byte block into <paramref name="cv"/> in place (8 words).</summary>

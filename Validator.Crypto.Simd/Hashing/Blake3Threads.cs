@@ -59,19 +59,17 @@ internal static unsafe class Blake3Threads
     /// <summary>The chaining value of a subtree that is not the root.</summary>
     private static void Subtree(byte* input, int length, uint* key, ulong counter, uint flags, byte* value)
     {
-        uint* cv = stackalloc uint[8];
-        Blake3Tree.Copy(cv, key);
         if (length <= Blake3Scalar.ChunkBytes)
         {
-            Blake3Block.Chunk(cv, input, length, counter, flags, 0);
-        }
-        else
-        {
-            byte* block = stackalloc byte[64];
-            Blake3Tree.SubtreeToParent(input, length, key, counter, flags, block);
-            Blake3Block.CompressInPlace(cv, block, 64, 0, flags | Blake3Scalar.Parent);
+            Blake3Block.Chunk(key, input, length, counter, flags, 0, value);
+            return;
         }
 
+        uint* cv = stackalloc uint[8];
+        byte* block = stackalloc byte[64];
+        Blake3Tree.Copy(cv, key);
+        Blake3Tree.SubtreeToParent(input, length, key, counter, flags, block);
+        Blake3Block.CompressInPlace(cv, block, 64, 0, flags | Blake3Scalar.Parent);
         Blake3Tree.Store(value, cv);
     }
 }

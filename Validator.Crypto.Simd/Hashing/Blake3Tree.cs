@@ -17,42 +17,43 @@ internal static unsafe class Blake3Tree
     /// <summary>A message of any length to <paramref name="output"/>, extended as far as that is long.</summary>
     internal static void HashAll(uint* key, uint flags, ReadOnlySpan<byte> input, Span<byte> output)
     {
-        uint* cv = stackalloc uint[8];
-        byte* block = stackalloc byte[64];
-        fixed (byte* p = input)
+        fixed (byte* p = input, digest = output)
         {
-            Copy(cv, key);
-            if (input.Length > Blake3Scalar.ChunkBytes)
-            {
-                SubtreeToParent(p, input.Length, key, 0, flags, block);
-                RootOutput(cv, block, 64, flags | Blake3Scalar.Parent, output);
-                return;
-            }
-
-            if (output.Length == Blake3.OutputBytes)
+            if (input.Length <= Blake3Scalar.ChunkBytes && output.Length == Blake3.OutputBytes)
             {
                 // A digest is the root's chaining value.
-                Blake3Block.Chunk(cv, p, input.Length, 0, flags, Blake3Scalar.Root);
-                fixed (byte* digest = output)
-                {
-                    Store(digest, cv);
-                }
-
+                Blake3Block.Chunk(key, p, input.Length, 0, flags, Blake3Scalar.Root, digest);
                 return;
             }
 
-            int head = input.Length <= 64 ? 0 : (input.Length - 1) & ~63;
-            uint start = Blake3Scalar.ChunkStart;
-            for (int i = 0; i < head; i += 64)
-            {
-                Blake3Block.CompressInPlace(cv, p + i, 64, 0, flags | start);
-                start = 0;
-            }
-
-            new Span<byte>(block, 64).Clear();
-            input[head..].CopyTo(new Span<byte>(block, 64));
-            RootOutput(cv, block, (uint)(input.Length - head), flags | start | Blake3Scalar.ChunkEnd, output);
+            HashTree(key, flags, p, input.Length, output);
         }
+    }
+
+    /// <summary>By the root's block: of input longer than one chunk, or for output that is not a digest.</summary>
+    private static void HashTree(uint* key, uint flags, byte* input, int length, Span<byte> output)
+    {
+        uint* cv = stackalloc uint[8];
+        byte* block = stackalloc byte[64];
+        Copy(cv, key);
+        if (length > Blake3Scalar.ChunkBytes)
+        {
+            SubtreeToParent(input, length, key, 0, flags, block);
+            RootOutput(cv, block, 64, flags | Blake3Scalar.Parent, output);
+            return;
+        }
+
+        int head = length <= 64 ? 0 : (length - 1) & ~63;
+        uint start = Blake3Scalar.ChunkStart;
+        for (int i = 0; i < head; i += 64)
+        {
+            Blake3Block.CompressInPlace(cv, input + i, 64, 0, flags | start);
+            start = 0;
+        }
+
+        new Span<byte>(block, 64).Clear();
+        new ReadOnlySpan<byte>(input + head, length - head).CopyTo(new Span<byte>(block, 64));
+        RootOutput(cv, block, (uint)(length - head), flags | start | Blake3Scalar.ChunkEnd, output);
     }
 
     /// <summary>Extendable output of the root node (paper, section 2.6).</summary>
@@ -137,13 +138,10 @@ internal static unsafe class Blake3Tree
             length -= whole * Blake3Scalar.ChunkBytes;
         }
 
-        uint* cv = stackalloc uint[8];
         while (length > 0)
         {
             int take = Math.Min(length, Blake3Scalar.ChunkBytes);
-            Copy(cv, key);
-            Blake3Block.Chunk(cv, input, take, counter + (ulong)count, flags, 0);
-            Store(output + (32 * count), cv);
+            Blake3Block.Chunk(key, input, take, counter + (ulong)count, flags, 0, output + (32 * count));
             input += take;
             length -= take;
             count++;
