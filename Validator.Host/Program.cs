@@ -1,6 +1,7 @@
 using Validator.Core.Primitives;
 using Validator.Host.Cli;
 using Validator.Host.Logging;
+using Validator.Host.Primitives;
 
 namespace Validator.Host;
 

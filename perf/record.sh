@@ -20,7 +20,7 @@ report --percent-limit 0.3 --sort symbol >"$out/by-function.txt"
 # The kernel knows most threads as "validator": what a thread is shows in its stacks.
 perf script -i "$out/perf.data" -F tid,comm,ip,sym 2>/dev/null | awk '
     /^[^ \t]/ { thread = $NF; comm[thread] = $0; sub(/ +[0-9]+ *$/, "", comm[thread]); samples[thread]++; all++; next }
-    match($0, /Validator_Host_Node_[A-Za-z]+__Work/) { role[thread] = substr($0, RSTART + 20, RLENGTH - 26) }
+    match($0, /Validator_Host_[A-Za-z]+_[A-Za-z]+__Work/) { role[thread] = substr($0, RSTART, RLENGTH - 6); sub(/^Validator_Host_[A-Za-z]+_/, "", role[thread]) }
     match($0, /Quic_QuicLoop__Run/) { role[thread] = "QuicLoop" }
     END {
         for (thread in samples)

@@ -1,7 +1,7 @@
 using Validator.Core.Primitives;
-using Validator.Host.Api;
-using Validator.Host.Load;
-using Validator.Host.Localnet;
+using Validator.Host.Contracts;
+using Validator.Host.Tools.Load;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Bench.Macro;
 

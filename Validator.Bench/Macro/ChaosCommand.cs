@@ -1,5 +1,5 @@
 using System.Globalization;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Bench.Macro;
 

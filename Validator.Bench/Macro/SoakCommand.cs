@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
-using Validator.Host.Load;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Load;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Bench.Macro;
 

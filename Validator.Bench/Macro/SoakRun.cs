@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
-using Validator.Host.Api;
-using Validator.Host.Load;
-using Validator.Host.Localnet;
+using Validator.Host.Contracts;
+using Validator.Host.Tools.Load;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Bench.Macro;
 

@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using Prometheus;
-using Validator.Host.Api;
+using Validator.Host.Contracts;
 using Validator.Host.Metrics;
 
 namespace Validator.Bench.Micro;

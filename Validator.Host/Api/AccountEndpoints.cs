@@ -2,7 +2,8 @@ using System.Buffers;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Validator.Core.Primitives;
-using Validator.Host.Metrics;
+using Validator.Host.Contracts;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Api;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using Validator.Host.Cli;
+using Validator.Host.Contracts;
 
 namespace Validator.Host.Api;
 

@@ -55,27 +55,6 @@ public sealed record ApiOptions
     };
 }
 
-/// <summary>Why a request or connection was turned away before it reached the node; the <c>reason</c> label of its counter.</summary>
-public enum HttpRefusal : byte
-{
-    Connections,
-    Rate,
-    Unauthorized,
-    Forbidden,
-
-    /// <summary>The request names a host that this validator is not.</summary>
-    Host,
-    CrossOrigin,
-    Waiting,
-    Subscribers,
-    BodyMemory,
-    BodyTimeout,
-    Malformed,
-
-    /// <summary>It says something that this validator does not understand: a parameter, a header, an encoding.</summary>
-    Form,
-}
-
 /// <summary>Limits and tokens that count now; a reload replaces them, and requests under way keep what they began with.</summary>
 public sealed class ApiPolicy(ApiOptions options, ApiTokens? tokens)
 {

@@ -7,7 +7,8 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Validator.Core.Primitives;
-using Validator.Host.Metrics;
+using Validator.Host.Contracts;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Api;
 

@@ -2,7 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
-using Validator.Host.Metrics;
+using Validator.Host.Contracts;
 
 namespace Validator.Host.Api;
 

@@ -1,6 +1,6 @@
 using System.Net;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -13,8 +13,8 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Validator.Host.Config;
-using Validator.Host.Metrics;
-using Validator.Host.Node;
+using Validator.Host.Contracts;
+using Validator.Host.Primitives;
 
 namespace Validator.Host.Api;
 
@@ -90,7 +90,7 @@ public sealed class HttpServers : IAsyncDisposable
     }
 
     /// <summary>What POST /v1/admin/reload does; none before it is set.</summary>
-    internal Func<Cli.ReloadResult>? OnReload { get; set; }
+    internal Func<ReloadResult>? OnReload { get; set; }
 
     /// <summary>Takes over limits, tokens and certificate for what comes from now on.</summary>
     /// <exception cref="ConfigException">Tokens or certificate cannot be read; nothing was changed.</exception>
@@ -264,7 +264,7 @@ public sealed class HttpServers : IAsyncDisposable
                 }
 
                 // What comes from outside is told in words; where it was met helps nobody.
-                string? outside = exception is null ? null : Cli.OutsideFaults.Tell(exception)?.Message;
+                string? outside = exception is null ? null : OutsideFaults.Tell(exception)?.Message;
                 if (outside is null)
                 {
                     inner.Log(logLevel, eventId, state, exception, formatter);

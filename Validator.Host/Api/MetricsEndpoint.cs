@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
 using Prometheus;
+using Validator.Host.Contracts;
 using Validator.Host.Metrics;
 
 namespace Validator.Host.Api;

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using Validator.Host.Metrics;
+using Validator.Host.Contracts;
 
 namespace Validator.Host.Api;
 

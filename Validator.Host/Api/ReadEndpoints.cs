@@ -1,8 +1,11 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Host.Contracts;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Api;
 

@@ -24,8 +24,6 @@ public enum PageOrigin : byte
 /// </summary>
 public sealed class SitePolicy
 {
-    private const string Any = "*";
-
     private readonly string[] _hosts;
     private readonly string[] _origins;
     private readonly bool _everywhere;
@@ -40,22 +38,9 @@ public sealed class SitePolicy
     /// <summary>Names are checked although tokens keep strangers out, since the operator has listed them.</summary>
     public bool HasHosts => _hosts.Length > 0;
 
-    /// <summary>What the configuration says; checked by <see cref="HostFault"/> and <see cref="OriginFault"/> before.</summary>
+    /// <summary>What the configuration says; checked by <see cref="SiteNames"/> before.</summary>
     public static SitePolicy From(ApiSection api) =>
         new(api.AllowedHosts ?? [], api.CorsOrigins ?? [], !IPAddress.IsLoopback(IPAddress.Parse(api.Host)));
-
-    /// <summary>Why an entry of <c>api.allowed_hosts</c> is none; null when it is.</summary>
-    public static string? HostFault(string entry)
-    {
-        string name = entry.StartsWith("*.", StringComparison.Ordinal) ? entry[2..] : entry;
-        return entry == Any || (Uri.CheckHostName(name) != UriHostNameType.Unknown && !name.Contains(':', StringComparison.Ordinal))
-            ? null : $"'{entry}': expected a name without scheme and port, as validator.example, *.example or *";
-    }
-
-    /// <summary>Why an entry of <c>api.cors_origins</c> is none; null when it is.</summary>
-    public static string? OriginFault(string entry) =>
-        entry == Any || (Uri.TryCreate(entry, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && OriginOf(uri) == entry)
-            ? null : $"'{entry}': expected an origin as a browser sends it, https://wallet.example or http://localhost:3000, or *";
 
     public bool Allows(HostString host)
     {
@@ -64,7 +49,7 @@ public sealed class SitePolicy
         // Programs of HTTP/1.0 name none; browsers always do.
         return name.Length == 0 || IPAddress.TryParse(name, out _)
             || name.Equals("localhost", StringComparison.OrdinalIgnoreCase) || name.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)
-            || Names(name) || Array.IndexOf(_hosts, Any) >= 0
+            || Names(name) || Array.IndexOf(_hosts, SiteNames.Any) >= 0
             // Services in containers and hosts of a local network; a name without a dot is in nobody's public zone.
             || (_everywhere && !name.Contains('.', StringComparison.Ordinal));
     }
@@ -74,7 +59,7 @@ public sealed class SitePolicy
         string? origin = request.Headers.Origin;
         return string.IsNullOrEmpty(origin) ? PageOrigin.None
             : Uri.TryCreate(origin, UriKind.Absolute, out Uri? from) && (from.Authority == request.Host.Value || Names(from.Host)) ? PageOrigin.Own
-            : Array.IndexOf(_origins, origin) >= 0 || Array.IndexOf(_origins, Any) >= 0 ? PageOrigin.Allowed
+            : Array.IndexOf(_origins, origin) >= 0 || Array.IndexOf(_origins, SiteNames.Any) >= 0 ? PageOrigin.Allowed
             : PageOrigin.Foreign;
     }
 
@@ -82,7 +67,7 @@ public sealed class SitePolicy
     public void Grant(HttpContext context)
     {
         IHeaderDictionary headers = context.Response.Headers;
-        headers.AccessControlAllowOrigin = Array.IndexOf(_origins, Any) >= 0 ? Any : context.Request.Headers.Origin;
+        headers.AccessControlAllowOrigin = Array.IndexOf(_origins, SiteNames.Any) >= 0 ? SiteNames.Any : context.Request.Headers.Origin;
         headers.AccessControlExposeHeaders = "Retry-After, Allow, Validator-Chain, Validator-From";
         headers.Vary = "Origin";
     }
@@ -90,6 +75,4 @@ public sealed class SitePolicy
     /// <summary>Any name at all makes nobody's page our own.</summary>
     private bool Names(string name) => Array.Exists(_hosts, h => h.Equals(name, StringComparison.OrdinalIgnoreCase)
         || (h.StartsWith("*.", StringComparison.Ordinal) && name.Length > h.Length - 1 && name.EndsWith(h[1..], StringComparison.OrdinalIgnoreCase)));
-
-    private static string OriginOf(Uri uri) => $"{uri.Scheme}://{uri.Authority}";
 }

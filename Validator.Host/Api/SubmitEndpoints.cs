@@ -1,11 +1,14 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Metrics;
+using Validator.Host.Contracts;
+using Validator.Host.Primitives;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Api;
 

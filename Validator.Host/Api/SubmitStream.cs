@@ -3,7 +3,8 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
 using Validator.Core.Primitives;
-using Validator.Host.Metrics;
+using Validator.Host.Contracts;
+using Validator.Host.Storage;
 using Validator.Net;
 using Validator.Net.Streams;
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Validator.Core.Primitives;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Api;
 

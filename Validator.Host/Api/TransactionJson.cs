@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Text.Json;
 using Validator.Core.Primitives;
+using Validator.Host.Contracts;
 
 namespace Validator.Host.Api;
 

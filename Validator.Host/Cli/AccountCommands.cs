@@ -7,9 +7,9 @@ using System.Text.Json;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Crypto.Simd;
-using Validator.Host.Api;
 using Validator.Host.Config;
 using Validator.Host.Keys;
+using Validator.Host.Primitives;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
@@ -91,7 +91,7 @@ internal static class AccountCommands
         Option<string> output = new("--out") { Description = "The key file to write; the public key goes beside it, as FILE.pub", Required = true };
         Option<int?> passphrase = SetupCommands.PassphraseOption("Encrypt the key with the passphrase");
         Command command = new("new", "Make a key and print its account") { output, passphrase };
-        command.SetAction(parsed => CommandLine.Guard(() =>
+        command.SetAction(parsed => CommandAction.Guard(() =>
         {
             string path = parsed.GetValue(output)!;
             using SecretBuffer? secret = SetupCommands.ReadPassphrase(parsed.GetValue(passphrase));
@@ -109,7 +109,7 @@ internal static class AccountCommands
         Option<string> key = KeyOption();
         Option<int?> passphrase = SetupCommands.PassphraseOption("Open the key with the passphrase");
         Command command = new("show", "Print a key's account") { key, passphrase };
-        command.SetAction(parsed => CommandLine.Guard(() =>
+        command.SetAction(parsed => CommandAction.Guard(() =>
         {
             using MlDsa87Signer signer = Open(parsed.GetValue(key)!, parsed.GetValue(passphrase));
             Console.WriteLine(EnvelopeCodec.AccountOf(signer.PublicKey));
@@ -135,7 +135,7 @@ internal static class AccountCommands
                 result.AddError("sign: give either the text or --file");
             }
         });
-        command.SetAction(parsed => CommandLine.Guard(() =>
+        command.SetAction(parsed => CommandAction.Guard(() =>
         {
             if (!Hash256.TryParse(parsed.GetValue(chain), out Hash256 chainId))
             {

@@ -12,6 +12,7 @@ using Validator.Core.Wire;
 using Validator.Crypto.Simd;
 using Validator.Host.Api;
 using Validator.Host.Config;
+using Validator.Host.Primitives;
 
 namespace Validator.Host.Cli;
 
@@ -71,7 +72,7 @@ internal static class ClientCommands
 
     private static Command Probe(string name, string description, string path)
     {
-        Option<TimeSpan> wait = CommandLine.Duration("--wait", "Ask again until it is so, for at most so long", TimeSpan.Zero);
+        Option<TimeSpan> wait = CommandAction.Duration("--wait", "Ask again until it is so, for at most so long", TimeSpan.Zero);
         ApiTarget api = new(ApiRoles.None);
         Command command = new(name, description) { wait };
         api.AddTo(command);
@@ -117,7 +118,7 @@ internal static class ClientCommands
         return command;
     }
 
-    internal static int Call(Func<int> action) => CommandLine.Guard(() =>
+    internal static int Call(Func<int> action) => CommandAction.Guard(() =>
     {
         try
         {

@@ -7,7 +7,8 @@ using Validator.Crypto.Simd;
 using Validator.Host.Api;
 using Validator.Host.Config;
 using Validator.Host.Keys;
-using Validator.Host.Node;
+using Validator.Host.Pipeline;
+using Validator.Host.Primitives;
 
 namespace Validator.Host.Cli;
 

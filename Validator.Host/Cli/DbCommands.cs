@@ -5,7 +5,8 @@ using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Config;
-using Validator.Host.Node;
+using Validator.Host.Pipeline;
+using Validator.Host.Primitives;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
@@ -21,7 +22,7 @@ internal static class DbCommands
     {
         Option<string> config = ConfigOption();
         Command command = new("inspect", "Tell what the databases hold") { config };
-        command.SetAction(parsed => CommandLine.Guard(() =>
+        command.SetAction(parsed => CommandAction.Guard(() =>
         {
             Place place = Place.Of(parsed.GetValue(config)!);
             using RocksLedger ledger = place.OpenLedger();
@@ -53,7 +54,7 @@ internal static class DbCommands
     {
         Option<string> config = ConfigOption();
         Command command = new("verify", "Read everything and check it against itself: checksums, chain, payloads, executed state") { config };
-        command.SetAction(parsed => CommandLine.Guard(() =>
+        command.SetAction(parsed => CommandAction.Guard(() =>
         {
             Place place = Place.Of(parsed.GetValue(config)!);
             int damaged = 0;
@@ -95,7 +96,7 @@ internal static class DbCommands
         Option<string> config = ConfigOption();
         Option<bool> dryRun = new("--dry-run") { Description = "Say what would be done" };
         Command command = new("migrate", "Bring the databases to the format that this binary reads") { config, dryRun };
-        command.SetAction(parsed => CommandLine.Guard(() =>
+        command.SetAction(parsed => CommandAction.Guard(() =>
         {
             Place place = Place.Of(parsed.GetValue(config)!);
             bool dry = parsed.GetValue(dryRun);

@@ -6,6 +6,7 @@ using Validator.Crypto.Simd;
 using Validator.Crypto.Simd.SelfTest;
 using Validator.Host.Config;
 using Validator.Host.Keys;
+using Validator.Host.Primitives;
 using Validator.Net.Native;
 
 namespace Validator.Host.Cli;

@@ -4,7 +4,6 @@ using Validator.Core.Primitives;
 using Validator.Crypto.Simd;
 using Validator.Host.Config;
 using Validator.Host.Keys;
-using Validator.Host.Localnet;
 using Validator.Host.Node;
 using Validator.Host.Storage;
 

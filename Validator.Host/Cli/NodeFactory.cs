@@ -1,5 +1,4 @@
-using Validator.Host.Api;
-using Validator.Host.Config;
+using Validator.Host.Contracts;
 using Validator.Host.Node;
 
 namespace Validator.Host.Cli;

@@ -3,7 +3,9 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Validator.Host.Api;
 using Validator.Host.Config;
-using Validator.Host.Node;
+using Validator.Host.Contracts;
+using Validator.Host.Pipeline;
+using Validator.Host.Primitives;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;

@@ -2,14 +2,10 @@ using Microsoft.Extensions.Logging;
 using Validator.Core.Primitives;
 using Validator.Host.Api;
 using Validator.Host.Config;
+using Validator.Host.Contracts;
 using Validator.Host.Logging;
 
 namespace Validator.Host.Cli;
-
-/// <param name="Applied">What counts from now on.</param>
-/// <param name="NeedsRestart">What was changed in the file and counts only after a restart.</param>
-/// <param name="Error">Why nothing was changed; null when all went well.</param>
-public sealed record ReloadResult(string[] Applied, string[] NeedsRestart, string? Error);
 
 /// <summary>
 /// Reads the configuration again, on SIGHUP or POST /v1/admin/reload. All of the new file must be good, or nothing changes. What can

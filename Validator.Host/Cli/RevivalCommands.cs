@@ -2,8 +2,10 @@ using System.CommandLine;
 using Validator.Core.Wire;
 using Validator.Crypto.Simd;
 using Validator.Host.Config;
+using Validator.Host.Contracts;
 using Validator.Host.Logging;
-using Validator.Host.Node;
+using Validator.Host.Pipeline;
+using Validator.Host.Primitives;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
@@ -21,7 +23,7 @@ internal static class RevivalCommands
         {
             config, gone, output, passphrase,
         };
-        command.SetAction(parsed => CommandLine.Guard(() => With(parsed.GetValue(config)!, parsed.GetValue(passphrase), context =>
+        command.SetAction(parsed => CommandAction.Guard(() => With(parsed.GetValue(config)!, parsed.GetValue(passphrase), context =>
         {
             if (!parsed.GetValue(gone))
             {
@@ -52,7 +54,7 @@ internal static class RevivalCommands
         {
             config, requests, least, output, passphrase,
         };
-        command.SetAction(parsed => CommandLine.Guard(() => With(parsed.GetValue(config)!, parsed.GetValue(passphrase), context =>
+        command.SetAction(parsed => CommandAction.Guard(() => With(parsed.GetValue(config)!, parsed.GetValue(passphrase), context =>
         {
             LostVotes[] lost = Array.ConvertAll(parsed.GetValue(requests)!, LostVotes.Read);
             VoteStatement statement = VoteRevival.State(context, lost, parsed.GetValue(least));
@@ -77,7 +79,7 @@ internal static class RevivalCommands
         {
             config, statements, ledger, passphrase,
         };
-        command.SetAction(parsed => CommandLine.Guard(() => With(parsed.GetValue(config)!, parsed.GetValue(passphrase), context =>
+        command.SetAction(parsed => CommandAction.Guard(() => With(parsed.GetValue(config)!, parsed.GetValue(passphrase), context =>
         {
             bool? kept = parsed.GetValue(ledger) is { } said ? said == "kept" : null;
             bool made = VoteRevival.Recreate(context, Array.ConvertAll(parsed.GetValue(statements)!, path => (path, Read(path))), kept, out string told);

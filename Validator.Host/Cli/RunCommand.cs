@@ -3,13 +3,14 @@ using System.CommandLine;
 using Microsoft.Extensions.Logging;
 using Validator.Core.Primitives;
 using Validator.Crypto.Simd;
-using Validator.Net;
 using Validator.Host.Api;
 using Validator.Host.Config;
+using Validator.Host.Contracts;
 using Validator.Host.Keys;
 using Validator.Host.Logging;
-using Validator.Host.Metrics;
-using Validator.Host.Node;
+using Validator.Host.Pipeline;
+using Validator.Host.Primitives;
+using Validator.Net;
 using Validator.Net.Native;
 
 namespace Validator.Host.Cli;
@@ -31,14 +32,14 @@ public static partial class RunCommand
         Option<int?> passphrase = SetupCommands.PassphraseOption("Open the keys with the passphrase");
         Option<string?> clock = new("--wall-clock-offset") { Description = "For tests: a file with seconds to add to the wall clock", Hidden = true };
         Command command = new("run", "Run a validator") { config, check, passphrase, stdin, clock };
-        command.SetAction(parsed => CommandLine.Guard(() =>
+        command.SetAction(parsed => CommandAction.Guard(() =>
         {
             using RunSignals signals = new(tied: parsed.GetValue(stdin));
 
             // Before any key is read.
             Kernel.RefuseDumps();
             NodeConfig loaded = ConfigLoader.Load(parsed.GetValue(config)!, Environment.GetEnvironmentVariables());
-            if (DescriptorBudget.Own.Check(loaded.Api) is { } notice)
+            if (DescriptorBudget.Own.Check(loaded.Api.MaxConnections) is { } notice)
             {
                 loaded = loaded with { Notices = [.. loaded.Notices, notice] };
             }
@@ -81,7 +82,7 @@ public static partial class RunCommand
             NodeConfig Again() => ConfigLoader.Load(parsed.GetValue(config)!, Environment.GetEnvironmentVariables());
             if (parsed.GetValue(stdin))
             {
-                Localnet.StdinWatch.Start(() => signals.Stop("standard input ended"));
+                StdinWatch.Start(() => signals.Stop("standard input ended"));
             }
 
             return RunAsync(context, NodeFactory.Start, signals, Again).GetAwaiter().GetResult();

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Validator.Host.Primitives;
 using Validator.Net.Native;
 
 namespace Validator.Host.Cli;

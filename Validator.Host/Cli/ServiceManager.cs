@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using Validator.Core.Primitives;
-using Validator.Host.Api;
-using Validator.Host.Node;
+using Validator.Host.Contracts;
+using Validator.Host.Primitives;
 
 namespace Validator.Host.Cli;
 

@@ -5,7 +5,7 @@ using Validator.Core.Wire;
 using Validator.Crypto.Simd;
 using Validator.Host.Config;
 using Validator.Host.Keys;
-using Validator.Host.Localnet;
+using Validator.Host.Primitives;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
@@ -25,14 +25,14 @@ internal static class SetupCommands
         };
         validators.Validators.Add(result =>
         {
-            if (CommandLine.Integer(result, 4) is null or < 1 or > Limits.MaxCommittee)
+            if (CommandAction.Integer(result, 4) is null or < 1 or > Limits.MaxCommittee)
             {
                 result.AddError($"--validators: expected 1 to {Limits.MaxCommittee}");
             }
         });
         basePort.Validators.Add(result =>
         {
-            if (CommandLine.Integer(result, 0) is null or (not 0 and (< 1024 or > 65000)))
+            if (CommandAction.Integer(result, 0) is null or (not 0 and (< 1024 or > 65000)))
             {
                 result.AddError("--base-port: expected 1024 to 65000, or 0 for free ports");
             }
@@ -43,7 +43,7 @@ internal static class SetupCommands
         {
             validators, output, network, basePort, epoch, passphrase,
         };
-        command.SetAction(parsed => CommandLine.Guard(() =>
+        command.SetAction(parsed => CommandAction.Guard(() =>
         {
             using SecretBuffer? secret = ReadPassphrase(parsed.GetValue(passphrase));
             return Init(
@@ -75,7 +75,7 @@ internal static class SetupCommands
         {
             name, output, weight, passphrase,
         };
-        command.SetAction(parsed => CommandLine.Guard(() =>
+        command.SetAction(parsed => CommandAction.Guard(() =>
         {
             string folder = parsed.GetValue(output)!;
             string member = Path.Combine(folder, parsed.GetValue(name)! + ".json");
@@ -126,7 +126,7 @@ internal static class SetupCommands
         Option<string> network = new("--network") { Description = "The chain's name", Required = true };
         Option<ulong> epoch = EpochLength();
         Command command = new("build", "Build genesis.json from member files; their order is the committee's") { members, output, network, epoch };
-        command.SetAction(parsed => CommandLine.Guard(() =>
+        command.SetAction(parsed => CommandAction.Guard(() =>
         {
             Member[] committee = Array.ConvertAll(parsed.GetValue(members)!, GenesisFile.ReadMember);
             Genesis genesis = new(
@@ -144,7 +144,7 @@ internal static class SetupCommands
     {
         Argument<string> file = new("file") { Description = "A genesis.json" };
         Command command = new("verify", "Check a genesis file and print its chain id, to be compared by all operators") { file };
-        command.SetAction(parsed => CommandLine.Guard(() => Describe(parsed.GetValue(file)!)));
+        command.SetAction(parsed => CommandAction.Guard(() => Describe(parsed.GetValue(file)!)));
         return command;
     }
 

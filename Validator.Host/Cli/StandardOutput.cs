@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Validator.Host.Primitives;
 
 namespace Validator.Host.Cli;
 

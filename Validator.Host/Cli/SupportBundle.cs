@@ -6,7 +6,8 @@ using System.Net;
 using System.Runtime.InteropServices;
 using System.Text;
 using Validator.Host.Config;
-using Validator.Host.Node;
+using Validator.Host.Pipeline;
+using Validator.Host.Primitives;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
@@ -27,7 +28,7 @@ internal static class SupportBundle
         ApiTarget api = new(config: "The node.toml; its API is asked, unless --api says another");
         Command command = new("support-bundle", "Collect status, metrics, configuration and sizes in an archive, without secrets") { file, log };
         api.AddTo(command);
-        command.SetAction(parsed => CommandLine.Guard(() =>
+        command.SetAction(parsed => CommandAction.Guard(() =>
             Write(parsed, api, parsed.GetValue(api.Config)!, parsed.GetValue(file)!, parsed.GetValue(log))));
         return command;
     }

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using Validator.Core.Wire;
+using Validator.Host.Primitives;
 
 namespace Validator.Host.Cli;
 
@@ -26,7 +27,7 @@ internal static class TailCommand
         Option<ulong?> from = new("--from") { Description = "Global index to begin with; default: what becomes final from now on" };
         Option<bool> text = new("--text") { Description = "Print the transactions (of envelopes the data) as text, control characters spelled out, instead of JSON" };
         Option<ulong> count = new("--count") { Description = "End after so many; 0: never", DefaultValueFactory = _ => 0 };
-        Option<TimeSpan> reconnect = CommandLine.Duration(
+        Option<TimeSpan> reconnect = CommandAction.Duration(
             "--reconnect", "How long to try again while the validator does not answer; given, the first connection may take as long", s_reconnect);
         ApiTarget api = new();
         Command command = new("tail", "Print final transactions, one JSON object a line") { from, text, count, reconnect };

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Validator.Host.Api;
 using Validator.Host.Config;
+using Validator.Host.Primitives;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
@@ -14,7 +15,7 @@ internal static class TokenCommand
         Option<string> file = new("--out") { Description = "The file of api.tokens; made with mode 0600, or added to", Required = true };
         Option<string> name = new("--name") { Description = "Who gets it, for people", DefaultValueFactory = _ => "" };
         Command command = new("token", "Add a bearer token of the HTTP API to a file, and print it") { role, file, name };
-        command.SetAction(parsed => CommandLine.Guard(() => Add(parsed.GetValue(file)!, parsed.GetValue(role)!, parsed.GetValue(name)!)));
+        command.SetAction(parsed => CommandAction.Guard(() => Add(parsed.GetValue(file)!, parsed.GetValue(role)!, parsed.GetValue(name)!)));
         return command;
     }
 

@@ -1,8 +1,10 @@
 using System.CommandLine;
 using Validator.Crypto.Simd;
 using Validator.Host.Config;
+using Validator.Host.Contracts;
 using Validator.Host.Logging;
-using Validator.Host.Node;
+using Validator.Host.Pipeline;
+using Validator.Host.Primitives;
 
 namespace Validator.Host.Cli;
 
@@ -23,7 +25,7 @@ internal static class VoteCommands
         Option<bool> neverSigned = new("--never-signed") { Description = "Say that this consensus key has never signed anything, on any machine" };
         Option<int?> passphrase = SetupCommands.PassphraseOption("Open the keys with the passphrase");
         Command command = new("create", "Create the empty store of a validator's own votes: once in the life of its key") { config, neverSigned, passphrase };
-        command.SetAction(parsed => CommandLine.Guard(() =>
+        command.SetAction(parsed => CommandAction.Guard(() =>
         {
             NodeConfig loaded = ConfigLoader.Load(parsed.GetValue(config)!, Environment.GetEnvironmentVariables());
             using StderrLogs logs = new(loaded.Node.LogLevel, loaded.Logging.Json);
@@ -58,7 +60,7 @@ internal static class VoteCommands
         {
             config,
         };
-        command.SetAction(parsed => CommandLine.Guard(() =>
+        command.SetAction(parsed => CommandAction.Guard(() =>
         {
             NodeConfig loaded = ConfigLoader.Load(parsed.GetValue(config)!, Environment.GetEnvironmentVariables());
             VoteStoreSetup.MarkRestored(loaded.Storage);

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using Validator.Core.Primitives;
-using Validator.Host.Api;
 using Validator.Net;
 using Validator.Net.Discovery;
 
@@ -200,8 +199,8 @@ public static class ConfigLoader
             settings.Integer("api.body_timeout_ms", 20_000, 100, 600_000),
             settings.Boolean("api.quic", false),
             settings.Integer("api.quic_clients", 64, 1, 4096),
-            Checked("api.allowed_hosts", SitePolicy.HostFault),
-            Checked("api.cors_origins", SitePolicy.OriginFault));
+            Checked("api.allowed_hosts", SiteNames.HostFault),
+            Checked("api.cors_origins", SiteNames.OriginFault));
 
         string[] Checked(string path, Func<string, string?> fault)
         {

@@ -1,4 +1,6 @@
 using Prometheus;
+using Validator.Host.Contracts;
+using Histogram = Validator.Host.Contracts.Histogram;
 
 namespace Validator.Host.Metrics;
 

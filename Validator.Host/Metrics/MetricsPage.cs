@@ -1,5 +1,6 @@
 using Validator.Core.Effects;
-using Validator.Host.Api;
+using Validator.Host.Contracts;
+using Validator.Host.Primitives;
 using Validator.Net;
 
 namespace Validator.Host.Metrics;
@@ -274,10 +275,4 @@ internal static class MetricsPage
         page.Counter("cretoai_vote_written_bytes_total", "Bytes given to the vote store.", metrics.VoteBytesWritten.Value);
         page.Counter("cretoai_ledger_written_bytes_total", "Bytes given to the ledger.", metrics.LedgerBytesWritten.Value);
     }
-}
-
-internal static class Names
-{
-    /// <summary>TimestampNotAfterParent becomes timestamp_not_after_parent.</summary>
-    public static string Snake(string name) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(name);
 }

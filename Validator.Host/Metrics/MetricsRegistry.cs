@@ -1,5 +1,7 @@
 using System.Runtime.ExceptionServices;
 using Prometheus;
+using Validator.Host.Contracts;
+using Histogram = Validator.Host.Contracts.Histogram;
 
 namespace Validator.Host.Metrics;
 

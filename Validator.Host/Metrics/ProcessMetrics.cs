@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime;
+using Validator.Host.Contracts;
 
 namespace Validator.Host.Metrics;
 

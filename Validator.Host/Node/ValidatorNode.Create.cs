@@ -6,8 +6,11 @@ using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Config;
+using Validator.Host.Contracts;
 using Validator.Host.Keys;
-using Validator.Host.Metrics;
+using Validator.Host.Pipeline;
+using Validator.Host.Serving;
+using Validator.Host.Storage;
 using Validator.Net;
 using Validator.Net.Buffers;
 using Validator.Net.Quic;
@@ -116,7 +119,7 @@ public sealed partial class ValidatorNode
         _log = context.Logs.CreateLogger("validator");
         Genesis genesis = context.Genesis;
         NodeMetrics metrics = context.Metrics;
-        const int links = LinkTable.Links;
+        const int links = NodeMetrics.MaxLinks;
         _links = new LinkTable([.. context.Keys.TransportPublicKey], metrics, context.Addresses);
         _epochs = new EpochBoard([.. context.Keys.ConsensusPublicKey], _links.Update, context.Config.Node.Id);
         EpochContext epoch = _epochs.Enter(stores.Epoch);
@@ -263,7 +266,7 @@ public sealed partial class ValidatorNode
 
             for (int at = 0; at < vertex.Ids.Length; at += Hash256.Size)
             {
-                _recent.Set(new Hash256(vertex.Ids[at..]), new Api.TransactionState(Api.TransactionStage.Durable, 0, 0, Api.TransactionRejection.None));
+                _recent.Set(new Hash256(vertex.Ids[at..]), new TransactionState(TransactionStage.Durable, 0, 0, TransactionRejection.None));
             }
 
             vertex.Release();
@@ -344,7 +347,7 @@ public sealed partial class ValidatorNode
             Listen = new System.Net.IPEndPoint(System.Net.IPAddress.Parse(context.Config.Network.Host), context.Config.Network.QuicPort),
             SelfIndex = links.Self,
             Peers = peers,
-            MaxPeers = LinkTable.Links,
+            MaxPeers = NodeMetrics.MaxLinks,
             PrivateKeySeed = seed,
             ReceivePool = receivePool,
             Consumer = consumer,

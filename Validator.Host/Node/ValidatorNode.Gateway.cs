@@ -1,8 +1,11 @@
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
-using Validator.Host.Api;
-using Validator.Host.Metrics;
+using Validator.Host.Contracts;
+using Validator.Host.Pipeline;
+using Validator.Host.Primitives;
+using Validator.Host.Serving;
+using Validator.Host.Storage;
 using Validator.Net;
 
 namespace Validator.Host.Node;
@@ -215,7 +218,7 @@ public sealed partial class ValidatorNode
 
     public (ulong First, ulong Last)? NotIndexed => _stores.Ledger.NotIndexed;
 
-    public Api.StoredVertex? FindVertex(in Hash256 hash)
+    public StoredVertex? FindVertex(in Hash256 hash)
     {
         // From the ledger it is checked against its root: damage is named, and not served.
         if (new VertexSource(_cache, _stores.Ledger).Find(hash) is not { } held)
@@ -223,7 +226,7 @@ public sealed partial class ValidatorNode
             return null;
         }
 
-        Api.StoredVertex vertex = new(held.Header, held.Signature, held.Payload.ToArray());
+        StoredVertex vertex = new(held.Header, held.Signature, held.Payload.ToArray());
         held.Release();
         return vertex;
     }
@@ -237,7 +240,7 @@ public sealed partial class ValidatorNode
         return names.Length >= members ? names : [.. names, .. Enumerable.Range(names.Length, members - names.Length).Select(i => $"member-{i}")];
     }
 
-    public Api.StoredBlock? FindBlock(ulong sequence) => _stores.Ledger.ShowBlock(sequence);
+    public StoredBlock? FindBlock(ulong sequence) => _stores.Ledger.ShowBlock(sequence);
 
     public AccountState? FindAccount(in Hash256 account) => _stores.Ledger.FindAccount(account);
 

@@ -1,6 +1,9 @@
 using Validator.Core.Consensus;
 using Validator.Core.Primitives;
-using Validator.Host.Api;
+using Validator.Host.Contracts;
+using Validator.Host.Pipeline;
+using Validator.Host.Primitives;
+using Validator.Host.Serving;
 
 namespace Validator.Host.Node;
 

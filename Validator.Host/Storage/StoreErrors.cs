@@ -1,5 +1,3 @@
-using Validator.Host.Storage.Native;
-
 namespace Validator.Host.Storage;
 
 /// <summary>Turns RocksDB's error texts into faults with advice.</summary>

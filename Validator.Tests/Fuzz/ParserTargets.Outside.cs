@@ -8,9 +8,9 @@ using Validator.Core.Wire.Validation;
 using Validator.Host.Api;
 using Validator.Host.Cli;
 using Validator.Host.Config;
-using Validator.Host.Localnet;
-using Validator.Host.Metrics;
-using Validator.Host.Node;
+using Validator.Host.Contracts;
+using Validator.Host.Pipeline;
+using Validator.Host.Tools.Localnet;
 using Validator.Tests.Core.Wire;
 using Validator.Tests.Host.Api;
 

@@ -7,7 +7,7 @@ using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Crypto.Simd;
 using Validator.Host.Config;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using Validator.Host.Load;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Load;
+using Validator.Host.Tools.Localnet;
 using Validator.Tests.Crypto;
 
 namespace Validator.Tests.Processes;

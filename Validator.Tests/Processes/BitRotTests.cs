@@ -2,8 +2,8 @@ using System.Diagnostics;
 using System.Net;
 using System.Text;
 using Validator.Core.Primitives;
-using Validator.Host.Api;
-using Validator.Host.Localnet;
+using Validator.Host.Contracts;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 

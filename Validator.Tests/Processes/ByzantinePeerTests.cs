@@ -3,7 +3,7 @@ using System.Net;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Config;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Localnet;
 using Validator.Net;
 using Validator.Net.Buffers;
 using Validator.Net.Discovery;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Validator.Host.Localnet;
+using Validator.Host.Cli;
 
 namespace Validator.Tests.Processes;
 

@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 

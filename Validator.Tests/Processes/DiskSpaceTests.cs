@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
-using Validator.Host.Api;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Localnet;
 using Validator.Net.Native;
 
 namespace Validator.Tests.Processes;

@@ -1,6 +1,5 @@
 using System.Net;
-using Validator.Host.Api;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 

@@ -1,10 +1,10 @@
 using System.Net;
 using System.Text;
 using Validator.Core.Primitives;
-using Validator.Host.Api;
-using Validator.Host.Cli;
-using Validator.Host.Load;
-using Validator.Host.Localnet;
+using Validator.Host;
+using Validator.Host.Contracts;
+using Validator.Host.Tools.Load;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 

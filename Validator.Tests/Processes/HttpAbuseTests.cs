@@ -7,7 +7,7 @@ using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 

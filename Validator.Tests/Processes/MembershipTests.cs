@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Net;
-using Validator.Host.Api;
-using Validator.Host.Cli;
-using Validator.Host.Localnet;
+using Validator.Host;
+using Validator.Host.Contracts;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Net;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Localnet;
 using Validator.Tests.Net.Discovery;
 
 namespace Validator.Tests.Processes;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.RegularExpressions;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Localnet;
 using Validator.Tests.Net;
 
 namespace Validator.Tests.Processes;

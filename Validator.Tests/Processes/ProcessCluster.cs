@@ -2,12 +2,13 @@ using System.Diagnostics;
 using System.Net;
 using System.Runtime.InteropServices;
 using Validator.Core.Primitives;
-using Validator.Host.Api;
+using Validator.Host;
 using Validator.Host.Cli;
 using Validator.Host.Config;
+using Validator.Host.Contracts;
 using Validator.Host.Keys;
-using Validator.Host.Load;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Load;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 

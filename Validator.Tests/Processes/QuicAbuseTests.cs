@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 

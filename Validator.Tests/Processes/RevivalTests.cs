@@ -2,8 +2,7 @@ using System.Net;
 using System.Text;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Api;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 

@@ -1,8 +1,9 @@
 using System.Net;
 using System.Text;
 using Validator.Crypto.Simd;
+using Validator.Host;
 using Validator.Host.Cli;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 

@@ -1,7 +1,7 @@
 using System.Net;
-using Validator.Host.Api;
-using Validator.Host.Load;
-using Validator.Host.Localnet;
+using Validator.Host.Contracts;
+using Validator.Host.Tools.Load;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Validator.Host.Api;
-using Validator.Host.Localnet;
+using Validator.Host.Contracts;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 

@@ -6,7 +6,7 @@ using System.Text.Json;
 using Validator.Core.Primitives;
 using Validator.Host.Api;
 using Validator.Host.Config;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Localnet;
 using Validator.Net;
 using Validator.Net.Streams;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 

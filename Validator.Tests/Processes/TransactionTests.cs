@@ -2,7 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Localnet;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 

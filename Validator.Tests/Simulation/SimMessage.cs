@@ -153,7 +153,7 @@ public sealed class SimMessage
     }
 
     /// <summary>
-    /// The shell's checks before Core hears of it (Host/Node/FrameValidator): bytes, structure, weight, payload and every
+    /// The shell's checks before Core hears of it (Host/Pipeline/FrameValidator): bytes, structure, weight, payload and every
     /// signature inside. Afterwards the frame is the decoded one. The same for each receiver, so done once.
     /// </summary>
     public DecodeError Admit(SimCluster cluster, out bool signaturesHold)

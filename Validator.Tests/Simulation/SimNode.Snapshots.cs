@@ -9,7 +9,7 @@ namespace Validator.Tests.Simulation;
 /// <summary>A snapshot as it is kept and served: everything by its hash.</summary>
 public sealed record SimSnapshot(ulong Sequence, PendingCommittee? Pending, Dictionary<Hash256, byte[]> Chunks);
 
-/// <summary>What a snapshot holds beside the proof, and how it comes back in (Host/Node/RocksLedger, SnapshotServer).</summary>
+/// <summary>What a snapshot holds beside the proof, and how it comes back in (Host/Storage/RocksLedger, Host/Serving/SnapshotServer).</summary>
 public partial class SimNode
 {
     /// <summary>In place of the ids of the dedup window: the hashes of the newest blocks, in segments.</summary>

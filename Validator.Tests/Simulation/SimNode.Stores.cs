@@ -85,7 +85,7 @@ public partial class SimNode
     /// <summary>False: this core never learns what is executed, and states old roots until they are too old.</summary>
     protected bool ReportsExecution { get; init; } = true;
 
-    /// <summary>What the vote store forgets behind the executed point, a batch at a time (Host/Node/RocksVoteStore).</summary>
+    /// <summary>What the vote store forgets behind the executed point, a batch at a time (Host/Storage/RocksVoteStore).</summary>
     private void ForgetBelow(ulong executed)
     {
         if ((int)executed < _forgotten + Cluster.World.ForgetEvery)

@@ -31,6 +31,33 @@ public sealed class TidyTests
         Assert.All(Includes(project, "PackageReference"), package => Assert.EndsWith("Analyzers", package));
     }
 
+    // Protects: the binary's folders form a stair, whose steps use those below them alone. A folder of another namespace is reached by a using
+    // directive or by a qualified name, and both are looked at.
+    [Fact]
+    public void Folders_of_the_host_use_those_below_them()
+    {
+        string[] steps = ["Primitives", "Logging", "Storage", "Config", "Keys", "Contracts", "Pipeline", "Serving", "Node", "Metrics", "Api", "Cli", "Tools"];
+        string[] sources = [.. SourceTree.Sources.Where(f => f.StartsWith("Validator.Host/", StringComparison.Ordinal))];
+        Assert.Equal(steps.Order(), sources.Where(f => f.Count(c => c == '/') > 1).Select(f => f.Split('/')[1]).Distinct().Order());
+        foreach (string file in sources)
+        {
+            string[] parts = file.Split('/')[1..^1];
+            string expected = string.Join('.', ["Validator", "Host", .. parts]);
+            Assert.Contains($"namespace {expected};", SourceTree.Lines(file));
+        }
+
+        for (int i = 0; i < steps.Length - 1; i++)
+        {
+            string above = string.Join('|', steps[(i + 1)..]);
+
+            // By their files' names, since Keys and Tools are names of other things too.
+            string types = string.Join('|', steps[(i + 1)..].SelectMany(step => sources.Where(f => f.StartsWith($"Validator.Host/{step}/", StringComparison.Ordinal))
+                .Select(f => $@"{step}\.{Path.GetFileName(f).Split('.')[0]}")));
+            Regex upwards = new($@"^using .*\bValidator\.Host\.({above})\b|\bHost\.({above})\.[A-Z]|(?<![\w.])({types})\b");
+            AssertNone(Matches(sources.Where(f => f.StartsWith($"Validator.Host/{steps[i]}/", StringComparison.Ordinal)), upwards));
+        }
+    }
+
     // Protects: files stay small enough to be read whole.
     [Fact]
     public void No_source_file_is_long() => AssertNone(

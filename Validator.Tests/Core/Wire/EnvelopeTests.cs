@@ -2,7 +2,7 @@ using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Crypto.Simd;
-using Validator.Host.Node;
+using Validator.Host.Pipeline;
 
 namespace Validator.Tests.Core.Wire;
 

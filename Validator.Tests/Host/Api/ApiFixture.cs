@@ -4,7 +4,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
 using Validator.Host.Api;
 using Validator.Host.Config;
-using Validator.Host.Metrics;
+using Validator.Host.Contracts;
 
 namespace Validator.Tests.Host.Api;
 

@@ -1,7 +1,8 @@
 using System.Text.Json;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Api;
+using Validator.Host.Contracts;
+using Validator.Host.Storage;
 using Validator.Tests.Core.Wire;
 
 namespace Validator.Tests.Host.Api;

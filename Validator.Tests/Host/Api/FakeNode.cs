@@ -2,8 +2,9 @@ using System.Buffers.Binary;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
-using Validator.Host.Api;
-using Validator.Host.Node;
+using Validator.Host.Contracts;
+using Validator.Host.Pipeline;
+using Validator.Host.Storage;
 
 namespace Validator.Tests.Host.Api;
 

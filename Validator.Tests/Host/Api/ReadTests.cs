@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Api;
+using Validator.Host.Storage;
 
 namespace Validator.Tests.Host.Api;
 

@@ -2,6 +2,8 @@ using System.Text;
 using System.Text.Json;
 using Validator.Core.Primitives;
 using Validator.Host.Api;
+using Validator.Host.Contracts;
+using Validator.Host.Storage;
 
 namespace Validator.Tests.Host.Api;
 

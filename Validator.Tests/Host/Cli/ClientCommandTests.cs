@@ -2,8 +2,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Validator.Core.Primitives;
+using Validator.Host;
 using Validator.Host.Api;
-using Validator.Host.Cli;
+using Validator.Host.Contracts;
+using Validator.Host.Storage;
 using Validator.Tests.Host.Api;
 
 namespace Validator.Tests.Host.Cli;

@@ -1,10 +1,12 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Api;
+using Validator.Host;
 using Validator.Host.Cli;
 using Validator.Host.Config;
-using Validator.Host.Localnet;
+using Validator.Host.Contracts;
+using Validator.Host.Primitives;
+using Validator.Host.Storage;
 using Validator.Tests.Host.Api;
 
 namespace Validator.Tests.Host.Cli;

@@ -1,6 +1,5 @@
-using Validator.Host.Cli;
+using Validator.Host;
 using Validator.Host.Config;
-using Validator.Host.Node;
 using Validator.Host.Storage;
 using Validator.Tests.Host.Storage;
 

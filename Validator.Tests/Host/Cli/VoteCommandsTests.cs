@@ -2,10 +2,12 @@ using System.Collections;
 using Microsoft.Extensions.Logging.Abstractions;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Host;
 using Validator.Host.Cli;
 using Validator.Host.Config;
+using Validator.Host.Contracts;
 using Validator.Host.Keys;
-using Validator.Host.Node;
+using Validator.Host.Pipeline;
 using Validator.Host.Storage;
 
 namespace Validator.Tests.Host.Cli;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
-using Validator.Host.Localnet;
+using Validator.Host.Cli;
+using Validator.Host.Contracts;
 using Validator.Host.Metrics;
 using Validator.Tests.Host.Api;
 using Xunit.Abstractions;

@@ -1,7 +1,8 @@
 using Validator.Core.Primitives;
-using Validator.Host.Cli;
-using Validator.Host.Api;
+using Validator.Host.Contracts;
 using Validator.Host.Node;
+using Validator.Host.Primitives;
+using Validator.Host.Storage;
 using Validator.Net.Quic;
 
 namespace Validator.Tests.Host.Node;

@@ -1,7 +1,8 @@
 using Validator.Core.Primitives;
-using Validator.Host.Api;
 using Validator.Host.Config;
+using Validator.Host.Contracts;
 using Validator.Host.Node;
+using Validator.Host.Pipeline;
 using Validator.Net.Quic;
 
 namespace Validator.Tests.Host.Node;

@@ -4,7 +4,7 @@ using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Config;
-using Validator.Host.Node;
+using Validator.Host.Pipeline;
 using Validator.Tests.Core.Wire;
 
 namespace Validator.Tests.Host.Node;

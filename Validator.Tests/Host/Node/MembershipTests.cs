@@ -1,7 +1,8 @@
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Api;
-using Validator.Host.Node;
+using Validator.Host.Contracts;
+using Validator.Host.Pipeline;
+using Validator.Host.Storage;
 using Validator.Net.Quic;
 
 namespace Validator.Tests.Host.Node;

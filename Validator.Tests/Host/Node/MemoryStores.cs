@@ -4,9 +4,8 @@ using Validator.Core.Consensus;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Api;
-using Validator.Host.Config;
-using Validator.Host.Node;
+using Validator.Host.Contracts;
+using Validator.Host.Storage;
 
 namespace Validator.Tests.Host.Node;
 

@@ -1,8 +1,9 @@
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Api;
-using Validator.Host.Node;
+using Validator.Host.Contracts;
+using Validator.Host.Pipeline;
+using Validator.Host.Storage;
 using Validator.Net.Rings;
 
 namespace Validator.Tests.Host.Node;

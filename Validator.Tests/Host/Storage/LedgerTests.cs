@@ -2,8 +2,6 @@ using System.Buffers.Binary;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Api;
-using Validator.Host.Node;
 using Validator.Host.Storage;
 using Validator.Host.Storage.Native;
 

@@ -1,7 +1,6 @@
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
-using Validator.Host.Api;
-using Validator.Host.Node;
+using Validator.Host.Storage;
 
 namespace Validator.Tests.Host.Storage;
 

@@ -2,7 +2,7 @@ using RocksDbSharp;
 using Validator.Core.Consensus;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Node;
+using Validator.Host.Storage;
 using Validator.Host.Storage.Native;
 using Ours = Validator.Host.Storage.Native.RocksDb;
 using Theirs = RocksDbSharp.RocksDb;

@@ -2,7 +2,8 @@ using Validator.Core.Consensus;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Node;
+using Validator.Host.Serving;
+using Validator.Host.Storage;
 using Validator.Tests.Core.Wire;
 
 namespace Validator.Tests.Host.Storage;

@@ -1,6 +1,6 @@
 using Validator.Core.Consensus;
+using Validator.Host;
 using Validator.Host.Cli;
-using Validator.Host.Node;
 using Validator.Host.Storage;
 using Validator.Host.Storage.Native;
 

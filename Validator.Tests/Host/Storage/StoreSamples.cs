@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Node;
+using Validator.Host.Pipeline;
 using Validator.Host.Storage;
 using Validator.Tests.Core.Wire;
 

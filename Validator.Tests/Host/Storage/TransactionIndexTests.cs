@@ -1,7 +1,6 @@
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Api;
-using Validator.Host.Node;
+using Validator.Host.Storage;
 using Validator.Host.Storage.Native;
 
 namespace Validator.Tests.Host.Storage;

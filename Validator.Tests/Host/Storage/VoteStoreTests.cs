@@ -1,7 +1,6 @@
 using Validator.Core.Consensus;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Node;
 using Validator.Host.Storage;
 
 namespace Validator.Tests.Host.Storage;

@@ -1,0 +1,154 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Core.Wire.Validation;
+using Validator.Host.Storage;
+
+namespace Validator.Host.Contracts;
+
+/// <summary>Why a submission was not taken. Nothing of it was kept.</summary>
+public enum SubmitRefusal : byte
+{
+    None,
+
+    /// <summary>The bounded queue of pending client batches is full: try again after <see cref="INodeGateway.RetryAfter"/>.</summary>
+    Full,
+
+    /// <summary>The node is recovering, or halted.</summary>
+    NotReady,
+
+    /// <summary>The node is stopping.</summary>
+    Draining,
+
+    /// <summary>The node follows without signing (PROTOCOL.md, section 6), so it authors no vertex.</summary>
+    NotSigning,
+
+    /// <summary>The disk is below the low-water mark.</summary>
+    DiskLow,
+
+    /// <summary>An envelope's nonce is 64 or more below one of its account that was taken here: it would be ordered and rejected.</summary>
+    NonceTooOld,
+
+    /// <summary>No quorum is connected, or nothing becomes final: <see cref="INodeGateway.Stall"/> says why.</summary>
+    Stalled,
+
+    /// <summary>The node votes, and authors no vertex in this epoch, as where its lane ended is lost (PROTOCOL.md, rule E9).</summary>
+    LaneLost,
+}
+
+/// <summary>
+/// All that HTTP knows of the node. Called from thread-pool threads, concurrently; no member blocks on the node's threads.
+/// </summary>
+public interface INodeGateway
+{
+    /// <summary>
+    /// True when the node takes part: stores open, recovered, caught up with what more than F weight reports, quorum weight connected
+    /// (itself included), room on the disk, and what is pending becomes final.
+    /// </summary>
+    bool IsReady(out string reason);
+
+    /// <summary>Why nothing becomes final, where that is so; null otherwise.</summary>
+    Stall? Stall => null;
+
+    /// <summary>True when every loop of the node has advanced within the last five seconds.</summary>
+    bool IsHealthy(out string reason);
+
+    /// <summary>The chain's id: BLAKE3 of its genesis.</summary>
+    Hash256 ChainId { get; }
+
+    /// <summary>Most framed bytes of one submission: the genesis limit of a vertex's payload.</summary>
+    int MaxSubmissionBytes { get; }
+
+    /// <summary>Public keys that clients have sent.</summary>
+    ClientKeys Keys { get; }
+
+    /// <summary>Checks the envelopes' signatures, on the caller's thread: some 10 us each, 80 more for an account not met lately.</summary>
+    /// <param name="payload">Account keys, then transactions, as <paramref name="envelopes"/> was made from.</param>
+    /// <returns>Which envelope is the first that does not hold; -1: all do.</returns>
+    int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, EnvelopeIndex envelopes);
+
+    /// <summary>Why a committee change cannot be taken: it must hold in the epoch that we are in. None when it can.</summary>
+    /// <param name="change">The system transaction's bytes.</param>
+    FramingError CheckChange(ReadOnlySpan<byte> change);
+
+    /// <summary>The committee as of the last executed block.</summary>
+    EpochConfiguration Epoch { get; }
+
+    /// <summary>How long a client should wait after <see cref="SubmitRefusal.Full"/>.</summary>
+    TimeSpan RetryAfter { get; }
+
+    /// <summary>
+    /// What <see cref="TrySubmit"/> would now say to any submission of so many bytes, before the work of checking it is done.
+    /// </summary>
+    SubmitRefusal Room(int bytes);
+
+    /// <summary>
+    /// Hands over a submission. On <see cref="SubmitRefusal.None"/> the node holds a reference to it (as if by
+    /// <see cref="Submission.AddReference"/>), puts all of it into one vertex, completes it exactly once, and releases it.
+    /// On any other value it holds nothing.
+    /// </summary>
+    SubmitRefusal TrySubmit(Submission submission);
+
+    /// <summary>A recent snapshot; at most some hundreds of milliseconds old.</summary>
+    NodeStatus GetStatus();
+
+    /// <summary>Where a transaction stands: of those in own vertices, and of all that are ordered and kept. May read the disk.</summary>
+    /// <returns>False when this node does not know it, or no longer.</returns>
+    bool TryFindTransaction(in Hash256 id, out TransactionState state);
+
+    /// <summary>Blocks that are kept and whose transactions are not found yet, while their index is being made; else null.</summary>
+    (ulong First, ulong Last)? NotIndexed => null;
+
+    /// <summary>A vertex held durably here, by hash; null when there is none. May read the disk.</summary>
+    StoredVertex? FindVertex(in Hash256 hash);
+
+    /// <summary>An executed block, by sequence; null when not final here yet. May read the disk.</summary>
+    StoredBlock? FindBlock(ulong sequence);
+
+    /// <summary>The names of an epoch's members, so many of them. May read the disk.</summary>
+    string[] MemberNames(ulong epoch, int members);
+
+    /// <summary>The account's nonces as of the last executed block on disk; null when it has none. May read the disk.</summary>
+    AccountState? FindAccount(in Hash256 account);
+
+    /// <summary>The global index that the next final transaction will get.</summary>
+    ulong NextFinalIndex { get; }
+
+    /// <summary>The oldest global index still readable here.</summary>
+    ulong FirstFinalIndex { get; }
+
+    /// <summary>The oldest block still readable here.</summary>
+    ulong FirstBlock { get; }
+
+    /// <summary>Opens a forward reader of final transactions at <paramref name="fromIndex"/>, which may lie in the future.</summary>
+    IFinalizedReader OpenFinalized(ulong fromIndex);
+}
+
+/// <summary>A node that <c>validator run</c> can start and stop.</summary>
+public interface IValidatorNode : INodeGateway, IAsyncDisposable
+{
+    /// <summary>Completes when the node has stopped by itself, with the process's exit code (a failed disk, a halt by safety).</summary>
+    Task<int> Stopped { get; }
+
+    /// <summary>From now on every submission is refused as draining; those taken are still completed where possible.</summary>
+    void Drain();
+
+    /// <summary>Replaces the addresses where members are looked for; connections stay.</summary>
+    void SetPeers(Config.PeerAddressBook addresses)
+    {
+    }
+}
+
+/// <summary>Reads final transactions by global index, in order, without gaps. One thread at a time.</summary>
+public interface IFinalizedReader : IDisposable
+{
+    /// <summary>The index that the next <see cref="Read"/> starts with.</summary>
+    ulong NextIndex { get; }
+
+    /// <summary>Adds transactions to <paramref name="page"/> until it is full or no more are final. May read the disk.</summary>
+    /// <returns>How many were added; 0 when caught up; below 0 when <see cref="NextIndex"/> is no longer kept.</returns>
+    int Read(FinalizedPage page);
+
+    /// <summary>Completes when <see cref="Read"/> would add something.</summary>
+    /// <returns>False when the node stops: nothing more will come.</returns>
+    ValueTask<bool> WaitAsync(CancellationToken cancellation);
+}

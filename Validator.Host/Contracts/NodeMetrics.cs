@@ -1,0 +1,173 @@
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+
+namespace Validator.Host.Contracts;
+
+/// <summary>What convicts a validator; the <c>kind</c> label of <c>cretoai_byzantine_violations_total</c>.</summary>
+public enum Violation : byte
+{
+    /// <summary>Two proposals or votes in one slot.</summary>
+    EquivocatingVote,
+
+    /// <summary>Two vertices in one lane slot.</summary>
+    EquivocatingVertex,
+
+    /// <summary>Two of Stop, ViewChange or NewView in one slot.</summary>
+    EquivocatingViewChange,
+}
+
+/// <summary>
+/// Every count that the node keeps, in fields: no lookup by name on a data path. What is a state rather than an event
+/// (view, sequence, peers) is taken from <see cref="NodeStatus"/> at the scrape instead.
+/// </summary>
+public sealed class NodeMetrics
+{
+    private static readonly double[] LatencyBounds =
+        [0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10];
+
+    private static readonly double[] BatchBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+
+    /// <summary>
+    /// Most links there may be. A change names one new key and ends one at the most, and who left stays for one epoch more, so that
+    /// three above the largest committee suffice; the others keep a link from having another owner soon.
+    /// </summary>
+    public const int MaxLinks = Limits.MaxCommittee + 32;
+
+    private readonly Counter[,] _violations;
+
+    private readonly string?[] _linkNames = new string?[MaxLinks];
+
+    public NodeMetrics()
+    {
+        int kinds = Enum.GetValues<Violation>().Length;
+        _violations = new Counter[_linkNames.Length, kinds];
+        for (int i = 0; i < _linkNames.Length * kinds; i++)
+        {
+            _violations[i / kinds, i % kinds] = new Counter();
+        }
+
+        Rejected = NewCounters(Enum.GetValues<Reason>().Length);
+        MalformedFrames = NewCounters(_linkNames.Length);
+    }
+
+    /// <summary>Log lines that standard error did not take.</summary>
+    public Func<long> LogLinesDropped { get; set; } = static () => 0;
+
+    /// <summary>The only values of a label that names a validator: names of members, each with its links, since one may have had other keys.</summary>
+    public IEnumerable<(string Name, int[] Links)> Members => Enumerable.Range(0, _linkNames.Length)
+        .GroupBy(link => Volatile.Read(ref _linkNames[link]), (name, links) => (name, links.ToArray()))
+        .Where(group => group.name is not null)!;
+
+    /// <summary>Whose the counts by link are from now on. Core's thread, or before the start.</summary>
+    public void NameLink(int link, string name)
+    {
+        if (_linkNames[link] is not null && _linkNames[link] != name)
+        {
+            MalformedFrames[link] = new Counter();
+            for (int kind = 0; kind < _violations.GetLength(1); kind++)
+            {
+                _violations[link, kind] = new Counter();
+            }
+        }
+
+        Volatile.Write(ref _linkNames[link], name);
+    }
+
+    /// <summary>Own client transactions: seconds from acceptance to execution.</summary>
+    public Histogram FinalitySeconds { get; } = new(LatencyBounds);
+
+    /// <summary>Vertices of all lanes that a final block ordered.</summary>
+    public Counter VerticesFinalized { get; } = new();
+    public Counter VerticesAuthored { get; } = new();
+    public Counter TransactionsFinalized { get; } = new();
+
+    /// <summary>Ordered and dropped by execution: repeats and the like.</summary>
+    public Counter TransactionsRejected { get; } = new();
+    public Counter BlocksFinalized { get; } = new();
+
+    /// <summary>Blocks that were proposed here.</summary>
+    public Counter BlocksProposed { get; } = new();
+    public Counter ViewChanges { get; } = new();
+
+    /// <summary>Timeouts that made this validator send Stop.</summary>
+    public Counter ViewTimeouts { get; } = new();
+
+    /// <summary>By <see cref="StallCause"/>: stalls, each by its first cause, and how long they lasted.</summary>
+    public Counter[] Stalls { get; } = NewCounters(Enum.GetValues<StallCause>().Length);
+    public Counter[] StalledMicros { get; } = NewCounters(Enum.GetValues<StallCause>().Length);
+
+    /// <summary>Refused by Core, by <see cref="Reason"/>.</summary>
+    public Counter[] Rejected { get; }
+    public Counter Votes { get; } = new();
+
+    /// <summary>Frames that no codec accepts, by link.</summary>
+    public Counter[] MalformedFrames { get; }
+
+    /// <summary>Connections refused because the key is no member's.</summary>
+    public Counter ConnectionsRefused { get; } = new();
+
+    /// <summary>The transport's counts of what it refused, dropped or slowed; brought up to date at a scrape.</summary>
+    public Validator.Net.TransportStatistics? Transport { get; set; }
+
+    /// <summary>The same of the clients' QUIC socket, where there is one.</summary>
+    public Validator.Net.PathStatistics? ClientPaths { get; set; }
+
+    /// <summary>Buffers of frames that came in, and of those on their way out; set once.</summary>
+    public (Validator.Net.Buffers.PinnedBufferPool Receive, Validator.Net.Buffers.PinnedBufferPool Send)? Pools { get; set; }
+    public Counter NetworkBytesSent { get; } = new();
+    public Counter NetworkBytesReceived { get; } = new();
+    public Counter FetchesSent { get; } = new();
+    public Counter FetchesServed { get; } = new();
+
+    /// <summary>Signatures verified per batch, and how they turned out.</summary>
+    public Histogram ValidationBatch { get; } = new(BatchBounds);
+    public Histogram ValidationSeconds { get; } = new(LatencyBounds);
+
+    /// <summary>QUIC's, samples over time, all peers alike.</summary>
+    public Histogram RoundTripSeconds { get; } = new(LatencyBounds);
+    public Counter SignaturesVerified { get; } = new();
+    public Counter SignaturesFailed { get; } = new();
+
+    /// <summary>Clients' envelopes: signatures checked, in peers' vertices and in submissions; and vertices and submissions with a bad one.</summary>
+    public Counter EnvelopesVerified { get; } = new();
+    public Counter EnvelopesFailed { get; } = new();
+    public Counter SignaturesMade { get; } = new();
+
+    /// <summary>One group commit of the vote store, and of the ledger: seconds, sync included.</summary>
+    public Histogram VoteCommitSeconds { get; } = new(LatencyBounds);
+    public Histogram LedgerCommitSeconds { get; } = new(LatencyBounds);
+    public Counter VoteSyncs { get; } = new();
+    public Counter LedgerSyncs { get; } = new();
+    public Counter VoteBytesWritten { get; } = new();
+    public Counter LedgerBytesWritten { get; } = new();
+
+    /// <summary>Client requests: transactions taken, and those refused by <see cref="SubmitRefusal"/>.</summary>
+    public Counter TransactionsAccepted { get; } = new();
+    public Counter[] SubmissionsRefused { get; } = NewCounters(Enum.GetValues<SubmitRefusal>().Length);
+
+    /// <summary>Of those accepted: told to the client as not ordered, since the validator left the committee.</summary>
+    public Counter TransactionsLeft { get; } = new();
+
+    /// <summary>Turned away before they reached the node, by <see cref="HttpRefusal"/>.</summary>
+    public Counter[] HttpRefused { get; } = NewCounters(Enum.GetValues<HttpRefusal>().Length);
+
+    /// <summary>Clients connected to the submit stream.</summary>
+    public Gauge StreamClients { get; } = new();
+    public Gauge StreamSubscribers { get; } = new();
+
+    /// <summary>Stream subscribers closed because they read too slowly.</summary>
+    public Counter StreamsClosedSlow { get; } = new();
+
+    public Counter ByzantineViolations(int link, Violation kind) => _violations[link, (int)kind];
+
+    private static Counter[] NewCounters(int count)
+    {
+        Counter[] counters = new Counter[count];
+        for (int i = 0; i < count; i++)
+        {
+            counters[i] = new Counter();
+        }
+
+        return counters;
+    }
+}

@@ -1,0 +1,105 @@
+namespace Validator.Host.Contracts;
+
+/// <summary>A snapshot of the node, published by its own threads and read by the API and the metrics page.</summary>
+public sealed record NodeStatus
+{
+    /// <summary>Own name in genesis.</summary>
+    public required string Node { get; init; }
+
+    /// <summary>64 hexadecimal digits.</summary>
+    public required string ChainId { get; init; }
+
+    public required bool Ready { get; init; }
+
+    /// <summary>Why it is not ready; empty when it is.</summary>
+    public string Reason { get; init; } = "";
+
+    /// <summary>There while nothing becomes final though work is pending, or there is no quorum.</summary>
+    public StallStatus? Stall { get; init; }
+
+    /// <summary>For so long work has been pending with nothing becoming final, seconds; some tenths are usual.</summary>
+    public double NothingFinalSeconds { get; init; }
+
+    /// <summary>False: follows without signing (PROTOCOL.md, section 6).</summary>
+    public required bool Signing { get; init; }
+
+    /// <summary>Own wall clock less that of live blocks' leaders, seconds; some hundredths are delay.</summary>
+    public double ClockOffsetSeconds { get; init; }
+
+    /// <summary>How often peers closed our connections for a newer one with our key: another process uses it.</summary>
+    public ulong ReplacedElsewhere { get; init; }
+
+    /// <summary>ample, low (nothing from clients) or full (no votes), and bytes free, and files that can still be made, where there are fewest.</summary>
+    public string Disk { get; init; } = "";
+    public ulong DiskFreeBytes { get; init; }
+
+    /// <summary>Null where no disk counts its files.</summary>
+    public ulong? DiskFreeFiles { get; init; }
+
+    public ulong Epoch { get; init; }
+
+    /// <summary>Where nothing is signed because votes, or the ledger, were lost: the epoch from which on it is again; 0 while that is not known.</summary>
+    public ulong SignsFrom { get; init; }
+    /// <summary>How many decide in this epoch, and whether others do in the next.</summary>
+    public int Members { get; init; }
+    public bool ChangePending { get; init; }
+    public ulong View { get; init; }
+
+    /// <summary>The leader's name in this view.</summary>
+    public string Leader { get; init; } = "";
+
+    /// <summary>Newest final block, and newest executed one.</summary>
+    public ulong FinalSequence { get; init; }
+    public ulong ExecutedSequence { get; init; }
+
+    /// <summary>64 hexadecimal digits: root after <see cref="ExecutedSequence"/>.</summary>
+    public string ExecutedRoot { get; init; } = "";
+
+    /// <summary>How many blocks the furthest peer is ahead of us.</summary>
+    public ulong LagBlocks { get; init; }
+
+    /// <summary>Global indices: the oldest still readable here, and the one that the next final transaction will get.</summary>
+    public ulong FirstFinalIndex { get; init; }
+    public ulong NextFinalIndex { get; init; }
+
+    /// <summary>Own lane's newest height.</summary>
+    public ulong LaneHeight { get; init; }
+
+    /// <summary>Client transactions taken and not final, and the vertices that wait for an order.</summary>
+    public ulong PendingTransactions { get; init; }
+    public ulong PendingVertices { get; init; }
+
+    /// <summary>Weights: of all, of a quorum, of those connected (itself included).</summary>
+    public ulong TotalWeight { get; init; }
+    public ulong QuorumWeight { get; init; }
+    public ulong ConnectedWeight { get; init; }
+
+    public PeerStatus[] Peers { get; init; } = [];
+}
+
+/// <summary>Why nothing becomes final.</summary>
+/// <param name="Cause">halted, disk, no_quorum_connected, catching_up, no_quorum_signing, waiting_for_time, view_changes or leader.</param>
+/// <param name="Reason">The same for a person, with names.</param>
+public sealed record StallStatus(string Cause, string Reason, double Seconds);
+
+/// <summary>One other member of the committee, as seen from here. Counts are since the start of the process.</summary>
+public sealed record PeerStatus
+{
+    public required string Name { get; init; }
+    public required bool Connected { get; init; }
+
+    /// <summary>Where it is looked for, from bootstrap_peers; empty when it is to call us.</summary>
+    public string Address { get; init; } = "";
+    public ulong View { get; init; }
+    public ulong FinalSequence { get; init; }
+
+    /// <summary>Seconds since it last sent a vote, or another message of the protocol, that it had signed itself; null for never.</summary>
+    public double? SignedSecondsAgo { get; init; }
+    public double RttMs { get; init; }
+    public ulong BytesSent { get; init; }
+    public ulong BytesReceived { get; init; }
+
+    /// <summary>Frames dropped because its queue was full.</summary>
+    public ulong Dropped { get; init; }
+    public ulong Connects { get; init; }
+}

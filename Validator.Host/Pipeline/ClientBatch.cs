@@ -1,0 +1,227 @@
+using System.Buffers.Binary;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Contracts;
+using Validator.Host.Storage;
+using Validator.Net.Buffers;
+
+namespace Validator.Host.Pipeline;
+
+/// <summary>
+/// The submissions that go into one own vertex. Filled under the batcher's lock, then sealed once; after that it moves from
+/// thread to thread with its vertex, one owner at a time.
+/// </summary>
+internal sealed class ClientBatch
+{
+    private readonly List<Submission> _submissions = [];
+
+    // Where each account's key is: a submission and its place there. Sorted, as a payload wants them.
+    private SortedList<Hash256, (Submission From, int Key)>? _accounts;
+    private VertexBody? _body;
+
+    // Until its first vertex has been written around the payload: after that the buffer may be on its way to peers.
+    private PooledBuffer? _unframed;
+
+    public int PayloadBytes { get; private set; }
+
+    public int TransactionCount { get; private set; }
+
+    /// <summary>
+    /// The own vertex of an ended epoch that holds these transactions and that no block ordered: it goes with the write that makes
+    /// the next one durable. Zero for none.
+    /// </summary>
+    public Hash256 Replaces { get; set; }
+
+    public bool IsSealed { get; private set; }
+
+    /// <summary>When the first submission came, monotonic microseconds.</summary>
+    public long OpenedMicros { get; set; }
+
+    /// <summary>From <see cref="Seal"/> on until nothing more becomes of it.</summary>
+    public ReadOnlySpan<byte> Payload => _body!.Payload.Span;
+
+    /// <summary>32 bytes each.</summary>
+    public ReadOnlySpan<byte> Ids => _body!.Ids.Span;
+
+    /// <summary>BLAKE3 over the ids.</summary>
+    public Hash256 Root { get; private set; }
+
+    public bool IsEmpty => _submissions.Count == 0;
+
+    /// <summary>What an own vertex of before holds: nobody waits for it, or they wait elsewhere. Takes over the caller's reference.</summary>
+    public static ClientBatch Of(HeldVertex vertex) => new()
+    {
+        IsSealed = true,
+        Replaces = vertex.Header.Hash,
+        PayloadBytes = vertex.Payload.Length,
+        TransactionCount = (int)vertex.Header.TransactionCount,
+        _body = vertex.Body,
+        Root = vertex.Header.TransactionRoot,
+    };
+
+    public bool Fits(Submission submission, int maxPayloadBytes) =>
+        (IsEmpty || !(submission.IsSystem || _submissions[0].IsSystem))
+        && PayloadBytes + submission.Framed.Length + NewKeyBytes(submission) <= maxPayloadBytes
+        && TransactionCount + submission.Count <= Limits.MaxVertexTransactions;
+
+    /// <summary>Takes a reference to the submission until <see cref="Seal"/>.</summary>
+    public void Add(Submission submission)
+    {
+        submission.AddReference();
+        _submissions.Add(submission);
+        PayloadBytes += submission.Framed.Length + NewKeyBytes(submission);
+        for (int key = 0; key < submission.Accounts.Length; key++)
+        {
+            (_accounts ??= []).TryAdd(submission.Accounts[key], (submission, key));
+        }
+
+        TransactionCount += submission.Count;
+    }
+
+    /// <summary>
+    /// Puts payload and ids together and gives the submissions' buffers back. The payload is left room in front of it for the rest of its
+    /// frame, so that it is sent from where it lies.
+    /// </summary>
+    /// <param name="pool">Without one, or without room in it, arrays will do.</param>
+    /// <param name="headBytes">Of a vertex's frame before its payload, in this epoch.</param>
+    public void Seal(PinnedBufferPool? pool = null, int headBytes = 0)
+    {
+        Memory<byte> payload = VertexBody.Room(headBytes + PayloadBytes, pool, out _unframed)[headBytes..];
+        Memory<byte> ids = VertexBody.Room(TransactionCount * Hash256.Size, pool, out PooledBuffer? idBuffer);
+        Gather(payload.Span, ids.Span);
+        _body = new VertexBody(payload, ids, _unframed, idBuffer);
+        _accounts = null;
+        IsSealed = true;
+        Root = Hash256.Of(Ids);
+    }
+
+    private void Gather(Span<byte> payload, Span<byte> ids)
+    {
+        int at = 0;
+        foreach ((Submission from, int key) in _accounts?.Values ?? [])
+        {
+            from.AccountEntry(key).CopyTo(payload[at..]);
+            at += PayloadWriter.AccountKeyBytes;
+        }
+
+        int index = 0;
+        foreach (Submission submission in _submissions)
+        {
+            submission.Framed.CopyTo(payload[at..]);
+            at += submission.Framed.Length;
+            submission.Ids.CopyTo(ids[(index * Hash256.Size)..]);
+            index += submission.Count;
+            submission.Release();
+        }
+    }
+
+    /// <summary>Its vertex, with a reference that is the caller's.</summary>
+    public HeldVertex Hold(VertexHeader header, byte[] signature)
+    {
+        VertexBody body = _body!.Retain();
+        int head = FrameSender.VertexHeadBytes(header.Parents.Length);
+        if (_unframed is not { } buffer || buffer.Length - body.Payload.Length != head)
+        {
+            return new HeldVertex(header, signature, body);
+        }
+
+        _unframed = null;
+        Require.That(FrameCodec.Write(Frame.Of(header, signature), buffer.Span) == head);
+        return new HeldVertex(header, signature, body, buffer);
+    }
+
+    /// <summary>
+    /// A committee change, which is alone in its vertex. It holds in the epoch that it is signed for and in no other; a vertex with it
+    /// would be valid in no later one.
+    /// </summary>
+    public bool IsSystem => Payload.Length > sizeof(uint) && Payload[sizeof(uint)] == (byte)TransactionKind.System;
+
+    /// <summary>Of a committee change: the epoch that it is signed for (FORMATS.md, "Committee change").</summary>
+    public ulong SystemEpoch => BinaryPrimitives.ReadUInt64LittleEndian(Payload[(Limits.TransactionFramingBytes + 8)..]);
+
+    /// <summary>Its epoch ended before it was ordered, and nothing more becomes of it.</summary>
+    public void CompleteEpochEnded()
+    {
+        foreach (Submission submission in _submissions)
+        {
+            for (int i = 0; i < submission.Count; i++)
+            {
+                submission.SetState(i, new TransactionState(TransactionStage.Rejected, 0, 0, TransactionRejection.EpochEnded));
+            }
+
+            submission.CompleteFinal();
+        }
+
+        Release();
+    }
+
+    private int NewKeyBytes(Submission submission)
+    {
+        int keys = submission.Accounts.Length;
+        for (int key = 0; _accounts is not null && key < submission.Accounts.Length; key++)
+        {
+            keys -= _accounts.ContainsKey(submission.Accounts[key]) ? 1 : 0;
+        }
+
+        return keys * PayloadWriter.AccountKeyBytes;
+    }
+
+    public void CompleteDurable(in Hash256 vertexHash)
+    {
+        foreach (Submission submission in _submissions)
+        {
+            submission.CompleteDurable(vertexHash);
+        }
+    }
+
+    /// <param name="states">One per transaction, in payload order.</param>
+    /// <param name="finality">Told the seconds since acceptance, once per transaction.</param>
+    public void CompleteFinal(ReadOnlySpan<TransactionState> states, Histogram finality)
+    {
+        Require.That(states.Length == TransactionCount);
+        int index = 0;
+        foreach (Submission submission in _submissions)
+        {
+            for (int i = 0; i < submission.Count; i++)
+            {
+                submission.SetState(i, states[index++]);
+            }
+
+            submission.CompleteFinal();
+            finality.ObserveSince(submission.AcceptedTimestamp, submission.Count);
+        }
+
+        Release();
+    }
+
+    /// <summary>Tells who waits. The transactions stay, for another vertex.</summary>
+    public void Fail(SubmissionFailure failure)
+    {
+        foreach (Submission submission in _submissions)
+        {
+            submission.Fail(failure);
+        }
+
+        // Told once, whatever becomes of the batch.
+        _submissions.Clear();
+    }
+
+    /// <summary>Tells who waits, and nothing more becomes of it.</summary>
+    public void Abandon(SubmissionFailure failure)
+    {
+        for (int i = 0; !IsSealed && i < _submissions.Count; i++)
+        {
+            _submissions[i].Release();
+        }
+
+        Fail(failure);
+        Release();
+    }
+
+    private void Release()
+    {
+        _body?.Release();
+        _body = null;
+        _unframed = null;
+    }
+}

@@ -1,0 +1,330 @@
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Host.Contracts;
+using Validator.Host.Primitives;
+using Validator.Net.Buffers;
+using Validator.Net.Rings;
+
+namespace Validator.Host.Pipeline;
+
+/// <summary>Limits of the batcher; local, never deciding validity.</summary>
+internal sealed record ClientBatcherOptions
+{
+    public int MaxPayloadBytes { get; init; } = Limits.MaxVertexPayloadBytes;
+
+    /// <summary>Framed bytes that wait for a vertex; beyond it submissions are refused.</summary>
+    public long MaxPendingBytes { get; init; } = 32L * 1024 * 1024;
+
+    /// <summary>
+    /// How long the oldest submission may have waited for a vertex while blocks become final, microseconds; beyond it others are refused. Under
+    /// more load than the cluster can order, clients get a quick answer instead of a queue.
+    /// </summary>
+    public long MaxWaitMicros { get; init; } = 1_000_000;
+}
+
+/// <summary>
+/// Where HTTP meets the node: gathers submissions into batches, one vertex each, and hands a sealed batch to Core for each
+/// credit that Core gives. Submitters share a short lock; it guards this boundary alone, no thread of the node takes it
+/// except the batcher's own.
+/// </summary>
+internal sealed class ClientBatcher : PipelineThread
+{
+    private const int CreditBits = 32;
+    private const long CreditMask = (1L << CreditBits) - 1;
+
+    private readonly ClientBatcherOptions _options;
+    private readonly TokenTable<ClientBatch> _sealed;
+    private readonly SpscRing<Input> _core;
+    private readonly Lock _lock = new();
+    private readonly Queue<ClientBatch> _full = new();
+    private readonly NonceLeads _nonces = new();
+
+    // Sealed before, in an epoch that has ended: they go first.
+    private readonly Queue<ClientBatch> _again = new();
+    private ClientBatch _open = new();
+    private long _againBytes;
+    private long _pendingBytes;
+    private long _pendingTransactions;
+
+    // The epoch's number, 32 bits of it, above the batches that its core still takes: a credit belongs to one core.
+    private long _credits;
+    private int _headBytes;
+    private bool _closed;
+    private bool _signs = true;
+    private bool _left;
+
+    public ClientBatcher(
+        ClientBatcherOptions options, TokenTable<ClientBatch> waiting, SpscRing<Input> core, IFaultSink faults)
+        : base("batcher", faults)
+    {
+        _options = options;
+        _sealed = waiting;
+        _core = core;
+    }
+
+    /// <summary>Set once before the start.</summary>
+    public IWaker? Core { get; set; }
+
+    /// <summary>Set once before the start.</summary>
+    public FinalClock Finals { get; set; } = new();
+
+    /// <summary>Where payloads are put together; set once before the start. Without one they are arrays.</summary>
+    public PinnedBufferPool? Pool { get; set; }
+
+    /// <summary>False while no payload may be made: what waits is failed. Set once before the start.</summary>
+    public Func<bool> DiskHasRoom { get; set; } = static () => true;
+
+    /// <summary>Transactions taken and not handed to Core yet.</summary>
+    public long PendingTransactions => Volatile.Read(ref _pendingTransactions);
+
+    public int MaxPayloadBytes => _options.MaxPayloadBytes;
+
+    /// <summary>Whether so many bytes would be taken now. Any thread.</summary>
+    public SubmitRefusal Room(int bytes)
+    {
+        lock (_lock)
+        {
+            return Room(bytes, Clock.MonotonicMicros());
+        }
+    }
+
+    private SubmitRefusal Room(int bytes, long now)
+    {
+        ClientBatch oldest = _full.TryPeek(out ClientBatch? first) ? first : _open;
+        return _closed ? SubmitRefusal.Draining
+            : !_signs ? SubmitRefusal.NotSigning
+            : !DiskHasRoom() ? SubmitRefusal.DiskLow
+            : _pendingBytes + bytes > _options.MaxPendingBytes
+                || (!oldest.IsEmpty && Finals.IsOverloaded(now, oldest.OpenedMicros, _options.MaxWaitMicros)) ? SubmitRefusal.Full
+            : SubmitRefusal.None;
+    }
+
+    /// <summary>Thread-pool threads. Takes a reference to the submission on None, holds nothing otherwise.</summary>
+    public SubmitRefusal TrySubmit(Submission submission)
+    {
+        int bytes = submission.Framed.Length;
+        lock (_lock)
+        {
+            long now = Clock.MonotonicMicros();
+            SubmitRefusal refusal = Room(bytes, now);
+            if (refusal != SubmitRefusal.None)
+            {
+                return refusal;
+            }
+
+            if (!_nonces.TryTake(submission))
+            {
+                return SubmitRefusal.NonceTooOld;
+            }
+
+            if (!_open.Fits(submission, _options.MaxPayloadBytes))
+            {
+                _full.Enqueue(_open);
+                _open = new ClientBatch();
+            }
+
+            if (_open.IsEmpty)
+            {
+                _open.OpenedMicros = now;
+            }
+
+            // The account keys count too, those that the batch has not got yet.
+            int before = _open.PayloadBytes;
+            _open.Add(submission);
+            _pendingBytes += _open.PayloadBytes - before;
+            _pendingTransactions += submission.Count;
+        }
+
+        Waker.Wake();
+        return SubmitRefusal.None;
+    }
+
+    /// <summary>Core allows one batch more. Core thread.</summary>
+    public void Grant()
+    {
+        Interlocked.Increment(ref _credits);
+        Waker.Wake();
+    }
+
+    /// <summary>The credits of the core before are void. Where nothing is signed, what is in no vertex yet is failed. Core thread, or before the start.</summary>
+    /// <param name="leaves">We were a member of the epoch before: who waits for what was not ordered is told (PROTOCOL.md, rule E8).</param>
+    /// <param name="headBytes">Of a vertex's frame before its payload.</param>
+    public void EnterEpoch(ulong epoch, bool signs, bool leaves = false, int headBytes = 0)
+    {
+        Volatile.Write(ref _headBytes, headBytes);
+        Volatile.Write(ref _credits, (long)(epoch << CreditBits));
+        lock (_lock)
+        {
+            _signs = signs;
+            _left = !signs && (_left || leaves);
+            if (!signs)
+            {
+                FailWaiting(_left ? SubmissionFailure.LeftCommittee : SubmissionFailure.Stopping);
+            }
+
+            foreach (ClientBatch batch in _again)
+            {
+                FailIfLeft(batch);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Takes back a sealed batch that came to nothing in an epoch that has ended; its clients go on waiting, unless we left. At an epoch's
+    /// end, so the lock costs nothing. Any thread.
+    /// </summary>
+    public void TakeBack(ClientBatch batch)
+    {
+        lock (_lock)
+        {
+            FailIfLeft(batch);
+            _again.Enqueue(batch);
+            _againBytes += batch.PayloadBytes;
+            _pendingBytes += batch.PayloadBytes;
+            _pendingTransactions += batch.TransactionCount;
+        }
+
+        Waker.Wake();
+    }
+
+    /// <summary>Refuses every later submission.</summary>
+    public void Close()
+    {
+        lock (_lock)
+        {
+            _closed = true;
+        }
+    }
+
+    /// <summary>Fails what has not been handed to Core. After the thread has ended.</summary>
+    public void FailPending(SubmissionFailure failure)
+    {
+        lock (_lock)
+        {
+            _closed = true;
+            FailWaiting(failure);
+            while (_again.TryDequeue(out ClientBatch? batch))
+            {
+                batch.Fail(failure);
+            }
+        }
+    }
+
+    protected override bool HasWork => DiskHasRoom()
+        ? (Volatile.Read(ref _credits) & CreditMask) > 0 && Volatile.Read(ref _pendingBytes) > 0
+        : Volatile.Read(ref _pendingBytes) > Volatile.Read(ref _againBytes);
+
+    protected override bool Work()
+    {
+        if (!DiskHasRoom())
+        {
+            lock (_lock)
+            {
+                FailWaiting(SubmissionFailure.DiskLow);
+            }
+
+            return false;
+        }
+
+        long credits = Volatile.Read(ref _credits);
+        if (Stopping || (credits & CreditMask) == 0 || Volatile.Read(ref _pendingBytes) == 0)
+        {
+            return false;
+        }
+
+        // A new epoch, or another credit, came between: look again.
+        if (Interlocked.CompareExchange(ref _credits, credits - 1, credits) != credits)
+        {
+            return true;
+        }
+
+        ClientBatch batch = Take();
+        if (!batch.IsSealed)
+        {
+            batch.Seal(Pool, Volatile.Read(ref _headBytes));
+        }
+
+        if (batch.IsSystem && batch.SystemEpoch != (ulong)credits >> CreditBits)
+        {
+            batch.CompleteEpochEnded();
+            GiveBack(credits);
+            return true;
+        }
+
+        ulong token = _sealed.TryPut(batch);
+        Require.That(token != 0, "Core gave more credits than batches can wait");
+        Input input = new()
+        {
+            Kind = InputKind.ClientBatch,
+            Epoch = (ulong)credits >> CreditBits,
+            From = -1,
+            Token = token,
+            TransactionRoot = batch.Root,
+            PayloadBytes = (uint)batch.PayloadBytes,
+            TransactionCount = (uint)batch.TransactionCount,
+        };
+        return Hand(_core, input, Core!);
+    }
+
+    /// <summary>A credit that was not spent; void where its epoch is over.</summary>
+    private void GiveBack(long taken)
+    {
+        long now = Volatile.Read(ref _credits);
+        while (now >> CreditBits == taken >> CreditBits)
+        {
+            long seen = Interlocked.CompareExchange(ref _credits, now + 1, now);
+            if (seen == now)
+            {
+                return;
+            }
+
+            now = seen;
+        }
+    }
+
+    /// <summary>The batch itself is kept: its transactions are authored if we come back.</summary>
+    private void FailIfLeft(ClientBatch batch)
+    {
+        if (_left)
+        {
+            batch.Fail(SubmissionFailure.LeftCommittee);
+        }
+    }
+
+    /// <summary>But for what is durable in an ended epoch's vertex, or was about to be: that was taken already.</summary>
+    private void FailWaiting(SubmissionFailure failure)
+    {
+        _full.Enqueue(_open);
+        _open = new ClientBatch();
+        while (_full.TryDequeue(out ClientBatch? batch))
+        {
+            if (!batch.IsEmpty)
+            {
+                _pendingBytes -= batch.PayloadBytes;
+                _pendingTransactions -= batch.TransactionCount;
+                batch.Abandon(failure);
+            }
+        }
+    }
+
+    /// <summary>There is one: no other thread takes any.</summary>
+    private ClientBatch Take()
+    {
+        lock (_lock)
+        {
+            if (_again.TryDequeue(out ClientBatch? batch))
+            {
+                _againBytes -= batch.PayloadBytes;
+            }
+            else if (!_full.TryDequeue(out batch))
+            {
+                batch = _open;
+                _open = new ClientBatch();
+            }
+
+            _pendingBytes -= batch.PayloadBytes;
+            _pendingTransactions -= batch.TransactionCount;
+            return batch;
+        }
+    }
+}

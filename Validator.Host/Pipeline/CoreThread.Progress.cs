@@ -1,0 +1,50 @@
+using Validator.Core.Consensus;
+using Validator.Core.Effects;
+using Validator.Core.Wire;
+using Validator.Host.Contracts;
+
+namespace Validator.Host.Pipeline;
+
+/// <summary>What of Core's state, and of what members send, those need to know who watch whether the order goes on.</summary>
+internal sealed partial class CoreThread
+{
+    private const long PublishEvery = 250_000;
+
+    // By link: when it last sent its Status, and something that it had signed itself; monotonic microseconds, 0 for never.
+    private readonly long[] _reportedAt = new long[NodeMetrics.MaxLinks];
+    private readonly long[] _signedAt = new long[NodeMetrics.MaxLinks];
+    private volatile PublishedProgress? _progress;
+    private long _publishAt;
+    private long _roundMicros;
+
+    private sealed record PublishedProgress(CoreProgress Value);
+
+    /// <summary>As of some hundred milliseconds ago; null before the first round. Any thread.</summary>
+    public CoreProgress? Progress => _progress?.Value;
+
+    /// <summary>When a peer last sent its Status, and a vote or another message of the protocol that it had signed itself; 0 for never.</summary>
+    public (long ReportedAt, long SignedAt) PeerHeard(int peer) =>
+        peer < 0 ? default : (Volatile.Read(ref _reportedAt[peer]), Volatile.Read(ref _signedAt[peer]));
+
+    private void PublishProgress(long now)
+    {
+        if (now >= _publishAt)
+        {
+            _publishAt = now + PublishEvery;
+            _progress = new PublishedProgress(_core.Progress());
+        }
+    }
+
+    /// <summary>
+    /// Only what its signer brings itself: others pass it on for ever. Vertices do not count, since who lost its votes still serves the ones
+    /// that it authored before.
+    /// </summary>
+    private void NoteSigner(in Input input)
+    {
+        Signed? signed = input.Kind == InputKind.Vertex ? null : input.Message ?? input.ViewChange?.Signed ?? input.NewView?.Signed;
+        if (signed is not null && input.From >= 0 && signed.Header.Sender == input.From && _epoch.LinkOf(input.From) is >= 0 and int link)
+        {
+            Volatile.Write(ref _signedAt[link], _roundMicros);
+        }
+    }
+}

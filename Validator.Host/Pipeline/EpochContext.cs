@@ -1,0 +1,98 @@
+using Validator.Core.Primitives;
+using Validator.Crypto.Simd;
+
+namespace Validator.Host.Pipeline;
+
+/// <summary>
+/// One epoch as every thread of the node sees it; immutable. Members are counted by committee index, which is another one in each
+/// epoch; peers of the transport by link, which stays.
+/// </summary>
+internal sealed class EpochContext
+{
+    public const int Unreachable = -2;
+
+    private readonly int[] _links;
+    private readonly int[] _members;
+    private readonly string _ownName;
+
+    /// <param name="self">Own index in the committee, or -1.</param>
+    /// <param name="links">Per member, the transport's peer.</param>
+    /// <param name="ownName">Ours, whether there is such a member or not.</param>
+    public EpochContext(EpochConfiguration configuration, CommitteeKeys keys, int self, int[] links, string ownName = "")
+    {
+        _ownName = ownName;
+        Configuration = configuration;
+        Keys = keys;
+        Self = self;
+        _links = links;
+        _members = new int[Math.Max(0, links.Max() + 1)];
+        Array.Fill(_members, -1);
+        for (int i = 0; i < links.Length; i++)
+        {
+            if (links[i] >= 0)
+            {
+                _members[links[i]] = i;
+            }
+        }
+    }
+
+    public EpochConfiguration Configuration { get; }
+
+    public ulong Number => Configuration.Number;
+
+    public Committee Committee => Configuration.Committee;
+
+    public Member[] Members => Configuration.Members;
+
+    public CommitteeKeys Keys { get; }
+
+    public int Self { get; }
+
+    /// <summary>The lane that is ours, now with these keys or earlier with others; -1 for none.</summary>
+    public int OwnLane => Self >= 0 ? Self : Array.FindIndex(Members, m => m.Name == _ownName);
+
+    /// <summary>The link of a member; -1, all, stays -1. <see cref="Unreachable"/> where the transport does not know its key.</summary>
+    public int LinkOf(int member) => member < 0 ? -1 : _links[member] < 0 ? Unreachable : _links[member];
+
+    /// <summary>The member that a link reaches, or -1 for an outsider.</summary>
+    public int MemberOf(int link) => link < _members.Length ? _members[link] : -1;
+}
+
+/// <summary>The epoch that the node lives in. Core's thread writes it, any thread reads.</summary>
+internal sealed class EpochBoard(byte[] ownKey, Func<EpochConfiguration, int[]> linksOf, string ownName = "") : IDisposable
+{
+    private readonly Dictionary<Hash256, PreparedVerificationKey> _prepared = [];
+    private volatile EpochContext? _current;
+
+    public EpochContext Current => _current!;
+
+    /// <summary>From now on all threads take the epoch's frames, and no other's. Core's thread.</summary>
+    public EpochContext Enter(EpochConfiguration epoch)
+    {
+        CommitteeKeys keys = _current is { } before && ReferenceEquals(before.Members, epoch.Members)
+            ? before.Keys : new CommitteeKeys(Array.ConvertAll(epoch.Members, Prepared));
+        _current = new EpochContext(epoch, keys, epoch.IndexOf(ownKey), linksOf(epoch), ownName);
+        return _current;
+    }
+
+    /// <summary>After every thread has ended: a verifier may be at work with the keys of an epoch that is over.</summary>
+    public void Dispose()
+    {
+        foreach (PreparedVerificationKey key in _prepared.Values)
+        {
+            key.Dispose();
+        }
+    }
+
+    private PreparedVerificationKey Prepared(Member member)
+    {
+        Hash256 hash = Hash256.Of(member.ConsensusKey);
+        if (!_prepared.TryGetValue(hash, out PreparedVerificationKey? key))
+        {
+            key = PreparedVerificationKey.Create(member.ConsensusKey);
+            _prepared.Add(hash, key);
+        }
+
+        return key;
+    }
+}

@@ -1,0 +1,116 @@
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Storage;
+using Validator.Net.Rings;
+
+namespace Validator.Host.Pipeline;
+
+/// <summary>A final block to execute, with the headers of its vertices in order.</summary>
+internal readonly record struct ExecuteItem(Block Block, Certificate Certificate, VertexHeader[] Order);
+
+/// <summary>Executes final blocks in sequence and hands the outcome to the ledger.</summary>
+/// <param name="epoch">The epoch after the executor's newest block.</param>
+/// <param name="snapshotBlocks">A snapshot's digests go with every so manieth block.</param>
+internal sealed class ExecutionThread(
+    Executor executor, EpochConfiguration epoch, VertexSource vertices, ulong snapshotBlocks, IFaultSink faults)
+    : PipelineThread("execution", faults)
+{
+    private OrderedVertex[] _ordered = [];
+    private EpochConfiguration _epoch = epoch;
+    private ulong _next = executor.Sequence + 1;
+
+    public required SpscRing<ExecuteItem> Input { get; init; }
+
+    public required SpscRing<LedgerItem> ToLedger { get; init; }
+
+    public required IWaker Ledger { get; init; }
+
+    /// <summary>The epoch of the state on disk.</summary>
+    public required Func<EpochConfiguration> Current { get; init; }
+
+    protected override bool HasWork => !Input.IsEmpty;
+
+    protected override bool Work()
+    {
+        if (!Input.TryDequeue(out ExecuteItem item))
+        {
+            return false;
+        }
+
+        int count = item.Order.Length;
+        if (_ordered.Length < count)
+        {
+            _ordered = new OrderedVertex[Math.Max(count, 2 * _ordered.Length)];
+        }
+
+        HeldVertex[] held = new HeldVertex[count];
+        for (int i = 0; i < count; i++)
+        {
+            HeldVertex? vertex = vertices.Find(item.Order[i].Hash);
+            Require.That(vertex is not null, "every vertex of a final block is held");
+            held[i] = vertex;
+            _ordered[i] = new OrderedVertex(vertex.Header, vertex.Body.Ids, vertex.Body.Payload);
+        }
+
+        ExecutionResult result = new();
+        executor.Execute(item.Block, _ordered.AsSpan(0, count), result);
+        Array.Clear(_ordered, 0, count);
+        // At each epoch's end too (rule E6).
+        bool due = result.Sequence % snapshotBlocks == 0 || !item.Block.NextCommittee.IsZero;
+        SnapshotState? snapshot = due ? executor.Capture() : null;
+        ExecutedBlock executed = new(item.Block, item.Certificate, held, result, snapshot, EpochAfter(item.Block));
+        return Hand(ToLedger, new LedgerItem { Kind = LedgerItemKind.Final, Executed = executed }, Ledger);
+    }
+
+    /// <summary>Null where the block changed nothing of it.</summary>
+    private EpochConfiguration? EpochAfter(Block block)
+    {
+        CommitteeState committee = executor.Committee;
+        bool ended = !block.NextCommittee.IsZero;
+        if (block.Sequence != _next)
+        {
+            // A snapshot went in place while nothing was under way here.
+            _epoch = Current();
+        }
+
+        Require.That(_epoch.Number == block.Epoch);
+        _next = block.Sequence + 1;
+        if (!ended && committee.Pending == _epoch.Pending)
+        {
+            return null;
+        }
+
+        _epoch = ended
+            ? EpochConfiguration.After(block, committee.Members, committee.Pending)
+            : _epoch with { Pending = committee.Pending };
+        return _epoch;
+    }
+}
+
+/// <summary>Vertices by hash, from memory or else from the ledger. One instance per thread.</summary>
+internal sealed class VertexSource(VertexCache cache, ILedger ledger)
+{
+    private readonly TransactionScratch _scratch = new();
+
+    /// <summary>With a reference that is the caller's to release; null where there is none.</summary>
+    public HeldVertex? Find(in Hash256 hash)
+    {
+        if (cache.Find(hash) is { } known)
+        {
+            return known;
+        }
+
+        if (!ledger.TryGetVertex(hash, out VertexHeader? header, out byte[]? signature, out byte[]? payload))
+        {
+            return null;
+        }
+
+        if (!_scratch.TryCompute(payload, (int)header.TransactionCount, out Hash256 root, out _) || root != header.TransactionRoot)
+        {
+            throw new StoreException(StoreFault.Corrupt, $"the ledger's payload of vertex {hash} is damaged: {StoreErrors.LedgerAdvice}");
+        }
+
+        return new HeldVertex(header, signature, payload, _scratch.Ids.ToArray());
+    }
+}

@@ -1,0 +1,91 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Storage;
+using Validator.Net;
+using Validator.Net.Buffers;
+
+namespace Validator.Host.Pipeline;
+
+/// <summary>
+/// One thread's way to the network: encodes frames into pinned buffers and queues them. What finds no buffer or no room is
+/// dropped and counted; whoever needs it asks again.
+/// </summary>
+internal sealed class FrameSender(Outbox outbox, PinnedBufferPool pool)
+{
+    private const int Everyone = -1;
+
+    private long _dropped;
+
+    /// <summary>Bytes of a vertex's frame before its payload, in a committee of that size.</summary>
+    public static int VertexHeadBytes(int members) => 1 + VertexCodec.HeaderSize(members) + Limits.SignatureBytes;
+
+    /// <summary>Frames that found no buffer or no room.</summary>
+    public long Dropped => Volatile.Read(ref _dropped);
+
+    /// <summary>Queues a frame for a peer, or for all others with -1.</summary>
+    /// <param name="payload">A vertex's; empty otherwise.</param>
+    public bool Send(int peer, Channel channel, in Frame frame, ReadOnlySpan<byte> payload = default)
+    {
+        if (peer >= Everyone && pool.TryRent(FrameCodec.EncodedSize(frame), out PooledBuffer? buffer))
+        {
+            int written = FrameCodec.Write(frame, buffer.Span);
+            Require.That(written + payload.Length == buffer.Length);
+            payload.CopyTo(buffer.Span[written..]);
+            return Queue(peer, channel, buffer);
+        }
+
+        return Drop();
+    }
+
+    private bool Queue(int peer, Channel channel, PooledBuffer buffer)
+    {
+        if (peer == Everyone ? outbox.TryBroadcast(channel, buffer) : outbox.TrySend(peer, channel, buffer))
+        {
+            return true;
+        }
+
+        buffer.Release();
+        return Drop();
+    }
+
+    private bool Drop()
+    {
+        Volatile.Write(ref _dropped, _dropped + 1);
+        return false;
+    }
+
+    /// <summary>From where it lies, if that is a frame of it. The caller keeps its reference.</summary>
+    public bool SendVertex(int peer, Channel channel, HeldVertex vertex)
+    {
+        if (vertex.Frame is not { } frame || peer < Everyone)
+        {
+            return Send(peer, channel, Frame.Of(vertex.Header, vertex.Signature), vertex.Payload);
+        }
+
+        return Queue(peer, channel, frame.Retain());
+    }
+
+    /// <summary>A record that the vote store holds durably, for the first time.</summary>
+    public void BroadcastSigned(in VoteRecord record)
+    {
+        if (record.Held is { } vertex)
+        {
+            SendVertex(Everyone, Channel.Payload, vertex);
+            return;
+        }
+
+        Send(Everyone, Channel.Control, FrameOf(record.Signed!, record.Block, record.ViewChange, record.NewView));
+    }
+
+    /// <summary>Makes the network thread look at what was queued.</summary>
+    public void Flush() => outbox.Flush();
+
+    /// <summary>The frame that carries a signed message, with its body where it has one.</summary>
+    public static Frame FrameOf(Signed message, Block? block, ViewChange? viewChange, NewView? newView) =>
+        message.Header.Kind switch
+        {
+            MessageKind.ViewChange => Frame.Of(viewChange!),
+            MessageKind.NewView => Frame.Of(newView!),
+            _ => Frame.Of(message, block),
+        };
+}

@@ -1,0 +1,506 @@
+using System.Diagnostics;
+using Validator.Core.Effects;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Contracts;
+using Validator.Host.Primitives;
+using Validator.Host.Storage;
+using Validator.Net.Rings;
+
+namespace Validator.Host.Pipeline;
+
+internal enum LedgerItemKind : byte
+{
+    /// <summary>Another lane's vertex.</summary>
+    Vertex,
+
+    /// <summary>Our own: signed, and it must be durable here before its record goes to the vote store.</summary>
+    OwnVertex,
+
+    /// <summary>An executed block.</summary>
+    Final,
+
+    // A snapshot on its way in.
+    Manifest,
+    Chunk,
+    DropSnapshot,
+    Install,
+
+    /// <summary>On to the next epoch, without its state.</summary>
+    EpochEnd,
+}
+
+internal struct LedgerItem
+{
+    public LedgerItemKind Kind;
+    public HeldVertex? Vertex;
+    public VoteRecord Own;
+    public ExecutedBlock? Executed;
+    public SnapshotManifest? Manifest;
+    public SnapshotChunk? Chunk;
+    public EpochEnd? EpochEnd;
+}
+
+/// <param name="OffsetMicros">Own wall clock at its execution less its timestamp.</param>
+/// <param name="Steps">Its timestamp is its parent's and the least step: no clock's (PROTOCOL.md, rule P3).</param>
+internal sealed record LiveBlock(ulong Sequence, long OffsetMicros, bool Steps);
+
+/// <summary>
+/// The ledger's only writer: one group commit for all vertices and executed blocks that waited. After it vertices count as
+/// held, own ones go on to the vote store, and clients and Core learn of execution.
+/// </summary>
+internal sealed class LedgerThread(
+    ILedger ledger, VertexCache cache, RecentTransactions recent, FinalSignal signal, NodeMetrics metrics, IFaultSink faults, EpochBoard epochs,
+    Executor executor)
+    : PipelineThread("ledger", faults)
+{
+    private const int MostPerCommit = 128;
+
+    /// <summary>A group is closed at this many payload bytes, so that no vertex waits long behind others.</summary>
+    private const long MostBytesPerCommit = 8L * 1024 * 1024;
+
+    /// <summary>
+    /// How long others' vertices wait for more of them, microseconds. Their lanes tick independently, and one sync each would be most
+    /// of all syncs. Who votes needs them when the block that names them comes, which the leader's own sync and its pace delay longer.
+    /// </summary>
+    private const long LingerMicros = 2_000;
+
+    private readonly List<LedgerItem> _group = new(MostPerCommit);
+    private readonly Dictionary<Hash256, ClientBatch> _batches = [];
+    private readonly VertexSource _vertices = new(cache, ledger);
+    private TransactionState[] _states = [];
+    private LedgerItem? _held;
+    private Hash256[] _unordered = [];
+    private ulong _current = epochs.Current.Number;
+    private long _groupBytes;
+    private bool _urgent;
+    private bool _proposes = true;
+    private long _lingerUntil;
+    private long _pendingOwn;
+    private volatile ExecutedPoint? _executed;
+    private volatile LiveBlock? _newest;
+    private ulong _newestTime;
+    private EpochConfiguration _epoch = null!;
+
+    private sealed record ExecutedPoint(ulong Sequence, Hash256 Root);
+
+    public required SpscRing<LedgerItem> FromCore { get; init; }
+
+    public required SpscRing<LedgerItem> FromSigner { get; init; }
+
+    public required SpscRing<LedgerItem> FromExecution { get; init; }
+
+    public required SpscRing<VoteRecord> ToVotes { get; init; }
+
+    public required VoteThread Votes { get; init; }
+
+    /// <summary>True for the leader, whose proposals wait for others' vertices to be durable here. Core thread.</summary>
+    public bool Proposes
+    {
+        set => Volatile.Write(ref _proposes, value);
+    }
+
+    /// <summary>Gets back the batches that an ended epoch did not order; set once before the start.</summary>
+    public ClientBatcher? Batcher { get; set; }
+
+    /// <summary>The epoch after the newest executed block: written before Core is told of the block that ends one.</summary>
+    public required EpochConfiguration Epoch
+    {
+        get => Volatile.Read(ref _epoch);
+        init => _epoch = value;
+    }
+
+    public required SpscRing<Input> ToCore { get; init; }
+
+    /// <summary>Set once before the start.</summary>
+    public IWaker? Core { get; set; }
+
+    /// <summary>Newest executed block on disk, and the root after it. Any thread.</summary>
+    public (ulong Sequence, Hash256 Root) Executed
+    {
+        get => _executed is { } executed ? (executed.Sequence, executed.Root) : default;
+        init => _executed = new ExecutedPoint(value.Sequence, value.Root);
+    }
+
+    /// <summary>The newest block executed since the start, and how far the wall clock was from its timestamp then. Any thread.</summary>
+    public LiveBlock? NewestBlock => _newest;
+
+    /// <summary>When blocks became final here.</summary>
+    public FinalClock Finals { get; } = new();
+
+    /// <summary>Own client transactions in vertices that are not executed yet.</summary>
+    public long PendingOwnTransactions => Volatile.Read(ref _pendingOwn);
+
+    /// <summary>Fails the submissions that are in vertices, but not final. After the thread has ended.</summary>
+    public void FailPending(SubmissionFailure failure)
+    {
+        foreach (ClientBatch batch in _batches.Values)
+        {
+            batch.Fail(failure);
+        }
+    }
+
+    protected override bool HasWork => _held is not null || !FromCore.IsEmpty || !FromSigner.IsEmpty || !FromExecution.IsEmpty;
+
+    protected override int IdleMilliseconds =>
+        _group.Count == 0 ? -1 : (int)Math.Clamp((_lingerUntil - Clock.MonotonicMicros() + 999) / 1000, 0, LingerMicros / 1000);
+
+    protected override bool Work()
+    {
+        SnapshotManifest? install = null;
+        bool any = false;
+        bool whole = false;
+        while (!whole && install is null && _group.Count < MostPerCommit && _groupBytes < MostBytesPerCommit && TryTake(out LedgerItem item))
+        {
+            any = true;
+            whole = item.Executed is { EndsEpoch: true } || item.Kind == LedgerItemKind.EpochEnd;
+            if (whole && _group.Count > 0)
+            {
+                // It looks through what is committed: a group of its own.
+                _held = item;
+                break;
+            }
+
+            if (item.Vertex is { } vertex && vertex.Header.Epoch < _current)
+            {
+                vertex.Release();
+                item.Own.Held?.Release();
+                TakeBack(item.Own.Batch);
+                continue;
+            }
+
+            Add(item);
+            _group.Add(item);
+            _urgent |= item.Kind != LedgerItemKind.Vertex;
+            install = item.Kind == LedgerItemKind.Install ? item.Manifest : null;
+            _groupBytes += item.Vertex?.Payload.Length ?? 0;
+        }
+
+        if (_group.Count == 0 || Lingers())
+        {
+            return any;
+        }
+
+        if (Commit(_groupBytes))
+        {
+            foreach (ref readonly LedgerItem item in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_group))
+            {
+                Announce(item);
+            }
+        }
+
+        _group.Clear();
+        _groupBytes = 0;
+        _urgent = false;
+        _lingerUntil = 0;
+        if (install is not null && !Faults.Faulted)
+        {
+            Install(install);
+        }
+
+        return true;
+    }
+
+    private bool Lingers()
+    {
+        if (_urgent || _held is not null || Stopping || _group.Count == MostPerCommit || _groupBytes >= MostBytesPerCommit || Volatile.Read(ref _proposes))
+        {
+            return false;
+        }
+
+        long now = Clock.MonotonicMicros();
+        _lingerUntil = _lingerUntil == 0 ? now + LingerMicros : _lingerUntil;
+        return now < _lingerUntil;
+    }
+
+    /// <summary>
+    /// Core waits for the answer with everything executed, so the executor is at rest and is filled from here; what it is handed next
+    /// comes by way of Core.
+    /// </summary>
+    private void Install(SnapshotManifest manifest)
+    {
+        EpochConfiguration epoch = Epoch with { Pending = manifest.Pending };
+        if (!ledger.Install(manifest, epoch, executor, out string? error))
+        {
+            Faults.Fail(ExitCodes.Store, $"ledger: {error}; the snapshot is not in place");
+            return;
+        }
+
+        Volatile.Write(ref _epoch, epoch);
+        _executed = new ExecutedPoint(manifest.Sequence, manifest.State.Root);
+        signal.Advance(manifest.State.NextIndex);
+        Votes.DurablyExecuted(manifest.Sequence);
+        Hand(ToCore, new Input { Kind = InputKind.SnapshotInstalled, Epoch = manifest.Epoch, From = -1, Sequence = manifest.Sequence }, Core!);
+    }
+
+    // Own vertices first: their clients wait.
+    private bool TryTake(out LedgerItem item)
+    {
+        if (_held is { } held)
+        {
+            item = held;
+            _held = null;
+            return true;
+        }
+
+        return FromSigner.TryDequeue(out item) || FromExecution.TryDequeue(out item) || FromCore.TryDequeue(out item);
+    }
+
+    private void Add(in LedgerItem item)
+    {
+        if (item.Vertex is { } vertex)
+        {
+            ledger.AddVertex(vertex.Header, vertex.Signature, vertex.Payload);
+            if (item.Kind == LedgerItemKind.OwnVertex)
+            {
+                ledger.AddOwnTip(vertex.Header);
+            }
+
+            if (item.Own.Batch is { Replaces.IsZero: false } batch)
+            {
+                ledger.ForgetVertex(batch.Replaces);
+            }
+        }
+
+        if (item.Executed is { } executed)
+        {
+            ledger.AddFinal(executed);
+            if (executed.EndsEpoch)
+            {
+                Require.That(executed.Block.Epoch == epochs.Current.Number);
+                _unordered = ledger.EndEpoch(executed.Block, epochs.Current.OwnLane);
+            }
+        }
+
+        switch (item.Kind)
+        {
+            case LedgerItemKind.EpochEnd:
+                _unordered = ledger.SkipEpoch(item.EpochEnd!, epochs.Current.OwnLane);
+                break;
+            case LedgerItemKind.Manifest:
+                ledger.AddManifest(item.Manifest!);
+                break;
+            case LedgerItemKind.Chunk:
+                ledger.AddChunk(item.Chunk!);
+                break;
+            case LedgerItemKind.DropSnapshot:
+                ledger.DropSnapshot();
+                break;
+        }
+    }
+
+    private bool Commit(long bytes)
+    {
+        long start = Stopwatch.GetTimestamp();
+        if (!ledger.Commit(out string? error))
+        {
+            Faults.Fail(ExitCodes.Store, $"ledger: {error}; nothing is acknowledged that is not on disk, so the node stops");
+            return false;
+        }
+
+        metrics.LedgerCommitSeconds.ObserveSince(start);
+        metrics.LedgerSyncs.Add();
+        metrics.LedgerBytesWritten.Add(bytes);
+        return true;
+    }
+
+    private void Announce(in LedgerItem item)
+    {
+        switch (item.Kind)
+        {
+            case LedgerItemKind.Vertex:
+                cache.Add(item.Vertex!);
+                VertexHeader header = item.Vertex!.Header;
+                Hand(ToCore, new Input { Kind = InputKind.VertexDurable, Epoch = header.Epoch, From = -1, Digest = header.Hash }, Core!);
+                break;
+            case LedgerItemKind.OwnVertex:
+                cache.Add(item.Vertex!);
+                TakeOwn(item);
+                Hand(ToVotes, item.Own, Votes.Waker);
+                break;
+            case LedgerItemKind.Final:
+                AnnounceFinal(item.Executed!);
+                break;
+            case LedgerItemKind.EpochEnd:
+                AnnounceSkipped(item.EpochEnd!);
+                break;
+        }
+    }
+
+    private void AnnounceSkipped(EpochEnd end)
+    {
+        EpochConfiguration next = EpochConfiguration.After(end.Last, end.Next);
+        Volatile.Write(ref _epoch, next);
+        _current = next.Number;
+        TakeBackUnordered();
+        Hand(ToCore, new Input { Kind = InputKind.EpochEndStored, Epoch = end.Epoch, From = -1 }, Core!);
+    }
+
+    private void TakeOwn(in LedgerItem item)
+    {
+        metrics.VerticesAuthored.Add();
+        if (item.Own.Batch is not { } batch)
+        {
+            return;
+        }
+
+        batch.Replaces = Hash256.Zero;
+        _batches.Add(item.Vertex!.Header.Hash, batch);
+        Volatile.Write(ref _pendingOwn, _pendingOwn + batch.TransactionCount);
+        ReadOnlySpan<byte> ids = batch.Ids;
+        for (int i = 0; i < batch.TransactionCount; i++)
+        {
+            PrefetchAfter(ids, i);
+            recent.Set(IdAt(ids, i), new TransactionState(TransactionStage.Durable, 0, 0, TransactionRejection.None));
+        }
+    }
+
+    private void AnnounceFinal(ExecutedBlock executed)
+    {
+        ExecutionResult result = executed.Result;
+        int transaction = 0;
+        int rejected = 0;
+        ulong index = result.FirstIndex;
+        foreach (HeldVertex vertex in executed.Vertices)
+        {
+            int count = (int)vertex.Header.TransactionCount;
+            if (_states.Length < count)
+            {
+                _states = new TransactionState[Math.Max(count, 2 * _states.Length)];
+            }
+
+            ReadOnlySpan<byte> ids = vertex.Ids;
+            for (int i = 0; i < count; i++, transaction++)
+            {
+                PrefetchAfter(ids, i);
+                bool accepted = result.IsAccepted(transaction);
+                TransactionState state = accepted
+                    ? new(TransactionStage.Finalized, index++, result.Sequence, TransactionRejection.None)
+                    : TransactionOutcome.Rejected(result.Rejections[rejected++], result.Sequence);
+                _states[i] = state;
+                if (accepted)
+                {
+                    recent.Set(IdAt(ids, i), state);
+                }
+                else
+                {
+                    // Of one that was accepted before, or of this one, the ledger's index says more.
+                    recent.ForgetDurable(IdAt(ids, i));
+                }
+            }
+
+            if (_batches.Remove(vertex.Header.Hash, out ClientBatch? batch))
+            {
+                Volatile.Write(ref _pendingOwn, _pendingOwn - batch.TransactionCount);
+                batch.CompleteFinal(_states.AsSpan(0, count), metrics.FinalitySeconds);
+            }
+        }
+
+        metrics.BlocksFinalized.Add();
+        metrics.VerticesFinalized.Add(executed.Vertices.Length);
+        metrics.TransactionsFinalized.Add(result.Accepted);
+        metrics.TransactionsRejected.Add(result.Rejected);
+        _executed = new ExecutedPoint(result.Sequence, result.Root);
+        Finals.Advance(Clock.MonotonicMicros());
+        ulong time = executed.Block.TimestampMicros;
+        _newest = new LiveBlock(result.Sequence, (long)(Clock.WallMicros() - time), Steps: time == _newestTime + 1);
+        _newestTime = time;
+        signal.Advance(index);
+        Votes.DurablyExecuted(result.Sequence);
+        if (executed.Epoch is { } epoch)
+        {
+            Volatile.Write(ref _epoch, epoch);
+            _current = epoch.Number;
+        }
+
+        if (executed.EndsEpoch)
+        {
+            TakeBackUnordered();
+        }
+
+        foreach (HeldVertex vertex in executed.Vertices)
+        {
+            vertex.Release();
+        }
+
+        Input done = new()
+        {
+            Kind = InputKind.Executed,
+            Epoch = executed.Block.Epoch,
+            From = -1,
+            Sequence = result.Sequence,
+            Digest = result.Root,
+            Change = executed.EndsEpoch ? null : executed.Epoch?.Pending,
+        };
+        Hand(ToCore, done, Core!);
+    }
+
+    /// <summary>
+    /// Own vertices of the ended epoch that its last block left out: their transactions were promised, so they go into vertices of the
+    /// next, with their clients.
+    /// </summary>
+    private void TakeBackUnordered()
+    {
+        foreach (Hash256 hash in _unordered)
+        {
+            if (_batches.Remove(hash, out ClientBatch? batch))
+            {
+                Volatile.Write(ref _pendingOwn, _pendingOwn - batch.TransactionCount);
+                batch.Replaces = hash;
+            }
+            else
+            {
+                HeldVertex? vertex = _vertices.Find(hash);
+                Require.That(vertex is not null, "an own vertex that no block ordered is kept");
+                batch = ClientBatch.Of(vertex);
+            }
+
+            TakeBack(batch);
+        }
+
+        _unordered = [];
+    }
+
+    /// <summary>Its transactions go into another vertex. This thread, or before the start.</summary>
+    public void TakeBack(ClientBatch? batch)
+    {
+        if (batch is null)
+        {
+            return;
+        }
+
+        if (!batch.IsSystem)
+        {
+            Batcher!.TakeBack(batch);
+            return;
+        }
+
+        // Rides in the next commit; after a crash before it, all this is done again.
+        if (!batch.Replaces.IsZero)
+        {
+            ledger.ForgetVertex(batch.Replaces);
+        }
+
+        batch.CompleteEpochEnded();
+    }
+
+    private static Hash256 IdAt(ReadOnlySpan<byte> ids, int i) => new(ids[(i * Hash256.Size)..]);
+
+    /// <summary>Far enough ahead that memory has answered by then, both times.</summary>
+    private void PrefetchAfter(ReadOnlySpan<byte> ids, int i)
+    {
+        const int Marks = 16;
+        const int Place = 8;
+        int count = ids.Length / Hash256.Size;
+        if (i + Marks < count)
+        {
+            recent.Prefetch(IdAt(ids, i + Marks));
+        }
+
+        if (i + Place < count)
+        {
+            recent.PrefetchPlace(IdAt(ids, i + Place));
+        }
+    }
+}

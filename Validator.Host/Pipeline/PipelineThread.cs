@@ -1,0 +1,140 @@
+using System.Diagnostics;
+using Validator.Host.Primitives;
+using Validator.Host.Storage;
+using Validator.Net.Native;
+using Validator.Net.Rings;
+
+namespace Validator.Host.Pipeline;
+
+/// <summary>Where a pipeline thread reports that the node cannot go on. The first report decides the exit code.</summary>
+internal interface IFaultSink
+{
+    /// <summary>True once any thread has failed: nothing more is signed, stored or sent.</summary>
+    bool Faulted { get; }
+
+    void Fail(int exitCode, string message, Exception? cause = null);
+}
+
+/// <summary>
+/// One named thread that works through its rings and sleeps when they are empty. An exception that leaves
+/// <see cref="Work"/> is a broken invariant of our own: it ends the process, not just the thread.
+/// </summary>
+internal abstract class PipelineThread : IDisposable
+{
+    private readonly Thread _thread;
+    private readonly IFaultSink _faults;
+    private readonly Parker _parker = new();
+    private volatile bool _stopping;
+    private long _advanced = Stopwatch.GetTimestamp();
+
+    protected PipelineThread(string name, IFaultSink faults, ThreadPriority priority = ThreadPriority.Normal)
+    {
+        _faults = faults;
+        _thread = new Thread(Run, maxStackSize: 1 << 20) { Name = name, IsBackground = true, Priority = priority };
+    }
+
+    /// <summary>What producers call after they have put something in one of this thread's rings.</summary>
+    public IWaker Waker => _parker;
+
+    /// <summary>Since it last began a round, or ended; one that sleeps begins one a second.</summary>
+    public TimeSpan SinceAdvance => Stopwatch.GetElapsedTime(Volatile.Read(ref _advanced));
+
+    public string Name => _thread.Name!;
+
+    /// <summary>Longest sleep, milliseconds: a thread that does not wake in several of these hangs.</summary>
+    private const int HeartbeatMilliseconds = 1000;
+
+    protected IFaultSink Faults => _faults;
+
+    protected bool Stopping => _stopping;
+
+    /// <summary>Does a bounded piece of work; false when there was none.</summary>
+    protected abstract bool Work();
+
+    /// <summary>The last look at the rings before sleeping.</summary>
+    protected abstract bool HasWork { get; }
+
+    /// <summary>Longest sleep in milliseconds; -1: until woken.</summary>
+    protected virtual int IdleMilliseconds => -1;
+
+    public void Start() => _thread.Start();
+
+    /// <summary>Asks the thread to end once its rings are empty; false when it has not within the time.</summary>
+    public bool Stop(int timeoutMilliseconds)
+    {
+        _stopping = true;
+        _parker.Wake();
+        return (_thread.ThreadState & System.Threading.ThreadState.Unstarted) != 0 || _thread.Join(timeoutMilliseconds);
+    }
+
+    public virtual void Dispose() => _parker.Dispose();
+
+    /// <summary>
+    /// Puts an item in a ring of the next thread, waiting while it is full: backpressure. Gives up, false, when the
+    /// node has failed or this thread is asked to stop.
+    /// </summary>
+    protected bool Hand<T>(SpscRing<T> ring, in T item, IWaker consumer)
+    {
+        while (!ring.TryEnqueue(in item))
+        {
+            if (_faults.Faulted || _stopping)
+            {
+                return false;
+            }
+
+            consumer.Wake();
+            Thread.Sleep(1);
+
+            // It is the consumer that does not advance.
+            Volatile.Write(ref _advanced, Stopwatch.GetTimestamp());
+        }
+
+        consumer.Wake();
+        return true;
+    }
+
+    private void Run()
+    {
+        Kernel.NameThread(_thread.Name!);
+        try
+        {
+            while (!_faults.Faulted)
+            {
+                Volatile.Write(ref _advanced, Stopwatch.GetTimestamp());
+                if (Work())
+                {
+                    continue;
+                }
+
+                if (_stopping)
+                {
+                    return;
+                }
+
+                int idle = IdleMilliseconds;
+                if (idle == 0)
+                {
+                    continue;
+                }
+
+                _parker.Prepare();
+                if (_stopping || _faults.Faulted || HasWork)
+                {
+                    _parker.Cancel();
+                }
+                else
+                {
+                    _parker.Park(idle < 0 ? HeartbeatMilliseconds : Math.Min(idle, HeartbeatMilliseconds));
+                }
+            }
+        }
+        catch (StoreException e)
+        {
+            _faults.Fail(ExitCodes.Store, $"{_thread.Name} thread: {e.Message}");
+        }
+        catch (Exception e)
+        {
+            _faults.Fail(ExitCodes.Internal, $"{_thread.Name} thread: {e.Message}", e);
+        }
+    }
+}

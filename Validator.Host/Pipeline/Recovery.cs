@@ -1,0 +1,265 @@
+using Microsoft.Extensions.Logging;
+using Validator.Core.Consensus;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Config;
+using Validator.Host.Contracts;
+using Validator.Host.Storage;
+
+namespace Validator.Host.Pipeline;
+
+/// <summary>Opens the stores and reads back where the validator was.</summary>
+internal static class Recovery
+{
+    /// <exception cref="StoreException">A store is foreign, locked, corrupt, of another format, or its disk fails.</exception>
+    /// <exception cref="OperationCanceledException">The start was called off.</exception>
+    public static NodeStores Open(NodeContext context, ILogger log)
+    {
+        StorageSection storage = context.Config.Storage;
+        StoreIdentity identity = StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey);
+        RocksVoteStore? votes = null;
+        RocksVoteStore? kept = null;
+        RocksLedger? ledger = null;
+        try
+        {
+            ledger = RocksLedger.Open(
+                storage.LedgerPath, identity, context.Genesis.Members.Length, context.Genesis.Parameters.DedupWindow, storage.CacheSizeMb * 1024L * 1024,
+                storage.WriteBufferMb * 1024L * 1024, takeOver: () => VotesAreOurs(storage, identity),
+                notice: words => log.LogWarning("{Notice}", words));
+            context.Starting.ThrowIfCancellationRequested();
+            EpochConfiguration epoch = ledger.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
+            int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
+            ulong? signsFrom = VoteStoreSetup.SignsFrom(storage);
+            votes = signsFrom <= epoch.Number ? Renewed(storage, identity, epoch.Number, log) : OpenVotes(storage, identity, log);
+            signsFrom = votes is null ? signsFrom : null;
+            RecoveredState state = new();
+            if (votes is not null && votes.Epoch() is var later && later > epoch.Number)
+            {
+                log.LogWarning(
+                    "the votes are of epoch {Later} and the ledger, which was lost or is an older copy, of {Epoch}: nothing is signed before it is there again",
+                    later, epoch.Number);
+                (kept, votes, signsFrom) = (votes, null, later);
+            }
+
+            context.Starting.ThrowIfCancellationRequested();
+            votes?.Recover(epoch.Number, epoch.Members.Length, state);
+            if (self >= 0 && (kept is not null || state.OwnTip.Height > (ledger.OwnTip(epoch, self)?.Height ?? 0)))
+            {
+                // The votes know better: an older copy is no witness if they are lost one day (PROTOCOL.md, rule E9).
+                ledger.ForgetOwnTip();
+            }
+
+            Executor executor = ReadLedger(context, ledger, epoch, state);
+            bool signs = votes is not null && OwnLaneIsWhole(context, self, ledger, state, log);
+            return new NodeStores(votes ?? (IVoteStore)new NoVoteStore(), ledger, state, executor, signs, epoch)
+            {
+                SignsFrom = signsFrom,
+                Kept = kept,
+                Unordered = ledger.Unordered(),
+                Fresh = renewed => VoteStoreSetup.Renew(storage, identity, renewed),
+            };
+        }
+        catch
+        {
+            ledger?.Dispose();
+            votes?.Dispose();
+            kept?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// With a vote store of our key beside it, a ledger of another one is that of before a change of keys, or came from another validator
+    /// of the chain, to begin with. Without, it is more likely the wrong folder.
+    /// </summary>
+    private static bool VotesAreOurs(StorageSection storage, StoreIdentity identity)
+    {
+        if (!RocksVoteStore.Exists(storage.VotesPath))
+        {
+            return false;
+        }
+
+        try
+        {
+            RocksVoteStore.Open(storage.VotesPath, identity).Dispose();
+            return true;
+        }
+        catch (StoreException e) when (e.Fault == StoreFault.Missing)
+        {
+            // Its creation was cut short.
+            return false;
+        }
+    }
+
+    private static RocksVoteStore Renewed(StorageSection storage, StoreIdentity identity, ulong epoch, ILogger log)
+    {
+        log.LogInformation("this validator, which lost its votes, signs again from now, epoch {Epoch}, on", epoch);
+        return VoteStoreSetup.Renew(storage, identity, epoch);
+    }
+
+    private const string WaysBack = "It signs again by itself two epochs later, as long as a quorum of the others has its votes; where it has not, nothing"
+        + " becomes final any more, and those who lost theirs begin anew: see 'validator votes lost --help', and OPERATIONS.md";
+
+    private static RocksVoteStore? OpenVotes(StorageSection storage, StoreIdentity identity, ILogger log)
+    {
+        if (VoteStoreSetup.Mark(storage) is { } mark)
+        {
+            log.LogCritical("{Mark}. This validator follows, serves and executes, and signs nothing. " + WaysBack, mark);
+            return null;
+        }
+
+        try
+        {
+            RocksVoteStore votes = RocksVoteStore.Open(storage.VotesPath, identity);
+            try
+            {
+                // It was not lost after all, and what others stated before it signs on is no help if it ever is.
+                VoteStoreSetup.Remove(storage.LostVotesFile);
+                return votes;
+            }
+            catch
+            {
+                votes.Dispose();
+                throw;
+            }
+        }
+        catch (StoreException e) when (e.Fault == StoreFault.Missing)
+        {
+            log.LogCritical("{Error} This validator may have voted before: it follows, serves and executes, and signs nothing. " + WaysBack, e.Message);
+            return null;
+        }
+    }
+
+    private static Executor ReadLedger(NodeContext context, RocksLedger ledger, EpochConfiguration epoch, RecoveredState state)
+    {
+        Genesis genesis = context.Genesis;
+        Executor executor = Executor.ForGenesis(genesis, context.ChainId, (ulong)Random.Shared.NextInt64());
+        LaneTip[] cut = new LaneTip[epoch.Members.Length];
+        if (ledger.LastFinal() is { } last)
+        {
+            if (last.Block.Epoch == epoch.Number)
+            {
+                cut = last.Block.Cut;
+                state.LastFinal = last.Block;
+                state.LastFinalCertificate = last.Certificate;
+                state.LastExecutedRoot = last.Result.Root;
+            }
+
+            ReadRoots(genesis, ledger, last, state);
+            RestoreWindow(executor, ledger, epoch, last, context.Starting);
+        }
+
+        // Epochs were skipped, and no snapshot is in place yet (rule E6).
+        state.Behind = executor.Sequence < epoch.Start.Sequence;
+        state.Staged = ledger.Staged();
+        for (int author = 0; author < cut.Length; author++)
+        {
+            foreach (Hash256 hash in ledger.VerticesAbove(epoch.Number, author, cut[author].Height))
+            {
+                context.Starting.ThrowIfCancellationRequested();
+                if (ledger.TryGetVertex(hash, out VertexHeader? header, out byte[]? signature, out _))
+                {
+                    state.Vertices.Add((header, signature));
+                }
+            }
+        }
+
+        return executor;
+    }
+
+    private static void ReadRoots(Genesis genesis, RocksLedger ledger, FinalRecord last, RecoveredState state)
+    {
+        ulong count = Math.Min(last.Block.Sequence, genesis.Parameters.WindowBlocks + 16);
+        for (ulong sequence = last.Block.Sequence - count + 1; sequence <= last.Block.Sequence; sequence++)
+        {
+            if (ledger.FindState(sequence) is { } record)
+            {
+                state.RecentRoots.Add((sequence, record.Root));
+            }
+        }
+    }
+
+    /// <summary>Fills an executor with the state that the ledger holds.</summary>
+    /// <param name="epoch">The one that the state is in.</param>
+    /// <exception cref="StoreException">What is stored is not what was executed.</exception>
+    public static void Restore(Executor executor, RocksLedger ledger, EpochConfiguration epoch)
+    {
+        if (ledger.LastFinal() is { } last)
+        {
+            RestoreWindow(executor, ledger, epoch, last);
+        }
+    }
+
+    private static void RestoreWindow(
+        Executor executor, RocksLedger ledger, EpochConfiguration epoch, FinalRecord last, CancellationToken calledOff = default)
+    {
+        ulong next = last.Result.FirstIndex + last.Result.Accepted;
+        ulong from = executor.BeginRestore(
+            last.Block.Sequence, last.Result.Root, next, new CommitteeState(epoch.Number, epoch.Members, epoch.Pending));
+        byte[] ids = new byte[DedupWindow.SegmentIds * Hash256.Size];
+        bool whole = true;
+        while (whole && from < next)
+        {
+            calledOff.ThrowIfCancellationRequested();
+            int count = (int)Math.Min(next - from, DedupWindow.SegmentIds);
+            Span<byte> part = ids.AsSpan(0, count * Hash256.Size);
+            whole = ledger.TryReadIds(from, part) && executor.LoadIds(part);
+            from += (ulong)count;
+        }
+
+        StateRecord? state = ledger.FindState(last.Block.Sequence);
+        // Where epochs were skipped, a snapshot will bring the committee with the rest.
+        bool behind = last.Block.Sequence < epoch.Start.Sequence;
+        whole = whole && (behind || state?.CommitteeDigest == executor.Committee.Digest) && executor.Nonces.Load(ledger.Accounts())
+            && state?.NoncesDigest == executor.Nonces.Digest() && state?.DedupDigest == executor.DedupDigest;
+        if (!whole || !executor.IsRestored)
+        {
+            throw new StoreException(
+                StoreFault.Corrupt,
+                $"the ledger's ids of executed transactions do not fit its blocks: {StoreErrors.LedgerAdvice}");
+        }
+    }
+
+    /// <summary>
+    /// Brings the own tip up to what the ledger holds (a vertex is written there first), and refuses to sign where the two
+    /// stores contradict each other.
+    /// </summary>
+    private static bool OwnLaneIsWhole(NodeContext context, int self, RocksLedger ledger, RecoveredState state, ILogger log)
+    {
+        if (state.Limit is { LaneIsLost: true } limit)
+        {
+            log.LogWarning(
+                "the votes and the ledger were lost in this epoch, {Epoch}, and the votes made anew: this validator votes from view {View} on, and authors nothing, and so takes"
+                + " no transactions, before the next epoch", limit.Epoch, limit.FirstView);
+            return true;
+        }
+
+        foreach ((VertexHeader vertex, _) in state.Vertices)
+        {
+            if (vertex.Author != self)
+            {
+                continue;
+            }
+
+            if (vertex.Height == state.OwnTip.Height && vertex.Hash != state.OwnTip.Hash)
+            {
+                log.LogCritical("two own vertices at height {Height} in the stores: another process used our key; nothing is signed", vertex.Height);
+                VoteStoreSetup.MarkContradicted(context.Config.Storage, $"two own vertices at height {vertex.Height} in the stores");
+                return false;
+            }
+
+            if (vertex.Height > state.OwnTip.Height)
+            {
+                state.OwnTip = new LaneTip(vertex.Height, vertex.Hash);
+            }
+        }
+
+        if (state.OwnTip.Height > 0 && !ledger.TryGetVertex(state.OwnTip.Hash, out _, out _, out _))
+        {
+            log.LogWarning("own vertex at height {Height} is not in the ledger; it is fetched from the others", state.OwnTip.Height);
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,328 @@
+using System.Security.Cryptography;
+using System.Text;
+using Validator.Core.Consensus;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Core.Wire.Validation;
+using Validator.Crypto.Simd;
+using Validator.Host.Config;
+using Validator.Host.Contracts;
+using Validator.Host.Storage;
+
+namespace Validator.Host.Pipeline;
+
+/// <summary>What a validator that lost its votes hands to those who kept theirs.</summary>
+/// <param name="Nonce">Drawn after the loss.</param>
+public sealed record LostVotes(Hash256 ChainId, string Name, Hash256 Nonce)
+{
+    private const string Word = "validator-votes-lost";
+
+    public string Text => $"{Word} {ChainId} {Name} {Nonce}\n";
+
+    /// <exception cref="ConfigException">It is none, or cannot be read.</exception>
+    public static LostVotes Read(string path)
+    {
+        try
+        {
+            return Parse(path, File.ReadAllText(path));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"{path}: {e.Message}");
+        }
+    }
+
+    internal static LostVotes Parse(string path, string text) =>
+        text.TrimEnd('\n').Split(' ') is [Word, string chain, string name, string nonce]
+            && Hash256.TryParse(chain, out Hash256 chainId) && GenesisCodec.IsName(name) && Hash256.TryParse(nonce, out Hash256 drawn)
+            ? new LostVotes(chainId, name, drawn)
+            : throw new ConfigException($"{path}: is nothing that 'validator votes lost' wrote");
+}
+
+/// <summary>
+/// Signing again where more than F lost their votes and no epoch can come any more (PROTOCOL.md, rule E9): three steps of operators, all while
+/// the validator at hand is stopped.
+/// </summary>
+public static class VoteRevival
+{
+    private const long ReadingBytes = 8 << 20;
+
+    /// <summary>The first step, at one that lost its votes. The same again where it was done before, so that answers stay good.</summary>
+    /// <exception cref="StoreException">There is a vote store, or the mark of a contradiction; or the folder cannot be written.</exception>
+    public static LostVotes Lose(NodeContext context)
+    {
+        StorageSection storage = context.Config.Storage;
+        RequireLost(storage);
+        if (File.Exists(storage.LostVotesFile))
+        {
+            return OwnRequest(context);
+        }
+
+        LostVotes request = new(context.ChainId, context.Config.Node.Id, new Hash256(RandomNumberGenerator.GetBytes(Hash256.Size)));
+        Write(storage.LostVotesFile, Encoding.ASCII.GetBytes(request.Text));
+        return request;
+    }
+
+    /// <summary>The second, at each one that kept them: it binds itself, and then says what it has signed.</summary>
+    /// <param name="least">The view that it binds itself to is at least this one.</param>
+    /// <exception cref="StoreException">There is no vote store that can be trusted, it is in use, or its disk fails.</exception>
+    /// <exception cref="ConfigException">A request is another chain's, or <paramref name="least"/> is far too high.</exception>
+    public static VoteStatement State(NodeContext context, IReadOnlyList<LostVotes> requests, ulong least = 0)
+    {
+        StorageSection storage = context.Config.Storage;
+        if (requests.FirstOrDefault(r => r.ChainId != context.ChainId) is { } foreign)
+        {
+            throw new ConfigException($"the request of {foreign.Name} is for chain {foreign.ChainId}, and this is {context.ChainId}");
+        }
+
+        if (VoteStoreSetup.Mark(storage) is { } mark)
+        {
+            throw new StoreException(StoreFault.Missing, $"{mark}. It cannot speak for votes that it does not have itself.");
+        }
+
+        StoreIdentity identity = StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey);
+        (EpochConfiguration epoch, Block final, _) = ReadEpoch(context);
+        int self = SelfIn(context, epoch);
+        using RocksVoteStore votes = RocksVoteStore.Open(storage.VotesPath, identity);
+        if (votes.Epoch() is var later && later > epoch.Number)
+        {
+            throw new StoreException(
+                StoreFault.Missing, $"the votes are of epoch {later}, and the ledger is in epoch {epoch.Number}: start this validator, until status says epoch {later}");
+        }
+
+        RecoveredState state = new();
+        votes.Recover(epoch.Number, epoch.Members.Length, state);
+        VoteStatement unsigned = Revival.State(state, epoch, self, context.ChainId, [.. requests.Select(r => r.Nonce)], final, least);
+
+        if (unsigned.FirstView - unsigned.SignedView > VoteStatementCodec.MostAhead)
+        {
+            throw new ConfigException(
+                $"--least-view {least}: is more than {VoteStatementCodec.MostAhead} above view {unsigned.SignedView}, the highest that this validator has signed"
+                + " for; it would not vote before. If another statement asks for that, do not trust it");
+        }
+
+        // Before anybody can build on it. What it once asked for others itself binds less than this, and must never be used any more.
+        VoteStoreSetup.Remove(storage.LostVotesFile);
+        votes.Bind(Revival.BindingOf(unsigned, state.Limit));
+        SignedHeader header = VoteStatementCodec.HeaderToSign(unsigned);
+        byte[] preimage = new byte[SignedHeaderCodec.PreimageBytes];
+        SignedHeaderCodec.WritePreimage(header, context.ChainId, preimage);
+        byte[] signature = new byte[Limits.SignatureBytes];
+        using ConsensusSigner signer = new(context.Keys.ConsensusSeed.Span);
+        signer.Sign(header.Kind, preimage, signature);
+        return unsigned.With(signature);
+    }
+
+    /// <summary>The third, at one that lost its votes: a new vote store, where what others stated suffices.</summary>
+    /// <param name="files">Statements, by the name of their file.</param>
+    /// <param name="ledgerKept">The operator's word: the ledger is the one that was there with the lost votes, or it is not.</param>
+    /// <param name="told">What was done, or why nothing was and what is left to do.</param>
+    /// <returns>False: nothing was done.</returns>
+    /// <exception cref="StoreException">There is a vote store, or nothing was asked for with it; or the folder cannot be written.</exception>
+    /// <exception cref="ConfigException">A file is no good statement for this validator, or it has to be said whether the ledger was kept.</exception>
+    public static bool Recreate(NodeContext context, IReadOnlyList<(string Name, byte[] Bytes)> files, bool? ledgerKept, out string told)
+    {
+        StorageSection storage = context.Config.Storage;
+        RequireLost(storage);
+        if (!File.Exists(storage.LostVotesFile))
+        {
+            throw new StoreException(
+                StoreFault.Missing, $"{storage.LostVotesFile}: is not there. First 'validator votes lost', then statements that answer what it wrote.");
+        }
+
+        LostVotes request = OwnRequest(context);
+        (EpochConfiguration epoch, _, LaneTip? ownTip) = ReadEpoch(context);
+        int self = SelfIn(context, epoch);
+        bool laneKnown = IsLaneKnown(storage, ownTip is not null, ledgerKept);
+        List<VoteStatement> statements = [.. files.Select(f => ReadStatement(f.Name, f.Bytes, context, epoch, request))];
+        RevivalPlan plan = Revival.Weigh(epoch, self, request.Nonce, statements, laneKnown);
+        if (plan.Refusal != RevivalRefusal.None)
+        {
+            told = Explain(plan, epoch, self, statements);
+            return false;
+        }
+
+        Make(storage, StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey), plan, self, laneKnown ? ownTip.GetValueOrDefault() : default);
+        string authors = laneKnown
+            ? "takes transactions again, and those that it had taken are ordered"
+            : $"takes no transactions in that epoch{(plan.Next is null ? "" : " and the next")}, as where its lane ended was lost with its ledger";
+        told = $"created {storage.VotesPath}: {context.Config.Node.Id} signs from view {plan.Limit.FirstView} of epoch {epoch.Number} on, and {authors}. Those who stated weigh {plan.Weight}; it rests on all but {plan.Spare} of that being honest.";
+        return true;
+    }
+
+    private static void RequireLost(StorageSection storage)
+    {
+        if (File.Exists(storage.ContradictedMarker))
+        {
+            throw new StoreException(
+                StoreFault.Exists,
+                $"{storage.ContradictedMarker}: another process may sign with this key, and what it signs nobody can bound. Nothing was done: this"
+                + " validator comes back by itself, two epochs after the others go on.");
+        }
+
+        if (!RocksVoteStore.IsFree(storage.VotesPath))
+        {
+            throw new StoreException(
+                StoreFault.Exists,
+                $"{storage.VotesPath}: there is a vote store, or a part of one, so nothing was done. A second one could sign against it. Where it is damaged,"
+                + " or an older copy, move it away, keep it, and repeat.");
+        }
+    }
+
+    private static LostVotes OwnRequest(NodeContext context)
+    {
+        string path = context.Config.Storage.LostVotesFile;
+        LostVotes request = LostVotes.Read(path);
+        return request.ChainId == context.ChainId && request.Name == context.Config.Node.Id
+            ? request
+            : throw new StoreException(StoreFault.ForeignChain, $"{path}: is of {request.Name} of chain {request.ChainId}; remove it, and repeat 'validator votes lost'");
+    }
+
+    private static (EpochConfiguration Epoch, Block Final, LaneTip? OwnTip) ReadEpoch(NodeContext context)
+    {
+        StorageSection storage = context.Config.Storage;
+        EpochConfiguration first = EpochConfiguration.First(context.Genesis, context.ChainId);
+        if (!StoreDirectory.Exists(storage.LedgerPath))
+        {
+            return (first, first.Start, null);
+        }
+
+        using RocksLedger ledger = RocksLedger.Open(
+            storage.LedgerPath, StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey), context.Genesis.Members.Length,
+            context.Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes, takeOver: static () => true);
+        EpochConfiguration epoch = ledger.ReadEpoch() ?? first;
+        int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
+        return (epoch, ledger.LastFinal()?.Block ?? epoch.Start, self < 0 ? null : ledger.OwnTip(epoch, self));
+    }
+
+    /// <summary>
+    /// A ledger that was made anew shows that by itself. An older copy of one does not, and a vertex authored on top of it would be a second one in its slot: so
+    /// the operator has to say.
+    /// </summary>
+    private static bool IsLaneKnown(StorageSection storage, bool shown, bool? ledgerKept)
+    {
+        if (ledgerKept is not true)
+        {
+            return shown && ledgerKept is null
+                ? throw new ConfigException(
+                    $"{storage.LedgerPath}: say what it is. Nothing was done. With '--ledger kept' it is the very one that was there when the votes were lost: this validator"
+                    + " takes transactions again at once, and those that it had taken are ordered. With '--ledger lost' it came later, or from a backup, a snapshot of the"
+                    + " volume or another machine: then this validator takes none before the next epoch")
+                : false;
+        }
+
+        if (!shown)
+        {
+            throw new StoreException(
+                StoreFault.Missing, $"{storage.LedgerPath}: it does not know all that this key authored, so it was made, or came, after the loss: '--ledger lost'. Nothing was done.");
+        }
+
+        return File.Exists(storage.RestoredMarker)
+            ? throw new StoreException(
+                StoreFault.Missing, $"{storage.RestoredMarker}: a copy was put back here, and the ledger may be one as well: '--ledger lost'. Nothing was done.")
+            : true;
+    }
+
+    private static int SelfIn(NodeContext context, EpochConfiguration epoch) =>
+        epoch.IndexOf(context.Keys.ConsensusPublicKey) is >= 0 and var self
+            ? self : throw new ConfigException($"{context.Config.Node.Id}, with these keys, is no member of epoch {epoch.Number}");
+
+    private static VoteStatement ReadStatement(string name, byte[] bytes, NodeContext context, EpochConfiguration epoch, LostVotes request)
+    {
+        if (!VoteStatementCodec.TryRead(bytes, out VoteStatement? statement, out DecodeError error))
+        {
+            throw new ConfigException($"{name}: is no vote statement ({error})");
+        }
+
+        if (statement.ChainId != context.ChainId)
+        {
+            throw new ConfigException($"{name}: is of chain {statement.ChainId}, and this is {context.ChainId}");
+        }
+
+        if (Array.IndexOf(statement.Requests, request.Nonce) < 0)
+        {
+            throw new ConfigException($"{name}: does not answer what 'validator votes lost' wrote here, and may be older than the loss: state again, with that as --request");
+        }
+
+        if (statement.Epoch < epoch.Number)
+        {
+            throw new ConfigException(
+                $"{name}: is of epoch {statement.Epoch}, and this is {epoch.Number}: start the validator that made it until status says that epoch, and state again");
+        }
+
+        if (statement.Epoch > epoch.Number)
+        {
+            throw new ConfigException(
+                $"{name}: is of epoch {statement.Epoch}, and this validator's ledger is in {epoch.Number}: start it, it follows; once status says epoch"
+                + $" {statement.Epoch}, stop it and repeat");
+        }
+
+        List<SignatureCheck> checks = [];
+        bool holds = statement.CommitteeSize == epoch.Members.Length
+            && (statement.Prepared is not { } prepared || SignatureChecks.OfCertificate(prepared, epoch.Committee, checks) == DecodeError.None);
+        checks.Add(new SignatureCheck(statement.Author, VoteStatementCodec.HeaderToSign(statement), statement.Signature));
+        return holds && Verifies(context, epoch, checks)
+            ? statement : throw new ConfigException($"{name}: the signatures in it do not hold");
+    }
+
+    private static bool Verifies(NodeContext context, EpochConfiguration epoch, List<SignatureCheck> checks)
+    {
+        PreparedVerificationKey[] keys = Array.ConvertAll(epoch.Members, m => PreparedVerificationKey.Create(m.ConsensusKey));
+        try
+        {
+            bool[] valid = new bool[checks.Count];
+            new BatchedVerifier(context.ChainId).Verify(new CommitteeKeys(keys), System.Runtime.InteropServices.CollectionsMarshal.AsSpan(checks), valid);
+            return !valid.Contains(false);
+        }
+        finally
+        {
+            Array.ForEach(keys, k => k.Dispose());
+        }
+    }
+
+    private static string Explain(RevivalPlan plan, EpochConfiguration epoch, int self, List<VoteStatement> statements)
+    {
+        Committee committee = epoch.Committee;
+        ulong least = committee.Total - committee.Quorum + 1;
+        string silent = string.Join(", ", Enumerable.Range(0, committee.Count).Where(i => i != self && !statements.Exists(s => s.Author == i))
+            .Select(i => $"{epoch.Members[i].Name} ({committee.Weight(i)})"));
+        ulong highest = statements.Select(s => s.SignedView).DefaultIfEmpty().Max();
+        string late = string.Join(", ", statements.Where(s => s.FirstView <= highest).Select(s => epoch.Members[s.Author].Name).Distinct());
+        return plan.Refusal switch
+        {
+            RevivalRefusal.TooLittleWeight =>
+                $"nothing was done: those who stated weigh {plan.Weight}, and {least} is the least without which no quorum of {committee.Quorum} is. Get statements of more"
+                + $" who kept their votes: {silent}",
+            RevivalRefusal.NotBound =>
+                $"nothing was done: {late} stated before others voted in view {highest}, and may vote in it still. State there again, with --least-view {statements.Max(s => s.FirstView) + 1}",
+            RevivalRefusal.MayBeOver =>
+                $"nothing was done: epoch {epoch.Number} may be over, and the next has another committee. Start those who kept their votes and those who lost them;"
+                + " whoever knows the epoch's end tells the others. Once status says the next epoch, state again there",
+            _ => $"nothing was done: {plan.Refusal}",
+        };
+    }
+
+    /// <summary>
+    /// The marks go before the store is there, or it would not be used; what asked for it goes after, or at the next start, before anything is signed. So a
+    /// crash in between costs nothing that cannot be repeated.
+    /// </summary>
+    private static void Make(StorageSection storage, StoreIdentity identity, RevivalPlan plan, int self, LaneTip ownTip)
+    {
+        VoteStoreSetup.Remove(storage.RestoredMarker);
+        VoteStoreSetup.Remove(storage.SignsFromFile);
+        RocksVoteStore.Create(storage.VotesPath, identity, plan, self, ownTip);
+        VoteStoreSetup.Remove(storage.LostVotesFile);
+    }
+
+    private static void Write(string path, byte[] bytes)
+    {
+        try
+        {
+            DurableFile.Write(path, bytes);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreException(StoreFault.Unwritable, $"{path}: cannot be written: {e.Message}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Storage;
+
+namespace Validator.Host.Serving;
+
+/// <summary>
+/// Answers for kept snapshots: the proof is put together from final blocks and state records, and a chunk from the ids that it is
+/// the digest of, so that nothing is stored twice. What does not have the hash that was asked for is not sent. One thread.
+/// </summary>
+internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks)
+{
+    private SnapshotManifest? _manifest;
+    private SnapshotState? _state;
+
+    /// <summary>The newest snapshot of an epoch at a sequence or later that a final block states; null when there is none.</summary>
+    /// <param name="later">The first block of the oldest later epoch of which there is one; 1 when there is none.</param>
+    public SnapshotManifest? Manifest(ulong epoch, ulong least, out ulong later)
+    {
+        later = 1;
+        ulong[] kept = ledger.Snapshots();
+        for (int i = kept.Length - 1; i >= 0 && kept[i] >= least; i--)
+        {
+            SnapshotManifest? manifest = _manifest?.Sequence == kept[i] ? _manifest : Prove(kept[i]);
+            if (manifest?.Epoch == epoch)
+            {
+                return _manifest = manifest;
+            }
+
+            if (manifest?.Epoch > epoch && ledger.FindEpochEnd(manifest.Epoch - 1) is { } end)
+            {
+                later = end.Last.Sequence + 1;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The bytes with this hash in the snapshot at a sequence; null when they are not here, or damaged.</summary>
+    public byte[]? Chunk(ulong sequence, in Hash256 hash)
+    {
+        if (_state?.Sequence != sequence)
+        {
+            _state = ledger.FindSnapshot(sequence);
+        }
+
+        if (_state is not { } state || ledger.FindState(sequence) is not { } record)
+        {
+            return null;
+        }
+
+        byte[] chunk = hash == record.DedupDigest ? List(state.Segments)
+            : hash == record.NoncesDigest ? List(state.Accounts)
+            : Array.IndexOf(state.Accounts, hash) >= 0 ? ledger.FindAccounts(hash) ?? []
+            : Segment(state, Array.IndexOf(state.Segments, hash));
+        return Hash256.Of(chunk) == hash ? chunk : null;
+    }
+
+    private SnapshotManifest? Prove(ulong sequence)
+    {
+        if (ledger.FindFinal(sequence) is not { } anchor)
+        {
+            return null;
+        }
+
+        ulong epoch = anchor.Block.Epoch + (anchor.Block.NextCommittee.IsZero ? 0u : 1u);
+        for (ulong next = sequence + 1; ledger.FindFinal(next) is { } final; next++)
+        {
+            Block block = final.Block;
+            if (block.Epoch != epoch)
+            {
+                return null;
+            }
+
+            if (block.ExecutedSequence >= sequence)
+            {
+                return Prove(anchor.Block, block, final.Certificate);
+            }
+        }
+
+        return null;
+    }
+
+    private SnapshotManifest? Prove(Block anchor, Block stating, Certificate certificate)
+    {
+        ulong reach = windowBlocks + 16;
+        ulong first = anchor.Sequence > reach ? anchor.Sequence - reach + 1 : 1;
+        List<StateRecord> records = [];
+        for (ulong sequence = first; sequence <= stating.ExecutedSequence; sequence++)
+        {
+            if (ledger.FindState(sequence) is { } record)
+            {
+                records.Add(record);
+            }
+            else
+            {
+                // What was installed itself has no more roots behind it than came with it.
+                records.Clear();
+                first = sequence + 1;
+            }
+        }
+
+        List<Block> certified = [stating];
+        for (ulong sequence = stating.Sequence + 1; sequence <= certificate.Sequence; sequence++)
+        {
+            if (ledger.FindFinal(sequence) is not { } final)
+            {
+                return null;
+            }
+
+            certified.Add(final.Block);
+        }
+
+        return first > anchor.Sequence || records.Count > SnapshotManifestCodec.MaxRecords || certified.Count > SnapshotManifestCodec.MaxCertified
+            || !TryFindPending(stating.Epoch, records[(int)(anchor.Sequence - first)].CommitteeDigest, out PendingCommittee? pending)
+            ? null
+            : new SnapshotManifest(first, [.. records], anchor, [.. certified], certificate, pending);
+    }
+
+    /// <summary>The change that is pending in a state of an epoch, if one is; false where that is not known any more.</summary>
+    private bool TryFindPending(ulong epoch, in Hash256 digest, out PendingCommittee? pending)
+    {
+        pending = null;
+        EpochConfiguration? current = ledger.ReadEpoch();
+        Member[]? members = current?.Number == epoch ? current.Members : epoch > 0 ? ledger.FindEpochEnd(epoch - 1)?.Next : null;
+        if (members is null)
+        {
+            // Of genesis' committee, whom everybody knows; who asks for it sees whether a change is pending.
+            return epoch == 0;
+        }
+
+        if (new CommitteeState(epoch, members).Digest == digest)
+        {
+            return true;
+        }
+
+        pending = current?.Number == epoch ? current.Pending : null;
+        return pending is not null && new CommitteeState(epoch, members, pending).Digest == digest;
+    }
+
+    private static byte[] List(Hash256[] hashes)
+    {
+        byte[] list = new byte[hashes.Length * Hash256.Size];
+        for (int i = 0; i < hashes.Length; i++)
+        {
+            hashes[i].CopyTo(list.AsSpan(i * Hash256.Size));
+        }
+
+        return list;
+    }
+
+    private byte[] Segment(SnapshotState state, int index)
+    {
+        if (index < 0)
+        {
+            return [];
+        }
+
+        ulong from = DedupWindow.FirstNeeded(state.NextIndex, ledger.DedupWindow) + ((ulong)index * DedupWindow.SegmentIds);
+        byte[] ids = new byte[Math.Min(state.NextIndex - from, DedupWindow.SegmentIds) * Hash256.Size];
+        return ledger.TryReadIds(from, ids) ? ids : [];
+    }
+}

@@ -1,0 +1,128 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Net.Buffers;
+
+namespace Validator.Host.Storage;
+
+/// <summary>
+/// A vertex's payload and ids where they came in or were put together: pooled buffers, counted by reference, or arrays. Who keeps a
+/// body beyond a call holds a reference and releases it once; the last one gives the buffers back. Bytes that are read without a
+/// reference would be another vertex's, so that stops the process.
+/// </summary>
+/// <param name="buffer">The frame that the payload ends; null: an array's, which nobody counts.</param>
+/// <param name="ids">Where the ids are, if in a pooled buffer. The references to both are handed over.</param>
+internal sealed class VertexBody(
+    ReadOnlyMemory<byte> payload, ReadOnlyMemory<byte> idBytes, PooledBuffer? buffer = null, PooledBuffer? ids = null)
+{
+    /// <summary>Of a vertex without transactions.</summary>
+    public static VertexBody Empty { get; } = new(default, default);
+
+    private int _references = 1;
+
+    /// <summary>Framed transactions, see Wire's payload format.</summary>
+    public ReadOnlyMemory<byte> Payload => IsHeld ? payload : throw Released();
+
+    /// <summary>Transaction ids in order, 32 bytes each.</summary>
+    public ReadOnlyMemory<byte> Ids => IsHeld ? idBytes : throw Released();
+
+    /// <summary>Bytes of memory that it keeps.</summary>
+    public int Weight => (buffer?.Capacity ?? payload.Length) + (ids?.Capacity ?? idBytes.Length);
+
+    /// <summary>Those of them that are in pooled buffers.</summary>
+    public int PooledBytes => (buffer?.Capacity ?? 0) + (ids?.Capacity ?? 0);
+
+    private bool IsCounted => buffer is not null || ids is not null;
+
+    private bool IsHeld => !IsCounted || Volatile.Read(ref _references) > 0;
+
+    /// <summary>A payload in the tail of a buffer, with a copy of its ids. The reference to the buffer is handed over.</summary>
+    public static VertexBody Of(PooledBuffer buffer, int payloadOffset, ReadOnlySpan<byte> ids, PinnedBufferPool pool)
+    {
+        Memory<byte> idBytes = Room(ids.Length, pool, out PooledBuffer? idBuffer);
+        ids.CopyTo(idBytes.Span);
+        return new VertexBody(buffer.Memory[payloadOffset..], idBytes, buffer, idBuffer);
+    }
+
+    /// <summary>Pooled while half of the pool is free, and where a buffer is long enough; else an array. The ids of many small transactions are longer than any frame.</summary>
+    public static Memory<byte> Room(int bytes, PinnedBufferPool? pool, out PooledBuffer? buffer)
+    {
+        buffer = null;
+        return bytes <= pool?.MaxBufferBytes && pool.TryRent(bytes, out buffer, pool.MaxBytes / 2)
+            ? buffer.Memory : GC.AllocateUninitializedArray<byte>(bytes);
+    }
+
+    /// <summary>Adds a reference. Only who holds one may call it.</summary>
+    public VertexBody Retain()
+    {
+        Require.That(TryRetain());
+        return this;
+    }
+
+    /// <summary>Adds a reference, if there is one still. Any thread.</summary>
+    public bool TryRetain()
+    {
+        if (!IsCounted)
+        {
+            return true;
+        }
+
+        int now = Volatile.Read(ref _references);
+        while (now > 0)
+        {
+            int seen = Interlocked.CompareExchange(ref _references, now + 1, now);
+            if (seen == now)
+            {
+                return true;
+            }
+
+            now = seen;
+        }
+
+        return false;
+    }
+
+    /// <summary>Gives one reference back. Any thread.</summary>
+    public void Release()
+    {
+        if (!IsCounted)
+        {
+            return;
+        }
+
+        int now = Interlocked.Decrement(ref _references);
+        Require.That(now >= 0);
+        if (now == 0)
+        {
+            buffer?.Release();
+            ids?.Release();
+        }
+    }
+
+    private static InvariantViolationException Released() => new("a vertex was read after its last reference was given back");
+}
+
+/// <summary>A vertex with all that is known of it. Immutable; shared by the threads that need it, each with a reference to its body.</summary>
+/// <param name="Signature">The author's, over the vertex hash.</param>
+/// <param name="Frame">Set where the body's buffer holds the frame of this very vertex, and may be sent as it is.</param>
+internal sealed record HeldVertex(VertexHeader Header, byte[] Signature, VertexBody Body, PooledBuffer? Frame = null)
+{
+    /// <summary>With arrays of its own, as from the ledger.</summary>
+    public HeldVertex(VertexHeader header, byte[] signature, byte[] payload, byte[] ids)
+        : this(header, signature, new VertexBody(payload, ids))
+    {
+    }
+
+    /// <summary>Framed transactions.</summary>
+    public ReadOnlySpan<byte> Payload => Body.Payload.Span;
+
+    /// <summary>32 bytes each.</summary>
+    public ReadOnlySpan<byte> Ids => Body.Ids.Span;
+
+    public HeldVertex Retain()
+    {
+        Body.Retain();
+        return this;
+    }
+
+    public void Release() => Body.Release();
+}

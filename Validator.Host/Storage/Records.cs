@@ -1,0 +1,71 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Core.Wire.Validation;
+
+namespace Validator.Host.Storage;
+
+public enum TransactionStage : byte
+{
+    /// <summary>In a durable vertex of this validator.</summary>
+    Durable,
+
+    /// <summary>Ordered and executed: it has a global index.</summary>
+    Finalized,
+
+    /// <summary>Ordered, and dropped by execution in the same way everywhere.</summary>
+    Rejected,
+}
+
+/// <summary>Why execution dropped a transaction.</summary>
+public enum TransactionRejection : byte
+{
+    None,
+
+    /// <summary>The same bytes were ordered before; the index is that of the first.</summary>
+    Repeat,
+
+    /// <summary>Another envelope of this account with this nonce was accepted.</summary>
+    NonceUsed,
+
+    /// <summary>The nonce is more than 63 below the account's highest.</summary>
+    NonceTooOld,
+
+    /// <summary>The account is new, and the chain keeps no more accounts.</summary>
+    AccountsFull,
+
+    /// <summary>A committee change that was not ordered in the epoch that it was signed for.</summary>
+    EpochEnded,
+
+    /// <summary>A committee change while another one waits for the epoch's end.</summary>
+    AnotherPending,
+
+    /// <summary>A committee change that names nobody in the committee.</summary>
+    UnknownMember,
+
+    /// <summary>A committee change whose result is no committee.</summary>
+    NoCommittee,
+
+    /// <summary>A committee change after which those who know the chain would be no quorum.</summary>
+    TooFewToGoOn,
+}
+
+/// <param name="Index">Global index when finalized; the first one's when rejected as a repeat.</param>
+/// <param name="BlockSequence">The block that ordered it; 0 while only durable.</param>
+public readonly record struct TransactionState(
+    TransactionStage Stage, ulong Index, ulong BlockSequence, TransactionRejection Rejection);
+
+/// <summary>What execution knows of an account.</summary>
+/// <param name="HighestNonce">The highest accepted.</param>
+/// <param name="Bitmap">Bit i: HighestNonce - i was accepted.</param>
+public readonly record struct AccountState(ulong HighestNonce, ulong Bitmap);
+
+public sealed record StoredVertex(VertexHeader Header, byte[] Signature, byte[] Payload);
+
+/// <param name="Block">The block asked for.</param>
+/// <param name="Between">Its descendants up to the certified one, in sequence order; empty when its own certificate is held.</param>
+/// <param name="Certificate">A commit certificate of the last of those.</param>
+/// <param name="FirstIndex">Global index of its first transaction.</param>
+/// <param name="TransactionCount">Transactions that got an index in it.</param>
+/// <param name="ExecutedRoot">The root after its execution.</param>
+public sealed record StoredBlock(
+    Block Block, Block[] Between, Certificate Certificate, ulong FirstIndex, uint TransactionCount, Hash256 ExecutedRoot);

@@ -1,0 +1,550 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Primitives;
+using Validator.Host.Storage.Native;
+
+namespace Validator.Host.Storage;
+
+/// <summary>An executed block as stored.</summary>
+internal sealed record FinalRecord(Block Block, Certificate Certificate, ExecutionResult Result, Hash256[] Order);
+
+/// <summary>
+/// Vertices with payload and executed blocks with their outcome. One thread adds and commits; any thread reads.
+/// Families: vertices: hash to signature, header, payload. edges: vertex hash and parent's hash. index_height: epoch, author,
+/// height, vertex hash. finalized: block sequence to block, certificate, result, vertices in order. index_timestamp: block
+/// timestamp and sequence. metadata: H block hash to sequence; G first global index to sequence; O key hash: the newest vertex that this key authored. Integers in keys big-endian.
+/// The executed state (RocksLedger.State, RocksLedger.Accounts), where a transaction is found (TransactionIndex) and what is forgotten (RocksLedger.Pruning) have files of their own.
+/// </summary>
+internal sealed partial class RocksLedger : ILedger
+{
+    private const long ProbeBytes = 8 << 20;
+    private const int OwnTipBytes = (2 * sizeof(ulong)) + Hash256.Size;
+
+    private const int Vertices = 1;
+    private const int Edges = 2;
+    private const int Metadata = 3;
+    private const int IndexHeight = 4;
+    private const int IndexTimestamp = 5;
+    private const int Finalized = 6;
+
+    private static readonly string[] Families =
+        ["default", "vertices", "edges", "metadata", "index_height", "index_timestamp", "finalized"];
+
+    private static readonly byte[] IdentityKey = [(byte)'I'];
+
+    private readonly RocksDb _database;
+    private readonly RocksDbBatch _batch;
+    private readonly int _committeeSize;
+    private readonly byte[] _ownTipKey;
+    private readonly CompressionGauge _gauge = new();
+    private readonly Func<ulong, TransactionScratch, IEnumerable<FinalTransaction>> _transactions;
+
+    private RocksLedger(RocksDb database, in Hash256 ownKey, int committeeSize, uint dedupWindow, int indexSegment)
+    {
+        _database = database;
+        _ownTipKey = Key('O', ownKey);
+        _batch = new RocksDbBatch(database);
+        _committeeSize = committeeSize;
+        _dedupWindow = dedupWindow;
+        _transactions = Transactions;
+        ReadKept();
+        ReadSnapshots();
+        _index = new TransactionIndex(database, _newest.Sequence + 1, indexSegment);
+        ReadTail();
+    }
+
+    /// <summary>Opens the ledger, or creates it where there is none: unlike votes it can be fetched again.</summary>
+    /// <param name="committeeSize">Of genesis.</param>
+    /// <param name="dedupWindow">Of genesis: how many ids the executed state holds.</param>
+    /// <param name="creates">Where there is none, or one whose creation was cut short.</param>
+    /// <param name="notice">Told of such a one.</param>
+    /// <param name="indexSegment">See <see cref="TransactionIndex"/>.</param>
+    /// <param name="takeOver">Asked where it is another key's of this chain: whether it becomes ours. It holds nothing that a key alone may know.</param>
+    public static RocksLedger Open(
+        string path, StoreIdentity identity, int committeeSize, uint dedupWindow, long cacheBytes, long writeBufferBytes, Func<bool>? takeOver = null,
+        int indexSegment = TransactionIndex.SegmentEntries, bool creates = true, Action<string>? notice = null)
+    {
+        RocksDbOptions options = new()
+        {
+            CacheBytes = cacheBytes, WriteBufferBytes = writeBufferBytes, BlobFamily = "vertices", OpenFiles = DescriptorBudget.Own.LedgerFiles,
+        };
+        RocksDb OpenDatabase() => StoreDirectory.Open(
+            path, Families, options, Metadata, IdentityKey, identity, StoreKind.Ledger, "It is created at the first start.", takeOver);
+        RocksDb database;
+        try
+        {
+            database = OpenDatabase();
+        }
+        catch (StoreException e) when (creates && e.Fault is StoreFault.Missing or StoreFault.Corrupt or StoreFault.NewerFormat)
+        {
+            bool unfinished = StoreDirectory.IsUnfinished(path, Families, options, Metadata, IdentityKey);
+            if (e.Fault != StoreFault.Missing && !unfinished)
+            {
+                throw;
+            }
+
+            if (unfinished)
+            {
+                notice?.Invoke($"{path}: the creation of this ledger was cut short, and it holds nothing: it is removed and made again");
+            }
+
+            StoreDirectory.Create(
+                path, Families, options, Metadata, IdentityKey, identity.Encode(StoreKind.Ledger), replaces: unfinished, notice: notice);
+            database = OpenDatabase();
+        }
+
+        try
+        {
+            return new RocksLedger(database, identity.ConsensusKeyHash, committeeSize, dedupWindow, indexSegment);
+        }
+        catch
+        {
+            database.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>For <c>run --check</c>; see <see cref="StoreDirectory.Probe"/>.</summary>
+    public static void Probe(string path, StoreIdentity identity, bool takesOver) => StoreDirectory.Probe(
+        path, Families, new RocksDbOptions { CacheBytes = ProbeBytes, WriteBufferBytes = ProbeBytes, BlobFamily = "vertices" }, Metadata, IdentityKey,
+        identity, StoreKind.Ledger, takesOver);
+
+    /// <summary>For <c>validator db migrate</c>; see <see cref="StoreDirectory.Migrate"/>.</summary>
+    public static List<string> Migrate(string path, StoreIdentity identity, long cacheBytes, bool dryRun)
+    {
+        RocksDbOptions options = new()
+        {
+            CacheBytes = cacheBytes, WriteBufferBytes = cacheBytes, BlobFamily = "vertices", OpenFiles = DescriptorBudget.Own.LedgerFiles,
+        };
+        return StoreDirectory.Migrate(path, Families, options, Metadata, IdentityKey, identity, StoreKind.Ledger, dryRun);
+    }
+
+    public void AddVertex(VertexHeader header, ReadOnlySpan<byte> signature, ReadOnlySpan<byte> payload)
+    {
+        Span<byte> prefix = _batch.Room(Limits.SignatureBytes + VertexCodec.HeaderSize(header.Parents.Length));
+        signature.CopyTo(prefix);
+        VertexCodec.WriteHeader(header, prefix[Limits.SignatureBytes..]);
+        Span<byte> hash = stackalloc byte[Hash256.Size];
+        header.Hash.CopyTo(hash);
+        _batch.Put(Vertices, hash, prefix, payload);
+        _batch.Put(IndexHeight, HeightKey(header.Epoch, header.Author, header.Height, header.Hash), default);
+        AddEdge(header.Hash, header.Predecessor);
+        foreach (LaneTip parent in header.Parents)
+        {
+            AddEdge(header.Hash, parent.Hash);
+        }
+
+        if (_gauge.Add(payload))
+        {
+            // Where that fails, values are compressed as they were: dearer or larger, and no less safe.
+            _ = _database.SetBlobCompression(Vertices, _gauge.IsWorthIt);
+        }
+    }
+
+    public void AddOwnTip(VertexHeader header)
+    {
+        Span<byte> value = stackalloc byte[OwnTipBytes];
+        BinaryPrimitives.WriteUInt64LittleEndian(value, header.Epoch);
+        BinaryPrimitives.WriteUInt64LittleEndian(value[8..], header.Height);
+        header.Hash.CopyTo(value[16..]);
+        _batch.Put(Metadata, _ownTipKey, value);
+    }
+
+    /// <summary>Before the start, at once: this ledger does not know any more where our lane ended.</summary>
+    /// <exception cref="StoreException">The disk fails.</exception>
+    public void ForgetOwnTip()
+    {
+        _batch.Delete(Metadata, _ownTipKey);
+        if (_database.Write(_batch, sync: true) is { } error)
+        {
+            throw new StoreException(StoreErrors.Classify(error), $"ledger: {error}");
+        }
+
+        _batch.Clear();
+    }
+
+    public void AddFinal(ExecutedBlock executed)
+    {
+        Block block = executed.Block;
+        Span<byte> sequence = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64BigEndian(sequence, block.Sequence);
+        _batch.Put(Finalized, sequence, Encode(executed));
+        _batch.Put(Metadata, Key('H', block.Hash), sequence);
+        if (executed.Result.Accepted > 0)
+        {
+            _batch.Put(Metadata, Key('G', executed.Result.FirstIndex), sequence);
+        }
+
+        _batch.Put(IndexTimestamp, TimeKey(block), default);
+        AddState(executed);
+        if (executed.Epoch is { } epoch)
+        {
+            AddEpoch(epoch);
+            if (executed.EndsEpoch)
+            {
+                AddEpochEnd(new EpochEnd(block, executed.Certificate, epoch.Members));
+            }
+        }
+
+        AddAccounts(_batch, executed.Result.Accounts);
+        AddToIndex(executed);
+    }
+
+    public bool Commit([NotNullWhen(false)] out string? error)
+    {
+        error = _database.Write(_batch, sync: true);
+        _batch.Clear();
+        if (error is not null)
+        {
+            return false;
+        }
+
+        _newest = _added ?? _newest;
+        _index.Committed();
+        return true;
+    }
+
+    public bool TryGetVertex(
+        in Hash256 hash, [NotNullWhen(true)] out VertexHeader? header, [NotNullWhen(true)] out byte[]? signature,
+        [NotNullWhen(true)] out byte[]? payload)
+    {
+        header = null;
+        signature = payload = null;
+        using PinnedValue value = _database.Get(Vertices, hash.ToArray());
+        if (!value.Found)
+        {
+            return false;
+        }
+
+        // Each epoch's committee has its own size; a record states it.
+        int members = VertexCodec.CommitteeSizeOf(value.Span[Math.Min(value.Span.Length, Limits.SignatureBytes)..]);
+        int headerEnd = Limits.SignatureBytes + VertexCodec.HeaderSize(members);
+        if (members == 0 || value.Span.Length < headerEnd
+            || !VertexCodec.TryReadHeader(value.Span[Limits.SignatureBytes..headerEnd], members, out header, out _)
+            || header.Hash != hash || value.Span.Length - headerEnd != header.PayloadBytes)
+        {
+            throw Damaged($"vertex {hash}");
+        }
+
+        signature = value.Span[..Limits.SignatureBytes].ToArray();
+        payload = value.Span[headerEnd..].ToArray();
+        return true;
+    }
+
+    /// <summary>
+    /// The newest vertex that our key authored in the epoch at hand, height 0 where it authored none in it. Null: this ledger does not know, as it was made after
+    /// the key had begun to author.
+    /// </summary>
+    public LaneTip? OwnTip(EpochConfiguration epoch, int self)
+    {
+        using PinnedValue value = _database.Get(Metadata, _ownTipKey);
+        if (!value.Found)
+        {
+            return null;
+        }
+
+        if (value.Span.Length != OwnTipBytes)
+        {
+            throw Damaged("the own lane's newest vertex");
+        }
+
+        ulong of = BinaryPrimitives.ReadUInt64LittleEndian(value.Span);
+        LaneTip tip = of == epoch.Number ? new LaneTip(BinaryPrimitives.ReadUInt64LittleEndian(value.Span[8..]), new Hash256(value.Span[16..])) : default;
+        ulong ordered = LastFinal() is { } last && last.Block.Epoch == epoch.Number ? last.Block.Cut[self].Height : 0;
+
+        // More than it authored: it did so with another ledger, or by a binary that does not note it.
+        return of <= epoch.Number && ordered <= tip.Height && !VerticesAbove(epoch.Number, self, tip.Height).Any() ? tip : null;
+    }
+
+    /// <summary>Vertices of a lane above a height, by height.</summary>
+    public IEnumerable<Hash256> VerticesAbove(ulong epoch, int author, ulong height)
+    {
+        using RocksDbIterator heights = _database.Iterate(IndexHeight);
+        byte[] lane = HeightKey(epoch, author, height + 1, Hash256.Zero);
+        for (heights.Seek(lane); heights.Valid && heights.Key.StartsWith(lane.AsSpan(0, 10)); heights.Next())
+        {
+            yield return heights.Key.Length == lane.Length ? new Hash256(heights.Key[18..]) : throw Damaged("a lane's index");
+        }
+    }
+
+    public Block? FindBlock(in Hash256 hash)
+    {
+        using PinnedValue sequence = _database.Get(Metadata, Key('H', hash));
+        return sequence.Found ? Final(Number(sequence.Span, "an index of block hashes"))?.Block : null;
+    }
+
+    public (Block Block, Certificate Certificate)? FindFinal(ulong sequence) =>
+        Final(sequence) is { } final ? (final.Block, final.Certificate) : null;
+
+    /// <summary>The newest executed block; null at genesis.</summary>
+    public FinalRecord? LastFinal()
+    {
+        using RocksDbIterator finals = _database.Iterate(Finalized);
+        Span<byte> last = stackalloc byte[8];
+        last.Fill(0xff);
+        finals.SeekForPrevious(last);
+        return finals.Valid ? Decode(finals.Value) : null;
+    }
+
+    /// <summary>An executed block; null where there is none yet, or no longer.</summary>
+    public FinalRecord? Final(ulong sequence)
+    {
+        if (sequence < _kept.Sequence)
+        {
+            return null;
+        }
+
+        Span<byte> key = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64BigEndian(key, sequence);
+        using PinnedValue value = _database.Get(Finalized, key);
+        return value.Found ? Decode(value.Span) : null;
+    }
+
+    public StoredBlock? ShowBlock(ulong sequence)
+    {
+        if (Final(sequence) is not { } final)
+        {
+            return null;
+        }
+
+        List<Block> between = [];
+        for (ulong next = sequence + 1; next <= final.Certificate.Sequence; next++)
+        {
+            if (Final(next) is not { } descendant)
+            {
+                return null;
+            }
+
+            between.Add(descendant.Block);
+        }
+
+        return new StoredBlock(
+            final.Block, [.. between], final.Certificate, final.Result.FirstIndex, final.Result.Accepted, final.Result.Root);
+    }
+
+    public int ReadFinalized(FinalizedCursor cursor, ulong end, FinalizedPage page)
+    {
+        int added = 0;
+        if (cursor.Next < _kept.Index)
+        {
+            cursor.Release();
+            return FinalizedCursor.Gone;
+        }
+
+        while (cursor.Next < end && !page.IsFull && cursor.TryTake(_transactions, out FinalTransaction transaction))
+        {
+            (ulong index, ulong sequence, Hash256 id, byte[] payload, int offset, int length) = transaction;
+            page.Add(index, sequence, id, payload[offset], payload.AsSpan(offset + 1, length - 1));
+            added++;
+        }
+
+        if (cursor.Next >= end)
+        {
+            cursor.Release();
+        }
+
+        return added;
+    }
+
+    public Func<Hash256, HeldVertex?> Recent { private get; set; } = static _ => null;
+
+    /// <summary>Accepted transactions by global index from one on. Each is valid until the next.</summary>
+    public IEnumerable<FinalTransaction> Transactions(ulong from, TransactionScratch scratch)
+    {
+        byte[] payload = [];
+        try
+        {
+            for (ulong sequence = BlockOf(from); Final(sequence) is { } final; sequence++)
+            {
+                ulong index = final.Result.FirstIndex;
+                uint count = final.Result.Accepted + final.Result.Rejected;
+                uint transaction = 0;
+                foreach (Hash256 hash in final.Order)
+                {
+                    if (!TryIndex(hash, scratch, ref payload) || scratch.Offsets.Length > count - transaction)
+                    {
+                        if (sequence < _kept.Sequence)
+                        {
+                            // Deleted while it was read.
+                            yield break;
+                        }
+
+                        throw Damaged($"vertex {hash} of block {sequence}");
+                    }
+
+                    for (int i = 0; i < scratch.Offsets.Length; i++)
+                    {
+                        if (final.Result.IsAccepted((int)transaction++) && index++ >= from)
+                        {
+                            Hash256 id = new(scratch.Ids[(i * Hash256.Size)..]);
+                            yield return new FinalTransaction(index - 1, sequence, id, payload, scratch.Offsets[i], scratch.Lengths[i]);
+                        }
+                    }
+                }
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(payload);
+        }
+    }
+
+    /// <param name="payload">Rented. A copy: a reader that is slow must not keep buffers that the network needs.</param>
+    private bool TryIndex(in Hash256 hash, TransactionScratch scratch, ref byte[] payload)
+    {
+        if (Recent(hash) is { } recent)
+        {
+            Rent(ref payload, recent.Payload);
+            scratch.Index(recent.Payload, recent.Ids);
+            recent.Release();
+            return true;
+        }
+
+        if (!TryGetVertex(hash, out VertexHeader? header, out _, out byte[]? stored)
+            || !scratch.TryCompute(stored, (int)header.TransactionCount, out Hash256 root, out _) || root != header.TransactionRoot)
+        {
+            return false;
+        }
+
+        Rent(ref payload, stored);
+        return true;
+
+        static void Rent(ref byte[] buffer, ReadOnlySpan<byte> bytes)
+        {
+            if (buffer.Length < bytes.Length)
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+                buffer = ArrayPool<byte>.Shared.Rent(bytes.Length);
+            }
+
+            bytes.CopyTo(buffer);
+        }
+    }
+
+    public void Dispose()
+    {
+        _batch.Dispose();
+        _database.Dispose();
+    }
+
+    /// <summary>The block that holds a global index, or the last one with any below it; else the first.</summary>
+    private ulong BlockOf(ulong index)
+    {
+        using RocksDbIterator firsts = _database.Iterate(Metadata);
+        firsts.SeekForPrevious(Key('G', index));
+        return firsts.Valid && firsts.Key[0] == (byte)'G' ? Math.Max(Number(firsts.Value, "an index of transactions"), _kept.Sequence)
+            : _kept.Sequence;
+    }
+
+    private void AddEdge(in Hash256 child, in Hash256 parent)
+    {
+        if (!parent.IsZero)
+        {
+            Span<byte> key = stackalloc byte[2 * Hash256.Size];
+            child.CopyTo(key);
+            parent.CopyTo(key[Hash256.Size..]);
+            _batch.Put(Edges, key, default);
+        }
+    }
+
+    // Lengths of block, certificate and result, then these, then the vertices' hashes.
+    private ReadOnlySpan<byte> Encode(ExecutedBlock executed)
+    {
+        int block = BlockCodec.EncodedSize(executed.Block.Cut.Length);
+        int certificate = CertificateCodec.EncodedSize(executed.Certificate);
+        int result = ExecutionResultCodec.EncodedSize(executed.Result);
+        Span<byte> value = _batch.Room(12 + block + certificate + result + (executed.Vertices.Length * Hash256.Size));
+        BinaryPrimitives.WriteInt32LittleEndian(value, block);
+        BinaryPrimitives.WriteInt32LittleEndian(value[4..], certificate);
+        BinaryPrimitives.WriteInt32LittleEndian(value[8..], result);
+        Span<byte> rest = value[12..];
+        BlockCodec.Write(executed.Block, rest);
+        CertificateCodec.Write(executed.Certificate, rest[block..]);
+        ExecutionResultCodec.Write(executed.Result, rest[(block + certificate)..]);
+        rest = rest[(block + certificate + result)..];
+        foreach (HeldVertex vertex in executed.Vertices)
+        {
+            vertex.Header.Hash.CopyTo(rest);
+            rest = rest[Hash256.Size..];
+        }
+
+        return value;
+    }
+
+    private FinalRecord Decode(ReadOnlySpan<byte> value)
+    {
+        if (value.Length < 12)
+        {
+            throw Damaged("a final block");
+        }
+
+        // Each length is checked against what is left, as unsigned: sums of damaged ones could wrap.
+        uint block = BinaryPrimitives.ReadUInt32LittleEndian(value);
+        uint certificate = BinaryPrimitives.ReadUInt32LittleEndian(value[4..]);
+        uint result = BinaryPrimitives.ReadUInt32LittleEndian(value[8..]);
+        ReadOnlySpan<byte> rest = value[12..];
+        ulong parts = (ulong)block + certificate + result;
+        if (parts > (ulong)rest.Length || ((ulong)rest.Length - parts) % Hash256.Size != 0)
+        {
+            throw Damaged("a final block");
+        }
+
+        return Decode(rest, (int)block, (int)certificate, (int)result);
+    }
+
+    private FinalRecord Decode(ReadOnlySpan<byte> rest, int block, int certificate, int result)
+    {
+        int members = BlockCodec.CommitteeSizeOf(rest[..block]);
+        if (members == 0 || !BlockCodec.TryRead(rest[..block], members, out Block? body, out _)
+            || !CertificateCodec.TryRead(rest.Slice(block, certificate), members, out Certificate? proof, out _)
+            || !ExecutionResultCodec.TryRead(rest.Slice(block + certificate, result), out ExecutionResult? outcome, out _))
+        {
+            throw Damaged("a final block");
+        }
+
+        rest = rest[(block + certificate + result)..];
+        Hash256[] order = new Hash256[rest.Length / Hash256.Size];
+        for (int i = 0; i < order.Length; i++)
+        {
+            order[i] = new Hash256(rest[(i * Hash256.Size)..]);
+        }
+
+        return new FinalRecord(body, proof, outcome, order);
+    }
+
+    private static ulong Number(ReadOnlySpan<byte> value, string what) =>
+        value.Length == sizeof(ulong) ? BinaryPrimitives.ReadUInt64BigEndian(value) : throw Damaged(what);
+
+    private static StoreException Damaged(string what) => new(
+        StoreFault.Corrupt, $"the ledger's record of {what} is damaged: {StoreErrors.LedgerAdvice}");
+
+    private static byte[] HeightKey(ulong epoch, int author, ulong height, in Hash256 hash)
+    {
+        byte[] key = new byte[18 + Hash256.Size];
+        BinaryPrimitives.WriteUInt64BigEndian(key, epoch);
+        BinaryPrimitives.WriteUInt16BigEndian(key.AsSpan(8), (ushort)author);
+        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(10), height);
+        hash.CopyTo(key.AsSpan(18));
+        return key;
+    }
+
+    private static byte[] Key(char kind, in Hash256 hash)
+    {
+        byte[] key = new byte[1 + Hash256.Size];
+        key[0] = (byte)kind;
+        hash.CopyTo(key.AsSpan(1));
+        return key;
+    }
+
+    private static byte[] Key(char kind, ulong number)
+    {
+        byte[] key = new byte[9];
+        key[0] = (byte)kind;
+        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(1), number);
+        return key;
+    }
+}

@@ -1,0 +1,171 @@
+using System.Diagnostics.CodeAnalysis;
+using Validator.Core.Consensus;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Host.Storage;
+
+/// <summary>What the node asks of the store of its own votes. It belongs to one thread.</summary>
+internal interface IVoteStore : IDisposable
+{
+    /// <param name="body">The encoded block, ViewChange or NewView of a record that has one.</param>
+    void AddSigned(Signed signed, ReadOnlySpan<byte> body);
+
+    void AddBlock(Block block);
+
+    void AddPreparedCertificate(Certificate certificate);
+
+    void AddNewView(NewView newView);
+
+    /// <summary>Everything added since the last one becomes durable, or nothing does and the error says why.</summary>
+    bool Commit([NotNullWhen(false)] out string? error);
+
+    /// <summary>Records behind a durably executed block may go with the next commit.</summary>
+    void ForgetBelow(ulong sequence);
+
+    /// <summary>Records of ended epochs go with the next commit.</summary>
+    void ForgetEpochsBelow(ulong epoch);
+}
+
+/// <summary>What the node asks of the ledger. Add and Commit belong to one thread; reads to any.</summary>
+internal interface ILedger : IDisposable
+{
+    void AddVertex(VertexHeader header, ReadOnlySpan<byte> signature, ReadOnlySpan<byte> payload);
+
+    /// <summary>After AddVertex, of an own vertex: with it the ledger itself knows where the own lane ends (PROTOCOL.md, rule E9).</summary>
+    void AddOwnTip(VertexHeader header);
+
+    void AddFinal(ExecutedBlock executed);
+
+    /// <summary>
+    /// After AddFinal of an epoch's last block, before the commit of both: forgets vertices that it left out, but for our own.
+    /// </summary>
+    /// <param name="self">Own author index in that epoch, or -1.</param>
+    /// <returns>Own vertices of the epoch that no block ordered, by height. They stay until <see cref="ForgetVertex"/>.</returns>
+    Hash256[] EndEpoch(Block last, int self);
+
+    /// <summary>Goes with the next commit: the transactions of this own vertex of an ended epoch are in another one.</summary>
+    void ForgetVertex(in Hash256 hash);
+
+    /// <summary>Everything added since the last one becomes durable, or nothing does and the error says why.</summary>
+    bool Commit([NotNullWhen(false)] out string? error);
+
+    bool TryGetVertex(
+        in Hash256 hash, [NotNullWhen(true)] out VertexHeader? header, [NotNullWhen(true)] out byte[]? signature,
+        [NotNullWhen(true)] out byte[]? payload);
+
+    /// <summary>Finds vertices that are still in memory, so that readers at the tip do not hash them again. Each comes with a reference. Set once, before they come.</summary>
+    Func<Hash256, HeldVertex?> Recent
+    {
+        set { }
+    }
+
+    /// <summary>The oldest block and transaction that are still readable.</summary>
+    Kept FirstKept { get; }
+
+    /// <summary>An executed block by hash.</summary>
+    Block? FindBlock(in Hash256 hash);
+
+    /// <summary>An executed block with the commit certificate that made it final: its own or a descendant's.</summary>
+    (Block Block, Certificate Certificate)? FindFinal(ulong sequence);
+
+    // Snapshots: see RocksLedger.State and RocksLedger.Snapshots.
+    uint DedupWindow { get; }
+
+    ulong[] Snapshots();
+
+    SnapshotState? FindSnapshot(ulong sequence);
+
+    StateRecord? FindState(ulong sequence);
+
+    byte[]? FindAccounts(in Hash256 segment);
+
+    bool TryReadIds(ulong from, Span<byte> ids);
+
+    void AddManifest(SnapshotManifest manifest);
+
+    void AddChunk(SnapshotChunk chunk);
+
+    void DropSnapshot();
+
+    bool Install(SnapshotManifest manifest, EpochConfiguration epoch, Executor executor, [NotNullWhen(false)] out string? error);
+
+    EpochConfiguration? ReadEpoch();
+
+    EpochEnd? FindEpochEnd(ulong epoch);
+
+    /// <summary>Goes with the next commit: the ledger is in the next epoch, with a state of before. As EndEpoch else.</summary>
+    Hash256[] SkipEpoch(EpochEnd end, int self);
+
+    /// <summary>What the API shows of an executed block.</summary>
+    StoredBlock? ShowBlock(ulong sequence);
+
+    /// <summary>The names of an epoch's members; empty where they are not known.</summary>
+    string[] FindNames(ulong epoch) => [];
+
+    /// <summary>What became of a transaction, where it was ordered and is kept. Any thread.</summary>
+    bool TryFindTransaction(in Hash256 id, out TransactionState state)
+    {
+        state = default;
+        return false;
+    }
+
+    /// <summary>Blocks that are kept and whose transactions are not found yet.</summary>
+    (ulong First, ulong Last)? NotIndexed => null;
+
+    /// <summary>What execution knows of an account; null when none of its envelopes was accepted yet.</summary>
+    AccountState? FindAccount(in Hash256 account);
+
+    /// <summary>
+    /// Adds final transactions from the cursor on, below <paramref name="end"/>, until the page is full. One thread at a time
+    /// for a cursor.
+    /// </summary>
+    /// <returns>How many were added, or <see cref="FinalizedCursor.Gone"/>.</returns>
+    int ReadFinalized(FinalizedCursor cursor, ulong end, FinalizedPage page);
+}
+
+/// <summary>Open stores and what they gave at the start.</summary>
+/// <param name="Signs">False: the votes of earlier are lost, so nothing is signed.</param>
+/// <param name="Epoch">The one after the newest executed block.</param>
+internal sealed record NodeStores(
+    IVoteStore Votes, ILedger Ledger, RecoveredState Recovered, Executor Executor, bool Signs, EpochConfiguration Epoch)
+    : IDisposable
+{
+    public IVoteStore Votes { get; private set; } = Votes;
+
+    /// <summary>For one that does not sign: the epoch from which on it may, once that is known.</summary>
+    public ulong? SignsFrom { get; init; }
+
+    /// <summary>Own vertices of ended epochs that no block ordered.</summary>
+    public IReadOnlyList<Hash256> Unordered { get; init; } = [];
+
+    /// <summary>Votes of a later epoch than the ledger's (PROTOCOL.md, rule E7): <see cref="SignsFrom"/>. Nothing is signed before it. Else null.</summary>
+    public RocksVoteStore? Kept { get; init; }
+
+    /// <summary>Makes an empty vote store, of that epoch on, in the place of a lost one, and takes away what marks it as lost.</summary>
+    public required Func<ulong, IVoteStore> Fresh { get; init; }
+
+    /// <summary>What was lost is behind us (PROTOCOL.md, rule E5). The vote store's thread.</summary>
+    public IVoteStore RenewVotes(ulong epoch)
+    {
+        Votes.Dispose();
+        Votes = new NoVoteStore();
+        Votes = Fresh(epoch);
+        return Votes;
+    }
+
+    /// <summary>The ledger is in the epoch of the votes. The vote store's thread, after they were recovered.</summary>
+    public IVoteStore ResumeVotes() => Votes = Kept!;
+
+    public void Dispose()
+    {
+        Votes.Dispose();
+        if (Kept is not null && !ReferenceEquals(Kept, Votes))
+        {
+            Kept.Dispose();
+        }
+
+        Ledger.Dispose();
+    }
+}

@@ -1,0 +1,113 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Net;
+using System.Security.Cryptography;
+using Validator.Host.Api;
+using Validator.Host.Primitives;
+using Validator.Host.Storage;
+using Validator.Net;
+using Validator.Net.Streams;
+
+namespace Validator.Host.Tools.Load;
+
+/// <summary>
+/// Sends batches over the validators' submit streams and counts the receipts. A batch that a target holds up by flow control waits
+/// here: the load stays an open loop, and its waiting is measured.
+/// </summary>
+internal sealed class StreamSender : IStreamOwner, IDisposable
+{
+    /// <summary>Not acknowledged yet, per target.</summary>
+    private const long MostUnacknowledgedBytes = 8L * 1024 * 1024;
+
+    private readonly TargetTally[] _tallies;
+    private readonly StreamTarget[] _targets;
+    private readonly ConcurrentQueue<Batch>[] _waiting;
+    private readonly StreamLink?[] _links;
+    private readonly StreamLoop _loop;
+    private long _inFlight;
+
+    private readonly record struct Batch(byte[] Frame, int Length);
+
+    public StreamSender(StreamTarget[] targets, TargetTally[] tallies, int maxFrameBytes)
+    {
+        _tallies = tallies;
+        _targets = targets;
+        _waiting = Array.ConvertAll(targets, _ => new ConcurrentQueue<Batch>());
+        _links = new StreamLink?[targets.Length];
+        _loop = new StreamLoop(
+            new StreamOptions
+            {
+                Listen = new IPEndPoint(targets[0].Address.Address, 0), PrivateKeySeed = RandomNumberGenerator.GetBytes(32), Targets = targets,
+                MaxFrameBytes = maxFrameBytes, Name = "load-quic",
+            },
+            this);
+        _loop.Start();
+    }
+
+    /// <summary>Batches without a receipt yet.</summary>
+    public long InFlight => Interlocked.Read(ref _inFlight);
+
+    /// <summary>True once every target is connected.</summary>
+    public bool IsConnected => Array.TrueForAll(_links, l => Volatile.Read(ref l) is not null);
+
+    /// <param name="frame">Pooled; a whole frame of the submit stream.</param>
+    public void Send(int target, byte[] frame, int length)
+    {
+        Interlocked.Increment(ref _inFlight);
+        _waiting[target].Enqueue(new Batch(frame, length));
+        _loop.Wake();
+    }
+
+    public void Dispose() => _loop.Dispose();
+
+    void IStreamOwner.Opened(StreamLink link) => Volatile.Write(ref _links[link.Target], link);
+
+    void IStreamOwner.Closed(StreamLink link, CloseReason reason)
+    {
+        Volatile.Write(ref _links[link.Target], null);
+        _tallies[link.Target].AddNote($"{_targets[link.Target].Address}: the submit stream ended: {reason}");
+    }
+
+    bool IStreamOwner.TryTake(StreamLink link, ReadOnlySpan<byte> frame)
+    {
+        if (!SubmitStreamFrames.TryRead(frame, out StreamReceiptFrame receipt))
+        {
+            link.Fail();
+            return true;
+        }
+
+        // A target's transactions are numbered in turn; the run's are spread over all targets.
+        TargetTally tally = _tallies[link.Target];
+        ulong targets = (ulong)_targets.Length;
+        switch (receipt.Kind)
+        {
+            case StreamReceipt.Durable:
+                tally.AddAccepted((receipt.First * targets) + (ulong)link.Target, targets, (int)receipt.Count);
+                Interlocked.Decrement(ref _inFlight);
+                break;
+            case StreamReceipt.Refused:
+                tally.AddRejected((int)receipt.Count, $"{_targets[link.Target].Address} refused: {(StreamRefusal)receipt.Reason}");
+                Interlocked.Decrement(ref _inFlight);
+                break;
+            case StreamReceipt.Rejected:
+                tally.AddRejectedLate(
+                    (receipt.First * targets) + (ulong)link.Target, targets, (int)receipt.Count,
+                    $"{_targets[link.Target].Address}: execution rejected: {Names.Snake(((TransactionRejection)receipt.Reason).ToString())}");
+                break;
+        }
+
+        return true;
+    }
+
+    void IStreamOwner.Turn()
+    {
+        for (int target = 0; target < _targets.Length; target++)
+        {
+            while (_links[target] is { } link && link.UnacknowledgedBytes < MostUnacknowledgedBytes && _waiting[target].TryDequeue(out Batch batch))
+            {
+                link.TrySend(batch.Frame.AsSpan(0, batch.Length));
+                ArrayPool<byte>.Shared.Return(batch.Frame);
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+namespace Validator.Host.Tools.Load;
+
+/// <summary>The words at the end of a run.</summary>
+internal static class Summary
+{
+    public static void Write(TextWriter output, LoadReport report, List<string> failures, LoadResult result)
+    {
+        output.WriteLine();
+        output.WriteLine($"{report.Validators} validators, {report.OfferedTps:F0} tx/s offered, seed {report.Seed}, run {report.Run:x16}");
+        output.WriteLine($"finalized    {report.FinalizedTps:F1} tx/s");
+        output.WriteLine($"finality     p50 {report.FinalityMs.P50:F1} ms   p99 {report.FinalityMs.P99:F1} ms   max {report.FinalityMs.Max:F1} ms");
+        output.WriteLine(
+            $"transactions submitted {report.Submitted}   accepted {report.Accepted}   finalized {report.Finalized}");
+        output.WriteLine(
+            $"checks       rejected {report.Rejected}   rejected by execution {report.RejectedLate}   timed out {report.TimedOut}   lost {report.Lost}   "
+            + $"duplicated {report.Duplicated}   diverged {report.Diverged}");
+        if (report.Blocks is not null)
+        {
+            output.WriteLine(
+                $"cluster      blocks {report.Blocks}   view changes {report.ViewChanges}   syncs {report.Syncs}   "
+                + $"durable votes p99 {report.VoteCommitP99Ms:F1} ms   round trips p99 {report.RoundTripP99Ms:F1} ms   written {report.BytesWritten / 1e6:F0} MB");
+            output.WriteLine(
+                $"processes    validators' CPU {report.CpuS:F1} s   generator's {report.CpuLoadS:F1} s   RSS at most {report.RssMbMax:F0} MB");
+        }
+
+        foreach (string note in result.Notes)
+        {
+            output.WriteLine($"note: {note}");
+        }
+
+        foreach (string failure in failures)
+        {
+            output.WriteLine($"FAILED: {failure}");
+        }
+
+        if (result.Interrupted)
+        {
+            output.WriteLine("interrupted");
+        }
+        else if (failures.Count == 0)
+        {
+            output.WriteLine("good: one order everywhere, every accepted transaction in it exactly once");
+        }
+    }
+}

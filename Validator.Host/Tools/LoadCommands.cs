@@ -1,0 +1,135 @@
+using System.CommandLine;
+using Validator.Core.Primitives;
+using Validator.Host.Cli;
+using Validator.Host.Tools.Load;
+using Validator.Host.Tools.Localnet;
+
+namespace Validator.Host.Tools;
+
+/// <summary>localnet and load.</summary>
+internal static class LoadCommands
+{
+    public static Command Localnet()
+    {
+        Option<int> validators = Number("--validators", "How many", 4, 1, Limits.MaxCommittee);
+        LoadSettings load = new();
+        Option<string> transport = Transport();
+        Option<string?> directory = new("--dir") { Description = "A new folder for the validators; kept. Default: a temporary one, removed" };
+        Option<bool> keep = new("--keep") { Description = "Keep the temporary folder" };
+        Option<string?> report = Report();
+        Command command = new("localnet", "Start a cluster on this machine, load it, and check that nothing is lost, doubled or ordered differently")
+        {
+            validators, transport, load.Rate, load.Size, load.Signed, load.Accounts, load.Duration, load.Seed, directory, keep, report,
+        };
+        command.SetAction(parsed => CommandAction.Guard(() => new LocalnetRun(
+            new LocalnetOptions
+            {
+                Validators = parsed.GetValue(validators),
+                OverQuic = parsed.GetValue(transport) == "quic",
+                Rate = parsed.GetValue(load.Rate),
+                Size = parsed.GetValue(load.Size),
+                Accounts = parsed.GetValue(load.Signed) ? parsed.GetValue(load.Accounts) : 0,
+                Duration = parsed.GetValue(load.Duration),
+                Seed = parsed.GetValue(load.Seed),
+                Directory = parsed.GetValue(directory),
+                Keep = parsed.GetValue(keep),
+                ReportPath = parsed.GetValue(report),
+            },
+            Console.Out,
+            !Console.IsOutputRedirected).RunAsync().GetAwaiter().GetResult()));
+        return command;
+    }
+
+    public static Command Load()
+    {
+        LoadSettings load = new();
+        Option<string> transport = Transport();
+        Option<string?> genesis = new("--genesis") { Description = "With --transport quic: the chain's genesis, for the validators' keys" };
+        Option<string[]> targets = new("--api")
+        {
+            Description = "A validator's API; once for each, the load is spread evenly",
+            DefaultValueFactory = _ => ["http://127.0.0.1:8080"],
+        };
+        Option<string?> report = Report();
+        targets.Validators.Add(result =>
+        {
+            foreach (string target in result.GetValueOrDefault<string[]>() ?? [])
+            {
+                if (!Uri.TryCreate(target, UriKind.Absolute, out Uri? uri) || uri.Scheme != Uri.UriSchemeHttp)
+                {
+                    result.AddError($"--api: '{target}' is not an address as http://127.0.0.1:8080");
+                }
+            }
+        });
+        Command command = new("load", "Load validators that run already, and check their order") { targets, transport, genesis, load.Rate, load.Size, load.Signed, load.Accounts, load.Duration, load.Seed, report };
+        command.Validators.Add(result =>
+        {
+            if ((result.GetValue(transport) == "quic") != (result.GetValue(genesis) is not null))
+            {
+                result.AddError("load: --transport quic and --genesis go together");
+            }
+        });
+        command.SetAction(parsed => CommandAction.Guard(() => LoadCommandRun.RunAsync(
+            new LoadOptions
+            {
+                Targets = Array.ConvertAll(parsed.GetValue(targets)!, t => new Uri(t)),
+                Streams = parsed.GetValue(genesis) is { } path ? LoadCommandRun.Streams(parsed.GetValue(targets)!, path) : [],
+                Rate = parsed.GetValue(load.Rate),
+                Size = parsed.GetValue(load.Size),
+                Accounts = parsed.GetValue(load.Signed) ? parsed.GetValue(load.Accounts) : 0,
+                Duration = parsed.GetValue(load.Duration),
+                Seed = parsed.GetValue(load.Seed),
+            },
+            parsed.GetValue(report),
+            Console.Out).GetAwaiter().GetResult()));
+        return command;
+    }
+
+    private static Option<string> Transport()
+    {
+        Option<string> transport = new("--transport") { Description = "How transactions are submitted: http or quic (the submit stream)", DefaultValueFactory = _ => "http" };
+        return transport.AcceptOnlyFromAmong("http", "quic");
+    }
+
+    /// <summary>A folder in its place is found before the load, not after it.</summary>
+    private static Option<string?> Report()
+    {
+        Option<string?> report = new("--report") { Description = "Write the numbers as JSON to this file" };
+        report.Validators.Add(result =>
+        {
+            if (Directory.Exists(result.GetValueOrDefault<string?>()))
+            {
+                result.AddError($"--report: {result.GetValueOrDefault<string?>()}: is a folder");
+            }
+        });
+        return report;
+    }
+
+    private static Option<int> Number(string name, string description, int fallback, int min, int max)
+    {
+        Option<int> option = new(name) { Description = description, DefaultValueFactory = _ => fallback };
+        option.Validators.Add(result =>
+        {
+            if (CommandAction.Integer(result, fallback) is not { } value || value < min || value > max)
+            {
+                result.AddError($"{name}: expected {min} to {max}");
+            }
+        });
+        return option;
+    }
+
+    private sealed class LoadSettings
+    {
+        public Option<int> Rate { get; } = Number("--rate", "Transactions per second, over all validators", 2000, 1, 1_000_000);
+
+        public Option<int> Size { get; } = Number("--size", "Bytes of a transaction", 512, TransactionPattern.MinSize, Limits.MaxTransactionBytes);
+
+        public Option<bool> Signed { get; } = new("--signed") { Description = "Send signed envelopes, signed before the load begins; --size is that of their data" };
+
+        public Option<int> Accounts { get; } = Number("--accounts", "With --signed: how many accounts sign", 64, 1, 100_000);
+
+        public Option<TimeSpan> Duration { get; } = CommandAction.Duration("--duration", "How long", TimeSpan.FromSeconds(30));
+
+        public Option<ulong> Seed { get; } = new("--seed") { Description = "Of the payloads, which are new ones in each run all the same, and of the accounts", DefaultValueFactory = _ => 1 };
+    }
+}

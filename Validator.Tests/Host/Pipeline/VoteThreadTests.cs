@@ -1,0 +1,50 @@
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Contracts;
+using Validator.Host.Pipeline;
+using Validator.Host.Primitives;
+using Validator.Net;
+using Validator.Net.Buffers;
+using Validator.Net.Rings;
+using Validator.Tests.Host.Node;
+
+namespace Validator.Tests.Host.Pipeline;
+
+public class VoteThreadTests
+{
+    /// <summary>Protects the promise behind every vote: what could not be made durable never leaves, and the node ends.</summary>
+    [Theory]
+    [InlineData(null)]
+    [InlineData("No space left on device")]
+    public void OnlyDurableVotesLeave(string? failure)
+    {
+        MemoryStores.Votes store = new() { Failure = failure };
+        PartsTests.Faults faults = new();
+        using Parker network = new();
+        using Parker core = new();
+        Outbox outbox = new(64, 4, 1 << 20, network);
+        FrameSender sender = new(outbox, new PinnedBufferPool(8 << 20, 1 << 20));
+        SpscRing<VoteRecord> fromSigner = new(16);
+        SpscRing<Input> toCore = new(16);
+        VoteThread thread = new(store, sender, new NodeMetrics(), faults)
+        {
+            FromSigner = fromSigner, FromLedger = new SpscRing<VoteRecord>(16), ToCore = toCore, Core = core,
+        };
+        for (ulong number = 1; number <= 3; number++)
+        {
+            SignedHeader header = new(MessageKind.Commit, 0, 0, 0, number, Hash256.Of([1]));
+            Signed signed = new(header, new byte[Limits.SignatureBytes]);
+            Assert.True(fromSigner.TryEnqueue(new VoteRecord { Kind = RecordKind.Sign, Number = number, Header = header, Signed = signed }));
+        }
+
+        thread.Start();
+        Assert.True(SpinWait.SpinUntil(() => faults.Faulted || toCore.Count == 3, TimeSpan.FromSeconds(10)));
+        Assert.True(thread.Stop(1000));
+        Assert.Equal(1, store.Commits);
+        Assert.Equal(failure is null ? 3 : 0, outbox.Ring.Count);
+        Assert.Equal(failure is null ? 3 : 0, toCore.Count);
+        Assert.Equal(failure is null ? null : ExitCodes.Store, faults.ExitCode);
+        thread.Dispose();
+    }
+}
