@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Validator.Core.Primitives;
+using Validator.Core.Wire;
 using Validator.Crypto.Simd;
 using Validator.Host.Config;
 using Validator.Host.Keys;
@@ -95,7 +96,7 @@ public static class Initializer
             (ulong)(DateTime.UtcNow - DateTime.UnixEpoch).Ticks / 10,
             options.Parameters,
             [.. names.Select((n, i) => new Member(n, keys[i].ConsensusPublicKey, keys[i].TransportPublicKey, 1))]);
-        Hash256 chainId = GenesisFile.Write(Path.Combine(root, "genesis.json"), genesis);
+        Hash256 chainId = GenesisCodec.ChainId(genesis);
         string[] configs = new string[names.Length];
         for (int i = 0; i < names.Length; i++)
         {
@@ -106,6 +107,8 @@ public static class Initializer
             keys[i].Dispose();
         }
 
+        // The last of all, which says that the others are there.
+        GenesisFile.Write(Path.Combine(root, "genesis.json"), genesis);
         return configs;
     }
 

@@ -5,7 +5,8 @@ namespace Validator.Host.Storage;
 
 /// <summary>
 /// Files and folders that are of use together alone: a mark beside them names them until all are there, so that a crash in between is
-/// known, and what it left is removed when they are made again. Nothing that was there before is touched.
+/// known, and what it left is removed when they are made again. The last of them is made last: once it is there all are, and may be in use,
+/// whether or not the mark was taken away. Nothing that was there before is touched.
 /// </summary>
 internal sealed class FilesInTheMaking : IDisposable
 {
@@ -34,12 +35,20 @@ internal sealed class FilesInTheMaking : IDisposable
 
         if (File.Exists(mark))
         {
+            string[] names = File.ReadAllLines(mark);
+            if (names.Length > 0 && IsName(names[^1]) && File.Exists(Path.Combine(folder, names[^1])))
+            {
+                File.Delete(mark);
+                return;
+            }
+
             Console.Error.WriteLine($"{folder}: what was left of files whose making was cut short is removed");
-            Remove(folder, File.ReadAllLines(mark));
+            Remove(folder, names);
         }
     }
 
     /// <summary>Of names that are not there, in a folder that is cleared.</summary>
+    /// <param name="names">The last is a file, and is made when all others are durable.</param>
     /// <exception cref="IOException">Or <see cref="UnauthorizedAccessException"/>: the mark cannot be written.</exception>
     public static FilesInTheMaking Begin(string folder, params string[] names)
     {

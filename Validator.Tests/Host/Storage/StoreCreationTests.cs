@@ -1,6 +1,5 @@
 using Validator.Core.Consensus;
 using Validator.Host;
-using Validator.Host.Cli;
 using Validator.Host.Storage;
 using Validator.Host.Storage.Native;
 
@@ -122,6 +121,14 @@ public class StoreCreationTests
         Assert.Equal(4, CommandLine.Run(keygen));
         Assert.Equal(made, File.ReadAllText(Path.Combine(keys, "consensus.key")));
         Assert.Equal((UnixFileMode)0x180, File.GetUnixFileMode(Path.Combine(keys, "consensus.key")));
+
+        // Killed between the last file and the end of the mark: all is there, and may have been used since.
+        File.WriteAllText(Path.Combine(keys, FilesInTheMaking.Mark), "consensus.key\ntransport.key\nalice.json\n");
+        Assert.Equal(4, CommandLine.Run(keygen));
+        Assert.Equal(made, File.ReadAllText(Path.Combine(keys, "consensus.key")));
+        File.WriteAllText(Path.Combine(cluster, FilesInTheMaking.Mark), "node-1\ngenesis.json\n");
+        Assert.Equal(2, CommandLine.Run(["init", "--validators", "1", "--out", cluster]));
+        Assert.Equal(["genesis.json", "node-1"], Directory.GetFileSystemEntries(cluster).Select(f => Path.GetFileName(f)).Order());
     }
 
     private static void AssertMadeAgain(string path)
