@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
@@ -111,6 +112,35 @@ public sealed class TidyTests
         ];
         AssertNone(Matches(
             SourceTree.Files.Where(f => !f.EndsWith("Tidy/TidyTests.cs", StringComparison.Ordinal)), new Regex(string.Join('|', machines))));
+    }
+
+    // Protects: a decision has one number, and the list has them all.
+    [Fact]
+    public void Decisions_are_numbered_in_one_row()
+    {
+        string[] files = [.. SourceTree.Files.Where(f => Regex.IsMatch(f, @"^docs/decisions/\d{4}-[a-z0-9-]+\.md$"))];
+        Assert.Equal(Enumerable.Range(1, files.Length), files.Select(f => int.Parse(Path.GetFileName(f)[..4], CultureInfo.InvariantCulture)));
+        string[] listed = [.. SourceTree.Lines("docs/decisions/README.md").Where(l => Regex.IsMatch(l, @"^\| \d"))];
+        Assert.Equal(files.Select(Path.GetFileName), listed.Select(l => Regex.Match(l, @"\(([^)]+\.md)\)").Groups[1].Value));
+        foreach ((string file, string line) in files.Zip(listed))
+        {
+            string title = Regex.Match(line, @"\[(.+)\]\(").Groups[1].Value;
+            Assert.Equal($"# {int.Parse(Path.GetFileName(file)[..4], CultureInfo.InvariantCulture)}. {title}", SourceTree.Lines(file)[0]);
+        }
+    }
+
+    // Protects: documents that send their reader somewhere send them to what is there.
+    [Fact]
+    public void Links_of_documents_lead_to_files()
+    {
+        foreach (string file in SourceTree.Files.Where(f => f.EndsWith(".md", StringComparison.Ordinal)))
+        {
+            foreach (Match link in SourceTree.Lines(file).SelectMany(l => Regex.Matches(l, @"\]\((?!https?:|#)([^)#\s]+)")))
+            {
+                string target = Path.Combine(SourceTree.Root, Path.GetDirectoryName(file)!, link.Groups[1].Value);
+                Assert.True(File.Exists(target) || Directory.Exists(target), $"{file}: {link.Groups[1].Value} is not there");
+            }
+        }
     }
 
     // Protects: whatever make promises it does. A target that is phony and has no recipe ends well and does nothing.
