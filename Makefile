@@ -13,7 +13,7 @@ export DOTNET_CLI_USE_MSBUILD_SERVER = 0
 export MSBUILDDISABLENODEREUSE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-arm64 abuse fuzz soak deb build publish bench bench-micro bench-guard bench-crypto dudect secret-code sim sim-mutations mutations model chaos fmt clean
+.PHONY: help setup run test test-arm64 abuse fuzz soak deb build publish bench bench-micro bench-guard bench-crypto dudect secret-code sim sim-mutations mutations model chaos fmt fmt-check clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -83,7 +83,10 @@ chaos: build publish ## real validators under load and disasters; SECONDS=60 or 
 	@CONFIGURATION=$(CONFIGURATION) bash eng/chaos.sh --seconds $(if $(MINUTES),$$(($(MINUTES) * 60)),$(or $(SECONDS),60)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 fmt: ## formats the sources
-	@dotnet format Validator.sln
+	@dotnet format whitespace --folder .
+
+fmt-check: ## whether they are formatted; CI asks
+	@dotnet format whitespace --folder . --verify-no-changes || { echo "fmt-check: run make fmt" >&2; exit 1; }
 
 clean: ## removes what was built; the native parts stay in .native/
 	@rm -rf artifacts */bin */obj eng/fuzz/bin eng/fuzz/obj

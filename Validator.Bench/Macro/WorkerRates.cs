@@ -91,7 +91,11 @@ internal static class WorkerRates
         SpscRing<TransportEvent> events = new(RingCapacity);
         ValidationScheduler scheduler = new(new FrameValidator(context, new BatchedVerifier(chain)), faults)
         {
-            ToCore = rings[0], Core = core, Fetches = fetches, Workers = workers, Events = events,
+            ToCore = rings[0],
+            Core = core,
+            Fetches = fetches,
+            Workers = workers,
+            Events = events,
         };
         PipelineThread[] threads = [scheduler, .. workers];
         long taken = 0;

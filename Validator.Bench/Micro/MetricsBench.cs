@@ -22,7 +22,10 @@ public class MetricsBench
 
         NodeStatus status = new()
         {
-            Node = "node-1", ChainId = "", Ready = true, Signing = true,
+            Node = "node-1",
+            ChainId = "",
+            Ready = true,
+            Signing = true,
             Peers = [.. Enumerable.Range(2, 3).Select(i => new PeerStatus { Name = $"node-{i}", Connected = true })],
         };
         _registry = new MetricsRegistry(page => MetricsPage.Fill(page, _metrics, status));

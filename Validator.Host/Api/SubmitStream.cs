@@ -110,7 +110,9 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
         _loop = new StreamLoop(
             new StreamOptions
             {
-                Listen = listen, PrivateKeySeed = seed, MaxClients = maxClients,
+                Listen = listen,
+                PrivateKeySeed = seed,
+                MaxClients = maxClients,
                 MaxFrameBytes = SubmitStreamFrames.SubmitHeadBytes + node.MaxSubmissionBytes,
                 Log = log,
             },

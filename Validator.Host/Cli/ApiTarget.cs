@@ -30,7 +30,8 @@ internal sealed class ApiTarget
         _roles = roles;
         Config = new Option<string?>("--config")
         {
-            Description = config ?? "A node.toml: its API, with its token and certificate, is asked", Required = config is not null,
+            Description = config ?? "A node.toml: its API, with its token and certificate, is asked",
+            Required = config is not null,
         };
         _api.Validators.Add(result =>
         {

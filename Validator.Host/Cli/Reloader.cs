@@ -80,7 +80,9 @@ internal sealed partial class Reloader(
         {
             Api = next.Api with
             {
-                Host = _current.Api.Host, Port = _current.Api.Port, HeaderTimeoutMs = _current.Api.HeaderTimeoutMs,
+                Host = _current.Api.Host,
+                Port = _current.Api.Port,
+                HeaderTimeoutMs = _current.Api.HeaderTimeoutMs,
             },
             Node = _current.Node with { LogLevel = next.Node.LogLevel },
             Network = _current.Network with { BootstrapPeers = next.Network.BootstrapPeers },
@@ -103,8 +105,15 @@ internal sealed partial class Reloader(
 
     private static ApiSection Limits(ApiSection api) => api with
     {
-        Host = "", Port = 0, HeaderTimeoutMs = 0, Tokens = "", TlsCertificate = "", TlsKey = "", Insecure = false,
-        AllowedHosts = null, CorsOrigins = null,
+        Host = "",
+        Port = 0,
+        HeaderTimeoutMs = 0,
+        Tokens = "",
+        TlsCertificate = "",
+        TlsKey = "",
+        Insecure = false,
+        AllowedHosts = null,
+        CorsOrigins = null,
     };
 
     private void Tell(ReloadResult result)

@@ -202,7 +202,11 @@ internal static class SetupCommands
         NodePorts[] ports = basePort > 0 ? Initializer.PortsFrom(basePort, validators) : NodePorts.Find(validators);
         string[] configs = Initializer.Run(new InitOptions
         {
-            Validators = validators, Out = output, Network = network, Ports = ports, Passphrase = passphrase,
+            Validators = validators,
+            Out = output,
+            Network = network,
+            Ports = ports,
+            Passphrase = passphrase,
             Parameters = new GenesisParameters { EpochLengthBlocks = epochLength },
         });
         if (Initializer.Warning(validators) is { } warning)

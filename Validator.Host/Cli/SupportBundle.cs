@@ -90,7 +90,9 @@ internal static class SupportBundle
         using MemoryStream data = new(Encoding.UTF8.GetBytes(text));
         tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, "validator-support/" + name)
         {
-            DataStream = data, Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite, ModificationTime = DateTimeOffset.UtcNow,
+            DataStream = data,
+            Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            ModificationTime = DateTimeOffset.UtcNow,
         });
     }
 

@@ -37,7 +37,9 @@ internal static class TailCommand
             using HttpClient client = api.Client(parsed, Timeout.InfiniteTimeSpan);
             Tail tail = new(client, api.Address(parsed), parsed.GetValue(text), parsed.GetValue(count))
             {
-                Next = parsed.GetValue(from), Patience = parsed.GetValue(reconnect), Met = parsed.GetResult(reconnect) is { Implicit: false },
+                Next = parsed.GetValue(from),
+                Patience = parsed.GetValue(reconnect),
+                Met = parsed.GetResult(reconnect) is { Implicit: false },
             };
             return tail.RunAsync().GetAwaiter().GetResult();
         }));

@@ -38,7 +38,9 @@ internal static class TokenCommand
             DurableFile.MakeFolder(Path.GetDirectoryName(Path.GetFullPath(file))!);
             using FileStream stream = new(file, new FileStreamOptions
             {
-                Mode = FileMode.Append, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                Mode = FileMode.Append,
+                Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
             });
             using StreamWriter writer = new(stream);
             writer.WriteLine($"{role} {token} {name.ReplaceLineEndings(" ")}".TrimEnd());

@@ -164,13 +164,16 @@ public sealed partial class ValidatorNode
             fromWorkers[i] = new SpscRing<Input>(OutsideRing);
             _workers[i] = new ValidationWorker(i + 1, ValidatorOf(), this)
             {
-                ToCore = fromWorkers[i], Fetches = fetches,
+                ToCore = fromWorkers[i],
+                Fetches = fetches,
             };
         }
 
         _validation = new ValidationScheduler(ValidatorOf(), this)
         {
-            ToCore = fromScheduler, Fetches = fetches, Workers = _workers,
+            ToCore = fromScheduler,
+            Fetches = fetches,
+            Workers = _workers,
         };
         TransportOptions options = TransportOptionsOf(context, _links, _receivePool, _validation.Waker, LogTransport);
         _transport = transport(options);
@@ -185,40 +188,70 @@ public sealed partial class ValidatorNode
 
         _votes = new VoteThread(stores.Votes, SenderOf(), metrics, this)
         {
-            FromSigner = signerToVotes, FromLedger = ledgerToVotes, ToCore = fromVotes, Renew = stores.RenewVotes,
+            FromSigner = signerToVotes,
+            FromLedger = ledgerToVotes,
+            ToCore = fromVotes,
+            Renew = stores.RenewVotes,
             Resume = stores.ResumeVotes,
         };
         _ledger = new LedgerThread(stores.Ledger, _cache, _recent, _signal, metrics, this, _epochs, stores.Executor)
         {
-            FromCore = toLedger.Ring, FromSigner = _signerToLedger, FromExecution = executionToLedger,
-            ToVotes = ledgerToVotes, Votes = _votes, ToCore = fromLedger,
-            Executed = (stores.Executor.Sequence, stores.Executor.Root), Epoch = stores.Epoch,
+            FromCore = toLedger.Ring,
+            FromSigner = _signerToLedger,
+            FromExecution = executionToLedger,
+            ToVotes = ledgerToVotes,
+            Votes = _votes,
+            ToCore = fromLedger,
+            Executed = (stores.Executor.Sequence, stores.Executor.Root),
+            Epoch = stores.Epoch,
         };
         _signer = new SignerThread(_key, context.ChainId, signatures, metrics, this)
         {
-            Input = _toSigner.Ring, ToVotes = signerToVotes, ToLedger = _signerToLedger, Votes = _votes.Waker, Ledger = _ledger.Waker,
+            Input = _toSigner.Ring,
+            ToVotes = signerToVotes,
+            ToLedger = _signerToLedger,
+            Votes = _votes.Waker,
+            Ledger = _ledger.Waker,
         };
         _execution = new ExecutionThread(
             stores.Executor, stores.Epoch, new VertexSource(_cache, stores.Ledger), (ulong)context.Config.Storage.SnapshotBlocks, this)
         {
-            Input = toExecution.Ring, ToLedger = executionToLedger, Ledger = _ledger.Waker, Current = () => _ledger.Epoch,
+            Input = toExecution.Ring,
+            ToLedger = executionToLedger,
+            Ledger = _ledger.Waker,
+            Current = () => _ledger.Epoch,
         };
         _service = new FetchService(
             fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, _evidence, metrics, this)
         {
-            FromCore = _toService.Ring, Snapshots = new SnapshotServer(stores.Ledger, genesis.Parameters.WindowBlocks),
+            FromCore = _toService.Ring,
+            Snapshots = new SnapshotServer(stores.Ledger, genesis.Parameters.WindowBlocks),
         };
         _prune = stores.Ledger is RocksLedger store ? new PruneThread(store, RetentionOf(context), _log, this) : null;
         ClientBatcherOptions limits = new() { MaxPayloadBytes = (int)genesis.Parameters.MaxVertexPayloadBytes };
         _batcher = new ClientBatcher(limits, _batches, fromBatcher, this);
         _core = new CoreThread(core, epoch, stores.Signs, _links, SenderOf(), metrics, _log, this)
         {
-            Epochs = _epochs, Ledger = _ledger, Validation = [_validation, .. _workers], SignsFrom = stores.SignsFrom ?? 0, Kept = stores.Kept,
+            Epochs = _epochs,
+            Ledger = _ledger,
+            Validation = [_validation, .. _workers],
+            SignsFrom = stores.SignsFrom ?? 0,
+            Kept = stores.Kept,
             NextLimit = stores.Recovered.NextLimit,
-            Answers = [fromVotes, fromLedger], Outside = [fromScheduler, .. fromWorkers, fromBatcher],
-            ToSigner = _toSigner, ToLedger = toLedger, ToExecution = toExecution, ToService = _toService,
-            Vertices = pending, Batches = _batches, Batcher = _batcher, Signer = _signer, Evidence = _evidence, Storage = context.Config.Storage,
-            LaneHeight = stores.Recovered.OwnTip.Height, PendingVertices = stores.Recovered.Vertices.Count,
+            Answers = [fromVotes, fromLedger],
+            Outside = [fromScheduler, .. fromWorkers, fromBatcher],
+            ToSigner = _toSigner,
+            ToLedger = toLedger,
+            ToExecution = toExecution,
+            ToService = _toService,
+            Vertices = pending,
+            Batches = _batches,
+            Batcher = _batcher,
+            Signer = _signer,
+            Evidence = _evidence,
+            Storage = context.Config.Storage,
+            LaneHeight = stores.Recovered.OwnTip.Height,
+            PendingVertices = stores.Recovered.Vertices.Count,
         };
         _links.Taken = _core.ForgetProgress;
         _disk = new DiskWatch(context.Config.Storage, context.Config.Node.DataDir, _log)

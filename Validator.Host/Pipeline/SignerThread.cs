@@ -89,7 +89,10 @@ internal sealed class SignerThread(
         {
             record.ViewChange = new ViewChange
             {
-                Signed = signed, Claims = change.Claims, Prepared = change.Prepared, Committed = change.Committed,
+                Signed = signed,
+                Claims = change.Claims,
+                Prepared = change.Prepared,
+                Committed = change.Committed,
             };
         }
 
@@ -97,7 +100,10 @@ internal sealed class SignerThread(
         {
             record.NewView = new NewView
             {
-                Signed = signed, ViewChanges = newView.ViewChanges, Prepared = newView.Prepared, Committed = newView.Committed,
+                Signed = signed,
+                ViewChanges = newView.ViewChanges,
+                Prepared = newView.Prepared,
+                Committed = newView.Committed,
             };
         }
     }

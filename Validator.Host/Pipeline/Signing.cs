@@ -68,7 +68,10 @@ internal sealed class BatchedVerifier(Hash256 chainId) : IVerifier
             SignedHeaderCodec.WritePreimage(check.Header, chainId, preimage.Span);
             _items[i] = new VerificationItem
             {
-                Key = keys[check.Sender], Message = preimage, Context = Contexts[(int)check.Header.Kind], Signature = check.Signature,
+                Key = keys[check.Sender],
+                Message = preimage,
+                Context = Contexts[(int)check.Header.Kind],
+                Signature = check.Signature,
             };
         }
 

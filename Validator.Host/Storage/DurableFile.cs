@@ -80,7 +80,10 @@ internal static partial class DurableFile
         {
             using (FileStream file = new(aside, new FileStreamOptions
             {
-                Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = mode, BufferSize = 0,
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                UnixCreateMode = mode,
+                BufferSize = 0,
             }))
             {
                 file.Write(bytes);

@@ -70,7 +70,10 @@ internal sealed partial class RocksLedger : ILedger
     {
         RocksDbOptions options = new()
         {
-            CacheBytes = cacheBytes, WriteBufferBytes = writeBufferBytes, BlobFamily = "vertices", OpenFiles = DescriptorBudget.Own.LedgerFiles,
+            CacheBytes = cacheBytes,
+            WriteBufferBytes = writeBufferBytes,
+            BlobFamily = "vertices",
+            OpenFiles = DescriptorBudget.Own.LedgerFiles,
         };
         RocksDb OpenDatabase() => StoreDirectory.Open(
             path, Families, options, Metadata, IdentityKey, identity, StoreKind.Ledger, "It is created at the first start.", takeOver);
@@ -118,7 +121,10 @@ internal sealed partial class RocksLedger : ILedger
     {
         RocksDbOptions options = new()
         {
-            CacheBytes = cacheBytes, WriteBufferBytes = cacheBytes, BlobFamily = "vertices", OpenFiles = DescriptorBudget.Own.LedgerFiles,
+            CacheBytes = cacheBytes,
+            WriteBufferBytes = cacheBytes,
+            BlobFamily = "vertices",
+            OpenFiles = DescriptorBudget.Own.LedgerFiles,
         };
         return StoreDirectory.Migrate(path, Families, options, Metadata, IdentityKey, identity, StoreKind.Ledger, dryRun);
     }

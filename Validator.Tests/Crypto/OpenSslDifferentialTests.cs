@@ -116,7 +116,10 @@ public class OpenSslDifferentialTests
             expected[i] == BouncyCastle.Verify(publicKey, cases[i].Context, message, cases[i].Signature), $"OpenSSL and BouncyCastle differ on {i}"));
         VerificationItem[] items = cases.Select(c => new VerificationItem
         {
-            Key = key, Message = message, Context = c.Context, Signature = c.Signature,
+            Key = key,
+            Message = message,
+            Context = c.Context,
+            Signature = c.Signature,
         }).ToArray();
         EveryPath.Run(path =>
         {

@@ -201,8 +201,17 @@ internal static partial class ParserTargets
     {
         VoteStatement statement = new()
         {
-            ChainId = Hash256.Of([1]), Epoch = 2, CommitteeSize = Committee, Author = 1, SignedView = 3, FirstView = 4, Outlook = EpochOutlook.GoesOn,
-            FinalSequence = 5, FinalHash = Hash256.Of([3]), Requests = [Hash256.Of([4])], Signature = new byte[Limits.SignatureBytes],
+            ChainId = Hash256.Of([1]),
+            Epoch = 2,
+            CommitteeSize = Committee,
+            Author = 1,
+            SignedView = 3,
+            FirstView = 4,
+            Outlook = EpochOutlook.GoesOn,
+            FinalSequence = 5,
+            FinalHash = Hash256.Of([3]),
+            Requests = [Hash256.Of([4])],
+            Signature = new byte[Limits.SignatureBytes],
         };
         return [VoteStatementCodec.Encode(statement)];
     }

@@ -64,7 +64,8 @@ public sealed class ChrootTests
     private static Process Start(TempFolder folder, params string[] arguments) => Process.Start(
         new ProcessStartInfo("chroot", [folder.Path, "/validator", .. arguments])
         {
-            RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         })!;
 
     private static async Task<(int Code, string Output)> RunAsync(TempFolder folder, params string[] arguments)

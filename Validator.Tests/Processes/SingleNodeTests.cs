@@ -60,7 +60,9 @@ public sealed class SingleNodeTests
         Encoding.ASCII.GetBytes("correct horse", passphrase.Span);
         string config = Initializer.Run(new InitOptions
         {
-            Validators = 1, Out = Path.Combine(folder.Path, "chain"), Passphrase = passphrase,
+            Validators = 1,
+            Out = Path.Combine(folder.Path, "chain"),
+            Passphrase = passphrase,
             Ports = [ports],
         })[0];
         string directory = Path.GetDirectoryName(config)!;

@@ -100,7 +100,10 @@ public sealed class StopTests
             client._loop = new StreamLoop(
                 new StreamOptions
                 {
-                    Listen = new IPEndPoint(IPAddress.Loopback, 0), PrivateKeySeed = new byte[32], MaxFrameBytes = 1 << 20, Name = "client",
+                    Listen = new IPEndPoint(IPAddress.Loopback, 0),
+                    PrivateKeySeed = new byte[32],
+                    MaxFrameBytes = 1 << 20,
+                    Name = "client",
                     Targets = [new StreamTarget(key, new IPEndPoint(IPAddress.Loopback, node.Ports.Api))],
                 },
                 client);

@@ -98,7 +98,10 @@ public sealed class ProgressTests
         node.Core.Handle(
             new Input
             {
-                Kind = InputKind.Status, From = peer, MonotonicMicros = 0, WallMicros = ulong.MaxValue / 2,
+                Kind = InputKind.Status,
+                From = peer,
+                MonotonicMicros = 0,
+                WallMicros = ulong.MaxValue / 2,
                 Status = new Status(node.Core.Epoch, node.Core.View, node.Core.FinalSequence, tips),
             },
             effects);

@@ -258,7 +258,7 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
 
         int sender = 0;
         ViewChangeSummary[] summaries = Array.ConvertAll(changes, c => new ViewChangeSummary(sender++, c.Claims, c.Signed.Signature));
-                return Encode(Frame.Of(new NewView
+        return Encode(Frame.Of(new NewView
         {
             Signed = cluster.Sign(place, MessageKind.NewView, _epoch, view, 0, NewViewCodec.Digest(summaries)),
             ViewChanges = summaries,

@@ -37,8 +37,11 @@ internal sealed class StreamSender : IStreamOwner, IDisposable
         _loop = new StreamLoop(
             new StreamOptions
             {
-                Listen = new IPEndPoint(targets[0].Address.Address, 0), PrivateKeySeed = RandomNumberGenerator.GetBytes(32), Targets = targets,
-                MaxFrameBytes = maxFrameBytes, Name = "load-quic",
+                Listen = new IPEndPoint(targets[0].Address.Address, 0),
+                PrivateKeySeed = RandomNumberGenerator.GetBytes(32),
+                Targets = targets,
+                MaxFrameBytes = maxFrameBytes,
+                Name = "load-quic",
             },
             this);
         _loop.Start();

@@ -205,7 +205,12 @@ public class CatchUpTests
         StateRecord state = new(0, 0, 0, Hash256.Zero, anchor.Hash, Hash256.Zero, Hash256.Of(List), Hash256.Of([]), Hash256.Zero);
         return new SnapshotManifest(sequence, [state], anchor, [anchor], new Certificate
         {
-            Phase = Phase.Committed, Epoch = 0, View = 0, Sequence = sequence, BlockHash = anchor.Hash, Votes = [],
+            Phase = Phase.Committed,
+            Epoch = 0,
+            View = 0,
+            Sequence = sequence,
+            BlockHash = anchor.Hash,
+            Votes = [],
         });
     }
 }

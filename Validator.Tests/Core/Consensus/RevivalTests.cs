@@ -187,20 +187,20 @@ public sealed class RevivalTests
     private static VoteStatement Statement(
         int author, ulong signed, EpochOutlook outlook = EpochOutlook.GoesOn, ulong epoch = 5, (ulong View, ulong Sequence)? prepared = null,
         Hash256? request = null) => new()
-    {
-        ChainId = s_chain,
-        Epoch = epoch,
-        CommitteeSize = 4,
-        Author = author,
-        SignedView = signed,
-        FirstView = signed + 2,
-        Outlook = outlook,
-        FinalSequence = 8,
-        FinalHash = Hash256.Of([3]),
-        Requests = [Hash256.Of([6]), request ?? s_request],
-        Prepared = prepared is { } at ? Certificate(at.View, at.Sequence) : null,
-        Signature = new byte[Limits.SignatureBytes],
-    };
+        {
+            ChainId = s_chain,
+            Epoch = epoch,
+            CommitteeSize = 4,
+            Author = author,
+            SignedView = signed,
+            FirstView = signed + 2,
+            Outlook = outlook,
+            FinalSequence = 8,
+            FinalHash = Hash256.Of([3]),
+            Requests = [Hash256.Of([6]), request ?? s_request],
+            Prepared = prepared is { } at ? Certificate(at.View, at.Sequence) : null,
+            Signature = new byte[Limits.SignatureBytes],
+        };
 
     private static Certificate Certificate(ulong view, ulong sequence) => new()
     {

@@ -153,7 +153,12 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
 
         return new Certificate
         {
-            Phase = phase, Epoch = epoch, View = view, Sequence = sequence, BlockHash = block, Votes = votes,
+            Phase = phase,
+            Epoch = epoch,
+            View = view,
+            Sequence = sequence,
+            BlockHash = block,
+            Votes = votes,
         };
     }
 

@@ -181,7 +181,12 @@ public class SignatureChecksTests
 
     private static Certificate With(Certificate c, CertificateVote[] votes) => new()
     {
-        Phase = c.Phase, Epoch = c.Epoch, View = c.View, Sequence = c.Sequence, BlockHash = c.BlockHash, Votes = votes,
+        Phase = c.Phase,
+        Epoch = c.Epoch,
+        View = c.View,
+        Sequence = c.Sequence,
+        BlockHash = c.BlockHash,
+        Votes = votes,
     };
 
     private static NewView Rebuild(NewView value, ViewChangeSummary[] summaries, Certificate? prepared) => new()

@@ -60,7 +60,11 @@ public class ReadTests
         Block second = Block(5, first.Hash);
         Certificate certificate = new()
         {
-            Phase = Phase.Committed, Epoch = 0, View = 1, Sequence = 5, BlockHash = second.Hash,
+            Phase = Phase.Committed,
+            Epoch = 0,
+            View = 1,
+            Sequence = 5,
+            BlockHash = second.Hash,
             Votes = [new CertificateVote(0, [1, 2]), new CertificateVote(1, [3])],
         };
         api.Node.Block = new StoredBlock(first, [second], certificate, 40, 2, Hash256.Of("r"u8));
@@ -79,8 +83,15 @@ public class ReadTests
         await using ApiFixture api = await ApiFixture.StartAsync();
         VertexHeader header = new()
         {
-            Epoch = 0, Author = 1, Height = 8, Predecessor = Hash256.Zero, Parents = [default, default],
-            TransactionRoot = Hash256.Zero, PayloadBytes = 6, TransactionCount = 1, Hash = Hash256.Of("x"u8),
+            Epoch = 0,
+            Author = 1,
+            Height = 8,
+            Predecessor = Hash256.Zero,
+            Parents = [default, default],
+            TransactionRoot = Hash256.Zero,
+            PayloadBytes = 6,
+            TransactionCount = 1,
+            Hash = Hash256.Of("x"u8),
         };
         api.Node.Vertex = new StoredVertex(header, [9], [1, 0, 0, 0, 0, 65]);
         (int status, JsonElement body) = await api.GetAsync($"/v1/vertices/{SomeHash}");
@@ -92,8 +103,14 @@ public class ReadTests
 
     private static Block Block(ulong sequence, Hash256 parent) => new()
     {
-        Epoch = 0, Sequence = sequence, Parent = parent, TimestampMicros = 1, ExecutedSequence = 0, ExecutedRoot = Hash256.Zero,
+        Epoch = 0,
+        Sequence = sequence,
+        Parent = parent,
+        TimestampMicros = 1,
+        ExecutedSequence = 0,
+        ExecutedRoot = Hash256.Zero,
         NextCommittee = Hash256.Zero,
-        Cut = [default, default], Hash = Hash256.Of([(byte)sequence]),
+        Cut = [default, default],
+        Hash = Hash256.Of([(byte)sequence]),
     };
 }

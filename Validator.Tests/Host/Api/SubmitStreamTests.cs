@@ -163,7 +163,10 @@ public sealed class SubmitStreamTests : IDisposable
         _loop = new StreamLoop(
             new StreamOptions
             {
-                Listen = new IPEndPoint(IPAddress.Loopback, 0), PrivateKeySeed = new byte[32], MaxFrameBytes = 1 << 20, Name = "client",
+                Listen = new IPEndPoint(IPAddress.Loopback, 0),
+                PrivateKeySeed = new byte[32],
+                MaxFrameBytes = 1 << 20,
+                Name = "client",
                 Targets = [new StreamTarget(key, _server.LocalEndPoint)],
             },
             _client);

@@ -125,7 +125,9 @@ public class CommandLineTests
         using TemporaryFolder folder = new();
         string[] configs = Initializer.Run(new InitOptions
         {
-            Validators = 1, Out = folder.File("c"), Ports = [new NodePorts(1, 0, 0)],
+            Validators = 1,
+            Out = folder.File("c"),
+            Ports = [new NodePorts(1, 0, 0)],
         });
         NodeConfig config = ConfigLoader.Load(configs[0], new System.Collections.Hashtable());
         StoppingNode node = new();

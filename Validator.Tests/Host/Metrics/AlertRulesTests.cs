@@ -20,7 +20,9 @@ public class AlertRulesTests(ITestOutputHelper output)
 
         using Process process = Process.Start(new ProcessStartInfo(promtool, [what, "rules", file])
         {
-            WorkingDirectory = Path.Combine(Abuse.Root, "deploy", "prometheus"), RedirectStandardOutput = true, RedirectStandardError = true,
+            WorkingDirectory = Path.Combine(Abuse.Root, "deploy", "prometheus"),
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         })!;
         string said = await process.StandardOutput.ReadToEndAsync() + await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();

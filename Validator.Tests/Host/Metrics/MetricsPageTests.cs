@@ -41,7 +41,9 @@ public class MetricsPageTests(ITestOutputHelper output)
         await using ApiFixture api = await ApiFixture.StartAsync();
         using Process check = Process.Start(new ProcessStartInfo(promtool, "check metrics")
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         })!;
         await check.StandardInput.WriteAsync(await Page(api));
         check.StandardInput.Close();

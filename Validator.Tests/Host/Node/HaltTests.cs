@@ -41,7 +41,11 @@ public class HaltTests
 
     private static Certificate Committed(ReadOnlySpan<byte> block) => new()
     {
-        Phase = Phase.Committed, Epoch = 0, View = 0, Sequence = 1, BlockHash = Hash256.Of(block),
+        Phase = Phase.Committed,
+        Epoch = 0,
+        View = 0,
+        Sequence = 1,
+        BlockHash = Hash256.Of(block),
         Votes = [.. Enumerable.Range(1, 3).Select(i => new CertificateVote(i, new byte[Limits.SignatureBytes]))],
     };
 }

@@ -14,7 +14,8 @@ internal static class MemoryStores
 {
     public static NodeStores Open(NodeContext context) => new(
         new Votes(), new MemoryLedger(), new RecoveredState(), Executor.ForGenesis(context.Genesis, context.ChainId), true,
-        EpochConfiguration.First(context.Genesis, context.ChainId)) { Fresh = _ => new Votes() };
+        EpochConfiguration.First(context.Genesis, context.ChainId))
+    { Fresh = _ => new Votes() };
 
     internal sealed class Votes : IVoteStore
     {

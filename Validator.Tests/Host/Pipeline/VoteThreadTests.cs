@@ -29,7 +29,10 @@ public class VoteThreadTests
         SpscRing<Input> toCore = new(16);
         VoteThread thread = new(store, sender, new NodeMetrics(), faults)
         {
-            FromSigner = fromSigner, FromLedger = new SpscRing<VoteRecord>(16), ToCore = toCore, Core = core,
+            FromSigner = fromSigner,
+            FromLedger = new SpscRing<VoteRecord>(16),
+            ToCore = toCore,
+            Core = core,
         };
         for (ulong number = 1; number <= 3; number++)
         {

@@ -161,8 +161,12 @@ public class StreamLoopTests
         StreamLoop loop = new(
             new StreamOptions
             {
-                Listen = new IPEndPoint(IPAddress.Loopback, 0), PrivateKeySeed = Seed(9), MaxFrameBytes = MaxFrame, ApplicationProtocol = protocol,
-                Targets = [new StreamTarget(key, server)], Name = "client",
+                Listen = new IPEndPoint(IPAddress.Loopback, 0),
+                PrivateKeySeed = Seed(9),
+                MaxFrameBytes = MaxFrame,
+                ApplicationProtocol = protocol,
+                Targets = [new StreamTarget(key, server)],
+                Name = "client",
             },
             owner);
         loop.Start();
