@@ -10,38 +10,6 @@ using Validator.Net.Rings;
 
 namespace Validator.Host.Pipeline;
 
-internal enum LedgerItemKind : byte
-{
-    /// <summary>Another lane's vertex.</summary>
-    Vertex,
-
-    /// <summary>Our own: signed, and it must be durable here before its record goes to the vote store.</summary>
-    OwnVertex,
-
-    /// <summary>An executed block.</summary>
-    Final,
-
-    // A snapshot on its way in.
-    Manifest,
-    Chunk,
-    DropSnapshot,
-    Install,
-
-    /// <summary>On to the next epoch, without its state.</summary>
-    EpochEnd,
-}
-
-internal struct LedgerItem
-{
-    public LedgerItemKind Kind;
-    public HeldVertex? Vertex;
-    public VoteRecord Own;
-    public ExecutedBlock? Executed;
-    public SnapshotManifest? Manifest;
-    public SnapshotChunk? Chunk;
-    public EpochEnd? EpochEnd;
-}
-
 /// <param name="OffsetMicros">Own wall clock at its execution less its timestamp.</param>
 /// <param name="Steps">Its timestamp is its parent's and the least step: no clock's (PROTOCOL.md, rule P3).</param>
 internal sealed record LiveBlock(ulong Sequence, long OffsetMicros, bool Steps);

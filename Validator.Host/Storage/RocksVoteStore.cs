@@ -17,7 +17,7 @@ namespace Validator.Host.Storage;
 /// which votes are forgotten; E: the epoch below which they are; L epoch: what is not signed in it (rule E9).
 /// What belongs to an ended epoch is deleted, and not read back.
 /// </summary>
-internal sealed class RocksVoteStore : IVoteStore
+internal sealed partial class RocksVoteStore : IVoteStore
 {
     private const byte SignedKey = (byte)'S';
     private const byte BlockKey = (byte)'B';
@@ -423,110 +423,6 @@ internal sealed class RocksVoteStore : IVoteStore
 
     private static (MessageKind Kind, ulong Epoch, ulong View, ulong Sequence) SlotOf(in SignedHeader header) =>
         (header.Kind, header.Epoch, header.View, header.Sequence);
-
-    private bool RecoverSigned(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
-    {
-        if (value.Length < SignedCodec.EncodedSize
-            || !SignedCodec.TryRead(value[..SignedCodec.EncodedSize], committeeSize, out Signed? signed, out _))
-        {
-            return false;
-        }
-
-        ReadOnlySpan<byte> body = value[SignedCodec.EncodedSize..];
-        Block? block = null;
-        ViewChange? viewChange = null;
-        NewView? newView = null;
-        bool whole = signed.Header.Kind switch
-        {
-            MessageKind.PrePrepare => BlockCodec.TryRead(body, committeeSize, out block, out _),
-            MessageKind.ViewChange => ViewChangeCodec.TryRead(body, committeeSize, out viewChange, out _),
-            MessageKind.NewView => NewViewCodec.TryRead(body, committeeSize, out newView, out _),
-            _ => body.IsEmpty,
-        };
-        if (key.Length != 9)
-        {
-            return false;
-        }
-
-        ulong number = BinaryPrimitives.ReadUInt64BigEndian(key[1..]);
-        _next = number + 1;
-        state.Signed.Add((signed, block, viewChange, newView));
-        return whole && TryRemember(number, signed.Header);
-    }
-
-    private bool RecoverBlock(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
-    {
-        if (!BlockCodec.TryRead(value, committeeSize, out Block? block, out _))
-        {
-            return false;
-        }
-
-        _blocks.Add((block.Sequence, block.Hash));
-        state.Blocks.Add(block);
-        return true;
-    }
-
-    private bool RecoverCertificate(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
-    {
-        if (!CertificateCodec.TryRead(value, committeeSize, out Certificate? certificate, out _))
-        {
-            return false;
-        }
-
-        _certificates.Add((certificate.Sequence, certificate.View));
-        state.PreparedCertificates.Add(certificate);
-        return true;
-    }
-
-    private bool RecoverNewView(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
-    {
-        bool whole = NewViewCodec.TryRead(value, committeeSize, out NewView? newView, out _);
-        state.EnteredNewView = newView;
-        _newViewEpoch = newView?.Signed.Header.Epoch ?? 0;
-        return whole;
-    }
-
-    private bool RecoverTip(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
-    {
-        if (!SignedCodec.TryRead(value, committeeSize, out Signed? signed, out _))
-        {
-            return false;
-        }
-
-        state.OwnTip = _tip = new LaneTip(signed.Header.Sequence, signed.Header.Digest);
-        _tipEpoch = signed.Header.Epoch;
-        return true;
-    }
-
-    private bool RecoverForgotten(ReadOnlySpan<byte> value, RecoveredState state)
-    {
-        bool whole = value.Length == sizeof(ulong);
-        state.ForgottenBelow = _forgottenBelow = whole ? BinaryPrimitives.ReadUInt64LittleEndian(value) : 0;
-        return whole;
-    }
-
-    private bool RecoverLimit(ReadOnlySpan<byte> value, ulong epoch, RecoveredState state)
-    {
-        if (value.Length != LimitBytes || value[24] > 1)
-        {
-            return false;
-        }
-
-        VoteLimit limit = new(
-            BinaryPrimitives.ReadUInt64LittleEndian(value[8..]), BinaryPrimitives.ReadUInt64LittleEndian(value),
-            BinaryPrimitives.ReadUInt64LittleEndian(value[16..]), value[24] == 1);
-        _limits.Add(limit.Epoch);
-        if (limit.Epoch == epoch)
-        {
-            state.Limit = limit;
-        }
-        else
-        {
-            state.NextLimit = limit;
-        }
-
-        return true;
-    }
 
     private static byte[] KeyOf(ulong epoch)
     {

@@ -9,7 +9,8 @@ namespace Validator.Tests.Tidy;
 /// <summary>Rules of the house that no compiler checks.</summary>
 public sealed class TidyTests
 {
-    private const int MostLines = 600;
+    private const int MostLines = 500;
+    private const int MostLinesOfTests = 600;
 
     // Protects: the protocol core stays a pure state machine, which needs hashes and nothing else.
     [Fact]
@@ -62,7 +63,7 @@ public sealed class TidyTests
     // Protects: files stay small enough to be read whole.
     [Fact]
     public void No_source_file_is_long() => AssertNone(
-        SourceTree.Sources.Where(f => SourceTree.Lines(f).Length > MostLines));
+        SourceTree.Sources.Where(f => SourceTree.Lines(f).Length > (f.StartsWith("Validator.Tests/", StringComparison.Ordinal) ? MostLinesOfTests : MostLines)));
 
     // Protects: nothing half done is merged. The words are spelled apart so that this file passes.
     [Fact]

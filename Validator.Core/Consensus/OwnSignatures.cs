@@ -1,0 +1,84 @@
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Consensus;
+
+/// <summary>What the shell has signed and stored comes back, and counts from then on.</summary>
+public sealed partial class ValidatorCore
+{
+    private void OnVoteSigned(Slot slot, Signed message)
+    {
+        SignedHeader header = message.Header;
+        if (header.Kind != MessageKind.Commit && slot.Accepted == header.Digest)
+        {
+            _voting.Measure(_now - slot.AcceptedMicros, _now, MostStretch * Settings.BlockIntervalMicros);
+        }
+
+        if (header.Kind != MessageKind.PrePrepare)
+        {
+            OnVote(message, Self);
+        }
+        else if (FindBlock(header.Digest) is { } block)
+        {
+            slot.Proposal = message;
+            slot.Block = block;
+            slot.Prepares.Put(message);
+            CountPrepares(slot, header.Digest);
+        }
+    }
+
+    /// <summary>What our own signature now stands on.</summary>
+    private void OnSigned(Signed message)
+    {
+        SignedHeader header = message.Header;
+        switch (header.Kind)
+        {
+            case MessageKind.Vertex:
+                OnVertexSigned(message);
+                break;
+            case MessageKind.PrePrepare or MessageKind.Prepare or MessageKind.Commit:
+                if (FindSlot(header.View, header.Sequence) is { } slot)
+                {
+                    OnVoteSigned(slot, message);
+                }
+
+                break;
+            case MessageKind.Stop:
+                _ownStop = message;
+                RaiseStopView(Self, header.View);
+                EvaluateStops();
+                break;
+            case MessageKind.ViewChange:
+                if (_viewChangeToSign is { } change && change.Signed.Header == header)
+                {
+                    _ownViewChange = new ViewChange
+                    {
+                        Signed = message,
+                        Claims = change.Claims,
+                        Prepared = change.Prepared,
+                        Committed = change.Committed,
+                    };
+                    OnViewChange(_ownViewChange, Self);
+                }
+
+                break;
+            case MessageKind.NewView:
+                if (_newViewToSign is { } own && own.Signed.Header == header && !ViewActive)
+                {
+                    ActivateView(new NewView
+                    {
+                        Signed = message,
+                        ViewChanges = own.ViewChanges,
+                        Prepared = own.Prepared,
+                        Committed = own.Committed,
+                    });
+                }
+
+                break;
+            default:
+                Require.Fail("every signed kind comes back");
+                break;
+        }
+    }
+}

@@ -1,0 +1,27 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Validator.Core.Primitives;
+using static Validator.Host.Storage.Native.RocksDbNative;
+
+namespace Validator.Host.Storage.Native;
+
+/// <summary>How one database is opened. Byte counts are totals over all of its column families.</summary>
+internal sealed record RocksDbOptions
+{
+    public bool Create { get; init; }
+
+    /// <summary>For looking: takes no lock and writes nothing.</summary>
+    public bool ReadOnly { get; init; }
+
+    public required long WriteBufferBytes { get; init; }
+    public required long CacheBytes { get; init; }
+
+    /// <summary>Table and blob files kept open; more of them are opened again for each read.</summary>
+    public int OpenFiles { get; init; } = 512;
+
+    /// <summary>enum of c.h: 0 none, 4 LZ4, 7 Zstd.</summary>
+    public int Compression { get; init; } = 4;
+
+    /// <summary>The column family whose large values go to blob files, which compaction does not rewrite.</summary>
+    public string? BlobFamily { get; init; }
+}

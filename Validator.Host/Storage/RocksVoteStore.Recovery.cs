@@ -1,0 +1,116 @@
+using System.Buffers.Binary;
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using Validator.Core.Consensus;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Host.Storage;
+
+/// <summary>Reads records back, and says which are damaged.</summary>
+internal sealed partial class RocksVoteStore
+{
+    private bool RecoverSigned(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    {
+        if (value.Length < SignedCodec.EncodedSize
+            || !SignedCodec.TryRead(value[..SignedCodec.EncodedSize], committeeSize, out Signed? signed, out _))
+        {
+            return false;
+        }
+
+        ReadOnlySpan<byte> body = value[SignedCodec.EncodedSize..];
+        Block? block = null;
+        ViewChange? viewChange = null;
+        NewView? newView = null;
+        bool whole = signed.Header.Kind switch
+        {
+            MessageKind.PrePrepare => BlockCodec.TryRead(body, committeeSize, out block, out _),
+            MessageKind.ViewChange => ViewChangeCodec.TryRead(body, committeeSize, out viewChange, out _),
+            MessageKind.NewView => NewViewCodec.TryRead(body, committeeSize, out newView, out _),
+            _ => body.IsEmpty,
+        };
+        if (key.Length != 9)
+        {
+            return false;
+        }
+
+        ulong number = BinaryPrimitives.ReadUInt64BigEndian(key[1..]);
+        _next = number + 1;
+        state.Signed.Add((signed, block, viewChange, newView));
+        return whole && TryRemember(number, signed.Header);
+    }
+
+    private bool RecoverBlock(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    {
+        if (!BlockCodec.TryRead(value, committeeSize, out Block? block, out _))
+        {
+            return false;
+        }
+
+        _blocks.Add((block.Sequence, block.Hash));
+        state.Blocks.Add(block);
+        return true;
+    }
+
+    private bool RecoverCertificate(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    {
+        if (!CertificateCodec.TryRead(value, committeeSize, out Certificate? certificate, out _))
+        {
+            return false;
+        }
+
+        _certificates.Add((certificate.Sequence, certificate.View));
+        state.PreparedCertificates.Add(certificate);
+        return true;
+    }
+
+    private bool RecoverNewView(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    {
+        bool whole = NewViewCodec.TryRead(value, committeeSize, out NewView? newView, out _);
+        state.EnteredNewView = newView;
+        _newViewEpoch = newView?.Signed.Header.Epoch ?? 0;
+        return whole;
+    }
+
+    private bool RecoverTip(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    {
+        if (!SignedCodec.TryRead(value, committeeSize, out Signed? signed, out _))
+        {
+            return false;
+        }
+
+        state.OwnTip = _tip = new LaneTip(signed.Header.Sequence, signed.Header.Digest);
+        _tipEpoch = signed.Header.Epoch;
+        return true;
+    }
+
+    private bool RecoverForgotten(ReadOnlySpan<byte> value, RecoveredState state)
+    {
+        bool whole = value.Length == sizeof(ulong);
+        state.ForgottenBelow = _forgottenBelow = whole ? BinaryPrimitives.ReadUInt64LittleEndian(value) : 0;
+        return whole;
+    }
+
+    private bool RecoverLimit(ReadOnlySpan<byte> value, ulong epoch, RecoveredState state)
+    {
+        if (value.Length != LimitBytes || value[24] > 1)
+        {
+            return false;
+        }
+
+        VoteLimit limit = new(
+            BinaryPrimitives.ReadUInt64LittleEndian(value[8..]), BinaryPrimitives.ReadUInt64LittleEndian(value),
+            BinaryPrimitives.ReadUInt64LittleEndian(value[16..]), value[24] == 1);
+        _limits.Add(limit.Epoch);
+        if (limit.Epoch == epoch)
+        {
+            state.Limit = limit;
+        }
+        else
+        {
+            state.NextLimit = limit;
+        }
+
+        return true;
+    }
+}
