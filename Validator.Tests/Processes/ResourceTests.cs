@@ -209,7 +209,11 @@ public sealed class ResourceTests
             await ProcessCluster.UntilAsync("it is ready", s_patience, async () => (await cluster.Cluster.StatusAsync(node))?.Ready == true);
             await cluster.SubmitFinalAsync(node, "kept"u8.ToArray());
 
-            // Both at once: it cannot have stopped in between.
+            // A request whose body never comes: the stop waits for it, for most of a second.
+            using Socket half = new(SocketType.Stream, ProtocolType.Tcp);
+            await half.ConnectAsync(IPAddress.Loopback, node.Ports.Api);
+            await half.SendAsync("POST /v1/transactions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\nContent-Length: 9\r\n\r\n"u8.ToArray());
+            await Task.Delay(100);
             foreach (ProcessCluster.Signal signal in new[] { ProcessCluster.Signal.Stop, ProcessCluster.Signal.Terminate, (ProcessCluster.Signal)2, ProcessCluster.Signal.Continue })
             {
                 ProcessCluster.Send(process.Id, signal);
