@@ -203,7 +203,9 @@ public sealed class ResourceTests
     {
         await using ProcessCluster cluster = ProcessCluster.Create(1);
         NodeProcess node = cluster.Nodes[0];
-        using Process process = Process.Start(Shell("exec \"$@\"", "run", "--config", Path.Combine(node.Directory, "node.toml")))!;
+
+        // Who starts the tests in a shell's background hands down an ignored SIGINT.
+        using Process process = Process.Start(Shell("exec env --default-signal=INT \"$@\"", "run", "--config", Path.Combine(node.Directory, "node.toml")))!;
         try
         {
             await ProcessCluster.UntilAsync("it is ready", s_patience, async () => (await cluster.Cluster.StatusAsync(node))?.Ready == true);
