@@ -34,7 +34,7 @@ done
 echo "fuzz: ${#names[@]} parsers, $seconds s each, $jobs at a time, $("$afl" -h 2>&1 | grep -aoE 'afl-fuzz\+\+[0-9a-z.]+' | head -1)"
 
 # The marks are in managed code, which afl-fuzz does not see; the runtime wants memory without a limit.
-export AFL_SKIP_BIN_CHECK=1 AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_STARTUP_CALIBRATION=1
+export AFL_SKIP_BIN_CHECK=1 AFL_NO_UI=1 AFL_SKIP_CPUFREQ=1 AFL_NO_AFFINITY=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1
 export DOTNET_TieredCompilation=1 DOTNET_EnableDiagnostics=0
 run() {
     "$1" -i "$2/seeds/$4" -o "$2/runs/$4" -m none -t 10000 -V "$3" -- dotnet "$2/bin/Validator.Fuzz.dll" run "$4" >"$2/runs/$4.log" 2>&1 ||
@@ -51,6 +51,10 @@ for name in "${names[@]}"; do
         echo "fuzz: $name: did not run; see $out/runs/$name.log" >&2
         failed=1
         continue
+    fi
+    if [ "$(stat "$name" execs_done)" -eq 0 ]; then
+        echo "fuzz: $name: no input was tried; see $out/runs/$name.log" >&2
+        failed=1
     fi
     crashes=$(stat "$name" saved_crashes) hangs=$(stat "$name" saved_hangs)
     all=$((all + $(stat "$name" execs_done)))
@@ -74,6 +78,6 @@ for folder in "$out"/crashes/*/; do
     timeout 120 dotnet "$built/Validator.Fuzz.dll" replay "$(basename "$folder")" "$folder"/* | cut -c1-2000 || true
 done
 if ((failed)); then
-    echo "fuzz: error: some input was not survived, or took too long: $out/crashes" >&2
+    echo "fuzz: error: a parser was not fuzzed, or some input was not survived or took too long: $out/crashes" >&2
     exit 1
 fi
