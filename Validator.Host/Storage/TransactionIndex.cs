@@ -62,9 +62,6 @@ internal sealed class TransactionIndex
 
     public IndexSegment[] Segments => _view.Segments;
 
-    /// <summary>The first block whose entries are in memory.</summary>
-    public ulong TailFirst => _view.Tails[0].First;
-
     /// <summary>Before a block's entries are added: closes the segment before it where that is full.</summary>
     public IndexTail BeginBlock(RocksDbBatch batch, ulong sequence, int entries, long payloadBytes)
     {
