@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Validator.Host.Cli;
 
 namespace Validator.Tests.Net.Discovery;
 
@@ -20,8 +21,9 @@ internal sealed class FakeDns : IDisposable
     /// <param name="options">Its options line.</param>
     public FakeDns(string search = "corp.test", string options = "timeout:1 attempts:2")
     {
-        _udp.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        Port = ((IPEndPoint)_udp.LocalEndPoint!).Port;
+        // One number over both protocols: what the system hands out for one may be an outgoing connection's over the other.
+        Port = FreePorts.Find(1)[0];
+        _udp.Bind(new IPEndPoint(IPAddress.Loopback, Port));
         _tcp.Bind(new IPEndPoint(IPAddress.Loopback, Port));
         _tcp.Listen();
         ResolvConf = Path.Combine(_folder, "resolv.conf");
