@@ -89,8 +89,15 @@ public sealed partial class TopologyTests
         const int width = 190, height = 58;
         Dictionary<string, (int X, int Y)> places = new()
         {
-            ["batcher"] = (120, 70), ["signer"] = (640, 70), ["vote-store"] = (900, 70), ["validation"] = (120, 200), ["core"] = (380, 200),
-            ["ledger"] = (900, 200), ["fetch"] = (330, 330), ["execution"] = (640, 330), ["prune"] = (900, 330),
+            ["batcher"] = (120, 70),
+            ["signer"] = (640, 70),
+            ["vote-store"] = (900, 70),
+            ["validation"] = (120, 200),
+            ["core"] = (380, 200),
+            ["ledger"] = (900, 200),
+            ["fetch"] = (330, 330),
+            ["execution"] = (640, 330),
+            ["prune"] = (900, 330),
         };
         StringBuilder svg = new("""
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1080 470" font-family="sans-serif" font-size="13" text-anchor="middle">
