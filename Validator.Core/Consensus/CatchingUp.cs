@@ -77,7 +77,7 @@ public sealed partial class ValidatorCore
             _catchUp.Leave();
         }
 
-        if (_catchUp.Leaving && !_endHandedOut && _executed == FinalSequence)
+        if (_catchUp.Leaving && !_endHandedOut && _chain.AllExecuted)
         {
             _endHandedOut = true;
             Emit(EffectKind.StoreEpochEnd).EpochEnd = _end;
@@ -132,7 +132,7 @@ public sealed partial class ValidatorCore
     /// <summary>After every input: asks, drops what blocks have overtaken, hands over what is whole.</summary>
     private void AdvanceCatchUp()
     {
-        if (_catchUp.Installing && !_installHandedOut && _executed == FinalSequence)
+        if (_catchUp.Installing && !_installHandedOut && _chain.AllExecuted)
         {
             _installHandedOut = true;
             Emit(EffectKind.InstallSnapshot).Manifest = _catchUp.Manifest;
@@ -169,54 +169,22 @@ public sealed partial class ValidatorCore
     /// <summary>The state after the snapshot's block is durable here: as if all up to it had been made final and executed.</summary>
     private void OnSnapshotInstalled()
     {
-        Require.That(_installHandedOut && _catchUp.Installing && _executed == FinalSequence);
+        Require.That(_installHandedOut && _catchUp.Installing && _chain.AllExecuted);
         _installHandedOut = false;
         SnapshotManifest manifest = _catchUp.Manifest!;
         _catchUp.Stop();
         Require.That(manifest.Sequence > FinalSequence || (_landing && manifest.Sequence == FinalSequence));
         _landing = false;
-        if (manifest.Anchor.Epoch == Epoch)
+        _chain.Adopt(manifest);
+        if (manifest.Pending is { } pending && !_close.ChangePending)
         {
-            _final = manifest.Anchor;
-            _finalCertificate = manifest.Certificate;
-        }
-
-        _finalNonEmpty = manifest.Sequence;
-        _executed = manifest.Sequence;
-        if (manifest.Pending is { } pending && _changeSequence == ulong.MaxValue)
-        {
-            NoteChange(pending);
-        }
-
-        _statedRoots.Clear();
-        for (int i = 0; i < manifest.Records.Length; i++)
-        {
-            ulong sequence = manifest.FirstRecord + (ulong)i;
-            if (sequence <= _executed)
-            {
-                _roots[sequence] = manifest.Records[i].Root;
-                _finalHashes[sequence] = manifest.Records[i].BlockHash;
-            }
-            else
-            {
-                _statedRoots[sequence] = manifest.Records[i].Root;
-            }
-        }
-
-        foreach (ulong sequence in _roots.Keys.Where(s => s + _history < _executed).ToArray())
-        {
-            _roots.Remove(sequence);
-        }
-
-        foreach (ulong sequence in _finalHashes.Keys.Where(s => s + _history < _executed).ToArray())
-        {
-            _finalHashes.Remove(sequence);
+            _close.NoteChange(pending);
         }
 
         for (int i = 0; i < _lanes.Length; i++)
         {
-            _lanes[i].Finalize(_final.Cut[i], _now);
-            _timer.Ordered(i, _final.Cut[i].Height, _now);
+            _lanes[i].Finalize(_chain.Tip.Cut[i], _now);
+            _timer.Ordered(i, _chain.Tip.Cut[i].Height, _now);
         }
 
         if (Self >= 0 && _ownTip.Height < _lanes[Self].Final.Height && !_limit.LaneIsLost)
@@ -225,7 +193,6 @@ public sealed partial class ValidatorCore
             StopSigning();
         }
 
-        _toFinalize = _toFinalize is { } known && known.Sequence > manifest.Certificate.Sequence ? known : manifest.Certificate;
         ForgetBehindFinal();
         _recheck = true;
     }

@@ -7,63 +7,29 @@ namespace Validator.Core.Consensus;
 /// <summary>How an epoch ends, and when a validator that lost its votes may sign again (PROTOCOL.md, section 12).</summary>
 public sealed partial class ValidatorCore
 {
-    // What the epoch's last block states when no change is pending.
-    private readonly Hash256 _unchangedCommittee;
-
-    // The pending change, and the digest that states it.
-    private ulong _changeSequence = ulong.MaxValue;
-    private Hash256 _changedCommittee;
     private bool _ended;
 
-    // The next epoch goes on without us: what we would author now might wait for an order that never comes.
-    private bool _leaving;
     private bool _returnKnown;
 
     /// <summary>This core has done its work: it halted, or the next epoch's goes on.</summary>
     private bool Over => _halted || _ended;
 
     /// <summary>For the next epoch's core: what its blocks may state (rule P3). Oldest first.</summary>
-    public IEnumerable<(ulong Sequence, Hash256 Root)> RecentRoots =>
-        _roots.Where(r => r.Key + _reach > _executed).OrderBy(r => r.Key).Select(r => (r.Key, r.Value));
+    public IEnumerable<(ulong Sequence, Hash256 Root)> RecentRoots => _chain.RecentRoots;
 
     /// <summary>What a NewView without claims starts from.</summary>
     private Claim StartClaim => new(0, Configuration.Start.Sequence, Configuration.Start.Hash);
 
-    private bool IsLast(Block block) => block.Epoch == Epoch && !block.NextCommittee.IsZero;
-
-    private void NoteChange(PendingCommittee change)
-    {
-        Require.That(_changeSequence == ulong.MaxValue);
-        _changeSequence = change.Sequence;
-        _leaving = Self >= 0 && Member.Find(change.Members, Configuration.Members[Self].ConsensusKey) < 0;
-        _changedCommittee = GenesisCodec.CommitteeDigest(Epoch + 1, change.Members);
-    }
-
-    /// <summary>
-    /// Rule E1: what a block of this sequence and stated execution must name as the next committee; zero where the epoch goes on.
-    /// Known to whoever has executed that far.
-    /// </summary>
-    private Hash256 NextCommittee(ulong sequence, ulong executed)
-    {
-        if (executed >= _changeSequence)
-        {
-            return _changedCommittee;
-        }
-
-        ulong length = Genesis.Parameters.EpochLengthBlocks;
-        return length != 0 && sequence - Configuration.Start.Sequence == length ? _unchangedCommittee : Hash256.Zero;
-    }
-
     /// <summary>Rule E3: with the last block executed, and its word on the next committee borne out, this epoch is over.</summary>
     private void EndEpoch()
     {
-        if (NextCommittee(_final.Sequence, _final.ExecutedSequence) != _final.NextCommittee)
+        if (!_close.Bears(_chain.Tip))
         {
-            Halt(Reason.ExecutionDiverged, _finalCertificate, null);
+            Halt(Reason.ExecutionDiverged, _chain.Certificate, null);
             return;
         }
 
-        Finish(_final);
+        Finish(_chain.Tip);
     }
 
     private void Finish(Block last)

@@ -8,18 +8,6 @@ namespace Validator.Core.Consensus;
 /// <summary>Commit certificates, the final chain and its execution (rules P5, P6, section 8).</summary>
 public sealed partial class ValidatorCore
 {
-    private readonly Dictionary<ulong, Hash256> _roots = [];
-    private readonly Dictionary<ulong, Hash256> _finalHashes = [];
-
-    // What final blocks state of sequences that are not executed here yet.
-    private readonly Dictionary<ulong, Hash256> _statedRoots = [];
-    private Block _final;
-    private Certificate? _finalCertificate;
-    private ulong _executed;
-
-    // The commit certificate of the highest sequence beyond the final block; its ancestors are final too.
-    private Certificate? _toFinalize;
-
     private void OnCertificate(Certificate certificate, int from)
     {
         if (certificate.Epoch != Epoch)
@@ -46,51 +34,37 @@ public sealed partial class ValidatorCore
     private void OnCommitCertificate(Certificate certificate)
     {
         _committed.Add(certificate);
-        if (FindSlot(certificate.View, certificate.Sequence) is { Committed: null } slot)
+        _slots.Find(certificate.View, certificate.Sequence)?.Note(certificate);
+        if (_chain.Contradicts(certificate, out Certificate? other))
         {
-            slot.Committed = certificate;
-        }
-
-        if (_finalHashes.TryGetValue(certificate.Sequence, out Hash256 known)
-            ? known != certificate.BlockHash
-            : _toFinalize is not null && _toFinalize.Sequence == certificate.Sequence && _toFinalize.BlockHash != certificate.BlockHash)
-        {
-            Halt(Reason.ConflictingCertificates, certificate, certificate.Sequence <= FinalSequence ? _finalCertificate : _toFinalize);
+            Halt(Reason.ConflictingCertificates, certificate, other);
             return;
         }
 
-        if (certificate.Sequence > FinalSequence && (_toFinalize is null || certificate.Sequence > _toFinalize.Sequence))
-        {
-            _toFinalize = certificate;
-        }
-
+        _chain.Aim(certificate);
         NoteViewOf(certificate);
         _recheck = true;
     }
 
     private void TryFinalize()
     {
-        while (_toFinalize is { } certificate && !_halted && !_landing && !_catchUp.Installing && !_catchUp.Leaving)
+        while (!_halted && !_landing && !_catchUp.Installing && !_catchUp.Leaving && _chain.NextTarget() is { } certificate)
         {
-            if (certificate.Sequence <= FinalSequence)
+            if (_blocks.NextAbove(certificate.BlockHash, out Hash256 missing) is not { } block)
             {
-                _toFinalize = null;
+                FetchBlock(missing, certificate.Votes[0].Sender);
                 return;
             }
 
-            if (NextToFinalize(certificate) is not { } block)
+            if (block.Parent != _chain.Tip.Hash)
             {
+                Halt(Reason.ConflictingCertificates, certificate, _chain.Certificate);
                 return;
             }
 
-            if (block.Parent != _final.Hash)
+            if (!_judge.Holds(block.Cut))
             {
-                Halt(Reason.ConflictingCertificates, certificate, _finalCertificate);
-                return;
-            }
-
-            if (!CutHeld(block, certificate.Votes[0].Sender))
-            {
+                FetchCut(block.Cut, certificate.Votes[0].Sender);
                 return;
             }
 
@@ -98,115 +72,54 @@ public sealed partial class ValidatorCore
         }
     }
 
-    /// <summary>The certified block's ancestor just above the final one; null while a body is missing.</summary>
-    private Block? NextToFinalize(Certificate certificate)
-    {
-        Hash256 hash = certificate.BlockHash;
-        while (true)
-        {
-            if (FindBlock(hash) is not { } block)
-            {
-                FetchBlock(hash, certificate.Votes[0].Sender);
-                return null;
-            }
-
-            if (block.Sequence <= FinalSequence + 1)
-            {
-                return block;
-            }
-
-            hash = block.Parent;
-        }
-    }
-
     private Certificate CertificateFor(Block block, Certificate covering) =>
-        FindSlot(View, block.Sequence) is { Committed: { } own } && own.BlockHash == block.Hash ? own : covering;
+        _slots.Find(View, block.Sequence) is { Committed: { } own } && own.BlockHash == block.Hash ? own : covering;
 
     private void FinalizeBlock(Block block, Certificate certificate)
     {
-        Require.That(block.Sequence == FinalSequence + 1);
-        if (_roots.TryGetValue(block.ExecutedSequence, out Hash256 own) && own != block.ExecutedRoot)
+        if (_chain.Diverges(block))
         {
             Halt(Reason.ExecutionDiverged, certificate, null);
             return;
         }
 
-        if (block.ExecutedSequence > _executed)
-        {
-            _statedRoots[block.ExecutedSequence] = block.ExecutedRoot;
-        }
-
-        VertexHeader[] order = CutOrder.Compute(_lanes, _final.Cut, block.Cut);
+        VertexHeader[] order = CutOrder.Compute(_lanes, _chain.Tip.Cut, block.Cut);
         ref Effect effect = ref Emit(EffectKind.Execute);
         effect.Block = block;
         effect.Order = order;
         effect.Certificate = certificate;
-        if (order.Length > 0)
-        {
-            _finalNonEmpty = block.Sequence;
-        }
-
         for (int i = 0; i < _lanes.Length; i++)
         {
             _lanes[i].Finalize(block.Cut[i], _now);
             _timer.Ordered(i, block.Cut[i].Height, _now);
         }
 
-        _final = block;
-        _finalCertificate = certificate;
-        _finalHashes[block.Sequence] = block.Hash;
-        if (block.Sequence >= _history)
-        {
-            _finalHashes.Remove(block.Sequence - _history);
-        }
-
+        _chain.Append(block, certificate, orders: order.Length > 0);
         ForgetBehindFinal();
         _recheck = true;
     }
 
     private void ForgetBehindFinal()
     {
-        _blocks.Remove(_final.Hash);
-        foreach ((Hash256 hash, BlockEntry entry) in _blocks)
-        {
-            if (entry.Block.Sequence <= FinalSequence)
-            {
-                _blocks.Remove(hash);
-            }
-        }
-
-        foreach ((ulong View, ulong Sequence) key in _slots.Keys)
-        {
-            if (key.Sequence < FinalSequence)
-            {
-                _slots.Remove(key);
-            }
-        }
+        _blocks.ForgetDecided();
+        _slots.ForgetSequencesBelow(FinalSequence);
     }
 
     private void OnExecuted(ulong sequence, in Hash256 root, PendingCommittee? change)
     {
-        Require.That(sequence == _executed + 1);
-        _executed = sequence;
-        _roots[sequence] = root;
-        if (sequence >= _history)
+        if (!_chain.Execute(sequence, root))
         {
-            _roots.Remove(sequence - _history);
-        }
-
-        if (_statedRoots.Remove(sequence, out Hash256 stated) && stated != root)
-        {
-            Halt(Reason.ExecutionDiverged, _finalCertificate, null);
+            Halt(Reason.ExecutionDiverged, _chain.Certificate, null);
             return;
         }
 
         if (change is not null)
         {
             Require.That(change.Sequence == sequence);
-            NoteChange(change);
+            _close.NoteChange(change);
         }
 
-        if (sequence == FinalSequence && IsLast(_final))
+        if (sequence == FinalSequence && _close.IsLast(_chain.Tip))
         {
             EndEpoch();
             return;
@@ -225,14 +138,13 @@ public sealed partial class ValidatorCore
 
         foreach (Block block in answer.Blocks)
         {
-            RememberBlock(block);
+            _blocks.Remember(block);
         }
 
         OnCertificate(answer.Certificate, from);
-        if (answer.Certificate.Sequence > FinalSequence && !_halted)
+        if (!_halted)
         {
-            // Nearer than a certificate whose chain is not here yet; that one is learned again.
-            _toFinalize = answer.Certificate;
+            _chain.AimNearer(answer.Certificate);
         }
     }
 
@@ -244,7 +156,7 @@ public sealed partial class ValidatorCore
             return false;
         }
 
-        return FindSlot(certificate.View, certificate.Sequence) is not { } slot
+        return _slots.Find(certificate.View, certificate.Sequence) is not { } slot
             || (certificate.Phase == Phase.Prepared ? slot.Accepted : slot.CommitSent) != certificate.BlockHash;
     }
 }

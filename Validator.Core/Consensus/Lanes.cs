@@ -82,7 +82,7 @@ public sealed partial class ValidatorCore
 
         if (lane.Count >= Limits.MaxSlotVariants * LaneShare)
         {
-            lane.DropUnnamed(NamedTips(lane.Author));
+            lane.DropUnnamed(_blocks.NamedTips(lane.Author));
         }
 
         lane.Add(new VertexEntry(vertex, message.Signature));
@@ -124,9 +124,6 @@ public sealed partial class ValidatorCore
             : IsFull(lane) ? Reason.LaneFull
             : Reason.None;
     }
-
-    /// <summary>What the blocks at hand name in a lane.</summary>
-    private IEnumerable<LaneTip> NamedTips(int author) => _blocks.Values.Select(entry => entry.Block.Cut[author]);
 
     private void ConvictTwin(VertexHeader known, byte[] signature, Signed message)
     {
@@ -173,7 +170,7 @@ public sealed partial class ValidatorCore
 
     /// <summary>Counted from when a quorum is there: right after a start, peers may know own vertices that a rolled-back disk does not.</summary>
     private long IdleVertexDue() =>
-        !Authors || _leaving || _landing || !OwnTipKnown || Settings.IdleVertexMicros == 0 || OwnPending >= Settings.MaxOwnPendingVertices || _quorumSinceMicros == long.MaxValue
+        !Authors || _close.LeavesUs || _landing || !OwnTipKnown || Settings.IdleVertexMicros == 0 || OwnPending >= Settings.MaxOwnPendingVertices || _quorumSinceMicros == long.MaxValue
             ? long.MaxValue
             : Math.Max(_lastAuthoredMicros, _quorumSinceMicros) + Settings.IdleVertexMicros;
 
@@ -218,7 +215,7 @@ public sealed partial class ValidatorCore
     private void GrantCredit()
     {
         _creditAtMicros = long.MaxValue;
-        if (!Authors || _leaving || _landing || !OwnTipKnown || _creditGiven || _unsigned >= MaxUnsigned || OwnPending >= Settings.MaxOwnPendingVertices
+        if (!Authors || _close.LeavesUs || _landing || !OwnTipKnown || _creditGiven || _unsigned >= MaxUnsigned || OwnPending >= Settings.MaxOwnPendingVertices
             || PendingVertices >= Settings.MaxPendingVertices || IsFull(_lanes[Self]) || Queues)
         {
             return;

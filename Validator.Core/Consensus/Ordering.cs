@@ -8,15 +8,6 @@ namespace Validator.Core.Consensus;
 /// <summary>The normal case: PrePrepare, Prepare, Commit (PROTOCOL.md, section 4).</summary>
 public sealed partial class ValidatorCore
 {
-    private enum Verdict
-    {
-        Accept,
-
-        /// <summary>Early or incomplete: judged again when something changes.</summary>
-        Wait,
-        Refuse,
-    }
-
     // The newest acceptance in this view (rule P2), as leader or as replica; null before the first.
     private Block? _accepted;
     private long _proposeAtMicros = long.MaxValue;
@@ -50,10 +41,8 @@ public sealed partial class ValidatorCore
             StopSigning();
         }
 
-        slot.Proposal = message;
-        slot.Block = block;
-        slot.Prepares.Put(message);
-        RememberBlock(block);
+        slot.Propose(message, block);
+        _blocks.Remember(block);
         CountPrepares(slot, header.Digest);
         _recheck = true;
     }
@@ -130,32 +119,19 @@ public sealed partial class ValidatorCore
     /// <summary>The slot of a header, made when new; null and a counted reason when out of reach.</summary>
     private Slot? SlotFor(in SignedHeader header, int from)
     {
-        Reason reason = header.View < View ? Reason.OldView
-            : header.View > View + MaxViewsAhead ? Reason.BeyondWindow
-            // A final base is voted again in a new view (rule V4), so its own sequence stays open.
-            : header.Sequence == 0 || header.Sequence < FinalSequence ? Reason.OldSequence
-            : header.Sequence > FinalSequence + _reach ? Reason.BeyondWindow
-            : Reason.None;
+        Reason reason = _slots.Fault(header, View, FinalSequence);
         if (reason != Reason.None)
         {
             Reject(reason, from);
             return null;
         }
 
-        if (!_slots.TryGetValue((header.View, header.Sequence), out Slot? slot))
-        {
-            slot = new Slot(header.View, header.Sequence, Committee.Count);
-            _slots.Add((header.View, header.Sequence), slot);
-        }
-
-        return slot;
+        return _slots.Open(header.View, header.Sequence);
     }
-
-    private Slot? FindSlot(ulong view, ulong sequence) => _slots.GetValueOrDefault((view, sequence));
 
     private void CountPrepares(Slot slot, in Hash256 digest)
     {
-        if (slot.Prepared is null && slot.Prepares.Certify(Committee, Phase.Prepared, digest) is { } certificate)
+        if (slot.Certify(Committee, Phase.Prepared, digest) is { } certificate)
         {
             OnPreparedCertificate(certificate);
         }
@@ -163,7 +139,7 @@ public sealed partial class ValidatorCore
 
     private void CountCommits(Slot slot, in Hash256 digest)
     {
-        if (slot.Committed is null && slot.Commits.Certify(Committee, Phase.Committed, digest) is { } certificate)
+        if (slot.Certify(Committee, Phase.Committed, digest) is { } certificate)
         {
             OnCommitCertificate(certificate);
         }
@@ -172,11 +148,7 @@ public sealed partial class ValidatorCore
     private void OnPreparedCertificate(Certificate certificate)
     {
         _prepared.Add(certificate);
-        if (FindSlot(certificate.View, certificate.Sequence) is { Prepared: null } slot)
-        {
-            slot.Prepared = certificate;
-        }
-
+        _slots.Find(certificate.View, certificate.Sequence)?.Note(certificate);
         NoteViewOf(certificate);
         _recheck = true;
     }
@@ -192,7 +164,7 @@ public sealed partial class ValidatorCore
         ulong last = FinalSequence + _reach;
         for (ulong sequence = Math.Max(Math.Max(FinalSequence, 1), _forgotten); sequence <= last; sequence++)
         {
-            if (FindSlot(View, sequence) is { Prepared: { } certificate, CommitSent.IsZero: true } slot)
+            if (_slots.Find(View, sequence) is { Prepared: { } certificate, CommitSent.IsZero: true } slot)
             {
                 TryCommit(slot, certificate);
             }
@@ -201,13 +173,13 @@ public sealed partial class ValidatorCore
 
     private void TryCommit(Slot slot, Certificate certificate)
     {
-        if (FindBlock(certificate.BlockHash) is not { } block)
+        if (_blocks.Find(certificate.BlockHash) is not { } block)
         {
             FetchBlock(certificate.BlockHash, certificate.Votes[0].Sender);
             return;
         }
 
-        slot.CommitSent = certificate.BlockHash;
+        slot.Commit(certificate.BlockHash);
         if (slot.Accepted != certificate.BlockHash)
         {
             Persist(block);
@@ -227,7 +199,7 @@ public sealed partial class ValidatorCore
         ulong last = FinalSequence + _reach;
         for (ulong sequence = Math.Max(_accepted?.Sequence + 1 ?? FinalSequence, 1); sequence <= last; sequence++)
         {
-            if (FindSlot(View, sequence) is { Proposal: not null, Accepted.IsZero: true, Refused: Reason.None } slot)
+            if (_slots.Find(View, sequence) is { IsOpen: true } slot)
             {
                 TryAccept(slot);
             }
@@ -242,27 +214,50 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        switch (Judge(block, isBase, Leader, out Reason reason))
+        Judgement judgement = _judge.Judge(block, isBase, _wall);
+        if (judgement.IsGood)
         {
-            case Verdict.Accept:
-                Accept(slot, block);
-                Sign(MessageKind.Prepare, View, block.Sequence, block.Hash);
+            Accept(slot, block);
+            Sign(MessageKind.Prepare, View, block.Sequence, block.Hash);
+        }
+        else if (judgement.Refusal != Reason.None)
+        {
+            slot.Refuse(judgement.Refusal);
+            Reject(judgement.Refusal, Leader);
+        }
+        else
+        {
+            AwaitLack(block, judgement, Leader);
+        }
+    }
+
+    /// <summary>Asks for what a proposal lacks, or waits for its time.</summary>
+    /// <param name="source">Who proposed it and must serve what is missing (rule L3).</param>
+    private void AwaitLack(Block block, in Judgement judgement, int source)
+    {
+        switch (judgement.Lack)
+        {
+            case Lack.Body:
+                FetchBlock(judgement.Body, source);
                 break;
-            case Verdict.Refuse:
-                slot.Refused = reason;
-                Reject(reason, Leader);
+            case Lack.Vertices:
+                FetchCut(block.Cut, source);
                 break;
-            case Verdict.Wait:
+            case Lack.Time:
+                _timestampAwaited = _wall + judgement.AheadMicros;
+                _timestampWaitMicros = _now + (long)Math.Min(judgement.AheadMicros, 1_000_000UL);
+                break;
+            default:
+                // Finality and execution come by themselves, and all is judged again then.
                 break;
         }
     }
 
     private void Accept(Slot slot, Block block)
     {
-        Require.That(slot.Accepted.IsZero && slot.View == View);
+        Require.That(slot.View == View);
         Require.That(_accepted is null || _accepted.Sequence < block.Sequence);
-        slot.Accepted = block.Hash;
-        slot.AcceptedMicros = _now;
+        slot.Accept(block, _now);
         _accepted = block;
         KeepStep(block);
         Persist(block);
@@ -270,12 +265,7 @@ public sealed partial class ValidatorCore
 
     private void Persist(Block block)
     {
-        RememberBlock(block);
-        if (_blocks.TryGetValue(block.Hash, out BlockEntry? entry))
-        {
-            entry.Accepted = true;
-        }
-
+        _blocks.Accept(block);
         Emit(EffectKind.PersistBlock).Block = block;
     }
 
@@ -297,193 +287,8 @@ public sealed partial class ValidatorCore
         }
 
         return block.Sequence > 1
-            && FindSlot(View, block.Sequence - 1) is { } parent
+            && _slots.Find(View, block.Sequence - 1) is { } parent
             && parent.Certifies(block.Parent);
-    }
-
-    /// <summary>Rule P3. The base of a view is voted again without timestamp, root or window checks (rule V4).</summary>
-    /// <param name="source">Who proposed it and must serve what is missing (rule L3).</param>
-    private Verdict Judge(Block block, bool isBase, int source, out Reason reason)
-    {
-        reason = Reason.None;
-        if (block.Sequence <= FinalSequence)
-        {
-            reason = Reason.WrongParent;
-            return _finalHashes.GetValueOrDefault(block.Sequence) == block.Hash ? Verdict.Accept : Verdict.Refuse;
-        }
-
-        if (block.Sequence > FinalSequence + _reach || !AncestorsKnown(block, source, out Block? parent, out reason))
-        {
-            return reason == Reason.None ? Verdict.Wait : Verdict.Refuse;
-        }
-
-        reason = CutFault(parent, block);
-        if (reason != Reason.None)
-        {
-            return Verdict.Refuse;
-        }
-
-        if (!CutHeld(block, source))
-        {
-            return Verdict.Wait;
-        }
-
-        reason = LineageFault(parent, block);
-        if (reason != Reason.None)
-        {
-            return Verdict.Refuse;
-        }
-
-        return isBase ? Verdict.Accept : JudgeContext(block, parent, out reason);
-    }
-
-    private Verdict JudgeContext(Block block, Block parent, out Reason reason)
-    {
-        reason =
-            IsLast(parent) ? Reason.PastEpochEnd
-            : block.TimestampMicros <= parent.TimestampMicros ? Reason.TimestampNotAfterParent
-            : block.ExecutedSequence < parent.ExecutedSequence ? Reason.ExecutedRegresses
-            : block.ExecutedSequence + _window + 16 < block.Sequence ? Reason.ExecutedTooOld
-            : block.ExecutedSequence == parent.ExecutedSequence && block.ExecutedRoot != parent.ExecutedRoot ? Reason.ExecutedRootDiffers
-            : block.ExecutedSequence >= block.Sequence ? Reason.ExecutedRegresses
-            : Reason.None;
-        if (reason != Reason.None)
-        {
-            return Verdict.Refuse;
-        }
-
-        if (block.Sequence > FinalSequence + _window)
-        {
-            return Verdict.Wait;
-        }
-
-        // The least step needs no clock's consent: time that is ahead of all clocks stands still, nearly, until they have caught up.
-        ulong latest = _wall + Genesis.Parameters.TimestampBoundMicros;
-        if (block.TimestampMicros > latest && block.TimestampMicros - parent.TimestampMicros > 1)
-        {
-            _timestampAwaited = _wall + (block.TimestampMicros - latest);
-            _timestampWaitMicros = _now + (long)Math.Min(block.TimestampMicros - latest, 1_000_000UL);
-            return Verdict.Wait;
-        }
-
-        if (block.ExecutedSequence != parent.ExecutedSequence)
-        {
-            if (!_roots.TryGetValue(block.ExecutedSequence, out Hash256 own))
-            {
-                return Verdict.Wait;
-            }
-
-            if (own != block.ExecutedRoot)
-            {
-                reason = Reason.ExecutedRootDiffers;
-                return Verdict.Refuse;
-            }
-        }
-
-        // Executed as far as the block states, or as its parent does, whose epoch goes on: the change, if any, is known.
-        reason = block.NextCommittee != NextCommittee(block.Sequence, block.ExecutedSequence) ? Reason.NextCommitteeDiffers : Reason.None;
-        return reason == Reason.None ? Verdict.Accept : Verdict.Refuse;
-    }
-
-    /// <summary>Walks to the final block. Asks for bodies that are missing; refuses a chain that leaves the final one.</summary>
-    private bool AncestorsKnown(Block block, int source, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Block? parent, out Reason reason)
-    {
-        reason = Reason.None;
-        parent = FindBlock(block.Parent);
-        Block below = block;
-        while (below.Sequence > FinalSequence + 1)
-        {
-            if (FindBlock(below.Parent) is not { } next)
-            {
-                FetchBlock(below.Parent, source);
-                return false;
-            }
-
-            if (next.Sequence + 1 != below.Sequence || next.Epoch != Epoch)
-            {
-                reason = Reason.WrongParent;
-                return false;
-            }
-
-            below = next;
-        }
-
-        if (below.Parent != _final.Hash)
-        {
-            reason = Reason.WrongParent;
-            return false;
-        }
-
-        return parent is not null;
-    }
-
-    /// <summary>What the two cuts alone tell: no lane goes back, and not too many vertices at once.</summary>
-    private Reason CutFault(Block parent, Block block)
-    {
-        ulong added = 0;
-        for (int i = 0; i < _lanes.Length; i++)
-        {
-            LaneTip from = parent.Cut[i];
-            LaneTip to = block.Cut[i];
-            if (to.Height < from.Height)
-            {
-                return Reason.CutRegresses;
-            }
-
-            if (to.Height == from.Height && to.Hash != from.Hash)
-            {
-                return Reason.CutEquivocates;
-            }
-
-            ulong step = to.Height - from.Height;
-            if (step > Genesis.Parameters.MaxBlockVertices || (added += step) > Genesis.Parameters.MaxBlockVertices)
-            {
-                return Reason.CutTooLarge;
-            }
-        }
-
-        return Reason.None;
-    }
-
-    /// <summary>Every vertex up to the cut is durable here; asks for those that are missing (rule L3).</summary>
-    private bool CutHeld(Block block, int source)
-    {
-        bool held = true;
-        for (int i = 0; i < _lanes.Length; i++)
-        {
-            if (!_lanes[i].Holds(block.Cut[i]))
-            {
-                FetchVertex(_lanes[i], block.Cut[i], source);
-                held = false;
-            }
-        }
-
-        return held;
-    }
-
-    /// <summary>Each lane's cut descends from the parent block's cut, never only from the final one (rule P3).</summary>
-    private Reason LineageFault(Block parent, Block block)
-    {
-        for (int i = 0; i < _lanes.Length; i++)
-        {
-            if (!_lanes[i].DescendsFrom(block.Cut[i], parent.Cut[i]))
-            {
-                return Reason.CutEquivocates;
-            }
-        }
-
-        return Reason.None;
-    }
-
-    private Block? FindBlock(in Hash256 hash) =>
-        hash == _final.Hash ? _final : _blocks.TryGetValue(hash, out BlockEntry? entry) ? entry.Block : null;
-
-    private void RememberBlock(Block block)
-    {
-        if (block.Sequence > FinalSequence)
-        {
-            _blocks.TryAdd(block.Hash, new BlockEntry(block));
-        }
     }
 
     private void OnBlock(Block block, int from)
@@ -494,7 +299,7 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        RememberBlock(block);
+        _blocks.Remember(block);
         _recheck = true;
     }
 }

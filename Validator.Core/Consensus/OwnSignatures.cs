@@ -19,11 +19,9 @@ public sealed partial class ValidatorCore
         {
             OnVote(message, Self);
         }
-        else if (FindBlock(header.Digest) is { } block)
+        else if (_blocks.Find(header.Digest) is { } block)
         {
-            slot.Proposal = message;
-            slot.Block = block;
-            slot.Prepares.Put(message);
+            slot.Propose(message, block);
             CountPrepares(slot, header.Digest);
         }
     }
@@ -38,7 +36,7 @@ public sealed partial class ValidatorCore
                 OnVertexSigned(message);
                 break;
             case MessageKind.PrePrepare or MessageKind.Prepare or MessageKind.Commit:
-                if (FindSlot(header.View, header.Sequence) is { } slot)
+                if (_slots.Find(header.View, header.Sequence) is { } slot)
                 {
                     OnVoteSigned(slot, message);
                 }

@@ -18,9 +18,6 @@ public sealed partial class ValidatorCore
 
     private long _lastProposalMicros = long.MinValue / 2;
 
-    // The newest final block that ordered something (rule V5).
-    private ulong _finalNonEmpty;
-
     /// <summary>An own vote that waits for processor or disk may take this part of the pace: where it takes more, blocks are what it waits for.</summary>
     private const int VotesInPace = 8;
 
@@ -44,7 +41,7 @@ public sealed partial class ValidatorCore
         }
 
         Hash256 parentHash = _accepted?.Hash ?? _base.BlockHash;
-        if (FindBlock(parentHash) is not { } parent)
+        if (_blocks.Find(parentHash) is not { } parent)
         {
             if (_accepted is null && _base.Sequence > FinalSequence)
             {
@@ -60,7 +57,7 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (IsLast(parent))
+        if (_close.IsLast(parent))
         {
             return;
         }
@@ -78,7 +75,7 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        long due = _lastProposalMicros + (orders || _changeSequence != ulong.MaxValue ? Pace : RootPatience * Settings.BlockIntervalMicros);
+        long due = _lastProposalMicros + (orders || _close.ChangePending ? Pace : RootPatience * Settings.BlockIntervalMicros);
         if (_now < due)
         {
             _proposeAtMicros = due;
@@ -87,20 +84,20 @@ public sealed partial class ValidatorCore
 
         ulong executed = parent.ExecutedSequence;
         Hash256 root = parent.ExecutedRoot;
-        if (_executed > executed)
+        if (_chain.Executed > executed)
         {
-            executed = _executed;
-            root = _roots[executed];
+            executed = _chain.Executed;
+            Require.That(_chain.TryRoot(executed, out root));
         }
 
-        if (executed + _window + 16 < sequence)
+        if (executed + _window + BlockJudge.ExecutionSlack < sequence)
         {
             return;
         }
 
         Propose(BlockCodec.Seal(
             Epoch, sequence, parent.Hash, Math.Max(_wall, parent.TimestampMicros + 1), executed, root,
-            NextCommittee(sequence, executed), cut));
+            _close.NextCommittee(sequence, executed), cut));
     }
 
     /// <summary>The base itself, voted again in this view (rule V4).</summary>
@@ -111,17 +108,20 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        switch (Judge(block, isBase: true, NextConnected(Self), out Reason reason))
+        Judgement judgement = _judge.Judge(block, isBase: true, _wall);
+        if (judgement.IsGood)
         {
-            case Verdict.Accept:
-                Propose(block);
-                break;
-            case Verdict.Refuse:
-                // A certified block that cannot extend what is final: more than F are faulty.
-                Halt(reason == Reason.WrongParent ? Reason.ConflictingCertificates : reason, _finalCertificate, null);
-                break;
-            case Verdict.Wait:
-                break;
+            Propose(block);
+        }
+        else if (judgement.Refusal != Reason.None)
+        {
+            // A certified block that cannot extend what is final: more than F are faulty.
+            Reason reason = judgement.Refusal == Reason.WrongParent ? Reason.ConflictingCertificates : judgement.Refusal;
+            Halt(reason, _chain.Certificate, null);
+        }
+        else
+        {
+            AwaitLack(block, judgement, NextConnected(Self));
         }
     }
 
@@ -172,25 +172,5 @@ public sealed partial class ValidatorCore
 
     /// <summary>The newest block that ordered something is executed, and no block states the root yet (rule V5).</summary>
     private bool RootIsDue(Block parent) =>
-        LastNonEmpty(parent) is var last && last > parent.ExecutedSequence && _executed >= last;
-
-    private ulong LastNonEmpty(Block tip)
-    {
-        for (Block block = tip; block.Sequence > FinalSequence;)
-        {
-            if (FindBlock(block.Parent) is not { } parent)
-            {
-                return block.Sequence;
-            }
-
-            if (!block.Cut.AsSpan().SequenceEqual(parent.Cut))
-            {
-                return block.Sequence;
-            }
-
-            block = parent;
-        }
-
-        return _finalNonEmpty;
-    }
+        _blocks.LastOrdering(parent) is var last && last > parent.ExecutedSequence && _chain.Executed >= last;
 }

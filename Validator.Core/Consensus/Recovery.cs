@@ -34,10 +34,7 @@ public sealed partial class ValidatorCore
 
         foreach (Block block in state.Blocks)
         {
-            if (block.Sequence > FinalSequence)
-            {
-                _blocks.TryAdd(block.Hash, new BlockEntry(block) { Accepted = true });
-            }
+            _blocks.Accept(block);
         }
 
         foreach (Certificate prepared in state.PreparedCertificates)
@@ -59,10 +56,10 @@ public sealed partial class ValidatorCore
         }
 
         RecoverView(state);
-        if (_finalCertificate is { } certificate && certificate.View == View && certificate.Sequence == _final.Sequence)
+        if (_chain.Certificate is { } certificate && certificate.View == View && certificate.Sequence == FinalSequence)
         {
             // A certificate of this view for the final block: what comes next rests on it (rule P2c), not on the base again.
-            _accepted = _final;
+            _accepted = _chain.Tip;
         }
 
         foreach ((Signed message, Block? block, _, _) in state.Signed)
@@ -70,8 +67,8 @@ public sealed partial class ValidatorCore
             RecoverVote(message, block);
         }
 
-        if (_finalCertificate is { } last && last.Sequence >= _forgotten && last.View >= View && !MayBeOfBefore(last.View) && Array.Exists(last.Votes, v => v.Sender == Self)
-            && FindSlot(last.View, last.Sequence)?.CommitSent != last.BlockHash)
+        if (_chain.Certificate is { } last && last.Sequence >= _forgotten && last.View >= View && !MayBeOfBefore(last.View) && Array.Exists(last.Votes, v => v.Sender == Self)
+            && _slots.Find(last.View, last.Sequence)?.CommitSent != last.BlockHash)
         {
             // The ledger proves a Commit of ours that the votes do not know: they were rolled back.
             _signs = false;
@@ -80,9 +77,9 @@ public sealed partial class ValidatorCore
         // Certificates of the view we are in open its slots again.
         foreach (Certificate prepared in state.PreparedCertificates)
         {
-            if (prepared.View == View && FindSlot(View, prepared.Sequence) is { } slot)
+            if (prepared.View == View)
             {
-                slot.Prepared = prepared;
+                _slots.Find(View, prepared.Sequence)?.Note(prepared);
             }
         }
     }
@@ -94,7 +91,7 @@ public sealed partial class ValidatorCore
     private void Resume()
     {
         NoteQuorum();
-        foreach (Slot slot in _slots.Values.OrderBy(s => s.Sequence).ToArray())
+        foreach (Slot slot in _slots.BySequence())
         {
             CountPrepares(slot, slot.Accepted);
             CountCommits(slot, slot.CommitSent);
@@ -106,32 +103,16 @@ public sealed partial class ValidatorCore
 
     private void RecoverFinal(RecoveredState state)
     {
-        foreach ((ulong sequence, Hash256 root) in state.RecentRoots)
-        {
-            _roots[sequence] = root;
-        }
-
+        _chain.Recover(state);
         if (state.LastFinal is null)
         {
             return;
         }
 
-        Require.That(state.LastFinalCertificate is not null && state.LastFinal.Epoch == Epoch);
-        _final = state.LastFinal;
-        _finalCertificate = state.LastFinalCertificate;
-        _finalNonEmpty = _final.Sequence;
-        _executed = _final.Sequence;
-        _finalHashes[_final.Sequence] = _final.Hash;
-        _committed.Add(state.LastFinalCertificate);
-        if (state.LastFinalCertificate.Sequence > _final.Sequence)
-        {
-            _toFinalize = state.LastFinalCertificate;
-        }
-
-        _roots[_executed] = state.LastExecutedRoot;
+        _committed.Add(_chain.Certificate!);
         for (int i = 0; i < _lanes.Length; i++)
         {
-            _lanes[i].Finalize(_final.Cut[i], 0);
+            _lanes[i].Finalize(_chain.Tip.Cut[i], 0);
         }
     }
 
@@ -222,22 +203,14 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (!_slots.TryGetValue((View, header.Sequence), out Slot? slot))
-        {
-            slot = new Slot(View, header.Sequence, Committee.Count);
-            _slots.Add((View, header.Sequence), slot);
-        }
-
+        Slot slot = _slots.Open(View, header.Sequence);
+        slot.Recover(message);
         if (header.Kind == MessageKind.Commit)
         {
-            slot.CommitSent = header.Digest;
-            slot.Commits.Put(message);
             return;
         }
 
-        slot.Accepted = header.Digest;
-        slot.Prepares.Put(message);
-        Block? body = block ?? FindBlock(header.Digest);
+        Block? body = block ?? _blocks.Find(header.Digest);
         if (body is null && header.Sequence > FinalSequence && header.Sequence >= _forgotten)
         {
             // Written before the vote, and not forgotten: the store is not whole.
@@ -246,11 +219,10 @@ public sealed partial class ValidatorCore
 
         if (header.Kind == MessageKind.PrePrepare)
         {
-            slot.Proposal = message;
-            slot.Block = body;
+            slot.Propose(message, body);
             if (body is not null)
             {
-                RememberBlock(body);
+                _blocks.Remember(body);
             }
         }
 

@@ -107,7 +107,7 @@ public sealed partial class ValidatorCore
         peer.FinalSequence = status.FinalSequence;
         peer.Tips = status.Tips;
         if (behind && (ahead || stuck || status.FinalSequence > FinalSequence + 2) && !_fetches.Asked(FetchKind.FinalBlocks, Hash256.Zero) && !_catchUp.Active
-            && (_toFinalize is null || _toFinalize.Sequence > FinalSequence + _window))
+            && (_chain.Target is null || _chain.Target.Sequence > FinalSequence + _window))
         {
             Ask(new FetchRequest(FetchKind.FinalBlocks, Epoch, 0, FinalSequence + 1, FinalBlocksPerFetch, Hash256.Zero), from);
         }
@@ -195,7 +195,7 @@ public sealed partial class ValidatorCore
         ulong first = Math.Max(status.FinalSequence + (View == 0 ? 1u : 0u), FinalSequence);
         for (ulong sequence = first; sequence <= last && sent < SlotsPerRepeat; sequence++)
         {
-            if (FindSlot(View, sequence) is { } slot && RepeatSlot(peer, slot))
+            if (_slots.Find(View, sequence) is { } slot && RepeatSlot(peer, slot))
             {
                 sent++;
             }
@@ -242,7 +242,7 @@ public sealed partial class ValidatorCore
         NoteQuorum();
         SendStatus(peer);
         // What was sent before the peer was there; it may be all that is missing.
-        RepeatTo(peer, new Status(Epoch, View, FinalSequence, _final.Cut));
+        RepeatTo(peer, new Status(Epoch, View, FinalSequence, _chain.Tip.Cut));
     }
 
     /// <summary>Since when peers of quorum weight, ourselves included, are connected; long.MaxValue while they are not.</summary>
@@ -297,6 +297,18 @@ public sealed partial class ValidatorCore
 
         uint count = (uint)Math.Clamp(depth, 1, VerticesPerFetch);
         Ask(new FetchRequest(FetchKind.Vertices, Epoch, lane.Author, 0, count, hash), preferred);
+    }
+
+    /// <summary>Asks for each lane's vertex that a cut names and that is not held.</summary>
+    private void FetchCut(LaneTip[] cut, int preferred)
+    {
+        for (int i = 0; i < _lanes.Length; i++)
+        {
+            if (!_lanes[i].Holds(cut[i]))
+            {
+                FetchVertex(_lanes[i], cut[i], preferred);
+            }
+        }
     }
 
     private void Ask(in FetchRequest request, int preferred)

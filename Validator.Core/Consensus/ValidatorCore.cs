@@ -11,15 +11,12 @@ namespace Validator.Core.Consensus;
 /// </summary>
 public sealed partial class ValidatorCore
 {
-    /// <summary>Roots and hashes of final blocks remembered, at least; never fewer than any block in reach is judged by.</summary>
-    private const ulong LeastHistory = 512;
-
-    /// <summary>Messages of this many views ahead are kept; a validator further behind enters by NewView.</summary>
-    private const ulong MaxViewsAhead = 8;
-
     private readonly Lane[] _lanes;
-    private readonly Dictionary<(ulong View, ulong Sequence), Slot> _slots = [];
-    private readonly Dictionary<Hash256, BlockEntry> _blocks = [];
+    private readonly EpochClose _close;
+    private readonly Slots _slots;
+    private readonly BlockJudge _judge;
+    private readonly FinalChain _chain;
+    private readonly BlockTree _blocks;
     private readonly CertificateBook _prepared = new();
     private readonly CertificateBook _committed = new();
     private readonly FetchTable _fetches = new();
@@ -32,7 +29,6 @@ public sealed partial class ValidatorCore
     // How far above the final block messages are taken. After a restart that is the executed one, which blocks may have left
     // behind by window + 16 (rule P3), with a window of proposals on top.
     private readonly ulong _reach;
-    private readonly ulong _history;
 
     private EffectBuffer _out = null!;
     private long _now;
@@ -44,14 +40,6 @@ public sealed partial class ValidatorCore
 
     // Set whenever something may unblock a proposal, a vote or finality; cleared by Recheck.
     private bool _recheck = true;
-
-    private sealed class BlockEntry(Block block)
-    {
-        public Block Block { get; } = block;
-
-        /// <summary>Voted for here: kept until final, whatever the view does (rule P5).</summary>
-        public bool Accepted { get; set; }
-    }
 
     /// <param name="epoch">The epoch that this core lives in; the shell makes another one for the next.</param>
     /// <param name="self">Own index in the epoch's committee, or -1: an observer, which signs nothing.</param>
@@ -65,8 +53,11 @@ public sealed partial class ValidatorCore
         Committee = epoch.Committee;
         Require.That(self >= -1 && self < Committee.Count);
         _window = genesis.Parameters.WindowBlocks;
-        _reach = (2UL * _window) + 16;
-        _history = Math.Max(LeastHistory, _reach);
+        _reach = (2UL * _window) + BlockJudge.ExecutionSlack;
+        _chain = new FinalChain(epoch.Start, _reach);
+        _blocks = new BlockTree(_chain);
+        _slots = new Slots(Committee, _reach);
+        _close = new EpochClose(epoch, self, genesis.Parameters.EpochLengthBlocks);
         _signs = settings.Signs && self >= 0;
         _returnKnown = settings.ReturnKnown;
         _limit = recovered?.Limit ?? default;
@@ -76,6 +67,7 @@ public sealed partial class ValidatorCore
             _lanes[i] = new Lane(i);
         }
 
+        _judge = new BlockJudge(genesis.Parameters, epoch, _reach, _chain, _blocks, _close, _lanes);
         _timer = new ViewTimer(Committee.Count, settings.ViewTimeoutMicros);
         _connected = new bool[Committee.Count];
         _disconnectedMicros = new long[Committee.Count];
@@ -84,23 +76,8 @@ public sealed partial class ValidatorCore
         _viewChanges = new ViewChange?[Committee.Count];
         _peers = new PeerProgress[Committee.Count];
         _catchUp = new CatchUp(Committee.Count);
-        _unchangedCommittee = GenesisCodec.CommitteeDigest(Epoch + 1, epoch.Members);
-        _final = epoch.Start;
-        _executed = _final.Sequence;
-        _finalNonEmpty = _final.Sequence;
-        _finalHashes[_final.Sequence] = _final.Hash;
         _base = StartClaim;
         _baseFinal = true;
-        if (epoch.Pending is { } pending)
-        {
-            NoteChange(pending);
-        }
-
-        if (_executed == 0)
-        {
-            _roots[0] = _final.ExecutedRoot;
-        }
-
         if (recovered is not null)
         {
             Recover(recovered);
@@ -124,13 +101,13 @@ public sealed partial class ValidatorCore
     public bool ViewActive { get; private set; } = true;
 
     /// <summary>Newest block handed out for execution.</summary>
-    public ulong FinalSequence => _final.Sequence;
+    public ulong FinalSequence => _chain.Sequence;
 
     public int Leader => Committee.Leader(Epoch, View);
 
     /// <summary>Entries of each bounded table, for checks of the limits.</summary>
     internal CoreSizes Sizes => new(
-        _slots.Count, _blocks.Count, PendingVertices, PendingBytes, _fetches.Count, Math.Max(_roots.Count, _finalHashes.Count),
+        _slots.Count, _blocks.Count, PendingVertices, PendingBytes, _fetches.Count, _chain.Remembered,
         _prepared.Count + _committed.Count);
 
     /// <summary>False for a follower: it lost its votes, or met one of its own that it does not know.</summary>
@@ -162,6 +139,8 @@ public sealed partial class ValidatorCore
         }
 
         Advance();
+        _chain.AssertInvariants();
+        _slots.AssertInvariants();
     }
 
     private void Dispatch(in Input input)

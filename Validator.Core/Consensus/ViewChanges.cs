@@ -60,7 +60,7 @@ public sealed partial class ValidatorCore
     private bool LeaderUnreachable => Leader != Self && !_connected[Leader] && (View > 0 || _disconnectedMicros[Leader] > 0);
 
     /// <summary>The same at all who know the same final block, whatever they restarted through.</summary>
-    private ulong FruitlessViews => View - Math.Min(View, _finalCertificate?.View ?? 0);
+    private ulong FruitlessViews => View - Math.Min(View, _chain.Certificate?.View ?? 0);
 
     private long OldestWorkMicros()
     {
@@ -70,9 +70,9 @@ public sealed partial class ValidatorCore
         }
 
         long oldest = _timer.OldestMicros();
-        for (Block? block = _accepted; block is not null && block.Sequence > FinalSequence; block = FindBlock(block.Parent))
+        for (Block? block = _accepted; block is not null && block.Sequence > FinalSequence; block = _blocks.Find(block.Parent))
         {
-            if (FindSlot(View, block.Sequence) is { Accepted.IsZero: false } slot)
+            if (_slots.Find(View, block.Sequence) is { Accepted.IsZero: false } slot)
             {
                 oldest = Math.Min(oldest, slot.AcceptedMicros);
             }
@@ -209,7 +209,7 @@ public sealed partial class ValidatorCore
         _newViewToSign = null;
         _viewEnteredMicros = _now;
         _stopSent = Math.Max(_stopSent, view);
-        _timer.NewLeader(_final.Cut);
+        _timer.NewLeader(_chain.Tip.Cut);
         _prepared.Prune(view);
         _committed.Prune(view);
         ForgetBehindView();
@@ -226,24 +226,10 @@ public sealed partial class ValidatorCore
 
     private void ForgetBehindView()
     {
-        foreach ((ulong View, ulong Sequence) key in _slots.Keys)
-        {
-            if (key.View < View)
-            {
-                _slots.Remove(key);
-            }
-        }
-
-        // Bodies that nobody here voted for are kept only as far as memory is bounded; they can be fetched again.
+        _slots.ForgetViewsBelow(View);
         if (_blocks.Count > 4 * _window)
         {
-            foreach ((Hash256 hash, BlockEntry entry) in _blocks)
-            {
-                if (!entry.Accepted)
-                {
-                    _blocks.Remove(hash);
-                }
-            }
+            _blocks.ForgetUnaccepted();
         }
     }
 

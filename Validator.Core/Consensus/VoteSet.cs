@@ -1,0 +1,60 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Consensus;
+
+/// <summary>Votes of one phase in one slot: the first of each sender counts.</summary>
+internal sealed class VoteSet(int members)
+{
+    private readonly Signed?[] _votes = new Signed?[members];
+
+    public Signed? this[int sender] => _votes[sender];
+
+    public void Put(Signed vote) => _votes[vote.Header.Sender] = vote;
+
+    public ulong Weight(Committee committee, in Hash256 digest)
+    {
+        ulong weight = 0;
+        for (int i = 0; i < _votes.Length; i++)
+        {
+            if (_votes[i] is { } vote && vote.Header.Digest == digest)
+            {
+                weight += committee.Weight(i);
+            }
+        }
+
+        return weight;
+    }
+
+    /// <summary>A certificate from the votes on <paramref name="digest"/>, or null below quorum weight.</summary>
+    public Certificate? Certify(Committee committee, Phase phase, in Hash256 digest)
+    {
+        if (Weight(committee, digest) < committee.Quorum)
+        {
+            return null;
+        }
+
+        List<CertificateVote> votes = [];
+        SignedHeader header = default;
+        ulong weight = 0;
+        for (int i = 0; i < _votes.Length && weight < committee.Quorum; i++)
+        {
+            if (_votes[i] is { } vote && vote.Header.Digest == digest)
+            {
+                header = vote.Header;
+                weight += committee.Weight(i);
+                votes.Add(new CertificateVote(i, vote.Signature));
+            }
+        }
+
+        return new Certificate
+        {
+            Phase = phase,
+            Epoch = header.Epoch,
+            View = header.View,
+            Sequence = header.Sequence,
+            BlockHash = digest,
+            Votes = [.. votes],
+        };
+    }
+}
