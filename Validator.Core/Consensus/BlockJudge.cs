@@ -43,7 +43,7 @@ internal readonly record struct Judgement(Reason Refusal, Lack Lack = Lack.None,
 /// Rule P3: whether a block may be voted for, by its content. Reads what is known here and changes nothing; what is missing, the caller asks for.
 /// </summary>
 internal sealed class BlockJudge(
-    GenesisParameters parameters, EpochConfiguration epoch, ulong reach, FinalChain chain, BlockTree blocks, EpochClose close, Lane[] lanes)
+    GenesisParameters parameters, EpochConfiguration epoch, ulong reach, FinalChain chain, BlockTree blocks, EpochClose close, LaneSet lanes)
 {
     /// <summary>How far behind its sequence, above the window, a block's stated execution may be.</summary>
     public const ulong ExecutionSlack = 16;
@@ -76,29 +76,15 @@ internal sealed class BlockJudge(
             return new Judgement(reason);
         }
 
-        if (!Holds(block.Cut))
+        if (!lanes.Hold(block.Cut))
         {
             return Judgement.Waits(Lack.Vertices);
         }
 
-        reason = LineageFault(parent, block);
-        return reason != Reason.None ? new Judgement(reason)
+        // Never only from the final cut: under pipelining that would order two twins.
+        return !lanes.Descend(block.Cut, parent.Cut) ? new Judgement(Reason.CutEquivocates)
             : isBase ? Judgement.Good
             : JudgeContext(block, parent, wall);
-    }
-
-    /// <summary>Every vertex up to the cut is durable here (rule L3).</summary>
-    public bool Holds(LaneTip[] cut)
-    {
-        for (int i = 0; i < lanes.Length; i++)
-        {
-            if (!lanes[i].Holds(cut[i]))
-            {
-                return false;
-            }
-        }
-
-        return true;
     }
 
     /// <summary>Each ancestor down to the final block is known, and the chain continues that.</summary>
@@ -171,7 +157,7 @@ internal sealed class BlockJudge(
     private Reason CutFault(Block parent, Block block)
     {
         ulong added = 0;
-        for (int i = 0; i < lanes.Length; i++)
+        for (int i = 0; i < lanes.Count; i++)
         {
             LaneTip from = parent.Cut[i];
             LaneTip to = block.Cut[i];
@@ -189,20 +175,6 @@ internal sealed class BlockJudge(
             if (step > parameters.MaxBlockVertices || (added += step) > parameters.MaxBlockVertices)
             {
                 return Reason.CutTooLarge;
-            }
-        }
-
-        return Reason.None;
-    }
-
-    /// <summary>Each lane's cut descends from the parent block's cut, never only from the final one: that would order two twins.</summary>
-    private Reason LineageFault(Block parent, Block block)
-    {
-        for (int i = 0; i < lanes.Length; i++)
-        {
-            if (!lanes[i].DescendsFrom(block.Cut[i], parent.Cut[i]))
-            {
-                return Reason.CutEquivocates;
             }
         }
 

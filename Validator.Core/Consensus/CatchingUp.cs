@@ -34,7 +34,7 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (WeightOf(FinalSequence + 2, static (peer, least) => peer.FirstKept >= least) > Committee.Faulty)
+        if (_peers.HaveDropped(FinalSequence + 1))
         {
             _catchUp.Begin(FinalSequence);
         }
@@ -47,13 +47,7 @@ public sealed partial class ValidatorCore
     private void NoteProven(int peer, ulong from)
     {
         _peers[peer].ProvenFrom = from;
-        foreach (PeerProgress candidate in _peers)
-        {
-            if (WeightOf(candidate.ProvenFrom, static (peer, least) => peer.ProvenFrom >= least) > Committee.Faulty)
-            {
-                _provenFrom = Math.Max(_provenFrom, candidate.ProvenFrom);
-            }
-        }
+        _provenFrom = Math.Max(_provenFrom, _peers.ProvenFrom());
     }
 
     /// <summary>Its committee decided this epoch's last block and named the next committee: proof by itself, whoever brings it.</summary>
@@ -61,7 +55,7 @@ public sealed partial class ValidatorCore
     {
         if (!_catchUp.Active || end.Epoch != Epoch || end.Last.Sequence <= FinalSequence)
         {
-            Reject(Reason.FetchUnasked, from);
+            _step.Reject(Reason.FetchUnasked, from);
             return;
         }
 
@@ -80,14 +74,14 @@ public sealed partial class ValidatorCore
         if (_catchUp.Leaving && !_endHandedOut && _chain.AllExecuted)
         {
             _endHandedOut = true;
-            Emit(EffectKind.StoreEpochEnd).EpochEnd = _end;
+            _step.Emit(EffectKind.StoreEpochEnd).EpochEnd = _end;
         }
     }
 
     private void OnEpochEndStored()
     {
         Require.That(_endHandedOut && _end is not null);
-        Finish(_end.Last);
+        _step.EndEpoch(_end.Last, _provenFrom);
     }
 
     /// <summary>The state is this epoch's, and its committee is the one that decides here.</summary>
@@ -100,17 +94,17 @@ public sealed partial class ValidatorCore
         if (!GoesOnFrom(manifest))
         {
             _catchUp.OnNotFound(new FetchRequest(FetchKind.Snapshot, Epoch, 0, 0, 1, Hash256.Zero), from);
-            Reject(Reason.WrongEpoch, from);
+            _step.Reject(Reason.WrongEpoch, from);
             return;
         }
 
         if (!_catchUp.OnManifest(manifest, from))
         {
-            Reject(Reason.FetchUnasked, from);
+            _step.Reject(Reason.FetchUnasked, from);
             return;
         }
 
-        Emit(EffectKind.StoreManifest).Manifest = manifest;
+        _step.Emit(EffectKind.StoreManifest).Manifest = manifest;
     }
 
     private void OnChunk(SnapshotChunk chunk, int from)
@@ -118,13 +112,13 @@ public sealed partial class ValidatorCore
         switch (_catchUp.OnChunk(chunk, from))
         {
             case CatchUp.Verdict.Keep:
-                Emit(EffectKind.StoreChunk).Chunk = chunk;
+                _step.Emit(EffectKind.StoreChunk).Chunk = chunk;
                 break;
             case CatchUp.Verdict.Wrong:
-                Reject(Reason.SnapshotChunkWrong, from);
+                _step.Reject(Reason.SnapshotChunkWrong, from);
                 break;
             default:
-                Reject(Reason.FetchUnasked, from);
+                _step.Reject(Reason.FetchUnasked, from);
                 break;
         }
     }
@@ -135,7 +129,7 @@ public sealed partial class ValidatorCore
         if (_catchUp.Installing && !_installHandedOut && _chain.AllExecuted)
         {
             _installHandedOut = true;
-            Emit(EffectKind.InstallSnapshot).Manifest = _catchUp.Manifest;
+            _step.Emit(EffectKind.InstallSnapshot).Manifest = _catchUp.Manifest;
         }
 
         LeaveEpoch();
@@ -148,22 +142,15 @@ public sealed partial class ValidatorCore
         if (overtaken)
         {
             _catchUp.Stop();
-            Emit(EffectKind.DropSnapshot);
+            _step.Emit(EffectKind.DropSnapshot);
             return;
         }
 
         // What is handed out for execution comes back first; nothing more is made final until the state is there.
-        if (_catchUp.Advance(_now, Epoch, SendCatchUp))
+        if (_catchUp.Advance(_step.Now, Epoch, _step.Ask))
         {
             AdvanceCatchUp();
         }
-    }
-
-    private void SendCatchUp(FetchRequest request, int peer)
-    {
-        ref Effect effect = ref Emit(EffectKind.SendFetch);
-        effect.To = peer;
-        effect.Request = request;
     }
 
     /// <summary>The state after the snapshot's block is durable here: as if all up to it had been made final and executed.</summary>
@@ -181,19 +168,15 @@ public sealed partial class ValidatorCore
             _close.NoteChange(pending);
         }
 
-        for (int i = 0; i < _lanes.Length; i++)
-        {
-            _lanes[i].Finalize(_chain.Tip.Cut[i], _now);
-            _timer.Ordered(i, _chain.Tip.Cut[i].Height, _now);
-        }
-
-        if (Self >= 0 && _ownTip.Height < _lanes[Self].Final.Height && !_limit.LaneIsLost)
+        _lanes.Finalize(_chain.Tip.Cut, _step.Now);
+        _timer.Ordered(_chain.Tip.Cut, _step.Now);
+        if (_own.IsBehindFinal && !_limit.LaneIsLost)
         {
             // Others made final what we do not know to have signed.
             StopSigning();
         }
 
         ForgetBehindFinal();
-        _recheck = true;
+        _step.Recheck = true;
     }
 }

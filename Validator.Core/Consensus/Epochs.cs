@@ -7,12 +7,7 @@ namespace Validator.Core.Consensus;
 /// <summary>How an epoch ends, and when a validator that lost its votes may sign again (PROTOCOL.md, section 12).</summary>
 public sealed partial class ValidatorCore
 {
-    private bool _ended;
-
     private bool _returnKnown;
-
-    /// <summary>This core has done its work: it halted, or the next epoch's goes on.</summary>
-    private bool Over => _halted || _ended;
 
     /// <summary>For the next epoch's core: what its blocks may state (rule P3). Oldest first.</summary>
     public IEnumerable<(ulong Sequence, Hash256 Root)> RecentRoots => _chain.RecentRoots;
@@ -25,21 +20,11 @@ public sealed partial class ValidatorCore
     {
         if (!_close.Bears(_chain.Tip))
         {
-            Halt(Reason.ExecutionDiverged, _chain.Certificate, null);
+            _step.Halt(Reason.ExecutionDiverged, _chain.Certificate, null);
             return;
         }
 
-        Finish(_chain.Tip);
-    }
-
-    private void Finish(Block last)
-    {
-        _ended = true;
-        _signs = false;
-        NextDeadline = long.MaxValue;
-        ref Effect effect = ref Emit(EffectKind.EpochEnded);
-        effect.Block = last;
-        effect.ProvenFrom = _provenFrom;
+        _step.EndEpoch(_chain.Tip, _provenFrom);
     }
 
     /// <summary>
@@ -48,25 +33,15 @@ public sealed partial class ValidatorCore
     /// </summary>
     private void LearnReturn()
     {
-        if (_signs || _returnKnown || Self < 0)
+        if (_step.Signs || _returnKnown || Self < 0)
         {
             return;
         }
 
-        ulong best = ulong.MaxValue;
-        foreach (PeerProgress candidate in _peers)
-        {
-            ulong weight = WeightOf(candidate.Epoch, static (peer, most) => peer.Known && peer.Epoch <= most);
-            if (candidate.Known && weight >= Committee.Quorum)
-            {
-                best = Math.Min(best, candidate.Epoch);
-            }
-        }
-
-        if (best != ulong.MaxValue)
+        if (_peers.EpochOfLowestQuorum() is { } lowest)
         {
             _returnKnown = true;
-            Emit(EffectKind.SignFrom).Epoch = Math.Max(best, Epoch) + 2;
+            _step.Emit(EffectKind.SignFrom).Epoch = Math.Max(lowest, Epoch) + 2;
         }
     }
 }

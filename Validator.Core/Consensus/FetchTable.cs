@@ -83,14 +83,12 @@ internal sealed class FetchTable
     }
 
     /// <summary>Turns due fetches to their next peer; forgets those asked too often.</summary>
-    /// <param name="nextPeer">The connected peer after the given one, or -1.</param>
-    /// <param name="ask">Sends the request to its peer.</param>
-    public void Advance(long now, Func<int, int> nextPeer, Action<Fetch> ask)
+    public void Advance(PeerTable peers, Step step)
     {
         for (int i = 0; i < _fetches.Count; i++)
         {
             Fetch fetch = _fetches[i];
-            if (fetch.DeadlineMicros > now)
+            if (fetch.DeadlineMicros > step.Now)
             {
                 continue;
             }
@@ -101,12 +99,12 @@ internal sealed class FetchTable
                 continue;
             }
 
-            fetch.DeadlineMicros = now + (PatienceMicros << Math.Min(fetch.Attempts / 4, 3));
-            int peer = nextPeer(fetch.Peer);
+            fetch.DeadlineMicros = step.Now + (PatienceMicros << Math.Min(fetch.Attempts / 4, 3));
+            int peer = peers.Next(fetch.Peer);
             if (peer >= 0)
             {
                 fetch.Peer = peer;
-                ask(fetch);
+                step.Ask(fetch.Request, peer);
             }
         }
     }

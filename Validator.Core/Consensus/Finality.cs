@@ -12,7 +12,7 @@ public sealed partial class ValidatorCore
     {
         if (certificate.Epoch != Epoch)
         {
-            Reject(Reason.WrongEpoch, from);
+            _step.Reject(Reason.WrongEpoch, from);
             return;
         }
 
@@ -37,18 +37,18 @@ public sealed partial class ValidatorCore
         _slots.Find(certificate.View, certificate.Sequence)?.Note(certificate);
         if (_chain.Contradicts(certificate, out Certificate? other))
         {
-            Halt(Reason.ConflictingCertificates, certificate, other);
+            _step.Halt(Reason.ConflictingCertificates, certificate, other);
             return;
         }
 
         _chain.Aim(certificate);
         NoteViewOf(certificate);
-        _recheck = true;
+        _step.Recheck = true;
     }
 
     private void TryFinalize()
     {
-        while (!_halted && !_landing && !_catchUp.Installing && !_catchUp.Leaving && _chain.NextTarget() is { } certificate)
+        while (!_step.Halted && !_landing && !_catchUp.Installing && !_catchUp.Leaving && _chain.NextTarget() is { } certificate)
         {
             if (_blocks.NextAbove(certificate.BlockHash, out Hash256 missing) is not { } block)
             {
@@ -58,11 +58,11 @@ public sealed partial class ValidatorCore
 
             if (block.Parent != _chain.Tip.Hash)
             {
-                Halt(Reason.ConflictingCertificates, certificate, _chain.Certificate);
+                _step.Halt(Reason.ConflictingCertificates, certificate, _chain.Certificate);
                 return;
             }
 
-            if (!_judge.Holds(block.Cut))
+            if (!_lanes.Hold(block.Cut))
             {
                 FetchCut(block.Cut, certificate.Votes[0].Sender);
                 return;
@@ -79,24 +79,20 @@ public sealed partial class ValidatorCore
     {
         if (_chain.Diverges(block))
         {
-            Halt(Reason.ExecutionDiverged, certificate, null);
+            _step.Halt(Reason.ExecutionDiverged, certificate, null);
             return;
         }
 
-        VertexHeader[] order = CutOrder.Compute(_lanes, _chain.Tip.Cut, block.Cut);
-        ref Effect effect = ref Emit(EffectKind.Execute);
+        VertexHeader[] order = _lanes.Order(_chain.Tip.Cut, block.Cut);
+        ref Effect effect = ref _step.Emit(EffectKind.Execute);
         effect.Block = block;
         effect.Order = order;
         effect.Certificate = certificate;
-        for (int i = 0; i < _lanes.Length; i++)
-        {
-            _lanes[i].Finalize(block.Cut[i], _now);
-            _timer.Ordered(i, block.Cut[i].Height, _now);
-        }
-
+        _lanes.Finalize(block.Cut, _step.Now);
+        _timer.Ordered(block.Cut, _step.Now);
         _chain.Append(block, certificate, orders: order.Length > 0);
         ForgetBehindFinal();
-        _recheck = true;
+        _step.Recheck = true;
     }
 
     private void ForgetBehindFinal()
@@ -109,7 +105,7 @@ public sealed partial class ValidatorCore
     {
         if (!_chain.Execute(sequence, root))
         {
-            Halt(Reason.ExecutionDiverged, _chain.Certificate, null);
+            _step.Halt(Reason.ExecutionDiverged, _chain.Certificate, null);
             return;
         }
 
@@ -125,14 +121,14 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        _recheck = true;
+        _step.Recheck = true;
     }
 
     private void OnFinalBlocks(FinalBlocks answer, int from)
     {
         if (!_fetches.Complete(FetchKind.FinalBlocks, Hash256.Zero))
         {
-            Reject(Reason.FetchUnasked, from);
+            _step.Reject(Reason.FetchUnasked, from);
             return;
         }
 
@@ -142,7 +138,7 @@ public sealed partial class ValidatorCore
         }
 
         OnCertificate(answer.Certificate, from);
-        if (!_halted)
+        if (!_step.Halted)
         {
             _chain.AimNearer(answer.Certificate);
         }

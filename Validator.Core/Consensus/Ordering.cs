@@ -21,7 +21,7 @@ public sealed partial class ValidatorCore
         SignedHeader header = message.Header;
         if (header.Epoch != Epoch || header.Sender != Committee.Leader(header.Epoch, header.View))
         {
-            Reject(header.Epoch != Epoch ? Reason.WrongEpoch : Reason.NotLeader, from);
+            _step.Reject(header.Epoch != Epoch ? Reason.WrongEpoch : Reason.NotLeader, from);
             return;
         }
 
@@ -44,7 +44,7 @@ public sealed partial class ValidatorCore
         slot.Propose(message, block);
         _blocks.Remember(block);
         CountPrepares(slot, header.Digest);
-        _recheck = true;
+        _step.Recheck = true;
     }
 
     private void OnVote(Signed message, int from)
@@ -52,7 +52,7 @@ public sealed partial class ValidatorCore
         SignedHeader header = message.Header;
         if (header.Epoch != Epoch)
         {
-            Reject(Reason.WrongEpoch, from);
+            _step.Reject(Reason.WrongEpoch, from);
             return;
         }
 
@@ -72,7 +72,7 @@ public sealed partial class ValidatorCore
         // The leader's PrePrepare is its only Prepare (rule P1).
         if (prepare && header.Sender == Committee.Leader(header.Epoch, header.View))
         {
-            Reject(Reason.NotLeader, from);
+            _step.Reject(Reason.NotLeader, from);
             return;
         }
 
@@ -103,7 +103,7 @@ public sealed partial class ValidatorCore
             Convict(known, message);
         }
 
-        Reject(differs ? Reason.Equivocation : Reason.Duplicate, from);
+        _step.Reject(differs ? Reason.Equivocation : Reason.Duplicate, from);
     }
 
     /// <summary>A vote for another block than the leader sent us: the voter gets our copy, which convicts the leader.</summary>
@@ -112,7 +112,7 @@ public sealed partial class ValidatorCore
         if (slot.Proposal is { } proposal && proposal.Header.Digest != vote.Digest
             && vote.Sender != Self && slot.ProposalShown.Add(Committee, vote.Sender))
         {
-            SendStored(vote.Sender, proposal, slot.Block);
+            _step.Send(vote.Sender, proposal, slot.Block);
         }
     }
 
@@ -122,7 +122,7 @@ public sealed partial class ValidatorCore
         Reason reason = _slots.Fault(header, View, FinalSequence);
         if (reason != Reason.None)
         {
-            Reject(reason, from);
+            _step.Reject(reason, from);
             return null;
         }
 
@@ -150,13 +150,13 @@ public sealed partial class ValidatorCore
         _prepared.Add(certificate);
         _slots.Find(certificate.View, certificate.Sequence)?.Note(certificate);
         NoteViewOf(certificate);
-        _recheck = true;
+        _step.Recheck = true;
     }
 
     /// <summary>Sends the Commits that prepared certificates of this view allow (rule P4).</summary>
     private void TryCommitAll()
     {
-        if (!_signs || _landing || !ViewActive || IsSilent)
+        if (!_step.Signs || _landing || !ViewActive || IsSilent)
         {
             return;
         }
@@ -185,13 +185,13 @@ public sealed partial class ValidatorCore
             Persist(block);
         }
 
-        Emit(EffectKind.PersistCertificate).Certificate = certificate;
-        Sign(MessageKind.Commit, View, slot.Sequence, certificate.BlockHash);
+        _step.Emit(EffectKind.PersistCertificate).Certificate = certificate;
+        _step.Sign(MessageKind.Commit, View, slot.Sequence, certificate.BlockHash);
     }
 
     private void TryAcceptAll()
     {
-        if (!_signs || _landing || !ViewActive || IsSilent || Leader == Self)
+        if (!_step.Signs || _landing || !ViewActive || IsSilent || Leader == Self)
         {
             return;
         }
@@ -214,16 +214,16 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        Judgement judgement = _judge.Judge(block, isBase, _wall);
+        Judgement judgement = _judge.Judge(block, isBase, _step.Wall);
         if (judgement.IsGood)
         {
             Accept(slot, block);
-            Sign(MessageKind.Prepare, View, block.Sequence, block.Hash);
+            _step.Sign(MessageKind.Prepare, View, block.Sequence, block.Hash);
         }
         else if (judgement.Refusal != Reason.None)
         {
             slot.Refuse(judgement.Refusal);
-            Reject(judgement.Refusal, Leader);
+            _step.Reject(judgement.Refusal, Leader);
         }
         else
         {
@@ -244,8 +244,8 @@ public sealed partial class ValidatorCore
                 FetchCut(block.Cut, source);
                 break;
             case Lack.Time:
-                _timestampAwaited = _wall + judgement.AheadMicros;
-                _timestampWaitMicros = _now + (long)Math.Min(judgement.AheadMicros, 1_000_000UL);
+                _timestampAwaited = _step.Wall + judgement.AheadMicros;
+                _timestampWaitMicros = _step.Now + (long)Math.Min(judgement.AheadMicros, 1_000_000UL);
                 break;
             default:
                 // Finality and execution come by themselves, and all is judged again then.
@@ -257,16 +257,16 @@ public sealed partial class ValidatorCore
     {
         Require.That(slot.View == View);
         Require.That(_accepted is null || _accepted.Sequence < block.Sequence);
-        slot.Accept(block, _now);
+        slot.Accept(block, _step.Now);
         _accepted = block;
-        KeepStep(block);
+        _own.KeepStep(block, _step.Now);
         Persist(block);
     }
 
     private void Persist(Block block)
     {
         _blocks.Accept(block);
-        Emit(EffectKind.PersistBlock).Block = block;
+        _step.Emit(EffectKind.PersistBlock).Block = block;
     }
 
     /// <summary>Rule P2. False may turn true when a certificate of the parent arrives.</summary>
@@ -295,11 +295,11 @@ public sealed partial class ValidatorCore
     {
         if (!_fetches.Complete(FetchKind.Block, block.Hash))
         {
-            Reject(Reason.FetchUnasked, from);
+            _step.Reject(Reason.FetchUnasked, from);
             return;
         }
 
         _blocks.Remember(block);
-        _recheck = true;
+        _step.Recheck = true;
     }
 }

@@ -12,7 +12,7 @@ public sealed partial class ValidatorCore
         SignedHeader header = message.Header;
         if (header.Kind != MessageKind.Commit && slot.Accepted == header.Digest)
         {
-            _voting.Measure(_now - slot.AcceptedMicros, _now, MostStretch * Settings.BlockIntervalMicros);
+            _pace.MeasureVote(_step.Now - slot.AcceptedMicros, _step.Now);
         }
 
         if (header.Kind != MessageKind.PrePrepare)
@@ -33,7 +33,7 @@ public sealed partial class ValidatorCore
         switch (header.Kind)
         {
             case MessageKind.Vertex:
-                OnVertexSigned(message);
+                _step.Recheck |= _own.OnSigned(message, _step.Now);
                 break;
             case MessageKind.PrePrepare or MessageKind.Prepare or MessageKind.Commit:
                 if (_slots.Find(header.View, header.Sequence) is { } slot)

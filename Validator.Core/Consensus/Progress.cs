@@ -24,14 +24,14 @@ public sealed partial class ValidatorCore
     {
         long timeout = _timer.TimeoutMicros(FruitlessViews);
         return new CoreProgress(
-            Epoch, View, Leader, WorkPending, WeightOf(0, PendsAt) > Committee.Faulty, FruitlessViews, timeout,
+            Epoch, View, Leader, WorkPending, _peers.WeightOf(0, PendsAt) > Committee.Faulty, FruitlessViews, timeout,
             Math.Max(SilentTimeouts * Settings.ViewTimeoutMicros, timeout + (2 * Settings.ViewTimeoutMicros)), AwaitedMicros, CatchesUp);
     }
 
     private bool WorkPending =>
         !ViewActive || (_accepted is not null && _accepted.Sequence > FinalSequence)
-        || Array.Exists(_lanes, static lane => lane.Tip.Height > lane.Final.Height && !lane.Equivocated)
-        || _unsigned > 0 || _catchUp.Active;
+        || _lanes.HoldUnordered
+        || _own.HasUnsigned || _catchUp.Active;
 
     private bool PendsAt(PeerProgress peer, ulong bound)
     {
@@ -45,7 +45,7 @@ public sealed partial class ValidatorCore
             return peer.Epoch > Epoch || peer.FinalSequence > FinalSequence;
         }
 
-        for (int i = 0; i < _lanes.Length; i++)
+        for (int i = 0; i < _lanes.Count; i++)
         {
             if (peer.Tips[i].Height > _lanes[i].Final.Height && !_lanes[i].Equivocated)
             {

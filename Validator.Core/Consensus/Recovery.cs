@@ -71,7 +71,7 @@ public sealed partial class ValidatorCore
             && _slots.Find(last.View, last.Sequence)?.CommitSent != last.BlockHash)
         {
             // The ledger proves a Commit of ours that the votes do not know: they were rolled back.
-            _signs = false;
+            _step.StopSigning();
         }
 
         // Certificates of the view we are in open its slots again.
@@ -90,7 +90,7 @@ public sealed partial class ValidatorCore
     /// </summary>
     private void Resume()
     {
-        NoteQuorum();
+        _peers.NoteQuorum(_step.Now);
         foreach (Slot slot in _slots.BySequence())
         {
             CountPrepares(slot, slot.Accepted);
@@ -110,10 +110,7 @@ public sealed partial class ValidatorCore
         }
 
         _committed.Add(_chain.Certificate!);
-        for (int i = 0; i < _lanes.Length; i++)
-        {
-            _lanes[i].Finalize(_chain.Tip.Cut[i], 0);
-        }
+        _lanes.Finalize(_chain.Tip.Cut, 0);
     }
 
     private void RecoverLanes(RecoveredState state)
@@ -129,11 +126,11 @@ public sealed partial class ValidatorCore
             }
         }
 
-        _ownTip = state.OwnTip;
+        _own.Recover(state.OwnTip);
         // Finality of our own vertices was learned from peers after the store lost them: it is not our store any more.
-        if (Self >= 0 && _ownTip.Height < _lanes[Self].Final.Height && !_limit.LaneIsLost)
+        if (_own.IsBehindFinal && !_limit.LaneIsLost)
         {
-            _signs = false;
+            _step.StopSigning();
         }
     }
 
@@ -214,7 +211,7 @@ public sealed partial class ValidatorCore
         if (body is null && header.Sequence > FinalSequence && header.Sequence >= _forgotten)
         {
             // Written before the vote, and not forgotten: the store is not whole.
-            _signs = false;
+            _step.StopSigning();
         }
 
         if (header.Kind == MessageKind.PrePrepare)

@@ -11,7 +11,9 @@ namespace Validator.Core.Consensus;
 /// </summary>
 public sealed partial class ValidatorCore
 {
-    private readonly Lane[] _lanes;
+    private readonly LaneSet _lanes;
+    private readonly OwnLane _own;
+    private readonly Pace _pace;
     private readonly EpochClose _close;
     private readonly Slots _slots;
     private readonly BlockJudge _judge;
@@ -21,8 +23,7 @@ public sealed partial class ValidatorCore
     private readonly CertificateBook _committed = new();
     private readonly FetchTable _fetches = new();
     private readonly ViewTimer _timer;
-    private readonly bool[] _connected;
-    private readonly long[] _disconnectedMicros;
+    private readonly PeerTable _peers;
     private readonly bool[] _convicted;
     private readonly uint _window;
 
@@ -30,16 +31,8 @@ public sealed partial class ValidatorCore
     // behind by window + 16 (rule P3), with a window of proposals on top.
     private readonly ulong _reach;
 
-    private EffectBuffer _out = null!;
-    private long _now;
-    private ulong _wall;
-    private ulong _signNumber;
-    private bool _signs;
-    private bool _halted;
+    private readonly Step _step;
     private bool _resumed;
-
-    // Set whenever something may unblock a proposal, a vote or finality; cleared by Recheck.
-    private bool _recheck = true;
 
     /// <param name="epoch">The epoch that this core lives in; the shell makes another one for the next.</param>
     /// <param name="self">Own index in the epoch's committee, or -1: an observer, which signs nothing.</param>
@@ -58,23 +51,18 @@ public sealed partial class ValidatorCore
         _blocks = new BlockTree(_chain);
         _slots = new Slots(Committee, _reach);
         _close = new EpochClose(epoch, self, genesis.Parameters.EpochLengthBlocks);
-        _signs = settings.Signs && self >= 0;
+        _step = new Step(self, Epoch, settings.Signs);
         _returnKnown = settings.ReturnKnown;
         _limit = recovered?.Limit ?? default;
-        _lanes = new Lane[Committee.Count];
-        for (int i = 0; i < _lanes.Length; i++)
-        {
-            _lanes[i] = new Lane(i);
-        }
-
+        _lanes = new LaneSet(Committee.Count, Epoch, new LaneLimits(settings.MaxPendingVertices, settings.MaxPendingBytes, settings.MaxOwnPendingVertices));
         _judge = new BlockJudge(genesis.Parameters, epoch, _reach, _chain, _blocks, _close, _lanes);
         _timer = new ViewTimer(Committee.Count, settings.ViewTimeoutMicros);
-        _connected = new bool[Committee.Count];
-        _disconnectedMicros = new long[Committee.Count];
+        _pace = new Pace(settings, _timer);
+        _own = new OwnLane(self, _lanes, settings, genesis.Parameters, _pace, _timer);
+        _peers = new PeerTable(Committee, self);
         _convicted = new bool[Committee.Count];
         _stopViews = new ulong[Committee.Count];
         _viewChanges = new ViewChange?[Committee.Count];
-        _peers = new PeerProgress[Committee.Count];
         _catchUp = new CatchUp(Committee.Count);
         _base = StartClaim;
         _baseFinal = true;
@@ -107,40 +95,43 @@ public sealed partial class ValidatorCore
 
     /// <summary>Entries of each bounded table, for checks of the limits.</summary>
     internal CoreSizes Sizes => new(
-        _slots.Count, _blocks.Count, PendingVertices, PendingBytes, _fetches.Count, _chain.Remembered,
+        _slots.Count, _blocks.Count, _lanes.Vertices, _lanes.Bytes, _fetches.Count, _chain.Remembered,
         _prepared.Count + _committed.Count);
 
     /// <summary>False for a follower: it lost its votes, or met one of its own that it does not know.</summary>
-    public bool Signs => _signs;
+    public bool Signs => _step.Signs;
 
     /// <summary>False also for one whose votes and ledger were lost in this epoch, and the votes made anew: where its lane ended is not known.</summary>
-    public bool Authors => _signs && !_limit.LaneIsLost;
+    public bool Authors => _step.Signs && !_limit.LaneIsLost;
+
+    // A member that leaves authors nothing more (rule E8), nor one that has no state of this epoch yet (rule E6).
+    private bool MayAuthor => Authors && !_close.LeavesUs && !_landing;
 
     /// <summary>One step: the effects are appended to <paramref name="effects"/>.</summary>
     public void Handle(in Input input, EffectBuffer effects)
     {
-        if (Over)
+        if (_step.Over)
         {
             return;
         }
 
-        _out = effects;
-        _now = Math.Max(_now, input.MonotonicMicros);
-        _wall = input.WallMicros;
+        _step.Begin(in input, effects);
         if (!_resumed)
         {
             _resumed = true;
             Resume();
         }
 
-        if (!Over)
+        if (!_step.Over)
         {
             Dispatch(in input);
         }
 
         Advance();
+        NextDeadline = _step.Over ? long.MaxValue : ComputeDeadline();
         _chain.AssertInvariants();
         _slots.AssertInvariants();
+        _own.AssertInvariants();
     }
 
     private void Dispatch(in Input input)
@@ -171,7 +162,7 @@ public sealed partial class ValidatorCore
                 OnVertex(input.Message!, input.Vertex!, input.Token, input.From);
                 break;
             case InputKind.VertexDurable:
-                OnVertexDurable(input.Digest);
+                _step.Recheck |= _lanes.MarkDurable(input.Digest, _step.Now);
                 break;
             case InputKind.Block:
                 OnBlock(input.Block!, input.From);
@@ -204,7 +195,7 @@ public sealed partial class ValidatorCore
                 OnSnapshotInstalled();
                 break;
             case InputKind.ClientBatch:
-                OnClientBatch(in input);
+                _own.TakeBatch(in input, _step);
                 break;
             case InputKind.Signed:
                 OnSigned(input.Message!);
@@ -229,10 +220,10 @@ public sealed partial class ValidatorCore
     {
         // Whatever input comes first once it is due, for another may be there before the tick. With each status all is looked at
         // again: what was asked for in vain is asked for anew.
-        _recheck |= _now >= Math.Min(_nextStatusMicros, Math.Min(_proposeAtMicros, _timestampWaitMicros));
-        while (_recheck && !Over)
+        _step.Recheck |= _step.Now >= Math.Min(_nextStatusMicros, Math.Min(_proposeAtMicros, _timestampWaitMicros));
+        while (_step.Recheck && !_step.Over)
         {
-            _recheck = false;
+            _step.Recheck = false;
             (_proposeAtMicros, _timestampWaitMicros) = (long.MaxValue, long.MaxValue);
             TryFinalize();
             TryAcceptAll();
@@ -240,7 +231,7 @@ public sealed partial class ValidatorCore
             TryPropose();
         }
 
-        if (Over)
+        if (_step.Over)
         {
             return;
         }
@@ -248,10 +239,9 @@ public sealed partial class ValidatorCore
         AdvanceViewTimer();
         AdvanceStatus();
         AdvanceCatchUp();
-        AuthorWhenIdle();
-        GrantCredit();
-        _fetches.Advance(_now, NextConnected, SendFetch);
-        NextDeadline = ComputeDeadline();
+        _own.AuthorWhenIdle(MayAuthor, _peers.QuorumSinceMicros, _step);
+        _own.GrantCredit(MayAuthor, _step);
+        _fetches.Advance(_peers, _step);
     }
 
     private long ComputeDeadline()
@@ -260,38 +250,7 @@ public sealed partial class ValidatorCore
         next = Math.Min(next, ViewDeadline());
         next = Math.Min(next, _catchUp.NextDeadline());
         next = Math.Min(next, Math.Min(_proposeAtMicros, _timestampWaitMicros));
-        next = Math.Min(next, _creditAtMicros > _now ? _creditAtMicros : long.MaxValue);
-        return Math.Min(next, IdleVertexDue());
-    }
-
-    private ref Effect Emit(EffectKind kind) => ref _out.Add(kind);
-
-    private void Reject(Reason reason, int from)
-    {
-        ref Effect effect = ref Emit(EffectKind.Rejected);
-        effect.Reason = reason;
-        effect.To = from;
-    }
-
-    /// <summary>Sign, persist, send: one item. The caller fills in the body.</summary>
-    private ref Effect Sign(MessageKind kind, ulong view, ulong sequence, in Hash256 digest)
-    {
-        Require.That(_signs);
-        ref Effect effect = ref Emit(EffectKind.Sign);
-        effect.Number = ++_signNumber;
-        effect.Header = new SignedHeader(kind, Self, Epoch, view, sequence, digest);
-        return ref effect;
-    }
-
-    private void Halt(Reason reason, Certificate? certificate, Certificate? conflicting)
-    {
-        _halted = true;
-        _signs = false;
-        NextDeadline = long.MaxValue;
-        ref Effect effect = ref Emit(EffectKind.Halt);
-        effect.Reason = reason;
-        effect.Certificate = certificate;
-        effect.Conflicting = conflicting;
+        return Math.Min(next, _own.NextDeadline(MayAuthor, _peers.QuorumSinceMicros, _step.Now));
     }
 
     /// <summary>
@@ -300,12 +259,12 @@ public sealed partial class ValidatorCore
     /// </summary>
     private void StopSigning()
     {
-        if (_signs)
+        if (_step.Signs)
         {
-            _signs = false;
+            _step.StopSigning();
             // What peers reported before may be older than what the twin signed.
-            Array.Clear(_peers);
-            Emit(EffectKind.Rejected).Reason = Reason.VoteStoreContradicted;
+            _peers.ForgetReports();
+            _step.Emit(EffectKind.Rejected).Reason = Reason.VoteStoreContradicted;
         }
     }
 }

@@ -29,7 +29,7 @@ public sealed partial class ValidatorCore
 
     private long ViewDeadline()
     {
-        if (!_signs || _landing)
+        if (!_step.Signs || _landing)
         {
             return long.MaxValue;
         }
@@ -41,15 +41,15 @@ public sealed partial class ValidatorCore
 
         // Without a quorum no leader could have done better (rule V1).
         long oldest = OldestWorkMicros();
-        if (oldest == long.MaxValue || _quorumSinceMicros == long.MaxValue)
+        if (oldest == long.MaxValue || _peers.QuorumSinceMicros == long.MaxValue)
         {
             return long.MaxValue;
         }
 
-        long since = Math.Max(oldest, Math.Max(_viewEnteredMicros, _quorumSinceMicros));
+        long since = Math.Max(oldest, Math.Max(_viewEnteredMicros, _peers.QuorumSinceMicros));
         long due = since + _timer.TimeoutMicros(FruitlessViews);
         return LeaderUnreachable
-            ? Math.Min(due, Math.Max(since, _disconnectedMicros[Leader]) + (Settings.ViewTimeoutMicros / UnreachableShare))
+            ? Math.Min(due, Math.Max(since, _peers.DisconnectedMicros(Leader)) + (Settings.ViewTimeoutMicros / UnreachableShare))
             : due;
     }
 
@@ -57,7 +57,7 @@ public sealed partial class ValidatorCore
     /// A quorum is connected and the leader is not: waiting longer brings nothing. Right after our own start the first leader
     /// may merely be the last to come.
     /// </summary>
-    private bool LeaderUnreachable => Leader != Self && !_connected[Leader] && (View > 0 || _disconnectedMicros[Leader] > 0);
+    private bool LeaderUnreachable => Leader != Self && !_peers.IsConnected(Leader) && (View > 0 || _peers.DisconnectedMicros(Leader) > 0);
 
     /// <summary>The same at all who know the same final block, whatever they restarted through.</summary>
     private ulong FruitlessViews => View - Math.Min(View, _chain.Certificate?.View ?? 0);
@@ -83,25 +83,23 @@ public sealed partial class ValidatorCore
 
     private void AdvanceViewTimer()
     {
-        if (ViewDeadline() > _now)
+        if (ViewDeadline() > _step.Now)
         {
             return;
         }
 
         if (_stopSent > View && _stopSent >= _limit.FirstView)
         {
-            _repeatStopMicros = _now + (Settings.ViewTimeoutMicros / 2);
+            _repeatStopMicros = _step.Now + (Settings.ViewTimeoutMicros / 2);
             if (_ownStop is { } stop)
             {
-                SendStored(-1, stop);
+                _step.Send(-1, stop);
             }
 
             return;
         }
 
-        ref Effect effect = ref Emit(EffectKind.ViewChanged);
-        effect.View = View;
-        effect.Reason = Reason.Timeout;
+        _step.TellView(View, Reason.Timeout);
         SendStop(Math.Max(View + 1, _limit.FirstView));
     }
 
@@ -110,8 +108,8 @@ public sealed partial class ValidatorCore
         Require.That(view > View && view > _stopSent);
         _stopSent = view;
         _ownStop = null;
-        _repeatStopMicros = _now + (Settings.ViewTimeoutMicros / 2);
-        Sign(MessageKind.Stop, view, 0, Hash256.Zero);
+        _repeatStopMicros = _step.Now + (Settings.ViewTimeoutMicros / 2);
+        _step.Sign(MessageKind.Stop, view, 0, Hash256.Zero);
     }
 
     private void OnStop(Signed message, int from)
@@ -119,7 +117,7 @@ public sealed partial class ValidatorCore
         SignedHeader header = message.Header;
         if (header.Epoch != Epoch || header.View <= View)
         {
-            Reject(header.Epoch != Epoch ? Reason.WrongEpoch : Reason.OldView, from);
+            _step.Reject(header.Epoch != Epoch ? Reason.WrongEpoch : Reason.OldView, from);
             return;
         }
 
@@ -139,11 +137,9 @@ public sealed partial class ValidatorCore
     private void EvaluateStops()
     {
         ulong join = HighestViewWith(Committee.Faulty + 1, includeSelf: false);
-        if (_signs && join > View && join > _stopSent)
+        if (_step.Signs && join > View && join > _stopSent)
         {
-            ref Effect effect = ref Emit(EffectKind.ViewChanged);
-            effect.View = join;
-            effect.Reason = Reason.Joined;
+            _step.TellView(join, Reason.Joined);
             SendStop(join);
         }
 
@@ -207,21 +203,19 @@ public sealed partial class ValidatorCore
         _accepted = null;
         _newView = null;
         _newViewToSign = null;
-        _viewEnteredMicros = _now;
+        _viewEnteredMicros = _step.Now;
         _stopSent = Math.Max(_stopSent, view);
         _timer.NewLeader(_chain.Tip.Cut);
         _prepared.Prune(view);
         _committed.Prune(view);
         ForgetBehindView();
-        ref Effect effect = ref Emit(EffectKind.ViewChanged);
-        effect.View = view;
-        effect.Reason = Reason.Entered;
-        if (_signs && !IsSilent)
+        _step.TellView(view, Reason.Entered);
+        if (_step.Signs && !IsSilent)
         {
             SignViewChange(view);
         }
 
-        _recheck = true;
+        _step.Recheck = true;
     }
 
     private void ForgetBehindView()
@@ -247,7 +241,7 @@ public sealed partial class ValidatorCore
             Prepared = prepared,
             Committed = committed,
         };
-        Sign(MessageKind.ViewChange, view, 0, digest).ViewChange = _viewChangeToSign;
+        _step.Sign(MessageKind.ViewChange, view, 0, digest).ViewChange = _viewChangeToSign;
     }
 
     private void OnViewChange(ViewChange message, int from)
@@ -255,7 +249,7 @@ public sealed partial class ValidatorCore
         SignedHeader header = message.Signed.Header;
         if (header.Epoch != Epoch || header.View < View)
         {
-            Reject(header.Epoch != Epoch ? Reason.WrongEpoch : Reason.OldView, from);
+            _step.Reject(header.Epoch != Epoch ? Reason.WrongEpoch : Reason.OldView, from);
             return;
         }
 
@@ -273,7 +267,7 @@ public sealed partial class ValidatorCore
 
         if (known is not null && known.Signed.Header.View > header.View)
         {
-            Reject(Reason.Duplicate, from);
+            _step.Reject(Reason.Duplicate, from);
             return;
         }
 
@@ -295,7 +289,7 @@ public sealed partial class ValidatorCore
 
     private void TrySignNewView()
     {
-        if (!_signs || IsSilent || ViewActive || Leader != Self || _newViewToSign is not null || View == 0)
+        if (!_step.Signs || IsSilent || ViewActive || Leader != Self || _newViewToSign is not null || View == 0)
         {
             return;
         }
@@ -329,7 +323,7 @@ public sealed partial class ValidatorCore
             Prepared = prepared,
             Committed = committed,
         };
-        Sign(MessageKind.NewView, View, 0, digest).NewView = _newViewToSign;
+        _step.Sign(MessageKind.NewView, View, 0, digest).NewView = _newViewToSign;
     }
 
     private static Certificate? Higher(Certificate? a, Certificate? b) =>
@@ -340,7 +334,7 @@ public sealed partial class ValidatorCore
         SignedHeader header = message.Signed.Header;
         if (header.Epoch != Epoch || header.View < View || header.Sender != Committee.Leader(header.Epoch, header.View))
         {
-            Reject(header.Epoch != Epoch ? Reason.WrongEpoch : header.View < View ? Reason.OldView : Reason.NotLeader, from);
+            _step.Reject(header.Epoch != Epoch ? Reason.WrongEpoch : header.View < View ? Reason.OldView : Reason.NotLeader, from);
             return;
         }
 
@@ -353,7 +347,7 @@ public sealed partial class ValidatorCore
             else
             {
                 // View 0 begins without one.
-                Reject(Reason.OldView, from);
+                _step.Reject(Reason.OldView, from);
             }
 
             return;
@@ -399,7 +393,7 @@ public sealed partial class ValidatorCore
         ViewActive = true;
         _newView = message;
         AdoptBase(message);
-        Emit(EffectKind.PersistNewView).NewView = message;
+        _step.Emit(EffectKind.PersistNewView).NewView = message;
         if (message.Prepared is not null)
         {
             OnPreparedCertificate(message.Prepared);
@@ -411,7 +405,7 @@ public sealed partial class ValidatorCore
         }
 
         _lastProposalMicros = long.MinValue / 2;
-        _recheck = true;
+        _step.Recheck = true;
     }
 
     private void AdoptBase(NewView message)

@@ -82,6 +82,15 @@ internal sealed class ViewTimer
         }
     }
 
+    /// <summary>A block with that cut is final.</summary>
+    public void Ordered(LaneTip[] cut, long now)
+    {
+        for (int lane = 0; lane < cut.Length; lane++)
+        {
+            Ordered(lane, cut[lane].Height, now);
+        }
+    }
+
     public void Ordered(int lane, ulong height, long now)
     {
         // What is ordered before the leader counts as shown must not start the timer afterwards.

@@ -144,6 +144,22 @@ public sealed class TidyTests
         }
     }
 
+    // Protects: the rules lead to the code. Where a symbol or a file is renamed, what PROTOCOL.md cites goes along.
+    [Fact]
+    public void The_protocol_cites_what_there_is()
+    {
+        string[] sources = [.. SourceTree.Sources.Where(f => f.StartsWith("Validator.", StringComparison.Ordinal))];
+        HashSet<string> words = [.. sources.SelectMany(f => SourceTree.Lines(f)).SelectMany(l => Regex.Matches(l, @"\w+")).Select(m => m.Value)];
+        Regex cited = new(@"`(?<name>(\w+/)*(_[a-z]|[A-Z])\w*(\.\w+)*)`");
+        foreach (string name in SourceTree.Lines("Validator.Core/PROTOCOL.md").SelectMany(l => cited.Matches(l)).Select(m => m.Groups["name"].Value).Distinct())
+        {
+            bool there = name.EndsWith(".cs", StringComparison.Ordinal)
+                ? sources.Any(f => f.EndsWith("/" + name, StringComparison.Ordinal) || f == "Validator." + name)
+                : name.Contains('/') ? SourceTree.Files.Any(f => f.Contains(name, StringComparison.Ordinal)) : name.Split('.').All(words.Contains);
+            Assert.True(there, $"PROTOCOL.md cites {name}, which is not there");
+        }
+    }
+
     // Protects: whatever make promises it does. A target that is phony and has no recipe ends well and does nothing.
     [Fact]
     public void Every_make_target_has_a_recipe()

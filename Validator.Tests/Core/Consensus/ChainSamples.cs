@@ -18,7 +18,7 @@ internal sealed class ChainSamples
         Chain = new FinalChain(Epoch.Start, Reach);
         Blocks = new BlockTree(Chain);
         Close = new EpochClose(Epoch, 0, Genesis.Parameters.EpochLengthBlocks);
-        Lanes = [.. Enumerable.Range(0, 4).Select(author => new Lane(author))];
+        Lanes = new LaneSet(4, 0, new LaneLimits(Vertices: 64, Bytes: 1 << 24, OwnVertices: 8));
         Judge = new BlockJudge(Genesis.Parameters, Epoch, Reach, Chain, Blocks, Close, Lanes);
     }
 
@@ -27,7 +27,7 @@ internal sealed class ChainSamples
     public FinalChain Chain { get; }
     public BlockTree Blocks { get; }
     public EpochClose Close { get; }
-    public Lane[] Lanes { get; }
+    public LaneSet Lanes { get; }
     public BlockJudge Judge { get; }
 
     public Block Start => Epoch.Start;
