@@ -15,14 +15,14 @@ public static class SimConsole
     /// <summary>Each of these is run again: the same seed gives the same run.</summary>
     private const ulong RepeatEvery = 50;
     private const string Usage =
-        "sim [--seeds N] [--first S] [--minutes M] [--seed S [--verbose]] [--until-failure] [--harm-only]";
+        "sim [--seeds N] [--first S] [--minutes M] [--seed S [--verbose]] [--until-failure] [--harm-only] [--hashes]";
 
     public static int Run(string[] args)
     {
         ulong first = 1;
         ulong seeds = 1000;
         double minutes = double.PositiveInfinity;
-        bool verbose = false, untilFailure = false, rules = true;
+        bool verbose = false, untilFailure = false, rules = true, hashes = false;
         for (int i = 0; i < args.Length; i++)
         {
             bool valid = args[i] switch
@@ -34,6 +34,7 @@ public static class SimConsole
                 "--verbose" => verbose = true,
                 "--until-failure" => untilFailure = true,
                 "--harm-only" => !(rules = false),
+                "--hashes" => hashes = true,
                 _ => false,
             };
             if (!valid)
@@ -43,10 +44,10 @@ public static class SimConsole
             }
         }
 
-        return Run(first, seeds, minutes, verbose, untilFailure, rules);
+        return Run(first, seeds, minutes, verbose, untilFailure, rules, hashes);
     }
 
-    private static int Run(ulong first, ulong seeds, double minutes, bool verbose, bool untilFailure, bool rules)
+    private static int Run(ulong first, ulong seeds, double minutes, bool verbose, bool untilFailure, bool rules, bool hashes)
     {
         SimCoverage coverage = new();
         Stopwatch watch = Stopwatch.StartNew();
@@ -55,6 +56,12 @@ public static class SimConsole
             ulong seed = first + n;
             // A core that stops itself was not caught by a check.
             RunOne(seed, verbose, rules, coverage, out ulong hash);
+            if (hashes)
+            {
+                // Of a change that must not change what a cluster does: compare with those of before it.
+                Console.WriteLine($"seed {seed} {hash:x16}");
+            }
+
             if (untilFailure && coverage.Failed > coverage.Crashed)
             {
                 return 1;
