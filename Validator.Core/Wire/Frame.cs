@@ -62,8 +62,10 @@ public struct Frame
     public int PayloadOffset;
 
     /// <summary>The frame of a signed record as Core hands it over: with its block, ViewChange or NewView where it has one.</summary>
-    public static Frame Of(Signed message, Block? block = null) => message.Header.Kind switch
+    public static Frame Of(Signed message, Block? block = null, ViewChange? viewChange = null, NewView? newView = null) => message.Header.Kind switch
     {
+        MessageKind.ViewChange => Of(viewChange!),
+        MessageKind.NewView => Of(newView!),
         MessageKind.PrePrepare => new Frame { Type = FrameType.PrePrepare, Message = message, Block = block },
         MessageKind.Stop => new Frame { Type = FrameType.Stop, Message = message },
         MessageKind.Prepare or MessageKind.Commit => new Frame { Type = FrameType.Vote, Message = message },

@@ -151,8 +151,8 @@ public sealed partial class ValidatorNode
         SpscRing<Input> fromLedger = new(AnswerRing);
         SpscRing<Input> fromBatcher = new(WorkRing);
         SpscRing<Input> fromScheduler = new(OutsideRing);
-        SpscRing<VoteRecord> signerToVotes = new(WorkRing);
-        SpscRing<VoteRecord> ledgerToVotes = new(WorkRing);
+        SpscRing<OwnRecord> signerToVotes = new(WorkRing);
+        SpscRing<OwnRecord> ledgerToVotes = new(WorkRing);
         SpscRing<LedgerItem> executionToLedger = new(WorkRing);
         Outlet<LedgerItem> toLedger = new(WorkRing);
         Outlet<ExecuteItem> toExecution = new(WorkRing);

@@ -52,7 +52,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly EpochBoard _epochs;
     private readonly LinkTable _links;
     private readonly TokenTable<ClientBatch> _batches = new(MaxWaitingBatches);
-    private readonly Outlet<VoteRecord> _toSigner = new(WorkRing);
+    private readonly Outlet<OwnRecord> _toSigner = new(WorkRing);
     private readonly SpscRing<LedgerItem> _signerToLedger = new(WorkRing);
     private readonly Outlet<ServiceItem> _toService = new(WorkRing);
     private readonly TaskCompletionSource<int> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -178,14 +178,14 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
             batch.Fail(failure);
         }
 
-        while (_toSigner.TryTakeBack(out VoteRecord record))
+        while (_toSigner.TryTakeBack(out OwnRecord record))
         {
-            record.Batch?.Fail(failure);
+            record.Payload.Batch?.Fail(failure);
         }
 
         while (_signerToLedger.TryDequeue(out LedgerItem item))
         {
-            item.Own.Batch?.Fail(failure);
+            item.Own.Payload.Batch?.Fail(failure);
         }
     }
 }

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Primitives;
 using Validator.Host.Storage;
@@ -42,7 +43,7 @@ internal sealed partial class CoreThread
     /// <summary>True for what the core before was to have; what rests on it is let go.</summary>
     private bool IsLate(in Input input)
     {
-        if (input.Epoch == _core.Epoch || input.Kind is InputKind.PeerUp or InputKind.PeerDown)
+        if (input.Epoch == Core.Epoch || input.Kind is InputKind.PeerUp or InputKind.PeerDown)
         {
             return false;
         }
@@ -59,14 +60,14 @@ internal sealed partial class CoreThread
         return true;
     }
 
-    private void NextEpoch(Block last, ulong provenFrom)
+    void IShellPorts<OwnPayload>.EpochEnded(Block last, ulong provenFrom)
     {
         EpochConfiguration next = Ledger.Epoch;
         EpochContext before = _epoch;
-        Require.That(next.Number == _core.Epoch + 1 && next.Start.Hash == last.Hash);
+        Require.That(next.Number == Core.Epoch + 1 && next.Start.Hash == last.Hash);
         bool due = !_hasVotes && SignsFrom != 0 && SignsFrom <= next.Number;
         RecoveredState state = new() { Behind = Ledger.Executed.Sequence < last.Sequence, ProvenFrom = provenFrom };
-        state.RecentRoots.AddRange(_core.RecentRoots);
+        state.RecentRoots.AddRange(Core.RecentRoots);
         bool resumes = due && Kept is not null;
         if (resumes && !RecoverKept(next, state))
         {
@@ -79,7 +80,7 @@ internal sealed partial class CoreThread
         }
 
         _epoch = Epochs.Enter(next);
-        ToSigner.Put(new VoteRecord { Kind = RecordKind.EnterEpoch, Number = next.Number, Renew = due && !resumes, Resume = resumes });
+        ToSigner.Put(new OwnRecord { Kind = OwnRecordKind.EnterEpoch, Number = next.Number, Renew = due && !resumes, Resume = resumes });
         if (due)
         {
             log.LogInformation(
@@ -89,21 +90,21 @@ internal sealed partial class CoreThread
         }
 
         _hasVotes |= due;
-        _core = new ValidatorCore(
-            _core.Genesis, next, _epoch.Self, _core.Settings with { Signs = _hasVotes, ReturnKnown = SignsFrom != 0 }, state);
-        if (resumes && !_core.Signs && _epoch.Self >= 0)
+        _shell.Enter(new ValidatorCore(
+            Core.Genesis, next, _epoch.Self, Core.Settings with { Signs = _hasVotes, ReturnKnown = SignsFrom != 0 }, state));
+        if (resumes && !Core.Signs && _epoch.Self >= 0)
         {
             StopSigning();
         }
 
-        Volatile.Write(ref _signs, _core.Signs);
-        Volatile.Write(ref _authors, _core.Authors);
+        Volatile.Write(ref _signs, Core.Signs);
+        Volatile.Write(ref _authors, Core.Authors);
         Volatile.Write(ref _laneHeight, state.OwnTip.Height);
         Volatile.Write(ref _pendingVertices, 0);
-        Batcher.EnterEpoch(next.Number, _core.Authors, leaves: before.Self >= 0 && _epoch.Self < 0, FrameSender.VertexHeadBytes(next.Members.Length));
+        Batcher.EnterEpoch(next.Number, Core.Authors, leaves: before.Self >= 0 && _epoch.Self < 0, FrameSender.VertexHeadBytes(next.Members.Length));
         log.LogInformation(
             "epoch {Epoch} begins after block {Block}: {Members} members, {Signing}", next.Number, last.Sequence, next.Members.Length,
-            _core.Signs ? "signing" : "following");
+            Core.Signs ? "signing" : "following");
         NoteMembership(before);
         Step(new Input { Kind = InputKind.Tick, From = -1 });
         for (int link = 0; link < _peerUp.Length; link++)
@@ -167,7 +168,7 @@ internal sealed partial class CoreThread
         }
     }
 
-    private void NoteSignsFrom(ulong epoch)
+    void IShellPorts<OwnPayload>.SignFrom(ulong epoch)
     {
         log.LogInformation("this validator, which lost its votes, signs again from epoch {Epoch} on", epoch);
         SetSignsFrom(epoch);

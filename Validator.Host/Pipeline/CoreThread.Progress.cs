@@ -31,7 +31,7 @@ internal sealed partial class CoreThread
         if (now >= _publishAt)
         {
             _publishAt = now + PublishEvery;
-            _progress = new PublishedProgress(_core.Progress());
+            _progress = new PublishedProgress(Core.Progress());
         }
     }
 

@@ -66,26 +66,17 @@ internal sealed class FrameSender(Outbox outbox, PinnedBufferPool pool)
     }
 
     /// <summary>A record that the vote store holds durably, for the first time.</summary>
-    public void BroadcastSigned(in VoteRecord record)
+    public void BroadcastSigned(in OwnRecord record)
     {
-        if (record.Held is { } vertex)
+        if (record.Payload.Held is { } vertex)
         {
             SendVertex(Everyone, Channel.Payload, vertex);
             return;
         }
 
-        Send(Everyone, Channel.Control, FrameOf(record.Signed!, record.Block, record.ViewChange, record.NewView));
+        Send(Everyone, Channel.Control, Frame.Of(record.Signed!, record.Block, record.ViewChange, record.NewView));
     }
 
     /// <summary>Makes the network thread look at what was queued.</summary>
     public void Flush() => outbox.Flush();
-
-    /// <summary>The frame that carries a signed message, with its body where it has one.</summary>
-    public static Frame FrameOf(Signed message, Block? block, ViewChange? viewChange, NewView? newView) =>
-        message.Header.Kind switch
-        {
-            MessageKind.ViewChange => Frame.Of(viewChange!),
-            MessageKind.NewView => Frame.Of(newView!),
-            _ => Frame.Of(message, block),
-        };
 }

@@ -33,7 +33,7 @@ internal struct LedgerItem
 {
     public LedgerItemKind Kind;
     public HeldVertex? Vertex;
-    public VoteRecord Own;
+    public OwnRecord Own;
     public ExecutedBlock? Executed;
     public SnapshotManifest? Manifest;
     public SnapshotChunk? Chunk;

@@ -59,7 +59,7 @@ internal sealed class LedgerThread(
 
     public required SpscRing<LedgerItem> FromExecution { get; init; }
 
-    public required SpscRing<VoteRecord> ToVotes { get; init; }
+    public required SpscRing<OwnRecord> ToVotes { get; init; }
 
     public required VoteThread Votes { get; init; }
 
@@ -133,8 +133,8 @@ internal sealed class LedgerThread(
             if (item.Vertex is { } vertex && vertex.Header.Epoch < _current)
             {
                 vertex.Release();
-                item.Own.Held?.Release();
-                TakeBack(item.Own.Batch);
+                item.Own.Payload.Held?.Release();
+                TakeBack(item.Own.Payload.Batch);
                 continue;
             }
 
@@ -225,7 +225,7 @@ internal sealed class LedgerThread(
                 ledger.AddOwnTip(vertex.Header);
             }
 
-            if (item.Own.Batch is { Replaces.IsZero: false } batch)
+            if (item.Own.Payload.Batch is { Replaces.IsZero: false } batch)
             {
                 ledger.ForgetVertex(batch.Replaces);
             }
@@ -285,7 +285,9 @@ internal sealed class LedgerThread(
             case LedgerItemKind.OwnVertex:
                 cache.Add(item.Vertex!);
                 TakeOwn(item);
-                Hand(ToVotes, item.Own, Votes.Waker);
+                OwnRecord own = item.Own;
+                own.InLedger = true;
+                Hand(ToVotes, own, Votes.Waker);
                 break;
             case LedgerItemKind.Final:
                 AnnounceFinal(item.Executed!);
@@ -308,7 +310,7 @@ internal sealed class LedgerThread(
     private void TakeOwn(in LedgerItem item)
     {
         metrics.VerticesAuthored.Add();
-        if (item.Own.Batch is not { } batch)
+        if (item.Own.Payload.Batch is not { } batch)
         {
             return;
         }

@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Contracts;
 using Validator.Host.Storage;
@@ -15,9 +16,9 @@ internal sealed class SignerThread(
 
     private volatile bool _signs = true;
 
-    public required SpscRing<VoteRecord> Input { get; init; }
+    public required SpscRing<OwnRecord> Input { get; init; }
 
-    public required SpscRing<VoteRecord> ToVotes { get; init; }
+    public required SpscRing<OwnRecord> ToVotes { get; init; }
 
     public required SpscRing<LedgerItem> ToLedger { get; init; }
 
@@ -38,7 +39,7 @@ internal sealed class SignerThread(
     protected override bool Work()
     {
         int done = 0;
-        while (done < MostPerRound && Input.TryDequeue(out VoteRecord record))
+        while (done < MostPerRound && Input.TryDequeue(out OwnRecord record))
         {
             done++;
             if (!Pass(ref record))
@@ -50,61 +51,38 @@ internal sealed class SignerThread(
         return done > 0;
     }
 
-    private bool Pass(ref VoteRecord record)
+    private bool Pass(ref OwnRecord record)
     {
-        if (record.Kind != RecordKind.Sign)
+        if (record.Next == OwnRecordStage.Signer)
         {
-            return Hand(ToVotes, record, Votes);
+            if (!_signs)
+            {
+                record.Payload.Batch?.Abandon(SubmissionFailure.Stopping);
+                return true;
+            }
+
+            Sign(ref record);
         }
 
-        if (!_signs)
-        {
-            record.Batch?.Abandon(SubmissionFailure.Stopping);
-            return true;
-        }
-
-        Sign(ref record);
-        if (record.Header.Kind != MessageKind.Vertex)
+        if (record.Next == OwnRecordStage.VoteStore)
         {
             return Hand(ToVotes, record, Votes);
         }
 
         byte[] signature = record.Signed!.Signature;
-        HeldVertex vertex = record.Batch?.Hold(record.Vertex!, signature) ?? new HeldVertex(record.Vertex!, signature, VertexBody.Empty);
-        record.Held = vertex.Retain();
+        HeldVertex vertex = record.Payload.Batch?.Hold(record.Vertex!, signature) ?? new HeldVertex(record.Vertex!, signature, VertexBody.Empty);
+        record.Payload.Held = vertex.Retain();
         return Hand(ToLedger, new LedgerItem { Kind = LedgerItemKind.OwnVertex, Vertex = vertex, Own = record }, Ledger);
     }
 
-    private void Sign(ref VoteRecord record)
+    private void Sign(ref OwnRecord record)
     {
         Span<byte> preimage = stackalloc byte[SignedHeaderCodec.PreimageBytes];
         SignedHeaderCodec.WritePreimage(record.Header, chainId, preimage);
         byte[] signature = GC.AllocateUninitializedArray<byte>(Limits.SignatureBytes);
         signer.Sign(record.Header.Kind, preimage, signature);
         metrics.SignaturesMade.Add();
-        Signed signed = new(record.Header, signature);
         cache.Add(SignatureCache.KeyOf(preimage, signature));
-        record.Signed = signed;
-        if (record.ViewChange is { } change)
-        {
-            record.ViewChange = new ViewChange
-            {
-                Signed = signed,
-                Claims = change.Claims,
-                Prepared = change.Prepared,
-                Committed = change.Committed,
-            };
-        }
-
-        if (record.NewView is { } newView)
-        {
-            record.NewView = new NewView
-            {
-                Signed = signed,
-                ViewChanges = newView.ViewChanges,
-                Prepared = newView.Prepared,
-                Committed = newView.Committed,
-            };
-        }
+        record.Sign(signature);
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Validator.Core.Effects;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Contracts;
 using Validator.Host.Primitives;
@@ -9,25 +10,25 @@ using Validator.Net.Rings;
 namespace Validator.Host.Pipeline;
 
 /// <summary>
-/// The one place from which signed messages leave for the first time: everything that waited goes into one synced write,
-/// and only after it to the network and back to Core. When the write fails nothing leaves, and the process ends.
+/// The disk and the network of <see cref="OwnRecords{TPayload}"/>: everything that waited goes into one synced write, and only after it to
+/// the network and back to Core. When the write fails nothing leaves, and the process ends.
 /// </summary>
 internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetrics metrics, IFaultSink faults)
-    : PipelineThread("vote-store", faults)
+    : PipelineThread("vote-store", faults), IOwnRecordPorts<OwnPayload>
 {
     private const int MostPerCommit = 256;
 
     /// <summary>Executed blocks between two sweeps of what lies behind them.</summary>
     private const ulong ForgetEvery = 64;
 
-    private readonly List<VoteRecord> _waiting = new(MostPerCommit);
+    private OwnRecords<OwnPayload>? _records;
     private IVoteStore _store = first;
     private ulong _forgotten;
     private ulong _durablyExecuted;
 
-    public required SpscRing<VoteRecord> FromSigner { get; init; }
+    public required SpscRing<OwnRecord> FromSigner { get; init; }
 
-    public required SpscRing<VoteRecord> FromLedger { get; init; }
+    public required SpscRing<OwnRecord> FromLedger { get; init; }
 
     public required SpscRing<Input> ToCore { get; init; }
 
@@ -47,65 +48,54 @@ internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetri
 
     protected override bool Work()
     {
+        OwnRecords<OwnPayload> records = _records ??= new OwnRecords<OwnPayload>(this, MostPerCommit);
         int added = 0;
-        while (added < MostPerCommit && (FromSigner.TryDequeue(out VoteRecord record) || FromLedger.TryDequeue(out record)))
+        while (!records.IsFull && (FromSigner.TryDequeue(out OwnRecord record) || FromLedger.TryDequeue(out record)))
         {
-            Add(record);
+            records.Add(record);
             added++;
         }
 
-        if (_waiting.Count > 0)
-        {
-            // A halt meanwhile: what was signed before it is on disk, and stays here.
-            if (!Commit() || Faults.Faulted)
-            {
-                return false;
-            }
-
-            Release();
-        }
-
-        return added > 0;
+        return added > 0 && records.Commit();
     }
 
-    private void Add(in VoteRecord record)
+    void IOwnRecordPorts<OwnPayload>.Add(in OwnRecord record)
     {
         switch (record.Kind)
         {
-            case RecordKind.Block:
+            case OwnRecordKind.Block:
                 _store.AddBlock(record.Block!);
                 break;
-            case RecordKind.PreparedCertificate:
+            case OwnRecordKind.PreparedCertificate:
                 _store.AddPreparedCertificate(record.Certificate!);
                 break;
-            case RecordKind.NewView:
+            case OwnRecordKind.NewView:
                 _store.AddNewView(record.NewView!);
                 break;
-            case RecordKind.EnterEpoch when record.Renew:
+            case OwnRecordKind.EnterEpoch when record.Renew:
                 _store = Renew!(record.Number);
                 break;
-            case RecordKind.EnterEpoch when record.Resume:
+            case OwnRecordKind.EnterEpoch when record.Resume:
                 _store = Resume!();
                 break;
-            case RecordKind.EnterEpoch:
+            case OwnRecordKind.EnterEpoch:
                 // Rides in the next commit: the next start forgets them as well.
                 _store.ForgetEpochsBelow(record.Number);
                 break;
             default:
                 AddSigned(record);
-                _waiting.Add(record);
                 break;
         }
     }
 
-    private void AddSigned(in VoteRecord record)
+    private void AddSigned(in OwnRecord record)
     {
         byte[] body = EncodeBody(record);
         _store.AddSigned(record.Signed!, body);
         metrics.VoteBytesWritten.Add(SignedCodec.EncodedSize + body.Length);
     }
 
-    private static byte[] EncodeBody(in VoteRecord record)
+    private static byte[] EncodeBody(in OwnRecord record)
     {
         byte[] body = [];
         switch (record.Header.Kind)
@@ -127,7 +117,7 @@ internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetri
         return body;
     }
 
-    private bool Commit()
+    bool IOwnRecordPorts<OwnPayload>.Sync()
     {
         ulong executed = Volatile.Read(ref _durablyExecuted);
         if (executed >= _forgotten + ForgetEvery)
@@ -145,25 +135,23 @@ internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetri
 
         metrics.VoteCommitSeconds.ObserveSince(start);
         metrics.VoteSyncs.Add();
-        return true;
+
+        // A halt meanwhile: what was signed before it is on disk, and stays here.
+        return !Faults.Faulted;
     }
 
-    private void Release()
+    void IOwnRecordPorts<OwnPayload>.Send(in OwnRecord record)
     {
-        foreach (ref readonly VoteRecord record in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_waiting))
-        {
-            sender.BroadcastSigned(record);
-            record.Held?.Release();
-        }
+        sender.BroadcastSigned(record);
+        record.Payload.Held?.Release();
+    }
 
-        sender.Flush();
-        foreach (ref readonly VoteRecord record in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_waiting))
-        {
-            Input input = new() { Kind = InputKind.Signed, Epoch = record.Header.Epoch, From = -1, Number = record.Number, Message = record.Signed };
-            Hand(ToCore, input, Core!);
-            record.Batch?.CompleteDurable(record.Signed!.Header.Digest);
-        }
+    void IOwnRecordPorts<OwnPayload>.Flush() => sender.Flush();
 
-        _waiting.Clear();
+    void IOwnRecordPorts<OwnPayload>.Answer(in OwnRecord record)
+    {
+        Input input = new() { Kind = InputKind.Signed, Epoch = record.Header.Epoch, From = -1, Number = record.Number, Message = record.Signed };
+        Hand(ToCore, input, Core!);
+        record.Payload.Batch?.CompleteDurable(record.Signed!.Header.Digest);
     }
 }

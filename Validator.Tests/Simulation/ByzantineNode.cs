@@ -258,7 +258,7 @@ public sealed partial class ByzantineNode : SimNode
     private void SendWhere(
         Func<int, bool> whom, Signed signed, Block? block = null, ViewChange? change = null, NewView? newView = null, SimVertex? vertex = null)
     {
-        SimMessage message = vertex is not null ? new SimMessage(vertex) : new SimMessage(FrameOf(signed, block, change, newView));
+        SimMessage message = vertex is not null ? new SimMessage(vertex) : new SimMessage(Frame.Of(signed, block, change, newView));
         for (int peer = 0; peer < Cluster.Nodes.Length; peer++)
         {
             if (peer == Index || !whom(peer))

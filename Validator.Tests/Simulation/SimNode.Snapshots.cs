@@ -2,6 +2,7 @@ using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 
 namespace Validator.Tests.Simulation;
@@ -167,33 +168,24 @@ public partial class SimNode
         return new SnapshotManifest(first, records, anchor.Block, [.. certified], stating.Certificate, snapshot.Pending);
     }
 
-    private void Stage(in Effect effect)
-    {
-        switch (effect.Kind)
-        {
-            case EffectKind.StoreManifest:
-                Disk.StagedManifest = effect.Manifest;
-                break;
-            case EffectKind.StoreChunk:
-                Disk.StagedChunks[effect.Chunk!.Hash] = effect.Chunk.Data;
-                if (Cluster.World.CrashesInCatchUp())
-                {
-                    Cluster.CrashAndRestart(this);
-                }
+    void IShellPorts<SimVertex?>.StoreManifest(SnapshotManifest manifest) => Disk.StagedManifest = manifest;
 
-                break;
-            case EffectKind.DropSnapshot:
-                Disk.DropStaged();
-                break;
-            default:
-                SnapshotManifest manifest = effect.Manifest!;
-                Cluster.After(this, Cluster.World.SyncMicros(), () => Install(manifest));
-                break;
+    void IShellPorts<SimVertex?>.StoreChunk(SnapshotChunk chunk)
+    {
+        Disk.StagedChunks[chunk.Hash] = chunk.Data;
+        if (Cluster.World.CrashesInCatchUp())
+        {
+            Cluster.CrashAndRestart(this);
         }
     }
 
+    void IShellPorts<SimVertex?>.DropSnapshot() => Disk.DropStaged();
+
+    void IShellPorts<SimVertex?>.Install(SnapshotManifest manifest) =>
+        Cluster.After(this, Cluster.World.SyncMicros(), () => Install(manifest));
+
     /// <summary>On to the next epoch, whose state a snapshot will bring.</summary>
-    private void Skip(EpochEnd end) => Cluster.After(this, Cluster.World.SyncMicros(), () =>
+    void IShellPorts<SimVertex?>.StoreEpochEnd(EpochEnd end) => Cluster.After(this, Cluster.World.SyncMicros(), () =>
     {
         Cluster.World.Met(Fault.EpochSkipped);
         Cluster.Trace(Index, $"skips the rest of epoch {end.Epoch}");

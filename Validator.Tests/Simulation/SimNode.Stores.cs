@@ -2,6 +2,7 @@ using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 
 namespace Validator.Tests.Simulation;
@@ -11,7 +12,7 @@ public partial class SimNode
 {
     private NonceTable _nonces = new(SimEnvelopes.AccountsKept);
 
-    private void Execute(Block block, VertexHeader[] order, Certificate certificate)
+    void IShellPorts<SimVertex?>.Execute(Block block, Certificate certificate, VertexHeader[] order)
     {
         Cluster.Check.OnFinal(this, block, certificate);
         _execFreeAt = Math.Max(_execFreeAt, Cluster.Now) + Cluster.World.ExecutionMicros + (20 * order.Length);
@@ -24,7 +25,7 @@ public partial class SimNode
             {
                 if (!Disk.Vertices.ContainsKey(vertex.Hash))
                 {
-                    throw new InvariantViolationException("a final vertex is not durable here");
+                    throw Cluster.Check.Fail(this, "durable", $"final vertex {vertex.Hash} is not on disk");
                 }
             }
 

@@ -1,5 +1,6 @@
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Contracts;
 using Validator.Host.Pipeline;
@@ -8,6 +9,7 @@ using Validator.Net;
 using Validator.Net.Buffers;
 using Validator.Net.Rings;
 using Validator.Tests.Host.Node;
+using OwnRecord = Validator.Core.Shell.OwnRecord<Validator.Host.Pipeline.OwnPayload>;
 
 namespace Validator.Tests.Host.Pipeline;
 
@@ -25,12 +27,12 @@ public class VoteThreadTests
         using Parker core = new();
         Outbox outbox = new(64, 4, 1 << 20, network);
         FrameSender sender = new(outbox, new PinnedBufferPool(8 << 20, 1 << 20));
-        SpscRing<VoteRecord> fromSigner = new(16);
+        SpscRing<OwnRecord> fromSigner = new(16);
         SpscRing<Input> toCore = new(16);
         VoteThread thread = new(store, sender, new NodeMetrics(), faults)
         {
             FromSigner = fromSigner,
-            FromLedger = new SpscRing<VoteRecord>(16),
+            FromLedger = new SpscRing<OwnRecord>(16),
             ToCore = toCore,
             Core = core,
         };
@@ -38,7 +40,7 @@ public class VoteThreadTests
         {
             SignedHeader header = new(MessageKind.Commit, 0, 0, 0, number, Hash256.Of([1]));
             Signed signed = new(header, new byte[Limits.SignatureBytes]);
-            Assert.True(fromSigner.TryEnqueue(new VoteRecord { Kind = RecordKind.Sign, Number = number, Header = header, Signed = signed }));
+            Assert.True(fromSigner.TryEnqueue(new OwnRecord { Kind = OwnRecordKind.Sign, Number = number, Header = header, Signed = signed }));
         }
 
         thread.Start();

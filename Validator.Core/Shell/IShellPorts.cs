@@ -1,0 +1,64 @@
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Shell;
+
+/// <summary>
+/// Where a core's effects go, one call each, in their order. An implementation hands on and returns; none may lose what it was
+/// handed, but for messages to peers, who ask again.
+/// </summary>
+public interface IShellPorts<TPayload>
+{
+    /// <summary>Before each effect. False: the process ends, and neither it nor what follows is carried out.</summary>
+    bool Goes(in Effect effect);
+
+    /// <summary>On the one way of own records: <see cref="OwnRecord{TPayload}.Next"/> says where to, and none overtakes another but a vertex.</summary>
+    void Own(in OwnRecord<TPayload> record);
+
+    /// <summary>Stores the vertex that waits under the token, and answers VertexDurable once it is synced.</summary>
+    void StoreVertex(ulong token);
+
+    /// <summary>Lets go of what waits under the token.</summary>
+    void Drop(ulong token, Reason reason);
+
+    /// <summary>What is sent is not to be stored: Status, a question, evidence, or a stored message again.</summary>
+    /// <param name="kind">Which effect it was.</param>
+    /// <param name="to">By committee index, or -1 for all others.</param>
+    void Send(EffectKind kind, int to, in Frame frame);
+
+    /// <summary>One more batch of client transactions may be handed in.</summary>
+    void Credit();
+
+    /// <summary>Final: executes the vertices in that order, and answers Executed once that is durable.</summary>
+    void Execute(Block block, Certificate certificate, VertexHeader[] order);
+
+    void StoreManifest(SnapshotManifest manifest);
+
+    void StoreChunk(SnapshotChunk chunk);
+
+    void DropSnapshot();
+
+    /// <summary>Puts the state in place of ours, after all that was handed over before, and answers SnapshotInstalled.</summary>
+    void Install(SnapshotManifest manifest);
+
+    /// <summary>The next epoch is known from its certified start alone (rule E6); answers EpochEndStored once that is durable.</summary>
+    void StoreEpochEnd(EpochEnd end);
+
+    void Evidence(Evidence evidence);
+
+    void ViewChanged(ulong view, Reason reason);
+
+    /// <param name="from">By committee index, or -1.</param>
+    void Rejected(Reason reason, int from);
+
+    /// <summary>Keeps it, durably (rule E5).</summary>
+    void SignFrom(ulong epoch);
+
+    /// <summary>Stops the process; nothing is signed any more.</summary>
+    /// <param name="halt">With its reason, and both certificates where they are known.</param>
+    void Halt(in Effect halt);
+
+    /// <summary>The last effect of a core is carried out: on to the next epoch.</summary>
+    void EpochEnded(Block last, ulong provenFrom);
+}

@@ -1,0 +1,186 @@
+using Microsoft.Extensions.Logging;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Shell;
+using Validator.Core.Wire;
+using Validator.Host.Contracts;
+using Validator.Host.Primitives;
+using Validator.Host.Storage;
+using Validator.Net;
+
+namespace Validator.Host.Pipeline;
+
+/// <summary>Where Core's effects go, by way of <see cref="CoreShell{TPayload}"/>: rings of other threads, and the network.</summary>
+internal sealed partial class CoreThread
+{
+    bool IShellPorts<OwnPayload>.Goes(in Effect effect) => !Faults.Faulted;
+
+    void IShellPorts<OwnPayload>.Own(in OwnRecord record)
+    {
+        if (record.Kind == OwnRecordKind.Block)
+        {
+            ToService.Put(new ServiceItem { Kind = ServiceItemKind.Block, Block = record.Block });
+        }
+        else if (record.Kind == OwnRecordKind.Sign)
+        {
+            CountSigned(record.Header.Kind);
+        }
+
+        if (!record.IsOwnVertex)
+        {
+            ToSigner.Put(record);
+            return;
+        }
+
+        OwnRecord vertex = record;
+        vertex.Payload.Batch = record.Token == 0 ? null : Batches.Take(record.Token);
+        Require.That(record.Token == 0 || vertex.Payload.Batch is not null);
+        Volatile.Write(ref _laneHeight, record.Header.Sequence);
+        Volatile.Write(ref _pendingVertices, _pendingVertices + 1);
+        ToSigner.Put(vertex);
+    }
+
+    void IShellPorts<OwnPayload>.StoreVertex(ulong token)
+    {
+        HeldVertex vertex = Vertices.Take(token)!.Take();
+        Volatile.Write(ref _pendingVertices, _pendingVertices + 1);
+        ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.Vertex, Vertex = vertex });
+    }
+
+    void IShellPorts<OwnPayload>.Drop(ulong token, Reason reason)
+    {
+        metrics.Rejected[(int)reason].Add();
+        if (reason == Reason.NotSigning)
+        {
+            Batches.Take(token)?.Abandon(SubmissionFailure.Stopping);
+            return;
+        }
+
+        Vertices.Take(token)?.Drop();
+    }
+
+    void IShellPorts<OwnPayload>.Send(EffectKind kind, int to, in Frame frame)
+    {
+        metrics.FetchesSent.Add(kind == EffectKind.SendFetch ? 1 : 0);
+        sender.Send(_epoch.LinkOf(to), Channel.Control, frame);
+    }
+
+    void IShellPorts<OwnPayload>.Credit() => Batcher.Grant();
+
+    void IShellPorts<OwnPayload>.Execute(Block block, Certificate certificate, VertexHeader[] order)
+    {
+        Volatile.Write(ref _pendingVertices, _pendingVertices - order.Length);
+        ToExecution.Put(new ExecuteItem(block, certificate, order));
+    }
+
+    void IShellPorts<OwnPayload>.StoreEpochEnd(EpochEnd end)
+    {
+        log.LogInformation("peers no longer keep a snapshot of epoch {Epoch}, which ended with block {Block}: on to the next", Core.Epoch, end.Last.Sequence);
+        ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.EpochEnd, EpochEnd = end });
+    }
+
+    void IShellPorts<OwnPayload>.StoreManifest(SnapshotManifest manifest)
+    {
+        log.LogInformation(
+            "peers no longer keep block {Next}: fetching the snapshot at block {Sequence}", Core.FinalSequence + 1, manifest.Sequence);
+        ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.Manifest, Manifest = manifest });
+    }
+
+    void IShellPorts<OwnPayload>.StoreChunk(SnapshotChunk chunk) =>
+        ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.Chunk, Chunk = chunk });
+
+    void IShellPorts<OwnPayload>.DropSnapshot() => ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.DropSnapshot });
+
+    void IShellPorts<OwnPayload>.Install(SnapshotManifest manifest)
+    {
+        log.LogInformation("the snapshot at block {Sequence} is here and goes in place", manifest.Sequence);
+        Volatile.Write(ref _pendingVertices, 0);
+        ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.Install, Manifest = manifest });
+    }
+
+    void IShellPorts<OwnPayload>.Evidence(Evidence evidence)
+    {
+        SignedHeader header = evidence.First.Header;
+        Violation violation = header.Kind switch
+        {
+            MessageKind.Vertex => Violation.EquivocatingVertex,
+            MessageKind.PrePrepare or MessageKind.Prepare or MessageKind.Commit => Violation.EquivocatingVote,
+            _ => Violation.EquivocatingViewChange,
+        };
+        if (_epoch.LinkOf(header.Sender) is >= 0 and var link)
+        {
+            metrics.ByzantineViolations(link, violation).Add();
+        }
+
+        log.LogWarning(
+            "evidence against {Member}: two {Kind} at view {View}, sequence {Sequence}",
+            _epoch.Members[header.Sender].Name, header.Kind, header.View, header.Sequence);
+        ToService.Put(new ServiceItem { Kind = ServiceItemKind.Evidence, Evidence = evidence });
+    }
+
+    void IShellPorts<OwnPayload>.ViewChanged(ulong view, Reason reason)
+    {
+        metrics.ViewChanges.Add(reason == Reason.Entered ? 1 : 0);
+        log.LogInformation("view {View}: {Reason}", view, reason);
+    }
+
+    void IShellPorts<OwnPayload>.Rejected(Reason reason, int from)
+    {
+        metrics.Rejected[(int)reason].Add();
+        if (reason == Reason.VoteStoreContradicted)
+        {
+            StopSigning();
+        }
+        else if (reason is not (Reason.Duplicate or Reason.OldView or Reason.OldSequence))
+        {
+            log.LogDebug("refused: {Reason}, from {Peer}", reason, from);
+        }
+    }
+
+    void IShellPorts<OwnPayload>.Halt(in Effect halt)
+    {
+        Evidence.KeepHalt(halt);
+        Faults.Fail(ExitCodes.Halted, $"halted by safety: {halt.Reason}; nothing more is signed, keep the data directory");
+    }
+
+    private void CountSigned(MessageKind kind)
+    {
+        switch (kind)
+        {
+            case MessageKind.PrePrepare:
+                metrics.BlocksProposed.Add();
+                metrics.Votes.Add();
+                break;
+            case MessageKind.Prepare or MessageKind.Commit:
+                metrics.Votes.Add();
+                break;
+            case MessageKind.Stop:
+                metrics.ViewTimeouts.Add();
+                break;
+        }
+    }
+
+    /// <summary>For good: the mark is durable before anybody is told, for the next start would trust the store again.</summary>
+    private void StopSigning()
+    {
+        Signer.StopSigning();
+        _hasVotes = false;
+        log.LogCritical(
+            "a message signed with our consensus key is not in our vote store: another process uses the key, or the store was rolled"
+            + " back; from now on this validator follows and signs nothing, after a restart too ({Marker})", Storage.ContradictedMarker);
+        try
+        {
+            VoteStoreSetup.MarkContradicted(Storage, "a message with our signature is not in the vote store: follow, and sign nothing");
+        }
+        catch (StoreException e)
+        {
+            Faults.Fail(
+                ExitCodes.Store,
+                $"{e.Message}. The next start would sign again with a vote store that is not to be trusted: before it, make room or repair the"
+                + " disk and run 'validator votes mark-restored'");
+        }
+
+        Volatile.Write(ref _signs, false);
+        Volatile.Write(ref _authors, false);
+    }
+}

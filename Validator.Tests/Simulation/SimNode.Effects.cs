@@ -1,0 +1,82 @@
+using Validator.Core.Consensus;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Shell;
+using Validator.Core.Wire;
+
+namespace Validator.Tests.Simulation;
+
+/// <summary>Virtual disk, network and clients behind the shell's ports.</summary>
+public partial class SimNode
+{
+    bool IShellPorts<SimVertex?>.Goes(in Effect effect)
+    {
+        if (Running)
+        {
+            ObserveEffect(in effect);
+        }
+
+        return Running;
+    }
+
+    void IShellPorts<SimVertex?>.StoreVertex(ulong token)
+    {
+        _waiting.Remove(token, out SimVertex? vertex);
+        Cluster.After(this, Cluster.World.SyncMicros(), () =>
+        {
+            Disk.Vertices[vertex!.Header.Hash] = vertex;
+            Feed(new Input { Kind = InputKind.VertexDurable, From = -1, Digest = vertex.Header.Hash });
+        });
+    }
+
+    void IShellPorts<SimVertex?>.Drop(ulong token, Reason reason)
+    {
+        _waiting.Remove(token);
+        _batches.Remove(token);
+        Count(reason);
+    }
+
+    void IShellPorts<SimVertex?>.Send(EffectKind kind, int to, in Frame frame)
+    {
+        if (kind != EffectKind.Send || Repeats())
+        {
+            SendTo(to, frame);
+        }
+    }
+
+    void IShellPorts<SimVertex?>.Credit()
+    {
+        _credit++;
+        Cluster.After(this, 0, SealBatch);
+    }
+
+    void IShellPorts<SimVertex?>.Evidence(Evidence evidence)
+    {
+        Convictions.Add(evidence);
+        Disk.Evidence.Add(evidence);
+        Cluster.Check.OnEvidence(this, evidence);
+    }
+
+    void IShellPorts<SimVertex?>.ViewChanged(ulong view, Reason reason)
+    {
+        ViewChanges += reason == Reason.Entered ? 1u : 0u;
+        Cluster.Trace(Index, $"view {view} {reason}");
+    }
+
+    void IShellPorts<SimVertex?>.Rejected(Reason reason, int from) => Count(reason);
+
+    void IShellPorts<SimVertex?>.SignFrom(ulong epoch) => Disk.SignFrom ??= epoch;
+
+    void IShellPorts<SimVertex?>.Halt(in Effect halt)
+    {
+        Halted = halt.Reason;
+        Cluster.Check.OnHalt(this, halt.Reason);
+    }
+
+    private void Count(Reason reason)
+    {
+        Rejections[reason] = Rejections.GetValueOrDefault(reason) + 1;
+        // The mark is durable: a restart does not forget it.
+        HasVotes &= reason != Reason.VoteStoreContradicted;
+    }
+}

@@ -1,0 +1,203 @@
+using Validator.Core.Consensus;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Shell;
+using Validator.Core.Wire;
+
+namespace Validator.Tests.Simulation;
+
+/// <summary>
+/// Signer and vote store: each record is signed at once and synced by itself, one after the other, with a crash possible before the sync,
+/// in it, and between sync and send.
+/// </summary>
+public partial class SimNode
+{
+    // Signed and not synced; what the sync at hand is of.
+    private readonly Queue<OwnRecord<SimVertex?>> _toVotes = [];
+    private readonly List<OwnRecord<SimVertex?>> _batch = [];
+    private OwnRecords<SimVertex?> _records = null!;
+    private long _diskFreeAt;
+
+    private IEnumerable<OwnRecord<SimVertex?>> Unsynced => _batch.Concat(_toVotes);
+
+    void IShellPorts<SimVertex?>.Own(in OwnRecord<SimVertex?> record)
+    {
+        switch (record.Kind)
+        {
+            case OwnRecordKind.Sign:
+                Sign(record);
+                return;
+            case OwnRecordKind.Block:
+                Cluster.Check.OnBlock(record.Block!);
+                break;
+            case OwnRecordKind.PreparedCertificate:
+                Cluster.Check.OnPrepared(this, record.Certificate!);
+                break;
+            case OwnRecordKind.NewView:
+                Cluster.Check.OnEntered(this, record.NewView!);
+                break;
+        }
+
+        _toVotes.Enqueue(record);
+    }
+
+    private void Sign(OwnRecord<SimVertex?> record)
+    {
+        Cluster.Check.OnSign(this, record.Header);
+        record.Sign(Cluster.Keys.Sign(Index, record.Header, Cluster.ChainId));
+        if (record.NewView is { } newView)
+        {
+            // Entered by it after a crash, too.
+            Cluster.Check.OnEntered(this, newView);
+        }
+
+        if (record.ViewChange is { } change)
+        {
+            Cluster.Check.OnViewChange(this, change);
+        }
+
+        if (record.Vertex is { } vertex)
+        {
+            _batches.Remove(record.Token, out ulong[]? batch);
+            record.Payload = new SimVertex(vertex, record.Signed!.Signature, batch ?? []);
+        }
+
+        _toVotes.Enqueue(record);
+        _diskFreeAt = Math.Max(_diskFreeAt, Cluster.Now) + Cluster.World.SyncMicros();
+        ulong epoch = Core.Epoch;
+        Cluster.At(this, _diskFreeAt, () => SyncNext(epoch));
+    }
+
+    private void SyncNext(ulong epoch)
+    {
+        if (epoch != Core.Epoch)
+        {
+            // Its epoch ended before it was on disk.
+            return;
+        }
+
+        OwnRecord<SimVertex?> record;
+        do
+        {
+            record = _toVotes.Dequeue();
+            if (record.Next == OwnRecordStage.Ledger)
+            {
+                record.InLedger = true;
+            }
+
+            _records.Add(record);
+        }
+        while (record.Kind != OwnRecordKind.Sign);
+        _records.Commit();
+    }
+
+    void IOwnRecordPorts<SimVertex?>.Add(in OwnRecord<SimVertex?> record) => _batch.Add(record);
+
+    bool IOwnRecordPorts<SimVertex?>.Sync()
+    {
+        if (Cluster.World.SyncFails(this))
+        {
+            // A failed sync tells nothing of what is on the disk. The process stops; nothing is sent.
+            Cluster.CrashAndRestart(this);
+            return false;
+        }
+
+        _batch.ForEach(Write);
+        _batch.Clear();
+        if (Cluster.World.CrashesAfterSync())
+        {
+            Cluster.CrashAndRestart(this);
+            return false;
+        }
+
+        return true;
+    }
+
+    void IOwnRecordPorts<SimVertex?>.Send(in OwnRecord<SimVertex?> record)
+    {
+        Transmit(record.Signed!, record.Block, record.ViewChange, record.NewView, record.Payload);
+        Cluster.World.AfterSend(this, record.Header);
+    }
+
+    void IOwnRecordPorts<SimVertex?>.Flush()
+    {
+    }
+
+    void IOwnRecordPorts<SimVertex?>.Answer(in OwnRecord<SimVertex?> record) =>
+        Feed(new Input { Kind = InputKind.Signed, From = -1, Message = record.Signed });
+
+    private void Write(OwnRecord<SimVertex?> record)
+    {
+        switch (record.Kind)
+        {
+            case OwnRecordKind.Block:
+                Disk.Blocks[record.Block!.Hash] = record.Block;
+                return;
+            case OwnRecordKind.PreparedCertificate:
+                Disk.Prepared.Add(record.Certificate!);
+                return;
+            case OwnRecordKind.NewView:
+                Disk.Entered = record.NewView;
+                return;
+        }
+
+        if (record.Payload is { } vertex)
+        {
+            Disk.Vertices[vertex.Header.Hash] = vertex;
+            Disk.OwnTip = new LaneTip(vertex.Header.Height, vertex.Header.Hash);
+            Disk.OwnTipEpoch = vertex.Header.Epoch;
+            Disk.LedgerHasTip = true;
+            // A change is valid in the epoch that signed it, and no promise.
+            AcceptedTransactions.UnionWith(vertex.Transactions.Where(t => !SimVertex.IsSystem(t)));
+            Disk.Unordered.ExceptWith(vertex.Transactions);
+        }
+        else
+        {
+            Disk.Signed.Add(RecordOf(record));
+            if (record.Block is { } block)
+            {
+                Disk.Blocks[block.Hash] = block;
+            }
+        }
+
+        Cluster.Check.OnBinding(this, record.Header);
+    }
+
+    private static SimRecord RecordOf(in OwnRecord<SimVertex?> record) =>
+        new(record.Header, record.Signed!, record.Block, record.ViewChange, record.NewView);
+
+    /// <summary>Of what is being synced, some may reach the disk although nobody will ever be told; the next may be torn.</summary>
+    private void LoseUnsynced()
+    {
+        int written = Cluster.World.SurvivesCrash(Unsynced.Count(r => r.Kind == OwnRecordKind.Sign), out bool torn);
+        foreach (OwnRecord<SimVertex?> record in Unsynced)
+        {
+            if (written > 0)
+            {
+                Write(record);
+                written -= record.Kind == OwnRecordKind.Sign ? 1 : 0;
+            }
+            else if (record.Kind == OwnRecordKind.Sign)
+            {
+                if (torn && record.Payload is null)
+                {
+                    Disk.TearLast(RecordOf(record));
+                }
+
+                break;
+            }
+        }
+
+        ForgetUnsynced();
+    }
+
+    private void ForgetUnsynced()
+    {
+        _toVotes.Clear();
+        _batch.Clear();
+        _records = new OwnRecords<SimVertex?>(this, int.MaxValue);
+    }
+
+    protected virtual void Transmit(Signed signed, Block? block, ViewChange? change, NewView? newView, SimVertex? vertex) =>
+        Cluster.Send(this, -1, vertex is not null ? new SimMessage(vertex) : new SimMessage(Frame.Of(signed, block, change, newView)));
+}
