@@ -34,7 +34,8 @@ public static class CommandLine
 
     public static int Run(string[] args)
     {
-        // Arguments are what they say: no file's content in the place of @FILE, no letters of one word as many options.
+        // Arguments are literal: @FILE is not replaced by the file's content, and the letters of one word are not several
+        // options.
         ParseResult parsed = Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
         if (parsed.Action is ParseErrorAction errors)
         {
@@ -47,7 +48,7 @@ public static class CommandLine
         return parsed.Errors.Count > 0 ? ExitCodes.Usage : code;
     }
 
-    /// <summary>What is wrong with an argument for any command: it says nothing, or was no text.</summary>
+    /// <summary>What is wrong with an argument, whatever the command: it is empty, or no text.</summary>
     private static string? Fault(ParseResult parsed)
     {
         foreach (SymbolResult result in parsed.CommandResult.Children)
@@ -60,13 +61,13 @@ public static class CommandLine
                     return $"{name}: is empty";
                 }
 
-                // The library's own reading lets signs, blanks and NULs stand around them.
+                // The library itself accepts signs, blanks and NULs around them.
                 if (result is OptionResult { Option: { } number } && IsNumber(number.ValueType) && token.Value.AsSpan().ContainsAnyExceptInRange('0', '9'))
                 {
                     return $"{name}: '{token.Value}' is not a number of digits alone";
                 }
 
-                // What is no UTF-8 on the command line came in as this character.
+                // Bytes on the command line that are no UTF-8 arrive as this character.
                 if (token.Value.Contains('\uFFFD', StringComparison.Ordinal))
                 {
                     return $"{name}: is not UTF-8 text (or has U+FFFD, which stands for what is not); give the bytes with --file";

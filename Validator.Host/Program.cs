@@ -11,7 +11,7 @@ internal static class Program
     {
         AppDomain.CurrentDomain.UnhandledException += (_, e) =>
         {
-            // A thread of our own failed: nothing may be signed after it.
+            // A thread of our own failed: nothing may be signed any more.
             StderrLogs.Say($"fatal: {e.ExceptionObject}");
             Environment.Exit(ExitCodes.Internal);
         };

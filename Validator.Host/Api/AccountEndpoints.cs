@@ -7,10 +7,10 @@ using Validator.Host.Storage;
 
 namespace Validator.Host.Api;
 
-/// <summary>POST /v1/accounts and GET /v1/accounts/{id}: what a client that signs its transactions needs of a validator.</summary>
+/// <summary>POST /v1/accounts and GET /v1/accounts/{id}: what a client that signs its transactions asks a validator.</summary>
 internal sealed class AccountEndpoints(INodeGateway node, NodeMetrics metrics, ApiPolicy policy)
 {
-    /// <summary>Keeps a public key, so that envelopes need not bring it; answers with its account.</summary>
+    /// <summary>Stores a public key, so that envelopes need not carry it; answers with its account.</summary>
     public async Task Add(HttpContext context)
     {
         if (RequestForm.CheckBody(context.Request, json: false, out _, out bool gzip) is { } fault)
@@ -41,7 +41,7 @@ internal sealed class AccountEndpoints(INodeGateway node, NodeMetrics metrics, A
         }
     }
 
-    /// <summary>Where its nonces stand, as far as they are executed and on disk here.</summary>
+    /// <summary>The state of its nonces, as executed and on disk here.</summary>
     public Task Show(HttpContext context)
     {
         if (!Hash256.TryParse(context.Request.RouteValues["id"] as string, out Hash256 account))

@@ -7,9 +7,10 @@ using System.Net.Sockets;
 namespace Validator.Host.Api;
 
 /// <summary>
-/// What each client address uses now: its connections, its rate, what of it waits. An IPv6 client counts by its /64, which is what
-/// one subscriber of a network gets. An entry lives while it has a connection, and until its bucket is full again, so a client cannot
-/// clear its debt by reconnecting and the table has no more entries than connections plus those of the last seconds.
+/// What each client address uses now: its connections, its rate, its waiting requests. An IPv6 client counts by its /64, which is
+/// what one subscriber of a network gets. An entry lives while it has a connection and until its bucket is full again, so a
+/// client cannot clear its debt by reconnecting and the table has no more entries than connections plus those of the last
+/// seconds.
 /// </summary>
 internal sealed class AddressTable
 {
@@ -101,7 +102,7 @@ internal sealed class AddressUse
 
     /// <summary>Takes requests out of the bucket (a leaky one: debt drains at the rate).</summary>
     /// <param name="rate">Requests a second; 0: no limit.</param>
-    /// <param name="cost">1 for a request; more for what must not be tried often.</param>
+    /// <param name="cost">1 for a request; more for attempts that must stay rare.</param>
     /// <returns>0, or the seconds until it would be allowed.</returns>
     public double TryTake(int rate, double cost = 1)
     {
@@ -135,7 +136,7 @@ internal sealed class AddressUse
 
     public void EndSubscription() => Interlocked.Decrement(ref _subscribers);
 
-    /// <summary>True when nothing of it is left to remember; it is then used no more.</summary>
+    /// <summary>True when nothing of it is left to remember; it is not used any more then.</summary>
     public bool TryRetire(long now)
     {
         lock (_lock)

@@ -7,7 +7,9 @@ namespace Validator.Host.Api;
 /// <summary>What an operator may do over HTTP, with a token of the role admin.</summary>
 internal static class AdminEndpoints
 {
-    /// <summary>The same as SIGHUP: 200 with what counts now and what waits for a restart, 409 when the file has faults.</summary>
+    /// <summary>
+    /// The same as SIGHUP: 200 with what is in force now and what waits for a restart, 409 when the file has faults.
+    /// </summary>
     public static Task Reload(HttpContext context, Func<ReloadResult>? reload)
     {
         if (reload is null)

@@ -55,7 +55,7 @@ public sealed record ApiOptions
     };
 }
 
-/// <summary>Limits and tokens that count now; a reload replaces them, and requests under way keep what they began with.</summary>
+/// <summary>Limits and tokens in force; a reload replaces them, and requests under way keep those they began with.</summary>
 public sealed class ApiPolicy(ApiOptions options, ApiTokens? tokens)
 {
     private ApiOptions _options = options;
@@ -77,7 +77,7 @@ public sealed class ApiPolicy(ApiOptions options, ApiTokens? tokens)
         set => Volatile.Write(ref _tokens, value);
     }
 
-    /// <summary>Whose pages and by which names may be asked.</summary>
+    /// <summary>Which names may be asked for, and by pages of which origins.</summary>
     public SitePolicy Sites
     {
         get => Volatile.Read(ref _sites);

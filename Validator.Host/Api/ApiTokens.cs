@@ -24,8 +24,9 @@ public enum ApiRoles : byte
 }
 
 /// <summary>
-/// Bearer tokens (RFC 6750) of one file, which others cannot read (<see cref="SecretFile"/>). A line is <c>ROLE[,ROLE...] TOKEN [a name for people]</c>; empty lines and
-/// those that begin with # count as none. Only hashes are kept, so a lookup's time tells nothing about a token.
+/// Bearer tokens (RFC 6750) of one file, which others cannot read (<see cref="SecretFile"/>). A line is <c>ROLE[,ROLE...] TOKEN
+/// [a name for people]</c>; empty lines and those that begin with # are ignored. Only hashes are kept, so a lookup's time tells
+/// nothing about a token.
 /// </summary>
 public sealed class ApiTokens
 {
@@ -68,7 +69,9 @@ public sealed class ApiTokens
         return Parse(path, text);
     }
 
-    /// <summary>The token of a file that allows what is wanted, and as little else as there is; for commands on the validator's machine.</summary>
+    /// <summary>
+    /// The token of a file that allows what is wanted and as little else as possible; for commands on the validator's machine.
+    /// </summary>
     /// <exception cref="ConfigException">The file is at fault, or has no such token.</exception>
     public static string Find(string path, ApiRoles wanted)
     {
@@ -92,7 +95,7 @@ public sealed class ApiTokens
     public static string NewToken() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)).TrimEnd('=').Replace('+', '-').Replace('/', '_');
 
     /// <param name="header">The Authorization header's value.</param>
-    /// <returns>None where it is no token of ours.</returns>
+    /// <returns>None when it is no token of ours.</returns>
     public ApiRoles RolesOf(string? header)
     {
         const string scheme = "Bearer ";

@@ -9,9 +9,9 @@ using Microsoft.Extensions.Logging;
 namespace Validator.Host.Api;
 
 /// <summary>
-/// Kestrel's sockets with a bound on the connections that are open at once. What is beyond it is closed before the next is accepted, so that a
-/// flood takes one descriptor more at most; Kestrel's own limit counts only after accepting, on the thread pool. Where accepting
-/// fails for lack of descriptors or memory it waits, instead of trying for ever at full speed.
+/// Kestrel's sockets with a bound on the connections that are open at once. Surplus ones are closed before the next is accepted,
+/// so that a flood takes at most one descriptor more; Kestrel's own limit counts only after accepting, on the thread pool. Where
+/// accepting fails for lack of descriptors or memory it waits, instead of retrying at full speed.
 /// </summary>
 /// <param name="options">The transport's, as Kestrel has set them up.</param>
 /// <param name="most">Connections open at once; asked at each.</param>
@@ -37,7 +37,9 @@ internal sealed partial class BoundedListeners(SocketTransportOptions options, F
         return ValueTask.FromResult<IConnectionListener>(new Listener(socket, OptionsOf(options), most, refused, log));
     }
 
-    /// <summary>What the transport itself makes of its options. By those that can be made outside of it, buffers do not come from Kestrel's pool.</summary>
+    /// <summary>
+    /// Made by the transport from its own options: with those made elsewhere, buffers do not come from Kestrel's pool.
+    /// </summary>
     [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
     private static extern SocketConnectionFactoryOptions OptionsOf(SocketTransportOptions options);
 

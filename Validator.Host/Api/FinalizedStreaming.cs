@@ -14,9 +14,9 @@ namespace Validator.Host.Api;
 
 /// <summary>
 /// GET /v1/finalized: final transactions by global index from ?from=INDEX on, or after Last-Event-ID, or from now. Each
-/// subscriber reads from the ledger at its own pace, one page at a time, so nothing is buffered for it and nothing can be
-/// missing or doubled; one that does not take a page in time is closed, and may resume by id. Ids name the chain that they are of,
-/// since on another one, or on the same made anew, the index would be of something else.
+/// subscriber reads from the ledger at its own pace, one page at a time, so nothing is buffered for it and nothing can be missing
+/// or doubled; one that does not take a page in time is closed, and may resume by id. Ids name their chain, since the same index
+/// on another chain, or on this one made anew, is another transaction.
 /// </summary>
 internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics, ApiPolicy policy)
 {
@@ -29,10 +29,10 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
     /// <inheritdoc cref="ChainHeader"/>
     public const string FromHeader = "Validator-From";
 
-    /// <summary>Of the chain id's hexadecimal digits, so many are in an event's id.</summary>
+    /// <summary>How many of the chain id's hexadecimal digits are in an event's id.</summary>
     private const int ChainDigits = 16;
 
-    /// <summary>So many tell chains apart that anybody has.</summary>
+    /// <summary>Enough digits to tell any two chains apart.</summary>
     private const int LeastChainDigits = 8;
 
     private readonly string _chain = node.ChainId.ToString();
@@ -41,10 +41,11 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
 
     /// <summary>Where a subscriber wants to begin.</summary>
     /// <param name="Chain">Digits that the chain id must begin with; empty where it does not say.</param>
-    /// <param name="Waits">An index that is not there yet is waited for: it was asked for, or was read here or elsewhere on this chain.</param>
+    /// <param name="Waits">An index that is not there yet is waited for: the request says so, or the index was read on this
+    /// chain.</param>
     internal readonly record struct Cursor(ulong From, string Chain, bool Waits);
 
-    /// <summary>For who follows a stream: what to add to the query that takes it up again.</summary>
+    /// <summary>For a follower: what to add to the query that resumes the stream.</summary>
     public static string ChainQuery(HttpResponseMessage answer) =>
         answer.Headers.TryGetValues(ChainHeader, out IEnumerable<string>? chain) ? $"&chain={chain.First()}" : "";
 
@@ -199,7 +200,8 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
             int read = reader.Read(page);
             if (read < 0)
             {
-                // Deleted while it was read: a stream without the end of its last chunk, so that nobody takes it for whole.
+                // Deleted while it was read: the last chunk is left without its end, so that nobody takes the stream for
+                // complete.
                 context.Abort();
                 return;
             }
@@ -231,7 +233,7 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
         }
     }
 
-    /// <returns>Null when it is time to show that the stream still lives.</returns>
+    /// <returns>Null when it is time for a sign of life.</returns>
     private async ValueTask<bool?> Wait(IFinalizedReader reader, CancellationToken ended)
     {
         using CancellationTokenSource pause = CancellationTokenSource.CreateLinkedTokenSource(ended);

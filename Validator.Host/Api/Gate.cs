@@ -7,8 +7,8 @@ using Validator.Host.Contracts;
 namespace Validator.Host.Api;
 
 /// <summary>
-/// Stands before every endpoint: connections and rate per address, then who may ask. What it turns away costs neither a body
-/// nor a look at the node.
+/// Runs before every endpoint: checks connections and rate per address, then who may ask. A refusal reads no body and does not
+/// touch the node.
 /// </summary>
 /// <param name="open">Everything of this listener may be asked without a token.</param>
 /// <param name="page">The metrics page's listener, which is checked for the host's name on loopback alone.</param>
@@ -104,7 +104,7 @@ internal sealed class Gate(ApiPolicy policy, NodeMetrics metrics, bool open, boo
 
     /// <summary>
     /// A page that somebody on this machine opens in a browser must not submit to a validator on loopback, nor read what no token
-    /// protects. Answers preflights, and lets an allowed page read; what another origin may read the browser itself decides.
+    /// protects. Answers preflights, and lets an allowed page read; the browser itself keeps answers from other origins.
     /// </summary>
     /// <returns>Null when the request goes on.</returns>
     private Task? RefuseSite(HttpContext context)
@@ -126,7 +126,7 @@ internal sealed class Gate(ApiPolicy policy, NodeMetrics metrics, bool open, boo
             sites.Grant(context);
         }
 
-        // A foreign page's GET is answered as ever: without a grant its browser keeps the answer from it.
+        // A foreign page's GET is answered as any other: without a grant its browser keeps the answer from it.
         bool reads = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
         bool preflight = HttpMethods.IsOptions(request.Method) && request.Headers.ContainsKey(HeaderNames.AccessControlRequestMethod);
         if (origin == PageOrigin.Foreign && !reads)

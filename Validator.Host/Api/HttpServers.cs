@@ -30,7 +30,7 @@ public sealed class HttpServers : IAsyncDisposable
     private readonly ApiCertificate? _certificate;
     private readonly CancellationTokenSource _stopping = new();
 
-    // Later than the streams' end: what is about to be final still is told so.
+    // After the streams have ended, so that what is about to be final is still reported.
     private readonly CancellationTokenSource _answering = new();
 
     private HttpServers(WebApplication api, WebApplication? metrics, ApiPolicy policy, ApiCertificate? certificate)
@@ -92,7 +92,7 @@ public sealed class HttpServers : IAsyncDisposable
     /// <summary>What POST /v1/admin/reload does; none before it is set.</summary>
     internal Func<ReloadResult>? OnReload { get; set; }
 
-    /// <summary>Takes over limits, tokens and certificate for what comes from now on.</summary>
+    /// <summary>Applies limits, tokens and certificate to all that comes from now on.</summary>
     /// <exception cref="ConfigException">Tokens or certificate cannot be read; nothing was changed.</exception>
     public void Reload(ApiSection api)
     {
@@ -108,8 +108,8 @@ public sealed class HttpServers : IAsyncDisposable
     }
 
     /// <summary>
-    /// Ends streams, lets requests under way finish for a short while, and closes the listeners. Who waits for an outcome is told after half
-    /// of that that there will be none.
+    /// Ends streams, lets requests under way finish for a short while, and closes the listeners. Clients that wait for an outcome
+    /// are told after half of that time that there will be none.
     /// </summary>
     public async Task StopAsync(TimeSpan patience)
     {
@@ -158,12 +158,13 @@ public sealed class HttpServers : IAsyncDisposable
             kestrel.Limits.RequestHeadersTimeout = options.HeaderTimeout;
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(120);
 
-            // A stalled stream is closed by its own page limit, with a count; Kestrel's would do it without. A body has a limit of ours.
+            // A stalled stream is closed by its own page limit, and counted; Kestrel's limit would not count it. Bodies have a
+            // limit of our own.
             kestrel.Limits.MinResponseDataRate = null;
             kestrel.Limits.MinRequestBodyDataRate = null;
             kestrel.Listen(address, listen =>
             {
-                // HTTP/2 is agreed on by ALPN alone, so without TLS there is none.
+                // HTTP/2 is negotiated by ALPN alone, so there is none without TLS.
                 listen.Protocols = certificate is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
                 listen.Use(next => connection => gate.Connection(connection, next));
                 if (certificate is not null)
@@ -202,7 +203,7 @@ public sealed class HttpServers : IAsyncDisposable
         Map("/v1/finalized", s_read, context => stream.Serve(context, stopping), "from", "format", "chain", "wait");
         Map("/v1/admin/reload", s_submit, context => AdminEndpoints.Reload(context, OnReload));
 
-        // Probes ask what their makers thought of (?verbose), and nothing that they add could change the answer.
+        // Probes add parameters of their own (?verbose), and none of them could change the answer.
         MapWith("/v1/health", s_read, read.Health, null);
         MapWith("/v1/ready", s_read, read.Ready, null);
 
@@ -263,7 +264,7 @@ public sealed class HttpServers : IAsyncDisposable
                     return;
                 }
 
-                // What comes from outside is told in words; where it was met helps nobody.
+                // Faults from outside are logged in words; a stack trace would help nobody.
                 string? outside = exception is null ? null : OutsideFaults.Tell(exception)?.Message;
                 if (outside is null)
                 {

@@ -11,10 +11,10 @@ internal static class Problem
 {
     public const string TypePrefix = "urn:validator:problem:";
 
-    /// <summary>Of a submission that was taken when the validator stops.</summary>
+    /// <summary>For a submission that had been taken when the validator stops.</summary>
     public const string StoppingType = "stopping";
 
-    // The body is JSON and never HTML, so quotes in the words stay readable.
+    // The body is JSON and never HTML, so quotes in the text stay readable.
     private static readonly JsonWriterOptions s_readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <param name="type">Short name: queue-full, bad-request.</param>
@@ -94,7 +94,7 @@ internal static class Problem
         }
     }
 
-    /// <summary>The body did not come in time; what is left of it is not waited for.</summary>
+    /// <summary>The body did not come in time; the rest is not waited for.</summary>
     private static Task BodyTimeout(HttpContext context, TimeSpan limit)
     {
         if (!HttpProtocol.IsHttp2(context.Request.Protocol))
@@ -128,7 +128,7 @@ internal static class Problem
             context, Status, "not-ready", "The validator is not ready", reason, stall is null ? null : json => json.WriteString("cause", stall.CauseName));
     }
 
-    /// <summary>Of a submission that was taken and waits, when the validator stops.</summary>
+    /// <summary>For a submission that was taken and still waits when the validator stops.</summary>
     /// <param name="members">Whose it is.</param>
     public static Task Stopping(HttpContext context, bool durable, Action<Utf8JsonWriter> members)
     {

@@ -54,14 +54,14 @@ internal sealed class ReadEndpoints(INodeGateway node)
         json.WriteEndArray();
     }
 
-    /// <summary>200 while every loop of the node advances, else 503: a supervisor had better start it again.</summary>
+    /// <summary>200 while every loop of the node advances, else 503: a supervisor should restart it.</summary>
     public Task Health(HttpContext context) => node.IsHealthy(out string reason)
         ? WriteAsync(context, json =>
         {
             json.WriteString("status", "ok");
             if (node.Stall is { } stall)
             {
-                // A new start would not help, so it is no fault of the process; who looks should know all the same.
+                // A restart would not help, so the process counts as healthy; the answer says it all the same.
                 json.WriteString("stalled", stall.CauseName);
                 json.WriteString("detail", stall.Reason);
             }

@@ -15,13 +15,13 @@ internal enum BodyOutcome : byte
     /// <summary>Too many bodies are being read at the moment.</summary>
     NoMemory,
 
-    /// <summary>It is not compressed as its head says.</summary>
+    /// <summary>It is not compressed as its headers say.</summary>
     Damaged,
 }
 
 /// <summary>
-/// A request's body in one pooled buffer that grows as bytes really come: a length that is only announced takes no memory. All
-/// bodies together stay within the policy's bound.
+/// A request's body in one pooled buffer that grows as bytes arrive: an announced length takes no memory. All bodies together
+/// stay within the policy's bound.
 /// </summary>
 internal struct RequestBody : IDisposable
 {
@@ -102,7 +102,7 @@ internal struct RequestBody : IDisposable
     }
 
     /// <summary>
-    /// gzip (RFC 1952), one member: the length at the end is that of all that came out, so nothing is cut off and nothing follows.
+    /// gzip (RFC 1952), one member: the length at the end equals that of the output, so nothing is cut off and nothing follows.
     /// </summary>
     private static (BodyOutcome Outcome, RequestBody Body) Unpack(ref RequestBody packed, int limit)
     {

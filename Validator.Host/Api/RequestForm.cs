@@ -19,22 +19,22 @@ internal sealed record RequestFault(int Status, string Type, string Title, strin
 }
 
 /// <summary>
-/// Whatever in a request may change what it means is understood or refused (docs/API.md, "What a request may say"): a client whose
-/// wish is passed over would have ordered what it did not mean, for ever.
+/// Whatever in a request may change what it means is understood or refused (docs/API.md, "What a request may say"): otherwise a
+/// client would have something ordered, for ever, that it did not mean.
 /// </summary>
 internal static class RequestForm
 {
     public const string QueryFault = "query";
 
-    /// <summary>On a POST they make it another request, which is not one of ours.</summary>
+    /// <summary>On a POST they change the request into one that we do not offer.</summary>
     private static readonly string[] s_changing =
     [
         HeaderNames.ContentRange, HeaderNames.IfMatch, HeaderNames.IfNoneMatch, HeaderNames.IfUnmodifiedSince, HeaderNames.IfModifiedSince,
         "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
     ];
 
-    /// <param name="query">The parameters that the path knows; null: whatever comes is passed over.</param>
-    /// <param name="stream">A stream, of which no range can be had.</param>
+    /// <param name="query">The parameters that the path knows; null: all are ignored.</param>
+    /// <param name="stream">A stream, which has no ranges.</param>
     /// <returns>Null when all of it is understood; the body's own form is left to whoever reads it.</returns>
     public static RequestFault? Check(HttpRequest request, string[]? query, bool stream)
     {
@@ -58,7 +58,7 @@ internal static class RequestForm
                 "Transfer-Encoding: chunked alone is understood; compress with Content-Encoding: gzip");
         }
 
-        // The server hides a length that comes with a coding under this name. One of the two is not what the sender meant.
+        // The server moves a length that comes beside a coding to this name. The sender cannot have meant both.
         if (headers.TransferEncoding.Count > 0 && headers.ContainsKey("X-Content-Length"))
         {
             return RequestFault.BadRequest("Content-Length and Transfer-Encoding contradict each other; send one of them");
@@ -96,7 +96,7 @@ internal static class RequestForm
                 $"'{encoding}': gzip, once, is the one that is; nothing was taken");
     }
 
-    /// <summary>Over HTTP/2 too, where no header need say so.</summary>
+    /// <summary>Over HTTP/2 too, where a body needs no header.</summary>
     public static bool HasBody(HttpRequest request) =>
         request.HttpContext.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? request.ContentLength > 0;
 
@@ -129,7 +129,7 @@ internal static class RequestForm
         return null;
     }
 
-    /// <summary>Anything else would be ordered as bytes that its sender did not mean. None at all means raw.</summary>
+    /// <summary>Any other type would be ordered as bytes that its sender did not mean. No type means raw.</summary>
     private static RequestFault? CheckType(string? contentType, bool json, out BodyForm form)
     {
         form = BodyForm.Raw;

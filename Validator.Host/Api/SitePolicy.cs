@@ -4,10 +4,10 @@ using Validator.Host.Config;
 
 namespace Validator.Host.Api;
 
-/// <summary>Who a browser says has sent a request.</summary>
+/// <summary>Where a browser says that a request comes from.</summary>
 public enum PageOrigin : byte
 {
-    /// <summary>No browser, or one that says nothing: there is no Origin.</summary>
+    /// <summary>No Origin: no browser, or one that does not say.</summary>
     None,
 
     /// <summary>A page that this validator or the proxy before it has served.</summary>
@@ -38,7 +38,7 @@ public sealed class SitePolicy
     /// <summary>Names are checked although tokens keep strangers out, since the operator has listed them.</summary>
     public bool HasHosts => _hosts.Length > 0;
 
-    /// <summary>What the configuration says; checked by <see cref="SiteNames"/> before.</summary>
+    /// <summary>From the configuration, checked by <see cref="SiteNames"/> before.</summary>
     public static SitePolicy From(ApiSection api) =>
         new(api.AllowedHosts ?? [], api.CorsOrigins ?? [], !IPAddress.IsLoopback(IPAddress.Parse(api.Host)));
 
@@ -46,7 +46,7 @@ public sealed class SitePolicy
     {
         string name = host.Host.TrimEnd('.');
 
-        // Programs of HTTP/1.0 name none; browsers always do.
+        // HTTP/1.0 clients send none; browsers always do.
         return name.Length == 0 || IPAddress.TryParse(name, out _)
             || name.Equals("localhost", StringComparison.OrdinalIgnoreCase) || name.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)
             || Names(name) || Array.IndexOf(_hosts, SiteNames.Any) >= 0
@@ -72,7 +72,7 @@ public sealed class SitePolicy
         headers.Vary = "Origin";
     }
 
-    /// <summary>Any name at all makes nobody's page our own.</summary>
+    /// <summary>With any name allowed, no page counts as our own.</summary>
     private bool Names(string name) => Array.Exists(_hosts, h => h.Equals(name, StringComparison.OrdinalIgnoreCase)
         || (h.StartsWith("*.", StringComparison.Ordinal) && name.Length > h.Length - 1 && name.EndsWith(h[1..], StringComparison.OrdinalIgnoreCase)));
 }

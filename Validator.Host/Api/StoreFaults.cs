@@ -5,8 +5,8 @@ using Validator.Host.Storage;
 namespace Validator.Host.Api;
 
 /// <summary>
-/// What a bad disk has damaged is served to nobody: the request ends with 500, or the stream breaks off where the damage begins, and the
-/// log names it, once a second at most.
+/// Data that a bad disk has damaged is served to nobody: the request ends with 500, or the stream breaks off where the damage
+/// begins, and the log names it, once a second at most.
 /// </summary>
 internal sealed class StoreFaults(ILogger log)
 {

@@ -13,7 +13,7 @@ using Validator.Host.Storage;
 namespace Validator.Host.Api;
 
 /// <summary>POST /v1/transactions and /v1/transactions/batch.</summary>
-/// <param name="stopping">Whoever still waits then gets an answer without the outcome.</param>
+/// <param name="stopping">Clients that still wait then get an answer without the outcome.</param>
 internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, ApiPolicy policy, CancellationToken stopping)
 {
     /// <summary>202 once in a durable vertex; with ?wait=finalized 200 once executed.</summary>
@@ -38,7 +38,8 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         }
 
         bool json = form == BodyForm.Json;
-        // Base64 makes four bytes of three, and each JSON transaction has a few dozen bytes around it. A committee change bears signatures.
+        // Base64 makes four bytes of three, and each JSON transaction has a few dozen bytes around it. A committee change carries
+        // signatures.
         int limit = json ? 4 * node.MaxSubmissionBytes
             : batch || kind == (byte)TransactionKind.System ? node.MaxSubmissionBytes : Limits.MaxTransactionBytes;
         (BodyOutcome outcome, RequestBody body) = await RequestBody.ReadAsync(context, policy, limit, gzip).ConfigureAwait(false);
@@ -271,7 +272,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         json.WriteEndObject();
     }
 
-    /// <summary>status, and what belongs to it: index and block, or reason and first_index.</summary>
+    /// <summary>Writes status and what belongs to it: index and block, or reason and first_index.</summary>
     public static void WriteState(Utf8JsonWriter json, in TransactionState state)
     {
         switch (state.Stage)
@@ -388,7 +389,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         return wantsFinal || wait is null or "durable";
     }
 
-    /// <summary>Null where none is given: then each transaction says its own, or is opaque.</summary>
+    /// <summary>Null where none is given: each transaction then states its own, or is opaque.</summary>
     internal static bool TryKind(HttpContext context, out byte? kind)
     {
         string? text = context.Request.Query["kind"];

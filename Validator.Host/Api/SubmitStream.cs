@@ -11,13 +11,13 @@ using Validator.Net.Streams;
 namespace Validator.Host.Api;
 
 /// <summary>
-/// Clients over QUIC: submissions of many transactions come in, receipts by range go out, on a thread of its own. What the node has
-/// no room for stays in the client's flow-control window, and a client has a share of its own of what waits. Nothing is allocated
-/// per transaction.
+/// Clients over QUIC: submissions of many transactions come in, receipts by range go out, on a thread of its own. What the node
+/// has no room for stays in the client's flow-control window, and each client has its own share of what waits. Nothing is
+/// allocated per transaction.
 /// </summary>
 internal sealed class SubmitStream : IStreamOwner, IDisposable
 {
-    /// <summary>Of one client: submissions without their last receipt, and their bytes.</summary>
+    /// <summary>Limits of one client: submissions without their last receipt, and their bytes.</summary>
     private const int MostWaiting = 1024;
     private const long MostWaitingBytes = 16L * 1024 * 1024;
 
@@ -26,7 +26,7 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
     private const long UnauthorizedMs = 5_000;
     private const long SweepMs = 1_000;
 
-    /// <summary>Receipts that a client does not read; beyond it nothing more is taken from it.</summary>
+    /// <summary>Receipts that a client has not read; beyond this nothing more is taken from it.</summary>
     private const long MostUnreadBytes = 1024 * 1024;
 
     private readonly INodeGateway _node;
@@ -52,12 +52,12 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
 
         public int Waiting { get; set; }
 
-        /// <summary>When its last frame came, Environment.TickCount64.</summary>
+        /// <summary>When its last frame came, as Environment.TickCount64.</summary>
         public long Heard { get; set; } = Environment.TickCount64;
 
         public long WaitingBytes { get; set; }
 
-        /// <summary>Read and checked, and there was no room for it: the frame that is offered again.</summary>
+        /// <summary>Read and checked, but there was no room for it: offered again.</summary>
         public Submission? Held { get; set; }
     }
 
@@ -124,8 +124,8 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
     public IPEndPoint LocalEndPoint => _loop.LocalEndPoint;
 
     /// <summary>
-    /// From now on nothing is taken, and nothing of the node is used any more but what it says of submissions that it has. Waits until the
-    /// stream's thread knows.
+    /// Takes nothing from now on, and uses nothing of the node but its word on submissions that it has. Waits until the stream's
+    /// thread knows.
     /// </summary>
     public void Drain()
     {
@@ -134,7 +134,10 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
         UntilTurn(() => _turns != turns, TimeSpan.FromMilliseconds(200));
     }
 
-    /// <summary>Waits until every client has its last receipts, or will not take them in time. The node has stopped, so none are missing.</summary>
+    /// <summary>
+    /// Waits until every client has its last receipts, or does not take them in time. The node has stopped, so there will be no
+    /// more.
+    /// </summary>
     public void Finish(TimeSpan limit)
     {
         _settled = false;
@@ -300,7 +303,7 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
     {
         Session session = waiting.Session;
         Submission submission = waiting.Submission;
-        // Read first: what is noted later is told by the next note.
+        // Read first: the next note reports what is noted later.
         bool finished = waiting.Finished;
         if (waiting.TakeDurable())
         {

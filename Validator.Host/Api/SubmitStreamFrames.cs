@@ -7,7 +7,7 @@ namespace Validator.Host.Api;
 /// <summary>What a client sends on its stream: the first byte of a frame (docs/API.md, "The submit stream").</summary>
 public enum StreamRequest : byte
 {
-    /// <summary>A bearer token; first of all, where the API has tokens.</summary>
+    /// <summary>A bearer token; before anything else, where the API has tokens.</summary>
     Token = 1,
 
     /// <summary>u64 number of the first transaction, then account keys and transactions as in a batch's body.</summary>

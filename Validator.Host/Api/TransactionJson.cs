@@ -8,8 +8,8 @@ namespace Validator.Host.Api;
 
 /// <summary>
 /// Reads transactions from JSON straight into payload framing. One transaction is {"bytes": BASE64, "kind": 0}, kind being
-/// optional, or just the base64 string; a batch is an array of them. A member that is unknown or comes twice is an error. "public_key": BASE64 beside them is an account's key, kept
-/// for the envelopes to come.
+/// optional, or just the base64 string; a batch is an array of them. A member that is unknown or given twice is an error.
+/// "public_key": BASE64 beside them is an account's key, kept for later envelopes.
 /// </summary>
 internal static class TransactionJson
 {
@@ -17,7 +17,7 @@ internal static class TransactionJson
     /// <param name="maxFramed">Most bytes to frame.</param>
     /// <returns>Null, or what is wrong with it.</returns>
     /// <param name="keys">Gets the account keys found.</param>
-    /// <param name="unstated">The kind of those that do not state theirs.</param>
+    /// <param name="unstated">The kind of transactions that do not state theirs.</param>
     public static string? Read(
         ReadOnlySpan<byte> json, bool batch, ArrayBufferWriter<byte> framed, int maxFramed, ClientKeys keys, byte unstated = 0)
     {

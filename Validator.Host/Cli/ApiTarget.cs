@@ -10,8 +10,8 @@ using Validator.Host.Config;
 namespace Validator.Host.Cli;
 
 /// <summary>
-/// Which API a command asks, with what token, and by which root it knows the certificate. A node.toml says all three, of the validator
-/// that it configures; what is given beside it counts more, and a token of its file goes to no other address than its own.
+/// Which API a command asks, with which token, and which root it trusts for the certificate. A node.toml gives all three for its
+/// own validator; options override it, and a token of its file is sent to no other address.
 /// </summary>
 internal sealed class ApiTarget
 {
@@ -24,7 +24,7 @@ internal sealed class ApiTarget
     private (string File, NodeConfig Config)? _read;
 
     /// <param name="roles">What a token of the configuration must allow.</param>
-    /// <param name="config">Where the command wants a node.toml for more than this: what for.</param>
+    /// <param name="config">What the command needs a node.toml for beside this, if it does.</param>
     public ApiTarget(ApiRoles roles = ApiRoles.Read, string? config = null)
     {
         _roles = roles;
@@ -114,14 +114,16 @@ internal sealed class ApiTarget
         return $"{(config.Api.TlsCertificate.Length > 0 ? "https" : "http")}://{EndPointOf(config.Api.Host, config.Api.Port)}";
     }
 
-    /// <summary>Where to ask for what listens there: all of this machine's addresses are asked on loopback.</summary>
+    /// <summary>The address to ask for a listener: one that listens on all addresses is asked on loopback.</summary>
     internal static IPEndPoint EndPointOf(string listen, int port)
     {
         IPAddress host = IPAddress.Parse(listen);
         return new IPEndPoint(host.Equals(IPAddress.Any) ? IPAddress.Loopback : host.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback : host, port);
     }
 
-    /// <summary>The certificate that the configuration names is known by itself: it need not bear the address that is asked.</summary>
+    /// <summary>
+    /// The certificate that the configuration names is trusted as it is: it need not contain the address that is asked.
+    /// </summary>
     private static RemoteCertificateValidationCallback ThisOne(string file)
     {
         byte[] expected;

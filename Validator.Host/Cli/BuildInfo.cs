@@ -18,7 +18,7 @@ internal static unsafe partial class BuildInfo
 
     public static bool IsAot => !RuntimeFeature.IsDynamicCodeSupported;
 
-    /// <summary>As its headers said when this was built: its C interface does not tell.</summary>
+    /// <summary>From its headers when this was built: its C interface does not say.</summary>
     public static string RocksDb => typeof(BuildInfo).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
         .FirstOrDefault(a => a.Key == "RocksDbVersion")?.Value ?? "unknown";
 

@@ -138,14 +138,14 @@ internal static class ClientCommands
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            // Whatever answers there, JSON that is not ours ends in one of these.
+            // JSON from something that is no validator ends in one of these.
             Console.Error.WriteLine($"that is no validator's answer: {TerminalText.Lines(e.Message)}");
         }
 
         return ExitCodes.Failed;
     });
 
-    /// <param name="final">Good is what is final; of what is not, standard error says what became of it.</param>
+    /// <param name="final">Success means final; otherwise standard error says what became of it.</param>
     internal static int Print(ApiTarget api, ParseResult parsed, HttpRequestMessage request, TimeSpan timeout, bool final = false)
     {
         using HttpClient client = api.Client(parsed, timeout);
@@ -159,7 +159,9 @@ internal static class ClientCommands
             : good ? Outcome(body) : ExitCodes.Failed;
     }
 
-    /// <summary>It was taken, and the validator stops before it knows more: the same again, which counts once, will tell.</summary>
+    /// <summary>
+    /// It was taken, and the validator stops before it knows more. Sending the same again, which counts once, will tell.
+    /// </summary>
     private static bool IsStopping(string body)
     {
         try

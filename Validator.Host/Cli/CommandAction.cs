@@ -13,7 +13,7 @@ namespace Validator.Host.Cli;
 /// <summary>What commands have in common: faults become exit codes, and options are read strictly.</summary>
 internal static class CommandAction
 {
-    /// <summary>Timers take little more.</summary>
+    /// <summary>Timers take hardly more.</summary>
     private static readonly TimeSpan s_longest = TimeSpan.FromDays(24);
 
     /// <summary>Runs an action; an operator's fault becomes its message and exit code.</summary>
@@ -45,7 +45,7 @@ internal static class CommandAction
         }
     }
 
-    /// <summary>An option's number, before it is known to be one; null when it is none.</summary>
+    /// <summary>An option's number, still unchecked; null when it is none.</summary>
     public static int? Integer(OptionResult option, int fallback) =>
         option.Tokens.Count == 0 ? fallback
         : StrictNumber.TryRead(option.Tokens[^1].Value, out int value) ? value

@@ -142,7 +142,7 @@ internal static class DbCommands
         Console.WriteLine($"  own lane's newest vertex: height {state.OwnTip.Height}; votes below block {state.ForgottenBelow} are forgotten");
     }
 
-    /// <summary>Where the ledger is lost or an older copy, its epoch does not tell how to read the votes.</summary>
+    /// <summary>Where the ledger is lost, or an older copy, its epoch does not say how to read the votes.</summary>
     private static string? AreLater(RocksVoteStore votes, EpochConfiguration epoch) =>
         votes.Epoch() is var later && later > epoch.Number
             ? $"of epoch {later}, and the ledger is in epoch {epoch.Number}: they are read when it is there again, and nothing is signed before"
@@ -159,7 +159,7 @@ internal static class DbCommands
     /// <summary>Whose databases they are, as the configuration and genesis say.</summary>
     private sealed record Place(StorageSection Storage, Genesis Genesis, Hash256 ChainId, StoreIdentity Identity)
     {
-        /// <summary>The one that the executed state is in.</summary>
+        /// <summary>The epoch of the executed state.</summary>
         public EpochConfiguration EpochOf(RocksLedger ledger) => ledger.ReadEpoch() ?? EpochConfiguration.First(Genesis, ChainId);
 
         public static Place Of(string path)
@@ -174,13 +174,13 @@ internal static class DbCommands
                     : throw new ConfigException($"node.id: genesis ({config.Node.GenesisPath}) has no member '{config.Node.Id}'");
             }
 
-            // Which keys it has, the vote store says; no key file is opened for looking.
+            // The vote store says which keys it has; no key file is opened just to look.
             StoreIdentity? owner = RocksVoteStore.Exists(config.Storage.VotesPath) ? RocksVoteStore.OwnerOf(config.Storage.VotesPath, chainId) : null;
             return owner is not null ? new Place(config.Storage, genesis, chainId, owner)
                 : throw new StoreException(StoreFault.Missing, $"{config.Storage.VotesPath}: there is no vote store of this chain, which says whose the ledger is");
         }
 
-        /// <summary>Null, and said so, where there is none.</summary>
+        /// <summary>Null where there is none, which is printed.</summary>
         public RocksVoteStore? OpenVotes()
         {
             if (RocksVoteStore.Exists(Storage.VotesPath))

@@ -5,10 +5,12 @@ using Validator.Net.Discovery;
 
 namespace Validator.Host.Cli;
 
-/// <summary>Every HTTP client in the binary connects by this: without a proxy, and with names resolved by <see cref="NameResolver"/>.</summary>
+/// <summary>
+/// Every HTTP client in the binary connects through this: without a proxy, and with names resolved by <see cref="NameResolver"/>.
+/// </summary>
 internal static class HttpHandlers
 {
-    /// <summary>What one address has for itself before the next is tried beside it (RFC 8305, section 8).</summary>
+    /// <summary>How long an address is tried alone before the next is tried beside it (RFC 8305, section 8).</summary>
     private static readonly TimeSpan s_stagger = TimeSpan.FromMilliseconds(250);
 
     public static SocketsHttpHandler Create() => new()

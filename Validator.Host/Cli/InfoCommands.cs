@@ -83,8 +83,8 @@ internal static class InfoCommands
     }
 
     /// <summary>
-    /// What the runtime has of OpenSSL. It leaves out in silence what it was built without, and a static binary brings its own: there all of
-    /// it is there, or the build was wrong. Under the JIT it is the system's.
+    /// What the runtime has of OpenSSL. It silently leaves out what OpenSSL was built without. A static binary brings its own, so
+    /// anything missing is a fault of the build. Under the JIT it is the system's.
     /// </summary>
     private static bool Runtime()
     {

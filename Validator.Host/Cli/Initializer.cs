@@ -107,7 +107,7 @@ public static class Initializer
             keys[i].Dispose();
         }
 
-        // The last of all, which says that the others are there.
+        // Written last: it says that the others are there.
         GenesisFile.Write(Path.Combine(root, "genesis.json"), genesis);
         return configs;
     }

@@ -11,8 +11,8 @@ using Validator.Host.Storage;
 namespace Validator.Host.Cli;
 
 /// <summary>
-/// <c>run --check</c>: what a start does, short of serving, and without a trace: nothing is created, locked or written, so that it may
-/// run as another user than the validator. What it finds good, the next start takes, unless the world changes in between.
+/// <c>run --check</c>: does what a start does, except serving, and leaves no trace: nothing is created, locked or written, so it
+/// may run as another user than the validator. What it finds good, the next start accepts, unless the world changes in between.
 /// </summary>
 internal static partial class Preflight
 {

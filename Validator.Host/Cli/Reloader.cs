@@ -17,7 +17,7 @@ internal sealed partial class Reloader(
     private readonly Lock _lock = new();
     private NodeConfig _current = started;
 
-    /// <summary>Those that the file last read gave rise to and the one before did not.</summary>
+    /// <summary>Those that the last file gave rise to, and the one before did not.</summary>
     private string[] _notices = [];
 
     public ReloadResult Reload()
@@ -45,7 +45,7 @@ internal sealed partial class Reloader(
         List<string> applied = [];
         List<string> later = [];
 
-        // Reads tokens and certificate, and may throw: first of all.
+        // First, since it reads tokens and certificate and may throw.
         servers.Reload(next.Api);
         _notices = [.. next.Notices.Except(_current.Notices)];
         applied.Add("api.tokens, api.tls_certificate, api.tls_key as they are now");
@@ -75,7 +75,7 @@ internal sealed partial class Reloader(
         Note("api.listen, api.header_timeout_ms", Fixed(_current.Api) != Fixed(next.Api), later);
         Note("api.tls_certificate (on or off)", _current.Api.TlsCertificate.Length > 0 != next.Api.TlsCertificate.Length > 0, later);
 
-        // What waits for a restart is told again at each reload.
+        // What waits for a restart is reported again at each reload.
         _current = _current with
         {
             Api = next.Api with

@@ -90,7 +90,9 @@ public static partial class RunCommand
         return command;
     }
 
-    /// <summary>A thread that cannot be made ends the process in the midst of it, be it the runtime's or RocksDB's.</summary>
+    /// <summary>
+    /// A thread of the runtime or of RocksDB that cannot be made would end the process in the middle of the start.
+    /// </summary>
     /// <exception cref="ConfigException">There are too few.</exception>
     private static void RequireThreads()
     {
@@ -103,8 +105,8 @@ public static partial class RunCommand
         }
     }
 
-    /// <summary>Reads genesis and keys and finds the own place.</summary>
-    /// <exception cref="ConfigException">Genesis or the own name in it is at fault.</exception>
+    /// <summary>Reads genesis and keys and finds this validator's place.</summary>
+    /// <exception cref="ConfigException">Genesis is at fault, or does not name this validator.</exception>
     /// <exception cref="KeyException">The keys are.</exception>
     public static NodeContext Prepare(NodeConfig config, ILoggerFactory logs, SecretBuffer? passphrase = null)
     {
@@ -134,7 +136,7 @@ public static partial class RunCommand
     }
 
     /// <summary>Runs until a signal, the end of standard input, or the node's own end.</summary>
-    /// <param name="reread">Reads the configuration again; null: SIGHUP is passed over.</param>
+    /// <param name="reread">Reads the configuration again; null: SIGHUP is ignored.</param>
     /// <returns>The exit code.</returns>
     internal static async Task<int> RunAsync(
         NodeContext context, Func<NodeContext, IValidatorNode> start, RunSignals signals, Func<NodeConfig>? reread = null)
@@ -196,7 +198,7 @@ public static partial class RunCommand
             stream?.Drain();
             await servers.StopAsync(StopPatience).ConfigureAwait(false);
 
-            // It says of every submission that it has what it knows; clients over QUIC are told before their connections close.
+            // It reports what it knows of every submission that it has; clients over QUIC hear it before their connections close.
             await node.DisposeAsync().ConfigureAwait(false);
             stream?.Finish(ReceiptPatience);
             return code;

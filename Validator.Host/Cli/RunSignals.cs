@@ -5,13 +5,13 @@ using Validator.Net.Native;
 namespace Validator.Host.Cli;
 
 /// <summary>
-/// The signals of <c>run</c>, from its first line on. What a signal to stop does depends on how far the start is: before anything is open the
-/// process ends at once; while stores open and twins are listened for, the start is called off, and cut off where it hangs in a
-/// disk or a resolver; once the node runs it is stopped in order. A second signal ends the process at once.
+/// The signals of <c>run</c>, from its first line on. What a signal to stop does depends on how far the start is. Before anything
+/// is open the process ends at once. While stores open and twins are listened for, the start is called off, and the process ends
+/// where a disk or a resolver hangs. Once the node runs it is stopped in order. A second signal ends the process at once.
 /// </summary>
 internal sealed class RunSignals : IDisposable
 {
-    /// <summary>A start that is called off has this long to let go of its stores.</summary>
+    /// <summary>How long a start that is called off has to release its stores.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
 
     private readonly TaskCompletionSource<string> _stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -23,7 +23,8 @@ internal sealed class RunSignals : IDisposable
     private Phase _phase;
     private Timer? _deadline;
 
-    /// <param name="tied">A parent holds the other end of standard input, and decides on Ctrl-C, which reaches its whole group.</param>
+    /// <param name="tied">A parent holds the other end of standard input. It decides what Ctrl-C does, which reaches its whole
+    /// group.</param>
     public RunSignals(bool tied)
     {
         _tied = tied;

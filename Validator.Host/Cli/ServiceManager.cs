@@ -8,8 +8,8 @@ using Validator.Host.Primitives;
 namespace Validator.Host.Cli;
 
 /// <summary>
-/// Tells systemd, or whoever set NOTIFY_SOCKET, how the service stands (sd_notify(3)): READY once the stores are open and the API
-/// answers, a status line, WATCHDOG while every loop advances, STOPPING. Where nobody listens it does nothing.
+/// Reports the state of the service (sd_notify(3)) to systemd, or whoever set NOTIFY_SOCKET: READY once the stores are open and
+/// the API answers, a status line, WATCHDOG while every loop advances, STOPPING. Does nothing where nobody listens.
 /// </summary>
 internal sealed class ServiceManager : IDisposable
 {
@@ -66,7 +66,7 @@ internal sealed class ServiceManager : IDisposable
 
     private void Beat()
     {
-        // Without the beat systemd ends the process and starts it again: what hangs for good is worth that.
+        // Without the beat systemd restarts the process, which is right for one that hangs for good.
         bool healthy = _node.IsHealthy(out string reason);
         Send((_watched && healthy ? "WATCHDOG=1\n" : "") + (healthy ? StatusLine() : $"STATUS=not healthy: {reason}"));
     }
@@ -81,7 +81,7 @@ internal sealed class ServiceManager : IDisposable
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // Its queue is full, or it has gone: the next beat says it again.
+            // Its queue is full, or it has gone: the next beat repeats this.
         }
     }
 }

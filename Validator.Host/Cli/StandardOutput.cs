@@ -5,9 +5,9 @@ using Validator.Host.Primitives;
 namespace Validator.Host.Cli;
 
 /// <summary>
-/// The streams that a command prints to. .NET's own passes over a reader that has gone, so that <c>tail | head -1</c> never ends, and
-/// throws for a full disk from wherever it stands. Here the first failure is kept, the rest of the output is dropped, and whoever prints
-/// without end looks at <see cref="IsOver"/>.
+/// The streams that a command prints to. .NET's own stream ignores a reader that has gone, so that <c>tail | head -1</c> never
+/// ends, and throws for a full disk from any write. Here the first failure is kept, the rest of the output is dropped, and
+/// commands that print without end look at <see cref="IsOver"/>.
 /// </summary>
 internal sealed unsafe partial class StandardOutput : Stream
 {
@@ -33,10 +33,10 @@ internal sealed unsafe partial class StandardOutput : Stream
         Console.SetError(Writer(new StandardOutput(2)));
     }
 
-    /// <summary>Nothing that is printed from now on reaches anybody; tells so at once where a pipe's reader has closed it.</summary>
+    /// <summary>True when nothing printed from now on reaches anybody; at once where a pipe's reader has closed it.</summary>
     public static bool IsOver => s_output?.IsClosed() == true;
 
-    /// <summary>The process's exit code: what was to be printed and is not there fails a command that was good else.</summary>
+    /// <summary>The process's exit code: output that was lost fails a command that otherwise succeeded.</summary>
     public static int Finish(int code)
     {
         // Whoever closes the pipe has had enough: that is no failure.

@@ -8,15 +8,15 @@ using Validator.Host.Primitives;
 namespace Validator.Host.Cli;
 
 /// <summary>
-/// <c>validator tail</c>: the stream of final transactions, gone on with after every interruption at the index that is next, so that
-/// nothing is missing and nothing comes twice.
+/// <c>validator tail</c>: the stream of final transactions. After every interruption it resumes at the next index, so nothing is
+/// missing and nothing comes twice.
 /// </summary>
 internal static class TailCommand
 {
     /// <summary>A silent stream shows a sign of life every 10 s.</summary>
     private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(35);
 
-    /// <summary>A validator's restart, with a large database to read, is over within this.</summary>
+    /// <summary>Long enough for a validator to restart with a large database.</summary>
     private static readonly TimeSpan s_reconnect = TimeSpan.FromMinutes(5);
 
     private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(100);
@@ -57,7 +57,7 @@ internal static class TailCommand
 
         public TimeSpan Patience { get; init; }
 
-        /// <summary>It has answered, so that its silence is an interruption and no wrong address.</summary>
+        /// <summary>It has answered once, so its silence is an interruption and no wrong address.</summary>
         public bool Met { get; set; }
 
         public async Task<int> RunAsync()
@@ -129,12 +129,12 @@ internal static class TailCommand
 
         private bool _connected;
 
-        // The index is this chain's own word, from a status or the stream, and no wish of whoever asked.
+        // The index comes from this chain, by a status or the stream, and not from the command line.
         private bool _given;
 
         private string At() => Next is { } next ? $", from index {next} on" : "";
 
-        /// <returns>The exit code, where there is nothing more to follow; else what interrupted it.</returns>
+        /// <returns>The exit code when there is nothing more to follow; else what interrupted it.</returns>
         private async Task<(int? Code, string Trouble)> FollowAsync(CancellationToken over)
         {
             if (await AskChainAsync(over).ConfigureAwait(false) is { } refused)
@@ -142,7 +142,7 @@ internal static class TailCommand
                 return refused;
             }
 
-            // Taken up again at a validator that is behind, it waits there; where the chain was made anew, it is refused.
+            // A validator that is behind lets it wait; one whose chain was made anew refuses.
             using HttpResponseMessage response = await client.GetAsync(
                 new Uri($"{api}/v1/finalized?from={Next}&chain={_chain}{(_given ? "&wait=true" : "")}"), HttpCompletionOption.ResponseHeadersRead, over).ConfigureAwait(false);
             using StreamReader reader = new(await response.Content.ReadAsStreamAsync(over).ConfigureAwait(false));
@@ -177,9 +177,7 @@ internal static class TailCommand
             return (null, "the stream ended");
         }
 
-        /// <summary>
-        /// From which index "now" is, before anything is missed; and that it is the chain of before, whose indices these are.
-        /// </summary>
+        /// <summary>Asks which index "now" is, before anything is missed, and that the chain is still the same.</summary>
         private async Task<(int? Code, string Trouble)?> AskChainAsync(CancellationToken over)
         {
             using CancellationTokenSource late = CancellationTokenSource.CreateLinkedTokenSource(over);
@@ -208,7 +206,7 @@ internal static class TailCommand
             return null;
         }
 
-        /// <summary>What passes is waited for; anything else is an answer for whoever asked.</summary>
+        /// <summary>Waits where the cause may pass; anything else ends the command.</summary>
         private (int? Code, string Trouble) Refused(HttpStatusCode status, string body)
         {
             if (Met && (status == HttpStatusCode.TooManyRequests || (int)status >= 500))

@@ -5,13 +5,13 @@ using System.Text;
 namespace Validator.Host.Cli;
 
 /// <summary>
-/// Words of others on our output. A terminal obeys control characters, and a line that carries a line feed looks like two; so both are
-/// spelled out, as is the backslash that spells them: what is printed can be turned back.
+/// Other people's text on our output. A terminal obeys control characters, and text with a line feed looks like two lines. So
+/// both are escaped, and so is the backslash: what is printed can be turned back.
 /// </summary>
 internal static class TerminalText
 {
     /// <summary>One line for the bytes of a transaction, as UTF-8.</summary>
-    /// <param name="terminal">Characters that turn the direction of what follows are spelled out too.</param>
+    /// <param name="terminal">Escapes characters that change the direction of text, too.</param>
     public static string Line(ReadOnlySpan<byte> utf8, bool terminal)
     {
         StringBuilder line = new(utf8.Length);

@@ -6,7 +6,7 @@ using Validator.Host.Storage;
 
 namespace Validator.Host.Config;
 
-/// <summary>A committee change on its way from operator to operator: what is asked for, and who has signed it so far.</summary>
+/// <summary>A committee change on its way from operator to operator: what it asks for, and who has signed it so far.</summary>
 public sealed record ChangeFile(Hash256 ChainId, CommitteeChange Change, SortedList<int, byte[]> Signatures)
 {
     private const int Format = 1;

@@ -178,7 +178,7 @@ public static class ConfigLoader
     {
         IPEndPoint listen = EndPoint(settings, "api.listen", "127.0.0.1:8080");
 
-        // Behind a proxy on the same machine all clients have one address, and it has limits of its own.
+        // Behind a proxy on the same machine all clients have one address, and the proxy has limits of its own.
         bool far = !IPAddress.IsLoopback(listen.Address);
         return new ApiSection(
             listen.Address.ToString(),
@@ -217,7 +217,7 @@ public static class ConfigLoader
             settings.String(path, "") is { Length: > 0 } text ? Path.GetFullPath(text, folder) : "";
     }
 
-    /// <summary>What others can reach is protected, or the operator has said in so many words that it need not be.</summary>
+    /// <summary>What others can reach is protected, or the operator has said explicitly that it need not be.</summary>
     private static void CheckExposure(Settings settings, NodeConfig config, List<string> notices)
     {
         ApiSection api = config.Api;

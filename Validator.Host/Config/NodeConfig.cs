@@ -14,7 +14,7 @@ public sealed record NodeConfig
     public ApiSection Api { get; init; } = new();
     public LoggingSection Logging { get; init; } = new();
 
-    /// <summary>What is accepted but has no effect, or an unexpected one; logged at start.</summary>
+    /// <summary>Settings that have no effect, or an unexpected one; logged at start.</summary>
     public IReadOnlyList<string> Notices { get; init; } = [];
 }
 
@@ -23,7 +23,7 @@ public sealed record NodeConfig
 public sealed record NodeSection(
     string Id = "", string DataDir = "", string LogLevel = "info", string GenesisPath = "", bool OutsideGenesis = false)
 {
-    /// <summary>Folder of what convicts others.</summary>
+    /// <summary>Folder of the evidence against others.</summary>
     public string EvidencePath => System.IO.Path.Combine(DataDir, "evidence");
 
     /// <summary>There after a halt by safety: <c>run</c> refuses to start until an operator has removed it.</summary>
@@ -108,8 +108,8 @@ public sealed record MetricsSection(
 /// <param name="Tokens">File of bearer tokens; empty for none.</param>
 /// <param name="TlsCertificate">PEM file: the certificate, then those between it and the root; empty for no TLS.</param>
 /// <param name="TlsKey">PEM file of its private key.</param>
-/// <param name="AllowedHosts">Names by which browsers may know it, besides loopback's.</param>
-/// <param name="CorsOrigins">Origins of pages that may ask it from a browser.</param>
+/// <param name="AllowedHosts">Names that browsers may use for it, besides loopback's.</param>
+/// <param name="CorsOrigins">Origins of pages that may use it from a browser.</param>
 public sealed record ApiSection(
     string Host = "127.0.0.1",
     int Port = 8080,

@@ -4,7 +4,7 @@ using Validator.Net.Discovery;
 namespace Validator.Host.Config;
 
 /// <summary>Where members may be, by name. Addresses are hints, identity is the key.</summary>
-/// <param name="named">By name; a hint without one is for everybody, and the handshake tells who answered.</param>
+/// <param name="named">By name; a hint without a name may be anybody's, and the handshake tells who answered.</param>
 public sealed class PeerAddressBook(IReadOnlyList<(string Name, PeerAddress Address)> named)
 {
     /// <summary>The addresses to try for a member, its own first.</summary>
@@ -28,7 +28,7 @@ public static class PeerHints
         return error.Length == 0;
     }
 
-    /// <param name="anyName">Whether a name that genesis does not have may be that of a member which joined later.</param>
+    /// <param name="anyName">Whether a name that is not in genesis may be a member's that joined later.</param>
     /// <exception cref="ConfigException">A name that genesis does not have.</exception>
     public static PeerAddressBook Read(IReadOnlyList<string> hints, Genesis genesis, bool anyName)
     {

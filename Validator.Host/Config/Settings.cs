@@ -123,7 +123,7 @@ internal sealed class Settings
         return given.Value;
     }
 
-    /// <summary>TOML lets a string have one by its escape.</summary>
+    /// <summary>In TOML a string may contain one as an escape.</summary>
     private static bool HoldsNul(TomlValue value) =>
         value.Value is string text ? text.Contains('\0', StringComparison.Ordinal) : value.Value is List<TomlValue> items && items.Exists(HoldsNul);
 
@@ -187,7 +187,7 @@ internal sealed class Settings
         }
     }
 
-    /// <summary>A variable's text is a string as it stands; an array is written as in TOML, or separated by commas.</summary>
+    /// <summary>A variable's text is taken as it is; an array is written as in TOML, or separated by commas.</summary>
     private static bool TryParse(string text, TomlKind kind, out TomlValue? value)
     {
         value = null;

@@ -39,7 +39,7 @@ public sealed partial class TomlReader
         return text.ToString();
     }
 
-    /// <summary>Takes the opening quotes; a newline right after three of them is no part of the string.</summary>
+    /// <summary>Takes the opening quotes; a newline right after three of them is not part of the string.</summary>
     private bool Opens(char quote, bool allowMultiline)
     {
         bool multiline = allowMultiline && Run(quote) >= 3;

@@ -3,8 +3,8 @@ using Validator.Core.Primitives;
 namespace Validator.Host.Config;
 
 /// <summary>
-/// Reads TOML 1.0 (toml.io/en/v1.0.0) strictly, except for two things that a node's configuration has no use for and that
-/// are refused by name: dates and times, and arrays of tables.
+/// Reads TOML 1.0 (toml.io/en/v1.0.0) strictly, except for two things that a node's configuration does not need and that are
+/// refused by name: dates and times, and arrays of tables.
 /// </summary>
 public sealed partial class TomlReader
 {
@@ -27,7 +27,7 @@ public sealed partial class TomlReader
     /// <exception cref="TomlException">The text is not TOML; with line and column.</exception>
     public static TomlTable Read(string text) => new TomlReader(text).Document();
 
-    /// <summary>Reads a single value, as it may stand behind an equals sign, and nothing after it.</summary>
+    /// <summary>Reads a single value, as it may follow an equals sign, and nothing after it.</summary>
     /// <exception cref="TomlException">It is not one.</exception>
     public static TomlValue ReadValue(string text)
     {

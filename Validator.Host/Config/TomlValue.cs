@@ -40,7 +40,7 @@ public sealed class TomlTable
 
     public TomlValue? this[string key] => _values.GetValueOrDefault(key);
 
-    /// <summary>Named by a header of its own, which may be done once.</summary>
+    /// <summary>Named by a header of its own; a second one is an error.</summary>
     internal bool HasHeader { get; set; }
 
     /// <summary>Made by a dotted key, so that no header may name it.</summary>
@@ -56,7 +56,7 @@ public sealed class TomlTable
     }
 }
 
-/// <summary>A document that is not TOML, or not the part of it that is read here.</summary>
+/// <summary>A document that is not TOML, or uses a part of TOML that is not read here.</summary>
 public sealed class TomlException(int line, int column, string message) : Exception(message)
 {
     public int Line { get; } = line;

@@ -4,8 +4,8 @@ using Validator.Core.Wire;
 namespace Validator.Host.Contracts;
 
 /// <summary>
-/// Public keys that clients have sent, by account, so that each sends its own once. Nothing depends on it but comfort: a key
-/// that was pushed out by others is asked for again. The least recently used goes first. Any thread.
+/// Public keys that clients have sent, by account, so that each sends its own once. It is only a convenience: a key that was
+/// evicted is asked for again. The least recently used goes first. Any thread.
 /// </summary>
 public sealed class ClientKeys(int capacity = ClientKeys.DefaultCapacity)
 {

@@ -17,6 +17,6 @@ public enum HttpRefusal : byte
     BodyTimeout,
     Malformed,
 
-    /// <summary>It says something that this validator does not understand: a parameter, a header, an encoding.</summary>
+    /// <summary>It has a parameter, a header or an encoding that this validator does not understand.</summary>
     Form,
 }

@@ -31,12 +31,14 @@ public enum SubmitRefusal : byte
     /// <summary>No quorum is connected, or nothing becomes final: <see cref="INodeGateway.Stall"/> says why.</summary>
     Stalled,
 
-    /// <summary>The node votes, and authors no vertex in this epoch, as where its lane ended is lost (PROTOCOL.md, rule E9).</summary>
+    /// <summary>
+    /// The node votes, but authors no vertex in this epoch, since it lost where its lane ended (PROTOCOL.md, rule E9).
+    /// </summary>
     LaneLost,
 }
 
 /// <summary>
-/// All that HTTP knows of the node. Called from thread-pool threads, concurrently; no member blocks on the node's threads.
+/// The node as HTTP sees it. Called from thread-pool threads, concurrently; no member waits for the node's threads.
 /// </summary>
 public interface INodeGateway
 {
@@ -46,7 +48,7 @@ public interface INodeGateway
     /// </summary>
     bool IsReady(out string reason);
 
-    /// <summary>Why nothing becomes final, where that is so; null otherwise.</summary>
+    /// <summary>Why nothing becomes final; null while something does.</summary>
     Stall? Stall => null;
 
     /// <summary>True when every loop of the node has advanced within the last five seconds.</summary>
@@ -61,9 +63,11 @@ public interface INodeGateway
     /// <summary>Public keys that clients have sent.</summary>
     ClientKeys Keys { get; }
 
-    /// <summary>Checks the envelopes' signatures, on the caller's thread: some 10 us each, 80 more for an account not met lately.</summary>
-    /// <param name="payload">Account keys, then transactions, as <paramref name="envelopes"/> was made from.</param>
-    /// <returns>Which envelope is the first that does not hold; -1: all do.</returns>
+    /// <summary>
+    /// Checks the envelopes' signatures, on the caller's thread: some 10 us each, 80 more for an account not met lately.
+    /// </summary>
+    /// <param name="payload">Account keys, then transactions: what <paramref name="envelopes"/> was made from.</param>
+    /// <returns>The first envelope whose signature does not hold; -1 when all do.</returns>
     int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, EnvelopeIndex envelopes);
 
     /// <summary>Why a committee change cannot be taken: it must hold in the epoch that we are in. None when it can.</summary>
@@ -77,7 +81,7 @@ public interface INodeGateway
     TimeSpan RetryAfter { get; }
 
     /// <summary>
-    /// What <see cref="TrySubmit"/> would now say to any submission of so many bytes, before the work of checking it is done.
+    /// What <see cref="TrySubmit"/> would answer now to a submission of that many bytes, asked before the work of checking it.
     /// </summary>
     SubmitRefusal Room(int bytes);
 
@@ -91,11 +95,13 @@ public interface INodeGateway
     /// <summary>A recent snapshot; at most some hundreds of milliseconds old.</summary>
     NodeStatus GetStatus();
 
-    /// <summary>Where a transaction stands: of those in own vertices, and of all that are ordered and kept. May read the disk.</summary>
+    /// <summary>The state of a transaction in an own vertex, or of any that is ordered and kept. May read the disk.</summary>
     /// <returns>False when this node does not know it, or no longer.</returns>
     bool TryFindTransaction(in Hash256 id, out TransactionState state);
 
-    /// <summary>Blocks that are kept and whose transactions are not found yet, while their index is being made; else null.</summary>
+    /// <summary>
+    /// Blocks that are kept but not indexed yet, so that their transactions are not found; null when there are none.
+    /// </summary>
     (ulong First, ulong Last)? NotIndexed => null;
 
     /// <summary>A vertex held durably here, by hash; null when there is none. May read the disk.</summary>
@@ -104,7 +110,7 @@ public interface INodeGateway
     /// <summary>An executed block, by sequence; null when not final here yet. May read the disk.</summary>
     StoredBlock? FindBlock(ulong sequence);
 
-    /// <summary>The names of an epoch's members, so many of them. May read the disk.</summary>
+    /// <summary>The names of the first so many members of an epoch. May read the disk.</summary>
     string[] MemberNames(ulong epoch, int members);
 
     /// <summary>The account's nonces as of the last executed block on disk; null when it has none. May read the disk.</summary>
@@ -129,7 +135,7 @@ public interface IValidatorNode : INodeGateway, IAsyncDisposable
     /// <summary>Completes when the node has stopped by itself, with the process's exit code (a failed disk, a halt by safety).</summary>
     Task<int> Stopped { get; }
 
-    /// <summary>From now on every submission is refused as draining; those taken are still completed where possible.</summary>
+    /// <summary>Refuses every submission from now on; those taken are still completed where possible.</summary>
     void Drain();
 
     /// <summary>Replaces the addresses where members are looked for; connections stay.</summary>

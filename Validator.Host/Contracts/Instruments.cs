@@ -41,7 +41,7 @@ public sealed class Histogram
 
     public ReadOnlySpan<double> Bounds => _bounds;
 
-    /// <summary>What a bucket alone holds, its sum to a millionth; the last is above all bounds.</summary>
+    /// <summary>Count and sum of each bucket alone, the sum to a millionth; the last bucket is above all bounds.</summary>
     public (long Count, double Sum) Read(int bucket) => (Volatile.Read(ref _counts[bucket]), Volatile.Read(ref _sumMicros[bucket]) / 1e6);
 
     /// <param name="times">How often the value occurred.</param>

@@ -17,8 +17,8 @@ public enum Violation : byte
 }
 
 /// <summary>
-/// Every count that the node keeps, in fields: no lookup by name on a data path. What is a state rather than an event
-/// (view, sequence, peers) is taken from <see cref="NodeStatus"/> at the scrape instead.
+/// Every count that the node keeps, in fields: no lookup by name on a data path. States (view, sequence, peers) come from <see
+/// cref="NodeStatus"/> at the scrape.
 /// </summary>
 public sealed class NodeMetrics
 {
@@ -28,8 +28,8 @@ public sealed class NodeMetrics
     private static readonly double[] BatchBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
     /// <summary>
-    /// Most links there may be. A change names one new key and ends one at the most, and who left stays for one epoch more, so that
-    /// three above the largest committee suffice; the others keep a link from having another owner soon.
+    /// The most links there are. A change adds one key and ends one at most, and a member that left stays for one epoch more, so
+    /// three above the largest committee suffice. The others keep a freed link from getting a new owner too soon.
     /// </summary>
     public const int MaxLinks = Limits.MaxCommittee + 32;
 
@@ -53,12 +53,15 @@ public sealed class NodeMetrics
     /// <summary>Log lines that standard error did not take.</summary>
     public Func<long> LogLinesDropped { get; set; } = static () => 0;
 
-    /// <summary>The only values of a label that names a validator: names of members, each with its links, since one may have had other keys.</summary>
+    /// <summary>
+    /// The only values of a label that names a validator: members' names, each with its links, since a member may have had other
+    /// keys.
+    /// </summary>
     public IEnumerable<(string Name, int[] Links)> Members => Enumerable.Range(0, _linkNames.Length)
         .GroupBy(link => Volatile.Read(ref _linkNames[link]), (name, links) => (name, links.ToArray()))
         .Where(group => group.name is not null)!;
 
-    /// <summary>Whose the counts by link are from now on. Core's thread, or before the start.</summary>
+    /// <summary>Sets whose the counts of a link are from now on. Core's thread, or before the start.</summary>
     public void NameLink(int link, string name)
     {
         if (_linkNames[link] is not null && _linkNames[link] != name)
@@ -85,14 +88,14 @@ public sealed class NodeMetrics
     public Counter TransactionsRejected { get; } = new();
     public Counter BlocksFinalized { get; } = new();
 
-    /// <summary>Blocks that were proposed here.</summary>
+    /// <summary>Blocks that this validator proposed.</summary>
     public Counter BlocksProposed { get; } = new();
     public Counter ViewChanges { get; } = new();
 
     /// <summary>Timeouts that made this validator send Stop.</summary>
     public Counter ViewTimeouts { get; } = new();
 
-    /// <summary>By <see cref="StallCause"/>: stalls, each by its first cause, and how long they lasted.</summary>
+    /// <summary>Stalls by their first <see cref="StallCause"/>, and how long they lasted.</summary>
     public Counter[] Stalls { get; } = NewCounters(Enum.GetValues<StallCause>().Length);
     public Counter[] StalledMicros { get; } = NewCounters(Enum.GetValues<StallCause>().Length);
 
@@ -100,10 +103,10 @@ public sealed class NodeMetrics
     public Counter[] Rejected { get; }
     public Counter Votes { get; } = new();
 
-    /// <summary>Frames that no codec accepts, by link.</summary>
+    /// <summary>Undecodable frames, by link.</summary>
     public Counter[] MalformedFrames { get; }
 
-    /// <summary>Connections refused because the key is no member's.</summary>
+    /// <summary>Connections refused because the key is not a member's.</summary>
     public Counter ConnectionsRefused { get; } = new();
 
     /// <summary>The transport's counts of what it refused, dropped or slowed; brought up to date at a scrape.</summary>
@@ -112,7 +115,7 @@ public sealed class NodeMetrics
     /// <summary>The same of the clients' QUIC socket, where there is one.</summary>
     public Validator.Net.PathStatistics? ClientPaths { get; set; }
 
-    /// <summary>Buffers of frames that came in, and of those on their way out; set once.</summary>
+    /// <summary>Buffers of frames received, and of frames to be sent; set once.</summary>
     public (Validator.Net.Buffers.PinnedBufferPool Receive, Validator.Net.Buffers.PinnedBufferPool Send)? Pools { get; set; }
     public Counter NetworkBytesSent { get; } = new();
     public Counter NetworkBytesReceived { get; } = new();
@@ -123,12 +126,14 @@ public sealed class NodeMetrics
     public Histogram ValidationBatch { get; } = new(BatchBounds);
     public Histogram ValidationSeconds { get; } = new(LatencyBounds);
 
-    /// <summary>QUIC's, samples over time, all peers alike.</summary>
+    /// <summary>QUIC's round trips: samples over time, all peers together.</summary>
     public Histogram RoundTripSeconds { get; } = new(LatencyBounds);
     public Counter SignaturesVerified { get; } = new();
     public Counter SignaturesFailed { get; } = new();
 
-    /// <summary>Clients' envelopes: signatures checked, in peers' vertices and in submissions; and vertices and submissions with a bad one.</summary>
+    /// <summary>
+    /// Envelope signatures checked, in peers' vertices and in submissions; and vertices and submissions with a bad one.
+    /// </summary>
     public Counter EnvelopesVerified { get; } = new();
     public Counter EnvelopesFailed { get; } = new();
     public Counter SignaturesMade { get; } = new();
@@ -145,7 +150,7 @@ public sealed class NodeMetrics
     public Counter TransactionsAccepted { get; } = new();
     public Counter[] SubmissionsRefused { get; } = NewCounters(Enum.GetValues<SubmitRefusal>().Length);
 
-    /// <summary>Of those accepted: told to the client as not ordered, since the validator left the committee.</summary>
+    /// <summary>Accepted, then reported to the client as not ordered, since the validator left the committee.</summary>
     public Counter TransactionsLeft { get; } = new();
 
     /// <summary>Turned away before they reached the node, by <see cref="HttpRefusal"/>.</summary>

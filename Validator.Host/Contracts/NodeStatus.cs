@@ -14,22 +14,27 @@ public sealed record NodeStatus
     /// <summary>Why it is not ready; empty when it is.</summary>
     public string Reason { get; init; } = "";
 
-    /// <summary>There while nothing becomes final though work is pending, or there is no quorum.</summary>
+    /// <summary>Set while nothing becomes final though work is pending, or there is no quorum.</summary>
     public StallStatus? Stall { get; init; }
 
-    /// <summary>For so long work has been pending with nothing becoming final, seconds; some tenths are usual.</summary>
+    /// <summary>How long work has been pending with nothing becoming final, seconds; some tenths are usual.</summary>
     public double NothingFinalSeconds { get; init; }
 
     /// <summary>False: follows without signing (PROTOCOL.md, section 6).</summary>
     public required bool Signing { get; init; }
 
-    /// <summary>Own wall clock less that of live blocks' leaders, seconds; some hundredths are delay.</summary>
+    /// <summary>Own wall clock minus that of live blocks' leaders, seconds; some hundredths are delay.</summary>
     public double ClockOffsetSeconds { get; init; }
 
-    /// <summary>How often peers closed our connections for a newer one with our key: another process uses it.</summary>
+    /// <summary>
+    /// How often peers closed our connection for a newer one with our key, which means that another process uses the key.
+    /// </summary>
     public ulong ReplacedElsewhere { get; init; }
 
-    /// <summary>ample, low (nothing from clients) or full (no votes), and bytes free, and files that can still be made, where there are fewest.</summary>
+    /// <summary>
+    /// ample, low (nothing from clients) or full (no votes); bytes free, and files that can still be made, each on the disk with
+    /// fewest.
+    /// </summary>
     public string Disk { get; init; } = "";
     public ulong DiskFreeBytes { get; init; }
 
@@ -38,9 +43,11 @@ public sealed record NodeStatus
 
     public ulong Epoch { get; init; }
 
-    /// <summary>Where nothing is signed because votes, or the ledger, were lost: the epoch from which on it is again; 0 while that is not known.</summary>
+    /// <summary>
+    /// Where nothing is signed because votes or ledger were lost: the epoch from which it signs again; 0 while that is not known.
+    /// </summary>
     public ulong SignsFrom { get; init; }
-    /// <summary>How many decide in this epoch, and whether others do in the next.</summary>
+    /// <summary>Members of this epoch, and whether the next has others.</summary>
     public int Members { get; init; }
     public bool ChangePending { get; init; }
     public ulong View { get; init; }
@@ -65,7 +72,7 @@ public sealed record NodeStatus
     /// <summary>Own lane's newest height.</summary>
     public ulong LaneHeight { get; init; }
 
-    /// <summary>Client transactions taken and not final, and the vertices that wait for an order.</summary>
+    /// <summary>Client transactions taken and not final, and vertices that wait to be ordered.</summary>
     public ulong PendingTransactions { get; init; }
     public ulong PendingVertices { get; init; }
 
@@ -88,12 +95,14 @@ public sealed record PeerStatus
     public required string Name { get; init; }
     public required bool Connected { get; init; }
 
-    /// <summary>Where it is looked for, from bootstrap_peers; empty when it is to call us.</summary>
+    /// <summary>Where we dial it, from bootstrap_peers; empty when it has to dial us.</summary>
     public string Address { get; init; } = "";
     public ulong View { get; init; }
     public ulong FinalSequence { get; init; }
 
-    /// <summary>Seconds since it last sent a vote, or another message of the protocol, that it had signed itself; null for never.</summary>
+    /// <summary>
+    /// Seconds since it last sent a vote or another protocol message that it had signed itself; null for never.
+    /// </summary>
     public double? SignedSecondsAgo { get; init; }
     public double RttMs { get; init; }
     public ulong BytesSent { get; init; }

@@ -20,19 +20,21 @@ public enum StallCause : byte
     /// <summary>Connected, but too many sign nothing: their votes are lost, they lack a quorum, or they hang.</summary>
     NoQuorumSigning,
 
-    /// <summary>What is proposed bears a time that the clocks have not reached.</summary>
+    /// <summary>The proposal has a time that the clocks have not reached.</summary>
     WaitingForTime,
 
-    /// <summary>Leaders follow each other and none brings a block to its end.</summary>
+    /// <summary>Leaders follow each other and none finishes a block.</summary>
     ViewChanges,
 
-    /// <summary>The leader is connected, nothing of it becomes final, and its time is not over.</summary>
+    /// <summary>The leader is connected, nothing that it proposes becomes final, and its time is not over.</summary>
     Leader,
 }
 
-/// <summary>Nothing has become final for longer than <c>consensus.stall_seconds</c> while work is pending, or there is no quorum to do it.</summary>
+/// <summary>
+/// Nothing has become final for longer than <c>consensus.stall_seconds</c> while work is pending, or there is no quorum.
+/// </summary>
 /// <param name="Reason">For a person: since when, why, and who.</param>
-/// <param name="RetryAfterSeconds">When it makes sense to ask again.</param>
+/// <param name="RetryAfterSeconds">When to ask again.</param>
 public sealed record Stall(StallCause Cause, string Reason, double Seconds, int RetryAfterSeconds)
 {
     public string CauseName { get; } = Names.Snake(Cause.ToString());

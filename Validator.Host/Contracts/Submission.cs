@@ -12,14 +12,14 @@ public enum SubmissionFailure : byte
     Stopping,
     StorageFailed,
 
-    /// <summary>The disk went below the low-water mark before it was in a vertex: it is in none.</summary>
+    /// <summary>The disk fell below the low-water mark before it was in a vertex; it is in none.</summary>
     DiskLow,
 
     /// <summary>The validator left the committee before it was ordered: it is not final, and will not be by this validator (rule E8).</summary>
     LeftCommittee,
 }
 
-/// <summary>Told of a submission's way where nobody awaits it; on the node's threads, so briefly.</summary>
+/// <summary>Called when a submission that nobody awaits makes progress; on the node's threads, so it must return soon.</summary>
 public interface ISubmissionWatcher
 {
     void Durable();
@@ -31,9 +31,9 @@ public interface ISubmissionWatcher
 }
 
 /// <summary>
-/// Transactions of one client request, framed as in a vertex's payload (u32 LE length, u8 kind, bytes; back to back), with
-/// their ids and the keys of their accounts; made by <see cref="SubmissionReader"/>, all checked. Buffers are pooled and counted
-/// by reference: whoever holds one releases it once. One completion for all.
+/// Transactions of one client request, framed as in a vertex's payload (u32 LE length, u8 kind, bytes; back to back), with their
+/// ids and the keys of their accounts; made by <see cref="SubmissionReader"/>, all checked. Buffers are pooled and counted by
+/// reference: every holder releases once. All transactions complete together.
 /// </summary>
 public sealed class Submission
 {
@@ -65,7 +65,7 @@ public sealed class Submission
     /// <summary>True: complete when executed. False: complete when the vertex is durable.</summary>
     public bool WantsFinal => _states is not null;
 
-    /// <summary>Stopwatch ticks at which the request had been read.</summary>
+    /// <summary>When the request had been read, in Stopwatch ticks.</summary>
     public long AcceptedTimestamp { get; }
 
     /// <summary>The transactions.</summary>
@@ -101,7 +101,7 @@ public sealed class Submission
     public ReadOnlySpan<byte> AccountEntry(int key) =>
         _payload.AsSpan(key * PayloadWriter.AccountKeyBytes, PayloadWriter.AccountKeyBytes);
 
-    /// <summary>The node's word that the vertex with all of this is durable.</summary>
+    /// <summary>Records that the vertex with all of this is durable.</summary>
     public void CompleteDurable(in Hash256 vertexHash)
     {
         VertexHash = vertexHash;

@@ -20,14 +20,14 @@ public enum FramingError : byte
     KindNotAllowed,
     TooLarge,
 
-    /// <summary>An account's key has not 2,592 bytes, or stands behind a transaction.</summary>
+    /// <summary>An account's key does not have 2,592 bytes, or comes after a transaction.</summary>
     AccountKey,
     EnvelopeMalformed,
 
     /// <summary>The account's key was not sent with it, and is not known here.</summary>
     AccountKeyUnknown,
 
-    /// <summary>A committee change that is not one, or is not alone.</summary>
+    /// <summary>A malformed committee change, or one that is not alone.</summary>
     ChangeMalformed,
 
     /// <summary>A committee change that was signed for another epoch than the one we are in.</summary>
@@ -43,7 +43,7 @@ public enum FramingError : byte
 
 /// <summary>
 /// Makes submissions of what clients send: checks framing and envelopes, finds the accounts' keys, puts them in front as a
-/// payload has them, and computes the ids. What would make a vertex invalid ends here.
+/// payload has them, and computes the ids. What would make a vertex invalid is refused here.
 /// </summary>
 public static class SubmissionReader
 {
@@ -64,8 +64,8 @@ public static class SubmissionReader
     }
 
     /// <param name="framed">Account keys, if any, then transactions, each u32 LE length, u8 kind, bytes.</param>
-    /// <param name="transaction">The one that is at fault.</param>
-    /// <param name="stated">The kind that all of them must have; null: each says its own.</param>
+    /// <param name="transaction">The transaction at fault.</param>
+    /// <param name="stated">The kind that all of them must have; null: each states its own.</param>
     public static FramingError TryCreate(
         ReadOnlySpan<byte> framed, INodeGateway node, bool wantsFinal, out Submission? submission, out int transaction, byte? stated = null)
     {

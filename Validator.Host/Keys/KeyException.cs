@@ -1,4 +1,4 @@
 namespace Validator.Host.Keys;
 
-/// <summary>A key file that is missing, readable by others, damaged or not the one genesis names.</summary>
+/// <summary>A key file that is missing, readable by others, damaged, or not the one that genesis names.</summary>
 public sealed class KeyException(string message) : Exception(message);

@@ -12,15 +12,15 @@ public enum KeyPurpose : byte
     Consensus,
     Transport,
 
-    /// <summary>A client's, which signs envelopes.</summary>
+    /// <summary>A client's key, which signs envelopes.</summary>
     Account,
 }
 
 /// <summary>
-/// A private key's file, mode 0600 (or as <see cref="SecretFile"/> allows). Version 1 is four lines of text: format and version, purpose, algorithm, the 32-byte seed
-/// in hexadecimal. Version 2 is encrypted; its last two lines are
-/// <c>kdf: argon2id memory-kib passes salt</c> and <c>sealed: nonce, ciphertext and tag</c> (<see cref="SeedSeal"/>), the lines
-/// before the last being authenticated with it. The purpose keeps one key from being used as the other.
+/// A private key's file, mode 0600 (or as <see cref="SecretFile"/> allows). Version 1 is four lines of text: format and version,
+/// purpose, algorithm, the 32-byte seed in hexadecimal. Version 2 is encrypted; its last two lines are <c>kdf: argon2id
+/// memory-kib passes salt</c> and <c>sealed: nonce, ciphertext and tag</c> (<see cref="SeedSeal"/>), the lines before the last
+/// being authenticated with it. The purpose keeps a key from being used as another kind.
 /// </summary>
 public static class KeyFile
 {
@@ -41,7 +41,7 @@ public static class KeyFile
     public static SecretBuffer Create(string path, KeyPurpose purpose, SecretBuffer? passphrase = null) =>
         Create(path, purpose, passphrase, PassphraseCost.Default);
 
-    /// <summary>The same at a chosen cost of the passphrase.</summary>
+    /// <summary>The same, with a chosen cost of the passphrase.</summary>
     public static SecretBuffer Create(string path, KeyPurpose purpose, SecretBuffer? passphrase, PassphraseCost cost)
     {
         SecretBuffer seed = new(SeedBytes);
@@ -238,7 +238,7 @@ public static class KeyFile
         return (uint)decimalDigit < 10 ? decimalDigit : (uint)letter < 6 ? letter + 10 : -1;
     }
 
-    /// <summary>The lines' ranges; a count at the length of <paramref name="ranges"/> means more than that.</summary>
+    /// <summary>The lines' ranges; a count equal to the length of <paramref name="ranges"/> means that there are more.</summary>
     private static int Split(ReadOnlySpan<byte> text, Span<Range> ranges)
     {
         int count = 0;

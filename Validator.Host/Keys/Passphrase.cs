@@ -11,7 +11,7 @@ public static class Passphrase
     public const int MaxBytes = 1024;
 
     /// <summary>Reads a descriptor to its end; one line feed at the end, as echo writes it, does not count.</summary>
-    /// <exception cref="KeyException">It cannot be read, or holds nothing or too much.</exception>
+    /// <exception cref="KeyException">It cannot be read, is empty, or holds too much.</exception>
     public static SecretBuffer Read(int descriptor)
     {
         string name = string.Create(CultureInfo.InvariantCulture, $"--passphrase-fd {descriptor}");

@@ -4,17 +4,17 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Validator.Host.Keys;
 
-/// <summary>What the kernel says of an open file, and of us.</summary>
+/// <summary>What the kernel says of an open file, and of this process.</summary>
 /// <param name="Mode">With the file's type.</param>
 /// <param name="OwnGroup">Not 0: the file's group is this process's, or one of its supplementary ones.</param>
-/// <param name="AccessList">Not 0: it has a POSIX access list, which may let more users at it than the mode tells.</param>
+/// <param name="AccessList">Not 0: it has a POSIX access list, which may admit more users than the mode says.</param>
 [StructLayout(LayoutKind.Sequential)]
 internal readonly record struct FileAccessFacts(uint Mode, uint Owner, uint Group, uint User, uint OwnGroup, uint AccessList);
 
 /// <summary>
-/// Who may be able to read a key, a token file or a TLS key: its owner alone (0600, 0400), or its owner, who is root or this process's
-/// user, and one group of this process (0640, 0440). The latter is how container platforms mount secrets for a user without
-/// privileges (fsGroup). A link on the way is followed: what counts is the file that was opened.
+/// Who may be able to read a key, a token file or a TLS key: its owner alone (0600, 0400), or its owner, who is root or this
+/// process's user, and one group of this process (0640, 0440). Container platforms mount secrets the latter way for a user
+/// without privileges (fsGroup). Links are followed: the file that was opened counts.
 /// </summary>
 internal static unsafe partial class SecretFile
 {
@@ -22,7 +22,7 @@ internal static unsafe partial class SecretFile
     private const uint GroupRead = 0x20; // 0040
     private const uint Permissions = 0xfff;
 
-    /// <returns>Why others may get at the file, and the command that mends it; null when they cannot.</returns>
+    /// <returns>Why others may read the file, and the command that mends it; null when they cannot.</returns>
     public static string? Fault(SafeFileHandle file, string path)
     {
         FileAccessFacts facts = default;

@@ -5,7 +5,7 @@ using Validator.Crypto.Simd;
 
 namespace Validator.Host.Keys;
 
-/// <summary>What a guess of a passphrase costs: Argon2id's memory and passes (RFC 9106, section 3.1), on one lane.</summary>
+/// <summary>The cost of one guess of a passphrase: Argon2id's memory and passes (RFC 9106, section 3.1), on one lane.</summary>
 /// <param name="MemoryKib">8 to 1,048,576.</param>
 /// <param name="Passes">1 to 16.</param>
 public readonly record struct PassphraseCost(uint MemoryKib, uint Passes)
@@ -43,7 +43,7 @@ internal static unsafe partial class SeedSeal
         return result;
     }
 
-    /// <summary>False if the passphrase is another, or a byte of header or sealed seed was changed.</summary>
+    /// <summary>False if the passphrase is wrong, or a byte of header or sealed seed was changed.</summary>
     internal static bool TryOpen(
         ReadOnlySpan<byte> sealedSeed, ReadOnlySpan<byte> passphrase, ReadOnlySpan<byte> salt, PassphraseCost cost,
         ReadOnlySpan<byte> header, Span<byte> seed)

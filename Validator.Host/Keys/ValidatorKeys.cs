@@ -22,7 +22,7 @@ public sealed record ValidatorKeys(
             KeyFile.Create(files.TransportKeyFile, KeyPurpose.Transport, passphrase));
     }
 
-    /// <summary>For their owner alone, where it is not there yet.</summary>
+    /// <summary>Makes the folder, for its owner alone, where it is missing.</summary>
     /// <exception cref="KeyException">It cannot be made.</exception>
     internal static void MakeFolder(CryptoSection files)
     {
@@ -37,7 +37,8 @@ public sealed record ValidatorKeys(
         }
     }
 
-    /// <exception cref="KeyException">A file is missing, readable by others, damaged or not opened; or both hold one key.</exception>
+    /// <exception cref="KeyException">A file is missing, readable by others, damaged or cannot be decrypted; or both hold the
+    /// same key.</exception>
     public static ValidatorKeys Read(CryptoSection files, SecretBuffer? passphrase = null)
     {
         ValidatorKeys keys = FromSeeds(

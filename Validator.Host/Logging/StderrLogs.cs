@@ -10,7 +10,7 @@ namespace Validator.Host.Logging;
 
 /// <summary>
 /// Logs to standard error as text, or as one JSON object a line with the message's named values as fields. A thread of its own
-/// writes, so that a reader that stands still never holds up the node; what does not fit the queue is counted and dropped.
+/// writes, so a reader that stands still never holds up the node; what does not fit in the queue is counted and dropped.
 /// </summary>
 public sealed class StderrLogs : ILoggerFactory, ILoggerProvider
 {
@@ -40,10 +40,10 @@ public sealed class StderrLogs : ILoggerFactory, ILoggerProvider
         _thread.Start();
     }
 
-    /// <summary>Lines that were dropped because standard error took none: its reader stands still, or its disk is full.</summary>
+    /// <summary>Lines dropped because standard error did not take them: its reader stands still, or its disk is full.</summary>
     public long Dropped => Volatile.Read(ref _dropped);
 
-    /// <param name="level">trace, debug, info, warn or error; counts at once. Any thread.</param>
+    /// <param name="level">trace, debug, info, warn or error; takes effect at once. Any thread.</param>
     public void SetLevel(string level) => _least = level switch
     {
         "trace" => LogLevel.Trace,
@@ -106,7 +106,8 @@ public sealed class StderrLogs : ILoggerFactory, ILoggerProvider
                 }
                 catch (Exception e) when (e is IOException or UnauthorizedAccessException or ObjectDisposedException)
                 {
-                    // A full disk, or a reader that went. There is no better place to say so, and the next line may be taken again.
+                    // A full disk, or a reader that is gone. There is no better place to report it, and the next line may be
+                    // taken again.
                     Interlocked.Increment(ref _dropped);
                 }
             }

@@ -4,7 +4,10 @@ using Histogram = Validator.Host.Contracts.Histogram;
 
 namespace Validator.Host.Metrics;
 
-/// <summary>One metric of prometheus-net with its series. The library's collector is made with the first sample, which tells the label names.</summary>
+/// <summary>
+/// One metric of prometheus-net with its series. The library's collector is made with the first sample, since only then the label
+/// names are known.
+/// </summary>
 internal sealed class Family
 {
     private readonly Dictionary<string, Series> _series = new(StringComparer.Ordinal);
@@ -41,7 +44,7 @@ internal sealed class Family
         return series;
     }
 
-    /// <summary>Takes what this round did not name off the page.</summary>
+    /// <summary>Removes series that this scrape did not name from the page.</summary>
     public void RemoveOlder(long round)
     {
         foreach ((string key, Series series) in _series)
@@ -77,7 +80,7 @@ internal sealed class Family
     }
 }
 
-/// <summary>One line of the page; of a histogram, its lines.</summary>
+/// <summary>One line of the page, or a histogram's lines.</summary>
 internal sealed class Series(Func<string[], ChildBase> withLabels, string[] labels)
 {
     private ChildBase _child = withLabels(labels);
@@ -95,7 +98,7 @@ internal sealed class Series(Func<string[], ChildBase> withLabels, string[] labe
             return;
         }
 
-        // The library takes no counter back: one that begins anew (a member's place has another key) is another one.
+        // The library never lowers a counter: one that begins anew (a member's place has another key) is a new child.
         if (value < ((Prometheus.Counter.Child)_child).Value)
         {
             Remove();
@@ -106,8 +109,8 @@ internal sealed class Series(Func<string[], ChildBase> withLabels, string[] labe
     }
 
     /// <summary>
-    /// Hands over what came since the last scrape, a bucket at a time: as often as it was observed, the bucket's own mean,
-    /// so that counts and sum come out as they are.
+    /// Hands over what came since the last scrape, a bucket at a time: the bucket's own mean, as often as it was observed, so
+    /// that counts and sum come out right.
     /// </summary>
     public void Set(Histogram histogram)
     {
@@ -127,7 +130,7 @@ internal sealed class Series(Func<string[], ChildBase> withLabels, string[] labe
                 continue;
             }
 
-            // An observation under way may be counted and not yet summed up: the rest of it comes with the bucket's next ones.
+            // An observation under way may be counted and not yet summed: the rest comes with the bucket's next ones.
             double mean = (sum - _sums[i]) / more;
             mean = i > 0 ? Math.Max(mean, Math.BitIncrement(histogram.Bounds[i - 1])) : mean;
             mean = i < buckets - 1 ? Math.Min(mean, histogram.Bounds[i]) : mean;

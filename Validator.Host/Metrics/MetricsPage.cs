@@ -213,7 +213,7 @@ internal static class MetricsPage
         }
     }
 
-    /// <summary>What befell the connections of the peers' socket, and of the clients' where there is one.</summary>
+    /// <summary>What happened to the connections of the peers' socket, and of the clients' where there is one.</summary>
     private static void Paths(MetricsRegistry page, PathStatistics peers, PathStatistics? clients)
     {
         (string Socket, PathStatistics Paths)[] sockets = clients is null ? [("peers", peers)] : [("peers", peers), ("clients", clients)];

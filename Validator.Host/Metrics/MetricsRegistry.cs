@@ -6,12 +6,12 @@ using Histogram = Validator.Host.Contracts.Histogram;
 namespace Validator.Host.Metrics;
 
 /// <summary>
-/// prometheus-net's registry, brought up to date at each scrape: counts on data paths stay fields of
-/// <see cref="NodeMetrics"/>, and what a scrape does not name again leaves the page.
+/// prometheus-net's registry, brought up to date at each scrape. Counts on data paths stay fields of <see cref="NodeMetrics"/>,
+/// and series that a scrape does not name again leave the page.
 /// </summary>
 internal sealed class MetricsRegistry
 {
-    /// <summary>The library's collectors are read and written by one scrape at a time: a page's counts then fit one another.</summary>
+    /// <summary>One scrape at a time reads and writes the library's collectors, so that a page's counts fit together.</summary>
     private readonly SemaphoreSlim _scrape = new(1, 1);
 
     private readonly CollectorRegistry _registry = Prometheus.Metrics.NewCustomRegistry();
@@ -103,7 +103,7 @@ internal sealed class MetricsRegistry
         }
         catch (Exception e)
         {
-            // The library goes on with the page of before, in silence.
+            // The library would silently go on with the page of before.
             _failure = e;
         }
     }

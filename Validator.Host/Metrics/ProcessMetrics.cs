@@ -4,7 +4,9 @@ using Validator.Host.Contracts;
 
 namespace Validator.Host.Metrics;
 
-/// <summary>Resident memory, processor time, threads, garbage collection, open files. What /proc does not tell is left out.</summary>
+/// <summary>
+/// Resident memory, processor time, threads, garbage collection, open files. What /proc does not say is left out.
+/// </summary>
 internal static class ProcessMetrics
 {
     public static void Fill(MetricsRegistry page)

@@ -28,7 +28,10 @@ public sealed partial class ValidatorNode
     private const long MaxPendingPayloadBytes = 64L * 1024 * 1024;
     private const int MaxWaitingBatches = 128;
 
-    /// <summary>What the network may fill before validation. Vertices stay where they came in, so what they may keep comes on top.</summary>
+    /// <summary>
+    /// What the network may fill before validation. Vertices stay where they came in, so the buffers that they may keep come on
+    /// top.
+    /// </summary>
     private const long ReceiveBytes = 128L * 1024 * 1024;
     private const long SendPoolBytes = 128L * 1024 * 1024;
     private const int LeastWindowBytes = 4 * 1024 * 1024;
@@ -307,8 +310,8 @@ public sealed partial class ValidatorNode
     }
 
     /// <summary>
-    /// The core goes on where the stores say. Where it finds that they are older than what we have signed, that is marked, as a
-    /// contradiction met later would be.
+    /// The core goes on where the stores end. Where it finds that they are older than what we have signed, it marks them, as for
+    /// a contradiction met later.
     /// </summary>
     private static ValidatorCore CoreOf(NodeContext context, NodeStores stores, EpochContext epoch)
     {
@@ -340,7 +343,7 @@ public sealed partial class ValidatorNode
         }
     }
 
-    /// <summary>What peers within a window behind may still ask for stays in any case.</summary>
+    /// <summary>Always keeps what peers within a window behind may still ask for.</summary>
     private static Retention RetentionOf(NodeContext context)
     {
         StorageSection storage = context.Config.Storage;
@@ -358,7 +361,7 @@ public sealed partial class ValidatorNode
         MaxPendingBytes = (long)section.MaxPendingMb << 20,
     };
 
-    // Buffers are a quarter larger than what is in them, on average, and half at most.
+    // Buffers are a quarter larger than their content on average, and half at most.
     private static PinnedBufferPool ReceivePoolOf(NodeContext context)
     {
         long held = MaxPendingPayloadBytes + ((long)context.Config.Storage.VertexCacheMb << 20);
@@ -370,7 +373,7 @@ public sealed partial class ValidatorNode
     private static TransportOptions TransportOptionsOf(
         NodeContext context, LinkTable links, PinnedBufferPool receivePool, IWaker consumer, Action<TransportLogEvent>? log)
     {
-        // The committee may grow to its limit under way; what a frame may have in its epoch is for decoding to say.
+        // The committee may grow to its limit meanwhile; decoding checks what a frame may hold in its epoch.
         int frameBytes = FrameLimits.MaxFrameBytes(Limits.MaxCommittee);
         TransportPeer[] peers = links.Peers();
         byte[] seed = GC.AllocateUninitializedArray<byte>(KeyFile.SeedBytes, pinned: true);

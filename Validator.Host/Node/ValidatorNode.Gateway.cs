@@ -30,7 +30,7 @@ public sealed partial class ValidatorNode
     public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, EnvelopeIndex envelopes)
     {
         _context.Metrics.EnvelopesVerified.Add(envelopes.Entries.Length);
-        // A node that stops refuses what it is handed, whatever is signed there.
+        // A node that stops refuses submissions, whether it signs or not.
         int invalid = _disposed ? -1 : _envelopes.FirstInvalid(payload, envelopes);
         _context.Metrics.EnvelopesFailed.Add(invalid < 0 ? 0 : 1);
         return invalid;
@@ -75,7 +75,9 @@ public sealed partial class ValidatorNode
         return reason.Length == 0;
     }
 
-    /// <summary>Blocks not executed here of those that peers of more than F weight say are final: one of them at least is honest.</summary>
+    /// <summary>
+    /// Blocks that peers of more than F weight, of which one at least is honest, say are final, and that are not executed here.
+    /// </summary>
     private ulong Behind()
     {
         EpochContext epoch = _epochs.Current;
@@ -206,7 +208,7 @@ public sealed partial class ValidatorNode
             return true;
         }
 
-        // Only durable in a vertex here, it may have been ordered before in another one.
+        // It is durable in a vertex here, but may have been ordered before in another one.
         if (_stores.Ledger.TryFindTransaction(id, out state))
         {
             return true;
@@ -220,7 +222,7 @@ public sealed partial class ValidatorNode
 
     public StoredVertex? FindVertex(in Hash256 hash)
     {
-        // From the ledger it is checked against its root: damage is named, and not served.
+        // Read from the ledger it is checked against its root: damage is logged, and not served.
         if (new VertexSource(_cache, _stores.Ledger).Find(hash) is not { } held)
         {
             return null;

@@ -21,7 +21,7 @@ public sealed partial class ValidatorNode
         CoreProgress core = _core.Progress ?? default;
         ulong executed = _ledger.Executed.Sequence;
 
-        // Where nothing is signed, own transactions wait for that, and nobody is to blame.
+        // Where nothing is signed, own transactions wait for that, and no peer is at fault.
         bool own = _core.Signs && _batcher.PendingTransactions + _ledger.PendingOwnTransactions > 0;
         return new ProgressSample(
             executed,

@@ -60,7 +60,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private volatile bool _faulted;
     private bool _disposed;
 
-    /// <summary>Bytes of pooled buffers in use, and how many of them are recent vertices: at rest all.</summary>
+    /// <summary>Bytes of pooled buffers in use, and how many of those belong to recent vertices: at rest all of them.</summary>
     internal (long InUse, long Cached) Buffers => (_receivePool.RentedBytes + _sendPool.RentedBytes, _cache.PooledBytes);
 
     public Task<int> Stopped => _stopped.Task;
@@ -81,7 +81,9 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
         _stopped.TrySetResult(exitCode);
     }
 
-    /// <summary>Stops taking part: within 2 s. What clients were not told is failed; what is durable stays durable.</summary>
+    /// <summary>
+    /// Stops taking part: within 2 s. Submissions without an outcome are failed; what is durable stays durable.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         lock (_lifecycle)
@@ -114,7 +116,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
         _progress.Start();
     }
 
-    // From the entrance to the exit, so that each thread still finds its successor running while it empties its rings.
+    // In the order of the pipeline, so that each thread finds its successor still running while it empties its rings.
     private IEnumerable<PipelineThread> Threads() =>
         [_batcher, _validation, .. _workers, _core, _signer, _execution, _ledger, _votes, _service, .. _prune is null ? [] : new[] { _prune }];
 
@@ -156,7 +158,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
         _stopped.TrySetResult(ExitCodes.Success);
     }
 
-    /// <summary>A halt stops all threads at once, the one that writes evidence too.</summary>
+    /// <summary>A halt stops all threads at once, including the one that writes evidence.</summary>
     private void KeepEvidence()
     {
         while (_toService.TryTakeBack(out ServiceItem item))

@@ -18,8 +18,8 @@ public static class Clock
         (ulong)((DateTime.UtcNow.Ticks - DateTime.UnixEpoch.Ticks) / (TimeSpan.TicksPerMillisecond / 1000) + Volatile.Read(ref s_offset));
 
     /// <summary>
-    /// For tests of wrong clocks: adds the seconds that a file holds, read again ten times a second. A static binary cannot be given
-    /// another clock from outside, and a machine's own serves others too.
+    /// For tests of wrong clocks: adds the seconds that a file holds, read again ten times a second. A static binary cannot be
+    /// given another clock from outside, and the machine's own clock serves other programs too.
     /// </summary>
     public static void FollowOffset(string file)
     {

@@ -4,15 +4,15 @@ using Validator.Net.Native;
 namespace Validator.Host.Primitives;
 
 /// <summary>
-/// How the file descriptors that the process may have are shared out. The stores and what the process needs for itself come first; HTTP
-/// connections get the rest, and are refused beyond it. A client of the submit stream needs none: all share one UDP socket.
+/// How the process's file descriptors are divided. The stores and what the process needs for itself come first; HTTP connections
+/// get the rest, and are refused beyond it. A client of the submit stream needs none: all share one UDP socket.
 /// </summary>
 /// <param name="Limit">All of them.</param>
 /// <param name="LedgerFiles">Files that the ledger keeps open.</param>
 /// <param name="Connections">Connections to the API at once.</param>
 internal sealed record DescriptorBudget(long Limit, int LedgerFiles, int Connections)
 {
-    /// <summary>The vote store has a few files of some megabytes.</summary>
+    /// <summary>The vote store has few files, of some megabytes.</summary>
     public const int VoteFiles = 32;
 
     /// <summary>Connections to the metrics page: a few scrapers'.</summary>
@@ -27,7 +27,7 @@ internal sealed record DescriptorBudget(long Limit, int LedgerFiles, int Connect
     private const int LeastLedgerFiles = 64;
     private const int MostLedgerFiles = 512;
 
-    /// <summary>With fewer no validator starts: there would be none for clients.</summary>
+    /// <summary>With fewer the validator does not start: none would be left for clients.</summary>
     public const int Least = 256;
 
     /// <summary>Of this process.</summary>
@@ -40,7 +40,7 @@ internal sealed record DescriptorBudget(long Limit, int LedgerFiles, int Connect
         return new DescriptorBudget(limit, files, (int)Math.Clamp(rest, 0, int.MaxValue));
     }
 
-    /// <summary>What to tell the operator of a limit that is lower than the configuration; null when there is nothing to tell.</summary>
+    /// <summary>What to tell the operator when the limit is lower than the configuration needs; null when it is not.</summary>
     /// <param name="maxConnections">The setting <c>api.max_connections</c>.</param>
     /// <exception cref="OutsideException">It is too low to run at all.</exception>
     public string? Check(int maxConnections)

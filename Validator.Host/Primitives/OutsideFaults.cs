@@ -4,15 +4,17 @@ using System.Security;
 
 namespace Validator.Host.Primitives;
 
-/// <summary>A fault of the world around us, with what to do and the exit code that tells a supervisor whether to try again.</summary>
+/// <summary>
+/// A fault of the environment, with what to do about it and the exit code that tells a supervisor whether to try again.
+/// </summary>
 internal sealed class OutsideException(int code, string message) : Exception(message)
 {
     public int Code { get; } = code;
 }
 
 /// <summary>
-/// Tells faults from outside, which have a message and an exit code, from those of our own, which show where they happened. The table is
-/// in docs/OPERATIONS.md, "Exit codes".
+/// Tells faults from outside, which get a message and an exit code, from our own, which get a stack trace. The table is in
+/// docs/OPERATIONS.md, "Exit codes".
 /// </summary>
 internal static class OutsideFaults
 {
@@ -63,7 +65,7 @@ internal static class OutsideFaults
             : ExitCodes.Usage,
     };
 
-    /// <summary>The errno beneath; 0 where there is none.</summary>
+    /// <summary>The errno of the cause; 0 where there is none.</summary>
     private static int Number(Exception? e)
     {
         for (; e is not null; e = e.InnerException)
@@ -79,6 +81,6 @@ internal static class OutsideFaults
         return 0;
     }
 
-    /// <summary>Native parts give words alone.</summary>
+    /// <summary>Native parts give text alone.</summary>
     private static bool Says(Exception e, string words) => e.Message.Contains(words, StringComparison.OrdinalIgnoreCase);
 }

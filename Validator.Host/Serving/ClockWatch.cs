@@ -8,19 +8,19 @@ namespace Validator.Host.Serving;
 /// <summary>
 /// Notices a wall clock that jumps, or that is not the committee's. Nothing depends on it: timers run on the monotonic clock, and
 /// blocks are judged by their own rules (P3). A validator whose clock is behind votes late or not at all, one whose clock is
-/// ahead proposes in vain, and where all were ahead block time all but stands still; operators should know why.
+/// ahead proposes in vain, and where all were ahead block time almost stands still. Operators should know why.
 /// </summary>
 internal sealed class ClockWatch(LedgerThread ledger, Func<bool> caughtUp, ILogger log) : IDisposable
 {
     private const long Second = 1_000_000;
 
-    /// <summary>More than NTP slews in a period, less than anybody means by a jump.</summary>
+    /// <summary>More than NTP slews in a period, less than anybody would call a jump.</summary>
     private const long Jump = Second;
 
-    /// <summary>Beyond what proposals, disks and networks delay a live block by.</summary>
+    /// <summary>More than proposals, disks and networks delay a live block.</summary>
     private const long Foreign = 5 * Second;
 
-    /// <summary>Live blocks in a row that must say the same.</summary>
+    /// <summary>How many live blocks in a row must agree.</summary>
     private const int Agreeing = 3;
 
     private static readonly TimeSpan s_period = TimeSpan.FromMilliseconds(250);
@@ -66,7 +66,7 @@ internal sealed class ClockWatch(LedgerThread ledger, Func<bool> caughtUp, ILogg
         }
     }
 
-    /// <param name="steps">The block's time is no clock's: it says nothing of one that is ahead of it.</param>
+    /// <param name="steps">The block's time is no clock's, so it does not show whether a clock is ahead.</param>
     private void Compare(long offset, bool steps)
     {
         if (steps && offset > 0)

@@ -17,8 +17,8 @@ public enum DiskLevel : byte
 }
 
 /// <summary>
-/// Looks at the free space and the files that can still be made (inodes) four times a second, so that a full disk is met by stopping in time
-/// instead of by a failed write. A level is left upwards only with a tenth more than its mark, so that it does not flap.
+/// Looks at the free space and the files that can still be made (inodes) four times a second, so that the validator stops in time
+/// instead of meeting a failed write. A level is left upwards only at a tenth above its mark, so that it does not flap.
 /// </summary>
 internal sealed class DiskWatch : IDisposable
 {
@@ -57,10 +57,10 @@ internal sealed class DiskWatch : IDisposable
 
     public DiskLevel Level => (DiskLevel)Volatile.Read(ref _level);
 
-    /// <summary>Bytes free where there are fewest.</summary>
+    /// <summary>Bytes free, on the disk with fewest.</summary>
     public long FreeBytes => Volatile.Read(ref _free);
 
-    /// <summary>Files that can still be made where there are fewest; null where none of the disks counts them.</summary>
+    /// <summary>Files that can still be made, on the disk with fewest; null where no disk counts them.</summary>
     public long? FreeFiles => Volatile.Read(ref _freeFiles) is var files && files == long.MaxValue ? null : files;
 
     /// <summary>What to tell an operator; empty when there is room.</summary>
@@ -85,7 +85,7 @@ internal sealed class DiskWatch : IDisposable
         return (low, Math.Min(hard, low));
     }
 
-    /// <summary>Both marks in files for a disk that may have so many.</summary>
+    /// <summary>Both marks in files for a disk that may have that many.</summary>
     internal static (long Low, long Hard) FileMarks(StorageSection settings, long total)
     {
         long low = settings.LowWaterFiles > 0 ? settings.LowWaterFiles : (long)Int128.Min(LowMostFiles, (Int128)total * LowPercent / 100);
@@ -111,7 +111,7 @@ internal sealed class DiskWatch : IDisposable
             long least = long.MaxValue, leastFiles = long.MaxValue;
             foreach (string folder in _folders)
             {
-                // A store that cannot be reached fails by itself.
+                // A store that cannot be reached reports that itself.
                 if (!Kernel.TryDiskRoom(folder, out DiskRoom room))
                 {
                     continue;

@@ -9,20 +9,22 @@ using Validator.Net.Rings;
 namespace Validator.Host.Serving;
 
 /// <summary>
-/// Answers peers' requests from memory and stores, on a thread of low priority. A peer that does not take what it is sent
-/// waits; its requests neither pile up nor hold up those of others for longer than one answer.
+/// Answers peers' requests from memory and stores, on a thread of low priority. A peer that does not take its answers waits; its
+/// requests neither pile up nor delay those of others by more than one answer.
 /// </summary>
 internal sealed class FetchService(
     FetchIntake intake, FrameSender sender, ITransport transport, VertexSource vertices, ILedger ledger,
     EvidenceStore evidence, NodeMetrics metrics, IFaultSink faults)
     : PipelineThread("fetch", faults, ThreadPriority.BelowNormal)
 {
-    /// <summary>Payload bytes in one answer; who lacks more asks again.</summary>
+    /// <summary>Payload bytes in one answer; a peer that lacks more asks again.</summary>
     private const int MaxAnswerBytes = 4 * 1024 * 1024;
 
     private const int MaxVerticesPerAnswer = 256;
 
-    /// <summary>Bytes a second read for one peer: a validator that starts with nothing has its 64 MB/s from each of the others.</summary>
+    /// <summary>
+    /// Bytes a second read for one peer: a validator that starts with nothing gets 64 MB/s from each of the others.
+    /// </summary>
     private const double BytesPerSecond = 64e6;
 
     /// <summary>What an answer costs beside its bytes: looking up, reading, encoding.</summary>
@@ -71,7 +73,7 @@ internal sealed class FetchService(
         if (intake.TryTake(out (int Peer, FetchRequest Request) asked))
         {
             any = true;
-            // Its queue is long: what it asks now it would only get twice, since it asks again.
+            // Its queue is long, and it will ask again: an answer now would come twice.
             if (transport.Statistics.Peers[asked.Peer].QueuedBytes <= MaxQueuedBytes && _meter.TryCharge(asked.Peer, AnswerCost))
             {
                 Answer(asked.Peer, asked.Request);
@@ -150,7 +152,10 @@ internal sealed class FetchService(
         return block is not null && sender.Send(peer, Channel.Control, Frame.Of(block));
     }
 
-    /// <summary>A manifest of the epoch that is asked for; else how it ended, where later ones have any, and where these begin (rule E6).</summary>
+    /// <summary>
+    /// A manifest of the epoch that is asked for; else how that epoch ended, if later ones have a snapshot, and where the first
+    /// of those begins (rule E6).
+    /// </summary>
     private bool AnswerSnapshot(int peer, in FetchRequest request)
     {
         if (Snapshots.Manifest(request.Epoch, request.Sequence, out ulong later) is { } manifest)
@@ -170,7 +175,7 @@ internal sealed class FetchService(
         Snapshots.Chunk(request.Sequence, request.Hash) is { } data
         && sender.Send(peer, Channel.Sync, Frame.Of(new SnapshotChunk(request.Epoch, request.Sequence, request.Hash, data)));
 
-    /// <summary>Final blocks from a sequence on, as many as are asked for and end with one whose own certificate is stored.</summary>
+    /// <summary>Final blocks from a sequence on: at most as many as are asked for, the last with its own certificate.</summary>
     private bool AnswerFinalBlocks(int peer, in FetchRequest request)
     {
         uint most = Math.Min(request.Count, FrameLimits.MaxFinalBlocks);
@@ -187,7 +192,7 @@ internal sealed class FetchService(
             blocks.Add(final.Block);
             if (!final.Block.NextCommittee.IsZero)
             {
-                // Another committee certifies what follows; this one has a certificate of its own, for nothing else covers it.
+                // Another committee certifies what follows, so this one needs a certificate of its own.
                 whole = blocks.Count;
                 certificate = final.Certificate;
                 break;

@@ -5,7 +5,8 @@ using Validator.Host.Primitives;
 namespace Validator.Host.Serving;
 
 /// <summary>
-/// Looks four times a second whether the chain goes on, from the thread pool: a thread of the pipeline that hangs cannot tell that it does.
+/// Checks four times a second whether the chain goes on; from the thread pool, since a hanging pipeline thread cannot report
+/// itself.
 /// </summary>
 internal sealed class ProgressWatch(TimeSpan patience, Func<ProgressSample> look, NodeMetrics metrics, ILogger log) : IDisposable
 {
@@ -17,7 +18,7 @@ internal sealed class ProgressWatch(TimeSpan patience, Func<ProgressSample> look
     private volatile Stall? _stall;
     private double _nothingFinal;
 
-    /// <summary>The stall that is on; null for none. Any thread.</summary>
+    /// <summary>The present stall; null for none. Any thread.</summary>
     public Stall? Stall => _stall;
 
     /// <summary>How long work has been pending with nothing becoming final.</summary>

@@ -7,15 +7,17 @@ namespace Validator.Host.Serving;
 
 /// <summary>
 /// Answers for kept snapshots: the proof is put together from final blocks and state records, and a chunk from the ids that it is
-/// the digest of, so that nothing is stored twice. What does not have the hash that was asked for is not sent. One thread.
+/// the digest of, so that nothing is stored twice. Only chunks with the hash that was asked for are sent. One thread.
 /// </summary>
 internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks)
 {
     private SnapshotManifest? _manifest;
     private SnapshotState? _state;
 
-    /// <summary>The newest snapshot of an epoch at a sequence or later that a final block states; null when there is none.</summary>
-    /// <param name="later">The first block of the oldest later epoch of which there is one; 1 when there is none.</param>
+    /// <summary>
+    /// The newest snapshot of an epoch at a sequence or later that a final block states; null when there is none.
+    /// </summary>
+    /// <param name="later">The first block of the oldest later epoch that has one; 1 when there is none.</param>
     public SnapshotManifest? Manifest(ulong epoch, ulong least, out ulong later)
     {
         later = 1;
@@ -95,7 +97,7 @@ internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks)
             }
             else
             {
-                // What was installed itself has no more roots behind it than came with it.
+                // A snapshot that was itself installed has no roots behind it but those that came with it.
                 records.Clear();
                 first = sequence + 1;
             }
@@ -118,7 +120,7 @@ internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks)
             : new SnapshotManifest(first, [.. records], anchor, [.. certified], certificate, pending);
     }
 
-    /// <summary>The change that is pending in a state of an epoch, if one is; false where that is not known any more.</summary>
+    /// <summary>The change pending in a state of an epoch, if any; false where that is not known any more.</summary>
     private bool TryFindPending(ulong epoch, in Hash256 digest, out PendingCommittee? pending)
     {
         pending = null;
@@ -126,7 +128,7 @@ internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks)
         Member[]? members = current?.Number == epoch ? current.Members : epoch > 0 ? ledger.FindEpochEnd(epoch - 1)?.Next : null;
         if (members is null)
         {
-            // Of genesis' committee, whom everybody knows; who asks for it sees whether a change is pending.
+            // Certified by genesis' committee, which everybody knows; the state itself shows whether a change is pending.
             return epoch == 0;
         }
 

@@ -6,7 +6,7 @@ namespace Validator.Host.Serving;
 /// <summary>A member of the committee as this validator sees it.</summary>
 /// <param name="Connected">True for itself.</param>
 /// <param name="Reports">It has sent its Status lately.</param>
-/// <param name="Signs">It has sent something signed lately, or it is this validator, and signs.</param>
+/// <param name="Signs">It has sent something signed lately; or it is this validator, and signs.</param>
 internal readonly record struct MemberView(string Name, ulong Weight, bool IsSelf, bool Connected, bool Reports, bool Signs);
 
 /// <summary>What one look at the node found.</summary>
@@ -26,27 +26,27 @@ internal enum StallNews : byte
     None,
     Began,
 
-    /// <summary>Another cause than the one told last.</summary>
+    /// <summary>The cause has changed.</summary>
     Changed,
 
-    /// <summary>It has been told long ago, and is still so.</summary>
+    /// <summary>It was reported long ago and still holds.</summary>
     GoesOn,
     Ended,
 }
 
 /// <summary>
-/// Decides from one look after the other whether the chain stands still, and why. Pure: time comes with each look, and a gap between two
-/// looks counts as a second at most, so that a process that was stopped does not take its own pause for the chain's.
+/// Decides, look by look, whether the chain stands still, and why. Pure: time comes with each look, and a gap between two looks
+/// counts as a second at most, so that a process that was stopped does not take its own pause for the chain's.
 /// </summary>
 internal sealed class StallDetector(TimeSpan patience)
 {
     private const long Second = 1_000_000;
     private const long MostBetweenLooks = Second;
 
-    /// <summary>A cause that comes and goes with each view is none: it has to hold for so long to replace another.</summary>
+    /// <summary>How long a cause must hold to replace another, so that one that comes and goes with each view does not.</summary>
     private const long CauseHolds = Second;
 
-    /// <summary>Between two lines of log on one stall.</summary>
+    /// <summary>Time between two lines of log on one stall.</summary>
     private const long LogApart = 5 * Second;
     private const long RemindAfter = 60 * Second;
 
@@ -57,7 +57,7 @@ internal sealed class StallDetector(TimeSpan patience)
     private long _lookedAt = long.MinValue;
     private ulong _executed;
 
-    // Work has been pending without anything final, and there has been no quorum, for so long.
+    // For how long work has been pending with nothing final, and for how long there has been no quorum.
     private long _unfinal;
     private long _isolated;
 
@@ -67,16 +67,19 @@ internal sealed class StallDetector(TimeSpan patience)
     private StallCause _told;
     private long _toldFor;
 
-    /// <summary>The stall that is on; null for none.</summary>
+    /// <summary>The present stall; null for none.</summary>
     public Stall? Current { get; private set; }
 
-    /// <summary>How long work has been pending with nothing becoming final; 0 where something has since the last look, or nothing waits.</summary>
+    /// <summary>
+    /// How long work has been pending with nothing becoming final; 0 where something became final since the last look, or nothing
+    /// waits.
+    /// </summary>
     public double NothingFinalSeconds => _unfinal / (double)Second;
 
     /// <summary>The stall that has just ended, after <see cref="StallNews.Ended"/>.</summary>
     public Stall? Last { get; private set; }
 
-    /// <summary>Microseconds that the last look added to the stall that is on.</summary>
+    /// <summary>Microseconds that the last look added to the present stall.</summary>
     public long Added { get; private set; }
 
     public StallNews Look(long nowMicros, in ProgressSample sample)
@@ -107,7 +110,9 @@ internal sealed class StallDetector(TimeSpan patience)
         return begins ? Tell(StallNews.Began, known) : TellAgain(known, passed);
     }
 
-    /// <summary>What stands in the way, the nearest first: what is wrong here, then what keeps us from the others, then the others.</summary>
+    /// <summary>
+    /// What stands in the way, nearest first: what is wrong here, then what separates us from the others, then the others.
+    /// </summary>
     internal static (StallCause Cause, string Detail) Judge(in ProgressSample sample)
     {
         if (sample.Fault.Length > 0)

@@ -10,16 +10,16 @@ using Validator.Net.Rings;
 namespace Validator.Host.Serving;
 
 /// <summary>
-/// Listens for some seconds before anything is signed (<c>consensus.twin_watch_seconds</c>): with the transport alone, saying nothing.
-/// Two signs tell of another process with this key, or of votes that are lost: peers of more than F weight hold vertices of our lane
+/// Listens for some seconds before anything is signed (<c>consensus.twin_watch_seconds</c>): with the transport alone, saying
+/// nothing. Two signs show another process with this key, or lost votes: peers of more than F weight hold vertices of our lane
 /// that we do not know, or a peer closes our connection because another one with our key has taken its place.
 /// </summary>
 internal static class TwinWatch
 {
-    /// <summary>Once is a dial of our own that crossed another; twice is somebody else.</summary>
+    /// <summary>Once may be a dial of our own that crossed another; twice is somebody else.</summary>
     private const int MostReplaced = 1;
 
-    /// <param name="epoch">The epoch that our stores have reached; what is said of others says nothing of it.</param>
+    /// <param name="epoch">The epoch that our stores have reached; what peers say of other epochs does not count.</param>
     /// <param name="ownHeight">Newest vertex of our lane of that epoch on disk here.</param>
     /// <returns>Null when nothing was met; else what was, in words.</returns>
     /// <exception cref="OperationCanceledException">The start was called off.</exception>
