@@ -5,7 +5,7 @@ namespace Validator.Net;
 /// <summary>Why the system did not take a datagram. The names are metric labels; the numbers are those of quic_shim.h.</summary>
 public enum SendFailure
 {
-    /// <summary>EMSGSIZE: longer than the own network device carries.</summary>
+    /// <summary>EMSGSIZE: longer than this machine's network device carries.</summary>
     TooLarge = 0,
 
     /// <summary>No route there, or the network is down.</summary>
@@ -17,13 +17,15 @@ public enum SendFailure
     /// <summary>ENOBUFS, ENOMEM.</summary>
     NoRoom = 3,
 
-    /// <summary>The own address that the other side has asked is gone.</summary>
+    /// <summary>The local address that the other side used is gone.</summary>
     NoAddress = 4,
 
     Other = 5,
 }
 
-/// <summary>What befell the paths of one socket's connections: written by its thread once a second, read from anywhere.</summary>
+/// <summary>
+/// What happened to the paths of one socket's connections: written by its thread once a second, read from anywhere.
+/// </summary>
 public sealed unsafe class PathStatistics
 {
     internal const int Kinds = (int)SendFailure.Other + 1;
@@ -37,10 +39,10 @@ public sealed unsafe class PathStatistics
     /// <summary>Connections that went on at another address, after it had answered there.</summary>
     public long Moved => Volatile.Read(ref _moved);
 
-    /// <summary>Connections whose packets above 1,200 bytes no longer got through, and went on with shorter ones.</summary>
+    /// <summary>Connections that went on with shorter packets, since those above 1,200 bytes no longer got through.</summary>
     public long Smaller => Volatile.Read(ref _smaller);
 
-    /// <summary>Of these, the ones that later went back to longer packets.</summary>
+    /// <summary>Those of them that later went back to longer packets.</summary>
     public long Larger => Volatile.Read(ref _larger);
 
     /// <summary>Datagrams that the system did not take.</summary>

@@ -21,13 +21,13 @@ public enum Channel : byte
     Sync = 2,
 }
 
-/// <summary>What a <see cref="TransportEvent"/> tells.</summary>
+/// <summary>What a <see cref="TransportEvent"/> reports.</summary>
 public enum TransportEventKind : byte
 {
     /// <summary>A whole frame has arrived; its Buffer is set and the consumer owns one reference.</summary>
     Frame = 0,
 
-    /// <summary>The peer's connection stands and its key is the pinned one.</summary>
+    /// <summary>The peer is connected, with the pinned key.</summary>
     PeerUp = 1,
 
     /// <summary>The peer's connection is gone; what was queued for it is dropped.</summary>
@@ -66,20 +66,20 @@ public interface ITransport : IDisposable
     void RemovePeer(int peer);
 
     /// <summary>
-    /// Gives an empty or removed peer's place to somebody else; nothing changes where the key is the same. Frames of the one before
-    /// may still be in Events. Any thread.
+    /// Gives the place of an empty or removed peer to another; nothing changes if the key is the same. Frames of the previous
+    /// peer may still be in Events. Any thread.
     /// </summary>
     void SetPeer(int peer, TransportPeer who);
 
     /// <summary>
-    /// Closes the peer's connection, whose frames were at fault too often, and keeps it out for a while that grows with each time.
-    /// Any thread.
+    /// Closes the connection of a peer whose frames were at fault too often, and shuts it out for a time that grows with each
+    /// call. Any thread.
     /// </summary>
     void Punish(int peer);
 
     /// <summary>True while the peer's connection stands. Any thread.</summary>
     bool IsUp(int peer);
 
-    /// <summary>Tells all peers goodbye, closes and joins the thread: within 500 ms. Queued frames are dropped.</summary>
+    /// <summary>Says goodbye to all peers, closes and joins the thread: within 500 ms. Queued frames are dropped.</summary>
     void Stop();
 }

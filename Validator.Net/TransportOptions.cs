@@ -5,7 +5,7 @@ using Validator.Net.Rings;
 
 namespace Validator.Net;
 
-/// <summary>Somebody whom the transport connects with.</summary>
+/// <summary>A peer that the transport connects with.</summary>
 /// <param name="PublicKey">Raw ML-DSA-87 transport key, 2592 bytes: the peer's identity.</param>
 /// <param name="Addresses">Hints, tried in turn; may be empty for a peer that dials us.</param>
 public sealed record TransportPeer(byte[] PublicKey, IReadOnlyList<PeerAddress> Addresses);
@@ -32,15 +32,15 @@ public sealed record PeerRates(double[] Frames, double[] Bytes)
     internal const int Channels = 3;
 
     /// <summary>
-    /// What a validator bears from each peer. Frames: Control some ten times what 100 blocks a second cost (PrePrepare, Prepare,
-    /// Commit, certificates); Payload forty times a lane's fastest pace; Sync answers that we asked for, small vertices among them.
-    /// Bytes: Payload is a lane at its fastest pace with full vertices; of the smallest transactions, which cost most to check, this
-    /// many bytes are a third of two cores.
+    /// What a validator accepts from each peer. Frames: Control some ten times what 100 blocks a second need (PrePrepare,
+    /// Prepare, Commit, certificates); Payload forty times a lane's fastest pace; Sync answers that we asked for, small vertices
+    /// among them. Bytes: Payload is a lane at its fastest pace with full vertices; filled with the smallest transactions, which
+    /// cost most to check, it takes a third of two cores.
     /// </summary>
     public static PeerRates Default { get; } = new([4_000, 4_000, 8_000], [16e6, 48e6, 96e6]);
 }
 
-/// <summary>All that a transport needs to know. Sizes in bytes.</summary>
+/// <summary>The options of a transport. Sizes in bytes.</summary>
 public sealed record TransportOptions
 {
     /// <summary>Address and port of the node's one UDP socket; port 0 takes a free one.</summary>
@@ -49,10 +49,12 @@ public sealed record TransportOptions
     /// <summary>Own index in Peers; -1: we are not among them.</summary>
     public required int SelfIndex { get; init; }
 
-    /// <summary>Who is there at the start, ourselves included; a peer's index is its for as long as it stays.</summary>
+    /// <summary>The peers at the start, ourselves included; a peer keeps its index as long as it stays.</summary>
     public required IReadOnlyList<TransportPeer> Peers { get; init; }
 
-    /// <summary>Places for peers, those of Peers included; the others are given by <see cref="ITransport.SetPeer"/>. 0: no others.</summary>
+    /// <summary>
+    /// Places for peers, including those of Peers; <see cref="ITransport.SetPeer"/> fills the others. 0: no others.
+    /// </summary>
     public int MaxPeers { get; init; }
 
     internal int Places => Math.Max(MaxPeers, Peers.Count);
@@ -61,15 +63,15 @@ public sealed record TransportOptions
     public required byte[] PrivateKeySeed { get; init; }
 
     /// <summary>
-    /// Where received frames are put; its MaxBufferBytes is at least MaxFrameBytes. Frames to be sent come from another
-    /// pool: two nodes whose pools are full of what they send each other would both stop reading.
+    /// Where received frames are put; its MaxBufferBytes is at least MaxFrameBytes. Frames to be sent come from another pool:
+    /// with one pool, two nodes that fill it with frames for each other would both stop reading.
     /// </summary>
     public required PinnedBufferPool ReceivePool { get; init; }
 
     /// <summary>Woken when Events has something.</summary>
     public required IWaker Consumer { get; init; }
 
-    /// <summary>ALPN, 1 to 255 ASCII bytes: transport version and chain, so that strangers part at the handshake.</summary>
+    /// <summary>ALPN, 1 to 255 ASCII bytes: transport version and chain, so that strangers fail in the handshake.</summary>
     public string ApplicationProtocol { get; init; } = "validator/1";
 
     /// <summary>Longest frame that is sent or accepted, without its prefix.</summary>
@@ -96,10 +98,13 @@ public sealed record TransportOptions
     /// </summary>
     public int WindowBytes { get; init; } = 4 * 1024 * 1024;
 
-    /// <summary>How fast each peer's frames are taken; null: as fast as they come.</summary>
+    /// <summary>How fast each peer's frames are taken; null: without limit.</summary>
     public PeerRates? PeerRates { get; init; }
 
-    /// <summary>Handshakes begun by others, a quarter of them kept for members' addresses; beyond it one that is older than 1 s makes way, else the newcomer is refused.</summary>
+    /// <summary>
+    /// Handshakes begun by others at once, a quarter of them reserved for members' addresses. Beyond that, one older than 1 s is
+    /// dropped, else the newcomer is refused.
+    /// </summary>
     public int MaxPendingHandshakes { get; init; } = 64;
 
     /// <summary>Silence after which a connection is given up.</summary>
@@ -117,7 +122,7 @@ public sealed record TransportOptions
     /// <inheritdoc cref="ReconnectMin"/>
     public TimeSpan ReconnectMax { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long the one of a pair with the higher key leaves dialling to the other; up to half more at random.</summary>
+    /// <summary>How long the higher key of a pair leaves dialling to the other; up to half more at random.</summary>
     public TimeSpan YieldTime { get; init; } = TimeSpan.FromMilliseconds(500);
 
     public CongestionControl CongestionControl { get; init; } = CongestionControl.Cubic;
@@ -136,6 +141,8 @@ public sealed record TransportOptions
     /// <summary>Called on the network thread with the newest round trip of each connected peer, seconds, some twenty times a second.</summary>
     public Action<double>? RoundTrip { get; init; }
 
-    /// <summary>Called on the network thread for what an operator should see; never once per packet. Must return at once.</summary>
+    /// <summary>
+    /// Called on the network thread with what an operator should see; never once per packet. Must return at once.
+    /// </summary>
     public Action<TransportLogEvent>? Log { get; init; }
 }

@@ -17,7 +17,7 @@ public enum CloseReason
     /// <summary>The peer said goodbye.</summary>
     PeerClosed = 5,
 
-    /// <summary>The peer has no such connection any more (stateless reset): it was restarted.</summary>
+    /// <summary>The peer does not know the connection (stateless reset): it was restarted.</summary>
     Reset = 6,
 
     /// <summary>QUIC's rules were broken.</summary>
@@ -26,7 +26,7 @@ public enum CloseReason
     /// <summary>A frame longer than agreed.</summary>
     OversizeFrame = 8,
 
-    /// <summary>A newer connection of the same peer has taken its place.</summary>
+    /// <summary>A newer connection of the same peer replaced it.</summary>
     Replaced = 9,
 
     /// <summary>We stop.</summary>
@@ -38,16 +38,16 @@ public enum CloseReason
     /// <summary>Local trouble: memory, socket.</summary>
     Internal = 12,
 
-    /// <summary>The layer above found its frames at fault too often: <see cref="ITransport.Punish"/>.</summary>
+    /// <summary>The layer above reported too many faulty frames: <see cref="ITransport.Punish"/>.</summary>
     Misbehaved = 13,
 
-    /// <summary>Two connections of one pair crossed, and the other one stays.</summary>
+    /// <summary>Two dials of a pair crossed, and the other connection stays.</summary>
     Duplicate = 14,
 
-    /// <summary>Dialled, and answered by ourselves.</summary>
+    /// <summary>We dialled, and ourselves answered.</summary>
     Self = 15,
 
-    /// <summary>Dialled, and answered by another member.</summary>
+    /// <summary>We dialled, and another member answered.</summary>
     Misdialled = 16,
 }
 
@@ -62,7 +62,7 @@ public enum TransportLogLevel
 /// <summary>Something an operator should see. Peer is -1 where none is known.</summary>
 public readonly record struct TransportLogEvent(TransportLogLevel Level, int Peer, string Message, CloseReason Reason);
 
-/// <summary>One peer's counters: written by the network thread alone, read from anywhere, each by itself consistent.</summary>
+/// <summary>One peer's counters: written by the network thread alone, read from anywhere, each consistent by itself.</summary>
 public sealed class PeerStatistics
 {
     internal const int Channels = 3;
@@ -90,19 +90,18 @@ public sealed class PeerStatistics
     /// <summary>Frames handed to QUIC.</summary>
     public long FramesOut => Volatile.Read(ref FramesOutCount);
 
-    /// <summary>Handshakes that ended with a standing connection.</summary>
+    /// <summary>Handshakes that succeeded.</summary>
     public long Handshakes => Volatile.Read(ref HandshakesCount);
 
     /// <summary>
-    /// Connections that the peer closed because a newer one with our key had come: often another process
-    /// with our key.
+    /// Connections that the peer closed for a newer one with our key. Many of them mean another process with our key.
     /// </summary>
     public long ReplacedElsewhere => Volatile.Read(ref ReplacedCount);
 
-    /// <summary>Dials beside a connection that stood but did not move: nothing was acknowledged, or the peer came from elsewhere.</summary>
+    /// <summary>Dials beside a stalled connection: nothing was acknowledged, or the peer came from elsewhere.</summary>
     public long Redials => Volatile.Read(ref RedialsCount);
 
-    /// <summary>Longest UDP payload that is sent to it now; 0 before the first connection.</summary>
+    /// <summary>Longest UDP payload sent to it now; 0 before the first connection.</summary>
     public long DatagramBytes => Volatile.Read(ref DatagramBytesNow);
 
     /// <summary>Dials after the first.</summary>
@@ -116,7 +115,7 @@ public sealed class PeerStatistics
     /// <summary>Frames not sent: the peer was down or the channel's queue full.</summary>
     public long FramesDropped(Channel channel) => Volatile.Read(ref Dropped[(int)channel]);
 
-    /// <summary>Standing connections that ended, by reason.</summary>
+    /// <summary>Connections that ended after their handshake, by reason.</summary>
     public long ConnectionsClosed(CloseReason reason) => Volatile.Read(ref Closed[(int)reason]);
 
     /// <summary>Handshakes that failed, by reason, where the peer is known (we dialled it).</summary>
@@ -146,7 +145,7 @@ public sealed class TransportStatistics
     public long DatagramsIn => Volatile.Read(ref DatagramsInCount);
     public long DatagramsOut => Volatile.Read(ref DatagramsOutCount);
 
-    /// <summary>Datagrams that are no QUIC packet we could use.</summary>
+    /// <summary>Datagrams that are no usable QUIC packet.</summary>
     public long DatagramsMalformed => Volatile.Read(ref MalformedCount);
 
     /// <summary>Datagrams for a connection that does not exist.</summary>
@@ -155,25 +154,25 @@ public sealed class TransportStatistics
     /// <summary>Retry packets sent: each first Initial gets one.</summary>
     public long Retries => Volatile.Read(ref RetriesCount);
 
-    /// <summary>Initials with a token that is not ours, not that address's or too old.</summary>
+    /// <summary>Initials with a token that is not ours, of another address, or too old.</summary>
     public long BadTokens => Volatile.Read(ref BadTokenCount);
 
     /// <summary>Handshakes refused because too many were pending.</summary>
     public long HandshakesRefused => Volatile.Read(ref RefusedCount);
 
-    /// <summary>Initials not answered: over the rate of their address, of all, or of a peer that is shut out.</summary>
+    /// <summary>Initials not answered: above the rate of their address or of all, or from a peer that is shut out.</summary>
     public long HandshakesLimited => Volatile.Read(ref LimitedCount);
 
-    /// <summary>Of the socket: what was not sent, and what became of connections whose path changed.</summary>
+    /// <summary>The socket's datagrams that were not sent, and what became of connections whose path changed.</summary>
     public PathStatistics Paths { get; } = new();
 
-    /// <summary>Rounds in which a peer's frames waited because it had had its quota.</summary>
+    /// <summary>Rounds in which a peer's frames waited because its quota was used up.</summary>
     public long ThrottledRounds => Volatile.Read(ref ThrottledCount);
 
     /// <summary>Stateless resets sent.</summary>
     public long ResetsSent => Volatile.Read(ref ResetsCount);
 
-    /// <summary>Handshakes with a key that is not in the committee, or not the dialled peer's.</summary>
+    /// <summary>Handshakes with a key that is no member's, or not the dialled peer's.</summary>
     public long WrongKeys => Volatile.Read(ref WrongKeysCount);
 
     /// <summary>Connections closed because of a frame longer than allowed.</summary>
@@ -182,7 +181,7 @@ public sealed class TransportStatistics
     /// <summary>Rounds in which reading stopped because the ring or the pool was full.</summary>
     public long BackpressureRounds => Volatile.Read(ref BackpressureCount);
 
-    /// <summary>Since the network thread last began a round; idle, it begins one a second.</summary>
+    /// <summary>Time since the network thread last began a round; when idle it begins one a second.</summary>
     public TimeSpan SinceLoop => LoopedAt == 0 ? TimeSpan.Zero : System.Diagnostics.Stopwatch.GetElapsedTime(Volatile.Read(ref LoopedAt));
 
     /// <summary>Rounds of the network thread's loop.</summary>
@@ -191,10 +190,10 @@ public sealed class TransportStatistics
     /// <summary>Managed bytes the network thread has allocated since its start.</summary>
     public long NetworkThreadAllocatedBytes => Volatile.Read(ref AllocatedBytesNow);
 
-    /// <summary>Names among hints that were looked up.</summary>
+    /// <summary>Look-ups of names among the hints.</summary>
     public long NameLookups => Volatile.Read(ref LookupsCount);
 
-    /// <summary>Those that have no address, or whose servers did not answer.</summary>
+    /// <summary>Look-ups that found no address, or whose servers did not answer.</summary>
     public long NameLookupsFailed => Volatile.Read(ref LookupsFailedCount);
 
     /// <summary>Handshakes that failed, by reason, whoever began them.</summary>

@@ -6,8 +6,8 @@ using Validator.Host.Tools.Localnet;
 namespace Validator.Bench.Macro;
 
 /// <summary>
-/// What must hold of a healed cluster, read anew from the first transaction on: one state, and one order, in which nothing
-/// is twice and every payload has its id. Nobody was convicted, nobody has stopped signing.
+/// What must hold of a healed cluster, read anew from the first transaction on: one state and one order, without repeats, in
+/// which every payload has its id. Nobody was convicted, nobody has stopped signing.
 /// </summary>
 internal static class ChaosChecks
 {

@@ -11,7 +11,7 @@ namespace Validator.Bench.Macro;
 /// </summary>
 internal sealed class ChaosNetwork : IDisposable
 {
-    // The load and the checks have one address, which is not loopback there, and would share a stranger's limits.
+    // The load and the checks share one address, which is not loopback there, and would have one client's limits.
     private const string OneClient =
         "[api]\ninsecure = true\nconnections_per_address = 0\nrequests_per_second = 0\nwaiting_per_address = 0\nsubscribers_per_address = 0\n";
 
@@ -129,7 +129,9 @@ internal sealed class ChaosNetwork : IDisposable
         }
     }
 
-    /// <summary>Replaces the rules of one namespace in one transaction. What it sends to another member goes to a port of the relay.</summary>
+    /// <summary>
+    /// Replaces the rules of one namespace in one transaction. Packets for another member go to a port of the relay.
+    /// </summary>
     private void SetRules(int self)
     {
         StringBuilder rules = new("table inet chaos\ndelete table inet chaos\ntable inet chaos {\n chain out {\n  type filter hook output priority 0;\n");

@@ -17,12 +17,12 @@ internal enum ChaosKind : byte
     /// <summary>The side hears nothing.</summary>
     Deaf,
 
-    /// <summary>Another weather on all paths, from then on.</summary>
+    /// <summary>Other weather on all paths, from then on.</summary>
     Weather,
 }
 
 /// <summary>One disaster.</summary>
-/// <param name="Side">Which validators, as a bit mask; 0: whoever leads at that moment.</param>
+/// <param name="Side">Which validators, as a bit mask; 0: the leader at that moment.</param>
 internal sealed record ChaosStep(TimeSpan At, TimeSpan Length, ChaosKind Kind, int Side, Weather Weather)
 {
     public string Describe(int side)
@@ -46,7 +46,7 @@ internal sealed record ChaosStep(TimeSpan At, TimeSpan Length, ChaosKind Kind, i
     }
 }
 
-/// <summary>A schedule of disasters, which the seed alone decides.</summary>
+/// <summary>A schedule of disasters, decided by the seed alone.</summary>
 internal static class ChaosPlan
 {
     public static List<ChaosStep> Make(int seed, TimeSpan duration, int validators)

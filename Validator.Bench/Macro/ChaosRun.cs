@@ -28,8 +28,8 @@ internal sealed record ChaosOptions
 }
 
 /// <summary>
-/// Real validators under load while processes are killed and stopped and paths are cut, slowed and made lossy, after a
-/// schedule from a seed. In the end all is healed, and what clients can see must be right.
+/// Real validators under load while processes are killed and stopped and paths are cut, slowed and made lossy, after a schedule
+/// from a seed. In the end everything is healed, and what clients see must be right.
 /// </summary>
 internal sealed class ChaosRun : IDisposable
 {
@@ -231,7 +231,7 @@ internal sealed class ChaosRun : IDisposable
         };
     };
 
-    /// <summary>The leader's bit, as the first that answers says; the first validator's when none does.</summary>
+    /// <summary>The leader's bit, as the first validator that answers says; the first validator's when none does.</summary>
     private async Task<int> LeaderAsync()
     {
         for (int i = 0; i < Validators; i++)

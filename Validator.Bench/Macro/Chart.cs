@@ -110,7 +110,7 @@ internal sealed class Chart
 
     private double Y(double value) => Bottom - ((Bottom - Top) * Math.Log10(Math.Max(value, _minY) / _minY) / Math.Log10(_maxY / _minY));
 
-    // A quarter of an octave of air on both sides, from marks of 1, 2 or 5.
+    // Ends at marks of 1, 2 or 5, with a quarter of an octave of space on both sides.
     private static (double Least, double Most) Range(double[] values)
     {
         double[] marks = [.. Marks(1e-2, 1e9).Select(m => m.Value)];

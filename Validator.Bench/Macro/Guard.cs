@@ -3,9 +3,9 @@ using System.Globalization;
 namespace Validator.Bench.Macro;
 
 /// <summary>
-/// `make bench-guard`: finds what became slower by itself, on machines that are slow or busy now and then. Nothing is
-/// compared with a clock: each figure is processor time over the processor time of other work in the same run, or a count.
-/// A bound is about twice the worst seen, so that what breaks it is a change of the code.
+/// `make bench-guard`: finds what became slower, also on machines that are slow or sometimes busy. Nothing is compared with a
+/// clock: each figure is processor time over the processor time of other work in the same run, or a count. A bound is about twice
+/// the worst seen, so that only a change of the code breaks it.
 /// </summary>
 internal static class Guard
 {
@@ -17,8 +17,8 @@ internal static class Guard
         public bool Holds => AtLeast ? Measured >= Bound : Measured <= Bound;
     }
 
-    /// <param name="arguments"><c>--parts</c>: without clusters, in seconds. <c>--slack N</c>: ratios may miss their bounds N-fold, which no busy
-    /// machine does; what is counted may not.</param>
+    /// <param name="arguments"><c>--parts</c>: without clusters, in seconds. <c>--slack N</c>: ratios may miss their bounds
+    /// N-fold, which no busy machine causes; counts may not.</param>
     /// <returns>The exit code: 0 when all bounds hold.</returns>
     public static int Run(ReadOnlySpan<string> arguments)
     {

@@ -5,8 +5,8 @@ using System.Security.Cryptography;
 namespace Validator.Bench.Macro;
 
 /// <summary>
-/// What a cluster of four costs at two rates, in units of <see cref="ReferenceWork"/> done beside it: at the low rate the
-/// blocks cost, at the high one the transactions.
+/// What a cluster of four costs at two rates, in units of <see cref="ReferenceWork"/> done beside it: at the low rate blocks
+/// dominate, at the high one transactions.
 /// </summary>
 internal static class GuardCluster
 {
@@ -29,7 +29,7 @@ internal static class GuardCluster
             high.Add(Run(options, HighRate));
         }
 
-        // Neighbours only add, so the cheapest of the repeats says most.
+        // Other programs only add cost, so the cheapest repeat says most.
         return
         [
             new("processor time of a block at 500 tx/s, in reference units", low.Min(r => r.Rung.Localnet.CpuS / r.Rung.Localnet.Blocks / r.Unit), 120, false),

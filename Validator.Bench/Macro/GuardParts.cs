@@ -8,8 +8,8 @@ using Validator.Net.Native;
 namespace Validator.Bench.Macro;
 
 /// <summary>
-/// Parts of the data path against other work that meets the same clock, caches and neighbours: turn about, many rounds,
-/// median of the rounds' ratios. On the AVX2 path everywhere, so that one bound serves all machines.
+/// Parts of the data path against other work under the same clock, caches and neighbours: by turns, many rounds, median of the
+/// rounds' ratios. On the AVX2 path everywhere, so that one bound serves all machines.
 /// </summary>
 internal static class GuardParts
 {

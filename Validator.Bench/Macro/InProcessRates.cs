@@ -24,7 +24,7 @@ internal sealed record InProcessRates(double ValidatedPerSecond, double ChecksPe
 
     public static InProcessRates Measure()
     {
-        // 16 MB of distinct vertices a thread: they come from memory, as those from the network do.
+        // 16 MB of distinct vertices a thread, so that they come from memory, like those from the network.
         byte[][] vertices = [.. Enumerable.Range(0, 128).Select(i => Samples.VertexFrame(i, TransactionsPerVertex, TransactionBytes))];
         VerificationItem[] items = Samples.Signatures(Keys, Signatures);
         return new InProcessRates(

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Validator.Bench.Macro;
 
 /// <summary>
-/// `make bench`: offers a cluster of four more and more until it cannot follow, prints a row for each rung, then other
+/// `make bench`: offers a cluster of four more and more load until it cannot follow, prints a row for each rung, then other
 /// systems' figures and the targets, and leaves JSON and a chart.
 /// </summary>
 internal sealed class Ladder(LadderOptions options, TextWriter output)

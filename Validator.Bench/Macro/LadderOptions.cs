@@ -23,7 +23,7 @@ internal sealed record LadderOptions
 
     public int Seconds { get; init; } = 15;
 
-    /// <summary>Climbs on where the ladder would end.</summary>
+    /// <summary>Goes on where the ladder would end.</summary>
     public bool All { get; init; }
 
     public bool Checks { get; init; } = true;

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Validator.Bench.Macro;
 
-/// <summary>What a result must name to be compared with another.</summary>
+/// <summary>What a result must say to be comparable with another.</summary>
 /// <param name="Commit">Of the binary; "+" when the checkout has other changes.</param>
 /// <param name="SyncMs">Median of 50 appends of 4 KiB, each synced, where the data lives, before the first rung.</param>
 internal sealed record Machine(
@@ -68,7 +68,7 @@ internal readonly record struct CpuClock(double Machine, double Own)
 
     public static CpuClock Now()
     {
-        // proc(5): cpu user nice system idle iowait irq softirq steal; stolen time is time that others had, too.
+        // proc(5): cpu user nice system idle iowait irq softirq steal; stolen time went to others, too.
         double[] all = Numbers(File.ReadLines("/proc/stat").First()["cpu".Length..]);
         string stat = File.ReadAllText("/proc/self/stat");
         string[] own = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');

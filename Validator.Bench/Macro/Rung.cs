@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Validator.Bench.Macro;
 
-/// <summary>What of localnet's report is used here, under the names it has there.</summary>
+/// <summary>The part of localnet's report that is used here, under the same names.</summary>
 internal sealed record LocalnetFigures
 {
     public double OfferedTps { get; init; }
@@ -50,7 +50,7 @@ internal sealed record Rung
     /// <summary>Cores that other programs used meanwhile, or that the hypervisor gave away.</summary>
     public double OtherCores { get; init; }
 
-    /// <summary>What localnet calls wrong that is more than too little throughput or a refusal.</summary>
+    /// <summary>Faults that localnet reports, other than low throughput or refusals.</summary>
     public string[] Failures { get; init; } = [];
 
     /// <summary>Validators' processor microseconds per finalized transaction, all four together.</summary>
@@ -61,7 +61,7 @@ internal sealed record Rung
     /// <summary>Written by all four validators, per payload byte finalized once.</summary>
     public double WrittenPerByte => PerTransaction(Localnet.BytesWritten) / TransactionBytes;
 
-    /// <summary>It carried what was offered, promptly.</summary>
+    /// <summary>True when it carried the offered load promptly.</summary>
     [JsonIgnore]
     public bool Sustained => Localnet.FinalizedTps >= 0.98 * Rate && Localnet.FinalityMs.P99 <= 500;
 

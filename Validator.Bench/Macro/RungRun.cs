@@ -71,7 +71,7 @@ internal sealed partial class RungRun(LadderOptions options)
         start.Environment.TryAdd("VALIDATOR_STORAGE__WRITE_BUFFER_MB", "32");
         using Process process = Process.Start(start)!;
 
-        // Localnet stops its validators and reports when it is interrupted: what is left to do here is to wait for it.
+        // When interrupted, localnet stops its validators and reports; we only wait for it.
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, c => c.Cancel = true);
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd() + errors.Result;
@@ -83,7 +83,7 @@ internal sealed partial class RungRun(LadderOptions options)
 
     private void CheckRoom(int rate)
     {
-        // As localnet reckons: four validators, each writing a payload up to four times before it rests.
+        // Localnet's estimate: four validators, each writing a payload up to four times.
         double needed = 4 * ((64 << 20) + (4.0 * rate * Rung.TransactionBytes * options.Seconds));
         long free = new DriveInfo(options.Directory).AvailableFreeSpace;
         if (free < needed)
@@ -100,7 +100,7 @@ internal sealed partial class RungRun(LadderOptions options)
     [GeneratedRegex(@"^FAILED: (.*)$", RegexOptions.Multiline)]
     private static partial Regex FailedLine();
 
-    // What a ladder is there to find out, and what has columns of its own.
+    // These are what a ladder measures, and have columns of their own.
     [GeneratedRegex(@"below 98 %|transactions were rejected")]
     private static partial Regex Expected();
 }

@@ -13,9 +13,9 @@ internal readonly record struct SoakSample(
     double Seconds, double ResidentMb, double HeapMb, int Threads, int Files, int Sockets, double DatabaseMb, double Finalized);
 
 /// <summary>
-/// Four validators under a steady load for as long as is wanted, while one after another is restarted and leaders are killed. The last
-/// one is left alone: what of its memory, threads and open files is not flat, grows for good. Databases are pruned, and so must be flat
-/// at all four.
+/// Four validators under a steady load for as long as is asked, while one after another is restarted and leaders are killed. The
+/// last one is left alone: whatever of its memory, threads and open files is not flat grows for ever. Databases are pruned, and
+/// so must be flat at all four.
 /// </summary>
 internal sealed class SoakRun : IDisposable
 {
@@ -44,7 +44,7 @@ internal sealed class SoakRun : IDisposable
         _cluster = LocalCluster.Create(directory, Validators, executable);
         foreach (NodeProcess node in _cluster.Nodes)
         {
-            // Small buffers and a short history, so that what is bounded reaches its bound within minutes.
+            // Small buffers and a short history, so that bounded things reach their bound within minutes.
             string path = Path.Combine(node.Directory, "node.toml");
             string text = File.ReadAllText(path).Replace("write_buffer_mb = 64", "write_buffer_mb = 8").Replace("cache_size_mb = 64", "cache_size_mb = 16");
             File.WriteAllText(path, text.Replace("[storage]\n", $"[storage]\nvertex_cache_mb = 16\nretain_blocks = 2000\nretain_transactions = {60 * rate}\nsnapshot_blocks = 500\n"));
@@ -251,7 +251,9 @@ internal sealed class SoakRun : IDisposable
         }
     }
 
-    /// <summary>The last quarter's median is not above the one's before the middle, but for a share and an allowance.</summary>
+    /// <summary>
+    /// The last quarter's median may exceed that of the quarter before the middle by a share and an allowance at most.
+    /// </summary>
     private void Flat(string what, double[] values, double share, double allowance, string unit)
     {
         if (values.Length < 20)

@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace Validator.Bench.Macro;
 
-/// <summary>What the data path is to reach on such a machine, and what a ladder says of it.</summary>
+/// <summary>The targets of the data path on such a machine, compared with a ladder.</summary>
 internal static class Targets
 {
-    /// <summary>One line of the table; null measured: this run does not tell.</summary>
+    /// <summary>One line of the table; measured is null where this run does not measure it.</summary>
     private sealed record Row(string Name, double Wanted, double? Measured, string Unit, bool AtLeast, string Missing = "not measured here")
     {
         public bool Reached => AtLeast ? Measured >= Wanted : Measured <= Wanted;

@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace Validator.Bench.Macro;
 
 /// <summary>
-/// Stands between each two validators: who dials sends to a port of ours, and we send on to who accepts, and back. Delays,
-/// loses, doubles and reorders datagrams, and blocks directions. One thread; a few thousand datagrams a second.
+/// Relays between any two validators: the dialling one sends to a port of ours, and we send on to the accepting one, and back.
+/// Delays, loses, doubles and reorders datagrams, and blocks directions. One thread; a few thousand datagrams a second.
 /// </summary>
 internal sealed class UdpRelay : IDisposable
 {
@@ -53,10 +53,10 @@ internal sealed class UdpRelay : IDisposable
 
     public Weather Weather { set => _weather = value; }
 
-    /// <summary>[from, to]: true swallows what goes that way. Not to be changed afterwards.</summary>
+    /// <summary>[from, to]: true drops what goes that way. Not changed afterwards.</summary>
     public bool[,] Blocked { set => _blocked = value; }
 
-    /// <summary>Where <paramref name="from"/> sends what is for <paramref name="to"/>.</summary>
+    /// <summary>The address to which <paramref name="from"/> sends datagrams for <paramref name="to"/>.</summary>
     public IPEndPoint AddressFor(int from, int to)
     {
         Link link = Array.Find(_links, l => l.Low == Math.Min(from, to) && l.High == Math.Max(from, to))!;
@@ -122,7 +122,7 @@ internal sealed class UdpRelay : IDisposable
             }
             catch (SocketException)
             {
-                // A port that is closed meanwhile: the answer of the kernel, not a datagram.
+                // A port that was closed meanwhile: the kernel's answer, not a datagram.
                 return;
             }
 

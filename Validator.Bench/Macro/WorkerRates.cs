@@ -14,8 +14,8 @@ using Validator.Net.Rings;
 namespace Validator.Bench.Macro;
 
 /// <summary>
-/// What the validator's own validation does by the number of its workers: received frames in, inputs for Core out, with everything that
-/// is checked between; a bench of scheduler and rings beside the kernels. Zero workers: the scheduler does it all.
+/// The rate of the validator's own validation by number of workers: received frames in, inputs for Core out, with all checks
+/// between. It measures scheduler and rings beside the kernels. Zero workers: the scheduler does all of it.
 /// </summary>
 internal static class WorkerRates
 {
@@ -78,7 +78,7 @@ internal static class WorkerRates
         TokenTable<PendingVertex> pending = new(2 * RingCapacity * (count + 2));
         using PreparedAccounts accounts = new(1);
 
-        // A cache so small that each signature is checked again when its turn comes.
+        // A cache so small that each signature is checked again in the next round.
         ValidationContext context = new(
             genesis, board, chain, new SignatureCache(64), new VertexCache(1), pending, new PayloadBudget(long.MaxValue), pool, accounts, new NodeMetrics(),
             new PeerFaults(Members));

@@ -12,9 +12,9 @@ using Blake3Hasher = Blake3Package::Blake3.Hasher;
 namespace Validator.Bench.Micro;
 
 /// <summary>
-/// `make bench-crypto`: this library against OpenSSL's EVP with reused keys, BouncyCastle and the package Blake3, in one process on one core. All rows run in turn,
-/// round after round, so that a change of clock or load meets them alike; printed are each row's median and its tenth and
-/// ninetieth percentile.
+/// `make bench-crypto`: this library against OpenSSL's EVP with reused keys, BouncyCastle and the package Blake3, in one process
+/// on one core. All rows run in turn, round after round, so that a change of clock or load affects all alike. Prints each row's
+/// median and its tenth and ninetieth percentile.
 /// </summary>
 internal static class CryptoTable
 {
@@ -36,7 +36,7 @@ internal static class CryptoTable
         Workload work = new();
         foreach (CpuPath path in Enum.GetValues<CpuPath>().Reverse())
         {
-            // A path below AVX2 would be measured only where it is the best there is.
+            // A path below AVX2 is measured only where it is the best one.
             if (CpuPaths.CanRun(path) && (path >= CpuPath.Avx2 || path == CpuPaths.Best))
             {
                 CpuPaths.Force(path);

@@ -8,10 +8,10 @@ using Validator.Crypto.Simd.Lattice;
 namespace Validator.Bench.Micro;
 
 /// <summary>
-/// `make dudect`: does the time of an operation on a secret tell which of two classes the secret is of? Welch's t-test over
+/// `make dudect`: does the time of an operation on a secret show which of two classes the secret belongs to? Welch's t-test over
 /// measurements in random order, whole and with the slow tail cut off at several percentiles (Reparaz, Balasch, Verbauwhede,
-/// "Dude, is my code constant time?", 2017). |t| above 4.5 asks for an explanation, above 10 is a leak. Each input is used
-/// once, and both classes touch memory alike.
+/// "Dude, is my code constant time?", 2017). |t| above 4.5 asks for an explanation, above 10 is a leak. Each input is used once,
+/// and both classes touch memory alike.
 /// </summary>
 internal static unsafe class DudectTable
 {
@@ -89,7 +89,7 @@ internal static unsafe class DudectTable
         return (mean[0] - mean[1]) / Math.Sqrt(error[0] + error[1]);
     }
 
-    /// <summary>Inputs are made a block at a time; what is loaded or worked on names its place in the block.</summary>
+    /// <summary>Inputs are made a block at a time; operations name their place in the block.</summary>
     private interface ITest
     {
         void Prepare(int place, int kind);
@@ -122,9 +122,9 @@ internal static unsafe class DudectTable
     }
 
     /// <summary>
-    /// Signatures made without rejection, so that all took one round. That is told from the outside: z - y = c s1 is within
-    /// beta only for the y of the round that was accepted. Every prepared key is worked on in one place. Keys differ in t0 too,
-    /// which is no secret and on which the number of hints depends; secrets alone leave it, A and K as they are.
+    /// Signatures made without rejection, so that all took one round. That can be seen from outside: z - y = c s1 is within beta
+    /// only for the y of the round that was accepted. Every prepared key is worked on in one place. Keys differ in t0 too, which
+    /// is no secret and on which the number of hints depends; secrets alone leave it, A and K as they are.
     /// </summary>
     private sealed class Sign : ITest, IDisposable
     {

@@ -5,7 +5,7 @@ using Validator.Host.Metrics;
 
 namespace Validator.Bench.Micro;
 
-/// <summary>What a count costs where it is counted, and a page where it is read.</summary>
+/// <summary>The cost of a count on the data path, and of a page at a scrape.</summary>
 [MemoryDiagnoser]
 public class MetricsBench
 {

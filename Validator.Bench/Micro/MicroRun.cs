@@ -7,8 +7,8 @@ using BenchmarkDotNet.Toolchains.NativeAot;
 namespace Validator.Bench.Micro;
 
 /// <summary>
-/// `make bench-micro`: BenchmarkDotNet with short runs (three warm-ups, three measurements) in this process, so that all of
-/// it ends within minutes and nothing is built meanwhile. `--job medium` and the like run longer. `--aot` sets beside it the same
+/// `make bench-micro`: BenchmarkDotNet with short runs (three warm-ups, three measurements) in this process, so that all of it
+/// ends within minutes and nothing is built meanwhile. `--job medium` and the like run longer. `--aot` also runs the same
 /// compiled ahead of time, for benchmarks that need no native library of ours.
 /// </summary>
 internal static class MicroRun

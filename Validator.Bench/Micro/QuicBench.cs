@@ -88,7 +88,7 @@ public class QuicBench
         long from = target - Frames;
         for (int i = 0; i < Frames; i++)
         {
-            // Stay within the queue's bound, as the layers above do by their own windows.
+            // Stays within the queue's bound, as the layers above do by their own windows.
             while ((i - (Volatile.Read(ref _seen) - from)) * Size > 8 << 20) Thread.Yield();
             Send();
             if (i % 32 == 31) _outbox.Flush();

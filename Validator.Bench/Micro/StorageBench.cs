@@ -6,8 +6,8 @@ using Validator.Host.Storage.Native;
 namespace Validator.Bench.Micro;
 
 /// <summary>
-/// RocksDB's group commit on this disk: one synced batch of <see cref="Records"/> records, votes (5 KB) or a vertex each
-/// (64 KB). The time is the group's; divide by the records for one's share.
+/// RocksDB's group commit on this disk: one synced batch of <see cref="Records"/> records, votes (5 KB) or a vertex each (64 KB).
+/// The time is the group's; divide by the records for the share of one.
 /// </summary>
 [MemoryDiagnoser]
 public class StorageBench

@@ -110,7 +110,7 @@ public interface INodeGateway
     /// <summary>An executed block, by sequence; null when not final here yet. May read the disk.</summary>
     StoredBlock? FindBlock(ulong sequence);
 
-    /// <summary>The names of the first so many members of an epoch. May read the disk.</summary>
+    /// <summary>The names of an epoch's members, of which there are <paramref name="members"/>. May read the disk.</summary>
     string[] MemberNames(ulong epoch, int members);
 
     /// <summary>The account's nonces as of the last executed block on disk; null when it has none. May read the disk.</summary>

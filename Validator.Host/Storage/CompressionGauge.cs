@@ -3,13 +3,12 @@ using System.Runtime.InteropServices;
 namespace Validator.Host.Storage;
 
 /// <summary>
-/// Tells whether values that come are worth compressing, from a sample of one in so many bytes: LZ4 costs as much on bytes that
-/// it cannot make fewer (ciphertext, signatures, hashes) as on others. It changes its mind slowly, since a database is told each
-/// time. One thread.
+/// Decides from samples whether values are worth compressing: LZ4 costs as much on bytes that do not compress (ciphertext,
+/// signatures, hashes) as on others. It changes slowly, since each change is told to the database. One thread.
 /// </summary>
 internal sealed class CompressionGauge(long sampleEveryBytes = 4L * 1024 * 1024)
 {
-    /// <summary>What LZ4 can refer back to is 64 KB; a quarter of it shows what repeats between transactions too.</summary>
+    /// <summary>LZ4 can refer back 64 KB; a quarter of that also shows what repeats between transactions.</summary>
     private const int SampleBytes = 16 * 1024;
 
     /// <summary>Too little to tell.</summary>
@@ -18,10 +17,10 @@ internal sealed class CompressionGauge(long sampleEveryBytes = 4L * 1024 * 1024)
     /// <summary>LZ4's shortest match.</summary>
     private const int MatchBytes = 4;
 
-    /// <summary>One part in so many that matches must cover; LZ4 itself spends about a byte in 255 on what has none.</summary>
+    /// <summary>Matches must cover one part in this many; LZ4 itself adds about a byte in 255 where there are none.</summary>
     private const int LeastShare = 16;
 
-    /// <summary>Samples in a row that must say otherwise.</summary>
+    /// <summary>Samples in a row that must contradict the present setting.</summary>
     private const int Agreeing = 3;
 
     private const int TableBits = 12;
@@ -29,7 +28,7 @@ internal sealed class CompressionGauge(long sampleEveryBytes = 4L * 1024 * 1024)
     private long _untilNext;
     private int _otherwise;
 
-    /// <summary>True at first, and for as long as samples have repetitions.</summary>
+    /// <summary>True at first, and while samples have repetitions.</summary>
     public bool IsWorthIt { get; private set; } = true;
 
     /// <summary>Counts a value, and looks at it if one is due.</summary>
@@ -54,7 +53,9 @@ internal sealed class CompressionGauge(long sampleEveryBytes = 4L * 1024 * 1024)
         return true;
     }
 
-    /// <summary>Whether sequences of four bytes that occurred before cover enough of it: LZ4's own search, without writing anything.</summary>
+    /// <summary>
+    /// Whether sequences of four bytes that occurred before cover enough of it: LZ4's search, without its output.
+    /// </summary>
     private static bool Repeats(ReadOnlySpan<byte> sample)
     {
         Span<ushort> last = stackalloc ushort[1 << TableBits];

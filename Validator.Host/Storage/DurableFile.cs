@@ -3,13 +3,13 @@ using System.Runtime.InteropServices;
 namespace Validator.Host.Storage;
 
 /// <summary>
-/// Small files that must outlive a power cut: on return both the bytes and the name are on disk (fsync of the file, then of
-/// its folder). A whole file is written beside its place and moved there, so that a crash leaves the old one, or none, and never a part.
-/// All members throw <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/>.
+/// Small files that must survive a power cut: on return both bytes and name are on disk (fsync of the file, then of its folder).
+/// A whole file is written beside its place and moved there, so that a crash leaves the old one, or none, and never a part. All
+/// members throw <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/>.
 /// </summary>
 internal static partial class DurableFile
 {
-    /// <summary>What is added to a name while the file is written.</summary>
+    /// <summary>Suffix of the name while the file is written.</summary>
     public const string Aside = ".new";
 
     private const UnixFileMode AnyMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
@@ -44,7 +44,7 @@ internal static partial class DurableFile
         }
     }
 
-    /// <summary>Makes a folder where it is missing, those above it too, and their names durable.</summary>
+    /// <summary>Makes a folder and those above it where they are missing, and their names durable.</summary>
     /// <param name="folder">A whole path.</param>
     public static void MakeFolder(string folder)
     {
@@ -65,7 +65,7 @@ internal static partial class DurableFile
             return;
         }
 
-        // What a link leads to is replaced, and not the link.
+        // The target of a link is replaced, not the link.
         path = new FileInfo(path) is { LinkTarget: not null } link ? link.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? path : path;
         if (!replaces && File.Exists(path))
         {
@@ -101,7 +101,7 @@ internal static partial class DurableFile
         SyncFolder(folder);
     }
 
-    /// <summary>Standard output and its like: nothing to be moved over. In /dev/shm are files as elsewhere.</summary>
+    /// <summary>Standard output and the like cannot be replaced by a move. /dev/shm has ordinary files.</summary>
     private static bool IsDevice(string path) => Path.GetFullPath(path) is var full
         && (full.StartsWith("/dev/", StringComparison.Ordinal) || full.StartsWith("/proc/", StringComparison.Ordinal))
         && !full.StartsWith("/dev/shm/", StringComparison.Ordinal) && File.Exists(full);

@@ -5,10 +5,11 @@ using Validator.Core.Wire;
 
 namespace Validator.Host.Storage;
 
-/// <summary>A final block with what its execution gave.</summary>
-/// <param name="Vertices">With a reference each.</param>
-/// <param name="Snapshot">There when a snapshot is due at this block.</param>
-/// <param name="Epoch">The epoch that the state is in after this block, where the block began it or made a committee change pending.</param>
+/// <summary>A final block with the result of its execution.</summary>
+/// <param name="Vertices">Each with a reference.</param>
+/// <param name="Snapshot">Set when a snapshot is due at this block.</param>
+/// <param name="Epoch">The epoch that the state is in after this block, where the block began it or made a committee change
+/// pending.</param>
 internal sealed record ExecutedBlock(
     Block Block, Certificate Certificate, HeldVertex[] Vertices, ExecutionResult Result, SnapshotState? Snapshot = null,
     EpochConfiguration? Epoch = null)

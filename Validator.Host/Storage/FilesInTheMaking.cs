@@ -4,9 +4,9 @@ using Validator.Core.Primitives;
 namespace Validator.Host.Storage;
 
 /// <summary>
-/// Files and folders that are of use together alone: a mark beside them names them until all are there, so that a crash in between is
-/// known, and what it left is removed when they are made again. The last of them is made last: once it is there all are, and may be in use,
-/// whether or not the mark was taken away. Nothing that was there before is touched.
+/// Files and folders that are useful only together. A mark beside them names them until all are there, so that a crash in between
+/// is recognised, and its leftovers are removed when they are made again. The last file is made last: once it exists all do, and
+/// may be in use, whether or not the mark was removed. Nothing that was there before is touched.
 /// </summary>
 internal sealed class FilesInTheMaking : IDisposable
 {
@@ -22,7 +22,7 @@ internal sealed class FilesInTheMaking : IDisposable
         _names = names;
     }
 
-    /// <summary>Removes what an earlier life left unfinished in a folder.</summary>
+    /// <summary>Removes what an earlier process left unfinished in a folder.</summary>
     /// <exception cref="IOException">Or <see cref="UnauthorizedAccessException"/>: it cannot be.</exception>
     public static void Clear(string folder)
     {
@@ -47,7 +47,7 @@ internal sealed class FilesInTheMaking : IDisposable
         }
     }
 
-    /// <summary>Of names that are not there, in a folder that is cleared.</summary>
+    /// <summary>Begins files with names that do not exist yet, in a folder without leftovers.</summary>
     /// <param name="names">The last is a file, and is made when all others are durable.</param>
     /// <exception cref="IOException">Or <see cref="UnauthorizedAccessException"/>: the mark cannot be written.</exception>
     public static FilesInTheMaking Begin(string folder, params string[] names)
@@ -66,7 +66,7 @@ internal sealed class FilesInTheMaking : IDisposable
         _done = true;
     }
 
-    /// <summary>Removes them again where they were not done.</summary>
+    /// <summary>Removes them again unless all were made.</summary>
     public void Dispose()
     {
         if (_done)

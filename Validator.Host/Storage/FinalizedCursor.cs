@@ -3,7 +3,7 @@ using Validator.Core.Wire;
 
 namespace Validator.Host.Storage;
 
-/// <summary>An accepted transaction where it lies.</summary>
+/// <summary>Where an accepted transaction is.</summary>
 /// <param name="Index">Global index.</param>
 /// <param name="Sequence">The block that ordered it.</param>
 /// <param name="Payload">Its vertex's.</param>
@@ -12,12 +12,12 @@ namespace Validator.Host.Storage;
 internal readonly record struct FinalTransaction(ulong Index, ulong Sequence, Hash256 Id, byte[] Payload, int Offset, int Length);
 
 /// <summary>
-/// A reader's place in the final transactions. Between two pages it keeps the block and the one vertex that it stands in, so
-/// that a large block is read once and not once for each of its pages; a reader that has caught up keeps none.
+/// A reader's place in the final transactions. Between two pages it keeps the block and the vertex that it is in, so that a large
+/// block is read once and not once per page; a reader that has caught up keeps none.
 /// </summary>
 internal sealed class FinalizedCursor(ulong from) : IDisposable
 {
-    /// <summary>In place of a count: the transaction at the cursor is no longer kept.</summary>
+    /// <summary>Returned in place of a count: the transaction at the cursor is no longer kept.</summary>
     public const int Gone = -1;
 
     private readonly TransactionScratch _scratch = new();
@@ -26,7 +26,7 @@ internal sealed class FinalizedCursor(ulong from) : IDisposable
     /// <summary>The global index of the next transaction.</summary>
     public ulong Next { get; private set; } = from;
 
-    /// <param name="open">The transactions from an index on; what they use of the scratch is used by no other.</param>
+    /// <param name="open">The transactions from an index on; nothing else uses the same scratch memory.</param>
     /// <returns>False when there is none yet.</returns>
     public bool TryTake(Func<ulong, TransactionScratch, IEnumerable<FinalTransaction>> open, out FinalTransaction transaction)
     {
@@ -43,7 +43,7 @@ internal sealed class FinalizedCursor(ulong from) : IDisposable
         return true;
     }
 
-    /// <summary>Lets go of what is kept between pages; the place stays.</summary>
+    /// <summary>Releases what is kept between pages; the place stays.</summary>
     public void Release()
     {
         _rest?.Dispose();

@@ -5,16 +5,16 @@ using Validator.Net.Buffers;
 namespace Validator.Host.Storage;
 
 /// <summary>
-/// A vertex's payload and ids where they came in or were put together: pooled buffers, counted by reference, or arrays. Who keeps a
-/// body beyond a call holds a reference and releases it once; the last one gives the buffers back. Bytes that are read without a
-/// reference would be another vertex's, so that stops the process.
+/// A vertex's payload and ids, in the buffers where they arrived or were put together: pooled and counted by reference, or
+/// arrays. To keep a body beyond a call, hold a reference and release it once; the last release returns the buffers. Bytes read
+/// without a reference could be another vertex's, so that stops the process.
 /// </summary>
-/// <param name="buffer">The frame that the payload ends; null: an array's, which nobody counts.</param>
-/// <param name="ids">Where the ids are, if in a pooled buffer. The references to both are handed over.</param>
+/// <param name="buffer">The frame at whose end the payload is; null: an array, which is not counted.</param>
+/// <param name="ids">The ids' buffer, if it is pooled. Takes over the references to both.</param>
 internal sealed class VertexBody(
     ReadOnlyMemory<byte> payload, ReadOnlyMemory<byte> idBytes, PooledBuffer? buffer = null, PooledBuffer? ids = null)
 {
-    /// <summary>Of a vertex without transactions.</summary>
+    /// <summary>The body of a vertex without transactions.</summary>
     public static VertexBody Empty { get; } = new(default, default);
 
     private int _references = 1;
@@ -28,14 +28,14 @@ internal sealed class VertexBody(
     /// <summary>Bytes of memory that it keeps.</summary>
     public int Weight => (buffer?.Capacity ?? payload.Length) + (ids?.Capacity ?? idBytes.Length);
 
-    /// <summary>Those of them that are in pooled buffers.</summary>
+    /// <summary>Bytes of those in pooled buffers.</summary>
     public int PooledBytes => (buffer?.Capacity ?? 0) + (ids?.Capacity ?? 0);
 
     private bool IsCounted => buffer is not null || ids is not null;
 
     private bool IsHeld => !IsCounted || Volatile.Read(ref _references) > 0;
 
-    /// <summary>A payload in the tail of a buffer, with a copy of its ids. The reference to the buffer is handed over.</summary>
+    /// <summary>A payload at the end of a buffer, with a copy of its ids. Takes over the reference to the buffer.</summary>
     public static VertexBody Of(PooledBuffer buffer, int payloadOffset, ReadOnlySpan<byte> ids, PinnedBufferPool pool)
     {
         Memory<byte> idBytes = Room(ids.Length, pool, out PooledBuffer? idBuffer);
@@ -43,7 +43,10 @@ internal sealed class VertexBody(
         return new VertexBody(buffer.Memory[payloadOffset..], idBytes, buffer, idBuffer);
     }
 
-    /// <summary>Pooled while half of the pool is free, and where a buffer is long enough; else an array. The ids of many small transactions are longer than any frame.</summary>
+    /// <summary>
+    /// From the pool while half of it is free and a buffer is long enough; else an array. The ids of many small transactions are
+    /// longer than any frame.
+    /// </summary>
     public static Memory<byte> Room(int bytes, PinnedBufferPool? pool, out PooledBuffer? buffer)
     {
         buffer = null;
@@ -58,7 +61,7 @@ internal sealed class VertexBody(
         return this;
     }
 
-    /// <summary>Adds a reference, if there is one still. Any thread.</summary>
+    /// <summary>Adds a reference, if there still is one. Any thread.</summary>
     public bool TryRetain()
     {
         if (!IsCounted)
@@ -101,12 +104,14 @@ internal sealed class VertexBody(
     private static InvariantViolationException Released() => new("a vertex was read after its last reference was given back");
 }
 
-/// <summary>A vertex with all that is known of it. Immutable; shared by the threads that need it, each with a reference to its body.</summary>
+/// <summary>
+/// A vertex with everything known about it. Immutable; shared by the threads that need it, each with a reference to its body.
+/// </summary>
 /// <param name="Signature">The author's, over the vertex hash.</param>
-/// <param name="Frame">Set where the body's buffer holds the frame of this very vertex, and may be sent as it is.</param>
+/// <param name="Frame">Set where the body's buffer holds this vertex's own frame, which may be sent as it is.</param>
 internal sealed record HeldVertex(VertexHeader Header, byte[] Signature, VertexBody Body, PooledBuffer? Frame = null)
 {
-    /// <summary>With arrays of its own, as from the ledger.</summary>
+    /// <summary>A vertex in arrays of its own, as read from the ledger.</summary>
     public HeldVertex(VertexHeader header, byte[] signature, byte[] payload, byte[] ids)
         : this(header, signature, new VertexBody(payload, ids))
     {

@@ -10,7 +10,7 @@ internal sealed class IndexTail(int capacity)
     private readonly UInt128[] _ids = new UInt128[capacity];
     private readonly ulong[] _places = new ulong[capacity];
 
-    // An entry's number plus one, of the newest with these bits; each entry names the one before.
+    // By leading bits: the newest entry's number plus one; each entry names the one before.
     private readonly int[] _heads = new int[BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, capacity / 4))];
     private readonly int[] _before = new int[capacity];
     private int _count;
@@ -22,7 +22,7 @@ internal sealed class IndexTail(int capacity)
 
     public int Count => _count;
 
-    /// <summary>Of its blocks' payloads.</summary>
+    /// <summary>Bytes of its blocks' payloads.</summary>
     public long PayloadBytes { get; set; }
 
     /// <summary>Empty, from this block on.</summary>
@@ -65,9 +65,9 @@ internal sealed class IndexTail(int capacity)
         }
     }
 
-    /// <summary>All, as they are stored, those with the same leading bits beside each other.</summary>
-    /// <param name="shift">That leaves these bits of an id.</param>
-    /// <param name="ends">Where in <paramref name="values"/> those of each end.</param>
+    /// <summary>All entries as they are stored, those with the same leading bits side by side.</summary>
+    /// <param name="shift">Shift that leaves an id's leading bits.</param>
+    /// <param name="ends">Where each group ends in <paramref name="values"/>.</param>
     public void Split(int shift, Span<int> ends, Span<byte> values)
     {
         ends.Clear();

@@ -5,7 +5,7 @@ using Validator.Core.Wire;
 
 namespace Validator.Host.Storage;
 
-/// <summary>Stands where a validator has lost its votes: it signs nothing, so there is nothing to keep.</summary>
+/// <summary>The store of a validator that has lost its votes: it signs nothing, so there is nothing to keep.</summary>
 internal sealed class NoVoteStore : IVoteStore
 {
     public void AddSigned(Signed signed, ReadOnlySpan<byte> body) => Require.Fail("nothing is signed without a vote store");

@@ -39,13 +39,13 @@ public enum TransactionRejection : byte
     /// <summary>A committee change while another one waits for the epoch's end.</summary>
     AnotherPending,
 
-    /// <summary>A committee change that names nobody in the committee.</summary>
+    /// <summary>A committee change that names no member of the committee.</summary>
     UnknownMember,
 
-    /// <summary>A committee change whose result is no committee.</summary>
+    /// <summary>A committee change whose result is not a valid committee.</summary>
     NoCommittee,
 
-    /// <summary>A committee change after which those who know the chain would be no quorum.</summary>
+    /// <summary>A committee change after which the members who know the chain would be no quorum.</summary>
     TooFewToGoOn,
 }
 

@@ -46,7 +46,7 @@ internal sealed partial class RocksLedger
             count++;
         }
 
-        // A place that is missing leaves zeros before the last one, which loading refuses.
+        // A missing place leaves zeros before the last one, which loading refuses.
         return records.AsSpan(0, Math.Min(records.Length, count * NonceTable.RecordBytes)).ToArray();
     }
 

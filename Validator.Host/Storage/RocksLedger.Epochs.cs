@@ -6,9 +6,9 @@ using Validator.Host.Storage.Native;
 namespace Validator.Host.Storage;
 
 /// <summary>
-/// Epochs in the ledger. Keys of the family "default": E: the epoch that the executed state is in; U hash: an own vertex of an ended
-/// epoch that no block ordered; M epoch: its members, a line each: name, consensus key's hash; L epoch: how it ended, for ever. Written with
-/// the block that they belong to. Where epochs were skipped, E is the one that a snapshot is awaited of.
+/// Epochs in the ledger. Keys of the family "default": E: the epoch that the executed state is in; U hash: an own vertex of an
+/// ended epoch that no block ordered; M epoch: its members, a line each: name, consensus key's hash; L epoch: how it ended, for
+/// ever. Written with the block that they belong to. Where epochs were skipped, E is the one whose snapshot is awaited.
 /// </summary>
 internal sealed partial class RocksLedger
 {
@@ -25,7 +25,7 @@ internal sealed partial class RocksLedger
             : throw Damaged("the epoch");
     }
 
-    /// <summary>Name and consensus key's hash of an epoch's members; empty where this ledger does not know them.</summary>
+    /// <summary>Names and hashes of consensus keys of an epoch's members; empty where this ledger does not know them.</summary>
     public (string Name, Hash256 Key)[] FindMembers(ulong epoch)
     {
         using PinnedValue value = _database.Get(State, Key('M', epoch));

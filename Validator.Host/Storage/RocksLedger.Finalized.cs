@@ -36,7 +36,7 @@ internal sealed partial class RocksLedger
 
     public Func<Hash256, HeldVertex?> Recent { private get; set; } = static _ => null;
 
-    /// <summary>Accepted transactions by global index from one on. Each is valid until the next.</summary>
+    /// <summary>Accepted transactions by global index, from the given one on. Each is valid until the next.</summary>
     public IEnumerable<FinalTransaction> Transactions(ulong from, TransactionScratch scratch)
     {
         byte[] payload = [];
@@ -77,7 +77,7 @@ internal sealed partial class RocksLedger
         }
     }
 
-    /// <param name="payload">Rented. A copy: a reader that is slow must not keep buffers that the network needs.</param>
+    /// <param name="payload">Rented. A copy, since a slow reader must not keep buffers that the network needs.</param>
     private bool TryIndex(in Hash256 hash, TransactionScratch scratch, ref byte[] payload)
     {
         if (Recent(hash) is { } recent)

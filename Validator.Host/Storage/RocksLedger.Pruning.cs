@@ -15,8 +15,8 @@ internal sealed record Kept(ulong Sequence, ulong Index);
 
 /// <summary>
 /// Forgetting what lies behind the executed point. Readers are told first what is gone (<see cref="FirstKept"/>), then it is
-/// deleted, a group of blocks at a time. Vertices lie in blob files in the order in which they came, so whole files fall away once
-/// <see cref="Compact"/> has dropped their keys, and no payload is written again. One thread of its own; never the ledger's.
+/// deleted, a group of blocks at a time. Vertices lie in blob files in the order in which they came, so whole files go once <see
+/// cref="Compact"/> has dropped their keys, and no payload is written again. On a thread of its own, never the ledger's.
 /// </summary>
 internal sealed partial class RocksLedger
 {
@@ -110,7 +110,7 @@ internal sealed partial class RocksLedger
         return _database.Write(batch, sync: false);
     }
 
-    /// <summary>Vertices up to a cut, ordered or not: nobody may order them any more.</summary>
+    /// <summary>Deletes vertices up to a cut, ordered or not: nobody may order them any more.</summary>
     private void DeleteVertices(RocksDbBatch batch, ulong epoch, LaneTip[] cut)
     {
         bool follows = _prunedCut is { } known && known.Length == cut.Length && _prunedEpoch == epoch;

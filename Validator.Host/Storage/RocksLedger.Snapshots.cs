@@ -27,7 +27,9 @@ internal sealed partial class RocksLedger
 
     public void DropSnapshot() => DropStaged(_batch);
 
-    /// <summary>What an earlier life had fetched; null when nothing. Chunks that are not what their key says are left out.</summary>
+    /// <summary>
+    /// What was fetched before a restart; null when nothing. Chunks whose hash is not their key's are left out.
+    /// </summary>
     public StagedSnapshot? Staged()
     {
         using PinnedValue value = _database.Get(State, [ManifestKey]);
@@ -59,11 +61,11 @@ internal sealed partial class RocksLedger
     }
 
     /// <summary>
-    /// Puts the state of a snapshot, whose chunks are all committed, in place of ours: the block that it belongs to, the ids of
-    /// the dedup window, the roots before it. What was kept before counts as gone. One synced write.
+    /// Replaces our state by a snapshot's, whose chunks are all committed: its block, the ids of the dedup window, the roots
+    /// before it. What was kept before counts as gone. One synced write.
     /// </summary>
-    /// <param name="epoch">The manifest's, with the change that is pending in it.</param>
-    /// <param name="executor">Goes on after it; nothing may be under way there.</param>
+    /// <param name="epoch">The manifest's epoch, with the change that is pending in it.</param>
+    /// <param name="executor">Goes on after the snapshot; it must be idle.</param>
     public bool Install(SnapshotManifest manifest, EpochConfiguration epoch, Executor executor, [NotNullWhen(false)] out string? error)
     {
         StateRecord state = manifest.State;

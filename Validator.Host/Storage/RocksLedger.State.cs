@@ -16,10 +16,12 @@ internal sealed partial class RocksLedger
     private const int State = 0;
     private const byte PrunedKey = (byte)'P';
 
-    /// <summary>The newest may not be stated by a final block yet.</summary>
+    /// <summary>No final block may state the newest one yet.</summary>
     private const int SnapshotsKept = 3;
 
-    /// <summary>Roots behind the oldest snapshot that a block above it may state (rule P3): window + 16, with room.</summary>
+    /// <summary>
+    /// Roots kept behind the oldest snapshot, since a block above it may state them (rule P3): window + 16, and some more.
+    /// </summary>
     private const ulong RootsKept = 2048;
 
     private readonly SortedSet<ulong> _snapshots = [];
@@ -27,7 +29,7 @@ internal sealed partial class RocksLedger
 
     public uint DedupWindow => _dedupWindow;
 
-    // Of the last block added, for when the commit has made it readable.
+    // From the last block added, for when the commit has made it readable.
     private Kept? _added;
 
     /// <summary>Sequences of the snapshots kept, oldest first. Any thread.</summary>
@@ -54,7 +56,9 @@ internal sealed partial class RocksLedger
         return value.Found ? DecodeSnapshot(sequence, value.Span) : null;
     }
 
-    /// <summary>Ids of accepted transactions by global index, from one on; false where they are not all here.</summary>
+    /// <summary>
+    /// Ids of accepted transactions by global index, from the given one on; false where not all of them are here.
+    /// </summary>
     /// <param name="ids">32 bytes each; filled whole.</param>
     public bool TryReadIds(ulong from, Span<byte> ids)
     {
@@ -126,7 +130,7 @@ internal sealed partial class RocksLedger
         lock (_snapshots)
         {
             _snapshots.Add(snapshot.Sequence);
-            // One that can be proven always stays, and all after it.
+            // The newest that can be proven always stays, and all after it.
             while (_snapshots.Count > SnapshotsKept && _snapshots.Skip(1).Any(IsStated))
             {
                 ulong oldest = _snapshots.Min;
@@ -136,7 +140,7 @@ internal sealed partial class RocksLedger
         }
     }
 
-    /// <summary>A snapshot goes, and the account segments that no later one has.</summary>
+    /// <summary>Deletes a snapshot, and the account segments that no later one has.</summary>
     private void Forget(ulong sequence, SnapshotState newest)
     {
         HashSet<Hash256> used = [.. newest.Accounts];
@@ -163,7 +167,10 @@ internal sealed partial class RocksLedger
         return value.Found ? value.Span.ToArray() : null;
     }
 
-    /// <summary>Nothing at or above it may go: whoever takes the snapshot needs the blocks that follow. 0 while there are too few.</summary>
+    /// <summary>
+    /// Nothing at or above this block may be deleted: whoever takes the snapshot needs the blocks that follow. 0 while there are
+    /// too few.
+    /// </summary>
     private ulong OldestSnapshot()
     {
         lock (_snapshots)
@@ -172,7 +179,7 @@ internal sealed partial class RocksLedger
         }
     }
 
-    /// <summary>A final block of the epoch that the snapshot's state is in states its root.</summary>
+    /// <summary>A final block of the snapshot's own epoch states its root.</summary>
     private bool IsStated(ulong snapshot)
     {
         if (FindFinal(snapshot) is not { } anchor)
@@ -192,7 +199,7 @@ internal sealed partial class RocksLedger
         return false;
     }
 
-    /// <summary>Ids and roots that neither the newest state nor a kept snapshot needs.</summary>
+    /// <summary>Deletes ids and roots that neither the newest state nor a kept snapshot needs.</summary>
     private void DeleteState(RocksDbBatch batch)
     {
         ulong oldest = OldestSnapshot();

@@ -14,10 +14,10 @@ internal sealed partial class RocksLedger
     /// <param name="place">As in the index.</param>
     private delegate void TakeTransaction(ReadOnlySpan<byte> id, ulong place);
 
-    /// <summary>Blocks that are kept and whose transactions are not found yet; null mostly. Any thread.</summary>
+    /// <summary>Blocks that are kept but not indexed yet; mostly null. Any thread.</summary>
     public (ulong First, ulong Last)? NotIndexed => _index.Gap(_kept.Sequence);
 
-    /// <summary>Of one with this id that was accepted, else of the newest that was dropped. Any thread.</summary>
+    /// <summary>The outcome of the accepted transaction with this id, else of the newest that was dropped. Any thread.</summary>
     public bool TryFindTransaction(in Hash256 id, out TransactionState state)
     {
         state = default;
@@ -53,8 +53,8 @@ internal sealed partial class RocksLedger
         return why is not null;
     }
 
-    /// <summary>One step of what the index wants done in the background. The pruning thread.</summary>
-    /// <param name="damaged">Told once of a block that cannot be read.</param>
+    /// <summary>One step of the index's background work. The pruning thread.</summary>
+    /// <param name="damaged">Called once for a block that cannot be read.</param>
     /// <returns>Whether there was something to do.</returns>
     public bool TendIndex(Retention retention, Action<string> damaged, out string? error)
     {
@@ -104,7 +104,9 @@ internal sealed partial class RocksLedger
         return (TailOf(first, entries, bytes), next - 1);
     }
 
-    /// <summary>At the start: what the newest blocks hold that no segment has; as much as a segment, else it is a gap to be filled.</summary>
+    /// <summary>
+    /// At the start: reads the newest blocks that no segment has, up to a segment's size; more than that is a gap to be filled.
+    /// </summary>
     private void ReadTail()
     {
         ulong end = _kept.Sequence - 1;
@@ -128,7 +130,7 @@ internal sealed partial class RocksLedger
         }
         catch (StoreException)
         {
-            // Damage is met, and named, by whoever reads that block; the others start here.
+            // Whoever reads that block meets and reports the damage; the other blocks follow from here.
             (first, bytes) = (_newest.Sequence + 1, 0);
             entries.Clear();
         }
@@ -199,7 +201,7 @@ internal sealed partial class RocksLedger
     }
 }
 
-/// <summary>What execution says of a transaction, as clients are told.</summary>
+/// <summary>The outcome of execution, as clients see it.</summary>
 internal static class TransactionOutcome
 {
     /// <param name="why">See <see cref="Rejection"/>.</param>

@@ -11,7 +11,7 @@ namespace Validator.Host.Storage;
 internal sealed record LedgerSummary(
     Kept First, Kept Newest, Hash256 Root, ulong[] Snapshots, (string Family, ulong Keys)[] Families, bool FetchesSnapshot);
 
-/// <summary>Reading a ledger whole, against itself: <c>validator db verify</c>.</summary>
+/// <summary>Reads a whole ledger and checks it against itself: <c>validator db verify</c>.</summary>
 internal sealed partial class RocksLedger
 {
     public LedgerSummary Summarize()
@@ -33,10 +33,11 @@ internal sealed partial class RocksLedger
     }
 
     /// <summary>
-    /// Checks every kept block: it continues the one before, its record of the state too, and the ids of what it accepted, taken from
-    /// its payloads, have the digest of that record; the index of transactions is of these ids; every checksum of RocksDB on the way.
+    /// Checks every kept block: it continues the one before, and so does its record of the state; the ids that it accepted,
+    /// computed from its payloads, have the digest in that record; the index of transactions has these ids. Checks RocksDB's
+    /// checksums on the way.
     /// </summary>
-    /// <param name="found">Told of each damage.</param>
+    /// <param name="found">Called for each damage.</param>
     /// <returns>Blocks read.</returns>
     public ulong Verify(Action<string> found)
     {
@@ -105,8 +106,8 @@ internal sealed partial class RocksLedger
         return block;
     }
 
-    /// <summary>Of the accepted ids, hashed anew from the payloads.</summary>
-    /// <param name="sum">Of what the index must have of the block.</param>
+    /// <summary>The digest of the accepted ids, hashed anew from the payloads.</summary>
+    /// <param name="sum">Checksum of what the index must have for the block.</param>
     private Hash256 IdsDigest(FinalRecord final, ref IndexSum sum)
     {
         Blake3Hasher hasher = new();
@@ -125,8 +126,8 @@ internal sealed partial class RocksLedger
         return new Hash256(digest);
     }
 
-    /// <summary>Every segment of the index has the entries of its blocks that are kept, and no other.</summary>
-    /// <param name="sums">Of each segment's blocks.</param>
+    /// <summary>Checks that every segment of the index has exactly the entries of its blocks that are kept.</summary>
+    /// <param name="sums">Checksums of the blocks, to compare with each segment.</param>
     private void VerifyIndex(IndexSegment[] segments, IndexSum[] sums, Action<string> found)
     {
         for (int i = 0; i < segments.Length; i++)
@@ -160,7 +161,9 @@ internal sealed partial class RocksLedger
         public void Add(IndexSum other) => (Count, First, Second) = (Count + other.Count, First + other.First, Second + other.Second);
     }
 
-    /// <summary>Every other key and value once, for their checksums; and the ids and snapshots that the state needs.</summary>
+    /// <summary>
+    /// Reads every other key and value once, for their checksums; and checks the ids and snapshots that the state needs.
+    /// </summary>
     private void VerifyRest(Action<string> found)
     {
         for (int family = 0; family < Families.Length; family++)

@@ -59,11 +59,12 @@ internal sealed partial class RocksLedger : ILedger
 
     /// <summary>Opens the ledger, or creates it where there is none: unlike votes it can be fetched again.</summary>
     /// <param name="committeeSize">Of genesis.</param>
-    /// <param name="dedupWindow">Of genesis: how many ids the executed state holds.</param>
-    /// <param name="creates">Where there is none, or one whose creation was cut short.</param>
-    /// <param name="notice">Told of such a one.</param>
+    /// <param name="dedupWindow">From genesis: how many ids the executed state holds.</param>
+    /// <param name="creates">Create it where there is none, or one whose creation was cut short.</param>
+    /// <param name="notice">Called with what was found of an unfinished one.</param>
     /// <param name="indexSegment">See <see cref="TransactionIndex"/>.</param>
-    /// <param name="takeOver">Asked where it is another key's of this chain: whether it becomes ours. It holds nothing that a key alone may know.</param>
+    /// <param name="takeOver">Asked when it belongs to another key of this chain: whether it becomes ours. Nothing in it is
+    /// private to a key.</param>
     public static RocksLedger Open(
         string path, StoreIdentity identity, int committeeSize, uint dedupWindow, long cacheBytes, long writeBufferBytes, Func<bool>? takeOver = null,
         int indexSegment = TransactionIndex.SegmentEntries, bool creates = true, Action<string>? notice = null)
@@ -146,7 +147,7 @@ internal sealed partial class RocksLedger : ILedger
 
         if (_gauge.Add(payload))
         {
-            // Where that fails, values are compressed as they were: dearer or larger, and no less safe.
+            // If that fails, values are compressed as before: slower or larger, and no less safe.
             _ = _database.SetBlobCompression(Vertices, _gauge.IsWorthIt);
         }
     }
@@ -160,7 +161,7 @@ internal sealed partial class RocksLedger : ILedger
         _batch.Put(Metadata, _ownTipKey, value);
     }
 
-    /// <summary>Before the start, at once: this ledger does not know any more where our lane ended.</summary>
+    /// <summary>Before the start, durably: forgets where our lane ended.</summary>
     /// <exception cref="StoreException">The disk fails.</exception>
     public void ForgetOwnTip()
     {
@@ -242,8 +243,8 @@ internal sealed partial class RocksLedger : ILedger
     }
 
     /// <summary>
-    /// The newest vertex that our key authored in the epoch at hand, height 0 where it authored none in it. Null: this ledger does not know, as it was made after
-    /// the key had begun to author.
+    /// The newest vertex that our key authored in the present epoch; height 0 where it authored none in it. Null: this ledger
+    /// does not know, since it was made after the key had begun to author.
     /// </summary>
     public LaneTip? OwnTip(EpochConfiguration epoch, int self)
     {
@@ -262,7 +263,7 @@ internal sealed partial class RocksLedger : ILedger
         LaneTip tip = of == epoch.Number ? new LaneTip(BinaryPrimitives.ReadUInt64LittleEndian(value.Span[8..]), new Hash256(value.Span[16..])) : default;
         ulong ordered = LastFinal() is { } last && last.Block.Epoch == epoch.Number ? last.Block.Cut[self].Height : 0;
 
-        // More than it authored: it did so with another ledger, or by a binary that does not note it.
+        // Higher than what is noted: it was authored with another ledger, or by a binary that notes nothing.
         return of <= epoch.Number && ordered <= tip.Height && !VerticesAbove(epoch.Number, self, tip.Height).Any() ? tip : null;
     }
 
@@ -338,7 +339,7 @@ internal sealed partial class RocksLedger : ILedger
         _database.Dispose();
     }
 
-    /// <summary>The block that holds a global index, or the last one with any below it; else the first.</summary>
+    /// <summary>The block that holds a global index, or the last one with an index below it; else the first.</summary>
     private ulong BlockOf(ulong index)
     {
         using RocksDbIterator firsts = _database.Iterate(Metadata);
@@ -389,7 +390,7 @@ internal sealed partial class RocksLedger : ILedger
             throw Damaged("a final block");
         }
 
-        // Each length is checked against what is left, as unsigned: sums of damaged ones could wrap.
+        // Each length is checked, unsigned, against what is left: sums of damaged lengths could wrap.
         uint block = BinaryPrimitives.ReadUInt32LittleEndian(value);
         uint certificate = BinaryPrimitives.ReadUInt32LittleEndian(value[4..]);
         uint result = BinaryPrimitives.ReadUInt32LittleEndian(value[8..]);

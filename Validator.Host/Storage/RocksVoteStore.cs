@@ -10,12 +10,11 @@ using Validator.Host.Storage.Native;
 namespace Validator.Host.Storage;
 
 /// <summary>
-/// Own signed records with what they rest on, in a small database of its own, so that a vote's sync never waits behind
-/// payload. One thread adds and commits; any thread finds; recovery comes before both.
-/// Keys: S number: a signed record and its body; B sequence hash: an accepted block; C sequence view: a prepared
-/// certificate; N: the NewView entered; T: own lane's newest vertex ever signed; F: the sequence below
-/// which votes are forgotten; E: the epoch below which they are; L epoch: what is not signed in it (rule E9).
-/// What belongs to an ended epoch is deleted, and not read back.
+/// Own signed records with what they rest on, in a small database of its own, so that a vote's sync never waits behind payload.
+/// One thread adds and commits; any thread may find; recovery comes before both. Keys: S number: a signed record and its body; B
+/// sequence hash: an accepted block; C sequence view: a prepared certificate; N: the NewView entered; T: own lane's newest vertex
+/// ever signed; F: the sequence below which votes are forgotten; E: the epoch below which they are; L epoch: what is not signed
+/// in it (rule E9). What belongs to an ended epoch is deleted, and not read back.
 /// </summary>
 internal sealed partial class RocksVoteStore : IVoteStore
 {
@@ -57,17 +56,17 @@ internal sealed partial class RocksVoteStore : IVoteStore
         _batch = new RocksDbBatch(database);
     }
 
-    /// <summary>For tests: may give a failure in place of the next write.</summary>
+    /// <summary>For tests: may return a failure in place of the next write.</summary>
     internal Func<string?>? Fault { get; set; }
 
     public static bool Exists(string path) => StoreDirectory.Exists(path);
 
-    /// <summary>Whether there is nothing where one would be made.</summary>
+    /// <summary>Whether the place for a new store is empty.</summary>
     public static bool IsFree(string path) => StoreDirectory.IsFree(path);
 
     /// <summary>Creates an empty store: once in the life of a key.</summary>
-    /// <param name="beginAt">It stands in for one that was lost: nothing is signed with it before that epoch.</param>
-    /// <param name="replaces">Whether what is in its place goes.</param>
+    /// <param name="beginAt">It replaces one that was lost: nothing is signed with it before that epoch.</param>
+    /// <param name="replaces">Whether what is in its place is deleted.</param>
     public static void Create(string path, StoreIdentity identity, ulong? beginAt = null, bool replaces = false) => StoreDirectory.Create(
         path, Families, Options, 0, IdentityKey, identity.Encode(StoreKind.Votes), batch =>
         {
@@ -78,8 +77,8 @@ internal sealed partial class RocksVoteStore : IVoteStore
         },
         replaces);
 
-    /// <summary>Creates one in the place of a lost one, with what rule E9 lets it begin with.</summary>
-    /// <param name="ownTip">Of the epoch; height 0 for none.</param>
+    /// <summary>Creates one in place of a lost one, with the content that rule E9 gives it.</summary>
+    /// <param name="ownTip">The newest own vertex of the epoch; height 0 for none.</param>
     public static void Create(string path, StoreIdentity identity, RevivalPlan plan, int self, LaneTip ownTip) => StoreDirectory.Create(
         path, Families, Options, 0, IdentityKey, identity.Encode(StoreKind.Votes), batch =>
         {
@@ -99,7 +98,7 @@ internal sealed partial class RocksVoteStore : IVoteStore
 
             if (ownTip.Height > 0)
             {
-                // The slot is what counts; the vertex with its signature is in the ledger.
+                // Only the slot matters here; the vertex with its signature is in the ledger.
                 SignedHeader header = new(MessageKind.Vertex, self, plan.Limit.Epoch, 0, ownTip.Height, ownTip.Hash);
                 byte[] value = new byte[SignedCodec.EncodedSize];
                 SignedCodec.Write(new Signed(header, new byte[Limits.SignatureBytes]), value);
@@ -107,10 +106,10 @@ internal sealed partial class RocksVoteStore : IVoteStore
             }
         });
 
-    /// <summary>Whether the creation of what is there was cut short, so that it never held a vote.</summary>
+    /// <summary>Whether the store there was never finished, and so never held a vote.</summary>
     public static bool IsUnfinished(string path) => StoreDirectory.IsUnfinished(path, Families, Options, 0, IdentityKey, strict: true);
 
-    /// <summary>Whose the store is, where it is one of that chain and of this format; else null.</summary>
+    /// <summary>Whose store it is, if it is of that chain and of this format; else null.</summary>
     public static StoreIdentity? OwnerOf(string path, Hash256 chainId)
     {
         using RocksDb? database = RocksDb.TryOpen(path, Families, Options, out _);
@@ -137,8 +136,8 @@ internal sealed partial class RocksVoteStore : IVoteStore
         StoreDirectory.Migrate(path, Families, Options, 0, IdentityKey, identity, StoreKind.Votes, dryRun);
 
     /// <summary>
-    /// A second, different digest in one slot is a broken invariant and ends the process: whatever asked for it, it never
-    /// leaves. Slots that were forgotten lie behind the executed block; Core does not sign there.
+    /// A second, different digest in one slot is a broken invariant and ends the process, so that it never leaves. Slots that
+    /// were forgotten lie behind the executed block, where Core does not sign.
     /// </summary>
     public void AddSigned(Signed signed, ReadOnlySpan<byte> body)
     {
@@ -191,8 +190,8 @@ internal sealed partial class RocksVoteStore : IVoteStore
     }
 
     /// <summary>
-    /// After a failure every later commit fails in the same way: what the failed one held is gone, and what comes after rests
-    /// on it (RocksDB itself takes up again once a full disk has room).
+    /// After a failure every later commit fails too: what the failed one held is gone, and what comes after rests on it (RocksDB
+    /// itself would resume once a full disk has room).
     /// </summary>
     public bool Commit([NotNullWhen(false)] out string? error)
     {
@@ -206,7 +205,7 @@ internal sealed partial class RocksVoteStore : IVoteStore
     {
         if (sequence <= _forgottenBelow)
         {
-            // After a lost ledger execution is behind what was forgotten before: that stays so.
+            // After the loss of the ledger, execution is behind what was already forgotten; that does not go back.
             return;
         }
 
@@ -249,7 +248,7 @@ internal sealed partial class RocksVoteStore : IVoteStore
             }
         }
 
-        // None of the new epoch is here yet: the order of Core's effects is kept.
+        // No record of the new epoch is here yet, since Core's effects keep their order.
         foreach ((ulong sequence, Hash256 hash) in _blocks)
         {
             _batch.Delete(0, KeyOf(sequence, hash));
@@ -274,7 +273,7 @@ internal sealed partial class RocksVoteStore : IVoteStore
         }
     }
 
-    /// <summary>The epoch of the votes: of those before it, what this key signed is forgotten (PROTOCOL.md, rule E7).</summary>
+    /// <summary>The epoch of the votes; what this key signed in earlier ones is forgotten (PROTOCOL.md, rule E7).</summary>
     public ulong Epoch()
     {
         ulong highest = 0;
@@ -287,7 +286,7 @@ internal sealed partial class RocksVoteStore : IVoteStore
         return highest;
     }
 
-    /// <summary>From now on this is not signed in that epoch, durably; before the first Add.</summary>
+    /// <summary>Records durably what is not signed in that epoch from now on; before the first Add.</summary>
     /// <exception cref="StoreException">The disk fails.</exception>
     public void Bind(VoteLimit limit)
     {
@@ -300,9 +299,10 @@ internal sealed partial class RocksVoteStore : IVoteStore
     }
 
     /// <summary>
-    /// Reads what belongs to the epoch back into <paramref name="state"/>; what is older goes with the first commit. Before the first Add.
+    /// Reads what belongs to the epoch back into <paramref name="state"/>; what is older is deleted with the first commit. Before
+    /// the first Add.
     /// </summary>
-    /// <param name="epoch">Not before <see cref="Epoch"/>.</param>
+    /// <param name="epoch">At least <see cref="Epoch"/>.</param>
     /// <param name="committeeSize">The epoch's.</param>
     public void Recover(ulong epoch, int committeeSize, RecoveredState state)
     {
@@ -361,8 +361,8 @@ internal sealed partial class RocksVoteStore : IVoteStore
         batch.Put(0, KeyOf(limit.Epoch), value);
     }
 
-    /// <summary>Every record of an epoch has it at byte 8.</summary>
-    /// <param name="other">Where the record is of none.</param>
+    /// <summary>Every record of an epoch has the epoch's number at byte 8.</summary>
+    /// <param name="other">For a record that belongs to no epoch.</param>
     private static ulong EpochOf(RocksDbIterator records, ulong other) => records.Key[0] switch
     {
         SignedKey or BlockKey or CertificateKey or LimitKey or (byte)'N' or (byte)'T' when records.Value.Length >= 16
@@ -373,7 +373,7 @@ internal sealed partial class RocksVoteStore : IVoteStore
 
     private void ForgetSigned(ulong sequence)
     {
-        // The newest of each kind stays: the view we are in, and that we were here at all, follow from them.
+        // The newest of each kind stays: they show the view that we are in, and that we took part at all.
         Dictionary<MessageKind, ulong> newest = [];
         foreach ((ulong number, SignedHeader header) in _numbers)
         {

@@ -4,21 +4,22 @@ using Validator.Host.Storage.Native;
 namespace Validator.Host.Storage;
 
 /// <summary>
-/// What both stores do to come into being and to open. A store is made beside its place and moved there when it is whole, so that a crash
-/// leaves none or all of it. What was begun in place, by an earlier release or on a mount point, is known by holding nothing.
+/// How both stores are created and opened. A store is made beside its place and moved there when it is whole, so that a crash
+/// leaves none or all of it. One that was begun in place, by an earlier release or on a mount point, is recognised by holding
+/// nothing.
 /// </summary>
 internal static class StoreDirectory
 {
     private const long KiB = 1024;
 
     /// <summary>
-    /// RocksDB of Debian has its assertions on, and a full disk while it creates or opens a database ends the process there. Both stores
-    /// take 232 KiB to make, and one of some megabytes 100 to open; the logs are written to tables then.
+    /// Debian's RocksDB is built with assertions, and a disk that fills while it creates or opens a database ends the process
+    /// there. Both stores take 232 KiB to make; one of some megabytes takes 100 KiB to open, when its logs are written to tables.
     /// </summary>
     private const long RoomToCreate = 4096 * KiB;
     private const long RoomToOpen = 1024 * KiB;
 
-    /// <summary>Log of a store that got its identity record and nothing else.</summary>
+    /// <summary>The most log bytes of a store that got its identity record and nothing else.</summary>
     private const long NewLogBytes = 4096;
 
     private const string Aside = "new";
@@ -29,14 +30,14 @@ internal static class StoreDirectory
 
     public static bool Exists(string path) => File.Exists(Path.Combine(path, CurrentFile));
 
-    /// <summary>Whether nothing is there but what a file system, or a creation that was cut short, puts into a mount point.</summary>
+    /// <summary>Whether the folder holds only what a file system, or an unfinished creation, puts into a mount point.</summary>
     public static bool IsFree(string path) =>
         !Directory.Exists(path) || Directory.EnumerateFileSystemEntries(path).All(e => Path.GetFileName(e) is MountsFolder or Aside);
 
-    /// <summary>Creates an empty database with its identity record, synced, closed, and in its place whole.</summary>
+    /// <summary>Creates an empty database with its identity record: synced, closed, and moved to its place.</summary>
     /// <param name="more">Written with the identity.</param>
-    /// <param name="replaces">Whether what is in its place goes; else it must not be there, or be an empty folder.</param>
-    /// <param name="notice">Told of what an earlier try left.</param>
+    /// <param name="replaces">Whether what is in its place is deleted; else its place must be missing or an empty folder.</param>
+    /// <param name="notice">Called with what an earlier try left.</param>
     public static void Create(
         string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
         ReadOnlySpan<byte> identity, Action<RocksDbBatch>? more = null, bool replaces = false, Action<string>? notice = null)
@@ -91,7 +92,8 @@ internal static class StoreDirectory
     }
 
     /// <summary>Opens an existing database and checks whose it is. Creates nothing.</summary>
-    /// <param name="takeOver">Asked where it is of this chain and of another key: whether it gets our identity instead of a refusal.</param>
+    /// <param name="takeOver">Asked when it is of this chain and another key: whether it gets our identity instead of being
+    /// refused.</param>
     public static RocksDb Open(
         string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
         StoreIdentity identity, StoreKind kind, string whenMissing, Func<bool>? takeOver = null)
@@ -143,8 +145,9 @@ internal static class StoreDirectory
     }
 
     /// <summary>
-    /// Whether what is there is the beginning of a store that never got its identity, so that nothing is lost with it: files of RocksDB
-    /// alone, no table, no log to speak of; and it is empty, or (unless <paramref name="strict"/>) does not open for want of its parts.
+    /// Whether what is there is the beginning of a store that never got its identity, so that nothing is lost with it: only files
+    /// of RocksDB, no table, next to no log; and it is empty, or (unless <paramref name="strict"/>) does not open because parts
+    /// are missing.
     /// </summary>
     public static bool IsUnfinished(
         string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey, bool strict = false)
@@ -169,8 +172,8 @@ internal static class StoreDirectory
         return !record.Found && IsEmpty(database, families.Length);
     }
 
-    /// <summary>Refuses where the disk is so full that RocksDB would not come through.</summary>
-    /// <param name="folder">There already.</param>
+    /// <summary>Refuses where the disk is so full that RocksDB would abort.</summary>
+    /// <param name="folder">An existing one.</param>
     public static void RequireRoom(string folder, long bytes, string purpose)
     {
         long free;
@@ -180,7 +183,7 @@ internal static class StoreDirectory
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            // Whatever is wrong with it shows when it is used.
+            // Any fault of it shows when it is used.
             return;
         }
 
@@ -192,9 +195,9 @@ internal static class StoreDirectory
         }
     }
 
-    /// <summary>What opening would find, without a lock, a write, or a store where there is none.</summary>
-    /// <param name="takesOver">A store of this chain and of another key will do.</param>
-    /// <exception cref="StoreException">It would not open.</exception>
+    /// <summary>Checks what opening would, but takes no lock, writes nothing and creates no store.</summary>
+    /// <param name="takesOver">A store of this chain and another key is accepted.</param>
+    /// <exception cref="StoreException">Opening would fail.</exception>
     public static void Probe(
         string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
         StoreIdentity identity, StoreKind kind, bool takesOver)
@@ -223,7 +226,7 @@ internal static class StoreDirectory
         }
     }
 
-    /// <summary>Tries the lock that RocksDB takes, and lets go of it.</summary>
+    /// <summary>Tries the lock that RocksDB takes, and releases it.</summary>
     private static bool IsLocked(string file)
     {
         try
@@ -247,7 +250,7 @@ internal static class StoreDirectory
     }
 
     /// <summary>Brings a store to this binary's format, in one synced write.</summary>
-    /// <param name="dryRun">Says so alone.</param>
+    /// <param name="dryRun">Only report.</param>
     /// <returns>What was or would be done, a line for each step; empty where it has the format already.</returns>
     public static List<string> Migrate(
         string path, ReadOnlySpan<string> families, RocksDbOptions options, int identityFamily, ReadOnlySpan<byte> identityKey,
@@ -364,7 +367,7 @@ internal static class StoreDirectory
         return true;
     }
 
-    /// <summary>RocksDB's files alone, no table among them, and next to nothing in the log.</summary>
+    /// <summary>Only RocksDB's files, no table among them, and next to nothing in the log.</summary>
     private static bool IsNew(string path)
     {
         if (!Directory.Exists(path) || Directory.EnumerateDirectories(path).Any(d => Path.GetFileName(d) is not (Aside or MountsFolder)))

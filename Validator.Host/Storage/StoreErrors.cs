@@ -3,10 +3,10 @@ namespace Validator.Host.Storage;
 /// <summary>Turns RocksDB's error texts into faults with advice.</summary>
 internal static class StoreErrors
 {
-    /// <summary>Of the vote store, under storage.path.</summary>
+    /// <summary>The vote store's folder, under storage.path.</summary>
     public const string VotesFolder = "votes";
 
-    /// <summary>What to do about a damaged ledger, where its folder is not at hand.</summary>
+    /// <summary>What to do about a damaged ledger whose folder is not known here.</summary>
     public const string LedgerAdvice =
         "keep a copy, move it away and start again ('validator db verify' prints the command): it is fetched from the others, by a snapshot where"
         + " they no longer keep the old blocks. Leave the vote store where it is; with it the validator signs on once it has caught up.";
@@ -69,7 +69,7 @@ internal static class StoreErrors
             return StoreFault.NewerFormat;
         }
 
-        // A file that a table of contents names and that is gone is damage too.
+        // A missing file that the manifest names is damage too.
         bool corrupt = text.StartsWith("Corruption", StringComparison.Ordinal) || Has("No such file") || Has("Invalid argument");
         return corrupt ? StoreFault.Corrupt : StoreFault.InputOutput;
 

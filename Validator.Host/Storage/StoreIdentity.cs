@@ -3,12 +3,12 @@ using Validator.Core.Primitives;
 
 namespace Validator.Host.Storage;
 
-/// <summary>Whose a store is. Written when it is created and compared at each opening.</summary>
+/// <summary>Whose store it is. Written at its creation and compared at each opening.</summary>
 /// <param name="ChainId">BLAKE3 of genesis.</param>
 /// <param name="ConsensusKeyHash">BLAKE3 of the own ML-DSA-87 public key, 2592 bytes.</param>
 public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
 {
-    /// <summary>Version of the layout of keys and values, for both stores; see FORMATS in this folder's README.</summary>
+    /// <summary>Version of the layout of keys and values, for both stores.</summary>
 #if VALIDATOR_TRIAL_FORMAT
     public const ushort FormatVersion = 3;
 #else
@@ -22,7 +22,7 @@ public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
     public static StoreIdentity Of(Hash256 chainId, ReadOnlySpan<byte> consensusPublicKey) =>
         new(chainId, Hash256.Of(consensusPublicKey));
 
-    /// <summary>Whose a record of this kind and format is; null for any other record.</summary>
+    /// <summary>The identity in a record of this kind and format; null for any other record.</summary>
     internal static StoreIdentity? Read(ReadOnlySpan<byte> record, StoreKind kind) =>
         record.Length == EncodedSize && record[..11].SequenceEqual(Magic) && record[11] == (byte)kind
             && BinaryPrimitives.ReadUInt16LittleEndian(record[12..]) == FormatVersion
@@ -40,7 +40,7 @@ public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
         return record;
     }
 
-    /// <summary>Throws unless the stored record is this store's, of this format.</summary>
+    /// <summary>Throws unless the stored record is this store's and of this format.</summary>
     internal void Check(ReadOnlySpan<byte> record, StoreKind kind, string path)
     {
         if (Refusal(record, kind, path) is { } refusal)
@@ -53,8 +53,8 @@ public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
     internal static ushort FormatOf(ReadOnlySpan<byte> record) =>
         record.Length >= 16 && record[..11].SequenceEqual(Magic) ? BinaryPrimitives.ReadUInt16LittleEndian(record[12..]) : (ushort)0;
 
-    /// <summary>Why the stored record is not this store's, of this format; null where it is.</summary>
-    /// <param name="migrating">An older format that steps lead from will do.</param>
+    /// <summary>Why the stored record is not this store's or not of this format; null when it is both.</summary>
+    /// <param name="migrating">Accept an older format from which steps lead here.</param>
     internal StoreException? Refusal(ReadOnlySpan<byte> record, StoreKind kind, string path, bool migrating = false)
     {
         if (record.Length < 16 || !record[..11].SequenceEqual(Magic))

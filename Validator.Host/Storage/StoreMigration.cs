@@ -10,8 +10,8 @@ namespace Validator.Host.Storage;
 internal sealed record StoreMigration(ushort From, string What, Action<StoreKind, RocksDbBatch, int> Apply)
 {
     /// <summary>
-    /// By format. None leads from format 1, whose blocks have other hashes. A build with -p:ValidatorTrialFormat=true, which is never
-    /// shipped, has a format more, so that upgrade and rollback are tried with two builds (UpgradeTests).
+    /// By format. None leads from format 1, whose blocks have other hashes. A build with -p:ValidatorTrialFormat=true, which is
+    /// never shipped, has one format more, so that upgrade and rollback are tested with two builds (UpgradeTests).
     /// </summary>
     private static readonly StoreMigration[] s_all =
     [
@@ -23,6 +23,6 @@ internal sealed record StoreMigration(ushort From, string What, Action<StoreKind
     /// <summary>Whether steps lead from a format to this binary's.</summary>
     public static bool Leads(ushort from) => from < StoreIdentity.FormatVersion && Steps(from).Length == StoreIdentity.FormatVersion - from;
 
-    /// <summary>Those from a format on, in their order.</summary>
+    /// <summary>The steps from a format on, in order.</summary>
     public static StoreMigration[] Steps(ushort from) => [.. s_all.Where(s => s.From >= from).OrderBy(s => s.From)];
 }

@@ -6,7 +6,7 @@ using Validator.Core.Wire;
 
 namespace Validator.Host.Storage;
 
-/// <summary>What the node asks of the store of its own votes. It belongs to one thread.</summary>
+/// <summary>The store of the node's own votes. It belongs to one thread.</summary>
 internal interface IVoteStore : IDisposable
 {
     /// <param name="body">The encoded block, ViewChange or NewView of a record that has one.</param>
@@ -21,31 +21,33 @@ internal interface IVoteStore : IDisposable
     /// <summary>Everything added since the last one becomes durable, or nothing does and the error says why.</summary>
     bool Commit([NotNullWhen(false)] out string? error);
 
-    /// <summary>Records behind a durably executed block may go with the next commit.</summary>
+    /// <summary>Records behind a durably executed block may be deleted with the next commit.</summary>
     void ForgetBelow(ulong sequence);
 
-    /// <summary>Records of ended epochs go with the next commit.</summary>
+    /// <summary>Records of ended epochs are deleted with the next commit.</summary>
     void ForgetEpochsBelow(ulong epoch);
 }
 
-/// <summary>What the node asks of the ledger. Add and Commit belong to one thread; reads to any.</summary>
+/// <summary>The ledger as the node uses it. Add and Commit belong to one thread; any thread may read.</summary>
 internal interface ILedger : IDisposable
 {
     void AddVertex(VertexHeader header, ReadOnlySpan<byte> signature, ReadOnlySpan<byte> payload);
 
-    /// <summary>After AddVertex, of an own vertex: with it the ledger itself knows where the own lane ends (PROTOCOL.md, rule E9).</summary>
+    /// <summary>After AddVertex of an own vertex: notes in the ledger where the own lane ends (PROTOCOL.md, rule E9).</summary>
     void AddOwnTip(VertexHeader header);
 
     void AddFinal(ExecutedBlock executed);
 
     /// <summary>
-    /// After AddFinal of an epoch's last block, before the commit of both: forgets vertices that it left out, but for our own.
+    /// After AddFinal of an epoch's last block, before the commit of both: forgets the vertices that it left out, except our own.
     /// </summary>
     /// <param name="self">Own author index in that epoch, or -1.</param>
     /// <returns>Own vertices of the epoch that no block ordered, by height. They stay until <see cref="ForgetVertex"/>.</returns>
     Hash256[] EndEpoch(Block last, int self);
 
-    /// <summary>Goes with the next commit: the transactions of this own vertex of an ended epoch are in another one.</summary>
+    /// <summary>
+    /// With the next commit: forgets an own vertex of an ended epoch whose transactions are in another one now.
+    /// </summary>
     void ForgetVertex(in Hash256 hash);
 
     /// <summary>Everything added since the last one becomes durable, or nothing does and the error says why.</summary>
@@ -55,7 +57,10 @@ internal interface ILedger : IDisposable
         in Hash256 hash, [NotNullWhen(true)] out VertexHeader? header, [NotNullWhen(true)] out byte[]? signature,
         [NotNullWhen(true)] out byte[]? payload);
 
-    /// <summary>Finds vertices that are still in memory, so that readers at the tip do not hash them again. Each comes with a reference. Set once, before they come.</summary>
+    /// <summary>
+    /// Finds vertices that are still in memory, so that readers at the tip do not hash them again. Each comes with a reference.
+    /// Set once, before the first reader.
+    /// </summary>
     Func<Hash256, HeldVertex?> Recent
     {
         set { }
@@ -95,7 +100,7 @@ internal interface ILedger : IDisposable
 
     EpochEnd? FindEpochEnd(ulong epoch);
 
-    /// <summary>Goes with the next commit: the ledger is in the next epoch, with a state of before. As EndEpoch else.</summary>
+    /// <summary>With the next commit: the ledger is in the next epoch, with an earlier state. Otherwise as EndEpoch.</summary>
     Hash256[] SkipEpoch(EpochEnd end, int self);
 
     /// <summary>What the API shows of an executed block.</summary>
@@ -111,7 +116,7 @@ internal interface ILedger : IDisposable
         return false;
     }
 
-    /// <summary>Blocks that are kept and whose transactions are not found yet.</summary>
+    /// <summary>Blocks that are kept but not indexed yet.</summary>
     (ulong First, ulong Last)? NotIndexed => null;
 
     /// <summary>What execution knows of an account; null when none of its envelopes was accepted yet.</summary>
@@ -125,8 +130,8 @@ internal interface ILedger : IDisposable
     int ReadFinalized(FinalizedCursor cursor, ulong end, FinalizedPage page);
 }
 
-/// <summary>Open stores and what they gave at the start.</summary>
-/// <param name="Signs">False: the votes of earlier are lost, so nothing is signed.</param>
+/// <summary>Open stores, and what was read from them at the start.</summary>
+/// <param name="Signs">False: earlier votes are lost, so nothing is signed.</param>
 /// <param name="Epoch">The one after the newest executed block.</param>
 internal sealed record NodeStores(
     IVoteStore Votes, ILedger Ledger, RecoveredState Recovered, Executor Executor, bool Signs, EpochConfiguration Epoch)
@@ -134,7 +139,7 @@ internal sealed record NodeStores(
 {
     public IVoteStore Votes { get; private set; } = Votes;
 
-    /// <summary>For one that does not sign: the epoch from which on it may, once that is known.</summary>
+    /// <summary>For a validator that does not sign: the epoch from which it may, once that is known.</summary>
     public ulong? SignsFrom { get; init; }
 
     /// <summary>Own vertices of ended epochs that no block ordered.</summary>
@@ -143,10 +148,12 @@ internal sealed record NodeStores(
     /// <summary>Votes of a later epoch than the ledger's (PROTOCOL.md, rule E7): <see cref="SignsFrom"/>. Nothing is signed before it. Else null.</summary>
     public RocksVoteStore? Kept { get; init; }
 
-    /// <summary>Makes an empty vote store, of that epoch on, in the place of a lost one, and takes away what marks it as lost.</summary>
+    /// <summary>
+    /// Makes an empty vote store, from that epoch on, in place of a lost one, and removes the marks of the loss.
+    /// </summary>
     public required Func<ulong, IVoteStore> Fresh { get; init; }
 
-    /// <summary>What was lost is behind us (PROTOCOL.md, rule E5). The vote store's thread.</summary>
+    /// <summary>The lost votes no longer matter (PROTOCOL.md, rule E5). The vote store's thread.</summary>
     public IVoteStore RenewVotes(ulong epoch)
     {
         Votes.Dispose();
@@ -155,7 +162,7 @@ internal sealed record NodeStores(
         return Votes;
     }
 
-    /// <summary>The ledger is in the epoch of the votes. The vote store's thread, after they were recovered.</summary>
+    /// <summary>The ledger has reached the epoch of the votes. The vote store's thread, after they were recovered.</summary>
     public IVoteStore ResumeVotes() => Votes = Kept!;
 
     public void Dispose()

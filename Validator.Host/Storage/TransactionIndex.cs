@@ -6,22 +6,24 @@ using Validator.Host.Storage.Native;
 namespace Validator.Host.Storage;
 
 /// <summary>
-/// Where a transaction is found by its id, in the ledger: of an accepted one its global index, of one that execution dropped the block.
-/// The newest blocks' entries are in memory; every 65,536 of them go to the database as one segment, in the write of the block that
-/// follows, and sixteen segments are put together in the background. So a transaction costs 24 bytes and no key of its own, which would be
-/// dearer than all else that is stored of it. It is made of what the ledger holds, and made again where that was written without it:
-/// at the start what is missing of the newest blocks, what is missing of older ones in the background.
-/// Keys of the family "default": T level first: a segment's last block and count; X level first bucket: its entries of these leading
-/// bits of the id: 16 bytes of the id, u64 little-endian place. One thread adds, one tends, any finds.
+/// Where a transaction is found by its id, in the ledger: of an accepted one its global index, of one that execution dropped the
+/// block. The newest blocks' entries are in memory; every 65,536 of them go to the database as one segment, in the write of the
+/// block that follows, and sixteen segments are put together in the background. So a transaction costs 24 bytes and no key of its
+/// own, which would cost more than everything else that is stored of it. The index is derived from the ledger, and made anew
+/// where that was written without it: for the newest blocks at the start, for older ones in the background. Keys of the family
+/// "default": T level first: a segment's last block and count; X level first bucket: its entries of these leading bits of the id:
+/// 16 bytes of the id, u64 little-endian place. One thread adds, one does the background work, any may search.
 /// </summary>
 internal sealed class TransactionIndex
 {
     public const int EntryBytes = IdBytes + sizeof(ulong);
 
-    /// <summary>Another id with the same 16 bytes takes 2^64 tries to make, and 2^128 for one that somebody else has.</summary>
+    /// <summary>To make two ids with the same 16 bytes takes 2^64 tries, and 2^128 for a given id.</summary>
     private const int IdBytes = 16;
 
-    /// <summary>In a place: execution dropped it, and the rest is the block. Else the rest is the global index.</summary>
+    /// <summary>
+    /// Bit of a place: execution dropped the transaction, and the other bits are the block. Without it they are the global index.
+    /// </summary>
     public const ulong Dropped = 1UL << 63;
 
     /// <summary>Entries, and bytes of payload to be read again at a start, after which a segment is closed.</summary>
@@ -39,13 +41,13 @@ internal sealed class TransactionIndex
     private readonly List<(IndexSegment Segment, IndexTail Tail)> _closing = [];
     private volatile View _view;
 
-    // One that was closed, to be filled again: a reader that still has it sees that the view is another.
+    // A closed tail, to be used again: a reader that still has it sees that the view has changed.
     private IndexTail? _spare;
     private int _resets;
 
-    /// <summary>What finding goes by.</summary>
-    /// <param name="Tails">The newest last; those before it are not committed as segments yet.</param>
-    /// <param name="Segments">By first block; none overlap.</param>
+    /// <summary>What a search uses.</summary>
+    /// <param name="Tails">Newest last; those before it are not committed as segments yet.</param>
+    /// <param name="Segments">Ordered by first block, without overlap.</param>
     private sealed record View(IndexTail[] Tails, IndexSegment[] Segments);
 
     /// <param name="segmentEntries">Smaller in tests.</param>
@@ -62,7 +64,7 @@ internal sealed class TransactionIndex
 
     public IndexSegment[] Segments => _view.Segments;
 
-    /// <summary>Before a block's entries are added: closes the segment before it where that is full.</summary>
+    /// <summary>Before a block's entries are added: closes the tail if it is full.</summary>
     public IndexTail BeginBlock(RocksDbBatch batch, ulong sequence, int entries, long payloadBytes)
     {
         IndexTail tail = _view.Tails[^1];
@@ -94,7 +96,7 @@ internal sealed class TransactionIndex
         return tail;
     }
 
-    /// <summary>What was closed is on disk.</summary>
+    /// <summary>The closed tail is on disk.</summary>
     public void Committed()
     {
         if (_closing.Count == 0)
@@ -112,7 +114,7 @@ internal sealed class TransactionIndex
         }
     }
 
-    /// <summary>Where the database gets the state of a snapshot: nothing before it is known.</summary>
+    /// <summary>When a snapshot's state is installed: nothing before it is known.</summary>
     /// <param name="next">The first block after it.</param>
     public void Reset(RocksDbBatch batch, ulong next)
     {
@@ -126,15 +128,15 @@ internal sealed class TransactionIndex
         }
     }
 
-    /// <summary>At the start: the newest blocks' entries, from this one on.</summary>
+    /// <summary>At the start: begins with the newest blocks' entries, from this block on.</summary>
     public void SetTail(IndexTail tail) => _view = _view with { Tails = [tail] };
 
-    /// <summary>With room for so many entries at least.</summary>
+    /// <summary>Makes room for at least that many entries.</summary>
     public IndexTail NewTail(int entries) => new(Math.Max(entries, _segmentEntries));
 
     /// <summary>The place of an id: the newest global index that it has there, else the newest block that dropped it.</summary>
-    /// <param name="first">Nothing before these counts.</param>
-    /// <param name="end">Nothing from these on does: it is not on disk yet.</param>
+    /// <param name="first">Entries before these do not count.</param>
+    /// <param name="end">Nor do entries from these on: they are not on disk yet.</param>
     public bool TryFind(in Hash256 id, Kept first, Kept end, out ulong place)
     {
         UInt128 key = IndexTail.KeyOf(id);
@@ -155,8 +157,8 @@ internal sealed class TransactionIndex
                 }
             }
 
-            // Segments that were put together or closed meanwhile may have been missed, and a tail that was be in use again. Nothing of them
-            // is read after this.
+            // Segments merged or closed meanwhile may have been missed, and a tail may be in use again. Nothing of them is read
+            // after this.
             Interlocked.MemoryBarrier();
             if (ReferenceEquals(view, _view))
             {
@@ -166,7 +168,9 @@ internal sealed class TransactionIndex
         }
     }
 
-    /// <summary>The first run of blocks from one on that no segment and no tail has; null when there is none.</summary>
+    /// <summary>
+    /// The first run of blocks, from the given one on, that no segment and no tail has; null when there is none.
+    /// </summary>
     public (ulong First, ulong Last)? Gap(ulong from)
     {
         View view = _view;
@@ -185,8 +189,8 @@ internal sealed class TransactionIndex
         return next < tail ? (next, tail - 1) : null;
     }
 
-    /// <summary>Adds a segment for blocks of a gap. The tending thread.</summary>
-    /// <param name="resets">As it was before the blocks were read.</param>
+    /// <summary>Adds a segment for the blocks of a gap. The background thread.</summary>
+    /// <param name="resets">The count of resets from before the blocks were read.</param>
     public string? Fill(IndexTail entries, ulong last, int resets)
     {
         IndexSegment segment = new(0, entries.First, last, (ulong)entries.Count);
@@ -195,11 +199,11 @@ internal sealed class TransactionIndex
         return Publish(batch, [], segment, resets);
     }
 
-    /// <summary>How often everything was dropped.</summary>
+    /// <summary>How often the whole index was dropped.</summary>
     public int Resets => Volatile.Read(ref _resets);
 
-    /// <summary>Drops what lies before a block, or else puts segments together. The tending thread.</summary>
-    /// <param name="most">Entries that one may have.</param>
+    /// <summary>Drops what lies before a block, or else merges segments. The background thread.</summary>
+    /// <param name="most">The most entries of a merged segment.</param>
     /// <returns>Whether there was something to do.</returns>
     public bool Tend(ulong keptFrom, ulong most, out string? error)
     {
@@ -228,7 +232,7 @@ internal sealed class TransactionIndex
         return false;
     }
 
-    /// <summary>The stored entries of a segment: id's part and place.</summary>
+    /// <summary>The stored entries of a segment: part of the id, and place.</summary>
     public IEnumerable<(UInt128 Id, ulong Place)> Entries(IndexSegment segment)
     {
         using RocksDbIterator values = _database.Iterate(State);
@@ -246,7 +250,7 @@ internal sealed class TransactionIndex
     private static bool Follow(IndexSegment[] run) => !run.Where((s, i) => i > 0 && s.First != run[i - 1].Last + 1).Any();
 
     /// <summary>
-    /// Written before it is named, a part at a time, so that nobody waits for it; what a crash leaves of it is dropped at the next start.
+    /// Written in parts before it is named, so that nobody waits for it; what a crash leaves of it is dropped at the next start.
     /// </summary>
     private string? Merge(IndexSegment[] run, int resets)
     {
@@ -287,8 +291,8 @@ internal sealed class TransactionIndex
     }
 
     /// <summary>
-    /// Writes the batch with what goes, and lets readers know: of what is put together before what it was made of goes, of anything else when
-    /// it is there. Nothing where everything was dropped meanwhile.
+    /// Writes the batch, deletions included, and publishes the new view: a merged segment before its parts are deleted, anything
+    /// else once it is written. Does nothing where the index was dropped meanwhile.
     /// </summary>
     private string? Publish(RocksDbBatch batch, IndexSegment[] gone, IndexSegment? added, int resets)
     {
@@ -308,7 +312,7 @@ internal sealed class TransactionIndex
             View after = _view with { Segments = Sorted(_view.Segments.Except(gone).Concat(added is null ? [] : [added])) };
             if (gone.Length > 0)
             {
-                // Who still goes by the view before sees afterwards that it is another, and looks again.
+                // A reader of the old view notices the change afterwards, and searches again.
                 _view = after;
             }
 
@@ -427,12 +431,12 @@ internal sealed class TransactionIndex
 
         if (batch.Count > 0)
         {
-            // Where that fails they are found again at the next start; nobody reads them.
+            // If that fails they are found again at the next start; nobody reads them.
             _ = _database.Write(batch, sync: false);
         }
     }
 
-    /// <summary>The newest of what was found, an index before a block that dropped it.</summary>
+    /// <summary>The newest of what was found; a global index wins over a block that dropped it.</summary>
     internal ref struct Best(Kept first, Kept end)
     {
         public bool Found { get; private set; }

@@ -3,9 +3,9 @@ using Validator.Core.Primitives;
 namespace Validator.Host.Storage;
 
 /// <summary>
-/// Recent vertices in memory, for execution and for peers that ask; what has left it is in the ledger. One thread adds,
-/// any thread reads without a lock: each place is one reference to an immutable record, whose body is held for as long as it is in here.
-/// Oldest out first, by bytes.
+/// Recent vertices in memory, for execution and for peers that ask; older ones are in the ledger. One thread adds, any thread
+/// reads without a lock: each place is one reference to an immutable record, whose body is held while it is in the cache. The
+/// oldest leave first, by bytes.
 /// </summary>
 internal sealed class VertexCache
 {
@@ -33,7 +33,7 @@ internal sealed class VertexCache
     /// <summary>Those of them in pooled buffers.</summary>
     public long PooledBytes => Volatile.Read(ref _pooled);
 
-    /// <summary>A vertex with a reference, which is the caller's to release; null for none. Any thread.</summary>
+    /// <summary>A vertex with a reference, which the caller releases; null when it is not here. Any thread.</summary>
     public HeldVertex? Find(in Hash256 hash) => Look(hash) is { } vertex && vertex.Body.TryRetain() ? vertex : null;
 
     /// <summary>Adds a vertex and takes over the caller's reference. One thread only.</summary>

@@ -91,7 +91,7 @@ internal static class LoadCommands
         return transport.AcceptOnlyFromAmong("http", "quic");
     }
 
-    /// <summary>A folder in its place is found before the load, not after it.</summary>
+    /// <summary>A folder in the report's place is found before the load, not after it.</summary>
     private static Option<string?> Report()
     {
         Option<string?> report = new("--report") { Description = "Write the numbers as JSON to this file" };

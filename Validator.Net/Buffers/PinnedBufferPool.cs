@@ -4,9 +4,9 @@ using Validator.Net.Rings;
 namespace Validator.Net.Buffers;
 
 /// <summary>
-/// Pinned frame buffers in a few size classes, within one bound on the bytes of all of them, free ones included. When
-/// the bound is reached a free buffer of another class is given up for the one that is needed; with none left TryRent
-/// returns false, which is backpressure and no fault. Any thread may rent and return; a warm pool allocates nothing.
+/// Pinned frame buffers in a few size classes, within one bound on the bytes of all of them, free ones included. When the bound
+/// is reached a free buffer of another class is dropped to make room; without any TryRent returns false, which is backpressure
+/// and no fault. Any thread may rent and return; a warm pool allocates nothing.
 /// </summary>
 public sealed class PinnedBufferPool
 {
@@ -22,7 +22,7 @@ public sealed class PinnedBufferPool
 
     /// <param name="maxBytes">Bound on the sum of all capacities, bytes.</param>
     /// <param name="maxBufferBytes">Largest payload one buffer must hold, bytes.</param>
-    /// <param name="usualBytes">A length below it that is frequent, and gets a size class of its own; 0: none.</param>
+    /// <param name="usualBytes">A frequent length below it, which gets a size class of its own; 0: none.</param>
     public PinnedBufferPool(long maxBytes, int maxBufferBytes, int usualBytes = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxBufferBytes, 1);
@@ -50,10 +50,10 @@ public sealed class PinnedBufferPool
     /// <summary>Capacity bytes that are rented now.</summary>
     public long RentedBytes => Volatile.Read(ref _rented);
 
-    /// <summary>Rents a buffer with one reference and the given Length; its bytes are what they were.</summary>
+    /// <summary>Rents a buffer with one reference and the given Length; its bytes are not cleared.</summary>
     /// <param name="length">0 to MaxBufferBytes.</param>
     /// <param name="buffer">The buffer, when true is returned.</param>
-    /// <param name="reserve">Bytes of the bound that this caller must leave to others.</param>
+    /// <param name="reserve">Bytes of the bound that this caller must leave for others.</param>
     public bool TryRent(int length, [NotNullWhen(true)] out PooledBuffer? buffer, long reserve = 0)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)MaxBufferBytes, nameof(length));
@@ -72,7 +72,7 @@ public sealed class PinnedBufferPool
     private PooledBuffer? Take(int sizeClass)
     {
         if (_free[sizeClass].TryDequeue(out PooledBuffer? buffer)) return buffer;
-        // One that is a little too large is better than one more.
+        // A buffer that is a little too large is better than a new one.
         bool larger = sizeClass + 1 < _free.Length && _free[sizeClass + 1].TryDequeue(out buffer);
         return larger ? buffer : Allocate(sizeClass, _capacities[sizeClass]);
     }
@@ -107,7 +107,7 @@ public sealed class PinnedBufferPool
 
     private static SortedSet<int> Classes(int max, int usual)
     {
-        // Half a power of two: payloads stay in these buffers for long, so at most a third of one lies idle.
+        // Steps of half a power of two: payloads stay in these buffers for long, so at most a third of one is unused.
         SortedSet<int> classes = [max];
         for (long size = SmallestBytes; size < max; size *= 2)
         {

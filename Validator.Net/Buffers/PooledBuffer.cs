@@ -72,7 +72,7 @@ public sealed unsafe class PooledBuffer
         Volatile.Write(ref _references, 1);
     }
 
-    /// <summary>Adds one reference. Only who holds one may call it.</summary>
+    /// <summary>Adds one reference. Only a holder of one may call it.</summary>
     public PooledBuffer Retain()
     {
         int now = Interlocked.Increment(ref _references);

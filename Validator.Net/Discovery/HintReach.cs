@@ -3,10 +3,10 @@ using System.Net.Sockets;
 
 namespace Validator.Net.Discovery;
 
-/// <summary>Which hints the one UDP socket can send to at all: it is bound to one address, and has its family.</summary>
+/// <summary>Which hints the UDP socket can send to at all, given the one address, and its family, that it is bound to.</summary>
 public static class HintReach
 {
-    /// <returns>Why the socket never reaches the hint, and what would; null if nothing stands against it.</returns>
+    /// <returns>Why the socket can never reach the hint, and what would help; null if it can.</returns>
     public static string? Explain(PeerAddress hint, IPAddress listen)
     {
         bool v6Only = hint.Kind is HostKind.Ip6 or HostKind.Dns6;

@@ -5,7 +5,7 @@ using Validator.Core.Primitives;
 namespace Validator.Net.Discovery;
 
 /// <summary>
-/// The part of the multiaddr text format (multiformats.io) that names a QUIC endpoint:
+/// The subset of the multiaddr text format (multiformats.io) that names a QUIC endpoint:
 /// /(ip4|ip6|dns|dns4|dns6)/HOST/udp/PORT/(quic|quic-v1). Everything else is an error with a reason.
 /// </summary>
 public static class Multiaddr

@@ -5,12 +5,12 @@ using System.Text;
 
 namespace Validator.Net.Discovery;
 
-/// <summary>What a name stands for.</summary>
-/// <param name="Addresses">Best first; empty when none was found.</param>
-/// <param name="Error">Why there is none, in words; null when there is one.</param>
+/// <summary>The addresses of a name.</summary>
+/// <param name="Addresses">Best first; empty when there are none.</param>
+/// <param name="Error">Why there are none, as text; null when there are some.</param>
 public sealed record NameAnswer(IPAddress[] Addresses, string? Error);
 
-/// <summary>What is read instead of /etc/resolv.conf and /etc/hosts; null: those.</summary>
+/// <summary>Files that are read instead of /etc/resolv.conf and /etc/hosts; null: those two.</summary>
 internal readonly record struct NameFiles(string? ResolvConf, string? Hosts)
 {
     public static NameFiles OfEnvironment() => new(Of("VALIDATOR_RESOLV_CONF"), Of("VALIDATOR_HOSTS"));
@@ -19,19 +19,20 @@ internal readonly record struct NameFiles(string? ResolvConf, string? Hosts)
 }
 
 /// <summary>
-/// The one place where names become addresses, for peers' hints and for every client in the binary: the hosts file, then DNS as resolv.conf
-/// says, by c-ares (eng/native/names.c). NSS modules are not asked: the C library of a static binary cannot load another one's.
+/// The one place where names become addresses, for peers' hints and for every client in the binary: the hosts file, then DNS as
+/// resolv.conf says, by c-ares (eng/native/names.c). NSS modules are not asked: a static binary cannot load modules of another C
+/// library.
 /// </summary>
 public static partial class NameResolver
 {
-    /// <summary>No more of an answer is taken.</summary>
+    /// <summary>The most addresses taken of an answer.</summary>
     private const int MaxAddresses = 16;
     private const int MaxNameLength = 255;
 
-    /// <summary>Names asked for at once; each takes a thread while it waits.</summary>
+    /// <summary>Look-ups at once; each takes a thread while it waits.</summary>
     private static readonly SemaphoreSlim s_atOnce = new(8);
 
-    /// <summary>Never throws for what the name or its servers say. A limit of 10 s holds for each name.</summary>
+    /// <summary>Does not throw for bad names or failing servers. Each look-up is limited to 10 s.</summary>
     /// <param name="family">InterNetwork, InterNetworkV6, or Unspecified for both.</param>
     /// <exception cref="OperationCanceledException">The caller gave up.</exception>
     public static Task<NameAnswer> FindAsync(string name, AddressFamily family, CancellationToken cancellation = default) =>
@@ -41,14 +42,14 @@ public static partial class NameResolver
     {
         if (IPAddress.TryParse(name, out IPAddress? literal)) return new NameAnswer([literal], null);
         if (name.Length is 0 or > MaxNameLength || name.Any(c => c is <= ' ' or > '~')) return new NameAnswer([], "is no host name");
-        // Absolute by its last dot, and asked of nobody all the same (RFC 6761, section 6.3): c-ares would ask.
+        // The last dot makes it absolute, and c-ares would ask a server; RFC 6761, section 6.3, says that nobody is asked.
         string absolute = name.TrimEnd('.');
         if (absolute.Equals("localhost", StringComparison.OrdinalIgnoreCase) || absolute.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)) name = absolute;
         await s_atOnce.WaitAsync(cancellation).ConfigureAwait(false);
         Task<NameAnswer> asked;
         try
         {
-            // A thread of its own: one of the pool's that waits for a silent server is one that nobody else has.
+            // A thread of its own, so that waiting for a silent server takes none from the pool.
             asked = Task.Factory.StartNew(() => AskInTurn(name, family, files), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
         catch (Exception e) when (e is TaskSchedulerException or OutOfMemoryException)

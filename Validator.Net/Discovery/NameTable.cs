@@ -7,9 +7,9 @@ namespace Validator.Net.Discovery;
 internal sealed record NameFound(HostKind Kind, string Host, NameAnswer Answer);
 
 /// <summary>
-/// What the names among peers' hints stand for. Each is asked for once, however many peers it is a hint of; again every minute, and within 5 s
-/// while somebody is dialled by it. Who asks never waits: it gets what is known, and the answer comes later, by the caller's
-/// <paramref name="found"/>. Belongs to one thread, but for that call.
+/// The addresses of the names among peers' hints. Each name is looked up once, for however many peers it is a hint; again every
+/// minute, and within 5 s while a peer is dialled by it. Callers never wait: they get what is known, and the answer comes later
+/// through <paramref name="found"/>. Belongs to one thread, except for that call.
 /// </summary>
 internal sealed class NameTable(IPAddress listen, Func<string, AddressFamily, Task<NameAnswer>> resolve, Action<NameFound> found, Action<TransportLogLevel, string> log)
 {
@@ -31,13 +31,13 @@ internal sealed class NameTable(IPAddress listen, Func<string, AddressFamily, Ta
         public int Failures;
     }
 
-    /// <summary>Look-ups that came back, and those of them that found nothing.</summary>
+    /// <summary>Finished look-ups, and those of them that found nothing.</summary>
     public long Lookups { get; private set; }
 
     /// <inheritdoc cref="Lookups"/>
     public long Failed { get; private set; }
 
-    /// <summary>What a name stood for when last it was found: a server that fails later takes nothing away.</summary>
+    /// <summary>The addresses from the last successful look-up: a server that fails later removes none.</summary>
     public ReadOnlySpan<IPAddress> Of(PeerAddress hint, ulong now, bool dialling)
     {
         if (!_names.TryGetValue((hint.Kind, hint.Host), out Entry? entry)) _names[(hint.Kind, hint.Host)] = entry = new Entry();
@@ -51,7 +51,7 @@ internal sealed class NameTable(IPAddress listen, Func<string, AddressFamily, Ta
         return entry.Addresses;
     }
 
-    /// <summary>Takes an answer in; true if the name stands for something else now.</summary>
+    /// <summary>Takes an answer; true if the name's addresses have changed.</summary>
     public bool Take(NameFound answer, ulong now)
     {
         if (!_names.TryGetValue((answer.Kind, answer.Host), out Entry? entry)) return false;
@@ -79,14 +79,17 @@ internal sealed class NameTable(IPAddress listen, Func<string, AddressFamily, Ta
         entry.Failures = 0;
         entry.NextLine = 0;
         entry.Due = now + Fresh;
-        // Servers turn the order with each answer.
+        // Servers rotate the order with each answer.
         bool changed = !addresses.ToHashSet().SetEquals(entry.Addresses);
         entry.Addresses = addresses;
         if (changed || again) log(TransportLogLevel.Info, $"'{answer.Host}' is {string.Join(", ", addresses.AsEnumerable())}");
         return changed;
     }
 
-    /// <summary>The configuration was read again: all are asked anew when next they are needed, and those that nobody needs are dropped.</summary>
+    /// <summary>
+    /// The configuration was read again: names are looked up anew when they are needed next, and those no longer needed are
+    /// dropped.
+    /// </summary>
     public void Renew(IEnumerable<PeerAddress> used)
     {
         HashSet<(HostKind, string)> kept = [.. used.Select(u => (u.Kind, u.Host))];

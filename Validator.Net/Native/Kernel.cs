@@ -4,12 +4,12 @@ using System.Text;
 namespace Validator.Net.Native;
 
 /// <summary>The file system under a path.</summary>
-/// <param name="FreeBytes">That this process may still write.</param>
-/// <param name="FreeFiles">That this process may still make.</param>
+/// <param name="FreeBytes">Free for this process.</param>
+/// <param name="FreeFiles">Files that this process may still make.</param>
 /// <param name="TotalFiles">0: it does not count them.</param>
 public readonly record struct DiskRoom(long FreeBytes, long TotalBytes, long FreeFiles, long TotalFiles);
 
-/// <summary>The same as the file system counts. One that does not bound its files may say so with all bits set, as Ceph does.</summary>
+/// <summary>The same, as the file system counts. One without a limit on files may report all bits set, as Ceph does.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal readonly record struct DiskCounts(ulong BlockBytes, ulong FreeBlocks, ulong Blocks, ulong FreeFiles, ulong Files)
 {
@@ -21,13 +21,13 @@ internal readonly record struct DiskCounts(ulong BlockBytes, ulong FreeBlocks, u
 /// <summary>What the kernel is told of this process (prctl(2)), what it grants, and how its threads wait (futex(2)).</summary>
 public static unsafe partial class Kernel
 {
-    /// <summary>The kernel keeps 16 bytes of a thread's name, the last a zero.</summary>
+    /// <summary>The kernel keeps 16 bytes of a thread's name, including a final zero.</summary>
     public const int MaxNameBytes = 15;
 
     private const int SetDumpable = 4;
     private const int SetName = 15;
 
-    /// <summary>No core dump, and no other process of this user's looks into the memory.</summary>
+    /// <summary>Forbids core dumps, and reads of the memory by other processes of this user.</summary>
     public static void RefuseDumps() => _ = SetProcess(SetDumpable, 0, 0, 0, 0);
 
     /// <summary>
@@ -48,7 +48,7 @@ public static unsafe partial class Kernel
     /// <summary>How many file descriptors this process may have: the hard limit, to which the soft one was raised at its start.</summary>
     public static long DescriptorLimit => DescriptorLimitNative();
 
-    /// <summary>How many of so many threads this process can have at the same time, beside those that it has.</summary>
+    /// <summary>How many of that many additional threads this process can have at the same time.</summary>
     public static int SpareThreads(int wanted) => SpareThreadsNative(wanted);
 
     /// <summary>How much room the file system under a path has; false when it cannot be asked.</summary>

@@ -72,7 +72,7 @@ public sealed unsafe class OpenSslMlDsa87 : IDisposable
         fixed (byte* d = destination) Require.That(MlDsaNative.GetPrivate(_key, d) == 1, "ML-DSA-87 private key");
     }
 
-    /// <summary>Signs; key pairs only.</summary>
+    /// <summary>Signs. Key pairs only.</summary>
     /// <param name="context">0 to 255 bytes.</param>
     /// <param name="message">Any length.</param>
     /// <param name="signature">At least 4627 bytes.</param>

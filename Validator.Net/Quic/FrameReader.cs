@@ -13,7 +13,7 @@ internal sealed unsafe class FrameReader
 {
     internal enum Outcome
     {
-        /// <summary>All whole frames were taken.</summary>
+        /// <summary>All complete frames were taken.</summary>
         Drained,
 
         /// <summary>The turn is over; there is more.</summary>
@@ -46,7 +46,7 @@ internal sealed unsafe class FrameReader
         _poolReserve = pool.MaxBytes / ReservedShare;
     }
 
-    /// <summary>Takes one turn's frames of a channel. consumed: wire bytes taken; frames: how many.</summary>
+    /// <summary>Takes one turn's frames of a channel: consumed is the wire bytes taken, frames their number.</summary>
     internal Outcome Read(int peer, int channel, QuicRx* rx, out ulong consumed, out int frames)
     {
         consumed = 0;

@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace Validator.Net.Quic;
 
 /// <summary>
-/// Lines about datagrams that were not sent and handshakes that came to nothing: the first of a kind within a second, then one a minute
-/// with their number. Belongs to the thread of its socket.
+/// Log lines about datagrams that were not sent and handshakes that failed: the first of a kind within a second, then one a
+/// minute with their number. Belongs to the thread of its socket.
 /// </summary>
 internal sealed unsafe class PathNotices(Action<TransportLogEvent>? log)
 {
@@ -15,13 +15,13 @@ internal sealed unsafe class PathNotices(Action<TransportLogEvent>? log)
     private readonly Notice[] _unsent = new Notice[PathStatistics.Kinds];
     private readonly Notice[] _failed = new Notice[PeerStatistics.Reasons];
 
-    /// <summary>What has come together of one kind since its last line.</summary>
+    /// <summary>What has accumulated of one kind since its last line.</summary>
     internal struct Notice
     {
         public long Count;
         public ulong NextLine;
 
-        /// <summary>True when it is time for a line; the count begins anew.</summary>
+        /// <summary>True when a line is due; the count begins anew.</summary>
         public bool IsDue(ulong now, out long count)
         {
             count = Count;
@@ -76,7 +76,7 @@ internal sealed unsafe class PathNotices(Action<TransportLogEvent>? log)
         log!(new TransportLogEvent(TransportLogLevel.Warning, peer, string.Create(CultureInfo.InvariantCulture, $"{count} datagrams not sent: {meaning} ({Marshal.GetPInvokeErrorMessage(error)}, errno {error})"), CloseReason.None));
     }
 
-    /// <summary>What an operator may take a failed handshake for.</summary>
+    /// <summary>What a failed handshake may mean to an operator.</summary>
     public static string Explain(CloseReason reason) => reason switch
     {
         CloseReason.WrongKey => "the key is not the pinned one",

@@ -41,18 +41,18 @@ internal sealed unsafe class PeerLink
     /// <summary>The membership has ended.</summary>
     internal bool Removed { get; set; }
 
-    /// <summary>The standing connection; 0 for none.</summary>
+    /// <summary>The present connection; 0 for none.</summary>
     internal ulong Handle { get; private set; }
 
     internal QuicView* View { get; private set; }
 
     internal bool IsUp => Handle != 0;
 
-    /// <summary>We dialled the standing connection; it came up at UpAt, ns.</summary>
+    /// <summary>Whether we dialled the present connection; it came up at UpAt, ns.</summary>
     internal bool Outgoing { get; private set; }
     internal ulong UpAt { get; private set; }
 
-    /// <summary>A second connection that crossed the standing one, until the other side decides; 0 for none.</summary>
+    /// <summary>A second connection that crossed the present one, until the other side decides; 0 for none.</summary>
     internal ulong Spare { get; set; }
 
     /// <summary>Since when, ns.</summary>
@@ -73,30 +73,30 @@ internal sealed unsafe class PeerLink
     /// <summary>Where; null when none is.</summary>
     internal IPEndPoint? DialledTo { get; private set; }
 
-    /// <summary>Where it answered when another one was dialled.</summary>
+    /// <summary>An address where it answered when another peer was dialled.</summary>
     internal IPEndPoint? Met { get; set; }
 
-    /// <summary>The place in turn among those known.</summary>
+    /// <summary>Index of the next of its known addresses.</summary>
     internal int NextPlace { get; set; }
 
-    /// <summary>The connection that the last dial began; 0 when it has come to something or to nothing.</summary>
+    /// <summary>The connection that the last dial began; 0 once it has succeeded or failed.</summary>
     internal ulong DialHandle { get; private set; }
 
     /// <summary>When to dial next, ns; meaningful while not dialling, and down or stalled.</summary>
     internal ulong NextDial { get; set; }
 
-    /// <summary>The connection stands but does not move: another is dialled beside it.</summary>
+    /// <summary>The connection is stalled: another is dialled beside it.</summary>
     internal bool Stalled { get; set; }
 
-    /// <summary>The next connection that stalls is given until then, ns.</summary>
+    /// <summary>Until when the next connection that stalls is left alone, ns.</summary>
     internal ulong NextRedial { get; set; }
 
-    /// <summary>Lines about dials that came to nothing.</summary>
+    /// <summary>Log lines about failed dials.</summary>
     internal PathNotices.Notice FailedDials;
 
     internal bool HasDialled { get; set; }
 
-    /// <summary>Dials that came to nothing since the last connection.</summary>
+    /// <summary>Failed dials since the last connection.</summary>
     internal int Failures => _failures;
 
     /// <summary>Counters of the connections before this one.</summary>
@@ -139,7 +139,7 @@ internal sealed unsafe class PeerLink
         Volatile.Write(ref Statistics.UpNow, 1);
     }
 
-    /// <summary>The other one of two that crossed stands in for this one; queues stay as they are.</summary>
+    /// <summary>Switches to the other of two connections that crossed; queues stay as they are.</summary>
     internal void MoveTo(ulong handle, QuicView* view)
     {
         Handle = handle;
@@ -164,7 +164,7 @@ internal sealed unsafe class PeerLink
         Volatile.Write(ref Statistics.QueuedBytesNow, 0);
     }
 
-    /// <summary>Sets NextDial: doubling pauses, of which the upper half is random so that peers do not move in step.</summary>
+    /// <summary>Sets NextDial: pauses double, and their upper half is random so that peers do not dial in step.</summary>
     internal void BackOff(ulong now, TransportOptions options)
     {
         DialEnded();

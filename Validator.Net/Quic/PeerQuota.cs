@@ -1,8 +1,8 @@
 namespace Validator.Net.Quic;
 
 /// <summary>
-/// How fast one peer's frames are taken. What is above waits in QUIC's window and then at the peer, so an honest one that catches
-/// up is slowed and loses nothing, and one that floods costs the others no more than these numbers. Network thread only.
+/// How fast one peer's frames are taken. The rest waits in QUIC's window and then at the peer. So an honest peer that catches up
+/// is slowed and loses nothing, and one that floods costs the others no more than these numbers. Network thread only.
 /// </summary>
 internal sealed class PeerQuota
 {
@@ -31,7 +31,7 @@ internal sealed class PeerQuota
         }
     }
 
-    /// <summary>True when a turn of the channel may be read; the turn may go into debt by its own size.</summary>
+    /// <summary>True when a turn of the channel may be read; the turn may exceed the quota by its own size.</summary>
     internal bool MayRead(int channel, ulong now)
     {
         if (_rates is null) return true;
@@ -49,7 +49,10 @@ internal sealed class PeerQuota
     }
 }
 
-/// <summary>How long a peer that broke the rules stays out: 1 s, doubled by each further fault up to a minute, forgotten after ten good ones.</summary>
+/// <summary>
+/// How long a peer that broke the rules stays out: 1 s, doubled by each further fault up to a minute, forgotten after ten good
+/// minutes.
+/// </summary>
 internal struct PeerPenalty
 {
     private const ulong Second = 1_000_000_000;

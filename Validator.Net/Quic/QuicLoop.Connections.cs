@@ -1,16 +1,19 @@
 namespace Validator.Net.Quic;
 
 /// <summary>
-/// Connections that come and go. Two that crossed are told apart the same way on both sides: the one that the side with the lower key dialled
-/// stays. That side decides, since it is the last to know that its own dial has come to something: it moves what is under way over to it and
-/// closes the other. The other side keeps both until then, and follows.
+/// Connections that come and go. Of two that crossed, both sides keep the one that the lower key dialled. That side decides,
+/// since it is the last to know that its own dial succeeded: it moves what is under way over to it and closes the other. The
+/// other side keeps both until then, and follows.
 /// </summary>
 internal sealed unsafe partial class QuicLoop
 {
-    /// <summary>A dial that began before the other side's connection stood has come to something by then. A later one says that it is lost there.</summary>
+    /// <summary>
+    /// A dial that began before the other side was connected has succeeded by then. A later one means that the other side has
+    /// lost the connection.
+    /// </summary>
     private const ulong CrossingTime = 2000 * NanosecondsPerMillisecond;
 
-    /// <summary>Turns of reading in which the rest of a connection is taken over.</summary>
+    /// <summary>Turns of reading within which the rest of a connection is taken.</summary>
     private const int MostDrainTurns = 64;
 
     private void ComeUp(PeerLink link, in QuicEvent e)
@@ -76,8 +79,9 @@ internal sealed unsafe partial class QuicLoop
     }
 
     /// <summary>
-    /// What comes on the other side's own dial says that it has decided for that, should its goodbye to the other have been lost. What comes on
-    /// ours does not: it may have been sent before that dial came to something there. So it is read, and nobody moves before such a dial is late.
+    /// Frames on the other side's own dial show that it has decided for that one, even if its goodbye on the other was lost.
+    /// Frames on our dial do not: they may have been sent before its own dial succeeded there. So they are read, and nothing
+    /// changes before such a dial is overdue.
     /// </summary>
     private void FollowSpare(PeerLink link)
     {
@@ -99,7 +103,10 @@ internal sealed unsafe partial class QuicLoop
         if (link.Spare != 0) MoveTo(link, link.Spare, closeOld: true);
     }
 
-    /// <summary>Goes on with another connection of the same peer: what the one before did not bring through goes out again, so nothing is lost, and a frame may come twice.</summary>
+    /// <summary>
+    /// Goes on with another connection of the same peer: what was not acknowledged on the old one is sent again, so nothing is
+    /// lost, and a frame may come twice.
+    /// </summary>
     private void MoveTo(PeerLink link, ulong handle, bool closeOld)
     {
         if (closeOld && link.IsUp)
@@ -124,7 +131,7 @@ internal sealed unsafe partial class QuicLoop
         }
     }
 
-    /// <summary>Takes the whole frames that have come, as far as the consumer has room.</summary>
+    /// <summary>Takes the complete frames that have arrived, as far as the consumer has room.</summary>
     private void Drain(PeerLink link)
     {
         if (!Announce(link)) return;
@@ -138,7 +145,9 @@ internal sealed unsafe partial class QuicLoop
         }
     }
 
-    /// <summary>The same of the spare connection, before its bytes are acknowledged: the other side sends no more again what was.</summary>
+    /// <summary>
+    /// The same for the spare connection, before its bytes are acknowledged: acknowledged frames are not sent again.
+    /// </summary>
     private void DrainSpare(PeerLink link, QuicView* view)
     {
         if (!Announce(link)) return;
@@ -175,7 +184,7 @@ internal sealed unsafe partial class QuicLoop
             Log(TransportLogLevel.Warning, link.Index, "connection closed for a fault of the peer's", reason);
             return;
         }
-        // The one that was dialled beside it may come to something.
+        // The connection dialled beside it may still succeed.
         if (!link.Dialling) link.BackOff(now, _options);
         Lost(link, now);
         Log(TransportLogLevel.Info, link.Index, "connection lost", reason);

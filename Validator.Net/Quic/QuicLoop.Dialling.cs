@@ -9,26 +9,28 @@ namespace Validator.Net.Quic;
 /// </summary>
 internal sealed unsafe partial class QuicLoop
 {
-    /// <summary>Down for so long before it is worth a line that there is nowhere to dial.</summary>
+    /// <summary>How long a peer is down before a line says that there is nowhere to dial.</summary>
     private const ulong PatienceWithoutPlace = 5_000 * NanosecondsPerMillisecond;
 
-    /// <summary>Where we or another member answered nobody else is looked for meanwhile; less once that member is lost.</summary>
+    /// <summary>
+    /// How long an address where we or another member answered is not tried for others; less once that member is lost.
+    /// </summary>
     private const ulong OccupiedFor = 300_000 * NanosecondsPerMillisecond;
     private const ulong OccupiedAfterLoss = 5_000 * NanosecondsPerMillisecond;
 
-    /// <summary>All places of a peer are being dialled for others; they will tell whose they are.</summary>
+    /// <summary>All addresses of a peer are being dialled for others; the answers will show whose they are.</summary>
     private const ulong PlacesBusyPause = 50 * NanosecondsPerMillisecond;
     private const int Ourselves = -1;
 
     private readonly NameTable _names;
 
-    /// <summary>Who answered where somebody else was dialled.</summary>
+    /// <summary>Who answered where another peer was dialled.</summary>
     private readonly Dictionary<IPEndPoint, (int Who, ulong Until)> _occupied = [];
     private readonly List<IPEndPoint> _places = [];
 
     private static bool MayDial(PeerLink link) => link is { Dialling: false, Removed: false } && (!link.IsUp || link.Stalled);
 
-    /// <summary>Half a time more at random, so that those who yield do not move in step.</summary>
+    /// <summary>Up to half more at random, so that those who wait do not dial in step.</summary>
     private ulong Yield() => (ulong)(_options.YieldTime.TotalMilliseconds * (1 + (0.5 * Random.Shared.NextDouble())) * NanosecondsPerMillisecond);
 
     private void BeginDialling(PeerLink link, ulong now)
@@ -69,8 +71,8 @@ internal sealed unsafe partial class QuicLoop
         TellFailedDial(link, now, place, CloseReason.Internal);
     }
 
-    /// <summary>The peer's places in turn, without those where somebody else is, or is being dialled.</summary>
-    /// <param name="busy">There is one, and it is being dialled.</param>
+    /// <summary>The peer's addresses in turn, without those where another peer is, or is being dialled.</summary>
+    /// <param name="busy">There is an address, but it is being dialled.</param>
     private IPEndPoint? NextPlace(PeerLink link, ulong now, out bool busy)
     {
         busy = false;
@@ -104,7 +106,7 @@ internal sealed unsafe partial class QuicLoop
         foreach (IPAddress address in _names.Of(hint, now, dialling: true)) _places.Add(new IPEndPoint(address, hint.Port));
     }
 
-    /// <summary>Nobody fails in silence: neither does one whom we have no way to.</summary>
+    /// <summary>No failure is silent, not even that of a peer without an address.</summary>
     private void TellNowhere(PeerLink link, ulong now)
     {
         if (link.IsUp || now < link.DownSince + PatienceWithoutPlace) return;
@@ -116,7 +118,10 @@ internal sealed unsafe partial class QuicLoop
         Log(TransportLogLevel.Warning, link.Index, $"not connected: {why}", CloseReason.None);
     }
 
-    /// <summary>Somebody else was met where the peer was looked for: its other places are tried at once, and the one met need not be searched for.</summary>
+    /// <summary>
+    /// Another peer answered: the other addresses of the one we wanted are tried at once, and the one that answered need not be
+    /// searched for.
+    /// </summary>
     private void MetAnother(PeerLink link, int who, IPEndPoint place, ulong now)
     {
         link.DialEnded();
@@ -133,7 +138,7 @@ internal sealed unsafe partial class QuicLoop
         if (!met.Dialling) Hasten(met, now);
     }
 
-    /// <summary>Dials by then, but nobody who is shut out.</summary>
+    /// <summary>Dials by then, but not a peer that is shut out.</summary>
     private static void Hasten(PeerLink link, ulong at) => link.NextDial = Math.Min(link.NextDial, Math.Max(at, link.Penalty.Until));
 
     private void Lost(PeerLink link, ulong now)

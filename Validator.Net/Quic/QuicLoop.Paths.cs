@@ -3,10 +3,10 @@ using System.Net;
 
 namespace Validator.Net.Quic;
 
-/// <summary>Handshakes that fail, and connections that stand while their path has changed.</summary>
+/// <summary>Handshakes that fail, and connections whose path has changed.</summary>
 internal sealed unsafe partial class QuicLoop
 {
-    /// <summary>At least so long between the beginnings of two stalls that are answered by a dial.</summary>
+    /// <summary>The least time between the beginnings of two stalls that are answered by a dial.</summary>
     private const ulong RedialPause = 2000 * NanosecondsPerMillisecond;
 
     private void HandshakeFailed(PeerLink? link, in QuicEvent e)
@@ -14,7 +14,7 @@ internal sealed unsafe partial class QuicLoop
         _statistics.Failed[(int)e.Reason]++;
         IPEndPoint remote = e.Remote.ToEndPoint();
         bool dialled = link is not null && e.Dialled != 0;
-        // Who changes its mind has its reasons: see StopDial.
+        // A dialler that gives up has a reason: see StopDial.
         if (!dialled && e.Reason != CloseReason.PeerClosed) _notices.HandshakeFailed(e.Reason, remote);
         if (!dialled) return;
         link!.Statistics.Failed[(int)e.Reason]++;
@@ -26,7 +26,7 @@ internal sealed unsafe partial class QuicLoop
             return;
         }
         link.BackOff(now, _options);
-        // It refuses our key: not a member yet, or no longer. That takes its time.
+        // It refuses our key: not a member yet, or not any more. That may take a while to change.
         if (e.Reason == CloseReason.Tls && link.Failures > RefusalsBeforePause) link.NextDial += RefusedPause;
         if (!link.IsUp) TellFailedDial(link, now, remote, e.Reason);
     }

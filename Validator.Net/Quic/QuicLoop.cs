@@ -20,10 +20,10 @@ internal sealed unsafe partial class QuicLoop
     private const ulong StatisticsInterval = 1000 * NanosecondsPerMillisecond;
     private const ulong RoundTripInterval = 50 * NanosecondsPerMillisecond;
 
-    /// <summary>How soon reading is tried again when the consumer or the pool held it up: neither tells of new room.</summary>
+    /// <summary>How soon reading is tried again when the consumer or the pool was full: neither announces new room.</summary>
     private const ulong BackpressureInterval = NanosecondsPerMillisecond;
 
-    /// <summary>Dials in a row that come to nothing before one that was refused is followed by a longer pause.</summary>
+    /// <summary>Failed dials in a row after which a refused one is followed by a longer pause.</summary>
     private const int RefusalsBeforePause = 20;
     private const ulong RefusedPause = 3000 * NanosecondsPerMillisecond;
 
@@ -40,7 +40,7 @@ internal sealed unsafe partial class QuicLoop
     private readonly PathNotices _notices;
     private readonly PeerLink?[] _links;
 
-    // Those of _links that there are, removed ones too.
+    // Used entries of _links, removed peers included.
     private PeerLink[] _active = [];
     private readonly ConcurrentQueue<LinkCommand> _commands = new();
     private readonly Lock _outboxLock = new();
@@ -72,7 +72,7 @@ internal sealed unsafe partial class QuicLoop
         _active = [.. _links.OfType<PeerLink>()];
     }
 
-    /// <summary>Of two peers the one with the lower key: its dial stays where two cross.</summary>
+    /// <summary>Whether our key is the lower one of the pair: the lower key's dial stays where two cross.</summary>
     private bool Leads(byte[] other) => _ownKey.AsSpan().SequenceCompareTo(other) < 0;
 
     internal Outbox CreateOutbox()
@@ -182,7 +182,7 @@ internal sealed unsafe partial class QuicLoop
                 ComeUp(link, in e);
                 break;
             case QuicEventKind.Closed when link is not null:
-                // One that we have replaced ourselves says so too.
+                // A connection that we have replaced ourselves reports this too.
                 if (e is { Reason: CloseReason.PeerClosed, Detail: (ulong)CloseReason.Replaced } && !link.Stalled && link.Spare == 0) NoteReplaced(link);
                 if (link.Handle == e.Handle) Ended(link, e.Reason);
                 else if (link.Spare == e.Handle) link.Spare = 0;
@@ -213,7 +213,7 @@ internal sealed unsafe partial class QuicLoop
             if (link.Spare != 0) FollowSpare(link);
             if (!Announce(link)) blocked = true;
         }
-        // Each round begins with another peer: what room there is goes to all in turn, however fast one of them is.
+        // Each round begins with another peer, so that all get their turn of the room, however fast one of them is.
         _firstRead = (_firstRead + 1) % Math.Max(1, _active.Length);
         bool throttled = false;
         ulong now = QuicNative.Now();

@@ -61,7 +61,7 @@ internal enum QuicEventKind : uint
     Closed = 2,
     Failed = 3,
 
-    /// <summary>A dialled one: nothing that was sent is acknowledged, or its peer now comes from elsewhere.</summary>
+    /// <summary>A dialled connection: nothing that was sent is acknowledged, or its peer now comes from elsewhere.</summary>
     Stalled = 4,
 
     /// <summary>It goes on after all.</summary>
@@ -70,7 +70,7 @@ internal enum QuicEventKind : uint
     /// <summary>The other side has another address, and has answered there.</summary>
     Moved = 6,
 
-    /// <summary>Packets above 1,200 bytes do not get through; Detail 1: the own system refused them.</summary>
+    /// <summary>Packets above 1,200 bytes do not get through; Detail 1: this machine refused them.</summary>
     Smaller = 7,
 }
 

@@ -25,8 +25,8 @@ internal sealed class QuicWaker : IWaker
     {
         Interlocked.MemoryBarrier();
         if (Volatile.Read(ref _state) != Parked || Interlocked.Exchange(ref _state, Awake) != Parked) return;
-        // Only the thread that ends the sleep gets here, and it pays for a system call anyway; the lock keeps the
-        // endpoint from being freed under it.
+        // Only the thread that ends the sleep gets here, and it makes a system call anyway; the lock keeps the endpoint from
+        // being freed meanwhile.
         lock (_closing)
         {
             if (_endpoint != 0) QuicNative.Wake(_endpoint);

@@ -36,7 +36,7 @@ internal sealed class SendQueue(long maxBytes)
     /// <summary>Frame i of those that are not acknowledged, oldest first.</summary>
     internal PooledBuffer this[int i] => _ring[(_head + (ulong)i) & (ulong)(_ring.Length - 1)]!;
 
-    /// <summary>Another connection begins with the frames that this one did not bring through.</summary>
+    /// <summary>The next connection begins with the frames that were not acknowledged on this one.</summary>
     internal void Restart()
     {
         var kept = new PooledBuffer?[_ring.Length];

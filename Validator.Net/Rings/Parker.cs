@@ -26,10 +26,10 @@ public sealed class Parker : IWaker, IDisposable
     private const int Awake = 0;
     private const int Parked = 1;
 
-    /// <summary>Ints of a cache line on each side: producers on other cores read the word at every item.</summary>
+    /// <summary>A cache line of padding on each side: producers on other cores read the word for every item.</summary>
     private const int Line = 16;
 
-    // Pinned, for the kernel knows the word by its address; and the collector's, so that a late Wake meets no freed memory.
+    // Pinned, since the kernel knows the word by its address; in managed memory, so that a late Wake does not touch freed memory.
     private readonly int[] _words = GC.AllocateArray<int>(2 * Line, pinned: true);
 
     private ref int State => ref _words[Line];

@@ -28,10 +28,10 @@ public sealed unsafe class StreamLink
 
     internal ulong Handle { get; }
 
-    /// <summary>Which of the dialled ones it is; -1 where the other side dialled.</summary>
+    /// <summary>Index among the dialled ones; -1 where the other side dialled.</summary>
     public int Target { get; }
 
-    /// <summary>Whatever its owner keeps of it.</summary>
+    /// <summary>The owner's data for it.</summary>
     public object? Tag { get; set; }
 
     /// <summary>Bytes sent, or to be sent, that the other side has not acknowledged.</summary>
@@ -62,8 +62,8 @@ public sealed unsafe class StreamLink
         return true;
     }
 
-    /// <summary>Looks at the next frame, if it is there whole. It stays until <see cref="Consume"/>.</summary>
-    /// <returns>False when more must come; <paramref name="fault"/>: it never will, the sender breaks the rules.</returns>
+    /// <summary>Looks at the next frame, if all of it has arrived. It stays until <see cref="Consume"/>.</summary>
+    /// <returns>False when more must come; <paramref name="fault"/>: it never will, since the sender broke the rules.</returns>
     internal bool TryPeek(int maxFrameBytes, out ReadOnlySpan<byte> frame, out bool fault)
     {
         frame = default;
@@ -91,7 +91,7 @@ public sealed unsafe class StreamLink
             return true;
         }
 
-        // It goes over the ring's end.
+        // It wraps around the ring's end.
         if (_assembled.Length < length)
         {
             _assembled = new byte[Math.Max(length, 2 * _assembled.Length)];

@@ -7,8 +7,8 @@ using Validator.Net.Rings;
 namespace Validator.Net.Streams;
 
 /// <summary>
-/// The thread of client connections, on either side: QUIC on a socket of its own, TLS 1.3 with X25519MLKEM768, the validator's key
-/// pinned by the client, clients without certificates. What the owner has no room for is left in the flow-control window.
+/// The thread of client connections, on either side: QUIC on a socket of its own, TLS 1.3 with X25519MLKEM768, the validator's
+/// key pinned by the client, clients without certificates. What the owner has no room for stays in the flow-control window.
 /// </summary>
 public sealed unsafe class StreamLoop : IWaker, IDisposable
 {
@@ -68,14 +68,14 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
         _thread.Start();
     }
 
-    /// <summary>Has <see cref="IStreamOwner.Turn"/> called soon. Any thread.</summary>
+    /// <summary>Makes the loop call <see cref="IStreamOwner.Turn"/> soon. Any thread.</summary>
     public void Wake()
     {
         _woken = true;
         _waker.Wake();
     }
 
-    /// <summary>Says goodbye to all and frees everything; the owner hears of it.</summary>
+    /// <summary>Says goodbye to all and frees everything; tells the owner.</summary>
     public void Dispose()
     {
         if (_stopping)
@@ -195,7 +195,7 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
                 QuicView* view = QuicNative.GetView(_endpoint, happened.Handle);
                 if (view != null)
                 {
-                    // Our own place in the shim's list of keys is the first.
+                    // Our own key is the first in the shim's list.
                     StreamLink link = new(_endpoint, happened.Handle, happened.Dialled != 0 ? happened.Peer - 1 : -1, view);
                     _links.Add(happened.Handle, link);
                     _order.Add(link);
@@ -232,7 +232,9 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
         _owner.Closed(link, reason);
     }
 
-    /// <summary>Some frames of each, another one first each time. True when there may be more at once.</summary>
+    /// <summary>
+    /// Takes some frames of each connection, beginning with another one each time. True when there may be more.
+    /// </summary>
     private bool ReadFrames(out bool blocked)
     {
         blocked = false;
@@ -267,7 +269,7 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
         return more;
     }
 
-    /// <summary>Dials whom it is time for.</summary>
+    /// <summary>Dials those that are due.</summary>
     /// <returns>When to look again.</returns>
     private ulong DialDue(ulong now)
     {
@@ -278,7 +280,7 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
             {
                 QuicAddress address = QuicAddress.From(_options.Targets[i].Address);
                 bool begun = QuicNative.Dial(_endpoint, i + 1, &address) != 0;
-                // Its end, or its failure, sets the time anew.
+                // Its end, or its failure, sets the time of the next dial.
                 _dialAt[i] = begun ? ulong.MaxValue : now + RedialAfter;
             }
 

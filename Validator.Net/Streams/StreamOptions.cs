@@ -6,12 +6,14 @@ namespace Validator.Net.Streams;
 /// <param name="PublicKey">Its transport key as genesis has it, 2,592 bytes; no other is accepted.</param>
 public sealed record StreamTarget(byte[] PublicKey, IPEndPoint Address);
 
-/// <summary>What a side of client connections needs to know: one that accepts, or one that dials.</summary>
+/// <summary>The options of one side of client connections, which accepts or dials.</summary>
 public sealed record StreamOptions
 {
     public required IPEndPoint Listen { get; init; }
 
-    /// <summary>Of the own ML-DSA-87 key, 32 bytes; a client's is shown to nobody. Cleared by the caller after construction.</summary>
+    /// <summary>
+    /// Seed of the own ML-DSA-87 key, 32 bytes; a client's key is shown to nobody. Cleared by the caller after construction.
+    /// </summary>
     public required byte[] PrivateKeySeed { get; init; }
 
     /// <summary>Connections that are accepted; 0: this side dials.</summary>
@@ -20,7 +22,7 @@ public sealed record StreamOptions
     /// <summary>Dialled, and dialled again when they end.</summary>
     public StreamTarget[] Targets { get; init; } = [];
 
-    /// <summary>ALPN; another than that between validators, so that the two never meet.</summary>
+    /// <summary>ALPN; different from that between validators, so that the two never connect.</summary>
     public string ApplicationProtocol { get; init; } = "validator-client/1";
 
     /// <summary>Longest frame, without its length.</summary>
@@ -28,23 +30,28 @@ public sealed record StreamOptions
 
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Silence after which a ping is sent; null: 10 s where clients are accepted, 1 s by who dials, whom it tells that a NAT has forgotten it.</summary>
+    /// <summary>
+    /// Silence after which a ping is sent; null: 10 s where clients are accepted, 1 s on the dialling side, which notices that
+    /// way that a NAT has forgotten it.
+    /// </summary>
     public TimeSpan? KeepAlive { get; init; }
 
-    /// <summary>Called on the thread for what an operator should see, a few times a minute at most; Peer is no client's number.</summary>
+    /// <summary>
+    /// Called on the thread with what an operator should see, a few times a minute at most; Peer is not a client's number.
+    /// </summary>
     public Action<TransportLogEvent>? Log { get; init; }
 
     /// <summary>The thread's name.</summary>
     public string Name { get; init; } = "clients";
 }
 
-/// <summary>What lives on a <see cref="StreamLoop"/>; called on its thread alone.</summary>
+/// <summary>The owner of a <see cref="StreamLoop"/>; called on its thread alone.</summary>
 public interface IStreamOwner
 {
     void Opened(StreamLink link);
 
     /// <summary>A frame has come.</summary>
-    /// <returns>False: there is no room for it now. It stays, and holds the sender up, until it is offered again.</returns>
+    /// <returns>False: there is no room for it now. It stays, and blocks the sender, until it is offered again.</returns>
     bool TryTake(StreamLink link, ReadOnlySpan<byte> frame);
 
     /// <summary>Frames may be sent from here. Called once a round, and soon after <see cref="StreamLoop.Wake"/>.</summary>

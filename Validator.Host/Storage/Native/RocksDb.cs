@@ -6,12 +6,12 @@ using static Validator.Host.Storage.Native.RocksDbNative;
 namespace Validator.Host.Storage.Native;
 
 /// <summary>
-/// An open RocksDB: one writer, readers on any thread until <see cref="Dispose"/>. Faults come as text. Only what 7.8 can
-/// read is written. Column family handles go before the database, or Debian's build aborts on an assertion.
+/// An open RocksDB: one writer, readers on any thread until <see cref="Dispose"/>. Faults are returned as text. Only what version
+/// 7.8 can read is written. Column family handles are freed before the database, or Debian's build aborts on an assertion.
 /// </summary>
 internal sealed unsafe class RocksDb : IDisposable
 {
-    // Of the enums in c.h. An incomplete record at a log's end is a write that never returned; any other damage is refused.
+    // From the enums in c.h. An incomplete record at a log's end is a write that never returned; any other damage is refused.
     private const int TolerateCorruptedTailRecords = 0;
     private const int WarnLevel = 2;
 
@@ -29,8 +29,8 @@ internal sealed unsafe class RocksDb : IDisposable
     private nint _database;
 
     /// <summary>
-    /// Flushes and compactions give way to what orders: they come in bursts of a core, and what they have not written yet is in
-    /// the log. RocksDB's threads are the process's, shared by all databases.
+    /// Flushes and compactions yield to the pipeline: they come in bursts that fill a core, and what they have not written yet is
+    /// in the log. All databases of the process share RocksDB's threads.
     /// </summary>
     static RocksDb()
     {
@@ -133,7 +133,9 @@ internal sealed unsafe class RocksDb : IDisposable
 
     internal nint Family(int family) => _families[family];
 
-    /// <summary>Whether large values of a family are compressed from the next blob file on. What is written stays readable either way.</summary>
+    /// <summary>
+    /// Sets whether large values of a family are compressed, from the next blob file on. Files written before stay readable.
+    /// </summary>
     /// <returns>RocksDB's text on failure.</returns>
     public string? SetBlobCompression(int family, bool compresses)
     {
@@ -167,8 +169,8 @@ internal sealed unsafe class RocksDb : IDisposable
     }
 
     /// <summary>
-    /// Rewrites the tables of a family without what was deleted in them. Values in blob files stay where they are; a file of
-    /// which nothing is left goes. Takes long; writers and other compactions go on beside it.
+    /// Rewrites the tables of a family without what was deleted in them. Values in blob files stay where they are; a file without
+    /// live values is deleted. Takes long; writers and other compactions go on meanwhile.
     /// </summary>
     public void Compact(int family)
     {
@@ -254,14 +256,14 @@ internal sealed unsafe class RocksDb : IDisposable
         rocksdb_options_set_paranoid_checks(options, 1);
         rocksdb_options_set_wal_recovery_mode(options, TolerateCorruptedTailRecords);
         rocksdb_options_set_db_write_buffer_size(options, (nuint)settings.WriteBufferBytes);
-        // By default it is a multiple of all families' buffers: several times what one would expect on disk.
+        // The default is a multiple of all families' buffers: several times what one would expect on disk.
         rocksdb_options_set_max_total_wal_size(options, Math.Max(MinWalBytes, 2 * (ulong)settings.WriteBufferBytes));
         rocksdb_options_set_max_open_files(options, settings.OpenFiles);
-        // By default it is 16 for each family that has none or a few files yet.
+        // The default is 16 for each family that has few files or none.
         rocksdb_options_set_max_file_opening_threads(options, 1);
         rocksdb_options_set_max_background_jobs(options, 2);
         rocksdb_options_set_bytes_per_sync(options, 1024 * 1024);
-        // What is flushed is read again from the caches above or not at all: the kernel need not copy and keep it.
+        // Flushed data is read again from RocksDB's caches or not at all: the kernel need not copy and keep it.
         rocksdb_options_set_use_direct_io_for_flush_and_compaction(options, (byte)validator_writes_direct(path));
         rocksdb_options_set_info_log_level(options, WarnLevel);
         rocksdb_options_set_max_log_file_size(options, 1024 * 1024);

@@ -12,7 +12,7 @@ internal sealed unsafe class RocksDbBatch(RocksDb database) : IDisposable
 
     internal nint Handle { get; private set; } = rocksdb_writebatch_create();
 
-    /// <summary>Room for a value that is put before the next one is made.</summary>
+    /// <summary>Scratch memory for a value, until the next one is made.</summary>
     public Span<byte> Room(int bytes)
     {
         _room = _room.Length < bytes ? new byte[Math.Max(bytes, 2 * _room.Length)] : _room;
@@ -21,7 +21,7 @@ internal sealed unsafe class RocksDbBatch(RocksDb database) : IDisposable
 
     public int Count => rocksdb_writebatch_count(Handle);
 
-    /// <summary>Bytes that the log will get.</summary>
+    /// <summary>Bytes that it adds to the log.</summary>
     public long Bytes
     {
         get

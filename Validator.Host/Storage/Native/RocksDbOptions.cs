@@ -10,7 +10,7 @@ internal sealed record RocksDbOptions
 {
     public bool Create { get; init; }
 
-    /// <summary>For looking: takes no lock and writes nothing.</summary>
+    /// <summary>Read only: takes no lock and writes nothing.</summary>
     public bool ReadOnly { get; init; }
 
     public required long WriteBufferBytes { get; init; }

@@ -10,15 +10,20 @@ using Validator.Host.Cli;
 namespace Validator.Host.Tools.Load;
 
 /// <summary>
-/// The open loop: one thread that at fixed times sends each target what has fallen due, whatever the answers do. A late tick
-/// sends late, but latency counts from when a transaction was due, so nothing is hidden (no coordinated omission).
+/// The open loop: one thread that sends each target at fixed times what has fallen due, whatever the answers. A late tick sends
+/// late, but latency counts from when a transaction was due, so nothing is hidden (no coordinated omission).
 /// </summary>
 internal sealed class BatchSender : IDisposable
 {
-    /// <summary>A target gets one request in this time: at 2,000 tx/s on four targets, five transactions each. One target after the other.</summary>
+    /// <summary>
+    /// Each target gets one request per period, the targets in turn: at 2,000 tx/s on four targets, five transactions each.
+    /// </summary>
     private const long RequestMicros = 10_000;
 
-    /// <summary>A frame of the submit stream costs little, and waiting for more to put in it would be measured: all targets, every other millisecond.</summary>
+    /// <summary>
+    /// A frame of the submit stream is cheap, and waiting to fill it would count as latency: all targets, every other
+    /// millisecond.
+    /// </summary>
     private const long FrameMicros = 2_000;
 
     /// <summary>Stays below every validator's limit of one vertex (512 KiB).</summary>
@@ -237,7 +242,8 @@ internal sealed class BatchSender : IDisposable
 
         protected override void Dispose(bool disposing)
         {
-            // An answer may overtake the rest of the body, or the write may fail: then the garbage collector has it.
+            // An answer may overtake the rest of the body, or the write may fail: the buffer is then left to the garbage
+            // collector.
             if (disposing && !_returned && Volatile.Read(ref _writing) == 0)
             {
                 _returned = true;

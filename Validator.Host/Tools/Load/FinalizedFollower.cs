@@ -6,16 +6,18 @@ using Validator.Host.Api;
 namespace Validator.Host.Tools.Load;
 
 /// <summary>
-/// Follows one validator's stream of final transactions: no index missing, none twice, every byte as it was sent, the order
-/// as in the other streams; and measures when the validator's own clients know. Reconnects where the stream ended. That an id is the
-/// hash of the bytes is computed in one of the streams for each transaction; the others are compared with it by their order.
+/// Follows one validator's stream of final transactions: no index missing, none twice, every byte as it was sent, the order as in
+/// the other streams; and measures when the validator's own clients know. Reconnects where the stream ended. For each transaction
+/// one of the streams checks that the id is the hash of the bytes; the others are compared with it by their order.
 /// </summary>
 internal sealed class FinalizedFollower
 {
     private const int MostPerBatch = 64;
 
-    /// <summary>What becomes final so long after the load's end still counts into its rate: see
-    /// <see cref="LoadResult.FinalizedPerSecond"/>.</summary>
+    /// <summary>
+    /// Transactions final within this time after the load's end still count into its rate: see <see
+    /// cref="LoadResult.FinalizedPerSecond"/>.
+    /// </summary>
     private const long GraceMicros = 1_000_000;
 
     private readonly LoadOptions _options;
@@ -31,7 +33,7 @@ internal sealed class FinalizedFollower
     private readonly int[] _lengths = new int[MostPerBatch];
     private readonly byte[] _claimedIds = new byte[MostPerBatch * Hash256.Size];
 
-    // Those of the batch whose ids this stream computes.
+    // Transactions of the batch whose ids this stream computes.
     private readonly int[] _hashed = new int[MostPerBatch];
     private readonly int[] _hashedOffsets = new int[MostPerBatch];
     private readonly int[] _hashedLengths = new int[MostPerBatch];
@@ -41,7 +43,7 @@ internal sealed class FinalizedFollower
     private int _numbered;
     private long _startTimestamp;
 
-    // Of the first answer on: a validator whose chain was made anew meanwhile refuses.
+    // The chain, known from the first answer on: a validator whose chain was made anew meanwhile refuses.
     private string _chain = "";
 
     /// <param name="stream">Index of the target.</param>
@@ -64,13 +66,13 @@ internal sealed class FinalizedFollower
     /// <summary>The index expected next.</summary>
     public ulong NextIndex { get; private set; }
 
-    /// <summary>Completes when the first subscription stands, so that no load is sent before.</summary>
+    /// <summary>Completes when the first subscription is there; no load is sent before.</summary>
     public TaskCompletionSource Subscribed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Sets time zero of the schedule, Stopwatch ticks; before the first transaction is sent.</summary>
     public void SetStart(long timestamp) => Volatile.Write(ref _startTimestamp, timestamp);
 
-    /// <summary>Runs until cancelled. Failures of the connection are notes and lead to another try.</summary>
+    /// <summary>Runs until cancelled. Connection failures are noted and tried again.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
         while (!cancellation.IsCancellationRequested)

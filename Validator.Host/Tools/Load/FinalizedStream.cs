@@ -13,7 +13,7 @@ internal enum StreamRead : byte
 }
 
 /// <param name="Consumed">Bytes of the buffer used.</param>
-/// <param name="Start">Where in the buffer its kind is, which its bytes follow.</param>
+/// <param name="Start">Where its kind byte is in the buffer; its bytes follow.</param>
 /// <param name="Length">Bytes of kind and transaction together.</param>
 /// <param name="Id">As the server names it.</param>
 internal readonly record struct StreamRecord(

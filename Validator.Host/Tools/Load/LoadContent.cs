@@ -20,7 +20,7 @@ internal sealed class LoadContent : IDisposable
     private readonly ulong _firstNonce;
     private byte[][] _signatures = [];
 
-    /// <param name="accounts">How many sign, at least one for each target; 0: nobody does.</param>
+    /// <param name="accounts">How many sign, at least one for each target; 0 for opaque transactions.</param>
     /// <param name="firstNonce">Above all that earlier runs with the same seed have used.</param>
     public LoadContent(TransactionPattern pattern, int targets, int accounts, ulong seed, ulong firstNonce)
     {

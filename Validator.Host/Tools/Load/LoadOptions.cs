@@ -24,7 +24,7 @@ public sealed record LoadOptions
 
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>Tells this run's transactions from those of another run with the same seed.</summary>
+    /// <summary>Distinguishes this run's transactions from those of another run with the same seed.</summary>
     public ulong Run { get; init; } = (ulong)Random.Shared.NextInt64();
 
     /// <summary>A request without an answer for this long is counted as timed out.</summary>
@@ -36,14 +36,14 @@ public sealed record LoadOptions
     /// <summary>Transactions offered in the whole run.</summary>
     public long Total => Math.Max(1, (long)(Rate * Duration.TotalSeconds));
 
-    /// <summary>What this run sends, and nobody else.</summary>
+    /// <summary>The content that only this run sends.</summary>
     public TransactionPattern Pattern => new(Seed, Size, Run);
 
     /// <summary>When transaction <paramref name="number"/> is due, microseconds after the start.</summary>
     public long DueMicros(long number) => (long)((Int128)number * 1_000_000 / Rate);
 }
 
-/// <summary>What a finished run has found. Counts are of transactions.</summary>
+/// <summary>The result of a finished run. Counts are of transactions.</summary>
 public sealed record LoadResult
 {
     public long Submitted { get; init; }
@@ -69,8 +69,8 @@ public sealed record LoadResult
     public long Diverged { get; init; }
 
     /// <summary>
-    /// Transactions known to be final no later than one second after the load's end, over the load's duration: a cluster
-    /// that falls behind by more shows here, the latency of the last transactions does not.
+    /// Transactions known to be final no later than one second after the load's end, over the load's duration: a cluster that
+    /// falls further behind shows here; the latency of the last transactions does not.
     /// </summary>
     public double FinalizedPerSecond { get; init; }
 

@@ -6,8 +6,10 @@ using Validator.Host.Storage;
 
 namespace Validator.Host.Tools.Load;
 
-/// <summary>A run's figures as written by <c>--report</c>. Null: not known to who wrote it (a plain <c>load</c> does not
-/// see the validators' processes).</summary>
+/// <summary>
+/// A run's figures as written by <c>--report</c>. Null: not known to the writer (a plain <c>load</c> does not see the validators'
+/// processes).
+/// </summary>
 public sealed record LoadReport
 {
     public int Validators { get; init; }
@@ -37,7 +39,7 @@ public sealed record LoadReport
     /// <summary>Processor seconds of the generator in the same time.</summary>
     public double CpuLoadS { get; init; }
 
-    /// <summary>All validators: what they caused to be written to storage.</summary>
+    /// <summary>All validators: bytes that they caused to be written to storage.</summary>
     public long? BytesWritten { get; init; }
 
     /// <summary>All validators: group commits that were synced.</summary>

@@ -1,13 +1,13 @@
 namespace Validator.Host.Tools.Load;
 
-/// <summary>What of a finished run is not as it must be.</summary>
+/// <summary>What is wrong with a finished run.</summary>
 public static class LoadVerdict
 {
     /// <summary>The share of the offered rate that must be finalized.</summary>
     public const double RequiredShare = 0.98;
 
     /// <summary>One sentence for each failed check; none when the run is good.</summary>
-    /// <param name="rejectionsAllowed">True when more was asked than the defaults: a full validator may then say so.</param>
+    /// <param name="rejectionsAllowed">True when the load is above the defaults: a full validator may then refuse.</param>
     public static List<string> Failures(LoadOptions options, LoadResult result, bool rejectionsAllowed)
     {
         List<string> failures = [];

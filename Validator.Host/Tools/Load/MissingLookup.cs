@@ -5,15 +5,15 @@ using Validator.Core.Primitives;
 namespace Validator.Host.Tools.Load;
 
 /// <summary>
-/// Asks after each accepted transaction that some stream does not have what became of it. Execution rejects a repeat, and a nonce that is
-/// used, after the order: such a one is in no stream, and nothing is lost.
+/// Asks for the outcome of each accepted transaction that some stream lacks. Execution rejects repeats and used nonces after they
+/// are ordered: those are in no stream, and not lost.
 /// </summary>
 internal sealed class MissingLookup(LoadOptions options, LoadContent content, TargetTally[] tallies, HttpClient http)
 {
     private const int AtOnce = 16;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
-    /// <summary>What nobody answers for in time stays lost.</summary>
+    /// <summary>Transactions without an answer in time count as lost.</summary>
     public async Task RunAsync()
     {
         (int Target, ulong Number)[] missing = [.. tallies.SelectMany((t, i) => t.Lost(tallies).Select(n => (i, n)))];
@@ -26,7 +26,7 @@ internal sealed class MissingLookup(LoadOptions options, LoadContent content, Ta
         }
         catch (OperationCanceledException)
         {
-            // The rest was not asked after.
+            // The rest was not asked for.
         }
     }
 

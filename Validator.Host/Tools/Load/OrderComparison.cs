@@ -3,9 +3,9 @@ using Validator.Core.Primitives;
 namespace Validator.Host.Tools.Load;
 
 /// <summary>
-/// Compares the transaction ids that several streams give, global index by global index. Each stream's ids are hashed in runs
-/// of <see cref="RunLength"/>; a run's digest is kept only until every stream has passed it, so memory is bounded by how far
-/// the slowest lags (32 bytes for each 256 transactions). Streams may report from different threads.
+/// Compares the transaction ids that several streams give, global index by global index. Each stream's ids are hashed in runs of
+/// <see cref="RunLength"/>; a run's digest is kept only until every stream has passed it, so memory is bounded by the lag of the
+/// slowest (32 bytes for each 256 transactions). Streams may report from different threads.
 /// </summary>
 public sealed class OrderComparison
 {

@@ -1,7 +1,8 @@
 namespace Validator.Host.Tools.Load;
 
-/// <summary>What one target's answers and stream have shown so far. The sender's and the follower's side meet under its lock,
-/// taken once per batch.</summary>
+/// <summary>
+/// What one target's answers and stream have shown so far. Sender and follower share its lock, taken once per batch.
+/// </summary>
 public sealed class TargetTally
 {
     private static readonly NumberSet s_none = new();
@@ -171,7 +172,7 @@ public sealed class TargetTally
         AddNote(note);
     }
 
-    /// <summary>Those, but for numbers that every stream has all the same: ordered twice, they count once.</summary>
+    /// <summary>The same, without numbers that every stream has: ordered twice, they count once.</summary>
     public long CountRejectedLate(TargetTally[] all) => Locked(all, seen => _rejectedLate.CountMissingFromAny(seen, s_none));
 
     /// <summary>Accepted here, not rejected afterwards, and missing from at least one of the targets' streams.</summary>

@@ -20,7 +20,7 @@ public sealed class TransactionPattern
     private readonly ulong _bodyKey;
 
     /// <param name="size">Bytes of each transaction, at least <see cref="MinSize"/>.</param>
-    /// <param name="run">Of each run its own: the same bytes again would be repeats on a chain that has them.</param>
+    /// <param name="run">Different for each run: the same bytes again would be repeats on a chain that has them.</param>
     public TransactionPattern(ulong seed, int size, ulong run = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, MinSize);

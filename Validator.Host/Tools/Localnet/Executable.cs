@@ -18,7 +18,7 @@ public sealed record Executable(string[] Command)
     {
         string first = Environment.GetCommandLineArgs()[0];
 
-        // Without /proc there is no path of the process; what it was called with must do.
+        // Without /proc the path of the process is unknown; the name it was called by must do.
         string program = Environment.ProcessPath ?? Path.GetFullPath(first);
         return Path.GetFileNameWithoutExtension(program) == "dotnet"
             ? new Executable([program, Path.GetFullPath(first)])

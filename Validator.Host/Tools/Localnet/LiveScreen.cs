@@ -46,7 +46,7 @@ public sealed class LiveScreen(TextWriter output, bool inPlace, string title)
             screen.Append(line.Length > Width ? line[..Width] : line).Append("\u001b[K\n");
         }
 
-        // What is left below of a longer screen before.
+        // Clears what is left of a longer screen.
         screen.Append(lines.Count < _drawnLines ? "\u001b[J" : "");
         _drawnLines = lines.Count;
         output.Write(screen);
@@ -106,7 +106,7 @@ public sealed class LiveScreen(TextWriter output, bool inPlace, string title)
             + string.Concat(Reasons(nodes).Select(r => $"\n       {r.Names}: {r.Reason}"));
     }
 
-    /// <summary>Those that say the same, together.</summary>
+    /// <summary>Groups validators that say the same.</summary>
     private static IEnumerable<(string Reason, string Names)> Reasons(IReadOnlyList<NodeLine> nodes) =>
         nodes.Where(n => n.NotReady.Length > 0).GroupBy(n => n.NotReady, n => n.Name, (reason, names) => (reason, string.Join(", ", names)));
 

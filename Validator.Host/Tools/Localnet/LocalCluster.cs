@@ -8,7 +8,9 @@ using Validator.Host.Contracts;
 
 namespace Validator.Host.Tools.Localnet;
 
-/// <summary>Some validators as processes of this machine, in folders of one directory. Disposing kills what still runs.</summary>
+/// <summary>
+/// Some validators as processes on this machine, in folders of one directory. Disposing kills those that still run.
+/// </summary>
 public sealed class LocalCluster : IDisposable
 {
     private readonly HttpClient _http = new(HttpHandlers.Create())
@@ -25,7 +27,8 @@ public sealed class LocalCluster : IDisposable
 
     /// <summary>Makes a new chain in <paramref name="directory"/>, empty or missing, with nothing started.</summary>
     /// <exception cref="Config.ConfigException">The files cannot be made.</exception>
-    /// <param name="placed">Where and how each is started, if not alike on loopback; its configuration is then the caller's to adapt.</param>
+    /// <param name="placed">Where and how each is started, if not all alike on loopback; the caller then adapts the
+    /// configuration.</param>
     public static LocalCluster Create(
         string directory, int validators, Executable executable, (string Host, Executable Executable)[]? placed = null,
         ulong epochLength = InitOptions.DefaultEpochLength)
@@ -67,7 +70,7 @@ public sealed class LocalCluster : IDisposable
     }
 
     /// <summary>Waits until every one of <paramref name="nodes"/> says that it is ready.</summary>
-    /// <exception cref="LocalClusterException">One of them exited, or time is up; with the end of its log.</exception>
+    /// <exception cref="LocalClusterException">One of them exited, or time is up; the message has the end of its log.</exception>
     public async Task WaitReadyAsync(IReadOnlyList<NodeProcess> nodes, TimeSpan patience, CancellationToken cancellation = default)
     {
         long start = Stopwatch.GetTimestamp();
@@ -153,5 +156,5 @@ public sealed class LocalCluster : IDisposable
         || (e is OperationCanceledException && !cancellation.IsCancellationRequested);
 }
 
-/// <summary>A local cluster that does not come up, with what its operator must know.</summary>
+/// <summary>A local cluster does not come up; the message says why.</summary>
 public sealed class LocalClusterException(string message) : Exception(message);

@@ -12,7 +12,7 @@ using Validator.Net.Streams;
 
 namespace Validator.Host.Tools.Localnet;
 
-/// <summary>What <c>validator localnet</c> is asked for.</summary>
+/// <summary>The options of <c>validator localnet</c>.</summary>
 public sealed record LocalnetOptions
 {
     public int Validators { get; init; } = 4;
@@ -26,7 +26,7 @@ public sealed record LocalnetOptions
     public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(30);
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>Where the validators live; kept afterwards. Null: a temporary folder, removed at the end.</summary>
+    /// <summary>The validators' folder, kept afterwards. Null: a temporary one, removed at the end.</summary>
     public string? Directory { get; init; }
 
     /// <summary>Keeps a temporary folder.</summary>
@@ -37,7 +37,7 @@ public sealed record LocalnetOptions
     /// <summary>Null: this program itself.</summary>
     public Executable? Executable { get; init; }
 
-    /// <summary>More was asked than by default, so a validator that is full may say so.</summary>
+    /// <summary>The load is above the default, so a full validator may refuse.</summary>
     public bool AboveDefaults => Rate > 2000 || Size > 512 || Accounts > 0;
 }
 

@@ -44,7 +44,9 @@ public static class MetricsReader
         return buckets;
     }
 
-    /// <summary>As Prometheus's histogram_quantile: linear within a bucket; the highest finite bound for what lies above it; 0 of nothing.</summary>
+    /// <summary>
+    /// As Prometheus's histogram_quantile: linear within a bucket; the highest finite bound for what lies above it; 0 when empty.
+    /// </summary>
     public static double Quantile(IReadOnlyDictionary<double, double> buckets, double quantile)
     {
         double rank = quantile * (buckets.Count == 0 ? 0 : buckets.Values.Max());

@@ -5,7 +5,7 @@ namespace Validator.Host.Tools.Localnet;
 
 /// <summary>
 /// One <c>validator run</c> as a child process. Its log goes to a file. The child stops when its standard input ends, which
-/// the kernel sees to even if this process is killed.
+/// happens even if this process is killed.
 /// </summary>
 public sealed class NodeProcess : IDisposable
 {
@@ -49,7 +49,7 @@ public sealed class NodeProcess : IDisposable
     public int ExitCode => _process is { HasExited: true } exited ? exited.ExitCode : -1;
 
     /// <summary>Starts it, or starts it again. The log is appended to.</summary>
-    /// <param name="arguments">More than every run has.</param>
+    /// <param name="arguments">Further arguments.</param>
     public void Start(params string[] arguments)
     {
         _process?.Dispose();
@@ -119,7 +119,7 @@ public sealed class NodeProcess : IDisposable
         using CancellationTokenSource timeout = new(patience);
         try
         {
-            // Then to the end of its log, too, unless a child of its own keeps that open.
+            // Then also for the end of its log, unless a child of its own keeps that open.
             await _process.WaitForExitAsync(timeout.Token).ConfigureAwait(false);
             await _logging.WaitAsync(timeout.Token).ConfigureAwait(false);
             return true;
@@ -197,7 +197,7 @@ public sealed class NodeProcess : IDisposable
             }
             catch (Exception e) when (e is IOException or ObjectDisposedException)
             {
-                // The process object was disposed under the copy: what matters of the log is there.
+                // The process object was disposed during the copy; what matters of the log is there.
             }
         }
     }

@@ -3,7 +3,7 @@ using Validator.Core.Primitives;
 
 namespace Validator.Host.Tools.Localnet;
 
-/// <summary>What /proc says of a process. Zeros where there is no /proc or no such process.</summary>
+/// <summary>What /proc says about a process. Zeros where there is no /proc or no such process.</summary>
 /// <param name="CpuSeconds">User and system time of all its threads so far.</param>
 /// <param name="ResidentBytes">Resident set now.</param>
 /// <param name="PeakResidentBytes">Largest resident set so far.</param>
@@ -20,7 +20,7 @@ public readonly record struct ProcessSample(double CpuSeconds, long ResidentByte
             string directory = $"/proc/{processId.ToString(CultureInfo.InvariantCulture)}";
             string stat = File.ReadAllText($"{directory}/stat");
 
-            // The name in field 2 may hold spaces: fields are counted from behind its bracket, which starts field 3.
+            // The name in field 2 may hold spaces: fields are counted from after its bracket, where field 3 begins.
             string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
             double cpu = (Number(fields[11]) + Number(fields[12])) / TicksPerSecond;
             string status = File.ReadAllText($"{directory}/status");
