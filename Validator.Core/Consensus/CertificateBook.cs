@@ -45,6 +45,9 @@ internal sealed class CertificateBook
     public static Claim ClaimOf(Certificate? certificate) =>
         certificate is null ? default : new Claim(certificate.View, certificate.Sequence, certificate.BlockHash);
 
+    /// <summary>Of two certificates of one kind, the one with the higher claim.</summary>
+    public static Certificate? Higher(Certificate? a, Certificate? b) => Compare(ClaimOf(b), ClaimOf(a)) > 0 ? b : a;
+
     /// <summary>Order of rule V4: by view, then by sequence.</summary>
     public static int Compare(in Claim a, in Claim b) =>
         a.IsAbsent || b.IsAbsent

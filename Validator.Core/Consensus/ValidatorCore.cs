@@ -7,7 +7,8 @@ namespace Validator.Core.Consensus;
 
 /// <summary>
 /// The whole protocol as one deterministic state machine: inputs in, effects out, the same bytes for the same inputs.
-/// Not thread-safe; one thread owns it. The parts: Lanes (section 3), Ordering (4), ViewChanges (5), Finality, Sync.
+/// Not thread-safe; one thread owns it. Each set of rules has an object with its state and its invariants (FinalChain, BlockJudge, Slots, ViewState,
+/// OwnLane and so on), which knows nothing of this class; here, and in its parts by message, is what one tells the others.
 /// </summary>
 public sealed partial class ValidatorCore
 {
@@ -19,11 +20,15 @@ public sealed partial class ValidatorCore
     private readonly BlockJudge _judge;
     private readonly FinalChain _chain;
     private readonly BlockTree _blocks;
+    private readonly ViewState _view;
+    private readonly Stops _stops;
+    private readonly ViewChangeBook _viewChanges;
     private readonly CertificateBook _prepared = new();
     private readonly CertificateBook _committed = new();
     private readonly FetchTable _fetches = new();
     private readonly ViewTimer _timer;
     private readonly PeerTable _peers;
+    private readonly CatchUpDriver _catchUp;
     private readonly bool[] _convicted;
     private readonly uint _window;
 
@@ -61,11 +66,10 @@ public sealed partial class ValidatorCore
         _own = new OwnLane(self, _lanes, settings, genesis.Parameters, _pace, _timer);
         _peers = new PeerTable(Committee, self);
         _convicted = new bool[Committee.Count];
-        _stopViews = new ulong[Committee.Count];
-        _viewChanges = new ViewChange?[Committee.Count];
-        _catchUp = new CatchUp(Committee.Count);
-        _base = StartClaim;
-        _baseFinal = true;
+        _catchUp = new CatchUpDriver(epoch, _chain, _peers);
+        _view = new ViewState(new Claim(0, epoch.Start.Sequence, epoch.Start.Hash));
+        _stops = new Stops(Committee, self, settings.ViewTimeoutMicros / 2);
+        _viewChanges = new ViewChangeBook(Committee, self, Epoch);
         if (recovered is not null)
         {
             Recover(recovered);
@@ -83,10 +87,10 @@ public sealed partial class ValidatorCore
 
     public ulong Epoch => Configuration.Number;
 
-    public ulong View { get; private set; }
+    public ulong View => _view.Number;
 
     /// <summary>True once this view's NewView is in (always in view 0): proposals of this view may be judged.</summary>
-    public bool ViewActive { get; private set; } = true;
+    public bool ViewActive => _view.Active;
 
     /// <summary>Newest block handed out for execution.</summary>
     public ulong FinalSequence => _chain.Sequence;
@@ -105,7 +109,16 @@ public sealed partial class ValidatorCore
     public bool Authors => _step.Signs && !_limit.LaneIsLost;
 
     // A member that leaves authors nothing more (rule E8), nor one that has no state of this epoch yet (rule E6).
-    private bool MayAuthor => Authors && !_close.LeavesUs && !_landing;
+    private bool MayAuthor => Authors && !_close.LeavesUs && !_catchUp.Landing;
+
+    // Votes and proposals of this view.
+    private bool MayVote => _step.Signs && !_catchUp.Landing && ViewActive && !IsSilent;
+
+    /// <summary>True while a snapshot is being fetched or installed.</summary>
+    public bool CatchesUp => _catchUp.Active;
+
+    /// <summary>For the next epoch's core: what its blocks may state (rule P3). Oldest first.</summary>
+    public IEnumerable<(ulong Sequence, Hash256 Root)> RecentRoots => _chain.RecentRoots;
 
     /// <summary>One step: the effects are appended to <paramref name="effects"/>.</summary>
     public void Handle(in Input input, EffectBuffer effects)
@@ -132,6 +145,9 @@ public sealed partial class ValidatorCore
         _chain.AssertInvariants();
         _slots.AssertInvariants();
         _own.AssertInvariants();
+        _view.AssertInvariants();
+        _catchUp.AssertInvariants();
+        Require.That(_stops.Sent >= View);
     }
 
     private void Dispatch(in Input input)
@@ -180,16 +196,16 @@ public sealed partial class ValidatorCore
                 OnNotFound(input.Request, input.Sequence, input.From);
                 break;
             case InputKind.Manifest:
-                OnManifest(input.Manifest!, input.From);
+                _catchUp.OnManifest(input.Manifest!, input.From, _step);
                 break;
             case InputKind.Chunk:
-                OnChunk(input.Chunk!, input.From);
+                _catchUp.OnChunk(input.Chunk!, input.From, _step);
                 break;
             case InputKind.EpochEnd:
                 OnEpochEnd(input.EpochEnd!, input.From);
                 break;
             case InputKind.EpochEndStored:
-                OnEpochEndStored();
+                _step.EndEpoch(_catchUp.OnEpochEndStored(), _catchUp.ProvenFrom);
                 break;
             case InputKind.SnapshotInstalled:
                 OnSnapshotInstalled();
@@ -238,7 +254,7 @@ public sealed partial class ValidatorCore
 
         AdvanceViewTimer();
         AdvanceStatus();
-        AdvanceCatchUp();
+        _catchUp.Advance(_step);
         _own.AuthorWhenIdle(MayAuthor, _peers.QuorumSinceMicros, _step);
         _own.GrantCredit(MayAuthor, _step);
         _fetches.Advance(_peers, _step);

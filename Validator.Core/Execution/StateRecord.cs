@@ -25,6 +25,9 @@ public readonly record struct StateRecord(
         }
     }
 
+    /// <summary>The digests of a snapshot's parts, by which its chunks are found; that of nothing needs no chunk.</summary>
+    public Hash256[] Parts => [DedupDigest, NoncesDigest];
+
     /// <summary>The index that the next accepted transaction gets.</summary>
     public ulong NextIndex => FirstIndex + Accepted;
 

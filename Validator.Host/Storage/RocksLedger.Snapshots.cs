@@ -38,7 +38,7 @@ internal sealed partial class RocksLedger
             return null;
         }
 
-        Hash256[] parts = CatchUp.Parts(manifest.State);
+        Hash256[] parts = manifest.State.Parts;
         Dictionary<Hash256, byte[]> lists = [];
         HashSet<Hash256> held = [];
         using RocksDbIterator chunks = _database.Iterate(State);

@@ -217,6 +217,6 @@ public partial class SimNode
 
     private StagedSnapshot? Staged() => Disk.StagedManifest is not { } manifest ? null : new StagedSnapshot(
         manifest,
-        Disk.StagedChunks.Where(c => CatchUp.Parts(manifest.State).Contains(c.Key)).ToDictionary(c => c.Key, c => c.Value),
+        Disk.StagedChunks.Where(c => manifest.State.Parts.Contains(c.Key)).ToDictionary(c => c.Key, c => c.Value),
         [.. Disk.StagedChunks.Keys]);
 }

@@ -107,7 +107,7 @@ public class SnapshotTests
     private static void Stage(RocksLedger ledger, SnapshotServer source, SnapshotManifest manifest, int most)
     {
         ledger.AddManifest(manifest);
-        Hash256[] hashes = [.. CatchUp.Parts(manifest.State).SelectMany(part =>
+        Hash256[] hashes = [.. manifest.State.Parts.SelectMany(part =>
         {
             byte[] list = source.Chunk(manifest.Sequence, part)!;
             return list.Chunk(Hash256.Size).Select(h => new Hash256(h)).Prepend(part);

@@ -48,7 +48,7 @@ public sealed partial class ValidatorCore
 
     private void TryFinalize()
     {
-        while (!_step.Halted && !_landing && !_catchUp.Installing && !_catchUp.Leaving && _chain.NextTarget() is { } certificate)
+        while (!_step.Halted && !_catchUp.HoldsChain && _chain.NextTarget() is { } certificate)
         {
             if (_blocks.NextAbove(certificate.BlockHash, out Hash256 missing) is not { } block)
             {
@@ -121,6 +121,52 @@ public sealed partial class ValidatorCore
             return;
         }
 
+        _step.Recheck = true;
+    }
+
+    /// <summary>Rule E3: with the last block executed, and its word on the next committee borne out, this epoch is over.</summary>
+    private void EndEpoch()
+    {
+        if (!_close.Bears(_chain.Tip))
+        {
+            _step.Halt(Reason.ExecutionDiverged, _chain.Certificate, null);
+            return;
+        }
+
+        _step.EndEpoch(_chain.Tip, _catchUp.ProvenFrom);
+    }
+
+    private void OnEpochEnd(EpochEnd end, int from)
+    {
+        if (!_catchUp.Wants(end))
+        {
+            _step.Reject(Reason.FetchUnasked, from);
+            return;
+        }
+
+        OnCertificate(end.Certificate, from);
+        _catchUp.Take(end);
+    }
+
+    /// <summary>The state after the snapshot's block is durable here: as if all up to it had been made final and executed.</summary>
+    private void OnSnapshotInstalled()
+    {
+        SnapshotManifest manifest = _catchUp.OnInstalled();
+        _chain.Adopt(manifest);
+        if (manifest.Pending is { } pending && !_close.ChangePending)
+        {
+            _close.NoteChange(pending);
+        }
+
+        _lanes.Finalize(_chain.Tip.Cut, _step.Now);
+        _timer.Ordered(_chain.Tip.Cut, _step.Now);
+        if (_own.IsBehindFinal && !_limit.LaneIsLost)
+        {
+            // Others made final what we do not know to have signed.
+            StopSigning();
+        }
+
+        ForgetBehindFinal();
         _step.Recheck = true;
     }
 

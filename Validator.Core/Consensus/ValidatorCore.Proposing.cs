@@ -17,15 +17,15 @@ public sealed partial class ValidatorCore
 
     private void TryPropose()
     {
-        if (!_step.Signs || _landing || !ViewActive || IsSilent || Leader != Self)
+        if (!MayVote || Leader != Self)
         {
             return;
         }
 
-        Hash256 parentHash = _accepted?.Hash ?? _base.BlockHash;
+        Hash256 parentHash = _view.Foundation;
         if (_blocks.Find(parentHash) is not { } parent)
         {
-            if (_accepted is null && _base.Sequence > FinalSequence)
+            if (_view.Accepted is null && _view.Base.Sequence > FinalSequence)
             {
                 FetchBlock(parentHash, _peers.Next(Self));
             }
@@ -33,7 +33,7 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (_accepted is null && !_baseFinal)
+        if (_view.VotesBase)
         {
             ProposeBase(parent);
             return;

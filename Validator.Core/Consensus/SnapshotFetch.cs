@@ -1,4 +1,3 @@
-using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 
@@ -9,12 +8,20 @@ namespace Validator.Core.Consensus;
 /// <param name="Held">Every chunk that is there, by hash.</param>
 public sealed record StagedSnapshot(SnapshotManifest Manifest, Dictionary<Hash256, byte[]> Lists, HashSet<Hash256> Held);
 
+/// <summary>What a chunk turned out to be.</summary>
+internal enum ChunkResult : byte
+{
+    Unasked,
+    Wrong,
+    Keep,
+}
+
 /// <summary>
 /// Fetches a certified snapshot from several peers at once (PROTOCOL.md, section 10). Pure: it is told what comes and what time it
 /// is, and says what to ask of whom and what to keep. Chunks are found by their hash, so those of an earlier try, or of an earlier
 /// life, count. A peer that sends wrong bytes is asked no more, and one that is slow three times neither.
 /// </summary>
-public sealed class CatchUp(int members)
+internal sealed class SnapshotFetch(int members)
 {
     /// <summary>Chunks asked for at once, over all peers and of one: 32 KiB each, so a megabyte is under way.</summary>
     private const int MaxAsked = 32;
@@ -166,19 +173,11 @@ public sealed class CatchUp(int members)
         return true;
     }
 
-    /// <summary>What a chunk turned out to be.</summary>
-    public enum Verdict : byte
-    {
-        Unasked,
-        Wrong,
-        Keep,
-    }
-
-    public Verdict OnChunk(SnapshotChunk chunk, int from)
+    public ChunkResult OnChunk(SnapshotChunk chunk, int from)
     {
         if (_stage != Stage.Chunks || !_asked.TryGetValue(chunk.Hash, out (int Peer, long Deadline) asked))
         {
-            return Verdict.Unasked;
+            return ChunkResult.Unasked;
         }
 
         if (Hash256.Of(chunk.Data) != chunk.Hash || (_lists.Contains(chunk.Hash) && chunk.Data.Length % Hash256.Size != 0))
@@ -189,14 +188,14 @@ public sealed class CatchUp(int members)
                 Release(chunk.Hash, from);
             }
 
-            return Verdict.Wrong;
+            return ChunkResult.Wrong;
         }
 
         _asked.Remove(chunk.Hash);
         _peers[asked.Peer].Asked--;
         _peers[from].Strikes = 0;
         Hold(chunk.Hash, chunk.Data);
-        return Verdict.Keep;
+        return ChunkResult.Keep;
     }
 
     public void OnNotFound(in FetchRequest request, int from)
@@ -272,9 +271,6 @@ public sealed class CatchUp(int members)
         return next;
     }
 
-    /// <summary>The digests of a snapshot's parts; that of nothing needs no chunk.</summary>
-    public static Hash256[] Parts(in StateRecord state) => [state.DedupDigest, state.NoncesDigest];
-
     private bool IsWhole()
     {
         foreach (Hash256 list in _lists)
@@ -296,7 +292,7 @@ public sealed class CatchUp(int members)
         Forget();
         Manifest = manifest;
         _stage = Stage.Chunks;
-        foreach (Hash256 list in Parts(manifest.State))
+        foreach (Hash256 list in manifest.State.Parts)
         {
             if (list == Hash256.Of([]) || !_lists.Add(list))
             {

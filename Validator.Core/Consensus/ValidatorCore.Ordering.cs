@@ -8,8 +8,6 @@ namespace Validator.Core.Consensus;
 /// <summary>The normal case: PrePrepare, Prepare, Commit (PROTOCOL.md, section 4).</summary>
 public sealed partial class ValidatorCore
 {
-    // The newest acceptance in this view (rule P2), as leader or as replica; null before the first.
-    private Block? _accepted;
     private long _proposeAtMicros = long.MaxValue;
     private long _timestampWaitMicros = long.MaxValue;
 
@@ -156,7 +154,7 @@ public sealed partial class ValidatorCore
     /// <summary>Sends the Commits that prepared certificates of this view allow (rule P4).</summary>
     private void TryCommitAll()
     {
-        if (!_step.Signs || _landing || !ViewActive || IsSilent)
+        if (!MayVote)
         {
             return;
         }
@@ -191,13 +189,13 @@ public sealed partial class ValidatorCore
 
     private void TryAcceptAll()
     {
-        if (!_step.Signs || _landing || !ViewActive || IsSilent || Leader == Self)
+        if (!MayVote || Leader == Self)
         {
             return;
         }
 
         ulong last = FinalSequence + _reach;
-        for (ulong sequence = Math.Max(_accepted?.Sequence + 1 ?? FinalSequence, 1); sequence <= last; sequence++)
+        for (ulong sequence = Math.Max(_view.Accepted?.Sequence + 1 ?? FinalSequence, 1); sequence <= last; sequence++)
         {
             if (_slots.Find(View, sequence) is { IsOpen: true } slot)
             {
@@ -209,7 +207,7 @@ public sealed partial class ValidatorCore
     private void TryAccept(Slot slot)
     {
         Block block = slot.Block!;
-        if (block.Sequence < _forgotten || !ParentRuleHolds(block, out bool isBase))
+        if (block.Sequence < _forgotten || !_view.Allows(block, _slots.Find(View, block.Sequence - 1), out bool isBase))
         {
             return;
         }
@@ -256,9 +254,8 @@ public sealed partial class ValidatorCore
     private void Accept(Slot slot, Block block)
     {
         Require.That(slot.View == View);
-        Require.That(_accepted is null || _accepted.Sequence < block.Sequence);
         slot.Accept(block, _step.Now);
-        _accepted = block;
+        _view.Accept(block);
         _own.KeepStep(block, _step.Now);
         Persist(block);
     }
@@ -267,28 +264,6 @@ public sealed partial class ValidatorCore
     {
         _blocks.Accept(block);
         _step.Emit(EffectKind.PersistBlock).Block = block;
-    }
-
-    /// <summary>Rule P2. False may turn true when a certificate of the parent arrives.</summary>
-    private bool ParentRuleHolds(Block block, out bool isBase)
-    {
-        isBase = false;
-        if (_accepted is null)
-        {
-            isBase = !_baseFinal && block.Hash == _base.BlockHash;
-            if (isBase || (_baseFinal && block.Parent == _base.BlockHash && block.Sequence == _base.Sequence + 1))
-            {
-                return true;
-            }
-        }
-        else if (block.Parent == _accepted.Hash && block.Sequence == _accepted.Sequence + 1)
-        {
-            return true;
-        }
-
-        return block.Sequence > 1
-            && _slots.Find(View, block.Sequence - 1) is { } parent
-            && parent.Certifies(block.Parent);
     }
 
     private void OnBlock(Block block, int from)

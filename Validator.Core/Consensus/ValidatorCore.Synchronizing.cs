@@ -20,6 +20,7 @@ public sealed partial class ValidatorCore
     private const int SlotsPerRepeat = 8;
 
     private long _nextStatusMicros;
+    private bool _returnKnown;
     private void AdvanceStatus()
     {
         if (_step.Now < _nextStatusMicros)
@@ -84,6 +85,24 @@ public sealed partial class ValidatorCore
         }
     }
 
+    /// <summary>
+    /// Rule E5: a validator that lost its votes learns from where on it may sign. Any peers of quorum weight include an honest one
+    /// that helped to end the epoch before the last in which it can have voted; those that report least suffice.
+    /// </summary>
+    private void LearnReturn()
+    {
+        if (_step.Signs || _returnKnown || Self < 0)
+        {
+            return;
+        }
+
+        if (_peers.EpochOfLowestQuorum() is { } lowest)
+        {
+            _returnKnown = true;
+            _step.Emit(EffectKind.SignFrom).Epoch = Math.Max(lowest, Epoch) + 2;
+        }
+    }
+
     private void PullLanes(Status status, int from)
     {
         for (int i = 0; i < _lanes.Count; i++)
@@ -116,19 +135,19 @@ public sealed partial class ValidatorCore
 
         if (status.View < View || !ViewActive)
         {
-            if (_newView is { } entered)
+            if (_view.NewView is { } entered)
             {
                 _step.Send(peer, entered.Signed, newView: entered);
             }
             else
             {
                 // One that signs no more (section 6) asks for nothing.
-                if (_step.Signs && _ownStop is { } stop)
+                if (_step.Signs && _stops.Own is { } stop)
                 {
                     _step.Send(peer, stop);
                 }
 
-                if (_ownViewChange is { } change && change.Signed.Header.View == View)
+                if (_viewChanges.Own is { } change && change.Signed.Header.View == View)
                 {
                     _step.Send(peer, change.Signed, viewChange: change);
                 }
@@ -191,16 +210,7 @@ public sealed partial class ValidatorCore
     private void OnNotFound(FetchRequest request, ulong firstKept, int from)
     {
         _fetches.Hasten(fetch => fetch.Peer == from && fetch.Request.Kind == request.Kind && fetch.Request.Hash == request.Hash, _step.Now);
-        _catchUp.OnNotFound(request, from);
-        if (request.Kind == FetchKind.Snapshot)
-        {
-            NoteProven(from, firstKept);
-        }
-        else if (request.Kind != FetchKind.Chunk)
-        {
-            // Vertices too: of a block that is here they may be all that is missing.
-            NoteKept(from, firstKept);
-        }
+        _catchUp.OnNotFound(request, firstKept, from);
     }
 
     private void FetchBlock(in Hash256 hash, int preferred) =>

@@ -5,7 +5,7 @@ using Validator.Core.Wire;
 
 namespace Validator.Tests.Core.Consensus;
 
-public class CatchUpTests
+public class SnapshotFetchTests
 {
     private const int Members = 6;
     private const long Step = 100_000;
@@ -15,7 +15,7 @@ public class CatchUpTests
     private static readonly Dictionary<Hash256, byte[]> Chunks = Segments.Append(List).ToDictionary(s => Hash256.Of(s));
     private static readonly SnapshotManifest Proof = ManifestAt(500);
 
-    private readonly CatchUp _catchUp = new(Members);
+    private readonly SnapshotFetch _fetch = new(Members);
     private readonly Dictionary<Hash256, byte[]> _kept = [];
     private readonly Queue<(int Peer, FetchRequest Request)> _sent = [];
     private readonly int[] _asked = new int[Members];
@@ -65,7 +65,7 @@ public class CatchUpTests
         Run(() => answers >= 60, (_, _) => ++answers > 60 ? Answer.Silence : Answer.Right);
         int held = _kept.Count;
         Assert.InRange(held, 30, Segments.Length - 10);
-        CatchUp again = new(Members);
+        SnapshotFetch again = new(Members);
         again.Resume(new StagedSnapshot(Proof, new() { [Hash256.Of(List)] = List }, [.. _kept.Keys]), 3);
         List<FetchRequest> asked = [];
         again.PeerUp(1);
@@ -82,17 +82,17 @@ public class CatchUpTests
     {
         for (int peer = 1; peer < Members; peer++)
         {
-            _catchUp.PeerUp(peer);
+            _fetch.PeerUp(peer);
         }
 
-        _catchUp.Begin(500);
-        Assert.False(_catchUp.Advance(_now, 0, Ask));
+        _fetch.Begin(500);
+        Assert.False(_fetch.Advance(_now, 0, Ask));
         (int first, FetchRequest request) = _sent.Dequeue();
         Assert.Equal((FetchKind.Snapshot, 501u), (request.Kind, request.Sequence));
-        Assert.False(_catchUp.OnManifest(Proof, first));
-        _catchUp.Stop();
+        Assert.False(_fetch.OnManifest(Proof, first));
+        _fetch.Stop();
 
-        _catchUp.Begin(3);
+        _fetch.Begin(3);
         bool moved = false;
         int answers = 0;
         RunUntilWhole((_, asked) =>
@@ -100,7 +100,7 @@ public class CatchUpTests
             moved |= ++answers > 50;
             return !moved || asked.Kind == FetchKind.Snapshot || asked.Sequence == 600 ? Answer.Right : Answer.NotFound;
         }, () => moved ? ManifestAt(600) : Proof);
-        Assert.Equal(600u, _catchUp.Manifest!.Sequence);
+        Assert.Equal(600u, _fetch.Manifest!.Sequence);
         Assert.InRange(_asked.Sum(), Segments.Length, Segments.Length + 100);
     }
 
@@ -125,7 +125,7 @@ public class CatchUpTests
                     : Answer.NotFound;
             },
             () => offered);
-        Assert.Equal(600u, _catchUp.Manifest!.Sequence);
+        Assert.Equal(600u, _fetch.Manifest!.Sequence);
         Assert.InRange(_now, 0, 5_000_000);
     }
 
@@ -141,21 +141,21 @@ public class CatchUpTests
     {
         for (int peer = 1; peer < Members; peer++)
         {
-            _catchUp.PeerUp(peer);
+            _fetch.PeerUp(peer);
         }
 
-        _catchUp.Begin(3);
+        _fetch.Begin(3);
     }
 
     private void RunUntilWhole(Func<int, FetchRequest, Answer> answer, Func<SnapshotManifest>? manifest = null) =>
-        Run(() => _catchUp.Installing, answer, manifest);
+        Run(() => _fetch.Installing, answer, manifest);
 
     private void Run(Func<bool> done, Func<int, FetchRequest, Answer> answer, Func<SnapshotManifest>? manifest = null)
     {
         for (int steps = 0; !done(); steps++)
         {
-            Assert.True(steps < 10_000, $"not whole: {_catchUp.Progress}");
-            _catchUp.Advance(_now, 0, Ask);
+            Assert.True(steps < 10_000, $"not whole: {_fetch.Progress}");
+            _fetch.Advance(_now, 0, Ask);
             if (!_sent.TryDequeue(out (int Peer, FetchRequest Request) next))
             {
                 _now += Step;
@@ -172,19 +172,19 @@ public class CatchUpTests
         switch (answer)
         {
             case Answer.NotFound:
-                _catchUp.OnNotFound(request, peer);
+                _fetch.OnNotFound(request, peer);
                 break;
             case Answer.Right when request.Kind == FetchKind.Snapshot:
-                Assert.True(_catchUp.OnManifest(manifest, peer));
+                Assert.True(_fetch.OnManifest(manifest, peer));
                 break;
             case Answer.Right:
                 Hash256 hash = request.Hash;
                 byte[] data = Chunks[hash];
-                Assert.Equal(CatchUp.Verdict.Keep, _catchUp.OnChunk(new SnapshotChunk(0, request.Sequence, hash, data), peer));
+                Assert.Equal(ChunkResult.Keep, _fetch.OnChunk(new SnapshotChunk(0, request.Sequence, hash, data), peer));
                 _kept.Add(hash, data);
                 break;
             case Answer.Wrong when request.Kind == FetchKind.Chunk:
-                Assert.Equal(CatchUp.Verdict.Wrong, _catchUp.OnChunk(new SnapshotChunk(0, request.Sequence, request.Hash, Fill(7, 99)), peer));
+                Assert.Equal(ChunkResult.Wrong, _fetch.OnChunk(new SnapshotChunk(0, request.Sequence, request.Hash, Fill(7, 99)), peer));
                 break;
         }
     }

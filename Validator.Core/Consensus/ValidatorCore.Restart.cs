@@ -42,24 +42,12 @@ public sealed partial class ValidatorCore
             _prepared.Add(prepared);
         }
 
-        _landing = state.Behind;
-        _provenFrom = state.ProvenFrom;
-        // The epoch's start is what a snapshot may be of, too, where that was not executed here.
-        ulong above = _landing ? FinalSequence - 1 : FinalSequence;
-        if (state.Staged is { } staged && staged.Manifest.Epoch == Epoch && staged.Manifest.Sequence > above)
-        {
-            _catchUp.Resume(staged, above);
-        }
-        else if (_landing)
-        {
-            _catchUp.Begin(above);
-        }
-
+        _catchUp.Recover(state);
         RecoverView(state);
         if (_chain.Certificate is { } certificate && certificate.View == View && certificate.Sequence == FinalSequence)
         {
             // A certificate of this view for the final block: what comes next rests on it (rule P2c), not on the base again.
-            _accepted = _chain.Tip;
+            _view.RecoverAccepted(_chain.Tip);
         }
 
         foreach ((Signed message, Block? block, _, _) in state.Signed)
@@ -137,58 +125,40 @@ public sealed partial class ValidatorCore
     /// <summary>The view is the highest in which we signed anything that only someone inside it signs.</summary>
     private void RecoverView(RecoveredState state)
     {
+        ulong view = 0;
+        NewView? entered = null;
         foreach ((Signed message, _, ViewChange? change, NewView? newView) in state.Signed)
         {
             SignedHeader header = message.Header;
             switch (header.Kind)
             {
                 case MessageKind.Stop:
-                    if (header.View >= _stopSent)
-                    {
-                        _stopSent = header.View;
-                        _ownStop = message;
-                    }
-
-                    RaiseStopView(Self, header.View);
+                    _stops.Recover(message);
                     break;
                 case MessageKind.ViewChange:
-                    View = Math.Max(View, header.View);
-                    if (_ownViewChange is null || header.View >= _ownViewChange.Signed.Header.View)
-                    {
-                        _ownViewChange = change;
-                        _viewChanges[Self] = change;
-                    }
-
-                    RaiseStopView(Self, header.View);
+                    view = Math.Max(view, header.View);
+                    _viewChanges.Recover(message, change);
+                    _stops.Raise(Self, header.View);
                     break;
                 case MessageKind.NewView:
-                    _newViewToSign = newView;
+                    entered = newView;
                     break;
                 case MessageKind.PrePrepare:
                 case MessageKind.Prepare:
                 case MessageKind.Commit:
-                    View = Math.Max(View, header.View);
+                    view = Math.Max(view, header.View);
                     break;
                 default:
                     break;
             }
         }
 
-        _stopSent = Math.Max(_stopSent, View);
-        if (_newViewToSign is { } own && own.Signed.Header.View < View)
-        {
-            _newViewToSign = null;
-        }
-
-        NewView? entered = state.EnteredNewView is { } stored && stored.Signed.Header.View == View ? stored : _newViewToSign;
-        ViewActive = View == 0 || entered is not null;
-        if (entered is not null)
-        {
-            _newView = entered;
-            AdoptBase(entered);
-        }
-
-        _prepared.Prune(View);
+        // Our own NewView, where we lead that view; nobody's of a view that was left.
+        entered = entered?.Signed.Header.View == view ? entered : null;
+        _viewChanges.Recover(entered);
+        _view.Recover(view, state.EnteredNewView is { } stored && stored.Signed.Header.View == view ? stored : entered);
+        _stops.Entered(view);
+        _prepared.Prune(view);
     }
 
     private void RecoverVote(Signed message, Block? block)
@@ -223,9 +193,9 @@ public sealed partial class ValidatorCore
             }
         }
 
-        if (body is not null && (_accepted is null || body.Sequence > _accepted.Sequence))
+        if (body is not null)
         {
-            _accepted = body;
+            _view.RecoverAccepted(body);
         }
     }
 }

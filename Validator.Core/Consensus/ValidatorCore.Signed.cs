@@ -43,34 +43,20 @@ public sealed partial class ValidatorCore
 
                 break;
             case MessageKind.Stop:
-                _ownStop = message;
-                RaiseStopView(Self, header.View);
+                _stops.OnSigned(message);
                 EvaluateStops();
                 break;
             case MessageKind.ViewChange:
-                if (_viewChangeToSign is { } change && change.Signed.Header == header)
+                if (_viewChanges.OnSigned(message) is { } change)
                 {
-                    _ownViewChange = new ViewChange
-                    {
-                        Signed = message,
-                        Claims = change.Claims,
-                        Prepared = change.Prepared,
-                        Committed = change.Committed,
-                    };
-                    OnViewChange(_ownViewChange, Self);
+                    OnViewChange(change, Self);
                 }
 
                 break;
             case MessageKind.NewView:
-                if (_newViewToSign is { } own && own.Signed.Header == header && !ViewActive)
+                if (!ViewActive && _viewChanges.OnNewViewSigned(message) is { } newView)
                 {
-                    ActivateView(new NewView
-                    {
-                        Signed = message,
-                        ViewChanges = own.ViewChanges,
-                        Prepared = own.Prepared,
-                        Committed = own.Committed,
-                    });
+                    ActivateView(newView);
                 }
 
                 break;

@@ -25,11 +25,11 @@ public sealed partial class ValidatorCore
         long timeout = _timer.TimeoutMicros(FruitlessViews);
         return new CoreProgress(
             Epoch, View, Leader, WorkPending, _peers.WeightOf(0, PendsAt) > Committee.Faulty, FruitlessViews, timeout,
-            Math.Max(SilentTimeouts * Settings.ViewTimeoutMicros, timeout + (2 * Settings.ViewTimeoutMicros)), AwaitedMicros, CatchesUp);
+            Math.Max(SilentTimeouts * Settings.ViewTimeoutMicros, timeout + (2 * Settings.ViewTimeoutMicros)), AwaitedMicros, _catchUp.Active);
     }
 
     private bool WorkPending =>
-        !ViewActive || (_accepted is not null && _accepted.Sequence > FinalSequence)
+        !ViewActive || _view.Accepted?.Sequence > FinalSequence
         || _lanes.HoldUnordered
         || _own.HasUnsigned || _catchUp.Active;
 

@@ -1,0 +1,134 @@
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Consensus;
+
+/// <summary>
+/// The newest ViewChange of each member, and what we sign of ViewChange and NewView (rule V3): one of each per view, made once and sent again as
+/// stored.
+/// </summary>
+internal sealed class ViewChangeBook(Committee committee, int self, ulong epoch)
+{
+    private readonly ViewChange?[] _newest = new ViewChange?[committee.Count];
+    private ViewChange? _toSign;
+    private NewView? _newViewToSign;
+
+    /// <summary>Our newest, as signed; null before.</summary>
+    public ViewChange? Own { get; private set; }
+
+    public ViewChange? this[int member] => _newest[member];
+
+    /// <summary>Signs the ViewChange of a view that is entered.</summary>
+    /// <param name="prepared">The highest prepared certificate of the views below; likewise <paramref name="committed"/>.</param>
+    public void Sign(ulong view, Certificate? prepared, Certificate? committed, Step step)
+    {
+        Require.That(prepared is null || prepared.View < view);
+        Require.That(committed is null || committed.View < view);
+        Claims claims = new(CertificateBook.ClaimOf(prepared), CertificateBook.ClaimOf(committed));
+        Hash256 digest = ClaimsCodec.Digest(claims);
+        _toSign = new ViewChange
+        {
+            Signed = new Signed(new SignedHeader(MessageKind.ViewChange, self, epoch, view, 0, digest), []),
+            Claims = claims,
+            Prepared = prepared,
+            Committed = committed,
+        };
+        step.Sign(MessageKind.ViewChange, view, 0, digest).ViewChange = _toSign;
+    }
+
+    /// <summary>The signature of our ViewChange is there; null where it is of one that we do not wait for.</summary>
+    public ViewChange? OnSigned(Signed message) =>
+        _toSign is not { } change || change.Signed.Header != message.Header ? null : Own = new ViewChange
+        {
+            Signed = message,
+            Claims = change.Claims,
+            Prepared = change.Prepared,
+            Committed = change.Committed,
+        };
+
+    public void Take(ViewChange message)
+    {
+        SignedHeader header = message.Signed.Header;
+        Require.That(_newest[header.Sender] is not { } known || known.Signed.Header.View < header.View);
+        _newest[header.Sender] = message;
+    }
+
+    /// <summary>Signs the NewView of a view that we lead once ViewChanges of quorum weight are here; does nothing the second time.</summary>
+    public void TrySignNewView(ulong view, Step step)
+    {
+        if (_newViewToSign is not null)
+        {
+            return;
+        }
+
+        List<ViewChangeSummary> summaries = [];
+        ulong weight = 0;
+        Certificate? prepared = null;
+        Certificate? committed = null;
+        for (int i = 0; i < _newest.Length; i++)
+        {
+            if (_newest[i] is { } change && change.Signed.Header.View == view)
+            {
+                summaries.Add(new ViewChangeSummary(i, change.Claims, change.Signed.Signature));
+                weight += committee.Weight(i);
+                prepared = CertificateBook.Higher(prepared, change.Prepared);
+                committed = CertificateBook.Higher(committed, change.Committed);
+            }
+        }
+
+        if (weight < committee.Quorum)
+        {
+            return;
+        }
+
+        ViewChangeSummary[] changes = [.. summaries];
+        Hash256 digest = NewViewCodec.Digest(changes);
+        _newViewToSign = new NewView
+        {
+            Signed = new Signed(new SignedHeader(MessageKind.NewView, self, epoch, view, 0, digest), []),
+            ViewChanges = changes,
+            Prepared = prepared,
+            Committed = committed,
+        };
+        step.Sign(MessageKind.NewView, view, 0, digest).NewView = _newViewToSign;
+    }
+
+    /// <summary>The signature of our NewView is there; null where it is of one that we do not wait for.</summary>
+    public NewView? OnNewViewSigned(Signed message) =>
+        _newViewToSign is not { } own || own.Signed.Header != message.Header ? null : new NewView
+        {
+            Signed = message,
+            ViewChanges = own.ViewChanges,
+            Prepared = own.Prepared,
+            Committed = own.Committed,
+        };
+
+    /// <summary>We decided these claims for that view.</summary>
+    public bool IsOurs(ulong view, in Claims claims)
+    {
+        Hash256 digest = ClaimsCodec.Digest(claims);
+        return Is(_toSign) || Is(Own);
+
+        bool Is(ViewChange? own) => own is not null && own.Signed.Header.View == view && own.Signed.Header.Digest == digest;
+    }
+
+    /// <summary>We decided this NewView.</summary>
+    public bool IsOurNewView(in Hash256 digest) => _newViewToSign?.Signed.Header.Digest == digest;
+
+    /// <summary>A later view was entered.</summary>
+    public void Entered() => _newViewToSign = null;
+
+    /// <summary>A ViewChange of our own that was stored before a restart.</summary>
+    public void Recover(Signed stored, ViewChange? change)
+    {
+        if (Own is null || stored.Header.View >= Own.Signed.Header.View)
+        {
+            Own = change;
+            _newest[self] = change;
+        }
+    }
+
+    /// <summary>A NewView of our own that was stored before a restart; null for one of a view that was left.</summary>
+    public void Recover(NewView? newView) => _newViewToSign = newView;
+}
