@@ -15,7 +15,7 @@ namespace Validator.Core.Execution;
 /// </summary>
 public sealed class DedupWindow
 {
-    public const int SegmentIds = 1024;
+    public const int SegmentIds = Limits.DedupSegmentIds;
 
     private const int SegmentBytes = SegmentIds * Hash256.Size;
     private const int FirstTableSlots = 4096;

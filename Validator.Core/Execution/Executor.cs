@@ -1,4 +1,3 @@
-using Validator.Core.Consensus;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Crypto.Simd;

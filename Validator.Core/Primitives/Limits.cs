@@ -35,6 +35,9 @@ public static class Limits
     /// </summary>
     public const int MaxAccounts = 1 << 20;
 
+    /// <summary>Ids in a segment of the dedup window, and in a chunk of a snapshot.</summary>
+    public const int DedupSegmentIds = 1024;
+
     /// <summary>ML-DSA-87, FIPS 204 table 2.</summary>
     public const int PublicKeyBytes = 2592;
     public const int SignatureBytes = 4627;

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using Validator.Core.Execution;
 using Validator.Core.Primitives;
 
 namespace Validator.Core.Wire;
@@ -186,7 +185,7 @@ public sealed record SnapshotChunk(ulong Epoch, ulong Sequence, Hash256 Hash, by
 public static class SnapshotChunkCodec
 {
     /// <summary>The longest: the digests of the largest dedup window's segments.</summary>
-    public const int MaxData = ((1 << 24) / DedupWindow.SegmentIds + 1) * Hash256.Size;
+    public const int MaxData = ((1 << 24) / Limits.DedupSegmentIds + 1) * Hash256.Size;
 
     private const int FixedBytes = 24 + Hash256.Size;
 

@@ -1,5 +1,4 @@
 using Validator.Core.Primitives;
-using Validator.Core.Wire.Validation;
 using Validator.Crypto.Simd;
 
 namespace Validator.Core.Wire;
@@ -72,7 +71,7 @@ public sealed class TransactionScratch
     /// <summary>Account keys at the payload's start.</summary>
     public int AccountKeys { get; private set; }
 
-    /// <summary>The payload's envelopes; filled by <see cref="VertexValidation.CheckPayload"/> alone. May be exchanged to keep one.</summary>
+    /// <summary>The payload's envelopes; filled by <c>VertexValidation.CheckPayload</c> alone. May be exchanged to keep one.</summary>
     public EnvelopeIndex Envelopes { get; set; } = new();
 
     /// <summary>The committee change that is the payload's only transaction, or null; filled like <see cref="Envelopes"/>.</summary>

@@ -1,6 +1,5 @@
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Core.Wire.Validation;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Contracts;

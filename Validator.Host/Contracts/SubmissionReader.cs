@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Buffers.Binary;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Core.Wire.Validation;
 using Validator.Crypto.Simd;
 
 namespace Validator.Host.Contracts;

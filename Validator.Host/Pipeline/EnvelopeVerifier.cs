@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Core.Wire.Validation;
 using Validator.Crypto.Simd;
 
 namespace Validator.Host.Pipeline;

@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Wire;
 using Validator.Crypto.Simd;
 
 namespace Validator.Host.Pipeline;

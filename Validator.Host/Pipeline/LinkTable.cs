@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Wire;
 using Validator.Host.Config;
 using Validator.Host.Contracts;
 using Validator.Host.Primitives;

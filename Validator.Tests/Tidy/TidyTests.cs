@@ -33,18 +33,20 @@ public sealed class TidyTests
         Assert.All(Includes(project, "PackageReference"), package => Assert.EndsWith("Analyzers", package));
     }
 
-    // Protects: the binary's folders form a stair, whose steps use those below them alone. A folder of another namespace is reached by a using
-    // directive or by a qualified name, and both are looked at.
-    [Fact]
-    public void Folders_of_the_host_use_those_below_them()
+    // Protects: the protocol's folders, and the binary's, form stairs, whose steps use those below them alone. A folder of another namespace is reached
+    // by a using directive or by a qualified name, and both are looked at.
+    [Theory]
+    [InlineData("Core", "Primitives Wire Execution Effects Dag Consensus Shell")]
+    [InlineData("Host", "Primitives Logging Storage Config Keys Contracts Pipeline Serving Node Metrics Api Cli Tools")]
+    public void Folders_use_those_below_them(string project, string stair)
     {
-        string[] steps = ["Primitives", "Logging", "Storage", "Config", "Keys", "Contracts", "Pipeline", "Serving", "Node", "Metrics", "Api", "Cli", "Tools"];
-        string[] sources = [.. SourceTree.Sources.Where(f => f.StartsWith("Validator.Host/", StringComparison.Ordinal))];
+        string[] steps = stair.Split(' ');
+        string root = $"Validator.{project}/";
+        string[] sources = [.. SourceTree.Sources.Where(f => f.StartsWith(root, StringComparison.Ordinal))];
         Assert.Equal(steps.Order(), sources.Where(f => f.Count(c => c == '/') > 1).Select(f => f.Split('/')[1]).Distinct().Order());
         foreach (string file in sources)
         {
-            string[] parts = file.Split('/')[1..^1];
-            string expected = string.Join('.', ["Validator", "Host", .. parts]);
+            string expected = string.Join('.', ["Validator", project, .. file.Split('/')[1..^1]]);
             Assert.Contains($"namespace {expected};", SourceTree.Lines(file));
         }
 
@@ -53,11 +55,15 @@ public sealed class TidyTests
             string above = string.Join('|', steps[(i + 1)..]);
 
             // By their files' names, since Keys and Tools are names of other things too.
-            string types = string.Join('|', steps[(i + 1)..].SelectMany(step => sources.Where(f => f.StartsWith($"Validator.Host/{step}/", StringComparison.Ordinal))
+            string types = string.Join('|', steps[(i + 1)..].SelectMany(step => sources.Where(f => f.StartsWith($"{root}{step}/", StringComparison.Ordinal))
                 .Select(f => $@"{step}\.{Path.GetFileName(f).Split('.')[0]}")));
-            Regex upwards = new($@"^using .*\bValidator\.Host\.({above})\b|\bHost\.({above})\.[A-Z]|(?<![\w.])({types})\b");
-            AssertNone(Matches(sources.Where(f => f.StartsWith($"Validator.Host/{steps[i]}/", StringComparison.Ordinal)), upwards));
+            Regex upwards = new($@"^using .*\bValidator\.{project}\.({above})\b|\b{project}\.({above})\.[A-Z]|(?<![\w.])({types})\b");
+            AssertNone(Matches(sources.Where(f => f.StartsWith($"{root}{steps[i]}/", StringComparison.Ordinal)), upwards));
         }
+
+        // The codecs do not know the checks that are built of them.
+        AssertNone(Matches(
+            sources.Where(f => f.StartsWith("Validator.Core/Wire/", StringComparison.Ordinal) && f.Count(c => c == '/') == 2), new Regex(@"\bWire\.Validation\b")));
     }
 
     // Protects: files stay small enough to be read whole.

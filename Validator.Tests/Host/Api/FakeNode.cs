@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Core.Wire.Validation;
 using Validator.Host.Contracts;
 using Validator.Host.Pipeline;
 using Validator.Host.Storage;

@@ -158,7 +158,7 @@ public class CommandLineTests
 
         public EpochConfiguration Epoch => throw new NotSupportedException();
 
-        public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, Validator.Core.Wire.Validation.EnvelopeIndex envelopes) => -1;
+        public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, Validator.Core.Wire.EnvelopeIndex envelopes) => -1;
 
         public AccountState? FindAccount(in Hash256 account) => null;
 

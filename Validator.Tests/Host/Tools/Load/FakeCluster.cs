@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Microsoft.Extensions.Logging.Abstractions;
 using Validator.Core.Primitives;
+using Validator.Core.Wire;
 using Validator.Host.Api;
 using Validator.Host.Config;
 using Validator.Host.Contracts;
@@ -64,7 +65,7 @@ internal sealed class FakeCluster : IAsyncDisposable
 
         public EpochConfiguration Epoch => throw new NotSupportedException();
 
-        public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, Validator.Core.Wire.Validation.EnvelopeIndex envelopes)
+        public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, Validator.Core.Wire.EnvelopeIndex envelopes)
         {
             using PreparedAccounts accounts = new(16);
             return new EnvelopeVerifier(accounts, Hash256.Of("load"u8)).FirstInvalid(payload, envelopes);

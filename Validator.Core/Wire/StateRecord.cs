@@ -1,7 +1,6 @@
 using Validator.Core.Primitives;
-using Validator.Core.Wire;
 
-namespace Validator.Core.Execution;
+namespace Validator.Core.Wire;
 
 /// <summary>
 /// All that enters the executed root after one block (rule P6; FORMATS.md, "Executed root"): its BLAKE3 is the root. Each names
@@ -68,14 +67,4 @@ public readonly record struct StateRecord(
         return new StateRecord(
             reader.U64(), reader.U32(), reader.U32(), reader.Hash(), reader.Hash(), reader.Hash(), reader.Hash(), reader.Hash(), reader.Hash());
     }
-}
-
-/// <summary>What a snapshot keeps of the state at one block beside the state records.</summary>
-/// <param name="NextIndex">Global index of the next accepted transaction.</param>
-/// <param name="Segments">Digests of the dedup window's segments, from the first that overlaps it on.</param>
-/// <param name="Accounts">Digests of the segments of <see cref="NonceTable"/>.</param>
-public sealed record SnapshotState(ulong Sequence, ulong NextIndex, Hash256[] Segments, Hash256[] Accounts)
-{
-    /// <summary>Those account segments that the capture before had not: unlike ids, accounts change.</summary>
-    public IReadOnlyList<byte[]> NewAccounts { get; init; } = [];
 }

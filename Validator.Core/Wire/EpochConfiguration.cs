@@ -1,11 +1,6 @@
-using Validator.Core.Wire;
+using Validator.Core.Primitives;
 
-namespace Validator.Core.Primitives;
-
-/// <summary>A committee change that is executed and takes effect with the next epoch.</summary>
-/// <param name="Sequence">The block whose execution made it pending: the first block that states it, or a later one, ends the epoch.</param>
-/// <param name="Members">The next epoch's members.</param>
-public sealed record PendingCommittee(ulong Sequence, Member[] Members);
+namespace Validator.Core.Wire;
 
 /// <summary>One epoch: who decides in it, and what it starts from (PROTOCOL.md, section 12).</summary>
 /// <param name="Start">The block before its first, with an empty cut: lanes begin anew in each epoch.</param>

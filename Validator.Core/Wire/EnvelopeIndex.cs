@@ -1,7 +1,7 @@
 using Validator.Core.Primitives;
 using Validator.Crypto.Simd;
 
-namespace Validator.Core.Wire.Validation;
+namespace Validator.Core.Wire;
 
 /// <summary>One envelope of a payload, and whose.</summary>
 /// <param name="Offset">Of its first byte, behind the kind.</param>

@@ -1,0 +1,13 @@
+using Validator.Core.Primitives;
+
+namespace Validator.Core.Execution;
+
+/// <summary>What a snapshot keeps of the state at one block beside the state records.</summary>
+/// <param name="NextIndex">Global index of the next accepted transaction.</param>
+/// <param name="Segments">Digests of the dedup window's segments, from the first that overlaps it on.</param>
+/// <param name="Accounts">Digests of the segments of <see cref="NonceTable"/>.</param>
+public sealed record SnapshotState(ulong Sequence, ulong NextIndex, Hash256[] Segments, Hash256[] Accounts)
+{
+    /// <summary>Those account segments that the capture before had not: unlike ids, accounts change.</summary>
+    public IReadOnlyList<byte[]> NewAccounts { get; init; } = [];
+}
