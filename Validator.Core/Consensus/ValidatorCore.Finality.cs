@@ -16,7 +16,9 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (HoldsUnknownVoteOfOurs(certificate))
+        // A vote of ours that we never decided: a twin signs with our key, or our disk was rolled back.
+        if (certificate.Sequence > FinalSequence && certificate.View >= View
+            && _past.IsContradicted(certificate, _slots.Find(certificate.View, certificate.Sequence)))
         {
             StopSigning();
         }
@@ -52,7 +54,7 @@ public sealed partial class ValidatorCore
         {
             if (_blocks.NextAbove(certificate.BlockHash, out Hash256 missing) is not { } block)
             {
-                FetchBlock(missing, certificate.Votes[0].Sender);
+                _fetcher.Block(missing, certificate.Votes[0].Sender);
                 return;
             }
 
@@ -64,7 +66,7 @@ public sealed partial class ValidatorCore
 
             if (!_lanes.Hold(block.Cut))
             {
-                FetchCut(block.Cut, certificate.Votes[0].Sender);
+                _fetcher.Cut(block.Cut, certificate.Votes[0].Sender);
                 return;
             }
 
@@ -160,7 +162,7 @@ public sealed partial class ValidatorCore
 
         _lanes.Finalize(_chain.Tip.Cut, _step.Now);
         _timer.Ordered(_chain.Tip.Cut, _step.Now);
-        if (_own.IsBehindFinal && !_limit.LaneIsLost)
+        if (_own.IsBehindFinal && !_past.LaneIsLost)
         {
             // Others made final what we do not know to have signed.
             StopSigning();
@@ -172,7 +174,7 @@ public sealed partial class ValidatorCore
 
     private void OnFinalBlocks(FinalBlocks answer, int from)
     {
-        if (!_fetches.Complete(FetchKind.FinalBlocks, Hash256.Zero))
+        if (!_fetcher.Complete(FetchKind.FinalBlocks, Hash256.Zero))
         {
             _step.Reject(Reason.FetchUnasked, from);
             return;
@@ -188,17 +190,5 @@ public sealed partial class ValidatorCore
         {
             _chain.AimNearer(answer.Certificate);
         }
-    }
-
-    /// <summary>A vote of ours that we never decided: a twin signs with our key, or our disk was rolled back.</summary>
-    private bool HoldsUnknownVoteOfOurs(Certificate certificate)
-    {
-        if (certificate.Sequence <= FinalSequence || certificate.Sequence < _forgotten || certificate.View < View || MayBeOfBefore(certificate.View) || !Array.Exists(certificate.Votes, v => v.Sender == Self))
-        {
-            return false;
-        }
-
-        return _slots.Find(certificate.View, certificate.Sequence) is not { } slot
-            || (certificate.Phase == Phase.Prepared ? slot.Accepted : slot.CommitSent) != certificate.BlockHash;
     }
 }

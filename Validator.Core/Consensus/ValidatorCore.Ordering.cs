@@ -8,7 +8,6 @@ namespace Validator.Core.Consensus;
 /// <summary>The normal case: PrePrepare, Prepare, Commit (PROTOCOL.md, section 4).</summary>
 public sealed partial class ValidatorCore
 {
-    private long _proposeAtMicros = long.MaxValue;
     private long _timestampWaitMicros = long.MaxValue;
 
     // While that waits: the wall clock at which the proposal may be voted for.
@@ -34,7 +33,7 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (header.Sender == Self && slot.Accepted != header.Digest && header.Sequence >= _forgotten && !MayBeOfBefore(header.View))
+        if (_past.IsContradicted(header, slot.Accepted))
         {
             StopSigning();
         }
@@ -74,8 +73,7 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (header.Sender == Self && (prepare ? slot.Accepted : slot.CommitSent) != header.Digest && header.Sequence >= _forgotten
-            && !MayBeOfBefore(header.View))
+        if (_past.IsContradicted(header, prepare ? slot.Accepted : slot.CommitSent))
         {
             StopSigning();
         }
@@ -98,7 +96,7 @@ public sealed partial class ValidatorCore
         bool differs = known.Header.Digest != message.Header.Digest;
         if (differs)
         {
-            Convict(known, message);
+            Convict(new Evidence(known, message));
         }
 
         _step.Reject(differs ? Reason.Equivocation : Reason.Duplicate, from);
@@ -160,7 +158,7 @@ public sealed partial class ValidatorCore
         }
 
         ulong last = FinalSequence + _reach;
-        for (ulong sequence = Math.Max(Math.Max(FinalSequence, 1), _forgotten); sequence <= last; sequence++)
+        for (ulong sequence = Math.Max(Math.Max(FinalSequence, 1), _past.ForgottenBelow); sequence <= last; sequence++)
         {
             if (_slots.Find(View, sequence) is { Prepared: { } certificate, CommitSent.IsZero: true } slot)
             {
@@ -173,7 +171,7 @@ public sealed partial class ValidatorCore
     {
         if (_blocks.Find(certificate.BlockHash) is not { } block)
         {
-            FetchBlock(certificate.BlockHash, certificate.Votes[0].Sender);
+            _fetcher.Block(certificate.BlockHash, certificate.Votes[0].Sender);
             return;
         }
 
@@ -207,7 +205,7 @@ public sealed partial class ValidatorCore
     private void TryAccept(Slot slot)
     {
         Block block = slot.Block!;
-        if (block.Sequence < _forgotten || !_view.Allows(block, _slots.Find(View, block.Sequence - 1), out bool isBase))
+        if (block.Sequence < _past.ForgottenBelow || !_view.Allows(block, _slots.Find(View, block.Sequence - 1), out bool isBase))
         {
             return;
         }
@@ -236,10 +234,10 @@ public sealed partial class ValidatorCore
         switch (judgement.Lack)
         {
             case Lack.Body:
-                FetchBlock(judgement.Body, source);
+                _fetcher.Block(judgement.Body, source);
                 break;
             case Lack.Vertices:
-                FetchCut(block.Cut, source);
+                _fetcher.Cut(block.Cut, source);
                 break;
             case Lack.Time:
                 _timestampAwaited = _step.Wall + judgement.AheadMicros;
@@ -268,7 +266,7 @@ public sealed partial class ValidatorCore
 
     private void OnBlock(Block block, int from)
     {
-        if (!_fetches.Complete(FetchKind.Block, block.Hash))
+        if (!_fetcher.Complete(FetchKind.Block, block.Hash))
         {
             _step.Reject(Reason.FetchUnasked, from);
             return;

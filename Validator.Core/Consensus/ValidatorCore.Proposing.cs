@@ -7,14 +7,6 @@ namespace Validator.Core.Consensus;
 /// <summary>The leader's side of the normal case: what to propose, and when (rules P1, V4, V5).</summary>
 public sealed partial class ValidatorCore
 {
-    /// <summary>
-    /// A block that states a root and orders nothing waits this many least intervals for something to order: nobody waits for it,
-    /// unless an epoch ends, and at a few transactions a second it was every other block.
-    /// </summary>
-    private const int RootPatience = 10;
-
-    private long _lastProposalMicros = long.MinValue / 2;
-
     private void TryPropose()
     {
         if (!MayVote || Leader != Self)
@@ -27,7 +19,7 @@ public sealed partial class ValidatorCore
         {
             if (_view.Accepted is null && _view.Base.Sequence > FinalSequence)
             {
-                FetchBlock(parentHash, _peers.Next(Self));
+                _fetcher.Block(parentHash, _peers.Next(Self));
             }
 
             return;
@@ -39,53 +31,16 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (_close.IsLast(parent))
+        if (_proposer.Draft(parent, _past.ForgottenBelow, _step.Now, _step.Wall) is { } block)
         {
-            return;
+            Propose(block);
         }
-
-        ulong sequence = parent.Sequence + 1;
-        if (sequence <= FinalSequence || sequence < _forgotten
-            || sequence > FinalSequence + Math.Min(_window, (ulong)Settings.PipelineBlocks))
-        {
-            return;
-        }
-
-        bool orders = _lanes.NextCut(parent.Cut, Genesis.Parameters.MaxBlockVertices, out LaneTip[] cut);
-        if (!orders && !RootIsDue(parent))
-        {
-            return;
-        }
-
-        long due = _lastProposalMicros + (orders || _close.ChangePending ? _pace.Micros : RootPatience * Settings.BlockIntervalMicros);
-        if (_step.Now < due)
-        {
-            _proposeAtMicros = due;
-            return;
-        }
-
-        ulong executed = parent.ExecutedSequence;
-        Hash256 root = parent.ExecutedRoot;
-        if (_chain.Executed > executed)
-        {
-            executed = _chain.Executed;
-            Require.That(_chain.TryRoot(executed, out root));
-        }
-
-        if (executed + _window + BlockJudge.ExecutionSlack < sequence)
-        {
-            return;
-        }
-
-        Propose(BlockCodec.Seal(
-            Epoch, sequence, parent.Hash, Math.Max(_step.Wall, parent.TimestampMicros + 1), executed, root,
-            _close.NextCommittee(sequence, executed), cut));
     }
 
     /// <summary>The base itself, voted again in this view (rule V4).</summary>
     private void ProposeBase(Block block)
     {
-        if (block.Sequence < _forgotten)
+        if (block.Sequence < _past.ForgottenBelow)
         {
             return;
         }
@@ -113,12 +68,8 @@ public sealed partial class ValidatorCore
         Slot slot = SlotFor(new SignedHeader(MessageKind.PrePrepare, Self, Epoch, View, block.Sequence, block.Hash), Self)!;
         Require.That(slot is not null);
         Accept(slot, block);
-        _lastProposalMicros = _step.Now;
+        _proposer.OnProposed(_step.Now);
         _step.Recheck = true;
         _step.Sign(MessageKind.PrePrepare, View, block.Sequence, block.Hash).Block = block;
     }
-
-    /// <summary>The newest block that ordered something is executed, and no block states the root yet (rule V5).</summary>
-    private bool RootIsDue(Block parent) =>
-        _blocks.LastOrdering(parent) is var last && last > parent.ExecutedSequence && _chain.Executed >= last;
 }

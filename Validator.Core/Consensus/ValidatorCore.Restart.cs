@@ -7,29 +7,13 @@ namespace Validator.Core.Consensus;
 /// <summary>Back to the same votes after a restart (PROTOCOL.md, section 6).</summary>
 public sealed partial class ValidatorCore
 {
-    /// <summary>
-    /// Own votes of lower sequences are forgotten, as they lie behind what was executed. Where the ledger is lost that is ahead of us:
-    /// such votes contradict nothing, and no others are given there.
-    /// </summary>
-    private ulong _forgotten;
-
-    // Rule E9; default where there is none.
-    private readonly VoteLimit _limit;
-
-    /// <summary>Nothing but Stop is signed in this view.</summary>
-    private bool IsSilent => View < _limit.FirstView;
-
-    /// <summary>A vote of ours of that view may be of before our votes were lost.</summary>
-    private bool MayBeOfBefore(ulong view) => _limit.IsOfLostVotes && view < _limit.FirstView;
-
     private void Recover(RecoveredState state)
     {
-        _forgotten = state.ForgottenBelow;
         RecoverFinal(state);
         RecoverLanes(state);
         foreach (Evidence evidence in state.Evidence)
         {
-            NoteConviction(evidence.First.Header);
+            _convictions.Note(evidence);
         }
 
         foreach (Block block in state.Blocks)
@@ -55,8 +39,7 @@ public sealed partial class ValidatorCore
             RecoverVote(message, block);
         }
 
-        if (_chain.Certificate is { } last && last.Sequence >= _forgotten && last.View >= View && !MayBeOfBefore(last.View) && Array.Exists(last.Votes, v => v.Sender == Self)
-            && _slots.Find(last.View, last.Sequence)?.CommitSent != last.BlockHash)
+        if (_chain.Certificate is { } last && last.View >= View && _past.IsContradicted(last, _slots.Find(last.View, last.Sequence)))
         {
             // The ledger proves a Commit of ours that the votes do not know: they were rolled back.
             _step.StopSigning();
@@ -116,7 +99,7 @@ public sealed partial class ValidatorCore
 
         _own.Recover(state.OwnTip);
         // Finality of our own vertices was learned from peers after the store lost them: it is not our store any more.
-        if (_own.IsBehindFinal && !_limit.LaneIsLost)
+        if (_own.IsBehindFinal && !_past.LaneIsLost)
         {
             _step.StopSigning();
         }
@@ -178,7 +161,7 @@ public sealed partial class ValidatorCore
         }
 
         Block? body = block ?? _blocks.Find(header.Digest);
-        if (body is null && header.Sequence > FinalSequence && header.Sequence >= _forgotten)
+        if (body is null && header.Sequence > FinalSequence && header.Sequence >= _past.ForgottenBelow)
         {
             // Written before the vote, and not forgotten: the store is not whole.
             _step.StopSigning();

@@ -10,12 +10,6 @@ namespace Validator.Core.Consensus;
 /// </summary>
 public sealed partial class ValidatorCore
 {
-    /// <summary>Final blocks asked for at once.</summary>
-    private const uint FinalBlocksPerFetch = 16;
-
-    /// <summary>Vertices asked for at once.</summary>
-    private const ulong VerticesPerFetch = 64;
-
     /// <summary>Slots whose messages are sent again per status of a peer that does not move.</summary>
     private const int SlotsPerRepeat = 8;
 
@@ -59,10 +53,10 @@ public sealed partial class ValidatorCore
         bool ahead = status.Epoch > Epoch;
         bool stuck = _peers.Hear(from, status);
         bool behind = status.FinalSequence > FinalSequence;
-        if (behind && (ahead || stuck || status.FinalSequence > FinalSequence + 2) && !_fetches.Asked(FetchKind.FinalBlocks, Hash256.Zero) && !_catchUp.Active
+        if (behind && (ahead || stuck || status.FinalSequence > FinalSequence + 2) && !_fetcher.AsksForFinalBlocks && !_catchUp.Active
             && (_chain.Target is null || _chain.Target.Sequence > FinalSequence + _window))
         {
-            Ask(new FetchRequest(FetchKind.FinalBlocks, Epoch, 0, FinalSequence + 1, FinalBlocksPerFetch, Hash256.Zero), from);
+            _fetcher.FinalBlocks(FinalSequence + 1, from);
         }
 
         LearnReturn();
@@ -120,7 +114,7 @@ public sealed partial class ValidatorCore
                 && lane.Find(tip.Hash) is null;
             if (twin || (stalled && tip.Height > lane.Tip.Height))
             {
-                FetchVertex(lane, tip, from);
+                _fetcher.Vertex(lane, tip, from);
             }
         }
     }
@@ -204,51 +198,12 @@ public sealed partial class ValidatorCore
     {
         _peers.Down(peer, _step.Now);
         _catchUp.PeerDown(peer);
-        _fetches.Hasten(fetch => fetch.Peer == peer, _step.Now);
+        _fetcher.OnPeerDown(peer);
     }
 
     private void OnNotFound(FetchRequest request, ulong firstKept, int from)
     {
-        _fetches.Hasten(fetch => fetch.Peer == from && fetch.Request.Kind == request.Kind && fetch.Request.Hash == request.Hash, _step.Now);
+        _fetcher.OnNotFound(request, from);
         _catchUp.OnNotFound(request, firstKept, from);
-    }
-
-    private void FetchBlock(in Hash256 hash, int preferred) =>
-        Ask(new FetchRequest(FetchKind.Block, Epoch, 0, 0, 1, hash), preferred);
-
-    /// <summary>Asks for a vertex, or for the lowest gap below it when it is here but not held.</summary>
-    private void FetchVertex(Lane lane, LaneTip tip, int preferred)
-    {
-        Hash256 hash = tip.Hash;
-        ulong depth = tip.Height > lane.Tip.Height ? tip.Height - lane.Tip.Height : 1;
-        if (lane.Find(hash) is { } entry && !lane.FirstGap(entry, out hash, out depth))
-        {
-            // Only the disk is awaited.
-            return;
-        }
-
-        uint count = (uint)Math.Clamp(depth, 1, VerticesPerFetch);
-        Ask(new FetchRequest(FetchKind.Vertices, Epoch, lane.Author, 0, count, hash), preferred);
-    }
-
-    /// <summary>Asks for each lane's vertex that a cut names and that is not held.</summary>
-    private void FetchCut(LaneTip[] cut, int preferred)
-    {
-        for (int i = 0; i < _lanes.Count; i++)
-        {
-            if (!_lanes[i].Holds(cut[i]))
-            {
-                FetchVertex(_lanes[i], cut[i], preferred);
-            }
-        }
-    }
-
-    private void Ask(in FetchRequest request, int preferred)
-    {
-        int peer = _peers.Reachable(preferred);
-        if (peer >= 0 && _fetches.Add(request, peer, _step.Now) is { } fetch)
-        {
-            _step.Ask(fetch.Request, fetch.Peer);
-        }
     }
 }

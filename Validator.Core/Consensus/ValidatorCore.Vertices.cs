@@ -11,14 +11,14 @@ public sealed partial class ValidatorCore
     private void OnVertex(Signed message, VertexHeader vertex, ulong token, int from)
     {
         Lane lane = _lanes[vertex.Author];
-        bool asked = _fetches.Complete(FetchKind.Vertices, vertex.Hash);
+        bool asked = _fetcher.Complete(FetchKind.Vertices, vertex.Hash);
         Reason reason = _lanes.Fault(vertex, asked);
         if (_lanes.TwinOf(vertex) is { } twin)
         {
-            ConvictTwin(twin.Header, twin.Signature!, message);
+            Convict(Convictions.Of(twin, message));
         }
 
-        if (vertex.Author == Self && reason == Reason.None && !_limit.LaneIsLost && !_own.MayBeOurs(vertex))
+        if (vertex.Author == Self && reason == Reason.None && !_past.LaneIsLost && !_own.MayBeOurs(vertex))
         {
             StopSigning();
         }
@@ -44,51 +44,19 @@ public sealed partial class ValidatorCore
         store.Digest = vertex.Hash;
     }
 
-    private void ConvictTwin(VertexHeader known, byte[] signature, Signed message)
+    private void Convict(Evidence evidence)
     {
-        SignedHeader header = new(MessageKind.Vertex, known.Author, known.Epoch, 0, known.Height, known.Hash);
-        Convict(new Signed(header, signature), message);
-    }
-
-    /// <summary>Two signed messages in one slot: kept, counted and told to all, once per offender (section 8).</summary>
-    private void Convict(Signed first, Signed second)
-    {
-        int offender = first.Header.Sender;
-        if (_convicted[offender])
+        if (!_convictions.Holds(evidence.First.Header.Sender))
         {
-            return;
+            OnEvidence(evidence);
         }
-
-        OnEvidence(new Evidence(first, second));
     }
 
     private void OnEvidence(Evidence evidence)
     {
-        SignedHeader header = evidence.First.Header;
-        if (!NoteConviction(header))
-        {
-            return;
-        }
-
-        _step.Emit(EffectKind.Evidence).Evidence = evidence;
-        _step.Emit(EffectKind.SendEvidence).Evidence = evidence;
-        if (header.Sender == Self)
+        if (_convictions.Tell(evidence, _step) && evidence.First.Header.Sender == Self)
         {
             StopSigning();
         }
-    }
-
-    /// <returns>True for an offender's first.</returns>
-    private bool NoteConviction(in SignedHeader header)
-    {
-        if (header.Kind == MessageKind.Vertex)
-        {
-            _lanes[header.Sender].Equivocated = true;
-            _timer.Drop(header.Sender);
-        }
-
-        bool first = !_convicted[header.Sender];
-        _convicted[header.Sender] = true;
-        return first;
     }
 }

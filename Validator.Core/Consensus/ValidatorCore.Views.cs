@@ -47,7 +47,7 @@ public sealed partial class ValidatorCore
 
     private long OldestWorkMicros()
     {
-        if (!ViewActive || IsSilent)
+        if (!ViewActive || _past.IsSilent(View))
         {
             return _view.EnteredMicros;
         }
@@ -71,14 +71,14 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (_stops.Sent > View && _stops.Sent >= _limit.FirstView)
+        if (_stops.Sent > View && _stops.Sent >= _past.FirstView)
         {
             _stops.Repeat(_step);
             return;
         }
 
         _step.TellView(View, Reason.Timeout);
-        _stops.Send(Math.Max(View + 1, _limit.FirstView), _step);
+        _stops.Send(Math.Max(View + 1, _past.FirstView), _step);
     }
 
     private void OnStop(Signed message, int from)
@@ -90,8 +90,7 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        // One of before promised nothing, and has no other value.
-        if (header.Sender == Self && header.View > _stops.Sent && !_limit.IsOfLostVotes)
+        if (_past.IsContradictedByStop(header, _stops.Sent))
         {
             StopSigning();
         }
@@ -143,7 +142,7 @@ public sealed partial class ValidatorCore
         _committed.Prune(view);
         ForgetBehindView();
         _step.TellView(view, Reason.Entered);
-        if (_step.Signs && !IsSilent)
+        if (_step.Signs && !_past.IsSilent(View))
         {
             _viewChanges.Sign(view, _prepared.HighestBelow(view), _committed.HighestBelow(view), _step);
         }
@@ -169,7 +168,7 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (header.Sender == Self && header.View > View && !MayBeOfBefore(header.View))
+        if (header.Sender == Self && header.View > View && !_past.MayBeOfBefore(header.View))
         {
             StopSigning();
         }
@@ -205,7 +204,7 @@ public sealed partial class ValidatorCore
 
     private void TrySignNewView()
     {
-        if (_step.Signs && !IsSilent && !ViewActive && Leader == Self)
+        if (_step.Signs && !_past.IsSilent(View) && !ViewActive && Leader == Self)
         {
             _viewChanges.TrySignNewView(View, _step);
         }
@@ -235,12 +234,12 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        if (header.Sender == Self && !_viewChanges.IsOurNewView(header.Digest) && !MayBeOfBefore(header.View))
+        if (header.Sender == Self && !_viewChanges.IsOurNewView(header.Digest) && !_past.MayBeOfBefore(header.View))
         {
             StopSigning();
         }
 
-        if (!MayBeOfBefore(header.View) && Array.Exists(message.ViewChanges, change => change.Sender == Self && !_viewChanges.IsOurs(header.View, change.Claims)))
+        if (!_past.MayBeOfBefore(header.View) && Array.Exists(message.ViewChanges, change => change.Sender == Self && !_viewChanges.IsOurs(header.View, change.Claims)))
         {
             StopSigning();
         }
@@ -275,7 +274,7 @@ public sealed partial class ValidatorCore
             OnCommitCertificate(message.Committed);
         }
 
-        _lastProposalMicros = long.MinValue / 2;
+        _proposer.OnNewView();
         _step.Recheck = true;
     }
 }

@@ -25,11 +25,13 @@ public sealed partial class ValidatorCore
     private readonly ViewChangeBook _viewChanges;
     private readonly CertificateBook _prepared = new();
     private readonly CertificateBook _committed = new();
-    private readonly FetchTable _fetches = new();
+    private readonly Fetcher _fetcher;
+    private readonly OwnPast _past;
+    private readonly Proposer _proposer;
     private readonly ViewTimer _timer;
     private readonly PeerTable _peers;
     private readonly CatchUpDriver _catchUp;
-    private readonly bool[] _convicted;
+    private readonly Convictions _convictions;
     private readonly uint _window;
 
     // How far above the final block messages are taken. After a restart that is the executed one, which blocks may have left
@@ -58,14 +60,16 @@ public sealed partial class ValidatorCore
         _close = new EpochClose(epoch, self, genesis.Parameters.EpochLengthBlocks);
         _step = new Step(self, Epoch, settings.Signs);
         _returnKnown = settings.ReturnKnown;
-        _limit = recovered?.Limit ?? default;
+        _past = new OwnPast(self, recovered?.Limit ?? default, recovered?.ForgottenBelow ?? 0);
         _lanes = new LaneSet(Committee.Count, Epoch, new LaneLimits(settings.MaxPendingVertices, settings.MaxPendingBytes, settings.MaxOwnPendingVertices));
         _judge = new BlockJudge(genesis.Parameters, epoch, _reach, _chain, _blocks, _close, _lanes);
         _timer = new ViewTimer(Committee.Count, settings.ViewTimeoutMicros);
         _pace = new Pace(settings, _timer);
         _own = new OwnLane(self, _lanes, settings, genesis.Parameters, _pace, _timer);
         _peers = new PeerTable(Committee, self);
-        _convicted = new bool[Committee.Count];
+        _fetcher = new Fetcher(_lanes, _peers, _step);
+        _convictions = new Convictions(_lanes, _timer);
+        _proposer = new Proposer(genesis.Parameters, settings, _chain, _blocks, _close, _lanes, _pace);
         _catchUp = new CatchUpDriver(epoch, _chain, _peers);
         _view = new ViewState(new Claim(0, epoch.Start.Sequence, epoch.Start.Hash));
         _stops = new Stops(Committee, self, settings.ViewTimeoutMicros / 2);
@@ -99,20 +103,20 @@ public sealed partial class ValidatorCore
 
     /// <summary>Entries of each bounded table, for checks of the limits.</summary>
     internal CoreSizes Sizes => new(
-        _slots.Count, _blocks.Count, _lanes.Vertices, _lanes.Bytes, _fetches.Count, _chain.Remembered,
+        _slots.Count, _blocks.Count, _lanes.Vertices, _lanes.Bytes, _fetcher.Count, _chain.Remembered,
         _prepared.Count + _committed.Count);
 
     /// <summary>False for a follower: it lost its votes, or met one of its own that it does not know.</summary>
     public bool Signs => _step.Signs;
 
     /// <summary>False also for one whose votes and ledger were lost in this epoch, and the votes made anew: where its lane ended is not known.</summary>
-    public bool Authors => _step.Signs && !_limit.LaneIsLost;
+    public bool Authors => _step.Signs && !_past.LaneIsLost;
 
     // A member that leaves authors nothing more (rule E8), nor one that has no state of this epoch yet (rule E6).
     private bool MayAuthor => Authors && !_close.LeavesUs && !_catchUp.Landing;
 
     // Votes and proposals of this view.
-    private bool MayVote => _step.Signs && !_catchUp.Landing && ViewActive && !IsSilent;
+    private bool MayVote => _step.Signs && !_catchUp.Landing && ViewActive && !_past.IsSilent(View);
 
     /// <summary>True while a snapshot is being fetched or installed.</summary>
     public bool CatchesUp => _catchUp.Active;
@@ -236,11 +240,12 @@ public sealed partial class ValidatorCore
     {
         // Whatever input comes first once it is due, for another may be there before the tick. With each status all is looked at
         // again: what was asked for in vain is asked for anew.
-        _step.Recheck |= _step.Now >= Math.Min(_nextStatusMicros, Math.Min(_proposeAtMicros, _timestampWaitMicros));
+        _step.Recheck |= _step.Now >= Math.Min(_nextStatusMicros, Math.Min(_proposer.DueMicros, _timestampWaitMicros));
         while (_step.Recheck && !_step.Over)
         {
             _step.Recheck = false;
-            (_proposeAtMicros, _timestampWaitMicros) = (long.MaxValue, long.MaxValue);
+            _proposer.ForgetDue();
+            _timestampWaitMicros = long.MaxValue;
             TryFinalize();
             TryAcceptAll();
             TryCommitAll();
@@ -257,15 +262,15 @@ public sealed partial class ValidatorCore
         _catchUp.Advance(_step);
         _own.AuthorWhenIdle(MayAuthor, _peers.QuorumSinceMicros, _step);
         _own.GrantCredit(MayAuthor, _step);
-        _fetches.Advance(_peers, _step);
+        _fetcher.Advance();
     }
 
     private long ComputeDeadline()
     {
-        long next = Math.Min(_nextStatusMicros, _fetches.NextDeadline());
+        long next = Math.Min(_nextStatusMicros, _fetcher.NextDeadline());
         next = Math.Min(next, ViewDeadline());
         next = Math.Min(next, _catchUp.NextDeadline());
-        next = Math.Min(next, Math.Min(_proposeAtMicros, _timestampWaitMicros));
+        next = Math.Min(next, Math.Min(_proposer.DueMicros, _timestampWaitMicros));
         return Math.Min(next, _own.NextDeadline(MayAuthor, _peers.QuorumSinceMicros, _step.Now));
     }
 

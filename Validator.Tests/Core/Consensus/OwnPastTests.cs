@@ -1,0 +1,98 @@
+using Validator.Core.Consensus;
+using Validator.Core.Dag;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Tests.Core.Consensus;
+
+/// <summary>What of our own convicts a lost vote store, or us; and who is convicted.</summary>
+public sealed class OwnPastTests
+{
+    private static readonly Hash256 s_digest = ChainSamples.Root(1);
+
+    private readonly ChainSamples _samples = new();
+
+    // Protects against a rolled-back disk and a twin (section 6): a vote of ours that was not decided here is found, others' are no matter.
+    [Fact]
+    public void An_unknown_vote_of_ours_is_found()
+    {
+        OwnPast past = new(0, default, forgottenBelow: 5);
+        Assert.True(past.IsContradicted(Vote(0, 2, 5), default));
+        Assert.True(past.IsContradicted(Vote(0, 2, 5), ChainSamples.Root(2)));
+        Assert.False(past.IsContradicted(Vote(0, 2, 5), s_digest));
+        Assert.False(past.IsContradicted(Vote(1, 2, 5), default));
+        Assert.True(past.IsContradictedByStop(Vote(0, 3, 0), sent: 2));
+        Assert.False(past.IsContradictedByStop(Vote(0, 2, 0), sent: 2));
+    }
+
+    // Protects rule E7: what lies behind what was executed once is forgotten, and convicts nobody.
+    [Fact]
+    public void What_was_forgotten_contradicts_nothing() =>
+        Assert.False(new OwnPast(0, default, forgottenBelow: 5).IsContradicted(Vote(0, 2, 4), default));
+
+    // Protects rule E9: with votes made anew nothing but Stop is signed below a view, and what we signed there before convicts nobody.
+    [Fact]
+    public void Lost_votes_of_lower_views_contradict_nothing()
+    {
+        OwnPast past = new(0, new VoteLimit(0, FirstView: 7, LostView: 5), 0);
+        Assert.True(past.IsSilent(6) && !past.IsSilent(7));
+        Assert.False(past.IsContradicted(Vote(0, 6, 5), default));
+        Assert.True(past.IsContradicted(Vote(0, 7, 5), default));
+        Assert.False(past.IsContradictedByStop(Vote(0, 9, 0), sent: 2));
+        Assert.True(past.LaneIsLost);
+
+        OwnPast bound = new(0, new VoteLimit(0, FirstView: 7, LostView: 0), 0);
+        Assert.True(bound.IsSilent(6));
+        Assert.True(bound.IsContradicted(Vote(0, 6, 5), default));
+        Assert.False(bound.LaneIsLost);
+    }
+
+    // Protects the same for votes inside certificates, each phase by what was decided in it.
+    [Fact]
+    public void A_certificate_with_an_unknown_vote_of_ours_is_found()
+    {
+        Block block = ChainSamples.Child(_samples.Start);
+        Certificate prepared = ChainSamples.Certificate(block, Phase.Prepared);
+        Certificate committed = ChainSamples.Certificate(block);
+        OwnPast past = new(0, default, 0);
+        Slot slot = new(0, 1, 4);
+        Assert.True(past.IsContradicted(prepared, null) && past.IsContradicted(prepared, slot));
+        slot.Accept(block, 0);
+        Assert.False(past.IsContradicted(prepared, slot));
+        Assert.True(past.IsContradicted(committed, slot));
+        slot.Note(prepared);
+        slot.Commit(block.Hash);
+        Assert.False(past.IsContradicted(committed, slot));
+
+        // The votes are those of members 0 to 2.
+        Assert.False(new OwnPast(3, default, 0).IsContradicted(prepared, null));
+        Assert.False(new OwnPast(0, default, 2).IsContradicted(prepared, null));
+    }
+
+    // Protects section 8 and rule L4: an offender is told once; twin vertices stop its lane, other twins do not, and a restart tells nothing again.
+    [Fact]
+    public void An_offender_is_told_once()
+    {
+        LaneTip[] tips = _samples.Hold(1, 1);
+        VertexEntry known = _samples.Lanes[1].Find(tips[0].Hash)!;
+        Evidence twins = Convictions.Of(known, ChainSamples.Signed(MessageKind.Vertex, 1, 0, 1, s_digest));
+        Evidence votes = new(ChainSamples.Signed(MessageKind.Prepare, 2, 0, 1, s_digest), ChainSamples.Signed(MessageKind.Prepare, 2, 0, 1, ChainSamples.Root(2)));
+        EffectBuffer effects = new();
+        Step step = new(0, 0, signs: true);
+        step.Begin(new Input(), effects);
+        Convictions convictions = new(_samples.Lanes, new ViewTimer(4, 1));
+        Assert.True(convictions.Tell(twins, step));
+        Assert.False(convictions.Tell(twins, step));
+        Assert.Equal(2, effects.Count);
+        Assert.True(_samples.Lanes[1].Equivocated);
+        Assert.True(convictions.Tell(votes, step));
+        Assert.False(_samples.Lanes[2].Equivocated);
+
+        Convictions restarted = new(new ChainSamples().Lanes, new ViewTimer(4, 1));
+        Assert.True(restarted.Note(votes));
+        Assert.True(restarted.Holds(2) && !restarted.Tell(votes, step));
+    }
+
+    private static SignedHeader Vote(int sender, ulong view, ulong sequence) => new(MessageKind.Prepare, sender, 0, view, sequence, s_digest);
+}
