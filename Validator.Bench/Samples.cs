@@ -7,7 +7,9 @@ namespace Validator.Bench;
 /// <summary>Inputs that several benchmarks share, the same in every run.</summary>
 internal static class Samples
 {
-    /// <summary>A whole vertex frame in a committee of four: random transactions, right ids and root, no valid signature.</summary>
+    /// <summary>
+    /// A whole vertex frame in a committee of four: random transactions, right ids and root, no valid signature.
+    /// </summary>
     internal static byte[] VertexFrame(int seed, int transactions, int transactionBytes)
     {
         (byte[] payload, Hash256 root) = Payload(seed, transactions, transactionBytes);

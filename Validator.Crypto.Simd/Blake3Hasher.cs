@@ -188,7 +188,9 @@ public sealed unsafe class Blake3Hasher
         StartChunk(_chunkCounter + 1);
     }
 
-    /// <summary>Takes the largest subtree that is aligned here off the input; pushes its two halves, merged once more follows.</summary>
+    /// <summary>
+    /// Takes the largest subtree that is aligned here off the input; pushes its two halves, merged once more follows.
+    /// </summary>
     private int AddSubtree(byte* input, int length)
     {
         uint subtree = 1u << BitOperations.Log2((uint)length);

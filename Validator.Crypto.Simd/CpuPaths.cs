@@ -75,8 +75,8 @@ public static class CpuPaths
     }
 
     /// <summary>
-    /// True where the lattice kernels are to be 512 bits wide: under the JIT. Compiled ahead of time they gain nothing over AVX2's
-    /// with AVX-512's registers (<c>perf/lattice512.sh</c>), so published binaries do without them.
+    /// True where the lattice kernels are to be 512 bits wide: under the JIT. Compiled ahead of time they gain nothing over
+    /// AVX2's with AVX-512's registers (<c>perf/lattice512.sh</c>), so published binaries do without them.
     /// </summary>
     internal static bool UseAvx512Lattice
     {

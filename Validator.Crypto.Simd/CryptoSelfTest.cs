@@ -179,7 +179,8 @@ public static class CryptoSelfTest
     }
 
     /// <summary>
-    /// Reproducible bytes: splitmix64 (Steele, Lea, Flood, 2014) from a name and numbers below ten, independent of what is tested.
+    /// Reproducible bytes: splitmix64 (Steele, Lea, Flood, 2014) from a name and numbers below ten, independent of what is
+    /// tested.
     /// </summary>
     private static byte[] Bytes(string name, int length, params ReadOnlySpan<int> numbers)
     {

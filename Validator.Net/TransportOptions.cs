@@ -133,12 +133,14 @@ public sealed record TransportOptions
     public int MaxDatagramBytes { get; init; } = 1452;
 
     /// <summary>
-    /// How long after a fall to 1,200 bytes one longer packet is tried; doubles up to ten times that while it does not get through (RFC 8899
-    /// has ten minutes).
+    /// How long after a fall to 1,200 bytes one longer packet is tried; doubles up to ten times that while it does not get
+    /// through (RFC 8899 has ten minutes).
     /// </summary>
     public TimeSpan RaiseAfter { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>Called on the network thread with the newest round trip of each connected peer, seconds, some twenty times a second.</summary>
+    /// <summary>
+    /// Called on the network thread with the newest round trip of each connected peer, seconds, some twenty times a second.
+    /// </summary>
     public Action<double>? RoundTrip { get; init; }
 
     /// <summary>

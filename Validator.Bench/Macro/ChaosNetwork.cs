@@ -41,7 +41,9 @@ internal sealed class ChaosNetwork : IDisposable
 
     public long Dropped => _relay.Dropped;
 
-    /// <summary>A new chain in <paramref name="directory"/> whose validators reach each other through the relay alone; none is started.</summary>
+    /// <summary>
+    /// A new chain in <paramref name="directory"/> whose validators reach each other through the relay alone; none is started.
+    /// </summary>
     /// <param name="namespaces">Prefix of the namespaces' names, as eng/chaos.sh made them; null: loopback.</param>
     public static ChaosNetwork Create(string directory, int validators, Executable executable, string? namespaces, int seed)
     {

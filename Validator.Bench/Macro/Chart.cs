@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Validator.Bench.Macro;
 
-/// <summary>Draws a ladder as SVG: latency over finalized throughput, both axes logarithmic, with other systems' points in grey.</summary>
+/// <summary>
+/// Draws a ladder as SVG: latency over finalized throughput, both axes logarithmic, with other systems' points in grey.
+/// </summary>
 internal sealed class Chart
 {
     private const double Width = 960, Height = 600;

@@ -8,10 +8,13 @@ using Validator.Crypto.Simd;
 namespace Validator.Bench.Macro;
 
 /// <summary>Rates with a thread on every core, medians of rounds; under the JIT, as this program is.</summary>
-/// <param name="ValidatedPerSecond">Transactions of 256 bytes: vertex decoded, ids and root hashed, structure checked; no signature.</param>
-/// <param name="ChecksPerSecond">ML-DSA-87 signatures, 64 prepared keys in random order, distinct signatures, batches of 64.</param>
+/// <param name="ValidatedPerSecond">Transactions of 256 bytes: vertex decoded, ids and root hashed, structure checked; no
+/// signature.</param>
+/// <param name="ChecksPerSecond">ML-DSA-87 signatures, 64 prepared keys in random order, distinct signatures, batches of
+/// 64.</param>
 /// <param name="ColdChecksPerSecond">The same with keys that are not prepared.</param>
-/// <param name="ByWorkers">Transactions of 512 bytes per second through the node's own validation, see <see cref="WorkerRates"/>.</param>
+/// <param name="ByWorkers">Transactions of 512 bytes per second through the node's own validation, see <see
+/// cref="WorkerRates"/>.</param>
 internal sealed record InProcessRates(double ValidatedPerSecond, double ChecksPerSecond, double ColdChecksPerSecond, double[] ByWorkers)
 {
     private const int TransactionBytes = 256;

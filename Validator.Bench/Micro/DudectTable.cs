@@ -281,7 +281,9 @@ internal static unsafe class DudectTable
 
         public void Work(int place) => MlKem768.TryDecapsulate(_key, _ciphertext, _secret);
 
-        /// <summary>Draws another key pair in both classes, so that they leave the caches alike, and takes its s in one.</summary>
+        /// <summary>
+        /// Draws another key pair in both classes, so that they leave the caches alike, and takes its s in one.
+        /// </summary>
         private static void RandomSecret(byte[] key, bool replace)
         {
             byte[] ek = new byte[MlKem768.EncapsulationKeyBytes], dk = new byte[MlKem768.DecapsulationKeyBytes];

@@ -8,8 +8,8 @@ namespace Validator.Crypto.Simd.Hashing;
 internal static unsafe class Blake3Avx512
 {
     /// <summary>
-    /// Where the words of each round lie (<see cref="Blake3Scalar.Schedule"/>), a fourth of the bytes: an address takes four times that
-    /// without another instruction.
+    /// Where the words of each round lie (<see cref="Blake3Scalar.Schedule"/>), a fourth of the bytes: an address takes four
+    /// times that without another instruction.
     /// </summary>
     private static ReadOnlySpan<byte> Places =>
     [

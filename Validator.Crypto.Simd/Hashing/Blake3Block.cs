@@ -48,7 +48,9 @@ internal static unsafe class Blake3Block
         }
     }
 
-    /// <summary>The chaining value of one chunk of at most 1,024 bytes, from <paramref name="key"/>, to 32 bytes of output.</summary>
+    /// <summary>
+    /// The chaining value of one chunk of at most 1,024 bytes, from <paramref name="key"/>, to 32 bytes of output.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Chunk(uint* key, byte* input, int length, ulong counter, uint flags, uint lastFlags, byte* output)
     {

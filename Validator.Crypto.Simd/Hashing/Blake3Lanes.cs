@@ -15,7 +15,9 @@ internal static unsafe class Blake3Lanes
     /// <summary>Lanes of the widest kernel of the path in use; 1 where there is none.</summary>
     internal static int Width => CpuPaths.UseAvx512 ? 16 : CpuPaths.UseAvx2 ? 8 : CpuPaths.UseVector128 ? 4 : 1;
 
-    /// <summary>The kernel to use for <paramref name="count"/> equal inputs: a half-empty wide one costs more than a narrow one.</summary>
+    /// <summary>
+    /// The kernel to use for <paramref name="count"/> equal inputs: a half-empty wide one costs more than a narrow one.
+    /// </summary>
     internal static int WidthFor(int count) => count > 8 ? Width : Math.Min(Width, 8);
 
     /// <summary>

@@ -7,14 +7,14 @@ namespace Validator.Crypto.Simd.Hashing;
 
 /// <summary>
 /// BLAKE3's compression of one block with its state as four rows of a 4 x 4 matrix, a 128-bit vector each: the path of a message
-/// that comes alone. The four G functions of a half round run side by side; between halves rows are turned, so that diagonals stand
-/// in columns. Row 0 is turned in place of row 1, which would be waited for.
+/// that comes alone. The four G functions of a half round run side by side; between halves rows are turned, so that diagonals
+/// stand in columns. Row 0 is turned in place of row 1, which would be waited for.
 /// </summary>
 internal static unsafe class Blake3Rows
 {
     /// <summary>
-    /// The chaining value of one chunk of at most 1,024 bytes, which stays in registers from block to block: nothing is called once
-    /// it is there.
+    /// The chaining value of one chunk of at most 1,024 bytes, which stays in registers from block to block: nothing is called
+    /// once it is there.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void Chunk<TOps>(
@@ -134,12 +134,15 @@ internal static unsafe class Blake3Rows
     }
 }
 
-/// <summary>A message's last block, padded a whole vector at a time: what is stored in pieces and loaded whole is waited for.</summary>
+/// <summary>
+/// A message's last block, padded a whole vector at a time: what is stored in pieces and loaded whole is waited for.
+/// </summary>
 internal unsafe struct LastBlock
 {
     private Vector128<byte> _w0, _w1, _w2, _w3;
 
-    /// <param name="length">Of the message; what is beyond its last whole block is padded, and nothing outside the message is read.</param>
+    /// <param name="length">Of the message; what is beyond its last whole block is padded, and nothing outside the message is
+    /// read.</param>
     internal static void Pad(byte* input, int length, LastBlock* block)
     {
         byte* end = input + length;

@@ -32,12 +32,16 @@ internal static unsafe class Blake3Scalar
         11, 15, 5, 0, 1, 9, 8, 6, 14, 10, 2, 12, 3, 4, 7, 13,
     ];
 
-    /// <summary>The initial chaining value: what a plain hash has for a key. It lies in the program, so its address stays.</summary>
+    /// <summary>
+    /// The initial chaining value: what a plain hash has for a key. It lies in the program, so its address stays.
+    /// </summary>
     internal static uint* InitialCv => (uint*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(InitialWords));
 
     private static ReadOnlySpan<uint> InitialWords => [Iv0, Iv1, Iv2, Iv3, Iv4, Iv5, Iv6, Iv7];
 
-    /// <summary>The chaining value of one chunk of at most 1,024 bytes, from <paramref name="key"/>, to 32 bytes of output.</summary>
+    /// <summary>
+    /// The chaining value of one chunk of at most 1,024 bytes, from <paramref name="key"/>, to 32 bytes of output.
+    /// </summary>
     internal static void Chunk(uint* key, byte* input, int length, ulong counter, uint flags, uint lastFlags, byte* output)
     {
         uint* cv = stackalloc uint[8];

@@ -3,7 +3,9 @@ using System.Runtime.Intrinsics;
 
 namespace Validator.Crypto.Simd.Hashing;
 
-/// <summary>BLAKE3 compressions four lanes at a time with portable 128-bit vectors: for AArch64, and run by tests everywhere.</summary>
+/// <summary>
+/// BLAKE3 compressions four lanes at a time with portable 128-bit vectors: for AArch64, and run by tests everywhere.
+/// </summary>
 internal static unsafe class Blake3Vector128
 {
     /// <summary>

@@ -4,7 +4,9 @@ using System.Runtime.InteropServices;
 
 namespace Validator.Crypto.Simd.Hashing;
 
-/// <summary>The permutation Keccak-f[1600] on plain 64-bit integers (FIPS 202, section 3): the oracle of the vector kernels.</summary>
+/// <summary>
+/// The permutation Keccak-f[1600] on plain 64-bit integers (FIPS 202, section 3): the oracle of the vector kernels.
+/// </summary>
 internal static unsafe class KeccakScalar
 {
     /// <summary>Round constants (FIPS 202, section 3.2.5), in native memory that lives as long as the process.</summary>

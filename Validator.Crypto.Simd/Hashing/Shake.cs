@@ -75,7 +75,9 @@ internal unsafe struct Shake
         }
     }
 
-    /// <summary>Pads (FIPS 202, section 5.1) with SHAKE's domain bits unless told otherwise; then only squeezing is allowed.</summary>
+    /// <summary>
+    /// Pads (FIPS 202, section 5.1) with SHAKE's domain bits unless told otherwise; then only squeezing is allowed.
+    /// </summary>
     internal void Finish(byte domain = 0x1F)
     {
         fixed (ulong* state = _state)

@@ -5,7 +5,9 @@ using Poly512 = Validator.Crypto.Simd.Lattice.PolyLanes<
 
 namespace Validator.Crypto.Simd.Lattice;
 
-/// <summary>Dispatch of rounding, packing and norms to the path in use; contracts are those of <see cref="PolyScalar"/>.</summary>
+/// <summary>
+/// Dispatch of rounding, packing and norms to the path in use; contracts are those of <see cref="PolyScalar"/>.
+/// </summary>
 internal static unsafe class Poly
 {
     internal static void DecomposeAndPack(int* w, int* low, byte* packedHigh)

@@ -21,7 +21,9 @@ public static class OfficialVectors
         ("mlkem768/acvp-encapDecap-768.json", (file, failed) => Each(file, failed, KemCase)),
     ];
 
-    /// <summary>Checks all files below <paramref name="folder"/> on every path; writes a line each. False if one is missing.</summary>
+    /// <summary>
+    /// Checks all files below <paramref name="folder"/> on every path; writes a line each. False if one is missing.
+    /// </summary>
     public static bool Run(string folder, TextWriter output)
     {
         CpuPath before = CpuPaths.Current;

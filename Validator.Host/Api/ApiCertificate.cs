@@ -8,7 +8,9 @@ using Validator.Host.Keys;
 
 namespace Validator.Host.Api;
 
-/// <summary>The certificate that the API shows, and the chain up to its root. A reload replaces both for new connections.</summary>
+/// <summary>
+/// The certificate that the API shows, and the chain up to its root. A reload replaces both for new connections.
+/// </summary>
 public sealed class ApiCertificate : IDisposable
 {
     private static readonly TimeSpan s_handshakeTimeout = TimeSpan.FromSeconds(5);
@@ -23,7 +25,8 @@ public sealed class ApiCertificate : IDisposable
     }
 
     /// <returns>Null when none is configured.</returns>
-    /// <exception cref="ConfigException">A file cannot be read, others can read the key, or the two do not belong together.</exception>
+    /// <exception cref="ConfigException">A file cannot be read, others can read the key, or the two do not belong
+    /// together.</exception>
     public static ApiCertificate? Read(ApiSection api)
     {
         if (api.TlsCertificate.Length == 0)

@@ -41,7 +41,8 @@ public sealed class ApiTokens
     /// <summary>How many tokens there are.</summary>
     public int Count => _roles.Count;
 
-    /// <exception cref="ConfigException">Missing, open to others, or a line is at fault; tokens are never in the message.</exception>
+    /// <exception cref="ConfigException">Missing, open to others, or a line is at fault; tokens are never in the
+    /// message.</exception>
     public static ApiTokens Read(string path)
     {
         string text;

@@ -6,7 +6,9 @@ using Validator.Host.Metrics;
 
 namespace Validator.Host.Api;
 
-/// <summary>The metrics page, in the format that the scraper prefers: Prometheus' text, or OpenMetrics where it is asked for.</summary>
+/// <summary>
+/// The metrics page, in the format that the scraper prefers: Prometheus' text, or OpenMetrics where it is asked for.
+/// </summary>
 internal sealed class MetricsEndpoint(INodeGateway node, NodeMetrics metrics)
 {
     private readonly MetricsRegistry _registry = new(page => MetricsPage.Fill(page, metrics, node.GetStatus()));

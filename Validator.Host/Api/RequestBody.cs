@@ -35,7 +35,8 @@ internal struct RequestBody : IDisposable
     public readonly ReadOnlySpan<byte> Span => _buffer.AsSpan(0, Length);
 
     /// <summary>
-    /// Reads the whole body, of at most <paramref name="limit"/> bytes, unpacked too; on any other outcome the rest is left unread.
+    /// Reads the whole body, of at most <paramref name="limit"/> bytes, unpacked too; on any other outcome the rest is left
+    /// unread.
     /// </summary>
     public static async ValueTask<(BodyOutcome Outcome, RequestBody Body)> ReadAsync(HttpContext context, ApiPolicy policy, int limit, bool gzip)
     {

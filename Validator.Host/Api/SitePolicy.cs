@@ -19,8 +19,8 @@ public enum PageOrigin : byte
 }
 
 /// <summary>
-/// Which names of this validator a request may use, and which pages may ask. Names come first: a page may make its own name resolve to
-/// loopback (DNS rebinding), and its Origin then equals the Host. It cannot do that to an address, nor to localhost.
+/// Which names of this validator a request may use, and which pages may ask. Names come first: a page may make its own name
+/// resolve to loopback (DNS rebinding), and its Origin then equals the Host. It cannot do that to an address, nor to localhost.
 /// </summary>
 public sealed class SitePolicy
 {

@@ -21,7 +21,9 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
     private const int MostWaiting = 1024;
     private const long MostWaitingBytes = 16L * 1024 * 1024;
 
-    /// <summary>A client that sends nothing and waits for nothing makes room for others after this long; sooner if it may not submit.</summary>
+    /// <summary>
+    /// A client that sends nothing and waits for nothing makes room for others after this long; sooner if it may not submit.
+    /// </summary>
     private const long IdleMs = 60_000;
     private const long UnauthorizedMs = 5_000;
     private const long SweepMs = 1_000;
@@ -332,7 +334,9 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
         submission.Release();
     }
 
-    /// <summary>A receipt for each run of transactions whose indices follow each other, or that were rejected for one reason.</summary>
+    /// <summary>
+    /// A receipt for each run of transactions whose indices follow each other, or that were rejected for one reason.
+    /// </summary>
     private void TellOutcomes(Session session, ulong first, ReadOnlySpan<TransactionState> states)
     {
         int start = 0;

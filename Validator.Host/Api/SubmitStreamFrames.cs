@@ -26,7 +26,9 @@ public enum StreamReceipt : byte
     /// <summary>Ordered and dropped: u8 reason (<see cref="TransactionRejection"/>), u64 first index, u64 block.</summary>
     Rejected = 3,
 
-    /// <summary>Nothing of the submission was taken: u8 reason (<see cref="StreamRefusal"/>), u32 which transaction of it.</summary>
+    /// <summary>
+    /// Nothing of the submission was taken: u8 reason (<see cref="StreamRefusal"/>), u32 which transaction of it.
+    /// </summary>
     Refused = 4,
 }
 
@@ -49,7 +51,9 @@ public enum StreamRefusal : byte
     /// <summary>A nonce lies 64 or more below one that its account has sent here.</summary>
     NonceTooOld,
 
-    /// <summary>The validator left the committee before the transactions were ordered: they are not final; submit them to another.</summary>
+    /// <summary>
+    /// The validator left the committee before the transactions were ordered: they are not final; submit them to another.
+    /// </summary>
     LeftCommittee,
 
     /// <summary>No quorum is connected, or nothing becomes final here: submit to another, or later.</summary>

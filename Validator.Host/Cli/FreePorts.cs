@@ -23,7 +23,8 @@ public readonly record struct NodePorts(int Quic, int Api, int Metrics)
 /// <summary>Loopback ports that nobody listens on.</summary>
 public static class FreePorts
 {
-    // Below the ports that Linux gives to outgoing sockets (32768 on): one of those could take a free port before its owner binds it.
+    // Below the ports that Linux gives to outgoing sockets (32768 on): one of those could take a free port before its owner binds
+    // it.
     private const int First = 10_000;
     private const int End = 20_000;
 

@@ -27,8 +27,8 @@ public sealed record InitOptions
     public GenesisParameters Parameters { get; init; } = new() { EpochLengthBlocks = DefaultEpochLength };
 
     /// <summary>
-    /// Blocks in an epoch: hours where a block takes some hundred ms, a quarter of an hour at full load. Long enough that a switch costs
-    /// nothing, short enough that a validator which lost its votes signs again within a day.
+    /// Blocks in an epoch: hours where a block takes some hundred ms, a quarter of an hour at full load. Long enough that a
+    /// switch costs nothing, short enough that a validator which lost its votes signs again within a day.
     /// </summary>
     public const ulong DefaultEpochLength = 50_000;
 

@@ -8,8 +8,8 @@ using Validator.Host.Logging;
 namespace Validator.Host.Cli;
 
 /// <summary>
-/// Reads the configuration again, on SIGHUP or POST /v1/admin/reload. All of the new file must be good, or nothing changes. What can
-/// change under way does: log level, tokens, certificate, most limits of the API, addresses of peers.
+/// Reads the configuration again, on SIGHUP or POST /v1/admin/reload. All of the new file must be good, or nothing changes. What
+/// can change under way does: log level, tokens, certificate, most limits of the API, addresses of peers.
 /// </summary>
 internal sealed partial class Reloader(
     NodeConfig started, Genesis genesis, Func<NodeConfig> read, IValidatorNode node, HttpServers servers, ILoggerFactory logs, ILogger log)

@@ -10,7 +10,9 @@ using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
 
-/// <summary>votes lost, votes statement and votes recreate: the way out where more than F lost their votes (OPERATIONS.md).</summary>
+/// <summary>
+/// votes lost, votes statement and votes recreate: the way out where more than F lost their votes (OPERATIONS.md).
+/// </summary>
 internal static class RevivalCommands
 {
     public static Command Lost()

@@ -96,7 +96,8 @@ public static partial class RunCommand
     /// <exception cref="ConfigException">There are too few.</exception>
     private static void RequireThreads()
     {
-        // The node has some 20, the databases 2, Kestrel and the runtime some 10, and validation and the pool one for each processor.
+        // The node has some 20, the databases 2, Kestrel and the runtime some 10, and validation and the pool one for each
+        // processor.
         int needed = 32 + (2 * Environment.ProcessorCount), spare = Kernel.SpareThreads(needed);
         if (spare < needed)
         {

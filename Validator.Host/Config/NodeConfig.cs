@@ -64,7 +64,8 @@ public sealed record NetworkSection(
 /// <param name="VertexCacheMb">Recent vertices in memory.</param>
 /// <param name="LowWaterMb">Free MiB below which nothing is taken from clients; 0: by the disk's size.</param>
 /// <param name="HardWaterMb">Free MiB below which nothing is voted; 0: a quarter of that.</param>
-/// <param name="LowWaterFiles">Files that can still be made below which nothing is taken from clients; 0: by the disk's count.</param>
+/// <param name="LowWaterFiles">Files that can still be made below which nothing is taken from clients; 0: by the disk's
+/// count.</param>
 /// <param name="HardWaterFiles">The same, below which nothing is voted; 0: a quarter of that.</param>
 public sealed record StorageSection(
     string Path = "", int CacheSizeMb = 512, int WriteBufferMb = 128, int RetainBlocks = 200_000, long RetainTransactions = 10_000_000,
@@ -80,7 +81,9 @@ public sealed record StorageSection(
     /// <summary>There once a message with our signature was met that the vote store does not know: nothing is signed.</summary>
     public string ContradictedMarker => System.IO.Path.Combine(Path, "votes.contradicted");
 
-    /// <summary>There while nothing is signed, once it is known from which epoch on signing may begin again: its number.</summary>
+    /// <summary>
+    /// There while nothing is signed, once it is known from which epoch on signing may begin again: its number.
+    /// </summary>
     public string SignsFromFile => System.IO.Path.Combine(Path, "votes.signs-from");
 
     /// <summary>There between <c>votes lost</c> and <c>votes recreate</c>: what the statements of others must answer.</summary>

@@ -8,7 +8,9 @@ namespace Validator.Host.Config;
 /// </summary>
 internal sealed class Settings
 {
-    /// <summary>Environment variables with this prefix and a double underscore override a key: VALIDATOR_NETWORK__QUIC_PORT.</summary>
+    /// <summary>
+    /// Environment variables with this prefix and a double underscore override a key: VALIDATOR_NETWORK__QUIC_PORT.
+    /// </summary>
     public const string Prefix = "VALIDATOR_";
 
     private readonly Dictionary<string, (TomlValue Value, string Where)> _given = new(StringComparer.Ordinal);

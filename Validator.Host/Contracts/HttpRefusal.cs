@@ -1,6 +1,8 @@
 namespace Validator.Host.Contracts;
 
-/// <summary>Why a request or connection was turned away before it reached the node; the <c>reason</c> label of its counter.</summary>
+/// <summary>
+/// Why a request or connection was turned away before it reached the node; the <c>reason</c> label of its counter.
+/// </summary>
 public enum HttpRefusal : byte
 {
     Connections,

@@ -9,7 +9,9 @@ public enum SubmitRefusal : byte
 {
     None,
 
-    /// <summary>The bounded queue of pending client batches is full: try again after <see cref="INodeGateway.RetryAfter"/>.</summary>
+    /// <summary>
+    /// The bounded queue of pending client batches is full: try again after <see cref="INodeGateway.RetryAfter"/>.
+    /// </summary>
     Full,
 
     /// <summary>The node is recovering, or halted.</summary>
@@ -24,7 +26,9 @@ public enum SubmitRefusal : byte
     /// <summary>The disk is below the low-water mark.</summary>
     DiskLow,
 
-    /// <summary>An envelope's nonce is 64 or more below one of its account that was taken here: it would be ordered and rejected.</summary>
+    /// <summary>
+    /// An envelope's nonce is 64 or more below one of its account that was taken here: it would be ordered and rejected.
+    /// </summary>
     NonceTooOld,
 
     /// <summary>No quorum is connected, or nothing becomes final: <see cref="INodeGateway.Stall"/> says why.</summary>
@@ -42,8 +46,8 @@ public enum SubmitRefusal : byte
 public interface INodeGateway
 {
     /// <summary>
-    /// True when the node takes part: stores open, recovered, caught up with what more than F weight reports, quorum weight connected
-    /// (itself included), room on the disk, and what is pending becomes final.
+    /// True when the node takes part: stores open, recovered, caught up with what more than F weight reports, quorum weight
+    /// connected (itself included), room on the disk, and what is pending becomes final.
     /// </summary>
     bool IsReady(out string reason);
 
@@ -124,14 +128,18 @@ public interface INodeGateway
     /// <summary>The oldest block still readable here.</summary>
     ulong FirstBlock { get; }
 
-    /// <summary>Opens a forward reader of final transactions at <paramref name="fromIndex"/>, which may lie in the future.</summary>
+    /// <summary>
+    /// Opens a forward reader of final transactions at <paramref name="fromIndex"/>, which may lie in the future.
+    /// </summary>
     IFinalizedReader OpenFinalized(ulong fromIndex);
 }
 
 /// <summary>A node that <c>validator run</c> can start and stop.</summary>
 public interface IValidatorNode : INodeGateway, IAsyncDisposable
 {
-    /// <summary>Completes when the node has stopped by itself, with the process's exit code (a failed disk, a halt by safety).</summary>
+    /// <summary>
+    /// Completes when the node has stopped by itself, with the process's exit code (a failed disk, a halt by safety).
+    /// </summary>
     Task<int> Stopped { get; }
 
     /// <summary>Refuses every submission from now on; those taken are still completed where possible.</summary>

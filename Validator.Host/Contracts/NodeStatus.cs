@@ -85,7 +85,8 @@ public sealed record NodeStatus
 }
 
 /// <summary>Why nothing becomes final.</summary>
-/// <param name="Cause">halted, disk, no_quorum_connected, catching_up, no_quorum_signing, waiting_for_time, view_changes or leader.</param>
+/// <param name="Cause">halted, disk, no_quorum_connected, catching_up, no_quorum_signing, waiting_for_time, view_changes or
+/// leader.</param>
 /// <param name="Reason">The same for a person, with names.</param>
 public sealed record StallStatus(string Cause, string Reason, double Seconds);
 

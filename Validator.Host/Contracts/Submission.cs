@@ -15,7 +15,9 @@ public enum SubmissionFailure : byte
     /// <summary>The disk fell below the low-water mark before it was in a vertex; it is in none.</summary>
     DiskLow,
 
-    /// <summary>The validator left the committee before it was ordered: it is not final, and will not be by this validator (rule E8).</summary>
+    /// <summary>
+    /// The validator left the committee before it was ordered: it is not final, and will not be by this validator (rule E8).
+    /// </summary>
     LeftCommittee,
 }
 

@@ -36,7 +36,9 @@ public static class KeyFile
 
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    /// <summary>Makes a seed and writes it to a new file, encrypted if a passphrase is given; an existing file is never replaced.</summary>
+    /// <summary>
+    /// Makes a seed and writes it to a new file, encrypted if a passphrase is given; an existing file is never replaced.
+    /// </summary>
     /// <exception cref="KeyException">The file exists or cannot be written.</exception>
     public static SecretBuffer Create(string path, KeyPurpose purpose, SecretBuffer? passphrase = null) =>
         Create(path, purpose, passphrase, PassphraseCost.Default);
@@ -231,7 +233,9 @@ public static class KeyFile
         return valid;
     }
 
-    /// <summary>A lower-case hexadecimal digit's value, negative for other bytes; no table, no string: the digit may be secret.</summary>
+    /// <summary>
+    /// A lower-case hexadecimal digit's value, negative for other bytes; no table, no string: the digit may be secret.
+    /// </summary>
     private static int Digit(byte digit)
     {
         int decimalDigit = digit - '0', letter = digit - 'a';

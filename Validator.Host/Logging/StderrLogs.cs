@@ -68,8 +68,8 @@ public sealed class StderrLogs : ILoggerFactory, ILoggerProvider
     }
 
     /// <summary>
-    /// Writes a line at once, for a process that is about to end; it waits half a second at most for a reader that stands still, so that
-    /// the process ends in any case.
+    /// Writes a line at once, for a process that is about to end; it waits half a second at most for a reader that stands still,
+    /// so that the process ends in any case.
     /// </summary>
     public static void Say(string line)
     {

@@ -46,7 +46,8 @@ public sealed partial class ValidatorNode
 
     /// <summary>Opens the stores, recovers, binds the UDP socket and starts all threads.</summary>
     /// <param name="context">Configuration, genesis and keys, all checked.</param>
-    /// <exception cref="Storage.StoreException">A store is foreign, locked, corrupt, of another format, or its disk fails.</exception>
+    /// <exception cref="Storage.StoreException">A store is foreign, locked, corrupt, of another format, or its disk
+    /// fails.</exception>
     /// <exception cref="KeyException">Another process with this validator's key was met while listening for one.</exception>
     /// <exception cref="OperationCanceledException">The start was called off.</exception>
     public static ValidatorNode Create(NodeContext context)

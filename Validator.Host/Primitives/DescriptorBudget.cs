@@ -19,8 +19,8 @@ internal sealed record DescriptorBudget(long Limit, int LedgerFiles, int Connect
     public const int MetricsConnections = 32;
 
     /// <summary>
-    /// The rest: standard streams, event queues, listeners, QUIC, name resolution (a dozen each at most), logs, manifests and locks of two
-    /// databases, and the inputs and outputs of a flush and a compaction at a time in each.
+    /// The rest: standard streams, event queues, listeners, QUIC, name resolution (a dozen each at most), logs, manifests and
+    /// locks of two databases, and the inputs and outputs of a flush and a compaction at a time in each.
     /// </summary>
     public const int ForItself = 96;
 

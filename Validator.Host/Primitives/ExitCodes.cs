@@ -26,7 +26,9 @@ public static class ExitCodes
     /// <summary>Standard output cannot be written. As EX_IOERR of sysexits.h.</summary>
     public const int Output = 74;
 
-    /// <summary>Not now, and another try may do: a port that is in use, too few descriptors. As EX_TEMPFAIL of sysexits.h.</summary>
+    /// <summary>
+    /// Not now, and another try may do: a port that is in use, too few descriptors. As EX_TEMPFAIL of sysexits.h.
+    /// </summary>
     public const int NotNow = 75;
 
     /// <summary>Ended by a signal while it was starting or for the second time.</summary>

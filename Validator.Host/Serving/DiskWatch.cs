@@ -9,7 +9,9 @@ public enum DiskLevel : byte
 {
     Ample,
 
-    /// <summary>Below the low-water mark: nothing is taken from clients and no payload of our own is made; voting goes on.</summary>
+    /// <summary>
+    /// Below the low-water mark: nothing is taken from clients and no payload of our own is made; voting goes on.
+    /// </summary>
     Low,
 
     /// <summary>Below the hard mark: nothing is voted, and so nothing written. Status and metrics stay up.</summary>

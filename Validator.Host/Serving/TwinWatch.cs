@@ -81,7 +81,9 @@ internal static class TwinWatch
         buffer.Release();
     }
 
-    /// <summary>The highest tip of our lane, above our own, that peers of more than F weight report: one of them at least is honest.</summary>
+    /// <summary>
+    /// The highest tip of our lane, above our own, that peers of more than F weight report: one of them at least is honest.
+    /// </summary>
     internal static ulong? Claimed(ulong[] heights, Committee committee, ulong ownHeight)
     {
         ulong? best = null;

@@ -62,7 +62,8 @@ public readonly record struct AccountState(ulong HighestNonce, ulong Bitmap);
 public sealed record StoredVertex(VertexHeader Header, byte[] Signature, byte[] Payload);
 
 /// <param name="Block">The block asked for.</param>
-/// <param name="Between">Its descendants up to the certified one, in sequence order; empty when its own certificate is held.</param>
+/// <param name="Between">Its descendants up to the certified one, in sequence order; empty when its own certificate is
+/// held.</param>
 /// <param name="Certificate">A commit certificate of the last of those.</param>
 /// <param name="FirstIndex">Global index of its first transaction.</param>
 /// <param name="TransactionCount">Transactions that got an index in it.</param>

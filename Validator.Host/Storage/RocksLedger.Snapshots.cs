@@ -9,8 +9,8 @@ using Validator.Host.Storage.Native;
 namespace Validator.Host.Storage;
 
 /// <summary>
-/// A snapshot on its way in. Keys of the family "default": M: its manifest; C hash: a chunk. They survive a crash, and go when the
-/// state is in place, in the same write.
+/// A snapshot on its way in. Keys of the family "default": M: its manifest; C hash: a chunk. They survive a crash, and go when
+/// the state is in place, in the same write.
 /// </summary>
 internal sealed partial class RocksLedger
 {

@@ -8,8 +8,9 @@ namespace Validator.Host.Storage;
 
 /// <summary>
 /// The executed state beside the history, so that a restart and a snapshot need no block that is gone. Keys of the family
-/// "default": A account: place, nonces; D first index: ids of a block's accepted transactions; R sequence: what the executed root is the hash of; S
-/// sequence: a snapshot's digests; N hash: an account segment of a snapshot; P: what is kept; T, X: the index of transactions. All written with the block that they belong to.
+/// "default": A account: place, nonces; D first index: ids of a block's accepted transactions; R sequence: what the executed root
+/// is the hash of; S sequence: a snapshot's digests; N hash: an account segment of a snapshot; P: what is kept; T, X: the index
+/// of transactions. All written with the block that they belong to.
 /// </summary>
 internal sealed partial class RocksLedger
 {

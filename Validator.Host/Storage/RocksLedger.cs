@@ -13,11 +13,12 @@ namespace Validator.Host.Storage;
 internal sealed record FinalRecord(Block Block, Certificate Certificate, ExecutionResult Result, Hash256[] Order);
 
 /// <summary>
-/// Vertices with payload and executed blocks with their outcome. One thread adds and commits; any thread reads.
-/// Families: vertices: hash to signature, header, payload. edges: vertex hash and parent's hash. index_height: epoch, author,
-/// height, vertex hash. finalized: block sequence to block, certificate, result, vertices in order. index_timestamp: block
-/// timestamp and sequence. metadata: H block hash to sequence; G first global index to sequence; O key hash: the newest vertex that this key authored. Integers in keys big-endian.
-/// The executed state (RocksLedger.State, RocksLedger.Accounts), where a transaction is found (TransactionIndex) and what is forgotten (RocksLedger.Pruning) have files of their own.
+/// Vertices with payload and executed blocks with their outcome. One thread adds and commits; any thread reads. Families:
+/// vertices: hash to signature, header, payload. edges: vertex hash and parent's hash. index_height: epoch, author, height,
+/// vertex hash. finalized: block sequence to block, certificate, result, vertices in order. index_timestamp: block timestamp and
+/// sequence. metadata: H block hash to sequence; G first global index to sequence; O key hash: the newest vertex that this key
+/// authored. Integers in keys big-endian. The executed state (RocksLedger.State, RocksLedger.Accounts), where a transaction is
+/// found (TransactionIndex) and what is forgotten (RocksLedger.Pruning) have files of their own.
 /// </summary>
 internal sealed partial class RocksLedger : ILedger
 {

@@ -5,8 +5,8 @@ namespace Validator.Host.Storage;
 /// <summary>A step from one format of the stores to the next, for <c>validator db migrate</c>.</summary>
 /// <param name="From">The format that it leads from.</param>
 /// <param name="What">What it does, for the operator.</param>
-/// <param name="Apply">Adds its writes to the batch that also writes the new format, so that all of it happens or nothing. The family is
-/// the identity record's.</param>
+/// <param name="Apply">Adds its writes to the batch that also writes the new format, so that all of it happens or nothing. The
+/// family is the identity record's.</param>
 internal sealed record StoreMigration(ushort From, string What, Action<StoreKind, RocksDbBatch, int> Apply)
 {
     /// <summary>

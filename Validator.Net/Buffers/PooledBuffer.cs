@@ -51,7 +51,9 @@ public sealed unsafe class PooledBuffer
     /// <summary>The payload, Length bytes.</summary>
     public Span<byte> Span => new(_payload, _length);
 
-    /// <summary>The payload, Length bytes, for code that outlives the stack frame. The reference must be held meanwhile.</summary>
+    /// <summary>
+    /// The payload, Length bytes, for code that outlives the stack frame. The reference must be held meanwhile.
+    /// </summary>
     public Memory<byte> Memory => _storage.AsMemory(Headroom, _length);
 
     /// <summary>All of the payload's room, Capacity bytes.</summary>

@@ -6,8 +6,8 @@ using Validator.Core.Primitives;
 namespace Validator.Net.Discovery;
 
 /// <summary>
-/// IP addresses as an operator writes them: four decimal numbers with dots, or IPv6 with a zone where it needs one. The framework also takes
-/// "1", "0x7f.1", "010.0.0.1" (octal), brackets with a port that it drops, and NULs behind a number.
+/// IP addresses as an operator writes them: four decimal numbers with dots, or IPv6 with a zone where it needs one. The framework
+/// also takes "1", "0x7f.1", "010.0.0.1" (octal), brackets with a port that it drops, and NULs behind a number.
 /// </summary>
 public static class AddressText
 {

@@ -45,7 +45,9 @@ public static unsafe partial class Kernel
         }
     }
 
-    /// <summary>How many file descriptors this process may have: the hard limit, to which the soft one was raised at its start.</summary>
+    /// <summary>
+    /// How many file descriptors this process may have: the hard limit, to which the soft one was raised at its start.
+    /// </summary>
     public static long DescriptorLimit => DescriptorLimitNative();
 
     /// <summary>How many of that many additional threads this process can have at the same time.</summary>

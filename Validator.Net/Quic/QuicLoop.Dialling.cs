@@ -4,8 +4,9 @@ using Validator.Net.Discovery;
 namespace Validator.Net.Quic;
 
 /// <summary>
-/// Whom to dial, when and where. Both of a pair may dial wherever they know an address. The one with the lower key does so at once, the other
-/// only after <see cref="TransportOptions.YieldTime"/>, so that two dials seldom cross; where they do, see QuicLoop.Connections.cs.
+/// Whom to dial, when and where. Both of a pair may dial wherever they know an address. The one with the lower key does so at
+/// once, the other only after <see cref="TransportOptions.YieldTime"/>, so that two dials seldom cross; where they do, see
+/// QuicLoop.Connections.cs.
 /// </summary>
 internal sealed unsafe partial class QuicLoop
 {

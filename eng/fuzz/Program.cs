@@ -4,8 +4,8 @@ using Validator.Tests.Fuzz;
 namespace Validator.Fuzz;
 
 /// <summary>
-/// One parser under afl-fuzz, which follows the branches that SharpFuzz marks in our assemblies; see eng/fuzz.sh. Marked code writes to
-/// memory of afl-fuzz's: nothing of it may run before <see cref="Fuzzer.Run(Action{Stream})"/> has that memory.
+/// One parser under afl-fuzz, which follows the branches that SharpFuzz marks in our assemblies; see eng/fuzz.sh. Marked code
+/// writes to memory of afl-fuzz's: nothing of it may run before <see cref="Fuzzer.Run(Action{Stream})"/> has that memory.
 /// </summary>
 internal static class Program
 {

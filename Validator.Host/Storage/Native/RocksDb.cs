@@ -121,7 +121,9 @@ internal sealed unsafe class RocksDb : IDisposable
         return new RocksDbIterator(rocksdb_create_iterator_cf(_database, _readOptions, _families[family]));
     }
 
-    /// <summary>Writes a batch atomically; with <paramref name="sync"/> it is on disk (fdatasync of the log) when this returns null.</summary>
+    /// <summary>
+    /// Writes a batch atomically; with <paramref name="sync"/> it is on disk (fdatasync of the log) when this returns null.
+    /// </summary>
     /// <returns>RocksDB's text on failure.</returns>
     public string? Write(RocksDbBatch batch, bool sync)
     {

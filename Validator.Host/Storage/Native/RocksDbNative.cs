@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Validator.Host.Storage.Native;
 
-/// <summary>RocksDB's C API, include/rocksdb/c.h of 7.8. All strings are bytes with a length, except paths and names: NUL-terminated.</summary>
+/// <summary>
+/// RocksDB's C API, include/rocksdb/c.h of 7.8. All strings are bytes with a length, except paths and names: NUL-terminated.
+/// </summary>
 internal static unsafe partial class RocksDbNative
 {
     // Environment: the process's background threads.

@@ -48,7 +48,9 @@ public sealed class LatencyHistogram
         MaxMicros = 0;
     }
 
-    /// <summary>The smallest bucket at or below which <paramref name="percent"/> of the values lie, microseconds; 0 when empty.</summary>
+    /// <summary>
+    /// The smallest bucket at or below which <paramref name="percent"/> of the values lie, microseconds; 0 when empty.
+    /// </summary>
     /// <param name="percent">In 0..100.</param>
     public long PercentileMicros(double percent)
     {

@@ -50,7 +50,9 @@ public sealed record LoadResult
     public long Accepted { get; init; }
     public long Rejected { get; init; }
 
-    /// <summary>Accepted, ordered, and then rejected by execution: repeats, or nonces that another load used. Nothing is missing.</summary>
+    /// <summary>
+    /// Accepted, ordered, and then rejected by execution: repeats, or nonces that another load used. Nothing is missing.
+    /// </summary>
     public long RejectedLate { get; init; }
 
     /// <summary>No answer in time, or a connection that failed: such a transaction may or may not be ordered.</summary>

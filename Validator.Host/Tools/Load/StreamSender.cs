@@ -11,8 +11,8 @@ using Validator.Net.Streams;
 namespace Validator.Host.Tools.Load;
 
 /// <summary>
-/// Sends batches over the validators' submit streams and counts the receipts. A batch that a target holds up by flow control waits
-/// here: the load stays an open loop, and its waiting is measured.
+/// Sends batches over the validators' submit streams and counts the receipts. A batch that a target holds up by flow control
+/// waits here: the load stays an open loop, and its waiting is measured.
 /// </summary>
 internal sealed class StreamSender : IStreamOwner, IDisposable
 {

@@ -157,7 +157,8 @@ public sealed class TargetTally
     }
 
     /// <summary>
-    /// Numbers <paramref name="first"/>, first + stride, ...: accepted here, ordered, and rejected by execution, so that no stream has them.
+    /// Numbers <paramref name="first"/>, first + stride, ...: accepted here, ordered, and rejected by execution, so that no
+    /// stream has them.
     /// </summary>
     public void AddRejectedLate(ulong first, ulong stride, int count, string note)
     {
