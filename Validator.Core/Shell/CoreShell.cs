@@ -5,12 +5,32 @@ using Validator.Core.Wire;
 
 namespace Validator.Core.Shell;
 
-/// <summary>Steps a core and carries out what it asks for. One thread.</summary>
-public sealed class CoreShell<TPayload>(ValidatorCore first)
+/// <summary>Steps a core, carries out what it asks for, and goes on with the next epoch's when it has ended. One thread.</summary>
+public sealed class CoreShell<TPayload>
 {
     private readonly EffectBuffer _effects = new();
+    private readonly CoreSettings _settings;
 
-    public ValidatorCore Core { get; private set; } = first;
+    // What is not signed in the next epoch, after lost votes were made anew in this one (rule E9).
+    private VoteLimit? _nextLimit;
+
+    /// <param name="settings">Of every core; what its votes let it do is the standing's.</param>
+    /// <param name="standing">It has entered <paramref name="epoch"/>. Where the core finds that its stores are older than what is final, it is contradicted.</param>
+    /// <param name="recovered">What the stores hold of the epoch.</param>
+    public CoreShell(
+        Genesis genesis, EpochConfiguration epoch, int self, CoreSettings settings, VoteStanding standing, RecoveredState recovered)
+    {
+        _settings = settings;
+        Standing = standing;
+        Core = Make(genesis, epoch, self, recovered);
+    }
+
+    public ValidatorCore Core { get; private set; }
+
+    public VoteStanding Standing { get; }
+
+    /// <summary>True for what an earlier epoch's core was to have; the caller lets go of what rests on it.</summary>
+    public bool IsLate(in Input input) => input.Epoch != Core.Epoch && input.Kind is not (InputKind.PeerUp or InputKind.PeerDown);
 
     /// <summary>One input, stamped with both clocks, and all of its effects, in order.</summary>
     public void Step(in Input input, IShellPorts<TPayload> ports)
@@ -40,19 +60,65 @@ public sealed class CoreShell<TPayload>(ValidatorCore first)
         _effects.Clear();
         if (last is not null)
         {
-            ports.EpochEnded(last, provenFrom);
+            Enter(last, provenFrom, ports);
         }
     }
 
-    /// <summary>The core of the epoch that follows: each is entered once.</summary>
-    public void Enter(ValidatorCore next)
+    /// <summary>
+    /// Rule E3: the last block is final and executed, durably, or rule E6: it is known. What was signed before is forgotten, in the order of
+    /// own records; what has not been carried out yet is late; each epoch is entered once.
+    /// </summary>
+    private void Enter(Block last, ulong provenFrom, IShellPorts<TPayload> ports)
     {
-        Require.That(next.Epoch == Core.Epoch + 1);
-        Core = next;
+        EpochConfiguration next = ports.NextEpoch;
+        Require.That(next.Number == Core.Epoch + 1 && next.Start.Hash == last.Hash);
+        RecoveredState state = new() { Behind = ports.Executed < last.Sequence, ProvenFrom = provenFrom };
+        state.RecentRoots.AddRange(Core.RecentRoots);
+        EpochEntry entry = Standing.Enter(next.Number);
+        if (entry != EpochEntry.Resumes)
+        {
+            state.Limit = _nextLimit?.Epoch == next.Number ? _nextLimit : null;
+        }
+        else if (!ports.Resume(next, state))
+        {
+            return;
+        }
+
+        int self = ports.Enter(next);
+        ports.Own(new OwnRecord<TPayload>
+        {
+            Kind = OwnRecordKind.EnterEpoch,
+            Number = next.Number,
+            Renew = entry == EpochEntry.Renews,
+            Resume = entry == EpochEntry.Resumes,
+        });
+        Core = Make(Core.Genesis, next, self, state);
+        ports.Entered(entry, state.OwnTip);
+        if (entry != EpochEntry.Follows && Standing.Contradicted)
+        {
+            ports.Contradicted();
+        }
+
+        ports.Feed(new Input { Kind = InputKind.Tick, Epoch = next.Number, From = -1 });
+        ports.FeedConnected();
+        ports.Replay();
+    }
+
+    private ValidatorCore Make(Genesis genesis, EpochConfiguration epoch, int self, RecoveredState state)
+    {
+        bool signs = _settings.Signs && Standing.Signs;
+        ValidatorCore core = new(genesis, epoch, self, _settings with { Signs = signs, ReturnKnown = Standing.SignsFrom != 0 }, state);
+        _nextLimit = state.NextLimit;
+        if (signs && self >= 0 && !core.Signs)
+        {
+            Standing.Contradict();
+        }
+
+        return core;
     }
 
     /// <summary>The one place that knows what each kind of effect means.</summary>
-    private static void Carry(in Effect effect, IShellPorts<TPayload> ports)
+    private void Carry(in Effect effect, IShellPorts<TPayload> ports)
     {
         switch (effect.Kind)
         {
@@ -89,7 +155,7 @@ public sealed class CoreShell<TPayload>(ValidatorCore first)
         }
     }
 
-    private static void CarryRare(in Effect effect, IShellPorts<TPayload> ports)
+    private void CarryRare(in Effect effect, IShellPorts<TPayload> ports)
     {
         switch (effect.Kind)
         {
@@ -115,9 +181,16 @@ public sealed class CoreShell<TPayload>(ValidatorCore first)
                 ports.ViewChanged(effect.View, effect.Reason);
                 break;
             case EffectKind.Rejected:
+                if (effect.Reason == Reason.VoteStoreContradicted)
+                {
+                    Standing.Contradict();
+                    ports.Contradicted();
+                }
+
                 ports.Rejected(effect.Reason, effect.To);
                 break;
             case EffectKind.SignFrom:
+                Standing.Learn(effect.Epoch);
                 ports.SignFrom(effect.Epoch);
                 break;
             case EffectKind.Halt:

@@ -1,3 +1,4 @@
+using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
@@ -59,6 +60,34 @@ public interface IShellPorts<TPayload>
     /// <param name="halt">With its reason, and both certificates where they are known.</param>
     void Halt(in Effect halt);
 
-    /// <summary>The last effect of a core is carried out: on to the next epoch.</summary>
-    void EpochEnded(Block last, ulong provenFrom);
+    /// <summary>For good: no later start trusts the vote store again. Durable before it returns.</summary>
+    void Contradicted();
+
+    /// <summary>The one that the ledger is in: after a core has ended, the next.</summary>
+    EpochConfiguration NextEpoch { get; }
+
+    /// <summary>Newest block whose execution is durable.</summary>
+    ulong Executed { get; }
+
+    /// <summary>Reads the votes that were kept for this epoch. False: they are damaged, and the process ends.</summary>
+    bool Resume(EpochConfiguration epoch, RecoveredState state);
+
+    /// <summary>
+    /// From now on messages of this epoch are taken, and no other's. Batches that the ended core did not sign, or that no block ordered, wait for
+    /// the credits of the next.
+    /// </summary>
+    /// <returns>Own index in its committee, or -1.</returns>
+    int Enter(EpochConfiguration epoch);
+
+    /// <summary>Its core is there, and has taken no input yet.</summary>
+    void Entered(EpochEntry entry, LaneTip ownTip);
+
+    /// <summary>Steps the core with this input, stamped.</summary>
+    void Feed(Input input);
+
+    /// <summary>PeerUp for each member that is connected.</summary>
+    void FeedConnected();
+
+    /// <summary>What came before its epoch may be taken now.</summary>
+    void Replay();
 }

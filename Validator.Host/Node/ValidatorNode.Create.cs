@@ -4,6 +4,7 @@ using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Config;
 using Validator.Host.Contracts;
@@ -72,7 +73,7 @@ public sealed partial class ValidatorNode
     {
         int seconds = context.Config.Consensus.TwinWatchSeconds;
         int self = stores.Epoch.IndexOf(context.Keys.ConsensusPublicKey);
-        if (seconds == 0 || !stores.Signs || self < 0)
+        if (seconds == 0 || !stores.Standing.Signs || self < 0)
         {
             return;
         }
@@ -136,7 +137,8 @@ public sealed partial class ValidatorNode
 
         _evidence = new EvidenceStore(context.Config.Node, _epochs, _log);
         stores.Recovered.Evidence.AddRange(_evidence.ReadAll(new BatchedVerifier(context.ChainId)));
-        ValidatorCore core = CoreOf(context, stores, epoch);
+        CoreShell<OwnPayload> shell = ShellOf(context, stores, epoch);
+        ValidatorCore core = shell.Core;
         _cache = new VertexCache(context.Config.Storage.VertexCacheMb * 1024L * 1024);
         stores.Ledger.Recent = hash => _cache.Find(hash);
         _key = new ConsensusSigner(context.Keys.ConsensusSeed.Span);
@@ -234,14 +236,12 @@ public sealed partial class ValidatorNode
         _prune = stores.Ledger is RocksLedger store ? new PruneThread(store, RetentionOf(context), _log, this) : null;
         ClientBatcherOptions limits = new() { MaxPayloadBytes = (int)genesis.Parameters.MaxVertexPayloadBytes };
         _batcher = new ClientBatcher(limits, _batches, fromBatcher, this);
-        _core = new CoreThread(core, epoch, stores.Signs, _links, SenderOf(), metrics, _log, this)
+        _core = new CoreThread(shell, epoch, _links, SenderOf(), metrics, _log, this)
         {
             Epochs = _epochs,
             Ledger = _ledger,
             Validation = [_validation, .. _workers],
-            SignsFrom = stores.SignsFrom ?? 0,
             Kept = stores.Kept,
-            NextLimit = stores.Recovered.NextLimit,
             Answers = [fromVotes, fromLedger],
             Outside = [fromScheduler, .. fromWorkers, fromBatcher],
             ToSigner = _toSigner,
@@ -314,16 +314,17 @@ public sealed partial class ValidatorNode
     /// The core goes on where the stores end. Where it finds that they are older than what we have signed, it marks them, as for
     /// a contradiction met later.
     /// </summary>
-    private static ValidatorCore CoreOf(NodeContext context, NodeStores stores, EpochContext epoch)
+    private static CoreShell<OwnPayload> ShellOf(NodeContext context, NodeStores stores, EpochContext epoch)
     {
-        CoreSettings settings = CoreSettingsOf(context.Config.Consensus) with { Signs = stores.Signs, ReturnKnown = stores.SignsFrom is not null };
-        ValidatorCore core = new(context.Genesis, epoch.Configuration, epoch.Self, settings, stores.Recovered);
-        if (stores.Signs && !core.Signs && epoch.Self >= 0)
+        bool signs = stores.Standing.Signs;
+        CoreShell<OwnPayload> shell = new(
+            context.Genesis, epoch.Configuration, epoch.Self, CoreSettingsOf(context.Config.Consensus), stores.Standing, stores.Recovered);
+        if (signs && !stores.Standing.Signs)
         {
             VoteStoreSetup.MarkContradicted(context.Config.Storage, "what is final holds more of this validator than its stores do");
         }
 
-        return core;
+        return shell;
     }
 
     private void Connect(Outlet<LedgerItem> toLedger, Outlet<ExecuteItem> toExecution, FetchIntake fetches)

@@ -127,11 +127,7 @@ internal sealed partial class CoreThread
     void IShellPorts<OwnPayload>.Rejected(Reason reason, int from)
     {
         metrics.Rejected[(int)reason].Add();
-        if (reason == Reason.VoteStoreContradicted)
-        {
-            StopSigning();
-        }
-        else if (reason is not (Reason.Duplicate or Reason.OldView or Reason.OldSequence))
+        if (reason is not (Reason.VoteStoreContradicted or Reason.Duplicate or Reason.OldView or Reason.OldSequence))
         {
             log.LogDebug("refused: {Reason}, from {Peer}", reason, from);
         }
@@ -161,10 +157,9 @@ internal sealed partial class CoreThread
     }
 
     /// <summary>For good: the mark is durable before anybody is told, for the next start would trust the store again.</summary>
-    private void StopSigning()
+    void IShellPorts<OwnPayload>.Contradicted()
     {
         Signer.StopSigning();
-        _hasVotes = false;
         log.LogCritical(
             "a message signed with our consensus key is not in our vote store: another process uses the key, or the store was rolled"
             + " back; from now on this validator follows and signs nothing, after a restart too ({Marker})", Storage.ContradictedMarker);

@@ -18,15 +18,13 @@ namespace Validator.Host.Pipeline;
 /// Answers of our own threads come before anything from outside, and nothing from outside is taken while one of them is
 /// behind (see <see cref="Outlet{T}"/>).
 /// </summary>
-/// <param name="epoch">That of the first core.</param>
-/// <param name="hasVotes">Whether the vote store is whole, member or not.</param>
+/// <param name="epoch">That of the shell's core.</param>
 internal sealed partial class CoreThread(
-    ValidatorCore first, EpochContext epoch, bool hasVotes, LinkTable links, FrameSender sender, NodeMetrics metrics, ILogger log, IFaultSink faults)
+    CoreShell<OwnPayload> shell, EpochContext epoch, LinkTable links, FrameSender sender, NodeMetrics metrics, ILogger log, IFaultSink faults)
     : PipelineThread("core", faults), IShellPorts<OwnPayload>
 {
     private const int MostPerRing = 64;
 
-    private readonly CoreShell<OwnPayload> _shell = new(first);
 
     // By link: peers stay when the committee changes.
     private readonly ulong[] _peerView = new ulong[NodeMetrics.MaxLinks];
@@ -37,10 +35,10 @@ internal sealed partial class CoreThread(
     private ulong _final;
     private ulong _laneHeight;
     private long _pendingVertices;
-    private bool _signs = first.Signs;
-    private bool _authors = first.Authors;
+    private bool _signs = shell.Core.Signs;
+    private bool _authors = shell.Core.Authors;
 
-    private ValidatorCore Core => _shell.Core;
+    private ValidatorCore Core => shell.Core;
 
     /// <summary>Answers of the vote store and the ledger.</summary>
     public required SpscRing<Input>[] Answers { get; init; }
@@ -199,7 +197,11 @@ internal sealed partial class CoreThread(
         while (done < most && ring.TryDequeue(out Input input))
         {
             done++;
-            if (!IsLate(input) && Note(ref input))
+            if (shell.IsLate(input))
+            {
+                LetGo(input);
+            }
+            else if (Note(ref input))
             {
                 Step(input);
             }
@@ -237,6 +239,7 @@ internal sealed partial class CoreThread(
     {
         input.MonotonicMicros = Clock.MonotonicMicros();
         input.WallMicros = Clock.WallMicros();
-        _shell.Step(in input, this);
+        shell.Step(in input, this);
+        Volatile.Write(ref _signsFrom, shell.Standing.SignsFrom);
     }
 }

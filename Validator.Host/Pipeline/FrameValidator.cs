@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Host.Contracts;
@@ -39,7 +40,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
     private readonly TransactionScratch _scratch = new();
     private readonly EnvelopeVerifier _envelopes = new(context.Accounts, context.ChainId);
     private readonly Stack<EnvelopeIndex> _idle = [];
-    private readonly EarlyFrames _early = new();
+    private readonly EarlyMessages<ReceivedFrame> _early = new();
     private EpochContext _epoch = context.Epochs.Current;
     private bool[] _valid = new bool[64];
 
@@ -168,13 +169,19 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
     private bool InEpoch(int peer, PooledBuffer buffer)
     {
         ReadOnlySpan<byte> data = buffer.Span;
-        bool anyEpoch = data.IsEmpty || (FrameType)data[0] is FrameType.Status or FrameType.FetchRequest;
-        if (anyEpoch || !FrameCodec.TryPeekEpoch(data, out ulong epoch) || (epoch == _epoch.Number && _epoch.MemberOf(peer) >= 0))
+        ulong epoch = 0;
+        bool anyEpoch = data.IsEmpty || (FrameType)data[0] is FrameType.Status or FrameType.FetchRequest || !FrameCodec.TryPeekEpoch(data, out epoch);
+        EpochVerdict verdict = EarlyMessages<ReceivedFrame>.Judge(anyEpoch, epoch, _epoch.Number, _epoch.MemberOf(peer) >= 0);
+        if (verdict == EpochVerdict.Now)
         {
             return true;
         }
 
-        if (epoch != _epoch.Number + 1 || !_early.TryKeep(peer, buffer))
+        if (verdict == EpochVerdict.Early && _early.TryKeep(peer, new ReceivedFrame(peer, buffer), buffer.Length))
+        {
+            buffer.Retain();
+        }
+        else
         {
             context.Metrics.Rejected[(int)Reason.WrongEpoch].Add();
         }

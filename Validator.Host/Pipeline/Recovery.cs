@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Validator.Core.Consensus;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Config;
 using Validator.Host.Contracts;
@@ -31,15 +32,20 @@ internal static class Recovery
             EpochConfiguration epoch = ledger.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
             int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
             ulong? signsFrom = VoteStoreSetup.SignsFrom(storage);
-            votes = signsFrom <= epoch.Number ? Renewed(storage, identity, epoch.Number, log) : OpenVotes(storage, identity, log);
-            signsFrom = votes is null ? signsFrom : null;
+            votes = signsFrom <= epoch.Number ? null : OpenVotes(storage, identity, log);
+            VoteStanding standing = new(votes is not null, votes?.Epoch() ?? 0, signsFrom ?? 0);
+            EpochEntry entry = standing.Enter(epoch.Number);
             RecoveredState state = new();
-            if (votes is not null && votes.Epoch() is var later && later > epoch.Number)
+            if (entry == EpochEntry.Renews)
+            {
+                votes = Renewed(storage, identity, epoch.Number, log);
+            }
+            else if (entry == EpochEntry.Follows && votes is not null)
             {
                 log.LogWarning(
                     "the votes are of epoch {Later} and the ledger, which was lost or is an older copy, of {Epoch}: nothing is signed before it is there again",
-                    later, epoch.Number);
-                (kept, votes, signsFrom) = (votes, null, later);
+                    standing.SignsFrom, epoch.Number);
+                (kept, votes) = (votes, null);
             }
 
             context.Starting.ThrowIfCancellationRequested();
@@ -51,10 +57,13 @@ internal static class Recovery
             }
 
             Executor executor = ReadLedger(context, ledger, epoch, state);
-            bool signs = votes is not null && OwnLaneIsWhole(context, self, ledger, state, log);
-            return new NodeStores(votes ?? (IVoteStore)new NoVoteStore(), ledger, state, executor, signs, epoch)
+            if (votes is not null && !OwnLaneIsWhole(context, self, ledger, state, log))
             {
-                SignsFrom = signsFrom,
+                standing.Contradict();
+            }
+
+            return new NodeStores(votes ?? (IVoteStore)new NoVoteStore(), ledger, state, executor, standing, epoch)
+            {
                 Kept = kept,
                 Unordered = ledger.Unordered(),
                 Fresh = renewed => VoteStoreSetup.Renew(storage, identity, renewed),

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Validator.Core.Consensus;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 
 namespace Validator.Host.Storage;
@@ -131,24 +132,18 @@ internal interface ILedger : IDisposable
 }
 
 /// <summary>Open stores, and what was read from them at the start.</summary>
-/// <param name="Signs">False: earlier votes are lost, so nothing is signed.</param>
+/// <param name="Standing">What the votes let this validator sign; it has entered <paramref name="Epoch"/>.</param>
 /// <param name="Epoch">The one after the newest executed block.</param>
 internal sealed record NodeStores(
-    IVoteStore Votes, ILedger Ledger, RecoveredState Recovered, Executor Executor, bool Signs, EpochConfiguration Epoch)
+    IVoteStore Votes, ILedger Ledger, RecoveredState Recovered, Executor Executor, VoteStanding Standing, EpochConfiguration Epoch)
     : IDisposable
 {
     public IVoteStore Votes { get; private set; } = Votes;
 
-    /// <summary>For a validator that does not sign: the epoch from which it may, once that is known.</summary>
-    public ulong? SignsFrom { get; init; }
-
     /// <summary>Own vertices of ended epochs that no block ordered.</summary>
     public IReadOnlyList<Hash256> Unordered { get; init; } = [];
 
-    /// <summary>
-    /// Votes of a later epoch than the ledger's (PROTOCOL.md, rule E7): <see cref="SignsFrom"/>. Nothing is signed before it.
-    /// Else null.
-    /// </summary>
+    /// <summary>Votes of a later epoch than the ledger's (PROTOCOL.md, rule E7). Nothing is signed before it. Else null.</summary>
     public RocksVoteStore? Kept { get; init; }
 
     /// <summary>

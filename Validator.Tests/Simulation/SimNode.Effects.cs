@@ -25,7 +25,7 @@ public partial class SimNode
         Cluster.After(this, Cluster.World.SyncMicros(), () =>
         {
             Disk.Vertices[vertex!.Header.Hash] = vertex;
-            Feed(new Input { Kind = InputKind.VertexDurable, From = -1, Digest = vertex.Header.Hash });
+            Answer(new Input { Kind = InputKind.VertexDurable, Epoch = vertex.Header.Epoch, From = -1, Digest = vertex.Header.Hash });
         });
     }
 
@@ -65,7 +65,10 @@ public partial class SimNode
 
     void IShellPorts<SimVertex?>.Rejected(Reason reason, int from) => Count(reason);
 
-    void IShellPorts<SimVertex?>.SignFrom(ulong epoch) => Disk.SignFrom ??= epoch;
+    void IShellPorts<SimVertex?>.SignFrom(ulong epoch) => Disk.SignFrom = epoch;
+
+    // The mark is durable: a restart does not forget it.
+    void IShellPorts<SimVertex?>.Contradicted() => HasVotes = false;
 
     void IShellPorts<SimVertex?>.Halt(in Effect halt)
     {
@@ -73,10 +76,14 @@ public partial class SimNode
         Cluster.Check.OnHalt(this, halt.Reason);
     }
 
-    private void Count(Reason reason)
+    /// <summary>Of the disk, and of execution: nothing for a core that is gone.</summary>
+    private void Answer(Input input)
     {
-        Rejections[reason] = Rejections.GetValueOrDefault(reason) + 1;
-        // The mark is durable: a restart does not forget it.
-        HasVotes &= reason != Reason.VoteStoreContradicted;
+        if (!_shell.IsLate(in input))
+        {
+            Feed(input);
+        }
     }
+
+    private void Count(Reason reason) => Rejections[reason] = Rejections.GetValueOrDefault(reason) + 1;
 }

@@ -38,7 +38,10 @@ public partial class SimNode
                 break;
         }
 
-        _toVotes.Enqueue(record);
+        if (record.Kind != OwnRecordKind.EnterEpoch)
+        {
+            _toVotes.Enqueue(record);
+        }
     }
 
     private void Sign(OwnRecord<SimVertex?> record)
@@ -124,7 +127,7 @@ public partial class SimNode
     }
 
     void IOwnRecordPorts<SimVertex?>.Answer(in OwnRecord<SimVertex?> record) =>
-        Feed(new Input { Kind = InputKind.Signed, From = -1, Message = record.Signed });
+        Answer(new Input { Kind = InputKind.Signed, Epoch = record.Header.Epoch, From = -1, Message = record.Signed });
 
     private void Write(OwnRecord<SimVertex?> record)
     {

@@ -39,7 +39,7 @@ public partial class SimNode
             return null;
         }
 
-        RecoveredState votes = Recovered(0);
+        RecoveredState votes = Recovered();
         VoteStatement statement = Revival.State(votes, epoch, self, Cluster.ChainId, requests, votes.LastFinal ?? epoch.Start, least);
         Disk.Limits[epoch.Number] = Revival.BindingOf(statement, votes.Limit);
         Cluster.Trace(Index, $"states: signed up to view {statement.SignedView}, bound below {statement.FirstView}");

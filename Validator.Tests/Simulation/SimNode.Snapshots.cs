@@ -192,7 +192,7 @@ public partial class SimNode
         Disk.KeepUnordered(end.Last, Cluster.MemberOf(end.Epoch, Index));
         Disk.Ends[end.Epoch] = end;
         Disk.Landing = end.Epoch + 1;
-        Feed(new Input { Kind = InputKind.EpochEndStored, From = -1 });
+        Answer(new Input { Kind = InputKind.EpochEndStored, Epoch = end.Epoch, From = -1 });
     });
 
     private void Install(SnapshotManifest manifest)
@@ -212,7 +212,7 @@ public partial class SimNode
 
         Cluster.World.Met(Fault.CaughtUp);
         Cluster.Trace(Index, $"has the snapshot at {manifest.Sequence}");
-        Feed(new Input { Kind = InputKind.SnapshotInstalled, From = -1, Sequence = manifest.Sequence });
+        Answer(new Input { Kind = InputKind.SnapshotInstalled, Epoch = manifest.Epoch, From = -1, Sequence = manifest.Sequence });
     }
 
     private StagedSnapshot? Staged() => Disk.StagedManifest is not { } manifest ? null : new StagedSnapshot(

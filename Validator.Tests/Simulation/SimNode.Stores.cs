@@ -53,7 +53,7 @@ public partial class SimNode
             TakeSnapshot(block);
             if (ReportsExecution)
             {
-                Feed(new Input { Kind = InputKind.Executed, From = -1, Sequence = block.Sequence, Digest = root, Change = change });
+                Answer(new Input { Kind = InputKind.Executed, Epoch = block.Epoch, From = -1, Sequence = block.Sequence, Digest = root, Change = change });
             }
         });
         Cluster.World.AfterFinal(this, block);
@@ -198,24 +198,31 @@ public partial class SimNode
             : EpochConfiguration.First(Cluster.Genesis, Cluster.ChainId) with { Pending = pending };
     }
 
-    private RecoveredState Recovered(ulong provenFrom)
+    bool IShellPorts<SimVertex?>.Resume(EpochConfiguration epoch, RecoveredState state)
     {
-        // After a lost ledger what was signed may be of a later epoch.
-        ulong epoch = Disk.Epoch;
-        RecoveredState state = new()
-        {
-            EnteredNewView = Disk.Entered?.Signed.Header.Epoch == epoch ? Disk.Entered : null,
-            OwnTip = Disk.OwnTipEpoch == epoch && !Disk.Limits.GetValueOrDefault(epoch).LaneIsLost ? Disk.OwnTip : default,
-            Limit = Disk.Limits.TryGetValue(epoch, out VoteLimit limit) ? limit : null,
-            NextLimit = Disk.Limits.TryGetValue(epoch + 1, out VoteLimit nextLimit) ? nextLimit : null,
-            ForgottenBelow = Disk.ForgottenBelow,
-            Behind = Disk.Landing > 0,
-            ProvenFrom = provenFrom,
-        };
+        RecoverVotes(epoch.Number, state);
+        return true;
+    }
+
+    private void RecoverVotes(ulong epoch, RecoveredState state)
+    {
+        state.EnteredNewView = Disk.Entered?.Signed.Header.Epoch == epoch ? Disk.Entered : null;
+        state.OwnTip = Disk.OwnTipEpoch == epoch && !Disk.Limits.GetValueOrDefault(epoch).LaneIsLost ? Disk.OwnTip : default;
+        state.Limit = Disk.Limits.TryGetValue(epoch, out VoteLimit limit) ? limit : null;
+        state.NextLimit = Disk.Limits.TryGetValue(epoch + 1, out VoteLimit nextLimit) ? nextLimit : null;
+        state.ForgottenBelow = Disk.ForgottenBelow;
         state.Signed.AddRange(Disk.Signed.Where(r => r.Key.Epoch == epoch).Select(r => (r.Message, r.Block, r.ViewChange, r.NewView)));
         state.Blocks.AddRange(Disk.Blocks.Values.Where(b => b.Epoch == epoch));
         state.PreparedCertificates.AddRange(Disk.Prepared.Where(c => c.Epoch == epoch));
         state.Evidence.AddRange(Disk.Evidence.Where(e => e.First.Header.Epoch == epoch));
+    }
+
+    private RecoveredState Recovered()
+    {
+        // After a lost ledger what was signed may be of a later epoch.
+        ulong epoch = Disk.Epoch;
+        RecoveredState state = new() { Behind = Disk.Landing > 0 };
+        RecoverVotes(epoch, state);
         state.Staged = Staged();
         if (Disk.Finals.Count > 0)
         {

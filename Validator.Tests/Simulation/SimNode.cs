@@ -60,19 +60,25 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         Running = true;
         Incarnation++;
         _waiting.Clear();
-        _early.Clear();
+        _early = new EarlyMessages<SimEarly>();
         _execFreeAt = Cluster.Now;
         _queued = [];
         _nonces = Disk.Nonces();
-        StartCore(0, next: false);
+        EpochConfiguration epoch = CurrentEpoch();
+        VoteStanding standing = new(HasVotes, Disk.VotesEpoch, Disk.SignFrom ?? 0);
+        EpochEntry entry = standing.Enter(epoch.Number);
+        int self = Prepare(epoch);
+        _shell = new CoreShell<SimVertex?>(Cluster.Genesis, epoch, self, settings, standing, Recovered());
+        // Marked at once, where what is final holds more of this validator than its stores do.
+        HasVotes &= !standing.Contradicted;
+        Begin(entry);
         Feed(new Input { Kind = InputKind.Tick, From = -1 });
         Cluster.Connect(this);
     }
 
-    /// <summary>A core for the epoch that the disk is in. Where the ledger was lost, votes may be of a later one: it signs from there on.</summary>
-    private void StartCore(ulong provenFrom, bool next)
+    /// <summary>What earlier epochs signed is forgotten, as the next start would; what was not synced is lost to the next core.</summary>
+    private int Prepare(EpochConfiguration epoch)
     {
-        EpochConfiguration epoch = CurrentEpoch();
         Cluster.Enter(this, epoch);
         Disk.ForgetEpochsBelow(epoch.Number, Cluster.Check.IsByzantine(Index));
         _batches.Clear();
@@ -80,39 +86,33 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         _queued = [.. Disk.Unordered, .. _queued.Where(t => !Disk.Unordered.Contains(t))];
         _credit = 0;
         _diskFreeAt = Cluster.Now;
-        bool later = HasVotes && epoch.Number < Disk.VotesEpoch;
-        bool signs = settings.Signs && !later && (HasVotes || Disk.SignFrom <= epoch.Number);
-        ValidatorCore core = new(
-            Cluster.Genesis, epoch, Cluster.MemberOf(epoch.Number, Index),
-            settings with { Signs = signs, ReturnKnown = later || Disk.SignFrom > epoch.Number }, Recovered(provenFrom));
-        if (next)
-        {
-            _shell.Enter(core);
-        }
-        else
-        {
-            _shell = new CoreShell<SimVertex?>(core);
-        }
+        return Cluster.MemberOf(epoch.Number, Index);
+    }
 
-        if (signs && epoch.Number > 0 && Index >= Cluster.Genesis.Members.Length)
+    private void Begin(EpochEntry entry)
+    {
+        if (entry != EpochEntry.Follows && Core.Epoch > 0 && Index >= Cluster.Genesis.Members.Length)
         {
             Cluster.World.Met(Fault.NewcomerSigns);
         }
 
-        if (signs && !HasVotes)
+        if (entry == EpochEntry.Renews)
         {
             Cluster.World.Met(Fault.SignsAgain);
-            Cluster.Trace(Index, $"signs again from epoch {epoch.Number} on");
+            Cluster.Trace(Index, $"signs again from epoch {Core.Epoch} on");
             HasVotes = true;
+            Disk.SignFrom = null;
         }
 
         Cluster.Check.OnStart(this);
     }
 
-    /// <summary>
-    /// The last block of an epoch is executed, durably. What was not synced is not signed any more; batches wait for the next core.
-    /// </summary>
-    void IShellPorts<SimVertex?>.EpochEnded(Block last, ulong provenFrom)
+    EpochConfiguration IShellPorts<SimVertex?>.NextEpoch => CurrentEpoch();
+
+    ulong IShellPorts<SimVertex?>.Executed => Disk.LastExecuted;
+
+    /// <summary>What was not synced is not signed any more; batches wait for the next core.</summary>
+    int IShellPorts<SimVertex?>.Enter(EpochConfiguration epoch)
     {
         Cluster.Trace(Index, $"epoch {Core.Epoch} ends with block {Core.FinalSequence}");
         Cluster.World.Met(Fault.EpochEnd);
@@ -120,17 +120,26 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         List<ulong> waiting = [.. _batches.OrderBy(b => b.Key).SelectMany(b => b.Value), .. Unsynced.SelectMany(r => r.Payload?.Transactions ?? []), .. _queued];
         waiting.RemoveAll(SimVertex.IsSystem);
         _queued = waiting;
-        StartCore(provenFrom, next: true);
+        return Prepare(epoch);
+    }
+
+    void IShellPorts<SimVertex?>.Entered(EpochEntry entry, LaneTip ownTip)
+    {
+        Begin(entry);
         Cluster.World.AfterEpoch(this);
-        Feed(new Input { Kind = InputKind.Tick, From = -1 });
+    }
+
+    void IShellPorts<SimVertex?>.FeedConnected()
+    {
         foreach (int peer in Cluster.LinkedTo(this))
         {
             PeerChanged(peer, InputKind.PeerUp);
         }
+    }
 
-        SimEarly[] early = [.. _early];
-        _early.Clear();
-        foreach (SimEarly message in early)
+    void IShellPorts<SimVertex?>.Replay()
+    {
+        foreach (SimEarly message in _early.TakeAll())
         {
             Cluster.After(this, 0, () => Receive(message.From, message.Message));
         }
@@ -139,8 +148,8 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     /// <summary>Messages of the next epoch that came before it began here.</summary>
     private sealed record SimEarly(int From, SimMessage Message);
 
-    private const int MostEarly = 1024;
-    private readonly Queue<SimEarly> _early = [];
+    private const int EarlyBytes = 1024;
+    private EarlyMessages<SimEarly> _early = new();
 
     public void PeerChanged(int place, InputKind kind)
     {
@@ -222,16 +231,12 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     {
         ulong epoch = message.Epoch;
         bool anyEpoch = message.Frame.Type is FrameType.Status or FrameType.FetchRequest;
-        if (!anyEpoch && epoch == Core.Epoch + 1 && _early.Count < MostEarly && Cluster.FindEpoch(epoch) is not null)
-        {
-            _early.Enqueue(new SimEarly(from, message));
-            return;
-        }
-
         int member = Cluster.MemberOf(Core.Epoch, from);
-        if (!anyEpoch && (epoch != Core.Epoch || member < 0))
+        EpochVerdict verdict = EarlyMessages<SimEarly>.Judge(anyEpoch, epoch, Core.Epoch, member >= 0);
+        if (verdict != EpochVerdict.Now)
         {
-            Count(Reason.WrongEpoch);
+            bool kept = verdict == EpochVerdict.Early && Cluster.FindEpoch(epoch) is not null && _early.TryKeep(from, new SimEarly(from, message), EarlyBytes);
+            Count(kept ? Reason.None : Reason.WrongEpoch);
             return;
         }
 

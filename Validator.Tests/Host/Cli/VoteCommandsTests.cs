@@ -138,7 +138,7 @@ public class VoteCommandsTests
     private static bool Signs(string config)
     {
         using NodeStores stores = Recovery.Open(Context(config), NullLogger.Instance);
-        return stores.Signs;
+        return stores.Standing.Signs;
     }
 
     private static NodeConfig Load(string config) => ConfigLoader.Load(config, new Hashtable());

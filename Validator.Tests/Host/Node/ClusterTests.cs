@@ -70,7 +70,7 @@ public class ClusterTests
     {
         MemoryNetwork network = new(4);
         bool wiped = false;
-        await using TestCluster cluster = new(4, context => MemoryStores.Open(context) with { Signs = !wiped }, network.Create);
+        await using TestCluster cluster = new(4, context => MemoryStores.Open(context, hasVotes: !wiped), network.Create);
         for (int i = 0; i < 3; i++)
         {
             cluster.Start(i);

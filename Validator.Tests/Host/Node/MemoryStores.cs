@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using Validator.Core.Consensus;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Contracts;
 using Validator.Host.Storage;
@@ -12,10 +13,17 @@ namespace Validator.Tests.Host.Node;
 /// <summary>Stores without a disk, for tests of the pipeline alone. Commits can be told to fail.</summary>
 internal static class MemoryStores
 {
-    public static NodeStores Open(NodeContext context) => new(
-        new Votes(), new MemoryLedger(), new RecoveredState(), Executor.ForGenesis(context.Genesis, context.ChainId), true,
-        EpochConfiguration.First(context.Genesis, context.ChainId))
-    { Fresh = _ => new Votes() };
+    public static NodeStores Open(NodeContext context) => Open(context, hasVotes: true);
+
+    public static NodeStores Open(NodeContext context, bool hasVotes)
+    {
+        VoteStanding standing = new(hasVotes, 0, 0);
+        standing.Enter(0);
+        return new NodeStores(
+            new Votes(), new MemoryLedger(), new RecoveredState(), Executor.ForGenesis(context.Genesis, context.ChainId), standing,
+            EpochConfiguration.First(context.Genesis, context.ChainId))
+        { Fresh = _ => new Votes() };
+    }
 
     internal sealed class Votes : IVoteStore
     {
