@@ -48,6 +48,41 @@ public sealed partial class TopologyTests
         Assert.All(Rings(), r => Assert.All([r.From, r.To], end => Assert.Contains(end, Stages().Select(s => s.Name))));
     }
 
+    // Protects: the table says who fills a ring and who empties it, as ValidatorNode connects them: To* is filled by its thread, From*, Input, Answers
+    // and Outside are emptied by theirs.
+    [Fact]
+    public void Ends_of_rings_are_those_of_the_code()
+    {
+        Dictionary<string, string> threads = [];
+        foreach (string file in Host)
+        {
+            string text = string.Join('\n', SourceTree.Lines(file));
+            foreach (Match type in Regex.Matches(text, @"class (\w+)\b(?:(?!\bclass )[\s\S])*?(?:PipelineThread\(\$?|: base\()""(\w[\w-]*?)(?:-\{number\})?"""))
+            {
+                threads[type.Groups[1].Value] = type.Groups[2].Value;
+            }
+        }
+
+        string? owner = null;
+        int seen = 0;
+        foreach (string line in SourceTree.Lines("Validator.Host/Node/ValidatorNode.Create.cs"))
+        {
+            Match made = Regex.Match(line, @"= new (\w+)\(");
+            owner = made.Success && threads.TryGetValue(made.Groups[1].Value, out string? thread) ? thread : owner;
+            Match end = Regex.Match(line, @"^\s+(?<way>To\w+|From\w+|Input|Answers|Outside) = (?<rings>.+),$");
+            foreach (string name in Regex.Matches(end.Groups["rings"].Value, @"\b_?([a-z]\w+)").Select(m => m.Groups[1].Value))
+            {
+                foreach (Ring ring in Rings().Where(r => r.Name == name))
+                {
+                    seen++;
+                    Assert.Equal((name, owner), (name, end.Groups["way"].Value.StartsWith("To", StringComparison.Ordinal) ? ring.From : ring.To));
+                }
+            }
+        }
+
+        Assert.InRange(seen, 16, int.MaxValue);
+    }
+
     // Protects: the picture shows what the tables say. VALIDATOR_GOLDEN=write draws it anew.
     [Fact]
     public void Picture_is_drawn_from_the_tables()
