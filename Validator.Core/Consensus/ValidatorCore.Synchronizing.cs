@@ -15,6 +15,7 @@ public sealed partial class ValidatorCore
 
     private long _nextStatusMicros;
     private bool _returnKnown;
+
     private void AdvanceStatus()
     {
         if (_step.Now < _nextStatusMicros)

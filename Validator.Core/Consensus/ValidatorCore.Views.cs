@@ -7,9 +7,6 @@ namespace Validator.Core.Consensus;
 /// <summary>Stop, ViewChange, NewView (PROTOCOL.md, section 5).</summary>
 public sealed partial class ValidatorCore
 {
-    /// <summary>Of the timeout: how long an unreachable leader has to come back (rule V1).</summary>
-    private const int UnreachableShare = 5;
-
     private long ViewDeadline()
     {
         if (!_step.Signs || _catchUp.Landing)
@@ -17,23 +14,11 @@ public sealed partial class ValidatorCore
             return long.MaxValue;
         }
 
-        if (_stops.Sent > View)
-        {
-            return _stops.RepeatAtMicros;
-        }
-
-        // Without a quorum no leader could have done better (rule V1).
-        long oldest = OldestWorkMicros();
-        if (oldest == long.MaxValue || _peers.QuorumSinceMicros == long.MaxValue)
-        {
-            return long.MaxValue;
-        }
-
-        long since = Math.Max(oldest, Math.Max(_view.EnteredMicros, _peers.QuorumSinceMicros));
-        long due = since + _timer.TimeoutMicros(FruitlessViews);
-        return LeaderUnreachable
-            ? Math.Min(due, Math.Max(since, _peers.DisconnectedMicros(Leader)) + (Settings.ViewTimeoutMicros / UnreachableShare))
-            : due;
+        return _stops.Sent > View
+            ? _stops.RepeatAtMicros
+            : _timer.DeadlineMicros(
+                OldestWorkMicros(), _view.EnteredMicros, _peers.QuorumSinceMicros, FruitlessViews,
+                LeaderUnreachable ? _peers.DisconnectedMicros(Leader) : null);
     }
 
     /// <summary>

@@ -22,6 +22,9 @@ internal sealed class ViewTimer
     /// <summary>How far above its base the timeout follows measured delays: a leader that slows down on purpose gains no more.</summary>
     private const int MostOfBase = 8;
 
+    /// <summary>Of the base: how long an unreachable leader has to come back.</summary>
+    private const int UnreachableShare = 5;
+
     private readonly Queue<(ulong Height, long Since)>[] _shown;
     private readonly ulong[] _shownHeight;
     private readonly long[] _shownAt;
@@ -50,6 +53,26 @@ internal sealed class ViewTimer
         long steps = (views - Doublings) * StepsPerRound / Math.Max(_shown.Length, StepsPerRound);
         long grown = views <= Doublings ? _base << (int)views : _base * ((1 << Doublings) + steps);
         return Math.Max(grown, Math.Min((2 * _ordering.SmoothedMicros) + (4 * _ordering.DeviationMicros), MostOfBase * _base));
+    }
+
+    /// <summary>
+    /// When the leader is given up, monotonic microseconds; long.MaxValue while nothing waits, or while no quorum is connected: no leader could
+    /// have done better then.
+    /// </summary>
+    /// <param name="oldest">Since when the oldest outstanding work waits; long.MaxValue for none.</param>
+    /// <param name="entered">When this view was entered.</param>
+    /// <param name="quorumSince">Since when a quorum is connected; long.MaxValue while none is.</param>
+    /// <param name="leaderGone">When the leader was lost, where it cannot be reached: waiting longer brings nothing. Else null.</param>
+    public long DeadlineMicros(long oldest, long entered, long quorumSince, ulong fruitlessViews, long? leaderGone)
+    {
+        if (oldest == long.MaxValue || quorumSince == long.MaxValue)
+        {
+            return long.MaxValue;
+        }
+
+        long since = Math.Max(oldest, Math.Max(entered, quorumSince));
+        long due = since + TimeoutMicros(fruitlessViews);
+        return leaderGone is { } gone ? Math.Min(due, Math.Max(since, gone) + (_base / UnreachableShare)) : due;
     }
 
     /// <summary>From shown to ordered.</summary>

@@ -24,7 +24,7 @@ internal sealed partial class RocksVoteStore
         NewView? newView = null;
         bool whole = signed.Header.Kind switch
         {
-            MessageKind.PrePrepare => BlockCodec.TryRead(body, committeeSize, out block, out _),
+            MessageKind.PrePrepare => BlockCodec.TryRead(body, committeeSize, out block, out _) && block.Hash == signed.Header.Digest,
             MessageKind.ViewChange => ViewChangeCodec.TryRead(body, committeeSize, out viewChange, out _),
             MessageKind.NewView => NewViewCodec.TryRead(body, committeeSize, out newView, out _),
             _ => body.IsEmpty,
