@@ -143,7 +143,9 @@ internal sealed record NodeStores(
     /// <summary>Own vertices of ended epochs that no block ordered.</summary>
     public IReadOnlyList<Hash256> Unordered { get; init; } = [];
 
-    /// <summary>Votes of a later epoch than the ledger's (PROTOCOL.md, rule E7). Nothing is signed before it. Else null.</summary>
+    /// <summary>
+    /// Votes of a later epoch than the ledger's (PROTOCOL.md, rule E7). Nothing is signed before it. Else null.
+    /// </summary>
     public RocksVoteStore? Kept { get; init; }
 
     /// <summary>
