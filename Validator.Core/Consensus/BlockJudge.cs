@@ -40,7 +40,8 @@ internal readonly record struct Judgement(Reason Refusal, Lack Lack = Lack.None,
 }
 
 /// <summary>
-/// Rule P3: whether a block may be voted for, by its content. Reads what is known here and changes nothing; what is missing, the caller asks for.
+/// Rule P3: whether a block may be voted for, by its content. Reads what is known here and changes nothing; what is missing, the
+/// caller asks for.
 /// </summary>
 internal sealed class BlockJudge(
     GenesisParameters parameters, EpochConfiguration epoch, ulong reach, FinalChain chain, BlockTree blocks, EpochClose close, LaneSet lanes)
@@ -129,7 +130,8 @@ internal sealed class BlockJudge(
             return Judgement.Waits(Lack.Finality);
         }
 
-        // The least step needs no clock's consent: time that is ahead of all clocks stands still, nearly, until they have caught up.
+        // The least step needs no clock's consent: time that is ahead of all clocks stands still, nearly, until they have caught
+        // up.
         ulong latest = wall + parameters.TimestampBoundMicros;
         if (block.TimestampMicros > latest && block.TimestampMicros - parent.TimestampMicros > 1)
         {

@@ -4,8 +4,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// Block bodies above the final one, found by hash, and the final one itself. What was voted for here is kept until it is final (rule P5); others
-/// can be fetched again.
+/// Block bodies above the final one, found by hash, and the final one itself. What was voted for here is kept until it is final
+/// (rule P5); others can be fetched again.
 /// </summary>
 internal sealed class BlockTree(FinalChain chain)
 {
@@ -42,7 +42,9 @@ internal sealed class BlockTree(FinalChain chain)
         }
     }
 
-    /// <summary>The ancestor of a certified block that is to be final next: just above the final block, or at its height.</summary>
+    /// <summary>
+    /// The ancestor of a certified block that is to be final next: just above the final block, or at its height.
+    /// </summary>
     /// <param name="missing">Where null is returned: the body that is not here.</param>
     public Block? NextAbove(Hash256 hash, out Hash256 missing)
     {
@@ -60,7 +62,9 @@ internal sealed class BlockTree(FinalChain chain)
         return null;
     }
 
-    /// <summary>The newest block up to <paramref name="tip"/> that orders something (rule V5); where a body is missing, the lowest known.</summary>
+    /// <summary>
+    /// The newest block up to <paramref name="tip"/> that orders something (rule V5); where a body is missing, the lowest known.
+    /// </summary>
     public ulong LastOrdering(Block tip)
     {
         for (Block block = tip; block.Sequence > chain.Sequence;)

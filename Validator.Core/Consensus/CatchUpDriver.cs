@@ -6,8 +6,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// When a snapshot is looked for, and when the epoch is left without one (section 10, rule E6). One liar moves it nowhere; each hand-over to the shell
-/// is made once, when nothing is out for execution, and until its answer the chain stands still.
+/// When a snapshot is looked for, and when the epoch is left without one (section 10, rule E6). One liar moves it nowhere; each
+/// hand-over to the shell is made once, when nothing is out for execution, and until its answer the chain stands still.
 /// </summary>
 internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, PeerTable peers)
 {
@@ -25,7 +25,9 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
     /// <summary>Nothing more is made final: what is here is about to be replaced.</summary>
     public bool HoldsChain => Landing || _fetch.Installing || _fetch.Leaving;
 
-    /// <summary>Honest peers can prove a snapshot of the epoch of this block or of a later one; 0 while that is not known.</summary>
+    /// <summary>
+    /// Honest peers can prove a snapshot of the epoch of this block or of a later one; 0 while that is not known.
+    /// </summary>
     public ulong ProvenFrom { get; private set; }
 
     public void Recover(RecoveredState state)
@@ -50,11 +52,13 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
     public void PeerDown(int peer) => _fetch.PeerDown(peer);
 
     /// <summary>
-    /// A peer has not what was asked. Who says that the next block is gone may lie; more than F weight may not. Then a snapshot is the way, whatever
-    /// an archive among the others still has. Who has no snapshot of this epoch says where the epoch begins of which it has one: whoever goes no
-    /// further than more than F weight say does not pass by all snapshots.
+    /// A peer has not what was asked. Who says that the next block is gone may lie; more than F weight may not. Then a snapshot
+    /// is the way, whatever an archive among the others still has. Who has no snapshot of this epoch says where the epoch begins
+    /// of which it has one: whoever goes no further than more than F weight say does not pass by all snapshots.
     /// </summary>
-    /// <param name="first">The oldest block that it keeps, or, of a snapshot, the first block of the epoch from which on it has one.</param>
+    /// <param name="first">
+    /// The oldest block that it keeps, or, of a snapshot, the first block of the epoch from which on it has one.
+    /// </param>
     public void OnNotFound(in FetchRequest request, ulong first, int from)
     {
         _fetch.OnNotFound(request, from);
@@ -111,7 +115,9 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
     /// <summary>An epoch's end is of use only while a snapshot is looked for.</summary>
     public bool Wants(EpochEnd end) => _fetch.Active && end.Epoch == epoch.Number && end.Last.Sequence > chain.Sequence;
 
-    /// <summary>Its committee decided this epoch's last block and named the next committee: proof by itself, whoever brings it.</summary>
+    /// <summary>
+    /// Its committee decided this epoch's last block and named the next committee: proof by itself, whoever brings it.
+    /// </summary>
     public void Take(EpochEnd end)
     {
         Require.That(end.Epoch == epoch.Number);

@@ -6,7 +6,9 @@ public sealed record CoreSettings
     /// <summary>Base of the view timer, microseconds; see ViewTimer for how it grows.</summary>
     public long ViewTimeoutMicros { get; init; } = 500_000;
 
-    /// <summary>Least time between two proposals, and between two own vertices, microseconds; load stretches it up to eightfold.</summary>
+    /// <summary>
+    /// Least time between two proposals, and between two own vertices, microseconds; load stretches it up to eightfold.
+    /// </summary>
     public long BlockIntervalMicros { get; init; } = 10_000;
 
     /// <summary>Blocks a leader keeps in flight.</summary>
@@ -15,7 +17,9 @@ public sealed record CoreSettings
     /// <summary>Period of Status to every peer, microseconds.</summary>
     public long StatusIntervalMicros { get; init; } = 250_000;
 
-    /// <summary>Vertices held or announced but not ordered, over all lanes; beyond it others' wait and own batches get no credit.</summary>
+    /// <summary>
+    /// Vertices held or announced but not ordered, over all lanes; beyond it others' wait and own batches get no credit.
+    /// </summary>
     public int MaxPendingVertices { get; init; } = 10_000;
 
     /// <summary>The same in payload bytes.</summary>

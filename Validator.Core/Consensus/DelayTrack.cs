@@ -1,8 +1,8 @@
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// A delay that grows with load: what it is now, with its mean deviation, as of RFC 6298; the shortest of late; and what it is when nothing
-/// queues. All in microseconds, and 0 before the first.
+/// A delay that grows with load: what it is now, with its mean deviation, as of RFC 6298; the shortest of late; and what it is
+/// when nothing queues. All in microseconds, and 0 before the first.
 /// </summary>
 internal struct DelayTrack
 {
@@ -19,7 +19,9 @@ internal struct DelayTrack
 
     public long DeviationMicros { get; private set; }
 
-    /// <summary>The shortest so far, which grows by a 64th in each window: what became slower for good is believed in some minutes.</summary>
+    /// <summary>
+    /// The shortest so far, which grows by a 64th in each window: what became slower for good is believed in some minutes.
+    /// </summary>
     public long UnloadedMicros { get; private set; }
 
     public readonly long ShortestMicros => _shortest == 0 ? _shortestBefore

@@ -4,7 +4,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// Which block is its epoch's last, and what committee it names (rules E1, E2). At most one change is pending in an epoch, and once it is, it stays.
+/// Which block is its epoch's last, and what committee it names (rules E1, E2). At most one change is pending in an epoch, and
+/// once it is, it stays.
 /// </summary>
 internal sealed class EpochClose
 {
@@ -37,7 +38,9 @@ internal sealed class EpochClose
 
     public bool ChangePending => _changeSequence != NoChange;
 
-    /// <summary>The next epoch goes on without us: what we would author now might wait for an order that never comes (rule E8).</summary>
+    /// <summary>
+    /// The next epoch goes on without us: what we would author now might wait for an order that never comes (rule E8).
+    /// </summary>
     public bool LeavesUs { get; private set; }
 
     /// <summary>Rule E2: nothing is proposed on it.</summary>

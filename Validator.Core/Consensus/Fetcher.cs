@@ -5,8 +5,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// Asks peers for what is missing (section 10): each thing once at a time, of who should have it first, and of the next one who is connected. Vertices
-/// are asked for oldest first, so that an answer cut short helps.
+/// Asks peers for what is missing (section 10): each thing once at a time, of who should have it first, and of the next one who
+/// is connected. Vertices are asked for oldest first, so that an answer cut short helps.
 /// </summary>
 internal sealed class Fetcher(LaneSet lanes, PeerTable peers, Step step)
 {

@@ -4,8 +4,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// The final block, what of the chain is executed, and what is remembered of it (rules P5, P6, section 8): one block per sequence, each the child
-/// of the one before, and one root per executed block, which is the one that a later final block states.
+/// The final block, what of the chain is executed, and what is remembered of it (rules P5, P6, section 8): one block per
+/// sequence, each the child of the one before, and one root per executed block, which is the one that a later final block states.
 /// </summary>
 internal sealed class FinalChain
 {
@@ -52,7 +52,9 @@ internal sealed class FinalChain
     /// <summary>The newest final block that ordered something (rule V5).</summary>
     public ulong LastOrdering { get; private set; }
 
-    /// <summary>The commit certificate of the highest sequence beyond the tip: its block and all ancestors are final too.</summary>
+    /// <summary>
+    /// The commit certificate of the highest sequence beyond the tip: its block and all ancestors are final too.
+    /// </summary>
     public Certificate? Target { get; private set; }
 
     /// <summary>Entries of the larger of the two tables of what is remembered.</summary>
@@ -68,7 +70,9 @@ internal sealed class FinalChain
     /// <summary>True for the final block of its sequence, as far as is remembered.</summary>
     public bool Holds(Block block) => _hashes.TryGetValue(block.Sequence, out Hash256 hash) && hash == block.Hash;
 
-    /// <summary>Section 8: a commit certificate beside what is final, or beside another one, says that more than F were faulty.</summary>
+    /// <summary>
+    /// Section 8: a commit certificate beside what is final, or beside another one, says that more than F were faulty.
+    /// </summary>
     /// <param name="other">The certificate that it contradicts, where known.</param>
     public bool Contradicts(Certificate certificate, out Certificate? other)
     {

@@ -6,12 +6,14 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// Our own vertices and their pace (rule L2, section 3). The tip advances as a vertex is decided, one height at a time, so no slot is signed twice; one
-/// credit is out at a time, and none while two are unsigned. An observer has none.
+/// Our own vertices and their pace (rule L2, section 3). The tip advances as a vertex is decided, one height at a time, so no
+/// slot is signed twice; one credit is out at a time, and none while two are unsigned. An observer has none.
 /// </summary>
 internal sealed class OwnLane(int self, LaneSet lanes, CoreSettings settings, GenesisParameters parameters, Pace pace, ViewTimer timer)
 {
-    /// <summary>Own vertices between the batch and its signature: two keep signer and disk busy, more would only shrink batches.</summary>
+    /// <summary>
+    /// Own vertices between the batch and its signature: two keep signer and disk busy, more would only shrink batches.
+    /// </summary>
     private const int MaxUnsigned = 2;
 
     /// <summary>Own vertices that may wait for order however long it takes.</summary>
@@ -24,7 +26,8 @@ internal sealed class OwnLane(int self, LaneSet lanes, CoreSettings settings, Ge
     private bool _lastBatchFull;
     private long _creditAtMicros = long.MaxValue;
 
-    // When the newest block was accepted, how long after it an own vertex is due, and the newest own vertex that such a block names.
+    // When the newest block was accepted, how long after it an own vertex is due, and the newest own vertex that such a block
+    // names.
     private long _acceptedAtMicros = long.MinValue / 2;
     private long _phaseMicros;
     private ulong _namedHeight;
@@ -40,8 +43,8 @@ internal sealed class OwnLane(int self, LaneSet lanes, CoreSettings settings, Ge
     // Decided and not ordered.
     private int Pending => self < 0 ? 0 : (int)(Tip.Height - Math.Min(lanes[self].Final.Height, Tip.Height));
 
-    // A ledger that lost our newest vertex gets it from the others. Until then we author none: where nobody has it, what follows it
-    // could never be ordered.
+    // A ledger that lost our newest vertex gets it from the others. Until then we author none: where nobody has it, what follows
+    // it could never be ordered.
     private bool TipKnown => Tip == lanes[self].Final || lanes[self].Find(Tip.Hash) is not null;
 
     /// <summary>Goes on from where the stores say that it ended.</summary>
@@ -51,7 +54,9 @@ internal sealed class OwnLane(int self, LaneSet lanes, CoreSettings settings, Ge
         Tip = tip;
     }
 
-    /// <summary>A ledger that lost own vertices takes them again, up to the tip that the votes know; none above it or beside another.</summary>
+    /// <summary>
+    /// A ledger that lost own vertices takes them again, up to the tip that the votes know; none above it or beside another.
+    /// </summary>
     public bool MayBeOurs(VertexHeader vertex) =>
         vertex.Height == Tip.Height ? vertex.Hash == Tip.Hash : vertex.Height < Tip.Height && lanes[self].At(vertex.Height) is null;
 
@@ -122,8 +127,8 @@ internal sealed class OwnLane(int self, LaneSet lanes, CoreSettings settings, Ge
     }
 
     /// <summary>
-    /// An accepted block shows whether our vertex was in time for it. Later and later while it is, so that it takes in more and waits
-    /// less for the proposal; eight steps earlier when it was not, which it then is once in nine.
+    /// An accepted block shows whether our vertex was in time for it. Later and later while it is, so that it takes in more and
+    /// waits less for the proposal; eight steps earlier when it was not, which it then is once in nine.
     /// </summary>
     public void KeepStep(Block accepted, long now)
     {
@@ -177,9 +182,9 @@ internal sealed class OwnLane(int self, LaneSet lanes, CoreSettings settings, Ge
     private bool Queues(long now) => Pending >= QueueFree && timer.OldestMicros(self) < now - timer.PatienceMicros;
 
     /// <summary>
-    /// One vertex a block, at the phase that has it at the leader just before the next proposal; at a pace of its own where blocks do not
-    /// come. Counted from the last batch, so that a lone transaction is in a vertex at once. A full one says that more waits, and however slow
-    /// the pace, a lane has to carry what comes.
+    /// One vertex a block, at the phase that has it at the leader just before the next proposal; at a pace of its own where
+    /// blocks do not come. Counted from the last batch, so that a lone transaction is in a vertex at once. A full one says that
+    /// more waits, and however slow the pace, a lane has to carry what comes.
     /// </summary>
     private long NextBatchDue()
     {

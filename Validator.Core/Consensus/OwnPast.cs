@@ -5,12 +5,12 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// What our key may have signed that is not known here, and what it may not sign (section 6, rules E7 and E9). A valid message of our own that these
-/// do not explain says that the votes are lost, or that a twin signs.
+/// What our key may have signed that is not known here, and what it may not sign (section 6, rules E7 and E9). A valid message of
+/// our own that these do not explain says that the votes are lost, or that a twin signs.
 /// </summary>
 /// <param name="forgottenBelow">
-/// Own votes of lower sequences are forgotten, as they lie behind what was executed. Where the ledger is lost that is ahead of us: such votes
-/// contradict nothing, and no others are given there.
+/// Own votes of lower sequences are forgotten, as they lie behind what was executed. Where the ledger is lost that is ahead of
+/// us: such votes contradict nothing, and no others are given there.
 /// </param>
 internal sealed class OwnPast(int self, VoteLimit limit, ulong forgottenBelow)
 {
@@ -32,7 +32,9 @@ internal sealed class OwnPast(int self, VoteLimit limit, ulong forgottenBelow)
     public bool IsContradicted(in SignedHeader vote, in Hash256 decided) =>
         vote.Sender == self && decided != vote.Digest && vote.Sequence >= forgottenBelow && !MayBeOfBefore(vote.View);
 
-    /// <summary>A Stop of ours for a view that we did not ask for. One of before promised nothing, and has no other value.</summary>
+    /// <summary>
+    /// A Stop of ours for a view that we did not ask for. One of before promised nothing, and has no other value.
+    /// </summary>
     /// <param name="sent">The view that we asked for last.</param>
     public bool IsContradictedByStop(in SignedHeader stop, ulong sent) => stop.Sender == self && stop.View > sent && !limit.IsOfLostVotes;
 

@@ -25,8 +25,8 @@ internal struct PeerProgress
 }
 
 /// <summary>
-/// Who is connected, and what each peer said of itself (section 10). What one says may be a lie: what is drawn from it holds where more than F
-/// weight, or a quorum, say it.
+/// Who is connected, and what each peer said of itself (section 10). What one says may be a lie: what is drawn from it holds
+/// where more than F weight, or a quorum, say it.
 /// </summary>
 internal sealed class PeerTable(Committee committee, int self)
 {
@@ -36,7 +36,9 @@ internal sealed class PeerTable(Committee committee, int self)
 
     public ref PeerProgress this[int peer] => ref _progress[peer];
 
-    /// <summary>Since when peers of quorum weight, ourselves included, are connected (rule V1); long.MaxValue while they are not.</summary>
+    /// <summary>
+    /// Since when peers of quorum weight, ourselves included, are connected (rule V1); long.MaxValue while they are not.
+    /// </summary>
     public long QuorumSinceMicros { get; private set; } = long.MaxValue;
 
     public bool IsConnected(int peer) => _connected[peer];
@@ -123,8 +125,8 @@ internal sealed class PeerTable(Committee committee, int self)
         WeightOf(sequence + 1, static (peer, least) => peer.FirstKept >= least) > committee.Faulty;
 
     /// <summary>
-    /// Rule E6: an honest peer can prove a snapshot of the epoch that begins there, or of a later one. The highest that more than F weight says;
-    /// 0 where there is none.
+    /// Rule E6: an honest peer can prove a snapshot of the epoch that begins there, or of a later one. The highest that more than
+    /// F weight says; 0 where there is none.
     /// </summary>
     public ulong ProvenFrom()
     {

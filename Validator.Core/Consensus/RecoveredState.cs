@@ -6,7 +6,9 @@ namespace Validator.Core.Consensus;
 /// <summary>What a restarted validator reads back from its stores before the first input.</summary>
 public sealed class RecoveredState
 {
-    /// <summary>All own signed records of the epoch that are not yet behind the executed point, in the order of their Sign.</summary>
+    /// <summary>
+    /// All own signed records of the epoch that are not yet behind the executed point, in the order of their Sign.
+    /// </summary>
     public List<(Signed Message, Block? Block, ViewChange? ViewChange, NewView? NewView)> Signed { get; } = [];
     public List<Block> Blocks { get; } = [];
     public List<Certificate> PreparedCertificates { get; } = [];
@@ -19,10 +21,14 @@ public sealed class RecoveredState
     public Certificate? LastFinalCertificate { get; set; }
     public Hash256 LastExecutedRoot { get; set; }
 
-    /// <summary>Roots of the newest executed blocks, of earlier epochs too, oldest first: window + 16 of them where there are so many.</summary>
+    /// <summary>
+    /// Roots of the newest executed blocks, of earlier epochs too, oldest first: window + 16 of them where there are so many.
+    /// </summary>
     public List<(ulong Sequence, Hash256 Root)> RecentRoots { get; } = [];
 
-    /// <summary>The epoch's durable vertices above the last final cut, any order, with their signatures (own ones included).</summary>
+    /// <summary>
+    /// The epoch's durable vertices above the last final cut, any order, with their signatures (own ones included).
+    /// </summary>
     public List<(VertexHeader Vertex, byte[] Signature)> Vertices { get; } = [];
 
     /// <summary>What is executed ends in an earlier epoch: this one is known from its certified start alone.</summary>

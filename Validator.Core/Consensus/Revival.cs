@@ -27,8 +27,8 @@ public enum RevivalRefusal : byte
 public sealed record RevivalPlan(RevivalRefusal Refusal, VoteLimit Limit, VoteLimit? Next, Certificate? Prepared, ulong Weight, ulong Spare);
 
 /// <summary>
-/// Signing again in the epoch in which the votes were lost, by the word of those who kept theirs (PROTOCOL.md, rule E9). Pure; signatures are the
-/// caller's to check, and that a binding is durable before its statement leaves.
+/// Signing again in the epoch in which the votes were lost, by the word of those who kept theirs (PROTOCOL.md, rule E9). Pure;
+/// signatures are the caller's to check, and that a binding is durable before its statement leaves.
 /// </summary>
 public static class Revival
 {
@@ -83,9 +83,14 @@ public static class Revival
     public static VoteLimit BindingOf(VoteStatement statement, VoteLimit? before) =>
         new(statement.Epoch, statement.FirstView, before?.LostView ?? 0, before?.LaneKnown ?? false);
 
-    /// <summary>Weighs the statements that answer this request. Each that is handed in has a good signature, and its certificate good votes.</summary>
+    /// <summary>
+    /// Weighs the statements that answer this request. Each that is handed in has a good signature, and its certificate good
+    /// votes.
+    /// </summary>
     /// <param name="epoch">The one that this validator's executed state is in.</param>
-    /// <param name="laneKnown">The ledger is the one of before, so that it holds all that this key authored, and was in no later epoch.</param>
+    /// <param name="laneKnown">
+    /// The ledger is the one of before, so that it holds all that this key authored, and was in no later epoch.
+    /// </param>
     public static RevivalPlan Weigh(EpochConfiguration epoch, int self, in Hash256 request, IEnumerable<VoteStatement> statements, bool laneKnown)
     {
         Hash256 own = request;
@@ -126,7 +131,8 @@ public static class Revival
             return Refused(refusal, stated.Weight);
         }
 
-        // Who committed to the last block may have seen others go on; none of these did, so nobody left the next epoch's first view.
+        // Who committed to the last block may have seen others go on; none of these did, so nobody left the next epoch's first
+        // view.
         VoteLimit? next = Array.Exists(counted, s => s.Outlook != EpochOutlook.GoesOn) ? new VoteLimit(epoch.Number + 1, 1, 1, laneKnown) : null;
         Certificate? prepared = Highest(counted.Select(s => s.Prepared).OfType<Certificate>());
         return new RevivalPlan(refusal, new VoteLimit(epoch.Number, first, first, laneKnown), next, prepared, bound.Weight, bound.Weight - others - 1);

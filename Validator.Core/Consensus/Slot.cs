@@ -5,8 +5,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// What is known of one (view, sequence): one proposal, one vote of each sender and phase, and at most one Prepare and one Commit of our own
-/// (rules P1, P2, P4). Votes of other views never count here (section 2).
+/// What is known of one (view, sequence): one proposal, one vote of each sender and phase, and at most one Prepare and one Commit
+/// of our own (rules P1, P2, P4). Votes of other views never count here (section 2).
 /// </summary>
 internal sealed class Slot(ulong view, ulong sequence, int members)
 {
@@ -87,7 +87,9 @@ internal sealed class Slot(ulong view, ulong sequence, int members)
         }
     }
 
-    /// <summary>The certificate that one more vote on this block completes; null below quorum weight, and where there is one already.</summary>
+    /// <summary>
+    /// The certificate that one more vote on this block completes; null below quorum weight, and where there is one already.
+    /// </summary>
     public Certificate? Certify(Committee committee, Phase phase, in Hash256 digest) =>
         phase == Phase.Prepared
             ? Prepared is null ? Prepares.Certify(committee, phase, digest) : null

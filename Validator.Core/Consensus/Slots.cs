@@ -5,8 +5,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// The slots that messages are taken for: from the final block's sequence to the reach above it, from the current view to eight views ahead
-/// (rule P3); whoever is further behind enters by NewView, and what lies beyond comes again through section 10.
+/// The slots that messages are taken for: from the final block's sequence to the reach above it, from the current view to eight
+/// views ahead (rule P3); whoever is further behind enters by NewView, and what lies beyond comes again through section 10.
 /// </summary>
 internal sealed class Slots(Committee committee, ulong reach)
 {

@@ -17,9 +17,9 @@ internal enum ChunkResult : byte
 }
 
 /// <summary>
-/// Fetches a certified snapshot from several peers at once (PROTOCOL.md, section 10). Pure: it is told what comes and what time it
-/// is, and says what to ask of whom and what to keep. Chunks are found by their hash, so those of an earlier try, or of an earlier
-/// life, count. A peer that sends wrong bytes is asked no more, and one that is slow three times neither.
+/// Fetches a certified snapshot from several peers at once (PROTOCOL.md, section 10). Pure: it is told what comes and what time
+/// it is, and says what to ask of whom and what to keep. Chunks are found by their hash, so those of an earlier try, or of an
+/// earlier life, count. A peer that sends wrong bytes is asked no more, and one that is slow three times neither.
 /// </summary>
 internal sealed class SnapshotFetch(int members)
 {

@@ -5,8 +5,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// The step that is being taken: what time it is, where its effects go, and whether anything may be signed. Time does not go back, signatures are
-/// numbered without gaps, and who stopped signing, or halted, signs nothing more (sections 6 and 8).
+/// The step that is being taken: what time it is, where its effects go, and whether anything may be signed. Time does not go
+/// back, signatures are numbered without gaps, and who stopped signing, or halted, signs nothing more (sections 6 and 8).
 /// </summary>
 internal sealed class Step(int self, ulong epoch, bool signs)
 {

@@ -5,8 +5,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// Who asks for which view, and our own Stop (rule V2). Of each member the highest counts, and our own once it is signed; none is asked for twice, and
-/// none below one that was.
+/// Who asks for which view, and our own Stop (rule V2). Of each member the highest counts, and our own once it is signed; none is
+/// asked for twice, and none below one that was.
 /// </summary>
 internal sealed class Stops(Committee committee, int self, long repeatMicros)
 {
@@ -23,7 +23,9 @@ internal sealed class Stops(Committee committee, int self, long repeatMicros)
     /// <summary>When our Stop is due again, monotonic microseconds.</summary>
     public long RepeatAtMicros => _repeatAtMicros;
 
-    /// <summary>The highest view that others of more than F weight ask for: one of them is honest. 0 where there is none.</summary>
+    /// <summary>
+    /// The highest view that others of more than F weight ask for: one of them is honest. 0 where there is none.
+    /// </summary>
     public ulong ToJoin => HighestWith(committee.Faulty + 1, includeSelf: false);
 
     /// <summary>The highest view that a quorum asks for, ourselves included.</summary>

@@ -126,7 +126,9 @@ public sealed partial class ValidatorCore
         _step.Recheck = true;
     }
 
-    /// <summary>Rule E3: with the last block executed, and its word on the next committee borne out, this epoch is over.</summary>
+    /// <summary>
+    /// Rule E3: with the last block executed, and its word on the next committee borne out, this epoch is over.
+    /// </summary>
     private void EndEpoch()
     {
         if (!_close.Bears(_chain.Tip))
@@ -150,7 +152,9 @@ public sealed partial class ValidatorCore
         _catchUp.Take(end);
     }
 
-    /// <summary>The state after the snapshot's block is durable here: as if all up to it had been made final and executed.</summary>
+    /// <summary>
+    /// The state after the snapshot's block is durable here: as if all up to it had been made final and executed.
+    /// </summary>
     private void OnSnapshotInstalled()
     {
         SnapshotManifest manifest = _catchUp.OnInstalled();

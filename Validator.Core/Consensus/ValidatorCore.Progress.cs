@@ -1,14 +1,20 @@
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// What stands between this validator and the next final block, for those who watch from outside. Read between two inputs; it changes
-/// nothing.
+/// What stands between this validator and the next final block, for those who watch from outside. Read between two inputs; it
+/// changes nothing.
 /// </summary>
-/// <param name="WorkPending">Something waits here for an order: a vertex held, a block accepted, a view that has not begun.</param>
-/// <param name="WorkPendingAtPeers">Peers of more than F weight say that something waits with them, so it does with an honest one.</param>
+/// <param name="WorkPending">
+/// Something waits here for an order: a vertex held, a block accepted, a view that has not begun.
+/// </param>
+/// <param name="WorkPendingAtPeers">
+/// Peers of more than F weight say that something waits with them, so it does with an honest one.
+/// </param>
 /// <param name="FruitlessViews">Views since the one that made the newest final block final.</param>
 /// <param name="TimeoutMicros">How long this view may take.</param>
-/// <param name="SignsWithinMicros">Whoever signs, and is connected to a quorum, is heard to sign within so long while work is pending.</param>
+/// <param name="SignsWithinMicros">
+/// Whoever signs, and is connected to a quorum, is heard to sign within so long while work is pending.
+/// </param>
 /// <param name="TimestampMicros">Wall clock at which the proposal at hand may be voted for; 0 when none waits for a time.</param>
 public readonly record struct CoreProgress(
     ulong Epoch, ulong View, int Leader, bool WorkPending, bool WorkPendingAtPeers, ulong FruitlessViews, long TimeoutMicros,

@@ -81,8 +81,8 @@ public sealed partial class ValidatorCore
     }
 
     /// <summary>
-    /// Rule E5: a validator that lost its votes learns from where on it may sign. Any peers of quorum weight include an honest one
-    /// that helped to end the epoch before the last in which it can have voted; those that report least suffice.
+    /// Rule E5: a validator that lost its votes learns from where on it may sign. Any peers of quorum weight include an honest
+    /// one that helped to end the epoch before the last in which it can have voted; those that report least suffice.
     /// </summary>
     private void LearnReturn()
     {

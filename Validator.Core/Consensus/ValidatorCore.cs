@@ -6,9 +6,10 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// The whole protocol as one deterministic state machine: inputs in, effects out, the same bytes for the same inputs.
-/// Not thread-safe; one thread owns it. Each set of rules has an object with its state and its invariants (FinalChain, BlockJudge, Slots, ViewState,
-/// OwnLane and so on), which knows nothing of this class; here, and in its parts by message, is what one tells the others.
+/// The whole protocol as one deterministic state machine: inputs in, effects out, the same bytes for the same inputs. Not
+/// thread-safe; one thread owns it. Each set of rules has an object with its state and its invariants (FinalChain, BlockJudge,
+/// Slots, ViewState, OwnLane and so on), which knows nothing of this class; here, and in its parts by message, is what one tells
+/// the others.
 /// </summary>
 public sealed partial class ValidatorCore
 {
@@ -109,7 +110,10 @@ public sealed partial class ValidatorCore
     /// <summary>False for a follower: it lost its votes, or met one of its own that it does not know.</summary>
     public bool Signs => _step.Signs;
 
-    /// <summary>False also for one whose votes and ledger were lost in this epoch, and the votes made anew: where its lane ended is not known.</summary>
+    /// <summary>
+    /// False also for one whose votes and ledger were lost in this epoch, and the votes made anew: where its lane ended is not
+    /// known.
+    /// </summary>
     public bool Authors => _step.Signs && !_past.LaneIsLost;
 
     // A member that leaves authors nothing more (rule E8), nor one that has no state of this epoch yet (rule E6).

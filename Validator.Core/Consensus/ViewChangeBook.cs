@@ -5,8 +5,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// The newest ViewChange of each member, and what we sign of ViewChange and NewView (rule V3): one of each per view, made once and sent again as
-/// stored.
+/// The newest ViewChange of each member, and what we sign of ViewChange and NewView (rule V3): one of each per view, made once
+/// and sent again as stored.
 /// </summary>
 internal sealed class ViewChangeBook(Committee committee, int self, ulong epoch)
 {
@@ -54,7 +54,9 @@ internal sealed class ViewChangeBook(Committee committee, int self, ulong epoch)
         _newest[header.Sender] = message;
     }
 
-    /// <summary>Signs the NewView of a view that we lead once ViewChanges of quorum weight are here; does nothing the second time.</summary>
+    /// <summary>
+    /// Signs the NewView of a view that we lead once ViewChanges of quorum weight are here; does nothing the second time.
+    /// </summary>
     public void TrySignNewView(ulong view, Step step)
     {
         if (_newViewToSign is not null)

@@ -4,8 +4,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// The view, what its first block is or extends, and the newest acceptance in it (rules P2, V2, V4). Views and acceptances go up, and one NewView
-/// alone begins a view; view 0 begins without one.
+/// The view, what its first block is or extends, and the newest acceptance in it (rules P2, V2, V4). Views and acceptances go up,
+/// and one NewView alone begins a view; view 0 begins without one.
 /// </summary>
 internal sealed class ViewState
 {
@@ -90,7 +90,9 @@ internal sealed class ViewState
         }
     }
 
-    /// <summary>A block that was accepted in this view before a restart, or that a commit certificate of this view made final.</summary>
+    /// <summary>
+    /// A block that was accepted in this view before a restart, or that a commit certificate of this view made final.
+    /// </summary>
     public void RecoverAccepted(Block block)
     {
         if (Accepted is null || block.Sequence > Accepted.Sequence)

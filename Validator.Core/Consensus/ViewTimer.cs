@@ -12,14 +12,16 @@ internal sealed class ViewTimer
     private const long MergeMicros = 25_000;
 
     /// <summary>
-    /// The timeout doubles this often, then grows by the base four times per round of leaders, at most per view: without bound, so that
-    /// some view is long enough for whatever the network needs, and yet a row of faulty leaders, which is the longer the larger
-    /// the committee, costs little more than it did at the row's start.
+    /// The timeout doubles this often, then grows by the base four times per round of leaders, at most per view: without bound,
+    /// so that some view is long enough for whatever the network needs, and yet a row of faulty leaders, which is the longer the
+    /// larger the committee, costs little more than it did at the row's start.
     /// </summary>
     private const int Doublings = 3;
     private const int StepsPerRound = 4;
 
-    /// <summary>How far above its base the timeout follows measured delays: a leader that slows down on purpose gains no more.</summary>
+    /// <summary>
+    /// How far above its base the timeout follows measured delays: a leader that slows down on purpose gains no more.
+    /// </summary>
     private const int MostOfBase = 8;
 
     /// <summary>Of the base: how long an unreachable leader has to come back.</summary>
@@ -45,7 +47,9 @@ internal sealed class ViewTimer
         }
     }
 
-    /// <summary>Grows over fruitless views, and is never below twice the usual delay: a loaded leader is slow, not gone.</summary>
+    /// <summary>
+    /// Grows over fruitless views, and is never below twice the usual delay: a loaded leader is slow, not gone.
+    /// </summary>
     /// <param name="fruitlessViews">Views between the one that finalized last and the current one.</param>
     public long TimeoutMicros(ulong fruitlessViews)
     {
@@ -56,13 +60,15 @@ internal sealed class ViewTimer
     }
 
     /// <summary>
-    /// When the leader is given up, monotonic microseconds; long.MaxValue while nothing waits, or while no quorum is connected: no leader could
-    /// have done better then.
+    /// When the leader is given up, monotonic microseconds; long.MaxValue while nothing waits, or while no quorum is connected:
+    /// no leader could have done better then.
     /// </summary>
     /// <param name="oldest">Since when the oldest outstanding work waits; long.MaxValue for none.</param>
     /// <param name="entered">When this view was entered.</param>
     /// <param name="quorumSince">Since when a quorum is connected; long.MaxValue while none is.</param>
-    /// <param name="leaderGone">When the leader was lost, where it cannot be reached: waiting longer brings nothing. Else null.</param>
+    /// <param name="leaderGone">
+    /// When the leader was lost, where it cannot be reached: waiting longer brings nothing. Else null.
+    /// </param>
     public long DeadlineMicros(long oldest, long entered, long quorumSince, ulong fruitlessViews, long? leaderGone)
     {
         if (oldest == long.MaxValue || quorumSince == long.MaxValue)

@@ -126,8 +126,8 @@ internal sealed class Lane(int author)
     }
 
     /// <summary>
-    /// Forgets each signed vertex that is neither on the chain to the tip nor on one to a named vertex: what an author who signs many
-    /// variants of a slot can make us keep is bounded by what blocks name of them. A dropped one can be fetched again.
+    /// Forgets each signed vertex that is neither on the chain to the tip nor on one to a named vertex: what an author who signs
+    /// many variants of a slot can make us keep is bounded by what blocks name of them. A dropped one can be fetched again.
     /// </summary>
     public void DropUnnamed(IEnumerable<LaneTip> named)
     {

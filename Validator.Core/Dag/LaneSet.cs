@@ -11,8 +11,8 @@ namespace Validator.Core.Dag;
 internal readonly record struct LaneLimits(int Vertices, long Bytes, int OwnVertices);
 
 /// <summary>
-/// The lanes of one epoch (section 3). Each has a share of what is kept, so that no author takes up the room of the others; what a cut names is taken
-/// all the same (rule L4).
+/// The lanes of one epoch (section 3). Each has a share of what is kept, so that no author takes up the room of the others; what
+/// a cut names is taken all the same (rule L4).
 /// </summary>
 internal sealed class LaneSet
 {
@@ -116,7 +116,9 @@ internal sealed class LaneSet
     }
 
     /// <summary>Why a vertex is not taken; None when it is.</summary>
-    /// <param name="asked">A cut may name any variant, whatever was shown to us before: without it the block could never be final here.</param>
+    /// <param name="asked">
+    /// A cut may name any variant, whatever was shown to us before: without it the block could never be final here.
+    /// </param>
     public Reason Fault(VertexHeader vertex, bool asked)
     {
         Lane lane = _lanes[vertex.Author];
@@ -130,7 +132,9 @@ internal sealed class LaneSet
             : Reason.None;
     }
 
-    /// <summary>The first seen vertex in that slot, where it is another one than this and signed: the two convict their author (rule L4).</summary>
+    /// <summary>
+    /// The first seen vertex in that slot, where it is another one than this and signed: the two convict their author (rule L4).
+    /// </summary>
     public VertexEntry? TwinOf(VertexHeader vertex)
     {
         Lane lane = _lanes[vertex.Author];
@@ -163,7 +167,9 @@ internal sealed class LaneSet
     /// <summary>The vertices between two cuts, in the order in which they are executed (rule P5).</summary>
     public VertexHeader[] Order(LaneTip[] from, LaneTip[] to) => CutOrder.Compute(_lanes, from, to);
 
-    /// <summary>As much as fits of what is held and not in the parent's cut. No lane of a convicted author goes forward (rule L4).</summary>
+    /// <summary>
+    /// As much as fits of what is held and not in the parent's cut. No lane of a convicted author goes forward (rule L4).
+    /// </summary>
     /// <param name="room">Vertices, most.</param>
     /// <returns>False: there is nothing.</returns>
     public bool NextCut(LaneTip[] parent, ulong room, out LaneTip[] cut)

@@ -17,7 +17,8 @@ public sealed class BlockJudgeTests
 
     private ulong Now => _samples.Start.TimestampMicros + 10;
 
-    // Protects the row of ancestors: a chain with a body missing waits for that body; one that leaves the final chain, or skips, is refused.
+    // Protects the row of ancestors: a chain with a body missing waits for that body; one that leaves the final chain, or skips,
+    // is refused.
     [Fact]
     public void The_chain_continues_the_final_block()
     {
@@ -38,7 +39,8 @@ public sealed class BlockJudgeTests
         Assert.True(Judge(first).IsGood);
     }
 
-    // Protects the rows of the cut: it never goes back nor changes in place, is bounded, and waits for vertices that are not held.
+    // Protects the rows of the cut: it never goes back nor changes in place, is bounded, and waits for vertices that are not
+    // held.
     [Fact]
     public void A_cut_goes_forward_over_what_is_held()
     {
@@ -99,7 +101,8 @@ public sealed class BlockJudgeTests
         Assert.Equal(Reason.ExecutedRegresses, Judge(ChainSamples.Child(good, executed: (0, _samples.Start.ExecutedRoot))).Refusal);
     }
 
-    // Protects rule V4: a base is voted again though its window, time and execution say otherwise; another block in its place waits, or is refused.
+    // Protects rule V4: a base is voted again though its window, time and execution say otherwise; another block in its place
+    // waits, or is refused.
     [Fact]
     public void Beyond_the_window_only_a_base_is_good()
     {
@@ -114,8 +117,8 @@ public sealed class BlockJudgeTests
         Assert.Equal(Lack.Finality, samples.Judge.Judge(far, true, Now).Lack);
     }
 
-    // Protects rules E1 and E2: the block at the epoch's length names the same members, one that states a change the changed ones, no other any, and
-    // nothing stands on the last.
+    // Protects rules E1 and E2: the block at the epoch's length names the same members, one that states a change the changed
+    // ones, no other any, and nothing stands on the last.
     [Fact]
     public void The_last_block_names_the_next_committee()
     {

@@ -25,7 +25,8 @@ public sealed class CatchUpDriverTests
         }
     }
 
-    // Protects against a liar: one that says that the next block is gone moves nobody, two of four do; and nobody does who says less.
+    // Protects against a liar: one that says that the next block is gone moves nobody, two of four do; and nobody does who says
+    // less.
     [Fact]
     public void More_than_the_faulty_say_that_blocks_are_gone()
     {
@@ -40,8 +41,8 @@ public sealed class CatchUpDriverTests
         Assert.Equal((EffectKind.SendFetch, FetchKind.Snapshot), (_effects[0].Kind, _effects[0].Request.Kind));
     }
 
-    // Protects rule E6: the epoch is left only where its end is proven, and where more than F weight can prove a snapshot of a later one alone; what is
-    // out for execution comes back first, and the shell is asked once.
+    // Protects rule E6: the epoch is left only where its end is proven, and where more than F weight can prove a snapshot of a
+    // later one alone; what is out for execution comes back first, and the shell is asked once.
     [Fact]
     public void An_epoch_is_left_where_nobody_keeps_it()
     {
@@ -73,7 +74,8 @@ public sealed class CatchUpDriverTests
         Assert.Same(last, _driver.OnEpochEndStored());
     }
 
-    // Protects an epoch from being passed by though its snapshots are there: its end lies below what is proven, or it is not left.
+    // Protects an epoch from being passed by though its snapshots are there: its end lies below what is proven, or it is not
+    // left.
     [Fact]
     public void An_epoch_with_a_provable_snapshot_is_not_left()
     {

@@ -6,7 +6,9 @@ using Validator.Tests.Core.Wire;
 
 namespace Validator.Tests.Core.Consensus;
 
-/// <summary>What the parts of one core know, for a committee of four: a chain, bodies, lanes and the rules of the epoch's end.</summary>
+/// <summary>
+/// What the parts of one core know, for a committee of four: a chain, bodies, lanes and the rules of the epoch's end.
+/// </summary>
 internal sealed class ChainSamples
 {
     public const ulong Reach = 80;

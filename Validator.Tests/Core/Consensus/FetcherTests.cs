@@ -25,7 +25,8 @@ public sealed class FetcherTests
         }
     }
 
-    // Protects catching up (rule L3): what is asked for is the lowest gap below the vertex that a cut names, of who named it, and once.
+    // Protects catching up (rule L3): what is asked for is the lowest gap below the vertex that a cut names, of who named it, and
+    // once.
     [Fact]
     public void The_lowest_gap_is_asked_for()
     {

@@ -26,7 +26,8 @@ public sealed class FinalChainTests
         Assert.False(other.Chain.Diverges(ChainSamples.Child(first, executed: (1, ChainSamples.Root(2)))));
     }
 
-    // Protects section 8: a commit certificate beside the final chain, or beside one that is known, is found; an equal one is not.
+    // Protects section 8: a commit certificate beside the final chain, or beside one that is known, is found; an equal one is
+    // not.
     [Fact]
     public void Certificates_that_exclude_each_other_are_found()
     {
@@ -43,7 +44,8 @@ public sealed class FinalChainTests
         Assert.Equal(second.Hash, known?.BlockHash);
     }
 
-    // Protects rule P5: the furthest certificate is what is made final; one whose chain is here may stand in for it, and none goes back.
+    // Protects rule P5: the furthest certificate is what is made final; one whose chain is here may stand in for it, and none
+    // goes back.
     [Fact]
     public void The_target_is_the_furthest_certificate_above_the_tip()
     {
@@ -75,7 +77,8 @@ public sealed class FinalChainTests
         Assert.Throws<InvariantViolationException>(() => Chain.Execute(2, ChainSamples.Root(1)));
     }
 
-    // Protects memory, and blocks in reach from being judged without what they state: what is remembered is bounded, the newest stays.
+    // Protects memory, and blocks in reach from being judged without what they state: what is remembered is bounded, the newest
+    // stays.
     [Fact]
     public void What_is_remembered_is_bounded()
     {
@@ -94,7 +97,8 @@ public sealed class FinalChainTests
         Assert.False(Chain.TryRoot(1, out _));
     }
 
-    // Protects a view's base (rule V4) and what is voted again: body by body, the tree leads from a certificate to the block that is next.
+    // Protects a view's base (rule V4) and what is voted again: body by body, the tree leads from a certificate to the block that
+    // is next.
     [Fact]
     public void Bodies_lead_from_a_certificate_to_the_next_block()
     {

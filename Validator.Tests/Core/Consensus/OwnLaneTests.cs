@@ -68,7 +68,8 @@ public sealed class OwnLaneTests
         Assert.True(Credit(9 * Turn));
     }
 
-    // Protects rules E6, E8 and E9: who may not author gets no credit, and authors nothing when idle; who signs no more drops what comes.
+    // Protects rules E6, E8 and E9: who may not author gets no credit, and authors nothing when idle; who signs no more drops
+    // what comes.
     [Fact]
     public void Who_may_not_author_does_not()
     {

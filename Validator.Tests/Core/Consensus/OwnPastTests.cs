@@ -13,7 +13,8 @@ public sealed class OwnPastTests
 
     private readonly ChainSamples _samples = new();
 
-    // Protects against a rolled-back disk and a twin (section 6): a vote of ours that was not decided here is found, others' are no matter.
+    // Protects against a rolled-back disk and a twin (section 6): a vote of ours that was not decided here is found, others' are
+    // no matter.
     [Fact]
     public void An_unknown_vote_of_ours_is_found()
     {
@@ -31,7 +32,8 @@ public sealed class OwnPastTests
     public void What_was_forgotten_contradicts_nothing() =>
         Assert.False(new OwnPast(0, default, forgottenBelow: 5).IsContradicted(Vote(0, 2, 4), default));
 
-    // Protects rule E9: with votes made anew nothing but Stop is signed below a view, and what we signed there before convicts nobody.
+    // Protects rule E9: with votes made anew nothing but Stop is signed below a view, and what we signed there before convicts
+    // nobody.
     [Fact]
     public void Lost_votes_of_lower_views_contradict_nothing()
     {
@@ -70,7 +72,8 @@ public sealed class OwnPastTests
         Assert.False(new OwnPast(0, default, 2).IsContradicted(prepared, null));
     }
 
-    // Protects section 8 and rule L4: an offender is told once; twin vertices stop its lane, other twins do not, and a restart tells nothing again.
+    // Protects section 8 and rule L4: an offender is told once; twin vertices stop its lane, other twins do not, and a restart
+    // tells nothing again.
     [Fact]
     public void An_offender_is_told_once()
     {

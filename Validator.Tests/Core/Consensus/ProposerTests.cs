@@ -56,8 +56,8 @@ public sealed class ProposerTests
         Assert.NotNull(Draft(_samples.Start));
     }
 
-    // Protects rule V5, and the wire from empty blocks: without anything to order a block comes only for a root that none states, and only after ten
-    // intervals, unless a committee change waits for it.
+    // Protects rule V5, and the wire from empty blocks: without anything to order a block comes only for a root that none states,
+    // and only after ten intervals, unless a committee change waits for it.
     [Fact]
     public void An_empty_block_states_a_root_or_is_none()
     {
@@ -76,7 +76,8 @@ public sealed class ProposerTests
         Assert.False(states.NextCommittee.IsZero);
     }
 
-    // Protects bounds: no more blocks in flight than the pipeline has, none at or below the final one, and none that we may have voted on and forgotten.
+    // Protects bounds: no more blocks in flight than the pipeline has, none at or below the final one, and none that we may have
+    // voted on and forgotten.
     [Fact]
     public void The_pipeline_is_bounded()
     {

@@ -32,7 +32,8 @@ public sealed class SlotTests
         Assert.Null(slot.Certify(_samples.Epoch.Committee, Phase.Prepared, block.Hash));
     }
 
-    // Protects safety (section 13, 1): in one slot this validator decides one Prepare and one Commit, the latter on the prepared block alone.
+    // Protects safety (section 13, 1): in one slot this validator decides one Prepare and one Commit, the latter on the prepared
+    // block alone.
     [Fact]
     public void A_second_vote_of_our_own_stops_the_process()
     {
@@ -53,7 +54,8 @@ public sealed class SlotTests
         Assert.Throws<InvariantViolationException>(() => restarted.Accept(twin, 6));
     }
 
-    // Protects memory and liveness: slots of the final base and up to the reach are open, eight views ahead; others are refused under a reason.
+    // Protects memory and liveness: slots of the final base and up to the reach are open, eight views ahead; others are refused
+    // under a reason.
     [Theory]
     [InlineData(2, 10, Reason.None)]
     [InlineData(2, 9, Reason.OldSequence)]

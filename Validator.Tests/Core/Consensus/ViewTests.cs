@@ -26,7 +26,8 @@ public sealed class ViewTests
         _step.Begin(new Input { MonotonicMicros = 10 }, _effects);
     }
 
-    // Protects one chain per view (section 13, 2): in view 0 the first block is a child of the start, then each of the one accepted before.
+    // Protects one chain per view (section 13, 2): in view 0 the first block is a child of the start, then each of the one
+    // accepted before.
     [Fact]
     public void Acceptances_rest_on_one_another()
     {
@@ -115,7 +116,8 @@ public sealed class ViewTests
         Assert.Throws<InvariantViolationException>(() => _stops.Send(6, _step));
     }
 
-    // Protects rule V3: a NewView is made of a quorum of ViewChanges of its view, with the certificate of the highest claim of each kind, and once.
+    // Protects rule V3: a NewView is made of a quorum of ViewChanges of its view, with the certificate of the highest claim of
+    // each kind, and once.
     [Fact]
     public void A_new_view_states_the_highest_claims()
     {

@@ -12,7 +12,8 @@ public sealed class ViewTimerTests
 
     private readonly ViewTimer _timer = new(4, Second);
 
-    // Protects a leader from the fault of others: it has its time from when there is work, a quorum, and the view, whichever comes last.
+    // Protects a leader from the fault of others: it has its time from when there is work, a quorum, and the view, whichever
+    // comes last.
     [Theory]
     [InlineData(10, 0, 0, 11)]
     [InlineData(10, 20, 0, 21)]
@@ -28,7 +29,8 @@ public sealed class ViewTimerTests
         Assert.Equal(Never, _timer.DeadlineMicros(0, 0, Never, 0, 0));
     }
 
-    // Protects liveness: a leader that cannot be reached has a fifth of the base from when it was lost, and never longer than another.
+    // Protects liveness: a leader that cannot be reached has a fifth of the base from when it was lost, and never longer than
+    // another.
     [Fact]
     public void An_unreachable_leader_is_passed_over()
     {
@@ -45,7 +47,8 @@ public sealed class ViewTimerTests
         Assert.True(_timer.TimeoutMicros(100_000) > 10_000 * Second);
     }
 
-    // Protects against a leader that leaves out one author: progress in other lanes does not reset the time of the oldest vertex, its order does.
+    // Protects against a leader that leaves out one author: progress in other lanes does not reset the time of the oldest vertex,
+    // its order does.
     [Fact]
     public void Progress_elsewhere_resets_nothing()
     {

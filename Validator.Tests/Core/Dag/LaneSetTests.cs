@@ -29,7 +29,8 @@ public sealed class LaneSetTests
         Assert.Equal(160, Lanes.Bytes);
     }
 
-    // Protects rule L4: of a slot's variants the first is taken unasked, another one convicts, and a convicted lane is proposed no further.
+    // Protects rule L4: of a slot's variants the first is taken unasked, another one convicts, and a convicted lane is proposed
+    // no further.
     [Fact]
     public void A_twin_convicts_and_its_lane_stands_still()
     {
@@ -47,8 +48,8 @@ public sealed class LaneSetTests
         Assert.False(Lanes.HoldUnordered);
     }
 
-    // Protects what others judge (rule P3): a proposed cut has no more new vertices than a block may have, goes on from its parent's, and names
-    // what is held.
+    // Protects what others judge (rule P3): a proposed cut has no more new vertices than a block may have, goes on from its
+    // parent's, and names what is held.
     [Fact]
     public void A_proposed_cut_is_one_that_others_accept()
     {
