@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using Validator.Core.Consensus;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 
 namespace Validator.Host.Storage;
@@ -10,7 +11,7 @@ namespace Validator.Host.Storage;
 /// <summary>Reads records back, and says which are damaged.</summary>
 internal sealed partial class RocksVoteStore
 {
-    private bool RecoverSigned(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    private bool RecoverSigned(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, int committeeSize, VoteRecovery recovery)
     {
         if (value.Length < SignedCodec.EncodedSize
             || !SignedCodec.TryRead(value[..SignedCodec.EncodedSize], committeeSize, out Signed? signed, out _))
@@ -36,11 +37,11 @@ internal sealed partial class RocksVoteStore
 
         ulong number = BinaryPrimitives.ReadUInt64BigEndian(key[1..]);
         _next = number + 1;
-        state.Signed.Add((signed, block, viewChange, newView));
+        recovery.AddSigned(signed, block, viewChange, newView);
         return whole && TryRemember(number, signed.Header);
     }
 
-    private bool RecoverBlock(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    private bool RecoverBlock(ReadOnlySpan<byte> value, int committeeSize, VoteRecovery recovery)
     {
         if (!BlockCodec.TryRead(value, committeeSize, out Block? block, out _))
         {
@@ -48,11 +49,11 @@ internal sealed partial class RocksVoteStore
         }
 
         _blocks.Add((block.Sequence, block.Hash));
-        state.Blocks.Add(block);
+        recovery.AddBlock(block);
         return true;
     }
 
-    private bool RecoverCertificate(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    private bool RecoverCertificate(ReadOnlySpan<byte> value, int committeeSize, VoteRecovery recovery)
     {
         if (!CertificateCodec.TryRead(value, committeeSize, out Certificate? certificate, out _))
         {
@@ -60,38 +61,44 @@ internal sealed partial class RocksVoteStore
         }
 
         _certificates.Add((certificate.Sequence, certificate.View));
-        state.PreparedCertificates.Add(certificate);
+        recovery.AddPrepared(certificate);
         return true;
     }
 
-    private bool RecoverNewView(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    private bool RecoverNewView(ReadOnlySpan<byte> value, int committeeSize, VoteRecovery recovery)
     {
         bool whole = NewViewCodec.TryRead(value, committeeSize, out NewView? newView, out _);
-        state.EnteredNewView = newView;
+        if (newView is not null)
+        {
+            recovery.SetEntered(newView);
+        }
+
         _newViewEpoch = newView?.Signed.Header.Epoch ?? 0;
         return whole;
     }
 
-    private bool RecoverTip(ReadOnlySpan<byte> value, int committeeSize, RecoveredState state)
+    private bool RecoverTip(ReadOnlySpan<byte> value, int committeeSize, VoteRecovery recovery)
     {
         if (!SignedCodec.TryRead(value, committeeSize, out Signed? signed, out _))
         {
             return false;
         }
 
-        state.OwnTip = _tip = new LaneTip(signed.Header.Sequence, signed.Header.Digest);
+        _tip = new LaneTip(signed.Header.Sequence, signed.Header.Digest);
         _tipEpoch = signed.Header.Epoch;
+        recovery.SetOwnTip(_tipEpoch, _tip);
         return true;
     }
 
-    private bool RecoverForgotten(ReadOnlySpan<byte> value, RecoveredState state)
+    private bool RecoverForgotten(ReadOnlySpan<byte> value, VoteRecovery recovery)
     {
         bool whole = value.Length == sizeof(ulong);
-        state.ForgottenBelow = _forgottenBelow = whole ? BinaryPrimitives.ReadUInt64LittleEndian(value) : 0;
+        _forgottenBelow = whole ? BinaryPrimitives.ReadUInt64LittleEndian(value) : 0;
+        recovery.SetForgotten(_forgottenBelow);
         return whole;
     }
 
-    private bool RecoverLimit(ReadOnlySpan<byte> value, ulong epoch, RecoveredState state)
+    private bool RecoverLimit(ReadOnlySpan<byte> value, VoteRecovery recovery)
     {
         if (value.Length != LimitBytes || value[24] > 1)
         {
@@ -102,15 +109,7 @@ internal sealed partial class RocksVoteStore
             BinaryPrimitives.ReadUInt64LittleEndian(value[8..]), BinaryPrimitives.ReadUInt64LittleEndian(value),
             BinaryPrimitives.ReadUInt64LittleEndian(value[16..]), value[24] == 1);
         _limits.Add(limit.Epoch);
-        if (limit.Epoch == epoch)
-        {
-            state.Limit = limit;
-        }
-        else
-        {
-            state.NextLimit = limit;
-        }
-
+        recovery.AddLimit(limit);
         return true;
     }
 }

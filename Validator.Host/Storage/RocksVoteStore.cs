@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using Validator.Core.Consensus;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Primitives;
 using Validator.Host.Storage.Native;
@@ -306,6 +307,7 @@ internal sealed partial class RocksVoteStore : IVoteStore
     /// <param name="committeeSize">The epoch's.</param>
     public void Recover(ulong epoch, int committeeSize, RecoveredState state)
     {
+        VoteRecovery recovery = new(epoch, state);
         using RocksDbIterator records = _database.Iterate(0);
         for (records.Seek([]); records.Valid; records.Next())
         {
@@ -319,13 +321,13 @@ internal sealed partial class RocksVoteStore : IVoteStore
 
             bool whole = records.Key[0] switch
             {
-                SignedKey => RecoverSigned(records.Key, records.Value, committeeSize, state),
-                BlockKey => RecoverBlock(records.Value, committeeSize, state),
-                CertificateKey => RecoverCertificate(records.Value, committeeSize, state),
-                (byte)'N' => RecoverNewView(records.Value, committeeSize, state),
-                (byte)'T' => RecoverTip(records.Value, committeeSize, state),
-                (byte)'F' => RecoverForgotten(records.Value, state),
-                LimitKey => RecoverLimit(records.Value, epoch, state),
+                SignedKey => RecoverSigned(records.Key, records.Value, committeeSize, recovery),
+                BlockKey => RecoverBlock(records.Value, committeeSize, recovery),
+                CertificateKey => RecoverCertificate(records.Value, committeeSize, recovery),
+                (byte)'N' => RecoverNewView(records.Value, committeeSize, recovery),
+                (byte)'T' => RecoverTip(records.Value, committeeSize, recovery),
+                (byte)'F' => RecoverForgotten(records.Value, recovery),
+                LimitKey => RecoverLimit(records.Value, recovery),
                 (byte)'E' => records.Value.Length == sizeof(ulong),
                 _ => true,
             };

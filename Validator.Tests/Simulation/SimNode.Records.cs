@@ -82,16 +82,18 @@ public partial class SimNode
         OwnRecord<SimVertex?> record;
         do
         {
-            record = _toVotes.Dequeue();
-            if (record.Next == OwnRecordStage.Ledger)
-            {
-                record.InLedger = true;
-            }
-
+            record = ByLedger(_toVotes.Dequeue());
             _records.Add(record);
         }
         while (record.Kind != OwnRecordKind.Sign);
         _records.Commit();
+    }
+
+    /// <summary>Both stores sync at once here: what has to go by way of the ledger is in both, or in none.</summary>
+    private static OwnRecord<SimVertex?> ByLedger(OwnRecord<SimVertex?> record)
+    {
+        record.InLedger |= record.Next == OwnRecordStage.Ledger;
+        return record;
     }
 
     void IOwnRecordPorts<SimVertex?>.Add(in OwnRecord<SimVertex?> record) => _batch.Add(record);
@@ -146,7 +148,11 @@ public partial class SimNode
 
         if (record.Payload is { } vertex)
         {
-            Disk.Vertices[vertex.Header.Hash] = vertex;
+            if (record.InLedger)
+            {
+                Disk.Vertices[vertex.Header.Hash] = vertex;
+            }
+
             Disk.OwnTip = new LaneTip(vertex.Header.Height, vertex.Header.Hash);
             Disk.OwnTipEpoch = vertex.Header.Epoch;
             Disk.LedgerHasTip = true;
@@ -177,7 +183,7 @@ public partial class SimNode
         {
             if (written > 0)
             {
-                Write(record);
+                Write(ByLedger(record));
                 written -= record.Kind == OwnRecordKind.Sign ? 1 : 0;
             }
             else if (record.Kind == OwnRecordKind.Sign)

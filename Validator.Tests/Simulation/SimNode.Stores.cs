@@ -206,14 +206,34 @@ public partial class SimNode
 
     private void RecoverVotes(ulong epoch, RecoveredState state)
     {
-        state.EnteredNewView = Disk.Entered?.Signed.Header.Epoch == epoch ? Disk.Entered : null;
-        state.OwnTip = Disk.OwnTipEpoch == epoch && !Disk.Limits.GetValueOrDefault(epoch).LaneIsLost ? Disk.OwnTip : default;
-        state.Limit = Disk.Limits.TryGetValue(epoch, out VoteLimit limit) ? limit : null;
-        state.NextLimit = Disk.Limits.TryGetValue(epoch + 1, out VoteLimit nextLimit) ? nextLimit : null;
-        state.ForgottenBelow = Disk.ForgottenBelow;
-        state.Signed.AddRange(Disk.Signed.Where(r => r.Key.Epoch == epoch).Select(r => (r.Message, r.Block, r.ViewChange, r.NewView)));
-        state.Blocks.AddRange(Disk.Blocks.Values.Where(b => b.Epoch == epoch));
-        state.PreparedCertificates.AddRange(Disk.Prepared.Where(c => c.Epoch == epoch));
+        VoteRecovery recovery = new(epoch, state);
+        foreach (SimRecord record in Disk.Signed)
+        {
+            recovery.AddSigned(record.Message, record.Block, record.ViewChange, record.NewView);
+        }
+
+        foreach (Block block in Disk.Blocks.Values)
+        {
+            recovery.AddBlock(block);
+        }
+
+        Disk.Prepared.ForEach(recovery.AddPrepared);
+        if (Disk.Entered is { } entered)
+        {
+            recovery.SetEntered(entered);
+        }
+
+        if (!Disk.Limits.GetValueOrDefault(epoch).LaneIsLost)
+        {
+            recovery.SetOwnTip(Disk.OwnTipEpoch, Disk.OwnTip);
+        }
+
+        recovery.SetForgotten(Disk.ForgottenBelow);
+        foreach (VoteLimit limit in Disk.Limits.Values)
+        {
+            recovery.AddLimit(limit);
+        }
+
         state.Evidence.AddRange(Disk.Evidence.Where(e => e.First.Header.Epoch == epoch));
     }
 
