@@ -11,10 +11,19 @@ namespace Validator.Core.Consensus;
 /// </summary>
 internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, PeerTable peers)
 {
+    /// <summary>
+    /// Others have that long to serve the next block before a peer that says it is gone is asked for a snapshot, microseconds.
+    /// </summary>
+    private const long GoneMicros = 2_000_000;
+
     private readonly SnapshotFetch _fetch = new(epoch.Members.Length);
     private bool _installHandedOut;
     private EpochEnd? _end;
     private bool _endHandedOut;
+
+    // Since when we are told that the block after this one is gone, without getting it from anybody.
+    private ulong _goneAfter = ulong.MaxValue;
+    private long _goneSinceMicros;
 
     /// <summary>A snapshot is being fetched or installed, or the epoch left.</summary>
     public bool Active => _fetch.Active;
@@ -53,28 +62,46 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
 
     /// <summary>
     /// A peer has not what was asked. Who says that the next block is gone may lie; more than F weight may not. Then a snapshot
-    /// is the way, whatever an archive among the others still has. Who has no snapshot of this epoch says where the epoch begins
+    /// is the way, whatever an archive among the others still has. Where so many lost their ledgers that fewer know of it, one
+    /// that says so for a while is asked for a proof. Who has no snapshot of this epoch says where the epoch begins
     /// of which it has one: whoever goes no further than more than F weight say does not pass by all snapshots.
     /// </summary>
     /// <param name="first">
     /// The oldest block that it keeps, or, of a snapshot, the first block of the epoch from which on it has one.
     /// </param>
-    public void OnNotFound(in FetchRequest request, ulong first, int from)
+    public void OnNotFound(in FetchRequest request, ulong first, int from, Step step)
     {
         _fetch.OnNotFound(request, from);
         if (request.Kind == FetchKind.Snapshot)
         {
             peers[from].ProvenFrom = first;
-            ProvenFrom = Math.Max(ProvenFrom, peers.ProvenFrom());
+            ProvenFrom = Math.Max(ProvenFrom, peers.ProvenFrom(chain.Sequence));
         }
         else if (request.Kind != FetchKind.Chunk)
         {
             // Vertices too: of a block that is here they may be all that is missing.
             peers[from].FirstKept = first;
-            if (!_fetch.Active && peers.HaveDropped(chain.Sequence + 1))
+            if (!_fetch.Active)
             {
-                _fetch.Begin(chain.Sequence);
+                NoteGone(first, from, step);
             }
+        }
+    }
+
+    private void NoteGone(ulong first, int from, Step step)
+    {
+        ulong final = chain.Sequence;
+        if (peers.HaveDropped(final + 1))
+        {
+            _fetch.Begin(final);
+        }
+        else if (first > final + 1 && _goneAfter != final)
+        {
+            (_goneAfter, _goneSinceMicros) = (final, step.Now);
+        }
+        else if (first > final + 1 && step.Now - _goneSinceMicros >= GoneMicros && !_fetch.Probes)
+        {
+            _fetch.Probe(final, epoch.Number, from, step.Now, step.Ask);
         }
     }
 
@@ -113,7 +140,7 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
     }
 
     /// <summary>An epoch's end is of use only while a snapshot is looked for.</summary>
-    public bool Wants(EpochEnd end) => _fetch.Active && end.Epoch == epoch.Number && end.Last.Sequence > chain.Sequence;
+    public bool Wants(EpochEnd end) => (_fetch.Active || _fetch.Probes) && end.Epoch == epoch.Number && end.Last.Sequence > chain.Sequence;
 
     /// <summary>
     /// Its committee decided this epoch's last block and named the next committee: proof by itself, whoever brings it.
@@ -122,6 +149,11 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
     {
         Require.That(end.Epoch == epoch.Number);
         _end = end;
+        if (_fetch.Probes)
+        {
+            // The proof that was asked for: its snapshots are of later epochs.
+            _fetch.Begin(chain.Sequence);
+        }
     }
 
     /// <summary>After every input: asks, drops what blocks have overtaken, hands over what is whole.</summary>
@@ -129,7 +161,7 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
     {
         Install(step);
         LeaveEpoch(step);
-        if (!_fetch.Active || _fetch.Installing || _fetch.Leaving)
+        if (!(_fetch.Active || _fetch.Probes) || _fetch.Installing || _fetch.Leaving)
         {
             return;
         }

@@ -126,21 +126,37 @@ internal sealed class PeerTable(Committee committee, int self)
 
     /// <summary>
     /// Rule E6: an honest peer can prove a snapshot of the epoch that begins there, or of a later one. The highest that more than
-    /// F weight says; 0 where there is none.
+    /// F weight says, or everybody but those who are there and know no more than we do; 0 where there is none.
     /// </summary>
-    public ulong ProvenFrom()
+    /// <param name="final">Newest block that is final here.</param>
+    public ulong ProvenFrom(ulong final)
     {
         ulong best = 0;
         foreach (PeerProgress candidate in _progress)
         {
             if (candidate.ProvenFrom > best
-                && WeightOf(candidate.ProvenFrom, static (peer, least) => peer.ProvenFrom >= least) > committee.Faulty)
+                && (WeightOf(candidate.ProvenFrom, static (peer, least) => peer.ProvenFrom >= least) > committee.Faulty
+                    || AllElseKnowNothing(candidate.ProvenFrom, final)))
             {
                 best = candidate.ProvenFrom;
             }
         }
 
         return best;
+    }
+
+    private bool AllElseKnowNothing(ulong provenFrom, ulong final)
+    {
+        for (int i = 0; i < _progress.Length; i++)
+        {
+            ref PeerProgress peer = ref _progress[i];
+            if (i != self && peer.ProvenFrom < provenFrom && !(_connected[i] && peer.Known && peer.FinalSequence <= final))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary>Rule E5: the highest epoch of the quorum that reports least; null while no quorum was heard.</summary>

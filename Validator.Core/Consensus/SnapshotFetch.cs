@@ -23,22 +23,13 @@ internal enum ChunkResult : byte
 /// </summary>
 internal sealed class SnapshotFetch(int members)
 {
-    /// <summary>Chunks asked for at once, over all peers and of one: 32 KiB each, so a megabyte is under way.</summary>
+    /// <summary>Chunks asked for at once, over all peers: 32 KiB each, so a megabyte is under way.</summary>
     private const int MaxAsked = 32;
-    private const int MaxAskedOfOne = 8;
-
-    private const int MaxStrikes = 3;
 
     /// <summary>Microseconds for an answer; a chunk takes a second at 256 kbit/s.</summary>
     private const long PatienceMicros = 2_000_000;
 
-    /// <summary>Before peers that were dropped are asked again, when nobody else is left, microseconds.</summary>
-    private const long PardonMicros = 10_000_000;
-
-    /// <summary>Before peers that merely have no snapshot of use yet are asked again, microseconds.</summary>
-    private const long AgainMicros = 1_000_000;
-
-    private readonly PeerState[] _peers = new PeerState[members];
+    private readonly CatchUpPeers _peers = new(members);
     private readonly Queue<Hash256> _wanted = [];
     private readonly Dictionary<Hash256, (int Peer, long Deadline)> _asked = [];
     private readonly HashSet<Hash256> _lists = [];
@@ -54,32 +45,22 @@ internal sealed class SnapshotFetch(int members)
     // The next manifest is another one's: who offers what nobody has is not the first to be asked again.
     private int _first;
     private long _manifestDeadline;
-    private long _pardonAt = long.MaxValue;
-    private long _amnestyAt = long.MaxValue;
-
-    private struct PeerState
-    {
-        public bool Connected;
-
-        /// <summary>Sent what was wrong, or was slow too often.</summary>
-        public bool Dropped;
-
-        /// <summary>Has said that it lacks this snapshot.</summary>
-        public bool Lacks;
-        public int Strikes;
-        public int Asked;
-    }
 
     private enum Stage : byte
     {
         Idle,
+        Probing,
         Manifest,
         Chunks,
         Installing,
         Leaving,
     }
 
-    public bool Active => _stage != Stage.Idle;
+    /// <summary>Not while a single peer is probed: nothing rests on its word.</summary>
+    public bool Active => _stage is not (Stage.Idle or Stage.Probing);
+
+    /// <summary>One that says to have what others lack is asked for the proof.</summary>
+    public bool Probes => _stage == Stage.Probing;
 
     /// <summary>Everything is here: from the word to install it until it is installed, the old chain stands still.</summary>
     public bool Installing => _stage == Stage.Installing;
@@ -98,9 +79,19 @@ internal sealed class SnapshotFetch(int members)
     /// <summary>Looks for a snapshot above what is final here.</summary>
     public void Begin(ulong final)
     {
-        Require.That(_stage == Stage.Idle);
+        Require.That(!Active);
         _above = final;
         AskAnew();
+    }
+
+    /// <summary>Asks one peer for a snapshot above what is final here. Its manifest proves itself; without one, nothing has happened.</summary>
+    public void Probe(ulong final, ulong epoch, int peer, long now, Action<FetchRequest, int> ask)
+    {
+        Require.That(_stage == Stage.Idle);
+        Forget();
+        _stage = Stage.Probing;
+        _above = final;
+        AskManifestOf(peer, epoch, now, ask);
     }
 
     /// <summary>Goes on with what an earlier life had fetched.</summary>
@@ -133,11 +124,11 @@ internal sealed class SnapshotFetch(int members)
         Forget();
     }
 
-    public void PeerUp(int peer) => _peers[peer] = new PeerState { Connected = true };
+    public void PeerUp(int peer) => _peers.Up(peer);
 
     public void PeerDown(int peer)
     {
-        _peers[peer].Connected = false;
+        _peers.Down(peer);
         foreach ((Hash256 hash, (int asked, _)) in _asked)
         {
             if (asked == peer)
@@ -155,16 +146,15 @@ internal sealed class SnapshotFetch(int members)
     /// <returns>True when it is taken and to be kept.</returns>
     public bool OnManifest(SnapshotManifest manifest, int from)
     {
-        if (_stage != Stage.Manifest || from != _manifestFrom)
+        if (_stage is not (Stage.Manifest or Stage.Probing) || from != _manifestFrom)
         {
             return false;
         }
 
-        _manifestFrom = -1;
         if (manifest.Sequence <= _above)
         {
             // Proven, and no use.
-            _peers[from].Lacks = true;
+            GiveUpOn(from);
             return false;
         }
 
@@ -182,7 +172,7 @@ internal sealed class SnapshotFetch(int members)
 
         if (Hash256.Of(chunk.Data) != chunk.Hash || (_lists.Contains(chunk.Hash) && chunk.Data.Length % Hash256.Size != 0))
         {
-            _peers[from].Dropped = true;
+            _peers.Drop(from);
             if (asked.Peer == from)
             {
                 Release(chunk.Hash, from);
@@ -192,8 +182,8 @@ internal sealed class SnapshotFetch(int members)
         }
 
         _asked.Remove(chunk.Hash);
-        _peers[asked.Peer].Asked--;
-        _peers[from].Strikes = 0;
+        _peers.NoteDone(asked.Peer);
+        _peers.NoteServed(from);
         Hold(chunk.Hash, chunk.Data);
         return ChunkResult.Keep;
     }
@@ -202,17 +192,16 @@ internal sealed class SnapshotFetch(int members)
     {
         if (request.Kind == FetchKind.Snapshot && from == _manifestFrom)
         {
-            _peers[from].Lacks = true;
-            _manifestFrom = -1;
+            GiveUpOn(from);
         }
         else if (request.Kind == FetchKind.Chunk && _asked.TryGetValue(request.Hash, out (int Peer, long Deadline) asked) && asked.Peer == from)
         {
-            if (from == _offeredBy && !_peers[from].Lacks)
+            if (from == _offeredBy && !_peers.Lacks(from))
             {
-                Strike(from);
+                _peers.Strike(from);
             }
 
-            _peers[from].Lacks = true;
+            _peers.NoteLacks(from);
             Release(request.Hash, from);
         }
     }
@@ -222,12 +211,17 @@ internal sealed class SnapshotFetch(int members)
     /// <returns>True once, when everything is here and is to be installed.</returns>
     public bool Advance(long now, ulong epoch, Action<FetchRequest, int> ask)
     {
+        if (_stage == Stage.Probing && now >= _manifestDeadline)
+        {
+            GiveUpOn(_manifestFrom);
+        }
+
         if (_stage is not (Stage.Manifest or Stage.Chunks))
         {
             return false;
         }
 
-        Pardon(now);
+        _peers.Pardon(lackers: _stage != Stage.Chunks, now);
         if (_stage == Stage.Manifest)
         {
             AskManifest(now, epoch, ask);
@@ -254,8 +248,8 @@ internal sealed class SnapshotFetch(int members)
 
     public long NextDeadline()
     {
-        long next = _stage is Stage.Manifest or Stage.Chunks ? _pardonAt : long.MaxValue;
-        if (_stage == Stage.Manifest && _manifestFrom >= 0)
+        long next = _stage is Stage.Manifest or Stage.Chunks ? _peers.PardonAt : long.MaxValue;
+        if (_manifestFrom >= 0)
         {
             next = Math.Min(next, _manifestDeadline);
         }
@@ -339,11 +333,7 @@ internal sealed class SnapshotFetch(int members)
         _asked.Clear();
         _lists.Clear();
         _manifestFrom = -1;
-        for (int i = 0; i < _peers.Length; i++)
-        {
-            _peers[i].Asked = 0;
-            _peers[i].Lacks = false;
-        }
+        _peers.BeginAnew();
     }
 
     private void AskAnew()
@@ -356,17 +346,32 @@ internal sealed class SnapshotFetch(int members)
     {
         if (_manifestFrom >= 0 && now >= _manifestDeadline)
         {
-            Strike(_manifestFrom);
-            _peers[_manifestFrom].Lacks = true;
-            _manifestFrom = -1;
+            _peers.Strike(_manifestFrom);
+            GiveUpOn(_manifestFrom);
         }
 
-        if (_manifestFrom < 0 && NextPeer(now) is int peer and >= 0)
+        if (_manifestFrom < 0 && _peers.Next(_first, -1, now) is int peer and >= 0)
         {
-            _manifestFrom = peer;
-            _first = (peer + 1) % _peers.Length;
-            _manifestDeadline = now + PatienceMicros;
-            ask(new FetchRequest(FetchKind.Snapshot, epoch, 0, _above + 1, 1, Hash256.Zero), peer);
+            _first = (peer + 1) % members;
+            AskManifestOf(peer, epoch, now, ask);
+        }
+    }
+
+    private void AskManifestOf(int peer, ulong epoch, long now, Action<FetchRequest, int> ask)
+    {
+        _manifestFrom = peer;
+        _manifestDeadline = now + PatienceMicros;
+        ask(new FetchRequest(FetchKind.Snapshot, epoch, 0, _above + 1, 1, Hash256.Zero), peer);
+    }
+
+    /// <summary>It has no manifest of use.</summary>
+    private void GiveUpOn(int peer)
+    {
+        _peers.NoteLacks(peer);
+        _manifestFrom = -1;
+        if (_stage == Stage.Probing)
+        {
+            _stage = Stage.Idle;
         }
     }
 
@@ -376,7 +381,7 @@ internal sealed class SnapshotFetch(int members)
         {
             if (deadline <= now)
             {
-                Strike(peer);
+                _peers.Strike(peer);
                 Release(hash, peer);
             }
         }
@@ -392,10 +397,11 @@ internal sealed class SnapshotFetch(int members)
                 continue;
             }
 
-            int peer = NextPeer(now);
+            // Who offered it has it; others may be past it.
+            int peer = _peers.Next(_first, _offeredBy, now);
             if (peer < 0)
             {
-                if (_asked.Count == 0 && Array.Exists(_peers, p => p.Connected && !p.Dropped))
+                if (_asked.Count == 0 && _peers.AnyLeft)
                 {
                     // Whoever is left lacks this snapshot: they have a later one, and what is held of it counts.
                     AskAnew();
@@ -406,73 +412,15 @@ internal sealed class SnapshotFetch(int members)
 
             Hash256 chunk = _wanted.Dequeue();
             _asked.Add(chunk, (peer, now + PatienceMicros));
-            _peers[peer].Asked++;
+            _peers.NoteAsked(peer);
             ask(new FetchRequest(FetchKind.Chunk, Manifest!.Epoch, 0, Manifest.Sequence, 1, chunk), peer);
-        }
-    }
-
-    /// <summary>The peer with the fewest questions of those that may be asked; -1 when there is none.</summary>
-    private int NextPeer(long now)
-    {
-        int best = -1;
-        bool full = false;
-        for (int turn = 0; turn < _peers.Length; turn++)
-        {
-            int i = (_first + turn) % _peers.Length;
-            ref PeerState peer = ref _peers[i];
-            if (!peer.Connected || peer.Dropped || peer.Lacks)
-            {
-                continue;
-            }
-
-            full |= peer.Asked >= MaxAskedOfOne;
-            if (peer.Asked < MaxAskedOfOne && (best < 0 || peer.Asked < _peers[best].Asked))
-            {
-                best = i;
-            }
-        }
-
-        if (best < 0 && !full && _pardonAt == long.MaxValue)
-        {
-            _pardonAt = now + AgainMicros;
-            _amnestyAt = Math.Min(_amnestyAt, now + PardonMicros);
-        }
-
-        return best;
-    }
-
-    private void Strike(int peer)
-    {
-        if (++_peers[peer].Strikes >= MaxStrikes)
-        {
-            _peers[peer].Dropped = true;
         }
     }
 
     private void Release(in Hash256 hash, int peer)
     {
         _asked.Remove(hash);
-        _peers[peer].Asked--;
+        _peers.NoteDone(peer);
         _wanted.Enqueue(hash);
-    }
-
-    private void Pardon(long now)
-    {
-        if (now < _pardonAt)
-        {
-            return;
-        }
-
-        _pardonAt = long.MaxValue;
-        bool all = now >= _amnestyAt;
-        for (int i = 0; i < _peers.Length; i++)
-        {
-            // Who lacks this snapshot goes on lacking it: else one that never answers would keep us from ever asking for another.
-            _peers[i].Lacks &= _stage == Stage.Chunks;
-            _peers[i].Dropped &= !all;
-            _peers[i].Strikes = all ? 0 : _peers[i].Strikes;
-        }
-
-        _amnestyAt = all ? long.MaxValue : _amnestyAt;
     }
 }

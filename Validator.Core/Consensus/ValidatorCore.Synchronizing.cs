@@ -205,6 +205,6 @@ public sealed partial class ValidatorCore
     private void OnNotFound(FetchRequest request, ulong firstKept, int from)
     {
         _fetcher.OnNotFound(request, from);
-        _catchUp.OnNotFound(request, firstKept, from);
+        _catchUp.OnNotFound(request, firstKept, from, _step);
     }
 }

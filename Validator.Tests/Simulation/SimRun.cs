@@ -35,9 +35,10 @@ public static class SimRun
             return;
         }
 
-        if (cluster.World.Changes)
+        if (cluster.World.Changes || cluster.World.VotesBeganAnew)
         {
-            // Changes that are under way end, or the quorum that is drawn might not be one when it has to go on.
+            // Changes that are under way end, or the quorum that is drawn might not be one when it has to go on. And of a block that some of those
+            // who lost their votes had prepared, one of the others alone may have the body (rule E9).
             WaitUntilAllIsFinal(cluster, HealMicros);
             cluster.RunUntil(cluster.Now + (3 * Second));
             WaitUntilAllIsFinal(cluster, HealMicros);
@@ -129,7 +130,7 @@ public static class SimRun
     private static string Stuck(SimCluster cluster) =>
         $"{Missing(cluster)} missing; "
         + string.Join("; ", cluster.Nodes.Select(n =>
-            $"{n.Index}{(cluster.Check.IsByzantine(n.Index) ? "b" : "")} epoch {n.Core.Epoch} view {n.Core.View}{(n.Core.ViewActive ? "" : "?")} final {n.Core.FinalSequence} signs {n.Core.Signs}"));
+            $"{n.Index}{(cluster.Check.IsByzantine(n.Index) ? "b" : "")} epoch {n.Core.Epoch} view {n.Core.View}{(n.Core.ViewActive ? "" : "?")} final {n.Core.FinalSequence} signs {n.Core.Signs} missing {n.AcceptedTransactions.Count(t => !cluster.Check.FinalTransactions.Contains(t))} unordered {n.Disk.Unordered.Count}"));
 
     private static int Missing(SimCluster cluster)
     {

@@ -104,7 +104,7 @@ public sealed class CatchUpDriverTests
     }
 
     private void Lacks(FetchKind kind, int peer, ulong first) =>
-        _driver.OnNotFound(new FetchRequest(kind, 0, 0, 0, 1, Hash256.Zero), first, peer);
+        _driver.OnNotFound(new FetchRequest(kind, 0, 0, 0, 1, Hash256.Zero), first, peer, _step);
 
     private void Advance()
     {

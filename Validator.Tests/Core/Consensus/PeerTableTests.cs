@@ -32,12 +32,31 @@ public sealed class PeerTableTests
         _peers[1].FirstKept = 100;
         _peers[1].ProvenFrom = 50;
         Assert.False(_peers.HaveDropped(10));
-        Assert.Equal(0ul, _peers.ProvenFrom());
+        Assert.Equal(0ul, _peers.ProvenFrom(10));
         _peers[2].FirstKept = 11;
         _peers[2].ProvenFrom = 20;
         Assert.True(_peers.HaveDropped(10));
         Assert.False(_peers.HaveDropped(11));
-        Assert.Equal(20ul, _peers.ProvenFrom());
+        Assert.Equal(20ul, _peers.ProvenFrom(10));
+    }
+
+    // Protects rule E6 where all ledgers but one are lost: the one with a history is followed as long as all others are there and know nothing above
+    // what is final here; one that is away, silent or further might have a snapshot that would be passed by.
+    [Fact]
+    public void One_alone_is_followed_where_all_others_know_nothing()
+    {
+        _peers.Up(1, 0);
+        _peers.Up(2, 0);
+        _peers.Up(3, 0);
+        _peers[1].ProvenFrom = 50;
+        Hear(2, epoch: 0, final: 10);
+        Assert.Equal(0ul, _peers.ProvenFrom(10));
+        Hear(3, epoch: 0, final: 11);
+        Assert.Equal(0ul, _peers.ProvenFrom(10));
+        Hear(3, epoch: 0, final: 10);
+        Assert.Equal(50ul, _peers.ProvenFrom(10));
+        _peers.Down(3, 1);
+        Assert.Equal(0ul, _peers.ProvenFrom(10));
     }
 
     // Protects rule V1: the view's time runs while a quorum is connected, ourselves included, from when it first was.
@@ -82,5 +101,5 @@ public sealed class PeerTableTests
         Assert.False(Hear(1, epoch: 1));
     }
 
-    private bool Hear(int peer, ulong epoch) => _peers.Hear(peer, new Status(epoch, 0, 0, new LaneTip[4]));
+    private bool Hear(int peer, ulong epoch, ulong final = 0) => _peers.Hear(peer, new Status(epoch, 0, final, new LaneTip[4]));
 }

@@ -50,9 +50,9 @@ public class SnapshotFetchTests
             3 => Answer.NotFound,
             _ => Answer.Right,
         });
-        Assert.InRange(_asked[1], 1, 8);
+        Assert.InRange(_asked[1], 1, 9);
         Assert.InRange(_asked[2], 1, 24);
-        Assert.InRange(_asked[3], 1, 8);
+        Assert.InRange(_asked[3], 1, 9);
         Assert.All(_kept, chunk => Assert.Equal(chunk.Key, Hash256.Of(chunk.Value)));
     }
 
@@ -127,6 +127,54 @@ public class SnapshotFetchTests
             () => offered);
         Assert.Equal(600u, _fetch.Manifest!.Sequence);
         Assert.InRange(_now, 0, 5_000_000);
+    }
+
+    // Protects the time in which a snapshot is there to be had: that three of five peers say nothing, and one has moved on, costs little more than
+    // their silence when the manifest was asked for, as who offered it is asked first and who was silent last. (Seed 7139: 24 s, and the snapshot was gone.)
+    [Fact]
+    public void Silent_peers_do_not_hold_up_the_one_that_offers()
+    {
+        Start();
+        int offers = -1;
+        RunUntilWhole((peer, asked) =>
+        {
+            offers = asked.Kind == FetchKind.Snapshot && peer >= 4 ? peer : offers;
+            return peer < 4 ? Answer.Silence : peer == offers ? Answer.Right : Answer.NotFound;
+        });
+        // Three times the manifest was asked of a silent one, and three of them were tried for chunks.
+        Assert.InRange(_now, 0, 5 * 2_000_000);
+        Assert.All(Enumerable.Range(1, 3), peer => Assert.InRange(_asked[peer], 1, 9));
+    }
+
+    // Protects against a liar: whoever says to have what others lack is asked for its proof, and until that is here nothing is being caught up.
+    [Fact]
+    public void A_probe_binds_to_nothing_before_its_proof()
+    {
+        _fetch.PeerUp(1);
+        Probe();
+        _fetch.OnNotFound(_sent.Dequeue().Request, 1);
+        Assert.False(_fetch.Probes);
+        Probe();
+        _sent.Clear();
+        Assert.Equal(2_000_000, _fetch.NextDeadline());
+        Assert.False(_fetch.OnManifest(Proof, 2));
+        _now = 2_000_000;
+        Assert.False(_fetch.Advance(_now, 0, Ask));
+        Assert.False(_fetch.Probes);
+        Assert.False(_fetch.OnManifest(Proof, 1));
+        Probe(500);
+        _sent.Clear();
+        Assert.False(_fetch.OnManifest(Proof, 1));
+        Assert.False(_fetch.Active || _fetch.Probes);
+        Probe();
+        RunUntilWhole((_, _) => Answer.Right);
+
+        void Probe(ulong final = 3)
+        {
+            _fetch.Probe(final, 0, 1, _now, Ask);
+            Assert.True(_fetch.Probes && !_fetch.Active);
+            Assert.Equal((1, new FetchRequest(FetchKind.Snapshot, 0, 0, final + 1, 1, Hash256.Zero)), _sent.Peek());
+        }
     }
 
     private enum Answer
