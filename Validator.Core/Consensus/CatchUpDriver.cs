@@ -94,12 +94,19 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
         if (peers.HaveDropped(final + 1))
         {
             _fetch.Begin(final);
+            return;
         }
-        else if (first > final + 1 && _goneAfter != final)
+
+        if (first <= final + 1)
+        {
+            return;
+        }
+
+        if (_goneAfter != final)
         {
             (_goneAfter, _goneSinceMicros) = (final, step.Now);
         }
-        else if (first > final + 1 && step.Now - _goneSinceMicros >= GoneMicros && !_fetch.Probes)
+        else if (_fetch.Idle && step.Now - _goneSinceMicros >= GoneMicros)
         {
             _fetch.Probe(final, epoch.Number, from, step.Now, step.Ask);
         }
@@ -140,7 +147,7 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
     }
 
     /// <summary>An epoch's end is of use only while a snapshot is looked for.</summary>
-    public bool Wants(EpochEnd end) => (_fetch.Active || _fetch.Probes) && end.Epoch == epoch.Number && end.Last.Sequence > chain.Sequence;
+    public bool Wants(EpochEnd end) => !_fetch.Idle && end.Epoch == epoch.Number && end.Last.Sequence > chain.Sequence;
 
     /// <summary>
     /// Its committee decided this epoch's last block and named the next committee: proof by itself, whoever brings it.
@@ -161,7 +168,7 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
     {
         Install(step);
         LeaveEpoch(step);
-        if (!(_fetch.Active || _fetch.Probes) || _fetch.Installing || _fetch.Leaving)
+        if (_fetch.Idle || _fetch.Installing || _fetch.Leaving)
         {
             return;
         }

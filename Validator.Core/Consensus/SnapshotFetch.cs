@@ -29,7 +29,7 @@ internal sealed class SnapshotFetch(int members)
     /// <summary>Microseconds for an answer; a chunk takes a second at 256 kbit/s.</summary>
     private const long PatienceMicros = 2_000_000;
 
-    private readonly CatchUpPeers _peers = new(members);
+    private readonly SnapshotPeers _peers = new(members);
     private readonly Queue<Hash256> _wanted = [];
     private readonly Dictionary<Hash256, (int Peer, long Deadline)> _asked = [];
     private readonly HashSet<Hash256> _lists = [];
@@ -55,6 +55,9 @@ internal sealed class SnapshotFetch(int members)
         Installing,
         Leaving,
     }
+
+    /// <summary>Nobody is asked for anything.</summary>
+    public bool Idle => _stage == Stage.Idle;
 
     /// <summary>Not while a single peer is probed: nothing rests on its word.</summary>
     public bool Active => _stage is not (Stage.Idle or Stage.Probing);
@@ -84,10 +87,12 @@ internal sealed class SnapshotFetch(int members)
         AskAnew();
     }
 
-    /// <summary>Asks one peer for a snapshot above what is final here. Its manifest proves itself; without one, nothing has happened.</summary>
+    /// <summary>
+    /// Asks one peer for a snapshot above what is final here. Its manifest proves itself; without one, nothing has happened.
+    /// </summary>
     public void Probe(ulong final, ulong epoch, int peer, long now, Action<FetchRequest, int> ask)
     {
-        Require.That(_stage == Stage.Idle);
+        Require.That(Idle);
         Forget();
         _stage = Stage.Probing;
         _above = final;

@@ -1,7 +1,9 @@
 namespace Validator.Core.Consensus;
 
-/// <summary>Whom a snapshot is asked of: who is there, who was slow or lied, and how much each was asked for (PROTOCOL.md, section 10).</summary>
-internal sealed class CatchUpPeers(int members)
+/// <summary>
+/// Whom a snapshot is asked of: who is there, who was slow or lied, and how much each was asked for (PROTOCOL.md, section 10).
+/// </summary>
+internal sealed class SnapshotPeers(int members)
 {
     /// <summary>Chunks asked of one peer at once.</summary>
     private const int MostAskedOfOne = 8;
@@ -72,8 +74,8 @@ internal sealed class CatchUpPeers(int members)
     }
 
     /// <summary>
-    /// Of those that may be asked the one that was slow least often, then with the fewest questions, then the preferred one, then the next in turn.
-    /// -1 when there is none.
+    /// Of those that may be asked the one that was slow least often, then with the fewest questions, then the preferred one, then
+    /// the next in turn. -1 when there is none.
     /// </summary>
     /// <param name="first">The turn begins there.</param>
     /// <param name="preferred">One, or -1.</param>
@@ -109,8 +111,8 @@ internal sealed class CatchUpPeers(int members)
     }
 
     /// <param name="lackers">
-    /// Also those that lack the snapshot at hand. Not while its chunks are asked for: else one that never answers would keep us from ever asking for
-    /// another.
+    /// Also those that lack the snapshot at hand. Not while its chunks are asked for: else one that never answers would keep us
+    /// from ever asking for another.
     /// </param>
     public void Pardon(bool lackers, long now)
     {

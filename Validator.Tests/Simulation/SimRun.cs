@@ -35,7 +35,7 @@ public static class SimRun
             return;
         }
 
-        if (cluster.World.Changes || cluster.World.VotesBeganAnew)
+        if (cluster.World.Changes || cluster.World.VotesWereLost)
         {
             // Changes that are under way end, or the quorum that is drawn might not be one when it has to go on. And of a block that some of those
             // who lost their votes had prepared, one of the others alone may have the body (rule E9).
@@ -130,22 +130,16 @@ public static class SimRun
     private static string Stuck(SimCluster cluster) =>
         $"{Missing(cluster)} missing; "
         + string.Join("; ", cluster.Nodes.Select(n =>
-            $"{n.Index}{(cluster.Check.IsByzantine(n.Index) ? "b" : "")} epoch {n.Core.Epoch} view {n.Core.View}{(n.Core.ViewActive ? "" : "?")} final {n.Core.FinalSequence} signs {n.Core.Signs} missing {n.AcceptedTransactions.Count(t => !cluster.Check.FinalTransactions.Contains(t))} unordered {n.Disk.Unordered.Count}"));
+            $"{n.Index}{(cluster.Check.IsByzantine(n.Index) ? "b" : "")} epoch {n.Core.Epoch} view {n.Core.View}{(n.Core.ViewActive ? "" : "?")} final {n.Core.FinalSequence} signs {n.Core.Signs} missing {Missing(cluster, n)} unordered {n.Disk.Unordered.Count}"));
 
-    private static int Missing(SimCluster cluster)
+    private static int Missing(SimCluster cluster) =>
+        cluster.Nodes.Where(n => !cluster.Check.IsByzantine(n.Index)).Sum(n => Missing(cluster, n));
+
+    private static int Missing(SimCluster cluster, SimNode node)
     {
-        int missing = 0;
-        foreach (SimNode node in cluster.Nodes)
-        {
-            // One that was removed knows what nobody ordered, and says so.
-            if (!cluster.Check.IsByzantine(node.Index))
-            {
-                bool told = !cluster.IsMember(node);
-                missing += node.AcceptedTransactions.Count(
-                    t => !cluster.Check.FinalTransactions.Contains(t) && !(told && node.Disk.Unordered.Contains(t)));
-            }
-        }
-
-        return missing;
+        // One that was removed knows what nobody ordered, and says so.
+        bool told = !cluster.IsMember(node);
+        return node.AcceptedTransactions.Count(
+            t => !cluster.Check.FinalTransactions.Contains(t) && !(told && node.Disk.Unordered.Contains(t)));
     }
 }

@@ -22,8 +22,8 @@ public sealed partial class SimWorld
     /// <summary>All who lost their votes sign again.</summary>
     public bool AllRevived => _losers.All(i => Cluster.Nodes[i].HasVotes);
 
-    /// <summary>Some sign with votes made anew.</summary>
-    public bool VotesBeganAnew => _losers.Any(i => Cluster.Nodes[i].LostVotes);
+    /// <summary>Some lost their votes, and were to begin anew.</summary>
+    public bool VotesWereLost => _losers.Any(i => Cluster.Nodes[i].LostVotes);
 
     /// <summary>Honest ones, and of the honest who are left there is one in each quorum.</summary>
     private void DrawLosers()
