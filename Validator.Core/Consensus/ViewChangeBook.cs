@@ -39,13 +39,7 @@ internal sealed class ViewChangeBook(Committee committee, int self, ulong epoch)
 
     /// <summary>The signature of our ViewChange is there; null where it is of one that we do not wait for.</summary>
     public ViewChange? OnSigned(Signed message) =>
-        _toSign is not { } change || change.Signed.Header != message.Header ? null : Own = new ViewChange
-        {
-            Signed = message,
-            Claims = change.Claims,
-            Prepared = change.Prepared,
-            Committed = change.Committed,
-        };
+        _toSign is not { } change || change.Signed.Header != message.Header ? null : Own = change.With(message);
 
     public void Take(ViewChange message)
     {
@@ -98,13 +92,7 @@ internal sealed class ViewChangeBook(Committee committee, int self, ulong epoch)
 
     /// <summary>The signature of our NewView is there; null where it is of one that we do not wait for.</summary>
     public NewView? OnNewViewSigned(Signed message) =>
-        _newViewToSign is not { } own || own.Signed.Header != message.Header ? null : new NewView
-        {
-            Signed = message,
-            ViewChanges = own.ViewChanges,
-            Prepared = own.Prepared,
-            Committed = own.Committed,
-        };
+        _newViewToSign is not { } own || own.Signed.Header != message.Header ? null : own.With(message);
 
     /// <summary>We decided these claims for that view.</summary>
     public bool IsOurs(ulong view, in Claims claims)

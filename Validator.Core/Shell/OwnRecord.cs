@@ -96,26 +96,7 @@ public struct OwnRecord<TPayload>
     {
         Require.That(Next == OwnRecordStage.Signer);
         Signed = new Signed(Header, signature);
-        if (ViewChange is { } change)
-        {
-            ViewChange = new ViewChange
-            {
-                Signed = Signed,
-                Claims = change.Claims,
-                Prepared = change.Prepared,
-                Committed = change.Committed,
-            };
-        }
-
-        if (NewView is { } newView)
-        {
-            NewView = new NewView
-            {
-                Signed = Signed,
-                ViewChanges = newView.ViewChanges,
-                Prepared = newView.Prepared,
-                Committed = newView.Committed,
-            };
-        }
+        ViewChange = ViewChange?.With(Signed);
+        NewView = NewView?.With(Signed);
     }
 }

@@ -119,6 +119,9 @@ public sealed class ViewChange
     public required Claims Claims { get; init; }
     public Certificate? Prepared { get; init; }
     public Certificate? Committed { get; init; }
+
+    /// <summary>The same, with this header and signature.</summary>
+    public ViewChange With(Signed signed) => new() { Signed = signed, Claims = Claims, Prepared = Prepared, Committed = Committed };
 }
 
 /// <summary>A ViewChange inside a NewView, without its certificates.</summary>
@@ -134,6 +137,9 @@ public sealed class NewView
     public required ViewChangeSummary[] ViewChanges { get; init; }
     public Certificate? Prepared { get; init; }
     public Certificate? Committed { get; init; }
+
+    /// <summary>The same, with this header and signature.</summary>
+    public NewView With(Signed signed) => new() { Signed = signed, ViewChanges = ViewChanges, Prepared = Prepared, Committed = Committed };
 }
 
 /// <summary>Two signed headers of one sender and slot with different digests: they convict it, nothing else does.</summary>
