@@ -1,5 +1,6 @@
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Storage;
 using Validator.Net.Rings;

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Validator.Core.Effects;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Contracts;
 using Validator.Host.Primitives;
@@ -21,30 +22,14 @@ internal sealed record LiveBlock(ulong Sequence, long OffsetMicros, bool Steps);
 internal sealed class LedgerThread(
     ILedger ledger, VertexCache cache, RecentTransactions recent, FinalSignal signal, NodeMetrics metrics, IFaultSink faults, EpochBoard epochs,
     Executor executor)
-    : PipelineThread("ledger", faults)
+    : PipelineThread("ledger", faults), ILedgerPorts<LedgerItem>
 {
-    private const int MostPerCommit = 128;
-
-    /// <summary>A group is closed at this many payload bytes, so that no vertex waits long behind others.</summary>
-    private const long MostBytesPerCommit = 8L * 1024 * 1024;
-
-    /// <summary>
-    /// How long others' vertices wait for more of them, microseconds. Their lanes tick independently, and one sync each would be most
-    /// of all syncs. Who votes needs them when the block that names them comes, which the leader's own sync and its pace delay longer.
-    /// </summary>
-    private const long LingerMicros = 2_000;
-
-    private readonly List<LedgerItem> _group = new(MostPerCommit);
     private readonly Dictionary<Hash256, ClientBatch> _batches = [];
     private readonly VertexSource _vertices = new(cache, ledger);
     private TransactionState[] _states = [];
-    private LedgerItem? _held;
     private Hash256[] _unordered = [];
-    private ulong _current = epochs.Current.Number;
-    private long _groupBytes;
-    private bool _urgent;
+    private LedgerGroup<LedgerItem>? _group;
     private bool _proposes = true;
-    private long _lingerUntil;
     private long _pendingOwn;
     private volatile ExecutedPoint? _executed;
     private volatile LiveBlock? _newest;
@@ -109,85 +94,31 @@ internal sealed class LedgerThread(
         }
     }
 
-    protected override bool HasWork => _held is not null || !FromCore.IsEmpty || !FromSigner.IsEmpty || !FromExecution.IsEmpty;
+    private LedgerGroup<LedgerItem> Group => _group ??= new LedgerGroup<LedgerItem>(this, epochs.Current.Number);
+
+    protected override bool HasWork => Group.Holds || !FromCore.IsEmpty || !FromSigner.IsEmpty || !FromExecution.IsEmpty;
 
     protected override int IdleMilliseconds =>
-        _group.Count == 0 ? -1 : (int)Math.Clamp((_lingerUntil - Clock.MonotonicMicros() + 999) / 1000, 0, LingerMicros / 1000);
+        Group.IsEmpty ? -1 : (int)Math.Clamp((Group.LingersUntil - Clock.MonotonicMicros() + 999) / 1000, 0, LedgerGroup<LedgerItem>.LingerMicros / 1000);
 
     protected override bool Work()
     {
-        SnapshotManifest? install = null;
-        bool any = false;
-        bool whole = false;
-        while (!whole && install is null && _group.Count < MostPerCommit && _groupBytes < MostBytesPerCommit && TryTake(out LedgerItem item))
-        {
-            any = true;
-            whole = item.Executed is { EndsEpoch: true } || item.Kind == LedgerItemKind.EpochEnd;
-            if (whole && _group.Count > 0)
-            {
-                // It looks through what is committed: a group of its own.
-                _held = item;
-                break;
-            }
-
-            if (item.Vertex is { } vertex && vertex.Header.Epoch < _current)
-            {
-                vertex.Release();
-                item.Own.Payload.Held?.Release();
-                TakeBack(item.Own.Payload.Batch);
-                continue;
-            }
-
-            Add(item);
-            _group.Add(item);
-            _urgent |= item.Kind != LedgerItemKind.Vertex;
-            install = item.Kind == LedgerItemKind.Install ? item.Manifest : null;
-            _groupBytes += item.Vertex?.Payload.Length ?? 0;
-        }
-
-        if (_group.Count == 0 || Lingers())
-        {
-            return any;
-        }
-
-        if (Commit(_groupBytes))
-        {
-            foreach (ref readonly LedgerItem item in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_group))
-            {
-                Announce(item);
-            }
-        }
-
-        _group.Clear();
-        _groupBytes = 0;
-        _urgent = false;
-        _lingerUntil = 0;
-        if (install is not null && !Faults.Faulted)
-        {
-            Install(install);
-        }
-
-        return true;
-    }
-
-    private bool Lingers()
-    {
-        if (_urgent || _held is not null || Stopping || _group.Count == MostPerCommit || _groupBytes >= MostBytesPerCommit || Volatile.Read(ref _proposes))
-        {
-            return false;
-        }
-
-        long now = Clock.MonotonicMicros();
-        _lingerUntil = _lingerUntil == 0 ? now + LingerMicros : _lingerUntil;
-        return now < _lingerUntil;
+        bool any = Group.Gather();
+        return Group.IsDue(Clock.MonotonicMicros(), hurries: Stopping || Volatile.Read(ref _proposes)) ? Group.Commit() : any;
     }
 
     /// <summary>
     /// Core waits for the answer with everything executed, so the executor is at rest and is filled from here; what it is handed next
     /// comes by way of Core.
     /// </summary>
-    private void Install(SnapshotManifest manifest)
+    void ILedgerPorts<LedgerItem>.Install(in LedgerItem item)
     {
+        if (Faults.Faulted)
+        {
+            return;
+        }
+
+        SnapshotManifest manifest = item.Manifest!;
         EpochConfiguration epoch = Epoch with { Pending = manifest.Pending };
         if (!ledger.Install(manifest, epoch, executor, out string? error))
         {
@@ -202,20 +133,17 @@ internal sealed class LedgerThread(
         Hand(ToCore, new Input { Kind = InputKind.SnapshotInstalled, Epoch = manifest.Epoch, From = -1, Sequence = manifest.Sequence }, Core!);
     }
 
-    // Own vertices first: their clients wait.
-    private bool TryTake(out LedgerItem item)
-    {
-        if (_held is { } held)
-        {
-            item = held;
-            _held = null;
-            return true;
-        }
+    bool ILedgerPorts<LedgerItem>.TryTake(out LedgerItem item) =>
+        FromSigner.TryDequeue(out item) || FromExecution.TryDequeue(out item) || FromCore.TryDequeue(out item);
 
-        return FromSigner.TryDequeue(out item) || FromExecution.TryDequeue(out item) || FromCore.TryDequeue(out item);
+    void ILedgerPorts<LedgerItem>.LetGo(in LedgerItem item)
+    {
+        item.Vertex!.Release();
+        item.Own.Payload.Held?.Release();
+        TakeBack(item.Own.Payload.Batch);
     }
 
-    private void Add(in LedgerItem item)
+    void ILedgerPorts<LedgerItem>.Add(in LedgerItem item)
     {
         if (item.Vertex is { } vertex)
         {
@@ -258,7 +186,7 @@ internal sealed class LedgerThread(
         }
     }
 
-    private bool Commit(long bytes)
+    bool ILedgerPorts<LedgerItem>.Sync(long payloadBytes)
     {
         long start = Stopwatch.GetTimestamp();
         if (!ledger.Commit(out string? error))
@@ -269,11 +197,11 @@ internal sealed class LedgerThread(
 
         metrics.LedgerCommitSeconds.ObserveSince(start);
         metrics.LedgerSyncs.Add();
-        metrics.LedgerBytesWritten.Add(bytes);
+        metrics.LedgerBytesWritten.Add(payloadBytes);
         return true;
     }
 
-    private void Announce(in LedgerItem item)
+    void ILedgerPorts<LedgerItem>.Announce(in LedgerItem item)
     {
         switch (item.Kind)
         {
@@ -302,7 +230,6 @@ internal sealed class LedgerThread(
     {
         EpochConfiguration next = EpochConfiguration.After(end.Last, end.Next);
         Volatile.Write(ref _epoch, next);
-        _current = next.Number;
         TakeBackUnordered();
         Hand(ToCore, new Input { Kind = InputKind.EpochEndStored, Epoch = end.Epoch, From = -1 }, Core!);
     }
@@ -381,7 +308,6 @@ internal sealed class LedgerThread(
         if (executed.Epoch is { } epoch)
         {
             Volatile.Write(ref _epoch, epoch);
-            _current = epoch.Number;
         }
 
         if (executed.EndsEpoch)
