@@ -258,13 +258,14 @@ internal sealed class LedgerThread(
         ExecutionResult result = executed.Result;
         int transaction = 0;
         int rejected = 0;
+        int own = 0;
         ulong index = result.FirstIndex;
         foreach (HeldVertex vertex in executed.Vertices)
         {
             int count = (int)vertex.Header.TransactionCount;
-            if (_states.Length < count)
+            if (_states.Length < own + count)
             {
-                _states = new TransactionState[Math.Max(count, 2 * _states.Length)];
+                Array.Resize(ref _states, Math.Max(own + count, 2 * _states.Length));
             }
 
             ReadOnlySpan<byte> ids = vertex.Ids;
@@ -275,7 +276,7 @@ internal sealed class LedgerThread(
                 TransactionState state = accepted
                     ? new(TransactionStage.Finalized, index++, result.Sequence, TransactionRejection.None)
                     : TransactionOutcome.Rejected(result.Rejections[rejected++], result.Sequence);
-                _states[i] = state;
+                _states[own + i] = state;
                 if (accepted)
                 {
                     recent.Set(IdAt(ids, i), state);
@@ -287,11 +288,8 @@ internal sealed class LedgerThread(
                 }
             }
 
-            if (_batches.Remove(vertex.Header.Hash, out ClientBatch? batch))
-            {
-                Volatile.Write(ref _pendingOwn, _pendingOwn - batch.TransactionCount);
-                batch.CompleteFinal(_states.AsSpan(0, count), metrics.FinalitySeconds);
-            }
+            // Only what somebody here waits for is kept until all of the block is told.
+            own += _batches.ContainsKey(vertex.Header.Hash) ? count : 0;
         }
 
         metrics.BlocksFinalized.Add();
@@ -303,13 +301,14 @@ internal sealed class LedgerThread(
         ulong time = executed.Block.TimestampMicros;
         _newest = new LiveBlock(result.Sequence, (long)(Clock.WallMicros() - time), Steps: time == _newestTime + 1);
         _newestTime = time;
-        signal.Advance(index);
-        Votes.DurablyExecuted(result.Sequence);
         if (executed.Epoch is { } epoch)
         {
             Volatile.Write(ref _epoch, epoch);
         }
 
+        signal.Advance(index);
+        Votes.DurablyExecuted(result.Sequence);
+        CompleteOwn(executed);
         if (executed.EndsEpoch)
         {
             TakeBackUnordered();
@@ -330,6 +329,23 @@ internal sealed class LedgerThread(
             Change = executed.EndsEpoch ? null : executed.Epoch?.Pending,
         };
         Hand(ToCore, done, Core!);
+    }
+
+    /// <summary>
+    /// Tells who waits. Last: a client that was told asks on at once, and status, stream and committee must not be behind its answer.
+    /// </summary>
+    private void CompleteOwn(ExecutedBlock executed)
+    {
+        int at = 0;
+        foreach (HeldVertex vertex in executed.Vertices)
+        {
+            if (_batches.Remove(vertex.Header.Hash, out ClientBatch? batch))
+            {
+                Volatile.Write(ref _pendingOwn, _pendingOwn - batch.TransactionCount);
+                batch.CompleteFinal(_states.AsSpan(at, batch.TransactionCount), metrics.FinalitySeconds);
+                at += batch.TransactionCount;
+            }
+        }
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Wire;
 using Validator.Host.Contracts;
 using Validator.Host.Node;
 using Validator.Host.Primitives;
@@ -112,6 +113,39 @@ public class ClusterTests
         }
     }
 
+    /// <summary>
+    /// Protects clients that act on their answer: at the moment when one is told that it is final, status, stream, lookup and committee of
+    /// that validator show it already.
+    /// </summary>
+    [Fact]
+    public async Task WhoIsToldOfFinalityFindsItEverywhere()
+    {
+        MemoryNetwork network = new(5);
+        await using TestCluster cluster = new(4, MemoryStores.Open, network.Create, outsiders: 1);
+        for (int i = 0; i < 4; i++)
+        {
+            cluster.Start(i);
+        }
+
+        ValidatorNode node = cluster.Nodes[0]!;
+        for (int i = 0; i < 20; i++)
+        {
+            Submission submission = i == 10
+                ? cluster.Change(CommitteeChange.Join(0, cluster.MemberOf(4)), 0, 0, 1, 2)
+                : TestCluster.Submission(0, 10 * i, 10, wantsFinal: true);
+            AtFinality told = new(node, submission);
+            submission.Watcher = told;
+            Assert.Equal(SubmitRefusal.None, node.TrySubmit(submission));
+            (NodeStatus status, TransactionStage found, int read, EpochConfiguration epoch) = await told.Seen.WaitAsync(Limit);
+            TransactionState last = submission.States[^1];
+            Assert.Equal(TransactionStage.Finalized, last.Stage);
+            Assert.Equal(
+                (last.Index + 1, last.BlockSequence, TransactionStage.Finalized, true),
+                (status.NextFinalIndex, status.ExecutedSequence, found, read > 0));
+            Assert.Equal(i >= 10, epoch.Pending is not null || epoch.Number > 0);
+        }
+    }
+
     internal static async Task FinalizeAsync(TestCluster cluster, int first, int count, int authors = 4)
     {
         const int Each = 10;
@@ -163,5 +197,28 @@ public class ClusterTests
             expected ??= stream;
             Assert.Equal(expected, stream);
         }
+    }
+
+    /// <summary>What a validator shows while it tells.</summary>
+    private sealed class AtFinality(INodeGateway node, Submission submission) : ISubmissionWatcher
+    {
+        private readonly TaskCompletionSource<(NodeStatus Status, TransactionStage Found, int Read, EpochConfiguration Epoch)> _seen =
+            new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<(NodeStatus Status, TransactionStage Found, int Read, EpochConfiguration Epoch)> Seen => _seen.Task;
+
+        public void Durable()
+        {
+        }
+
+        public void Final()
+        {
+            using FinalizedPage page = new();
+            using IFinalizedReader reader = node.OpenFinalized(submission.States[^1].Index);
+            node.TryFindTransaction(new Hash256(submission.Ids[^Hash256.Size..]), out TransactionState found);
+            _seen.SetResult((node.GetStatus(), found.Stage, reader.Read(page), node.Epoch));
+        }
+
+        public void Failed(SubmissionFailure failure) => _seen.SetException(new InvalidOperationException(failure.ToString()));
     }
 }
