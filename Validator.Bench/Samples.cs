@@ -14,7 +14,7 @@ internal static class Samples
     {
         (byte[] payload, Hash256 root) = Payload(seed, transactions, transactionBytes);
         VertexHeader header = VertexCodec.Seal(0, 0, 1, default, new LaneTip[4], root, (uint)payload.Length, (uint)transactions);
-        Frame frame = new() { Type = FrameType.Vertex, Vertex = header, VertexSignature = new byte[Limits.SignatureBytes] };
+        SignedVertex frame = SignedVertex.Of(header, new byte[Limits.SignatureBytes]);
         byte[] data = new byte[FrameCodec.EncodedSize(frame)];
         payload.CopyTo(data.AsSpan(FrameCodec.Write(frame, data)));
         return data;
@@ -41,7 +41,7 @@ internal static class Samples
     internal static byte[] VoteFrame()
     {
         SignedHeader header = new(MessageKind.Prepare, 1, 0, 0, 7, Hash256.Of("block"u8));
-        Frame frame = Frame.Of(new Signed(header, new byte[Limits.SignatureBytes]));
+        Signed frame = new Signed(header, new byte[Limits.SignatureBytes]);
         byte[] data = new byte[FrameCodec.EncodedSize(frame)];
         FrameCodec.Write(frame, data);
         return data;

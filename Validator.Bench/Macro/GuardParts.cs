@@ -48,8 +48,8 @@ internal static class GuardParts
             return Transactions;
         }
 
-        int ValidateVertex() => FrameCodec.TryRead(vertex, 4, out Frame frame, out _)
-            && VertexValidation.CheckPayload(frame.Vertex!, vertex.AsSpan(frame.PayloadOffset), parameters, scratch) == DecodeError.None ? Transactions : 0;
+        int ValidateVertex() => FrameCodec.TryRead(vertex, 4, out IMessage? message, out _) && message is SignedVertex signed
+            && VertexValidation.CheckPayload(signed.Vertex, vertex.AsSpan(signed.PayloadOffset(vertex.Length)), parameters, scratch) == DecodeError.None ? Transactions : 0;
         int DecodeVote() => FrameCodec.TryRead(vote, 4, out _, out _) ? 1 : 0;
         int Sign()
         {

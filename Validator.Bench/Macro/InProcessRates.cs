@@ -81,8 +81,9 @@ internal sealed record InProcessRates(double ValidatedPerSecond, double ChecksPe
         return () =>
         {
             byte[] data = vertices[at++ % vertices.Length];
-            Require.That(FrameCodec.TryRead(data, 4, out Frame frame, out _));
-            DecodeError error = VertexValidation.CheckPayload(frame.Vertex!, data.AsSpan(frame.PayloadOffset), parameters, scratch);
+            Require.That(FrameCodec.TryRead(data, 4, out IMessage? message, out _));
+            SignedVertex vertex = (SignedVertex)message;
+            DecodeError error = VertexValidation.CheckPayload(vertex.Vertex, data.AsSpan(vertex.PayloadOffset(data.Length)), parameters, scratch);
             Require.That(error == DecodeError.None);
             return TransactionsPerVertex;
         };

@@ -62,7 +62,7 @@ internal static class WorkerRates
             SignedHeaderCodec.WritePreimage(new SignedHeader(MessageKind.Vertex, author, 0, 0, height, header.Hash), chain, preimage);
             byte[] signature = new byte[Limits.SignatureBytes];
             signer.Sign(MessageKind.Vertex, preimage, signature);
-            Frame frame = Frame.Of(header, signature);
+            SignedVertex frame = SignedVertex.Of(header, signature);
             Require.That(pool.TryRent(FrameCodec.EncodedSize(frame), out PooledBuffer? buffer));
             payload.CopyTo(buffer.Span[FrameCodec.Write(frame, buffer.Span)..]);
             frames[height - 1] = new ReceivedFrame(author, buffer);

@@ -31,9 +31,9 @@ public class CodecBench
     [Benchmark(OperationsPerInvoke = Transactions)]
     public bool ValidateVertex()
     {
-        bool read = FrameCodec.TryRead(_vertex, 4, out Frame frame, out _);
-        ReadOnlySpan<byte> payload = _vertex.AsSpan(frame.PayloadOffset);
-        return read && VertexValidation.CheckPayload(frame.Vertex!, payload, _parameters, _scratch) == DecodeError.None;
+        bool read = FrameCodec.TryRead(_vertex, 4, out IMessage? message, out _);
+        return read && message is SignedVertex vertex
+            && VertexValidation.CheckPayload(vertex.Vertex, _vertex.AsSpan(vertex.PayloadOffset(_vertex.Length)), _parameters, _scratch) == DecodeError.None;
     }
 
     /// <summary>Finds the transactions alone; per transaction.</summary>

@@ -164,6 +164,9 @@ public struct Effect
     public Hash256 Digest;
     public ulong View;
     public ulong Epoch;
+
+    /// <summary>Of Send: the message, with its body where it has one.</summary>
+    public readonly IMessage Whole => ViewChange ?? (IMessage?)NewView ?? (Block is null ? Message! : Message!.With(Block));
 }
 
 /// <summary>Collects the effects of one or several inputs, in order. Reused by the shell: no allocation once grown.</summary>

@@ -98,52 +98,27 @@ public struct Input
     /// <summary>The committee change that this execution made pending, if it did.</summary>
     public PendingCommittee? Change;
 
-    /// <summary>What a frame that passed all of the shell's checks tells Core; a vertex still lacks its token.</summary>
+    /// <summary>What a message that passed all of the shell's checks tells Core; a vertex still lacks its token.</summary>
     /// <param name="peer">Who delivered it, by committee index.</param>
-    public static Input Of(in Frame frame, int peer)
+    public static Input Of(IMessage message, int peer)
     {
-        Input input = new()
+        return message switch
         {
-            From = peer,
-            Message = frame.Message,
-            Block = frame.Block,
-            ViewChange = frame.ViewChange,
-            NewView = frame.NewView,
-            Certificate = frame.Certificate,
-            FinalBlocks = frame.FinalBlocks,
-            Evidence = frame.Evidence,
-            Status = frame.Status,
-            Request = frame.Request,
-            Sequence = frame.FirstKept,
-            Manifest = frame.Manifest,
-            Chunk = frame.Chunk,
-            EpochEnd = frame.EpochEnd,
-            Vertex = frame.Vertex,
+            SignedVertex vertex => new Input { Kind = InputKind.Vertex, From = peer, Message = vertex, Vertex = vertex.Vertex },
+            PrePrepare proposal => new Input { Kind = InputKind.PrePrepare, From = peer, Message = proposal, Block = proposal.Block },
+            Signed signed => new Input { Kind = message.Type == FrameType.Stop ? InputKind.Stop : InputKind.Vote, From = peer, Message = signed },
+            ViewChange change => new Input { Kind = InputKind.ViewChange, From = peer, ViewChange = change },
+            NewView newView => new Input { Kind = InputKind.NewView, From = peer, NewView = newView },
+            Certificate certificate => new Input { Kind = InputKind.Certificate, From = peer, Certificate = certificate },
+            Block block => new Input { Kind = InputKind.Block, From = peer, Block = block },
+            FinalBlocks blocks => new Input { Kind = InputKind.FinalBlocks, From = peer, FinalBlocks = blocks },
+            Evidence evidence => new Input { Kind = InputKind.Evidence, From = peer, Evidence = evidence },
+            Status status => new Input { Kind = InputKind.Status, From = peer, Status = status },
+            NotFound answer => new Input { Kind = InputKind.NotFound, From = peer, Request = answer.Request, Sequence = answer.FirstKept },
+            SnapshotManifest manifest => new Input { Kind = InputKind.Manifest, From = peer, Manifest = manifest },
+            SnapshotChunk chunk => new Input { Kind = InputKind.Chunk, From = peer, Chunk = chunk },
+            EpochEnd end => new Input { Kind = InputKind.EpochEnd, From = peer, EpochEnd = end },
+            _ => throw new InvariantViolationException($"no input for a {message.Type} frame"),
         };
-        input.Kind = frame.Type switch
-        {
-            FrameType.Vertex => InputKind.Vertex,
-            FrameType.PrePrepare => InputKind.PrePrepare,
-            FrameType.Vote => InputKind.Vote,
-            FrameType.Stop => InputKind.Stop,
-            FrameType.ViewChange => InputKind.ViewChange,
-            FrameType.NewView => InputKind.NewView,
-            FrameType.Certificate => InputKind.Certificate,
-            FrameType.Block => InputKind.Block,
-            FrameType.FinalBlocks => InputKind.FinalBlocks,
-            FrameType.Evidence => InputKind.Evidence,
-            FrameType.Status => InputKind.Status,
-            FrameType.NotFound => InputKind.NotFound,
-            FrameType.SnapshotManifest => InputKind.Manifest,
-            FrameType.SnapshotChunk => InputKind.Chunk,
-            FrameType.EpochEnd => InputKind.EpochEnd,
-            _ => throw new InvariantViolationException($"no input for a {frame.Type} frame"),
-        };
-        if (frame.Vertex is { } vertex)
-        {
-            input.Message = new Signed(VertexCodec.HeaderToSign(vertex), frame.VertexSignature!);
-        }
-
-        return input;
     }
 }

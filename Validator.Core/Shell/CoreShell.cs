@@ -132,16 +132,16 @@ public sealed class CoreShell<TPayload>
                 ports.Drop(effect.Token, effect.Reason);
                 break;
             case EffectKind.Send:
-                ports.Send(effect.Kind, effect.To, Frame.Of(effect.Message!, effect.Block, effect.ViewChange, effect.NewView));
+                ports.Send(effect.Kind, effect.To, effect.Whole);
                 break;
             case EffectKind.SendStatus:
-                ports.Send(effect.Kind, effect.To, Frame.Of(effect.Status!));
+                ports.Send(effect.Kind, effect.To, effect.Status!);
                 break;
             case EffectKind.SendFetch:
-                ports.Send(effect.Kind, effect.To, Frame.Fetch(effect.Request));
+                ports.Send(effect.Kind, effect.To, effect.Request);
                 break;
             case EffectKind.SendEvidence:
-                ports.Send(effect.Kind, effect.To, Frame.Of(effect.Evidence!));
+                ports.Send(effect.Kind, effect.To, effect.Evidence!);
                 break;
             case EffectKind.BatchCredit:
                 ports.Credit();

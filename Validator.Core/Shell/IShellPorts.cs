@@ -26,7 +26,7 @@ public interface IShellPorts<TPayload>
     /// <summary>What is sent is not to be stored: Status, a question, evidence, or a stored message again.</summary>
     /// <param name="kind">Which effect it was.</param>
     /// <param name="to">By committee index, or -1 for all others.</param>
-    void Send(EffectKind kind, int to, in Frame frame);
+    void Send(EffectKind kind, int to, IMessage message);
 
     /// <summary>One more batch of client transactions may be handed in.</summary>
     void Credit();

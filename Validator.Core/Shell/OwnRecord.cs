@@ -91,11 +91,19 @@ public struct OwnRecord<TPayload>
         Token = effect.Token,
     };
 
+    /// <summary>What leaves of a signed record.</summary>
+    public readonly IMessage Message => ViewChange ?? (IMessage?)NewView ?? Signed!;
+
     /// <summary>With our signature, which its body bears as well.</summary>
     public void Sign(byte[] signature)
     {
         Require.That(Next == OwnRecordStage.Signer);
-        Signed = new Signed(Header, signature);
+        Signed = Header.Kind switch
+        {
+            MessageKind.PrePrepare => new PrePrepare(Header, signature, Block!),
+            MessageKind.Vertex => new SignedVertex(Header, signature, Vertex!),
+            _ => new Signed(Header, signature),
+        };
         ViewChange = ViewChange?.With(Signed);
         NewView = NewView?.With(Signed);
     }

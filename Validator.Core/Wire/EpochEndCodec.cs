@@ -7,8 +7,10 @@ namespace Validator.Core.Wire;
 /// An epoch's last block, the commit certificate of its own committee, and the next committee, which the block names: one link of the
 /// chain that proves every later committee to who knows this one (PROTOCOL.md, section 12).
 /// </summary>
-public sealed record EpochEnd(Block Last, Certificate Certificate, Member[] Next)
+public sealed record EpochEnd(Block Last, Certificate Certificate, Member[] Next) : IMessage
 {
+    FrameType IMessage.Type => FrameType.EpochEnd;
+
     public ulong Epoch => Last.Epoch;
 }
 

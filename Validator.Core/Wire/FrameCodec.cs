@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
 using Validator.Core.Primitives;
 
 namespace Validator.Core.Wire;
@@ -7,9 +8,9 @@ namespace Validator.Core.Wire;
 public static class FrameCodec
 {
     /// <summary>Decodes one whole frame. Nothing is copied but signatures; a vertex's payload stays in <paramref name="data"/>.</summary>
-    public static bool TryRead(ReadOnlySpan<byte> data, int committeeSize, out Frame frame, out DecodeError error)
+    public static bool TryRead(ReadOnlySpan<byte> data, int committeeSize, [NotNullWhen(true)] out IMessage? message, out DecodeError error)
     {
-        frame = default;
+        message = null;
         if (data.IsEmpty)
         {
             error = DecodeError.Truncated;
@@ -22,14 +23,8 @@ public static class FrameCodec
             return false;
         }
 
-        frame.Type = (FrameType)data[0];
-        if (ReadBody(data[1..], committeeSize, ref frame, out error))
-        {
-            return true;
-        }
-
-        frame = default;
-        return false;
+        message = Read((FrameType)data[0], data[1..], committeeSize, out error);
+        return message is not null;
     }
 
     /// <summary>
@@ -45,93 +40,102 @@ public static class FrameCodec
     }
 
     /// <summary>Bytes of the frame, type and, for a vertex, payload included.</summary>
-    public static int EncodedSize(in Frame frame) => 1 + frame.Type switch
+    public static int EncodedSize(IMessage message) => 1 + message switch
     {
-        FrameType.Vertex => VertexCodec.EncodedSize(frame.Vertex!),
-        FrameType.PrePrepare => SignedCodec.EncodedSize + BlockCodec.EncodedSize(frame.Block!.Cut.Length),
-        FrameType.Vote or FrameType.Stop => SignedCodec.EncodedSize,
-        FrameType.ViewChange => ViewChangeCodec.EncodedSize(frame.ViewChange!),
-        FrameType.NewView => NewViewCodec.EncodedSize(frame.NewView!),
-        FrameType.Certificate => CertificateCodec.EncodedSize(frame.Certificate!),
-        FrameType.Block => BlockCodec.EncodedSize(frame.Block!.Cut.Length),
-        FrameType.FinalBlocks => FinalBlocksCodec.EncodedSize(frame.FinalBlocks!),
-        FrameType.Evidence => EvidenceCodec.EncodedSize,
-        FrameType.Status => StatusCodec.EncodedSize(frame.Status!.Tips.Length),
-        FrameType.FetchRequest => FetchRequestCodec.EncodedSize,
-        FrameType.NotFound => NotFoundCodec.EncodedSize,
-        FrameType.SnapshotManifest => SnapshotManifestCodec.EncodedSize(frame.Manifest!),
-        FrameType.SnapshotChunk => SnapshotChunkCodec.EncodedSize(frame.Chunk!),
-        FrameType.EpochEnd => EpochEndCodec.EncodedSize(frame.EpochEnd!),
-        _ => throw new InvariantViolationException($"no frame type {frame.Type}"),
+        SignedVertex vertex => VertexCodec.EncodedSize(vertex.Vertex),
+        PrePrepare proposal => SignedCodec.EncodedSize + BlockCodec.EncodedSize(proposal.Block.Cut.Length),
+        Signed => SignedCodec.EncodedSize,
+        ViewChange change => ViewChangeCodec.EncodedSize(change),
+        NewView newView => NewViewCodec.EncodedSize(newView),
+        Certificate certificate => CertificateCodec.EncodedSize(certificate),
+        Block block => BlockCodec.EncodedSize(block.Cut.Length),
+        FinalBlocks blocks => FinalBlocksCodec.EncodedSize(blocks),
+        Evidence => EvidenceCodec.EncodedSize,
+        Status status => StatusCodec.EncodedSize(status.Tips.Length),
+        FetchRequest => FetchRequestCodec.EncodedSize,
+        NotFound => NotFoundCodec.EncodedSize,
+        SnapshotManifest manifest => SnapshotManifestCodec.EncodedSize(manifest),
+        SnapshotChunk chunk => SnapshotChunkCodec.EncodedSize(chunk),
+        EpochEnd end => EpochEndCodec.EncodedSize(end),
+        _ => throw Unknown(message),
     };
 
     /// <summary>Encodes a frame; a vertex's payload is left to the caller, who puts it right behind.</summary>
     /// <returns>Bytes written: <see cref="EncodedSize"/>, less a vertex's payload.</returns>
-    public static int Write(in Frame frame, Span<byte> destination)
+    public static int Write(IMessage message, Span<byte> destination)
     {
-        destination[0] = (byte)frame.Type;
+        destination[0] = (byte)message.Type;
         Span<byte> body = destination[1..];
-        return 1 + frame.Type switch
+        return 1 + message switch
         {
-            FrameType.Vertex => VertexCodec.WritePrefix(frame.Vertex!, frame.VertexSignature!, body),
-            FrameType.PrePrepare => WritePrePrepare(frame.Message!, frame.Block!, body),
-            FrameType.Vote or FrameType.Stop => SignedCodec.Write(frame.Message!, body),
-            FrameType.ViewChange => ViewChangeCodec.Write(frame.ViewChange!, body),
-            FrameType.NewView => NewViewCodec.Write(frame.NewView!, body),
-            FrameType.Certificate => CertificateCodec.Write(frame.Certificate!, body),
-            FrameType.Block => BlockCodec.Write(frame.Block!, body),
-            FrameType.FinalBlocks => FinalBlocksCodec.Write(frame.FinalBlocks!, body),
-            FrameType.Evidence => EvidenceCodec.Write(frame.Evidence!, body),
-            FrameType.Status => StatusCodec.Write(frame.Status!, body),
-            FrameType.FetchRequest => FetchRequestCodec.Write(frame.Request, body),
-            FrameType.NotFound => NotFoundCodec.Write(frame.Request, frame.FirstKept, body),
-            FrameType.SnapshotManifest => SnapshotManifestCodec.Write(frame.Manifest!, body),
-            FrameType.SnapshotChunk => SnapshotChunkCodec.Write(frame.Chunk!, body),
-            FrameType.EpochEnd => EpochEndCodec.Write(frame.EpochEnd!, body),
-            _ => throw new InvariantViolationException($"no frame type {frame.Type}"),
+            SignedVertex vertex => VertexCodec.WritePrefix(vertex.Vertex, vertex.Signature, body),
+            PrePrepare proposal => WritePrePrepare(proposal, body),
+            Signed signed => SignedCodec.Write(signed, body),
+            ViewChange change => ViewChangeCodec.Write(change, body),
+            NewView newView => NewViewCodec.Write(newView, body),
+            Certificate certificate => CertificateCodec.Write(certificate, body),
+            Block block => BlockCodec.Write(block, body),
+            FinalBlocks blocks => FinalBlocksCodec.Write(blocks, body),
+            Evidence evidence => EvidenceCodec.Write(evidence, body),
+            Status status => StatusCodec.Write(status, body),
+            FetchRequest request => FetchRequestCodec.Write(request, body),
+            NotFound notFound => NotFoundCodec.Write(notFound.Request, notFound.FirstKept, body),
+            SnapshotManifest manifest => SnapshotManifestCodec.Write(manifest, body),
+            SnapshotChunk chunk => SnapshotChunkCodec.Write(chunk, body),
+            EpochEnd end => EpochEndCodec.Write(end, body),
+            _ => throw Unknown(message),
         };
     }
 
-    private static bool ReadBody(ReadOnlySpan<byte> body, int n, ref Frame frame, out DecodeError error)
+    /// <summary>What stands before a vertex's payload in its frame, without an object for it.</summary>
+    /// <returns>Bytes written.</returns>
+    public static int WriteVertexHead(VertexHeader vertex, byte[] signature, Span<byte> destination)
     {
-        switch (frame.Type)
+        destination[0] = (byte)FrameType.Vertex;
+        return 1 + VertexCodec.WritePrefix(vertex, signature, destination[1..]);
+    }
+
+    private static InvariantViolationException Unknown(IMessage message) => new($"no codec for a {message.GetType().Name}");
+
+    private static IMessage? Read(FrameType type, ReadOnlySpan<byte> body, int n, out DecodeError error)
+    {
+        switch (type)
         {
             case FrameType.Vertex:
-                bool read = VertexCodec.TryRead(body, n, out frame.Vertex, out frame.VertexSignature, out int offset, out error);
-                frame.PayloadOffset = 1 + offset;
-                return read;
+                return VertexCodec.TryRead(body, n, out VertexHeader? vertex, out byte[]? signature, out _, out error)
+                    ? SignedVertex.Of(vertex, signature)
+                    : null;
             case FrameType.PrePrepare:
-                return TryReadPrePrepare(body, n, ref frame, out error);
+                return ReadPrePrepare(body, n, out error);
             case FrameType.Vote or FrameType.Stop:
-                return SignedCodec.TryRead(body, n, out frame.Message, out error)
-                    && KindFits(frame.Type, frame.Message.Header.Kind, out error);
+                return SignedCodec.TryRead(body, n, out Signed? signed, out error) && KindFits(type, signed.Header.Kind, out error) ? signed : null;
             case FrameType.ViewChange:
-                return ViewChangeCodec.TryRead(body, n, out frame.ViewChange, out error);
+                return ViewChangeCodec.TryRead(body, n, out ViewChange? change, out error) ? change : null;
             case FrameType.NewView:
-                return NewViewCodec.TryRead(body, n, out frame.NewView, out error);
+                return NewViewCodec.TryRead(body, n, out NewView? newView, out error) ? newView : null;
             case FrameType.Certificate:
-                return CertificateCodec.TryRead(body, n, out frame.Certificate, out error);
+                return CertificateCodec.TryRead(body, n, out Certificate? certificate, out error) ? certificate : null;
             case FrameType.Block:
-                return BlockCodec.TryRead(body, n, out frame.Block, out error);
+                return BlockCodec.TryRead(body, n, out Block? block, out error) ? block : null;
             case FrameType.FinalBlocks:
-                return FinalBlocksCodec.TryRead(body, n, out frame.FinalBlocks, out error);
+                return FinalBlocksCodec.TryRead(body, n, out FinalBlocks? blocks, out error) ? blocks : null;
             case FrameType.Evidence:
-                return EvidenceCodec.TryRead(body, n, out frame.Evidence, out error);
+                return EvidenceCodec.TryRead(body, n, out Evidence? evidence, out error) ? evidence : null;
             case FrameType.Status:
-                return StatusCodec.TryRead(body, out frame.Status, out error);
+                return StatusCodec.TryRead(body, out Status? status, out error) ? status : null;
             case FrameType.FetchRequest:
-                return FetchRequestCodec.TryRead(body, out frame.Request, out error);
+                return FetchRequestCodec.TryRead(body, out FetchRequest request, out error) ? request : null;
             case FrameType.NotFound:
-                return NotFoundCodec.TryRead(body, out frame.Request, out frame.FirstKept, out error);
+                return NotFoundCodec.TryRead(body, out FetchRequest asked, out ulong firstKept, out error) ? new NotFound(asked, firstKept) : null;
             case FrameType.SnapshotManifest:
-                return SnapshotManifestCodec.TryRead(body, n, out frame.Manifest, out error);
+                return SnapshotManifestCodec.TryRead(body, n, out SnapshotManifest? manifest, out error) ? manifest : null;
             case FrameType.SnapshotChunk:
-                return SnapshotChunkCodec.TryRead(body, out frame.Chunk, out error);
+                return SnapshotChunkCodec.TryRead(body, out SnapshotChunk? chunk, out error) ? chunk : null;
             case FrameType.EpochEnd:
-                return EpochEndCodec.TryRead(body, n, out frame.EpochEnd, out error);
+                return EpochEndCodec.TryRead(body, n, out EpochEnd? end, out error) ? end : null;
             default:
                 error = DecodeError.UnknownFrameType;
-                return false;
+                return null;
         }
     }
 
@@ -142,27 +146,25 @@ public static class FrameCodec
         return fits;
     }
 
-    private static bool TryReadPrePrepare(ReadOnlySpan<byte> body, int n, ref Frame frame, out DecodeError error)
+    private static PrePrepare? ReadPrePrepare(ReadOnlySpan<byte> body, int n, out DecodeError error)
     {
         int split = Math.Min(body.Length, SignedCodec.EncodedSize);
-        if (!SignedCodec.TryRead(body[..split], n, out frame.Message, out error)
-            || !BlockCodec.TryRead(body[split..], n, out frame.Block, out error))
+        if (!SignedCodec.TryRead(body[..split], n, out SignedHeader header, out byte[]? signature, out error)
+            || !BlockCodec.TryRead(body[split..], n, out Block? block, out error))
         {
-            return false;
+            return null;
         }
 
-        SignedHeader header = frame.Message.Header;
-        Block block = frame.Block;
         error = header.Kind != MessageKind.PrePrepare ? DecodeError.WrongMessageKind
             : header.Epoch != block.Epoch || header.Sequence != block.Sequence ? DecodeError.HeaderContradictsBody
             : header.Digest != block.Hash ? DecodeError.DigestDiffers
             : DecodeError.None;
-        return error == DecodeError.None;
+        return error == DecodeError.None ? new PrePrepare(header, signature, block) : null;
     }
 
-    private static int WritePrePrepare(Signed message, Block block, Span<byte> destination)
+    private static int WritePrePrepare(PrePrepare value, Span<byte> destination)
     {
-        int written = SignedCodec.Write(message, destination);
-        return written + BlockCodec.Write(block, destination[written..]);
+        int written = SignedCodec.Write(value, destination);
+        return written + BlockCodec.Write(value.Block, destination[written..]);
     }
 }

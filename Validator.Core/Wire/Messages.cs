@@ -30,8 +30,43 @@ public enum MessageKind : byte
 public readonly record struct SignedHeader(
     MessageKind Kind, int Sender, ulong Epoch, ulong View, ulong Sequence, Hash256 Digest);
 
-/// <summary>A header with its ML-DSA-87 signature, 4627 bytes.</summary>
-public sealed record Signed(SignedHeader Header, byte[] Signature);
+/// <summary>
+/// A header with its ML-DSA-87 signature, 4627 bytes. A vote and a Stop are no more than that; a vertex and a proposal bring a body with it;
+/// ViewChange and NewView have it inside.
+/// </summary>
+public record Signed(SignedHeader Header, byte[] Signature) : IMessage
+{
+    FrameType IMessage.Type => Header.Kind switch
+    {
+        MessageKind.Prepare or MessageKind.Commit => FrameType.Vote,
+        MessageKind.Stop => FrameType.Stop,
+        _ => throw new InvariantViolationException($"{Header.Kind} is no message without its body"),
+    };
+
+    /// <summary>The proposal that this is the head of.</summary>
+    public PrePrepare With(Block block)
+    {
+        Require.That(Header.Kind == MessageKind.PrePrepare);
+        return this as PrePrepare ?? new PrePrepare(Header, Signature, block);
+    }
+}
+
+/// <summary>A leader's vote for the block that it proposes, which comes with it.</summary>
+public sealed record PrePrepare(SignedHeader Header, byte[] Signature, Block Block) : Signed(Header, Signature), IMessage
+{
+    FrameType IMessage.Type => FrameType.PrePrepare;
+}
+
+/// <summary>A vertex with its author's signature; its payload ends the frame, and stays there.</summary>
+public sealed record SignedVertex(SignedHeader Header, byte[] Signature, VertexHeader Vertex) : Signed(Header, Signature), IMessage
+{
+    FrameType IMessage.Type => FrameType.Vertex;
+
+    public static SignedVertex Of(VertexHeader vertex, byte[] signature) => new(VertexCodec.HeaderToSign(vertex), signature, vertex);
+
+    /// <summary>Where its payload begins in a frame of that length.</summary>
+    public int PayloadOffset(int frameBytes) => frameBytes - (int)Vertex.PayloadBytes;
+}
 
 /// <summary>A lane's vertex by height and hash. Height 0 and a zero hash: nothing of this lane yet.</summary>
 public readonly record struct LaneTip(ulong Height, Hash256 Hash);
@@ -62,8 +97,10 @@ public sealed class VertexHeader
 }
 
 /// <summary>What PBFT orders. Hashes only; the view is not part of it.</summary>
-public sealed class Block
+public sealed class Block : IMessage
 {
+    FrameType IMessage.Type => FrameType.Block;
+
     public required ulong Epoch { get; init; }
     public required ulong Sequence { get; init; }
     public required Hash256 Parent { get; init; }
@@ -93,8 +130,10 @@ public enum Phase : byte
 public readonly record struct CertificateVote(int Sender, byte[] Signature);
 
 /// <summary>Votes of quorum weight on one (epoch, view, sequence, block hash, phase), by ascending sender.</summary>
-public sealed class Certificate
+public sealed class Certificate : IMessage
 {
+    FrameType IMessage.Type => FrameType.Certificate;
+
     public required Phase Phase { get; init; }
     public required ulong Epoch { get; init; }
     public required ulong View { get; init; }
@@ -113,8 +152,10 @@ public readonly record struct Claim(ulong View, ulong Sequence, Hash256 BlockHas
 public readonly record struct Claims(Claim Prepared, Claim Committed);
 
 /// <summary>ViewChange(v) with the certificates of its claims; null where the claim is absent.</summary>
-public sealed class ViewChange
+public sealed class ViewChange : IMessage
 {
+    FrameType IMessage.Type => FrameType.ViewChange;
+
     public required Signed Signed { get; init; }
     public required Claims Claims { get; init; }
     public Certificate? Prepared { get; init; }
@@ -131,8 +172,10 @@ public readonly record struct ViewChangeSummary(int Sender, Claims Claims, byte[
 /// NewView(v): q weight of ViewChanges of view v by ascending sender, and the certificate of the highest claim of each
 /// kind. The digest is the BLAKE3 of the summaries' encoding without signatures (sender and claims of each).
 /// </summary>
-public sealed class NewView
+public sealed class NewView : IMessage
 {
+    FrameType IMessage.Type => FrameType.NewView;
+
     public required Signed Signed { get; init; }
     public required ViewChangeSummary[] ViewChanges { get; init; }
     public Certificate? Prepared { get; init; }
@@ -143,7 +186,10 @@ public sealed class NewView
 }
 
 /// <summary>Two signed headers of one sender and slot with different digests: they convict it, nothing else does.</summary>
-public sealed record Evidence(Signed First, Signed Second);
+public sealed record Evidence(Signed First, Signed Second) : IMessage
+{
+    FrameType IMessage.Type => FrameType.Evidence;
+}
 
 /// <summary>
 /// Unsigned, from one authenticated peer, a few times a second: how far it is. Lets the receiver pull what it lacks and
@@ -151,7 +197,10 @@ public sealed record Evidence(Signed First, Signed Second);
 /// </summary>
 /// <param name="FinalSequence">Newest final block.</param>
 /// <param name="Tips">Per lane of that epoch, the newest vertex held.</param>
-public sealed record Status(ulong Epoch, ulong View, ulong FinalSequence, LaneTip[] Tips);
+public sealed record Status(ulong Epoch, ulong View, ulong FinalSequence, LaneTip[] Tips) : IMessage
+{
+    FrameType IMessage.Type => FrameType.Status;
+}
 
 public enum FetchKind : byte
 {
@@ -172,7 +221,22 @@ public enum FetchKind : byte
 }
 
 /// <summary>A request to one peer. Answered by its shell from its stores; its Core never sees it.</summary>
-public readonly record struct FetchRequest(FetchKind Kind, ulong Epoch, int Author, ulong Sequence, uint Count, Hash256 Hash);
+public readonly record struct FetchRequest(FetchKind Kind, ulong Epoch, int Author, ulong Sequence, uint Count, Hash256 Hash) : IMessage
+{
+    FrameType IMessage.Type => FrameType.FetchRequest;
+}
+
+/// <summary>The request again, by one who has not what it asks.</summary>
+/// <param name="FirstKept">
+/// The oldest block that its sender keeps, at least 1; of a snapshot, the first block of the epoch from which on it has one, or 1.
+/// </param>
+public sealed record NotFound(FetchRequest Request, ulong FirstKept) : IMessage
+{
+    FrameType IMessage.Type => FrameType.NotFound;
+}
 
 /// <summary>Answer to FinalBlocks: bodies in sequence order, each the child of the one before, and a commit certificate of the last.</summary>
-public sealed record FinalBlocks(Block[] Blocks, Certificate Certificate);
+public sealed record FinalBlocks(Block[] Blocks, Certificate Certificate) : IMessage
+{
+    FrameType IMessage.Type => FrameType.FinalBlocks;
+}

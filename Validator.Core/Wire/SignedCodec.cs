@@ -75,6 +75,17 @@ public static class SignedCodec
         return reader.Finish(ref value, out error);
     }
 
+    /// <summary>The head of a larger message, for which it is no object of its own.</summary>
+    internal static bool TryRead(
+        ReadOnlySpan<byte> data, int committeeSize, out SignedHeader header, [NotNullWhen(true)] out byte[]? signature, out DecodeError error)
+    {
+        WireReader reader = new(data);
+        header = SignedHeaderCodec.Read(ref reader, committeeSize);
+        reader.Need(1, Limits.SignatureBytes);
+        signature = reader.Ok ? reader.Signature() : null;
+        return reader.Finish(ref signature, out error);
+    }
+
     /// <returns>Bytes written: <see cref="EncodedSize"/>.</returns>
     public static int Write(Signed value, Span<byte> destination)
     {

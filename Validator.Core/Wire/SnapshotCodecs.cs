@@ -13,8 +13,10 @@ namespace Validator.Core.Wire;
 /// <param name="Certified">From the first block that states the last record's root to the one with the certificate.</param>
 /// <param name="Pending">A committee change that is pending in this state.</param>
 public sealed record SnapshotManifest(
-    ulong FirstRecord, StateRecord[] Records, Block Anchor, Block[] Certified, Certificate Certificate, PendingCommittee? Pending = null)
+    ulong FirstRecord, StateRecord[] Records, Block Anchor, Block[] Certified, Certificate Certificate, PendingCommittee? Pending = null) : IMessage
 {
+    FrameType IMessage.Type => FrameType.SnapshotManifest;
+
     /// <summary>Whose committee certifies it; the anchor may be the last block of the epoch before.</summary>
     public ulong Epoch => Certified[0].Epoch;
 
@@ -180,7 +182,10 @@ public static class SnapshotManifestCodec
 /// <summary>A piece of a snapshot, found and checked by its hash (FORMATS.md, "SnapshotChunk").</summary>
 /// <param name="Sequence">The snapshot's block.</param>
 /// <param name="Hash">BLAKE3 that the bytes must have; whether they do, the receiver checks.</param>
-public sealed record SnapshotChunk(ulong Epoch, ulong Sequence, Hash256 Hash, byte[] Data);
+public sealed record SnapshotChunk(ulong Epoch, ulong Sequence, Hash256 Hash, byte[] Data) : IMessage
+{
+    FrameType IMessage.Type => FrameType.SnapshotChunk;
+}
 
 public static class SnapshotChunkCodec
 {

@@ -126,7 +126,7 @@ internal sealed class ClientBatch
         }
 
         _unframed = null;
-        Require.That(FrameCodec.Write(Frame.Of(header, signature), buffer.Span) == head);
+        Require.That(FrameCodec.WriteVertexHead(header, signature, buffer.Span) == head);
         return new HeldVertex(header, signature, body, buffer);
     }
 

@@ -59,10 +59,10 @@ internal sealed partial class CoreThread
         Vertices.Take(token)?.Drop();
     }
 
-    void IShellPorts<OwnPayload>.Send(EffectKind kind, int to, in Frame frame)
+    void IShellPorts<OwnPayload>.Send(EffectKind kind, int to, IMessage message)
     {
         metrics.FetchesSent.Add(kind == EffectKind.SendFetch ? 1 : 0);
-        sender.Send(_epoch.LinkOf(to), Channel.Control, frame);
+        sender.Send(_epoch.LinkOf(to), Channel.Control, message);
     }
 
     void IShellPorts<OwnPayload>.Credit() => Batcher.Grant();

@@ -22,15 +22,12 @@ internal sealed class FrameSender(Outbox outbox, PinnedBufferPool pool)
     /// <summary>Frames that found no buffer or no room.</summary>
     public long Dropped => Volatile.Read(ref _dropped);
 
-    /// <summary>Queues a frame for a peer, or for all others with -1.</summary>
-    /// <param name="payload">A vertex's; empty otherwise.</param>
-    public bool Send(int peer, Channel channel, in Frame frame, ReadOnlySpan<byte> payload = default)
+    /// <summary>Queues a message other than a vertex for a peer, or for all others with -1.</summary>
+    public bool Send(int peer, Channel channel, IMessage message)
     {
-        if (peer >= Everyone && pool.TryRent(FrameCodec.EncodedSize(frame), out PooledBuffer? buffer))
+        if (peer >= Everyone && pool.TryRent(FrameCodec.EncodedSize(message), out PooledBuffer? buffer))
         {
-            int written = FrameCodec.Write(frame, buffer.Span);
-            Require.That(written + payload.Length == buffer.Length);
-            payload.CopyTo(buffer.Span[written..]);
+            Require.That(FrameCodec.Write(message, buffer.Span) == buffer.Length);
             return Queue(peer, channel, buffer);
         }
 
@@ -57,12 +54,20 @@ internal sealed class FrameSender(Outbox outbox, PinnedBufferPool pool)
     /// <summary>From where it lies, if that is a frame of it. The caller keeps its reference.</summary>
     public bool SendVertex(int peer, Channel channel, HeldVertex vertex)
     {
-        if (vertex.Frame is not { } frame || peer < Everyone)
+        if (peer >= Everyone && vertex.Frame is { } frame)
         {
-            return Send(peer, channel, Frame.Of(vertex.Header, vertex.Signature), vertex.Payload);
+            return Queue(peer, channel, frame.Retain());
         }
 
-        return Queue(peer, channel, frame.Retain());
+        if (peer >= Everyone && pool.TryRent(1 + VertexCodec.EncodedSize(vertex.Header), out PooledBuffer? buffer))
+        {
+            int written = FrameCodec.WriteVertexHead(vertex.Header, vertex.Signature, buffer.Span);
+            Require.That(written + vertex.Payload.Length == buffer.Length);
+            vertex.Payload.CopyTo(buffer.Span[written..]);
+            return Queue(peer, channel, buffer);
+        }
+
+        return Drop();
     }
 
     /// <summary>A record that the vote store holds durably, for the first time.</summary>
@@ -74,7 +79,7 @@ internal sealed class FrameSender(Outbox outbox, PinnedBufferPool pool)
             return;
         }
 
-        Send(Everyone, Channel.Control, Frame.Of(record.Signed!, record.Block, record.ViewChange, record.NewView));
+        Send(Everyone, Channel.Control, record.Message);
     }
 
     /// <summary>Makes the network thread look at what was queued.</summary>

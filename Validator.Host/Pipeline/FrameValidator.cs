@@ -87,15 +87,15 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
             return false;
         }
 
-        if (!FrameCodec.TryRead(buffer.Span, _epoch.Committee.Count, out Frame frame, out _))
+        if (!FrameCodec.TryRead(buffer.Span, _epoch.Committee.Count, out IMessage? message, out _))
         {
             CountMalformed(peer);
             return false;
         }
 
-        if (frame.Type == FrameType.FetchRequest)
+        if (message is FetchRequest asked)
         {
-            request = frame.Request;
+            request = asked;
             return true;
         }
 
@@ -107,10 +107,10 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         }
 
         Candidate candidate = new() { Peer = peer, FirstCheck = _checks.Count };
-        DecodeError error = SignatureChecks.Collect(frame, _epoch.Committee, _checks);
-        if (error == DecodeError.None && frame.Type == FrameType.Vertex)
+        DecodeError error = SignatureChecks.Collect(message, _epoch.Committee, _checks);
+        if (error == DecodeError.None && message is SignedVertex vertex)
         {
-            error = TakeVertex(frame, buffer, ref candidate);
+            error = TakeVertex(vertex, buffer, ref candidate);
         }
 
         if (error != DecodeError.None)
@@ -121,7 +121,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         }
 
         candidate.Checks = _checks.Count - candidate.FirstCheck;
-        candidate.Input = Input.Of(frame, member);
+        candidate.Input = Input.Of(message, member);
         candidate.Input.Epoch = _epoch.Number;
         _candidates.Add(candidate);
         return false;
@@ -221,17 +221,18 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
     }
 
     /// <summary>The payload stays where it came in, and the vertex keeps the buffer; of one that is known, the known one's is kept.</summary>
-    private DecodeError TakeVertex(in Frame frame, PooledBuffer buffer, ref Candidate candidate)
+    private DecodeError TakeVertex(SignedVertex vertex, PooledBuffer buffer, ref Candidate candidate)
     {
-        VertexHeader header = frame.Vertex!;
-        byte[] signature = frame.VertexSignature!;
+        VertexHeader header = vertex.Vertex;
+        byte[] signature = vertex.Signature;
+        int payload = vertex.PayloadOffset(buffer.Length);
         if (context.Cache.Find(header.Hash) is { } known)
         {
             candidate.Vertex = new HeldVertex(header, signature, known.Body);
             return DecodeError.None;
         }
 
-        DecodeError error = VertexValidation.CheckPayload(header, buffer.Span[frame.PayloadOffset..], context.Genesis.Parameters, _scratch);
+        DecodeError error = VertexValidation.CheckPayload(header, buffer.Span[payload..], context.Genesis.Parameters, _scratch);
         if (error == DecodeError.None && _scratch.Change is { } change)
         {
             error = SignatureChecks.OfChange(change, _epoch.Committee, _checks);
@@ -242,7 +243,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
             return error;
         }
 
-        VertexBody body = VertexBody.Of(buffer.Retain(), frame.PayloadOffset, _scratch.Ids, context.Pool);
+        VertexBody body = VertexBody.Of(buffer.Retain(), payload, _scratch.Ids, context.Pool);
         candidate.Vertex = new HeldVertex(header, signature, body);
         if (!_scratch.Envelopes.Entries.IsEmpty)
         {

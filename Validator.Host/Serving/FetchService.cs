@@ -117,7 +117,7 @@ internal sealed class FetchService(
         }
         else
         {
-            sender.Send(peer, Channel.Control, Frame.NotFound(request, ledger.FirstKept.Sequence));
+            sender.Send(peer, Channel.Control, new NotFound(request, ledger.FirstKept.Sequence));
         }
     }
 
@@ -149,7 +149,7 @@ internal sealed class FetchService(
     private bool AnswerBlock(int peer, in Hash256 hash)
     {
         Block? block = _blocks.GetValueOrDefault(hash) ?? ledger.FindBlock(hash);
-        return block is not null && sender.Send(peer, Channel.Control, Frame.Of(block));
+        return block is not null && sender.Send(peer, Channel.Control, block);
     }
 
     /// <summary>
@@ -160,20 +160,20 @@ internal sealed class FetchService(
     {
         if (Snapshots.Manifest(request.Epoch, request.Sequence, out ulong later) is { } manifest)
         {
-            return sender.Send(peer, Channel.Sync, Frame.Of(manifest));
+            return sender.Send(peer, Channel.Sync, manifest);
         }
 
         if (later > 1 && ledger.FindEpochEnd(request.Epoch) is { } end)
         {
-            sender.Send(peer, Channel.Sync, Frame.Of(end));
+            sender.Send(peer, Channel.Sync, end);
         }
 
-        return sender.Send(peer, Channel.Sync, Frame.NotFound(request, later));
+        return sender.Send(peer, Channel.Sync, new NotFound(request, later));
     }
 
     private bool AnswerChunk(int peer, in FetchRequest request) =>
         Snapshots.Chunk(request.Sequence, request.Hash) is { } data
-        && sender.Send(peer, Channel.Sync, Frame.Of(new SnapshotChunk(request.Epoch, request.Sequence, request.Hash, data)));
+        && sender.Send(peer, Channel.Sync, new SnapshotChunk(request.Epoch, request.Sequence, request.Hash, data));
 
     /// <summary>Final blocks from a sequence on: at most as many as are asked for, the last with its own certificate.</summary>
     private bool AnswerFinalBlocks(int peer, in FetchRequest request)
@@ -219,6 +219,6 @@ internal sealed class FetchService(
         }
 
         Block[] answer = blocks.GetRange(0, whole).ToArray();
-        return sender.Send(peer, Channel.Sync, Frame.Of(new FinalBlocks(answer, certificate)));
+        return sender.Send(peer, Channel.Sync, new FinalBlocks(answer, certificate));
     }
 }

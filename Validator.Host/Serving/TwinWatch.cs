@@ -72,8 +72,8 @@ internal static class TwinWatch
         }
 
         // The epoch's members have the first links, in their order.
-        if (received.Peer < heights.Length && FrameCodec.TryRead(buffer.Span, committee.Count, out Frame frame, out _)
-            && frame.Status is { } status && status.Epoch == epoch && status.Tips.Length == heights.Length)
+        if (received.Peer < heights.Length && FrameCodec.TryRead(buffer.Span, committee.Count, out IMessage? message, out _)
+            && message is Status status && status.Epoch == epoch && status.Tips.Length == heights.Length)
         {
             heights[received.Peer] = status.Tips[self].Height;
         }

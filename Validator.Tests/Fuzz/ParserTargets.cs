@@ -73,7 +73,7 @@ internal static partial class ParserTargets
     // Peers' bytes.
     private static void Frame(ReadOnlySpan<byte> input)
     {
-        if (!FrameCodec.TryRead(input, Committee, out Frame frame, out DecodeError error))
+        if (!FrameCodec.TryRead(input, Committee, out IMessage? frame, out DecodeError error))
         {
             Check(error != DecodeError.None, "refused without a reason");
             return;

@@ -187,13 +187,13 @@ public sealed class ByzantinePeerTests
                 case "oversize":
                     return [new byte[_longest + 1]];
                 case "everything" or "slow-reader":
-                    return [.. Enumerable.Range(1, 200).Select(i => Encode(Frame.Fetch(new FetchRequest(FetchKind.FinalBlocks, 0, 0, (ulong)i, 1000, Hash256.Zero))))];
+                    return [.. Enumerable.Range(1, 200).Select(i => Encode(new FetchRequest(FetchKind.FinalBlocks, 0, 0, (ulong)i, 1000, Hash256.Zero)))];
                 default:
-                    return [Encode(Frame.Of(new Status(0, 0, 1, new LaneTip[_members])))];
+                    return [Encode(new Status(0, 0, 1, new LaneTip[_members]))];
             }
         }
 
-        private static byte[] Encode(in Frame frame)
+        private static byte[] Encode(IMessage frame)
         {
             byte[] bytes = new byte[FrameCodec.EncodedSize(frame)];
             FrameCodec.Write(frame, bytes);

@@ -26,7 +26,7 @@ internal sealed class EquivocatingLeader(SimCluster cluster, int index, CoreSett
         Splits++;
         for (int peer = 0; peer < Cluster.Nodes.Length; peer++)
         {
-            Send(peer, peer % 2 == 0 ? Frame.Of(signed, block) : Frame.Of(other, twin));
+            Send(peer, peer % 2 == 0 ? signed.With(b) : other.With(twin));
         }
     }
 }

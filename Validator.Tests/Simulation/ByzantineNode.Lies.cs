@@ -12,7 +12,7 @@ public sealed partial class ByzantineNode
     public override void Receive(int from, SimMessage message)
     {
         base.Receive(from, message);
-        if (message.Frame.Status is { } status && status.Epoch < Core.Epoch && Cluster.World.ReadsBytes && _lies + _mischief > 0
+        if (message.Message is Status status && status.Epoch < Core.Epoch && Cluster.World.ReadsBytes && _lies + _mischief > 0
             && _random.Chance(0.5))
         {
             PressForgedEnds(from, status.Epoch);
@@ -91,7 +91,7 @@ public sealed partial class ByzantineNode
 
         ulong far = _random.Chance(0.3) ? ulong.MaxValue : (ulong)_random.Below(100_000);
         Status status = new(Core.Epoch, _random.Chance(0.5) ? Core.View : far, _random.Chance(0.5) ? Core.FinalSequence + 5 : far, tips);
-        Send(-1, Frame.Of(status));
+        Send(-1, status);
     }
 
     private void VoteForUnseen()
@@ -126,11 +126,11 @@ public sealed partial class ByzantineNode
 
             bool stop = kind == MessageKind.Stop;
             Signed signed = Cluster.Sign(Index, kind, epoch, view, stop ? 0 : block.Sequence, stop ? Hash256.Zero : block.Hash);
-            Send(-1, Frame.Of(signed, block));
+            Send(-1, kind == MessageKind.PrePrepare ? signed.With(block) : signed);
         }
 
-        Send(-1, Frame.Of(new Status(epoch, 0, _random.Chance(0.5) ? 0 : Core.FinalSequence + 100, new LaneTip[Core.Committee.Count])));
-        Send(-1, Frame.Of(new Status(Core.Epoch, Core.View, 0, new LaneTip[Core.Committee.Count % Limits.MaxCommittee + 1])));
+        Send(-1, new Status(epoch, 0, _random.Chance(0.5) ? 0 : Core.FinalSequence + 100, new LaneTip[Core.Committee.Count]));
+        Send(-1, new Status(Core.Epoch, Core.View, 0, new LaneTip[Core.Committee.Count % Limits.MaxCommittee + 1]));
         VertexHeader vertex = VertexCodec.Seal(
             epoch, Core.Self, 1, Hash256.Zero, new LaneTip[Core.Committee.Count], SimVertex.RootOf([]), 0, 0);
         Cluster.Send(this, -1, new SimMessage(new SimVertex(vertex, Cluster.Sign(Index, MessageKind.Vertex, epoch, 0, 1, vertex.Hash).Signature, [])));
@@ -171,19 +171,19 @@ public sealed partial class ByzantineNode
         Cluster.World.Met(Fault.UnaskedAnswer);
         if (Disk.Finals.Count > 0 && Disk.Finals[^1] is var last && last.Certificate.BlockHash == last.Block.Hash)
         {
-            Send(-1, Frame.Of(new FinalBlocks([last.Block], last.Certificate)));
-            Send(-1, Frame.Of(last.Block));
-            Send(-1, Frame.Of(last.Certificate));
+            Send(-1, new FinalBlocks([last.Block], last.Certificate));
+            Send(-1, last.Block);
+            Send(-1, last.Certificate);
         }
 
-        Send(-1, Frame.NotFound(new FetchRequest(FetchKind.Block, Core.Epoch, 0, 0, 1, Hash256.Of([1])), 1));
+        Send(-1, new NotFound(new FetchRequest(FetchKind.Block, Core.Epoch, 0, 0, 1, Hash256.Of([1])), 1));
     }
 
     private void Replay()
     {
         foreach (SimMessage seen in _coalition.Seen.ToArray())
         {
-            if (seen.Frame.Type is not (0 or FrameType.FetchRequest or FrameType.NotFound or FrameType.Status) && _random.Chance(0.3))
+            if (seen.Type is not (0 or FrameType.FetchRequest or FrameType.NotFound or FrameType.Status) && _random.Chance(0.3))
             {
                 Cluster.World.Met(Fault.Replay);
                 Cluster.Send(this, -1, seen);

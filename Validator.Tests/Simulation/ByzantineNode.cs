@@ -151,7 +151,7 @@ public sealed partial class ByzantineNode : SimNode
         else if (request.Kind == FetchKind.Chunk && _random.Chance(_lies))
         {
             Cluster.World.Met(Fault.WrongChunk);
-            Send(peer, Frame.Of(new SnapshotChunk(request.Epoch, request.Sequence, request.Hash, [1, 2, 3])));
+            Send(peer, new SnapshotChunk(request.Epoch, request.Sequence, request.Hash, [1, 2, 3]));
         }
         else if (request.Kind == FetchKind.Snapshot && Cluster.World.ReadsBytes && request.Epoch < Core.Epoch && _random.Chance(0.7))
         {
@@ -182,7 +182,7 @@ public sealed partial class ByzantineNode : SimNode
         Cluster.World.Met(Fault.ForgedManifest);
         StateRecord[] records = [.. manifest.Records];
         records[0] = records[0] with { NoncesDigest = Hash256.Of([9]) };
-        return new SimMessage(Frame.Of(manifest with { Records = records })).Bytes;
+        return new SimMessage(manifest with { Records = records }).Bytes;
     }
 
     /// <summary>A true end of an epoch with another committee after it, another block, or too few votes.</summary>
@@ -199,13 +199,13 @@ public sealed partial class ByzantineNode : SimNode
             end.Epoch, end.Last.Sequence, end.Last.Parent, end.Last.TimestampMicros, end.Last.ExecutedSequence, end.Last.ExecutedRoot,
             GenesisCodec.CommitteeDigest(epoch + 1, ours), end.Last.Cut);
         Certificate few = Forger.With(end.Certificate, end.Last.Sequence, end.Last.Hash, end.Certificate.Votes[..1]);
-        return new SimMessage(Frame.Of(_random.Below(6) switch
+        return new SimMessage(_random.Below(6) switch
         {
             0 => end with { Next = ours },
             1 => end with { Last = other, Next = ours },
             2 => end with { Certificate = few },
             _ => new EpochEnd(other, Forger.With(end.Certificate, other.Sequence, other.Hash, end.Certificate.Votes), ours),
-        })).Bytes;
+        }).Bytes;
     }
 
     /// <summary>The truth about an epoch's end, and a lie about where snapshots are: an epoch too far would be a dead end.</summary>
@@ -214,10 +214,10 @@ public sealed partial class ByzantineNode : SimNode
         Cluster.World.Met(Fault.LyingProof);
         if (Disk.Ends.TryGetValue(request.Epoch, out EpochEnd? end))
         {
-            Send(peer, Frame.Of(end));
+            Send(peer, end);
         }
 
-        Send(peer, Frame.NotFound(request, _random.Chance(0.5) ? ulong.MaxValue : request.Sequence + (ulong)_random.Below(100)));
+        Send(peer, new NotFound(request, _random.Chance(0.5) ? ulong.MaxValue : request.Sequence + (ulong)_random.Below(100)));
     }
 
     protected override bool Repeats() => _forsaken != (Core.Epoch, Core.View) && _random.Chance(_serves);
@@ -258,7 +258,7 @@ public sealed partial class ByzantineNode : SimNode
     private void SendWhere(
         Func<int, bool> whom, Signed signed, Block? block = null, ViewChange? change = null, NewView? newView = null, SimVertex? vertex = null)
     {
-        SimMessage message = vertex is not null ? new SimMessage(vertex) : new SimMessage(Frame.Of(signed, block, change, newView));
+        SimMessage message = vertex is not null ? new SimMessage(vertex) : new SimMessage(Whole(signed, block, change, newView));
         for (int peer = 0; peer < Cluster.Nodes.Length; peer++)
         {
             if (peer == Index || !whom(peer))

@@ -77,9 +77,9 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
         };
     }
 
-    private SimMessage? Pick(Func<Frame, bool>? which = null)
+    private SimMessage? Pick(Func<IMessage, bool>? which = null)
     {
-        SimMessage[] fitting = [.. Known.Seen.Where(m => m.Frame.Type != 0 && !m.IsForged && (which is null || which(m.Frame)))];
+        SimMessage[] fitting = [.. Known.Seen.Where(m => m.Message is { } known && !m.IsForged && (which is null || which(known)))];
         return fitting.Length == 0 ? null : fitting[random.Below(fitting.Length)];
     }
 
@@ -109,9 +109,9 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
         SimMessage? message = Pick(f => f.Type == type);
         if (message is null && PickCertificate() is { } certificate)
         {
-            message = type == FrameType.Certificate ? new SimMessage(Frame.Of(certificate))
+            message = type == FrameType.Certificate ? new SimMessage(certificate)
                 : type == FrameType.FinalBlocks && Known.FindBlock(certificate.BlockHash) is { } block
-                    ? new SimMessage(Frame.Of(new FinalBlocks([block], certificate)))
+                    ? new SimMessage(new FinalBlocks([block], certificate))
                 : null;
         }
 
@@ -125,7 +125,7 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
         if (type == FrameType.Vertex && random.Chance(0.3))
         {
             // The author's own entry among the parents.
-            copy.AsSpan(BodyAlone + 96 + (40 * message.Frame.Vertex!.Author), 40).Fill(1);
+            copy.AsSpan(BodyAlone + 96 + (40 * ((SignedVertex)message.Message!).Vertex.Author), 40).Fill(1);
             message.Bytes.AsSpan(offset, value.Length).CopyTo(copy.AsSpan(offset));
         }
 
@@ -140,8 +140,8 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
             return null;
         }
 
-        Block block = message.Frame.Block!;
-        return Encode(Frame.Of(cluster.Sign(place, MessageKind.PrePrepare, _epoch, core.View, block.Sequence, block.Hash), block));
+        Block block = ((PrePrepare)message.Message!).Block;
+        return Encode(cluster.Sign(place, MessageKind.PrePrepare, _epoch, core.View, block.Sequence, block.Hash).With(block));
     }
 
     private byte[]? Cut()
@@ -169,7 +169,7 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
         MessageKind kind = random.Chance(0.5) ? MessageKind.Commit : MessageKind.Prepare;
         SignedHeader header = new(kind, honest, _epoch, core.View, sequence, Hash256.Of([4]));
         SignedHeader elsewhere = random.Chance(0.5) ? header : header with { Epoch = _epoch + 1 };
-        return Encode(Frame.Of(new Signed(header, cluster.Keys.Sign(cluster.PlaceOf(_epoch, honest), elsewhere, elsewhere == header ? _otherChain : cluster.ChainId))));
+        return Encode(new Signed(header, cluster.Keys.Sign(cluster.PlaceOf(_epoch, honest), elsewhere, elsewhere == header ? _otherChain : cluster.ChainId)));
     }
 
     private Certificate? PickCertificate()
@@ -186,7 +186,7 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
         }
 
         cluster.World.Met(Fault.TooLittleWeight);
-        return Encode(Frame.Of(With(known, known.Sequence, known.BlockHash, known.Votes[..^(1 + random.Below(known.Votes.Length - 1))])));
+        return Encode(With(known, known.Sequence, known.BlockHash, known.Votes[..^(1 + random.Below(known.Votes.Length - 1))]));
     }
 
     /// <summary>A block of our own, certified by our own vote as often as a quorum wants.</summary>
@@ -203,7 +203,7 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
         MessageKind kind = known.Phase == Phase.Committed ? MessageKind.Commit
             : Committee.Leader(_epoch, known.View) == Self ? MessageKind.PrePrepare : MessageKind.Prepare;
         CertificateVote vote = new(Self, cluster.Sign(place, kind, _epoch, known.View, sequence, hash).Signature);
-        return Encode(Frame.Of(With(known, sequence, hash, [.. Enumerable.Repeat(vote, Committee.Count)])));
+        return Encode(With(known, sequence, hash, [.. Enumerable.Repeat(vote, Committee.Count)]));
     }
 
     public static Certificate With(Certificate like, ulong sequence, in Hash256 hash, CertificateVote[] votes) => new()
@@ -231,15 +231,15 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
         {
             case 0:
                 // A claim that is not below its own view.
-                return Encode(Frame.Of(Known.MakeChange(place, Math.Max(prepared.View, 1), prepared, null)));
+                return Encode(Known.MakeChange(place, Math.Max(prepared.View, 1), prepared, null));
             case 1:
                 // The certificate is left out.
                 ViewChange whole = Known.MakeChange(place, view, prepared, null);
-                return Encode(Frame.Of(whole))[..(1 + SignedCodec.EncodedSize + 104)];
+                return Encode(whole)[..(1 + SignedCodec.EncodedSize + 104)];
             case 2:
                 // The certificate says less than the claim.
                 ViewChange higher = Known.MakeChange(place, view, With(prepared, prepared.Sequence + 9, prepared.BlockHash, prepared.Votes), null);
-                return Encode(Frame.Of(new ViewChange { Signed = higher.Signed, Claims = higher.Claims, Prepared = prepared }));
+                return Encode(new ViewChange { Signed = higher.Signed, Claims = higher.Claims, Prepared = prepared });
             case 3:
                 // Two claims of one slot.
                 ViewChange other = Known.MakeChange(place, view, With(prepared, prepared.Sequence, Hash256.Of([6]), prepared.Votes), null);
@@ -258,12 +258,12 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
 
         int sender = 0;
         ViewChangeSummary[] summaries = Array.ConvertAll(changes, c => new ViewChangeSummary(sender++, c.Claims, c.Signed.Signature));
-        return Encode(Frame.Of(new NewView
+        return Encode(new NewView
         {
             Signed = cluster.Sign(place, MessageKind.NewView, _epoch, view, 0, NewViewCodec.Digest(summaries)),
             ViewChanges = summaries,
             Prepared = prepared,
-        }));
+        });
     }
 
     /// <summary>Two messages that convict nobody.</summary>
@@ -284,7 +284,7 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
             first = new Signed(second.Header with { Digest = Hash256.Of([9]) }, first.Signature);
         }
 
-        return Encode(Frame.Of(new Evidence(first, second)));
+        return Encode(new Evidence(first, second));
 
         Signed Signed(MessageKind kind, int sender, ulong at, in Hash256 digest)
         {
@@ -352,7 +352,7 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
 
     private byte[] Encode(VertexHeader header, byte[] payload)
     {
-        Frame frame = Frame.Of(header, cluster.Keys.Sign(place, VertexCodec.HeaderToSign(header), cluster.ChainId));
+        SignedVertex frame = SignedVertex.Of(header, cluster.Keys.Sign(place, VertexCodec.HeaderToSign(header), cluster.ChainId));
         byte[] bytes = new byte[FrameCodec.EncodedSize(frame)];
         payload.CopyTo(bytes.AsSpan(FrameCodec.Write(frame, bytes)));
         return bytes;
@@ -396,12 +396,12 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
             return null;
         }
 
-        return Encode(Frame.Of(random.Below(3) switch
+        return Encode(random.Below(3) switch
         {
             0 => new FinalBlocks([block, block], certificate),
             1 => new FinalBlocks([Coalition.Child(block, null, 1)], certificate),
             _ => new FinalBlocks([block], With(certificate, certificate.Sequence, certificate.BlockHash, certificate.Votes[..1])),
-        }));
+        });
     }
 
     private byte[] Oversized()
@@ -412,5 +412,5 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
         return bytes;
     }
 
-    private static byte[] Encode(in Frame frame) => new SimMessage(frame).Bytes;
+    private static byte[] Encode(IMessage frame) => new SimMessage(frame).Bytes;
 }

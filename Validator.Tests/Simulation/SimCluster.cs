@@ -294,7 +294,7 @@ public sealed class SimCluster
         for (int peer = 0; peer < Nodes.Length; peer++)
         {
             // Those outside of the committee are told how far it is, and ask for the rest.
-            if (message.Frame.Type != FrameType.Status && MemberOf(from.Core.Epoch, peer) < 0)
+            if (message.Type != FrameType.Status && MemberOf(from.Core.Epoch, peer) < 0)
             {
                 continue;
             }
@@ -350,7 +350,7 @@ public sealed class SimCluster
     private void Arrive(int from, SimNode receiver, SimMessage message)
     {
         Delivered++;
-        Mix(((ulong)Now << 16) ^ ((ulong)from << 12) ^ ((ulong)receiver.Index << 8) ^ (ulong)message.Frame.Type);
+        Mix(((ulong)Now << 16) ^ ((ulong)from << 12) ^ ((ulong)receiver.Index << 8) ^ (ulong)message.Type);
         if (_trace is not null)
         {
             _trace.Append($"{Now,11} {from} > {receiver.Index}: ").Append(message).AppendLine();

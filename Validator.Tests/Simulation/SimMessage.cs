@@ -113,17 +113,17 @@ public sealed class SimMessage
 {
     private byte[]? _bytes;
     private DecodeError? _error;
-    private Frame _frame;
+    private IMessage? _message;
     private SimVertex? _vertex;
 
-    public SimMessage(in Frame frame)
+    public SimMessage(IMessage message)
     {
-        _frame = frame;
+        _message = message;
     }
 
     public SimMessage(SimVertex vertex)
     {
-        _frame = Frame.Of(vertex.Header, vertex.Signature);
+        _message = SignedVertex.Of(vertex.Header, vertex.Signature);
         _vertex = vertex;
     }
 
@@ -135,15 +135,20 @@ public sealed class SimMessage
     }
 
     public bool IsForged { get; }
-    public ref readonly Frame Frame => ref _frame;
+    /// <summary>Null for bytes that are none, or not yet decoded.</summary>
+    public IMessage? Message => _message;
+
+    /// <summary>0 where there is no message.</summary>
+    public FrameType Type => _message?.Type ?? 0;
+
     public SimVertex? Vertex => _vertex;
 
     public byte[] Bytes => _bytes ??= Encode();
 
     private byte[] Encode()
     {
-        byte[] bytes = new byte[FrameCodec.EncodedSize(_frame)];
-        int written = FrameCodec.Write(_frame, bytes);
+        byte[] bytes = new byte[FrameCodec.EncodedSize(_message!)];
+        int written = FrameCodec.Write(_message!, bytes);
         if (_vertex is not null)
         {
             SimVertex.PayloadOf(_vertex.Transactions).CopyTo(bytes.AsSpan(written));
@@ -170,18 +175,19 @@ public sealed class SimMessage
         byte[] bytes = Bytes;
         EpochConfiguration epoch = cluster.EpochOf(FrameCodec.TryPeekEpoch(bytes, out ulong number) ? number : 0);
         Committee committee = epoch.Committee;
-        if (!FrameCodec.TryRead(bytes, committee.Count, out _frame, out DecodeError error))
+        if (!FrameCodec.TryRead(bytes, committee.Count, out _message, out DecodeError error))
         {
             return error;
         }
 
         bool envelopesHold = true;
         List<SignatureCheck> checks = [];
-        error = SignatureChecks.Collect(_frame, committee, checks);
-        if (error == DecodeError.None && _frame.Type == FrameType.Vertex)
+        error = SignatureChecks.Collect(_message, committee, checks);
+        if (error == DecodeError.None && _message is SignedVertex vertex)
         {
             TransactionScratch scratch = new();
-            error = VertexValidation.CheckPayload(_frame.Vertex!, bytes.AsSpan(_frame.PayloadOffset), cluster.Genesis.Parameters, scratch);
+            ReadOnlySpan<byte> payload = bytes.AsSpan(vertex.PayloadOffset(bytes.Length));
+            error = VertexValidation.CheckPayload(vertex.Vertex, payload, cluster.Genesis.Parameters, scratch);
             if (error == DecodeError.None && scratch.Change is { } change)
             {
                 error = SignatureChecks.OfChange(change, committee, checks);
@@ -189,8 +195,8 @@ public sealed class SimMessage
 
             if (error == DecodeError.None)
             {
-                ulong[] transactions = TransactionsOf(bytes.AsSpan(_frame.PayloadOffset), out envelopesHold);
-                _vertex = new SimVertex(_frame.Vertex!, _frame.VertexSignature!, transactions);
+                ulong[] transactions = TransactionsOf(payload, out envelopesHold);
+                _vertex = new SimVertex(vertex.Vertex, vertex.Signature, transactions);
             }
         }
 
@@ -227,49 +233,58 @@ public sealed class SimMessage
     }
 
     /// <summary>The epoch that it speaks of; read from the bytes where there are any, as the real shell does.</summary>
-    public ulong Epoch => _frame.Type switch
+    public ulong Epoch => _message switch
     {
-        0 => FrameCodec.TryPeekEpoch(Bytes, out ulong epoch) ? epoch : 0,
-        FrameType.Vertex => _frame.Vertex!.Epoch,
-        FrameType.ViewChange => _frame.ViewChange!.Signed.Header.Epoch,
-        FrameType.NewView => _frame.NewView!.Signed.Header.Epoch,
-        FrameType.Certificate => _frame.Certificate!.Epoch,
-        FrameType.Block => _frame.Block!.Epoch,
-        FrameType.FinalBlocks => _frame.FinalBlocks!.Blocks[0].Epoch,
-        FrameType.Evidence => _frame.Evidence!.First.Header.Epoch,
-        FrameType.Status => _frame.Status!.Epoch,
-        FrameType.FetchRequest or FrameType.NotFound => _frame.Request.Epoch,
-        FrameType.SnapshotManifest => _frame.Manifest!.Epoch,
-        FrameType.SnapshotChunk => _frame.Chunk!.Epoch,
-        FrameType.EpochEnd => _frame.EpochEnd!.Epoch,
-        _ => _frame.Message!.Header.Epoch,
+        null => FrameCodec.TryPeekEpoch(Bytes, out ulong epoch) ? epoch : 0,
+        Signed signed => signed.Header.Epoch,
+        ViewChange change => change.Signed.Header.Epoch,
+        NewView newView => newView.Signed.Header.Epoch,
+        Certificate certificate => certificate.Epoch,
+        Block block => block.Epoch,
+        FinalBlocks blocks => blocks.Blocks[0].Epoch,
+        Evidence evidence => evidence.First.Header.Epoch,
+        Status status => status.Epoch,
+        FetchRequest request => request.Epoch,
+        NotFound answer => answer.Request.Epoch,
+        SnapshotManifest manifest => manifest.Epoch,
+        SnapshotChunk chunk => chunk.Epoch,
+        EpochEnd end => end.Epoch,
+        _ => throw new InvariantViolationException($"a {Type} has no epoch"),
     };
 
     /// <summary>Made for a committee of this size.</summary>
-    public bool Fits(int members) =>
-        (_frame.Vertex is not { } vertex || vertex.Parents.Length == members)
-        && (_frame.Block is not { } block || block.Cut.Length == members)
-        && (_frame.Message is not { } message || message.Header.Sender < members);
+    public bool Fits(int members) => _message switch
+    {
+        SignedVertex vertex => vertex.Vertex.Parents.Length == members,
+        PrePrepare proposal => proposal.Block.Cut.Length == members && proposal.Header.Sender < members,
+        Block block => block.Cut.Length == members,
+        Signed signed => signed.Header.Sender < members,
+        _ => true,
+    };
 
     /// <summary>As the real shell does it.</summary>
-    public Input ToInput(int from) => Input.Of(_frame, from);
+    public Input ToInput(int from) => Input.Of(_message!, from);
 
     /// <summary>A line for readers.</summary>
-    public override string ToString()
+    public override string ToString() => _message switch
     {
-        SignedHeader? header = _frame.Message?.Header ?? _frame.ViewChange?.Signed.Header ?? _frame.NewView?.Signed.Header;
-        return _frame.Type switch
-        {
-            FrameType.Vertex => $"Vertex {_frame.Vertex!.Author}/{_frame.Vertex.Height} {Short(_frame.Vertex.Hash)}",
-            FrameType.Status => $"Status epoch {_frame.Status!.Epoch} view {_frame.Status.View} final {_frame.Status.FinalSequence}",
-            FrameType.FetchRequest or FrameType.NotFound => $"{_frame.Type} {_frame.Request.Kind} {_frame.Request.Sequence} {Short(_frame.Request.Hash)}",
-            FrameType.Block => $"Block {_frame.Block!.Sequence} {Short(_frame.Block.Hash)}",
-            FrameType.FinalBlocks => $"FinalBlocks to {_frame.FinalBlocks!.Certificate.Sequence}",
-            FrameType.Evidence => $"Evidence against {_frame.Evidence!.First.Header.Sender}",
-            _ when header is { } h => $"{h.Kind} of {h.Sender} view {h.View} sequence {h.Sequence} {Short(h.Digest)}",
-            _ => _frame.Type == 0 ? "bytes" : _frame.Type.ToString(),
-        };
-    }
+        null => "bytes",
+        SignedVertex { Vertex: var v } => $"Vertex {v.Author}/{v.Height} {Short(v.Hash)}",
+        Status status => $"Status epoch {status.Epoch} view {status.View} final {status.FinalSequence}",
+        FetchRequest request => Line(request),
+        NotFound answer => Line(answer.Request),
+        Block block => $"Block {block.Sequence} {Short(block.Hash)}",
+        FinalBlocks blocks => $"FinalBlocks to {blocks.Certificate.Sequence}",
+        Evidence evidence => $"Evidence against {evidence.First.Header.Sender}",
+        Signed signed => Line(signed.Header),
+        ViewChange change => Line(change.Signed.Header),
+        NewView newView => Line(newView.Signed.Header),
+        _ => Type.ToString(),
+    };
+
+    private string Line(in FetchRequest request) => $"{Type} {request.Kind} {request.Sequence} {Short(request.Hash)}";
+
+    private static string Line(in SignedHeader h) => $"{h.Kind} of {h.Sender} view {h.View} sequence {h.Sequence} {Short(h.Digest)}";
 
     private static string Short(in Hash256 hash) => hash.ToString()[..8];
 }

@@ -36,7 +36,7 @@ public partial class SimNode
         Count(reason);
     }
 
-    void IShellPorts<SimVertex?>.Send(EffectKind kind, int to, in Frame frame)
+    void IShellPorts<SimVertex?>.Send(EffectKind kind, int to, IMessage frame)
     {
         if (kind != EffectKind.Send || Repeats())
         {

@@ -207,6 +207,9 @@ public partial class SimNode
         _records = new OwnRecords<SimVertex?>(this, int.MaxValue);
     }
 
+    protected static IMessage Whole(Signed signed, Block? block, ViewChange? change, NewView? newView) =>
+        change ?? (IMessage?)newView ?? (block is null ? signed : signed.With(block));
+
     protected virtual void Transmit(Signed signed, Block? block, ViewChange? change, NewView? newView, SimVertex? vertex) =>
-        Cluster.Send(this, -1, vertex is not null ? new SimMessage(vertex) : new SimMessage(Frame.Of(signed, block, change, newView)));
+        Cluster.Send(this, -1, vertex is not null ? new SimMessage(vertex) : new SimMessage(Whole(signed, block, change, newView)));
 }

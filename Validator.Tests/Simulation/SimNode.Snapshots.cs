@@ -104,7 +104,7 @@ public partial class SimNode
 
                 if (manifest.Epoch == request.Epoch)
                 {
-                    Send(peer, Frame.Of(manifest));
+                    Send(peer, manifest);
                     return true;
                 }
 
@@ -113,17 +113,17 @@ public partial class SimNode
 
             if (provenFrom > 1 && Disk.Ends.TryGetValue(request.Epoch, out EpochEnd? end))
             {
-                Send(peer, Frame.Of(end));
+                Send(peer, end);
             }
 
-            Send(peer, Frame.NotFound(request, provenFrom));
+            Send(peer, new NotFound(request, provenFrom));
             return true;
         }
 
         if (request.Kind == FetchKind.Chunk && Disk.Snapshots.TryGetValue(request.Sequence, out SimSnapshot? snapshot)
             && snapshot.Chunks.TryGetValue(request.Hash, out byte[]? chunk))
         {
-            Send(peer, Frame.Of(new SnapshotChunk(request.Epoch, request.Sequence, request.Hash, chunk)));
+            Send(peer, new SnapshotChunk(request.Epoch, request.Sequence, request.Hash, chunk));
             return true;
         }
 

@@ -146,15 +146,15 @@ public partial class SimNode
 
                 break;
             case FetchKind.Block when FindBlock(request.Hash) is { } block:
-                Send(peer, Frame.Of(block));
+                Send(peer, block);
                 break;
             case FetchKind.FinalBlocks when FinalsFrom(request) is { } finals:
-                Send(peer, Frame.Of(finals));
+                Send(peer, finals);
                 break;
             case FetchKind.Snapshot or FetchKind.Chunk when ServeSnapshot(peer, request):
                 break;
             default:
-                Send(peer, Frame.NotFound(request, Disk.FirstKept));
+                Send(peer, new NotFound(request, Disk.FirstKept));
                 break;
         }
     }

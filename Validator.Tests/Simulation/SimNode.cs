@@ -230,7 +230,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     public virtual void Receive(int from, SimMessage message)
     {
         ulong epoch = message.Epoch;
-        bool anyEpoch = message.Frame.Type is FrameType.Status or FrameType.FetchRequest;
+        bool anyEpoch = message.Type is FrameType.Status or FrameType.FetchRequest;
         int member = Cluster.MemberOf(Core.Epoch, from);
         EpochVerdict verdict = EarlyMessages<SimEarly>.Judge(anyEpoch, epoch, Core.Epoch, member >= 0);
         if (verdict != EpochVerdict.Now)
@@ -257,13 +257,13 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             return;
         }
 
-        switch (message.Frame.Type)
+        switch (message.Message)
         {
-            case FrameType.FetchRequest:
-                Serve(from, message.Frame.Request);
+            case FetchRequest request:
+                Serve(from, request);
                 break;
-            case FrameType.Vertex:
-                ReceiveVertex(member, message.Vertex!);
+            case SignedVertex vertex:
+                ReceiveVertex(member, vertex, message.Vertex!);
                 break;
             default:
                 if (member >= 0)
@@ -275,7 +275,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         }
     }
 
-    private void ReceiveVertex(int from, SimVertex vertex)
+    private void ReceiveVertex(int from, SignedVertex message, SimVertex vertex)
     {
         if (vertex.PayloadFault(Cluster) is not DecodeError.None and var fault)
         {
@@ -290,8 +290,8 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             Kind = InputKind.Vertex,
             From = from,
             Token = token,
-            Vertex = vertex.Header,
-            Message = new Signed(VertexCodec.HeaderToSign(vertex.Header), vertex.Signature),
+            Vertex = message.Vertex,
+            Message = message,
         });
     }
 
@@ -341,8 +341,8 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     }
 
     /// <param name="to">A place, or -1 for all others.</param>
-    protected void Send(int to, in Frame frame) => Cluster.Send(this, to, new SimMessage(frame));
+    protected void Send(int to, IMessage frame) => Cluster.Send(this, to, new SimMessage(frame));
 
     /// <param name="member">Of the core's epoch, or -1 for all others.</param>
-    private void SendTo(int member, in Frame frame) => Send(member < 0 ? -1 : Cluster.PlaceOf(Core.Epoch, member), frame);
+    private void SendTo(int member, IMessage frame) => Send(member < 0 ? -1 : Cluster.PlaceOf(Core.Epoch, member), frame);
 }

@@ -129,7 +129,7 @@ public sealed partial class SimWorld
     public bool HoldsBack(SimNode from, SimNode to, SimMessage message)
     {
         if (Cluster.Now >= _heldUntil || (from.Index != Wiped && from.Index != RolledBack && !_losers.Contains(from.Index))
-            || message.Frame.Type is not (FrameType.Vote or FrameType.PrePrepare or FrameType.ViewChange) || !_random.Chance(0.05))
+            || message.Type is not (FrameType.Vote or FrameType.PrePrepare or FrameType.ViewChange) || !_random.Chance(0.05))
         {
             return false;
         }

@@ -11,36 +11,38 @@ public readonly record struct SignatureCheck(int Sender, SignedHeader Header, by
 /// </summary>
 public static class SignatureChecks
 {
-    /// <summary>Appends to <paramref name="checks"/> every signature inside <paramref name="frame"/>.</summary>
+    /// <summary>Appends to <paramref name="checks"/> every signature inside <paramref name="message"/>.</summary>
     /// <returns>None, or why the message is refused whatever its signatures; then some checks may have been appended.</returns>
-    public static DecodeError Collect(in Frame frame, Committee committee, List<SignatureCheck> checks)
+    public static DecodeError Collect(IMessage message, Committee committee, List<SignatureCheck> checks)
     {
-        switch (frame.Type)
+        switch (message)
         {
-            case FrameType.Vertex:
-                VertexHeader vertex = frame.Vertex!;
-                checks.Add(new SignatureCheck(vertex.Author, VertexCodec.HeaderToSign(vertex), frame.VertexSignature!));
+            case SignedVertex vertex:
+                Add(vertex, checks);
                 return DecodeError.None;
-            case FrameType.PrePrepare or FrameType.Vote or FrameType.Stop:
-                Add(frame.Message!, checks);
-                return CheckLeader(frame.Message!.Header, committee);
-            case FrameType.ViewChange:
-                return OfViewChange(frame.ViewChange!, committee, checks);
-            case FrameType.NewView:
-                return OfNewView(frame.NewView!, committee, checks);
-            case FrameType.Certificate:
-                return OfCertificate(frame.Certificate!, committee, checks);
-            case FrameType.FinalBlocks:
-                return OfCertificate(frame.FinalBlocks!.Certificate, committee, checks);
-            case FrameType.SnapshotManifest:
-                return OfCertificate(frame.Manifest!.Certificate, committee, checks);
-            case FrameType.EpochEnd:
-                return OfCertificate(frame.EpochEnd!.Certificate, committee, checks);
-            case FrameType.Evidence:
-                OfEvidence(frame.Evidence!, checks);
+            case Signed signed:
+                Add(signed, checks);
+                return CheckLeader(signed.Header, committee);
+            case ViewChange change:
+                return OfViewChange(change, committee, checks);
+            case NewView newView:
+                return OfNewView(newView, committee, checks);
+            case Certificate certificate:
+                return OfCertificate(certificate, committee, checks);
+            case FinalBlocks blocks:
+                return OfCertificate(blocks.Certificate, committee, checks);
+            case SnapshotManifest manifest:
+                return OfCertificate(manifest.Certificate, committee, checks);
+            case EpochEnd end:
+                return OfCertificate(end.Certificate, committee, checks);
+            case Evidence evidence:
+                OfEvidence(evidence, checks);
+                return DecodeError.None;
+            case Block or Status or FetchRequest or NotFound or SnapshotChunk:
                 return DecodeError.None;
             default:
-                return DecodeError.None;
+                Require.Fail("what is signed in every message is known");
+                return DecodeError.UnknownFrameType;
         }
     }
 

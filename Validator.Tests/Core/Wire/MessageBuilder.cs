@@ -68,33 +68,33 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
     public static readonly FrameType[] AllTypes = Enum.GetValues<FrameType>();
 
     /// <summary>A frame and its bytes, payload included.</summary>
-    public (Frame Frame, byte[] Bytes) Build(FrameType type)
+    public (IMessage Frame, byte[] Bytes) Build(FrameType type)
     {
         byte[] payload = type == FrameType.Vertex ? Payload(values.Choose(5)) : [];
-        Frame frame = type switch
+        IMessage frame = type switch
         {
-            FrameType.Vertex => Frame.Of(Vertex(payload), values.Signature()),
+            FrameType.Vertex => SignedVertex.Of(Vertex(payload), values.Signature()),
             FrameType.PrePrepare => PrePrepare(),
-            FrameType.Vote => Frame.Of(
-                Sign(values.Choose(2) == 0 ? MessageKind.Prepare : MessageKind.Commit, Number(), Number(), values.Hash())),
-            FrameType.Stop => Frame.Of(Sign(MessageKind.Stop, Number(), 0, Hash256.Zero)),
-            FrameType.ViewChange => Frame.Of(ViewChange()),
-            FrameType.NewView => Frame.Of(NewView()),
-            FrameType.Certificate => Frame.Of(Certificate(Phase.Prepared, Number(), Number(), Number(), values.Hash())),
-            FrameType.Block => Frame.Of(Block(Number(), Number(), values.Hash())),
-            FrameType.FinalBlocks => Frame.Of(FinalBlocks(1 + values.Choose(3))),
-            FrameType.Evidence => Frame.Of(Evidence()),
-            FrameType.Status => Frame.Of(new Status(values.U64(), values.U64(), values.U64(), Tips(-1))),
-            FrameType.FetchRequest => Frame.Fetch(Request()),
-            FrameType.NotFound => Frame.NotFound(Request(), 77),
-            FrameType.SnapshotManifest => Frame.Of(Manifest()),
-            FrameType.EpochEnd => Frame.Of(EpochEnd()),
-            _ => Frame.Of(Chunk()),
+            FrameType.Vote => 
+                Sign(values.Choose(2) == 0 ? MessageKind.Prepare : MessageKind.Commit, Number(), Number(), values.Hash()),
+            FrameType.Stop => Sign(MessageKind.Stop, Number(), 0, Hash256.Zero),
+            FrameType.ViewChange => ViewChange(),
+            FrameType.NewView => NewView(),
+            FrameType.Certificate => Certificate(Phase.Prepared, Number(), Number(), Number(), values.Hash()),
+            FrameType.Block => Block(Number(), Number(), values.Hash()),
+            FrameType.FinalBlocks => FinalBlocks(1 + values.Choose(3)),
+            FrameType.Evidence => Evidence(),
+            FrameType.Status => new Status(values.U64(), values.U64(), values.U64(), Tips(-1)),
+            FrameType.FetchRequest => Request(),
+            FrameType.NotFound => new NotFound(Request(), 77),
+            FrameType.SnapshotManifest => Manifest(),
+            FrameType.EpochEnd => EpochEnd(),
+            _ => Chunk(),
         };
         return (frame, Encode(frame, payload));
     }
 
-    public static byte[] Encode(in Frame frame, ReadOnlySpan<byte> payload)
+    public static byte[] Encode(IMessage frame, ReadOnlySpan<byte> payload)
     {
         byte[] bytes = new byte[FrameCodec.EncodedSize(frame)];
         int written = FrameCodec.Write(frame, bytes);
@@ -209,12 +209,12 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
         new SignedHeader(kind, sender < 0 ? values.Choose(lanes) : sender, values.U64(), view, sequence, digest),
         values.Signature());
 
-    private Frame PrePrepare()
+    private PrePrepare PrePrepare()
     {
         Block block = Block(values.U64(), Number(), values.Hash());
         SignedHeader header = new(
             MessageKind.PrePrepare, values.Choose(lanes), block.Epoch, values.U64(), block.Sequence, block.Hash);
-        return Frame.Of(new Signed(header, values.Signature()), block);
+        return new PrePrepare(header, values.Signature(), block);
     }
 
     private FinalBlocks FinalBlocks(int count)

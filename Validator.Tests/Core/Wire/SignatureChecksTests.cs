@@ -52,9 +52,9 @@ public class SignatureChecksTests
             Signed prepare = Signed(MessageKind.Prepare, sender);
             Signed proposal = Signed(MessageKind.PrePrepare, sender);
             bool leads = sender == Four.Leader(0, 2);
-            Assert.Equal(DecodeError.None, Collect(Frame.Of(prepare)));
-            Assert.Equal(leads ? DecodeError.None : DecodeError.NotLeader, Collect(Frame.Of(proposal)));
-            Assert.Equal(DecodeError.None, Collect(Frame.Of(Signed(MessageKind.Commit, sender))));
+            Assert.Equal(DecodeError.None, Collect(prepare));
+            Assert.Equal(leads ? DecodeError.None : DecodeError.NotLeader, Collect(proposal));
+            Assert.Equal(DecodeError.None, Collect(Signed(MessageKind.Commit, sender)));
         }
     }
 
@@ -68,7 +68,7 @@ public class SignatureChecksTests
             value = _builder.NewView(least: 4, sender: sender, view: 6);
         }
 
-        Assert.Equal(DecodeError.None, Collect(Frame.Of(value)));
+        Assert.Equal(DecodeError.None, Collect(value));
         Assert.Equal(1 + 4 + 4 + 4, _checks.Count);
         ulong epoch = value.Signed.Header.Epoch;
         foreach (ViewChangeSummary summary in value.ViewChanges)
@@ -79,7 +79,7 @@ public class SignatureChecksTests
 
         Committee uneven = new([5, 5, 5, 4]);
         ViewChangeSummary[] few = value.ViewChanges[1..3];
-        Assert.Equal(DecodeError.NoQuorum, SignatureChecks.Collect(Frame.Of(Rebuild(value, few, value.Prepared)), uneven, _checks));
+        Assert.Equal(DecodeError.NoQuorum, SignatureChecks.Collect(Rebuild(value, few, value.Prepared), uneven, _checks));
     }
 
     // The base rests on the highest claims: a proof of a lower one, or two blocks claimed in one slot, is refused.
@@ -199,7 +199,7 @@ public class SignatureChecksTests
 
     private static DecodeError Decode(NewView value)
     {
-        byte[] bytes = MessageBuilder.Encode(Frame.Of(value), default);
+        byte[] bytes = MessageBuilder.Encode(value, default);
         FrameCodec.TryRead(bytes, 4, out _, out DecodeError error);
         return error;
     }
@@ -207,7 +207,7 @@ public class SignatureChecksTests
     private static Signed Signed(MessageKind kind, int sender) =>
         new(new SignedHeader(kind, sender, 0, 2, 1, Hash256.Of([1])), new byte[Limits.SignatureBytes]);
 
-    private DecodeError Collect(Frame frame)
+    private DecodeError Collect(IMessage frame)
     {
         _checks.Clear();
         return SignatureChecks.Collect(frame, Four, _checks);

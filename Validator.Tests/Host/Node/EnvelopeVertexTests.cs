@@ -55,7 +55,7 @@ public class EnvelopeVertexTests
         {
             VertexHeader header = EnvelopeSamples.Header(payload, 2);
             byte[] frame = new byte[VertexCodec.EncodedSize(header) + 1];
-            int written = FrameCodec.Write(Frame.Of(header, new byte[Limits.SignatureBytes]), frame);
+            int written = FrameCodec.Write(SignedVertex.Of(header, new byte[Limits.SignatureBytes]), frame);
             payload.CopyTo(frame, written);
             Assert.True(pool.TryRent(frame.Length, out PooledBuffer? buffer));
             frame.CopyTo(buffer.Span);

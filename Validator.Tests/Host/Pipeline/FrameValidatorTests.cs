@@ -44,14 +44,14 @@ public class FrameValidatorTests
     {
         for (int sender = 0; sender < 3; sender++)
         {
-            Take(Frame.Of(Vote(sender)));
+            Take(Vote(sender));
         }
 
         Assert.Equal(3, _verifier.Verified);
-        Take(Frame.Of(Vote(1)));
-        Take(Frame.Of(CertificateOf(0, 1, 2)));
+        Take(Vote(1));
+        Take(CertificateOf(0, 1, 2));
         Assert.Equal(3, _verifier.Verified);
-        Take(Frame.Of(CertificateOf(0, 1, 3)));
+        Take(CertificateOf(0, 1, 3));
         Assert.Equal(4, _verifier.Verified);
         Assert.Equal(6, _passed.Count);
     }
@@ -63,13 +63,13 @@ public class FrameValidatorTests
         _verifier.Bad = 2;
         for (int i = 0; i < 60; i++)
         {
-            Take(Frame.Of(Vote(2)));
+            Take(Vote(2));
         }
 
         Assert.Empty(_punished);
         for (int i = 0; i < 20; i++)
         {
-            Take(Frame.Of(Vote(2)));
+            Take(Vote(2));
         }
 
         Assert.Single(_punished);
@@ -80,10 +80,10 @@ public class FrameValidatorTests
     public void WhatDoesNotHoldIsCountedAndGoesNoFurther()
     {
         _verifier.Bad = 2;
-        Take(Frame.Of(Vote(2)));
-        Take(Frame.Of(CertificateOf(0, 1, 2)));
+        Take(Vote(2));
+        Take(CertificateOf(0, 1, 2));
         Assert.Equal(2, _metrics.SignaturesFailed.Value);
-        Take(Frame.Of(CertificateOf(0, 1)));
+        Take(CertificateOf(0, 1));
         Assert.Equal(1, _metrics.MalformedFrames[3].Value);
         TakeBytes([(byte)FrameType.Vote, 1, 2, 3]);
         Assert.Equal(2, _metrics.MalformedFrames[3].Value);
@@ -118,13 +118,13 @@ public class FrameValidatorTests
         Assert.True(scratch.TryCompute(payload, 1, out Hash256 root, out _));
         Hash256 before = height == 1 ? Hash256.Zero : Hash256.Of([2]);
         VertexHeader header = VertexCodec.Seal(0, 1, height, before, new LaneTip[4], root, 400, 1);
-        byte[] frame = new byte[FrameCodec.EncodedSize(Frame.Of(header, Signature(1)))];
-        int written = FrameCodec.Write(Frame.Of(header, Signature(1)), frame);
+        byte[] frame = new byte[FrameCodec.EncodedSize(SignedVertex.Of(header, Signature(1)))];
+        int written = FrameCodec.Write(SignedVertex.Of(header, Signature(1)), frame);
         payload.CopyTo(frame, written);
         TakeBytes(frame);
     }
 
-    private void Take(in Frame frame)
+    private void Take(IMessage frame)
     {
         byte[] bytes = new byte[FrameCodec.EncodedSize(frame)];
         FrameCodec.Write(frame, bytes);

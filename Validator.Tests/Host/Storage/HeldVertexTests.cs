@@ -161,7 +161,7 @@ public class HeldVertexTests
 
     private static byte[] Encode(HeldVertex vertex)
     {
-        Frame frame = Frame.Of(vertex.Header, vertex.Signature);
+        SignedVertex frame = SignedVertex.Of(vertex.Header, vertex.Signature);
         byte[] bytes = new byte[FrameCodec.EncodedSize(frame)];
         vertex.Payload.CopyTo(bytes.AsSpan(FrameCodec.Write(frame, bytes)));
         return bytes;

@@ -123,10 +123,10 @@ public class SnapshotTests
     /// <summary>Through its bytes, whose decoder checks how the parts prove one another.</summary>
     private static SnapshotManifest AsSent(SnapshotManifest manifest)
     {
-        byte[] bytes = new byte[FrameCodec.EncodedSize(Frame.Of(manifest))];
-        FrameCodec.Write(Frame.Of(manifest), bytes);
-        Assert.True(FrameCodec.TryRead(bytes, StoreSamples.Members, out Frame frame, out DecodeError error), error.ToString());
-        return frame.Manifest!;
+        byte[] bytes = new byte[FrameCodec.EncodedSize(manifest)];
+        FrameCodec.Write(manifest, bytes);
+        Assert.True(FrameCodec.TryRead(bytes, StoreSamples.Members, out IMessage? frame, out DecodeError error), error.ToString());
+        return (SnapshotManifest)frame;
     }
 
     private static RocksLedger Open(string path) => RocksLedger.Open(
