@@ -75,7 +75,7 @@ internal sealed class OwnLane(int self, LaneSet lanes, CoreSettings settings, Ge
             return;
         }
 
-        Author(batch.Token, batch.TransactionRoot, batch.PayloadBytes, batch.TransactionCount, step);
+        Author(batch.Token, batch.Digest, batch.PayloadBytes, batch.TransactionCount, step);
     }
 
     public void AuthorWhenIdle(bool mayAuthor, long quorumSinceMicros, Step step)

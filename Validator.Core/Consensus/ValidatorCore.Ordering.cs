@@ -13,8 +13,9 @@ public sealed partial class ValidatorCore
     // While that waits: the wall clock at which the proposal may be voted for.
     private ulong _timestampAwaited;
 
-    private void OnPrePrepare(Signed message, Block block, int from)
+    private void OnPrePrepare(PrePrepare message, int from)
     {
+        Block block = message.Block;
         SignedHeader header = message.Header;
         if (header.Epoch != Epoch || header.Sender != Committee.Leader(header.Epoch, header.View))
         {

@@ -27,6 +27,33 @@ public sealed partial class ValidatorCore
     }
 
     /// <summary>What our own signature now stands on.</summary>
+    private void OnSigned(IMessage message)
+    {
+        switch (message)
+        {
+            case ViewChange change:
+                if (_viewChanges.OnSigned(change))
+                {
+                    OnViewChange(change, Self);
+                }
+
+                break;
+            case NewView newView:
+                if (!ViewActive && _viewChanges.Awaits(newView))
+                {
+                    ActivateView(newView);
+                }
+
+                break;
+            case Signed signed:
+                OnSigned(signed);
+                break;
+            default:
+                Require.Fail("every signed message comes back");
+                break;
+        }
+    }
+
     private void OnSigned(Signed message)
     {
         SignedHeader header = message.Header;
@@ -45,20 +72,6 @@ public sealed partial class ValidatorCore
             case MessageKind.Stop:
                 _stops.OnSigned(message);
                 EvaluateStops();
-                break;
-            case MessageKind.ViewChange:
-                if (_viewChanges.OnSigned(message) is { } change)
-                {
-                    OnViewChange(change, Self);
-                }
-
-                break;
-            case MessageKind.NewView:
-                if (!ViewActive && _viewChanges.OnNewViewSigned(message) is { } newView)
-                {
-                    ActivateView(newView);
-                }
-
                 break;
             default:
                 Require.Fail("every signed kind comes back");

@@ -8,8 +8,9 @@ namespace Validator.Core.Consensus;
 /// <summary>Vertices: others' and our own (PROTOCOL.md, section 3).</summary>
 public sealed partial class ValidatorCore
 {
-    private void OnVertex(Signed message, VertexHeader vertex, ulong token, int from)
+    private void OnVertex(SignedVertex message, ulong token, int from)
     {
+        VertexHeader vertex = message.Vertex;
         Lane lane = _lanes[vertex.Author];
         bool asked = _fetcher.Complete(FetchKind.Vertices, vertex.Hash);
         Reason reason = _lanes.Fault(vertex, asked);

@@ -164,53 +164,11 @@ public sealed partial class ValidatorCore
         {
             case InputKind.Tick:
                 break;
-            case InputKind.PrePrepare:
-                OnPrePrepare(input.Message!, input.Block!, input.From);
-                break;
-            case InputKind.Vote:
-                OnVote(input.Message!, input.From);
-                break;
-            case InputKind.Stop:
-                OnStop(input.Message!, input.From);
-                break;
-            case InputKind.ViewChange:
-                OnViewChange(input.ViewChange!, input.From);
-                break;
-            case InputKind.NewView:
-                OnNewView(input.NewView!, input.From);
-                break;
-            case InputKind.Certificate:
-                OnCertificate(input.Certificate!, input.From);
-                break;
-            case InputKind.Vertex:
-                OnVertex(input.Message!, input.Vertex!, input.Token, input.From);
+            case InputKind.Message:
+                OnMessage(input.Message!, input.Token, input.From);
                 break;
             case InputKind.VertexDurable:
                 _step.Recheck |= _lanes.MarkDurable(input.Digest, _step.Now);
-                break;
-            case InputKind.Block:
-                OnBlock(input.Block!, input.From);
-                break;
-            case InputKind.FinalBlocks:
-                OnFinalBlocks(input.FinalBlocks!, input.From);
-                break;
-            case InputKind.Evidence:
-                OnEvidence(input.Evidence!);
-                break;
-            case InputKind.Status:
-                OnStatus(input.Status!, input.From);
-                break;
-            case InputKind.NotFound:
-                OnNotFound(input.Request, input.Sequence, input.From);
-                break;
-            case InputKind.Manifest:
-                _catchUp.OnManifest(input.Manifest!, input.From, _step);
-                break;
-            case InputKind.Chunk:
-                _catchUp.OnChunk(input.Chunk!, input.From, _step);
-                break;
-            case InputKind.EpochEnd:
-                OnEpochEnd(input.EpochEnd!, input.From);
                 break;
             case InputKind.EpochEndStored:
                 _step.EndEpoch(_catchUp.OnEpochEndStored(), _catchUp.ProvenFrom);
@@ -235,6 +193,61 @@ public sealed partial class ValidatorCore
                 break;
             default:
                 Require.Fail("every input kind is handled");
+                break;
+        }
+    }
+
+    private void OnMessage(IMessage message, ulong token, int from)
+    {
+        switch (message)
+        {
+            case SignedVertex vertex:
+                OnVertex(vertex, token, from);
+                break;
+            case PrePrepare proposal:
+                OnPrePrepare(proposal, from);
+                break;
+            case Signed { Header.Kind: MessageKind.Stop } stop:
+                OnStop(stop, from);
+                break;
+            case Signed vote:
+                OnVote(vote, from);
+                break;
+            case ViewChange change:
+                OnViewChange(change, from);
+                break;
+            case NewView newView:
+                OnNewView(newView, from);
+                break;
+            case Certificate certificate:
+                OnCertificate(certificate, from);
+                break;
+            case Block block:
+                OnBlock(block, from);
+                break;
+            case FinalBlocks blocks:
+                OnFinalBlocks(blocks, from);
+                break;
+            case Evidence evidence:
+                OnEvidence(evidence);
+                break;
+            case Status status:
+                OnStatus(status, from);
+                break;
+            case NotFound answer:
+                OnNotFound(answer.Request, answer.FirstKept, from);
+                break;
+            case SnapshotManifest manifest:
+                _catchUp.OnManifest(manifest, from, _step);
+                break;
+            case SnapshotChunk chunk:
+                _catchUp.OnChunk(chunk, from, _step);
+                break;
+            case EpochEnd end:
+                OnEpochEnd(end, from);
+                break;
+            default:
+                Require.Fail("every type of message is handled");
                 break;
         }
     }

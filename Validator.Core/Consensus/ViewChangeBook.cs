@@ -37,9 +37,13 @@ internal sealed class ViewChangeBook(Committee committee, int self, ulong epoch)
         step.Sign(MessageKind.ViewChange, view, 0, digest).ViewChange = _toSign;
     }
 
-    /// <summary>The signature of our ViewChange is there; null where it is of one that we do not wait for.</summary>
-    public ViewChange? OnSigned(Signed message) =>
-        _toSign is not { } change || change.Signed.Header != message.Header ? null : Own = change.With(message);
+    /// <summary>Our ViewChange is signed; false where it is one that we do not wait for.</summary>
+    public bool OnSigned(ViewChange message)
+    {
+        bool awaited = _toSign?.Signed.Header == message.Signed.Header;
+        Own = awaited ? message : Own;
+        return awaited;
+    }
 
     public void Take(ViewChange message)
     {
@@ -90,9 +94,8 @@ internal sealed class ViewChangeBook(Committee committee, int self, ulong epoch)
         step.Sign(MessageKind.NewView, view, 0, digest).NewView = _newViewToSign;
     }
 
-    /// <summary>The signature of our NewView is there; null where it is of one that we do not wait for.</summary>
-    public NewView? OnNewViewSigned(Signed message) =>
-        _newViewToSign is not { } own || own.Signed.Header != message.Header ? null : own.With(message);
+    /// <summary>Our NewView is signed, and it is the one that we wait for.</summary>
+    public bool Awaits(NewView message) => _newViewToSign?.Signed.Header == message.Signed.Header;
 
     /// <summary>We decided these claims for that view.</summary>
     public bool IsOurs(ulong view, in Claims claims)

@@ -259,7 +259,7 @@ internal sealed class ClientBatcher : PipelineThread
             Epoch = (ulong)credits >> CreditBits,
             From = -1,
             Token = token,
-            TransactionRoot = batch.Root,
+            Digest = batch.Root,
             PayloadBytes = (uint)batch.PayloadBytes,
             TransactionCount = (uint)batch.TransactionCount,
         };

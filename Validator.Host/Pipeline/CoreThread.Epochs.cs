@@ -40,7 +40,7 @@ internal sealed partial class CoreThread
     /// <summary>What rests on an input that the core before was to have.</summary>
     private void LetGo(in Input input)
     {
-        if (input.Kind == InputKind.Vertex)
+        if (input is { Kind: InputKind.Message, Message: SignedVertex })
         {
             Vertices.Take(input.Token)?.Drop();
         }

@@ -41,7 +41,13 @@ internal sealed partial class CoreThread
     /// </summary>
     private void NoteSigner(in Input input)
     {
-        Signed? signed = input.Kind == InputKind.Vertex ? null : input.Message ?? input.ViewChange?.Signed ?? input.NewView?.Signed;
+        Signed? signed = input.Message switch
+        {
+            SignedVertex => null,
+            ViewChange change => change.Signed,
+            NewView newView => newView.Signed,
+            _ => input.Message as Signed,
+        };
         if (signed is not null && input.From >= 0 && signed.Header.Sender == input.From && _epoch.LinkOf(input.From) is >= 0 and int link)
         {
             Volatile.Write(ref _signedAt[link], _roundMicros);

@@ -216,10 +216,10 @@ internal sealed partial class CoreThread(
         NoteSigner(input);
         switch (input.Kind)
         {
-            case InputKind.Status:
+            case InputKind.Message when input.Message is Status status:
                 int peer = _epoch.LinkOf(input.From);
-                Volatile.Write(ref _peerView[peer], input.Status!.View);
-                Volatile.Write(ref _peerFinal[peer], input.Status.FinalSequence);
+                Volatile.Write(ref _peerView[peer], status.View);
+                Volatile.Write(ref _peerFinal[peer], status.FinalSequence);
                 Volatile.Write(ref _reportedAt[peer], _roundMicros);
                 break;
             case InputKind.Executed when input.Change is not null:

@@ -130,7 +130,7 @@ internal sealed class LedgerThread(
         _executed = new ExecutedPoint(manifest.Sequence, manifest.State.Root);
         signal.Advance(manifest.State.NextIndex);
         Votes.DurablyExecuted(manifest.Sequence);
-        Hand(ToCore, new Input { Kind = InputKind.SnapshotInstalled, Epoch = manifest.Epoch, From = -1, Sequence = manifest.Sequence }, Core!);
+        Hand(ToCore, new Input { Kind = InputKind.SnapshotInstalled, Epoch = manifest.Epoch, From = -1 }, Core!);
     }
 
     bool ILedgerPorts<LedgerItem>.TryTake(out LedgerItem item) =>

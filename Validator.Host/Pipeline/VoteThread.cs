@@ -150,7 +150,7 @@ internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetri
 
     void IOwnRecordPorts<OwnPayload>.Answer(in OwnRecord record)
     {
-        Input input = new() { Kind = InputKind.Signed, Epoch = record.Header.Epoch, From = -1, Number = record.Number, Message = record.Signed };
+        Input input = new() { Kind = InputKind.Signed, Epoch = record.Header.Epoch, From = -1, Message = record.Message };
         Hand(ToCore, input, Core!);
         record.Payload.Batch?.CompleteDurable(record.Signed!.Header.Digest);
     }

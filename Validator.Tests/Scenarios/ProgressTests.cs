@@ -71,8 +71,8 @@ public sealed class ProgressTests
         Block block = BlockCodec.Seal(0, 1, start.Hash, stamp, 0, start.ExecutedRoot, Hash256.Zero, start.Cut);
         ValidatorCore core = new(genesis, epoch, 1, new CoreSettings());
         EffectBuffer effects = new();
-        Signed proposal = new(new SignedHeader(MessageKind.PrePrepare, 0, 0, 0, 1, block.Hash), new byte[Limits.SignatureBytes]);
-        Handle(new Input { Kind = InputKind.PrePrepare, Message = proposal, Block = block }, start.TimestampMicros);
+        PrePrepare proposal = new(new SignedHeader(MessageKind.PrePrepare, 0, 0, 0, 1, block.Hash), new byte[Limits.SignatureBytes], block);
+        Handle(Input.Of(proposal, 0), start.TimestampMicros);
         Assert.Equal(due, core.Progress().TimestampMicros);
         Handle(new Input { Kind = InputKind.Tick }, due - 1);
         Assert.Equal(due, core.Progress().TimestampMicros);
@@ -96,14 +96,7 @@ public sealed class ProgressTests
         tips[peer] = tips[peer] with { Height = tips[peer].Height + 1, Hash = Hash256.Of([(byte)peer]) };
         EffectBuffer effects = new();
         node.Core.Handle(
-            new Input
-            {
-                Kind = InputKind.Status,
-                From = peer,
-                MonotonicMicros = 0,
-                WallMicros = ulong.MaxValue / 2,
-                Status = new Status(node.Core.Epoch, node.Core.View, node.Core.FinalSequence, tips),
-            },
+            Input.Of(new Status(node.Core.Epoch, node.Core.View, node.Core.FinalSequence, tips), peer) with { WallMicros = ulong.MaxValue / 2 },
             effects);
     }
 

@@ -63,22 +63,22 @@ public sealed partial class ByzantineNode : SimNode
 
     protected override void ObserveInput(in Input input)
     {
-        switch (input.Kind)
+        switch (input.Kind == InputKind.Message ? input.Message : null)
         {
-            case InputKind.Vote:
-                _coalition.SawVote(input.Message!);
+            case PrePrepare proposal:
+                _coalition.Blocks.TryAdd(proposal.Block.Hash, proposal.Block);
+                _coalition.SawVote(proposal);
                 break;
-            case InputKind.PrePrepare:
-                _coalition.Blocks.TryAdd(input.Block!.Hash, input.Block);
-                _coalition.SawVote(input.Message!);
+            case Signed { Header.Kind: MessageKind.Prepare or MessageKind.Commit } vote:
+                _coalition.SawVote(vote);
                 break;
-            case InputKind.ViewChange:
-                _coalition.SawChange(input.ViewChange!);
+            case ViewChange change:
+                _coalition.SawChange(change);
                 break;
-            case InputKind.Block:
-                _coalition.Blocks.TryAdd(input.Block!.Hash, input.Block);
+            case Block block:
+                _coalition.Blocks.TryAdd(block.Hash, block);
                 break;
-            case InputKind.PeerUp when Core.Self >= 0 && Core.FinalSequence > Core.Configuration.Start.Sequence && Cluster.World.Forsakes():
+            case null when input.Kind == InputKind.PeerUp && Core.Self >= 0 && Core.FinalSequence > Core.Configuration.Start.Sequence && Cluster.World.Forsakes():
                 Cluster.After(this, 0, Forsake);
                 break;
             default:

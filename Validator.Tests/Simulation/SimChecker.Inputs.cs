@@ -73,12 +73,12 @@ public sealed partial class SimChecker
             CheckSizes(node);
         }
 
-        if (input.Kind is not (InputKind.Vote or InputKind.PrePrepare) || !IsByzantine(cluster.PlaceOf(input.Message!.Header.Epoch, input.Message.Header.Sender)))
+        if (input.Kind != InputKind.Message || input.Message is not Signed { Header: var h } || h.Kind is MessageKind.Vertex or MessageKind.Stop
+            || !IsByzantine(cluster.PlaceOf(h.Epoch, h.Sender)))
         {
             return;
         }
 
-        SignedHeader h = input.Message.Header;
         ValidatorCore core = node.Core;
         if (h.Epoch != core.Epoch || h.View < core.View || h.Sequence <= core.FinalSequence
             || h.View > core.View || h.Sequence > core.FinalSequence + core.Genesis.Parameters.WindowBlocks

@@ -129,7 +129,7 @@ public partial class SimNode
     }
 
     void IOwnRecordPorts<SimVertex?>.Answer(in OwnRecord<SimVertex?> record) =>
-        Answer(new Input { Kind = InputKind.Signed, Epoch = record.Header.Epoch, From = -1, Message = record.Signed });
+        Answer(new Input { Kind = InputKind.Signed, Epoch = record.Header.Epoch, From = -1, Message = record.Message });
 
     private void Write(OwnRecord<SimVertex?> record)
     {

@@ -212,7 +212,7 @@ public partial class SimNode
 
         Cluster.World.Met(Fault.CaughtUp);
         Cluster.Trace(Index, $"has the snapshot at {manifest.Sequence}");
-        Answer(new Input { Kind = InputKind.SnapshotInstalled, Epoch = manifest.Epoch, From = -1, Sequence = manifest.Sequence });
+        Answer(new Input { Kind = InputKind.SnapshotInstalled, Epoch = manifest.Epoch, From = -1 });
     }
 
     private StagedSnapshot? Staged() => Disk.StagedManifest is not { } manifest ? null : new StagedSnapshot(

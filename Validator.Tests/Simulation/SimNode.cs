@@ -285,14 +285,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
 
         ulong token = ++_token;
         _waiting[token] = vertex;
-        Feed(new Input
-        {
-            Kind = InputKind.Vertex,
-            From = from,
-            Token = token,
-            Vertex = message.Vertex,
-            Message = message,
-        });
+        Feed(Input.Of(message, from) with { Token = token });
     }
 
     /// <summary>False: this stored message is not sent again, whoever lacks it.</summary>
@@ -334,7 +327,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             Kind = InputKind.ClientBatch,
             From = -1,
             Token = token,
-            TransactionRoot = SimVertex.RootOf(payload, batch.Length),
+            Digest = SimVertex.RootOf(payload, batch.Length),
             PayloadBytes = (uint)payload.Length,
             TransactionCount = (uint)batch.Length,
         });

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Validator.Core.Effects;
+using Validator.Core.Wire;
 using Validator.Tests.Scenarios;
 using Validator.Tests.Tidy;
 
@@ -169,7 +170,7 @@ public sealed class SimulationTests
             void Flood()
             {
                 SimNode leader = scenario.Nodes[scenario.Nodes[0].Core.Leader];
-                leader.Feed(new Input { Kind = InputKind.NotFound, From = (leader.Index + 1) % 4 });
+                leader.Feed(Input.Of(new NotFound(default, 0), (leader.Index + 1) % 4));
                 scenario.Cluster.Schedule(scenario.Cluster.Now + 100, Flood);
             }
         }

@@ -138,7 +138,7 @@ public sealed class OwnLaneTests
     private void Batch(long now)
     {
         Begin(now);
-        _own.TakeBatch(new Input { Kind = InputKind.ClientBatch, TransactionRoot = Hash256.Of([1]), PayloadBytes = 10, TransactionCount = 1 }, _step);
+        _own.TakeBatch(new Input { Kind = InputKind.ClientBatch, Digest = Hash256.Of([1]), PayloadBytes = 10, TransactionCount = 1 }, _step);
     }
 
     private VertexHeader Author(long now)

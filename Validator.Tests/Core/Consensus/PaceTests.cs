@@ -130,7 +130,7 @@ public class PaceTests
                     {
                         Kind = InputKind.ClientBatch,
                         Token = 1,
-                        TransactionRoot = Hash256.Of([1]),
+                        Digest = Hash256.Of([1]),
                         PayloadBytes = PayloadBytes,
                         TransactionCount = 1,
                     });

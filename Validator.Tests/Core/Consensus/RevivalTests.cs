@@ -152,7 +152,7 @@ public sealed class RevivalTests
         Assert.Equal(laneKnown, core.Authors);
         EffectBuffer effects = new();
         core.Handle(
-            new Input { Kind = InputKind.Vertex, From = 2, Token = 1, Vertex = own, Message = new Signed(VertexCodec.HeaderToSign(own), new byte[Limits.SignatureBytes]) }, effects);
+            Input.Of(SignedVertex.Of(own, new byte[Limits.SignatureBytes]), 2) with { Token = 1 }, effects);
 
         // Another vertex in that slot than the known one: a twin's, or the ledger was an older copy.
         Assert.Equal(!laneKnown, core.Signs);

@@ -138,9 +138,10 @@ public sealed class ViewTests
         Assert.Same(high, made.Prepared);
         Assert.Same(committed, made.Committed);
         Assert.True(_book.IsOurNewView(_effects[0].Header.Digest));
-        Assert.NotNull(_book.OnNewViewSigned(new Signed(_effects[0].Header, [])));
+        NewView signed = _effects[0].NewView!.With(new Signed(_effects[0].Header, [1]));
+        Assert.True(_book.Awaits(signed));
         _book.Entered();
-        Assert.Null(_book.OnNewViewSigned(new Signed(_effects[0].Header, [])));
+        Assert.False(_book.Awaits(signed));
         Assert.Throws<InvariantViolationException>(() => _book.Take(ViewChangeOf(1, 2, null, null)));
     }
 
@@ -156,8 +157,10 @@ public sealed class ViewTests
         Assert.False(_book.IsOurs(2, claims));
         Assert.False(_book.IsOurs(1, default));
         Assert.Null(_book.Own);
-        Assert.Same(_book.OnSigned(new Signed(_effects[0].Header, [1])), _book.Own);
-        Assert.Null(_book.OnSigned(ChainSamples.Signed(MessageKind.ViewChange, 0, 2, 0, default)));
+        ViewChange signed = _effects[0].ViewChange!.With(new Signed(_effects[0].Header, [1]));
+        Assert.True(_book.OnSigned(signed));
+        Assert.Same(signed, _book.Own);
+        Assert.False(_book.OnSigned(signed.With(ChainSamples.Signed(MessageKind.ViewChange, 0, 2, 0, default))));
     }
 
     private bool Allows(Block block) => Allows(block, out _);

@@ -40,7 +40,7 @@ public class EnvelopeVertexTests
         }
 
         validator.Complete(passed.Add);
-        Assert.Equal([EnvelopeSamples.Header(good, 2).Hash, EnvelopeSamples.Header(other, 2).Hash], passed.Select(i => i.Vertex!.Hash));
+        Assert.Equal([EnvelopeSamples.Header(good, 2).Hash, EnvelopeSamples.Header(other, 2).Hash], passed.Select(i => ((SignedVertex)i.Message!).Vertex.Hash));
         Assert.Equal((1L, 1L, 6L), (metrics.SignaturesFailed.Value, metrics.EnvelopesFailed.Value, metrics.EnvelopesVerified.Value));
 
         // Whoever forges the author's signature does not make us check a hundred others.

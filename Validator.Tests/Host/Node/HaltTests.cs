@@ -20,10 +20,10 @@ public class HaltTests
         Certificate first = Committed("one block"u8);
         Certificate second = Committed("another block"u8);
         EffectBuffer effects = new();
-        core.Handle(new Input { Kind = InputKind.Certificate, From = 1, Certificate = first }, effects);
+        core.Handle(Input.Of(first, 1), effects);
         Assert.DoesNotContain(effects.Items.ToArray(), e => e.Kind == EffectKind.Halt);
         effects.Clear();
-        core.Handle(new Input { Kind = InputKind.Certificate, From = 2, Certificate = second }, effects);
+        core.Handle(Input.Of(second, 2), effects);
         Effect halt = Assert.Single(effects.Items.ToArray(), e => e.Kind == EffectKind.Halt);
         Assert.Equal((Reason.ConflictingCertificates, second, first), (halt.Reason, halt.Certificate, halt.Conflicting));
 

@@ -37,7 +37,7 @@ public class EvidenceStoreTests
         state.Evidence.Add(read);
         ValidatorCore core = new(genesis, EpochConfiguration.First(genesis, Hash256.Of("chain"u8)), 0, new CoreSettings(), state);
         EffectBuffer effects = new();
-        core.Handle(new Input { Kind = InputKind.Evidence, From = 1, Evidence = kept }, effects);
+        core.Handle(Input.Of(kept, 1), effects);
         Assert.DoesNotContain(effects.Items.ToArray(), e => e.Kind is EffectKind.Evidence or EffectKind.SendEvidence);
     }
 
