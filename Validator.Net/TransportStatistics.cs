@@ -73,7 +73,7 @@ public sealed class PeerStatistics
     internal readonly long[] Failed = new long[Reasons];
     internal long BytesInCount, BytesOutCount, PacketsInCount, PacketsOutCount, PacketsLostCount, RttMicrosecondsNow;
     internal long RedialsCount, DatagramBytesNow;
-    internal long FramesInCount, FramesOutCount, ReplacedCount, HandshakesCount, ReconnectsCount, QueuedBytesNow, UpNow;
+    internal long FramesOutCount, ReplacedCount, HandshakesCount, ReconnectsCount, QueuedBytesNow, UpNow;
 
     /// <summary>UDP payload bytes of this peer, brought up to date once a second while it is up.</summary>
     public long BytesIn => Volatile.Read(ref BytesInCount);
@@ -84,8 +84,6 @@ public sealed class PeerStatistics
 
     /// <summary>Smoothed round trip, µs; 0 before the first.</summary>
     public long RttMicroseconds => Volatile.Read(ref RttMicrosecondsNow);
-
-    public long FramesIn => Volatile.Read(ref FramesInCount);
 
     /// <summary>Frames handed to QUIC.</summary>
     public long FramesOut => Volatile.Read(ref FramesOutCount);
@@ -127,9 +125,9 @@ public sealed class TransportStatistics
 {
     internal readonly long[] Failed = new long[PeerStatistics.Reasons];
     internal long DatagramsInCount, DatagramsOutCount, MalformedCount, UnknownCount, RetriesCount, BadTokenCount;
-    internal long RefusedCount, ResetsCount, WrongKeysCount, OversizeCount, BackpressureCount;
+    internal long RefusedCount, WrongKeysCount, OversizeCount, BackpressureCount;
     internal long LookupsCount, LookupsFailedCount;
-    internal long LoopedAt, LoopsCount, AllocatedBytesNow, LimitedCount, ThrottledCount;
+    internal long LoopedAt, AllocatedBytesNow, LimitedCount, ThrottledCount;
 
     internal TransportStatistics(int peers)
     {
@@ -169,9 +167,6 @@ public sealed class TransportStatistics
     /// <summary>Rounds in which a peer's frames waited because its quota was used up.</summary>
     public long ThrottledRounds => Volatile.Read(ref ThrottledCount);
 
-    /// <summary>Stateless resets sent.</summary>
-    public long ResetsSent => Volatile.Read(ref ResetsCount);
-
     /// <summary>Handshakes with a key that is no member's, or not the dialled peer's.</summary>
     public long WrongKeys => Volatile.Read(ref WrongKeysCount);
 
@@ -183,9 +178,6 @@ public sealed class TransportStatistics
 
     /// <summary>Time since the network thread last began a round; when idle it begins one a second.</summary>
     public TimeSpan SinceLoop => LoopedAt == 0 ? TimeSpan.Zero : System.Diagnostics.Stopwatch.GetElapsedTime(Volatile.Read(ref LoopedAt));
-
-    /// <summary>Rounds of the network thread's loop.</summary>
-    public long Loops => Volatile.Read(ref LoopsCount);
 
     /// <summary>Managed bytes the network thread has allocated since its start.</summary>
     public long NetworkThreadAllocatedBytes => Volatile.Read(ref AllocatedBytesNow);

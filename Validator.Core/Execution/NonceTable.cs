@@ -134,13 +134,6 @@ public sealed class NonceTable
         return NonceVerdict.Fresh;
     }
 
-    /// <summary>An account's record, 48 bytes; empty when it is not known.</summary>
-    public ReadOnlySpan<byte> FindRecord(ReadOnlySpan<byte> account)
-    {
-        int place = Find(account);
-        return place < 0 ? default : At(place);
-    }
-
     /// <summary>The record at a place below <see cref="Count"/>.</summary>
     public ReadOnlySpan<byte> Record(int place) => At(place);
 

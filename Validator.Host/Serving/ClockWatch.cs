@@ -32,12 +32,9 @@ internal sealed class ClockWatch(LedgerThread ledger, Func<bool> caughtUp, ILogg
     private int _agreeing;
     private bool _warned;
     private long _offset;
-    private long _jumps;
 
     /// <summary>Own wall clock less that of live blocks' leaders, microseconds; some milliseconds are delay.</summary>
     public long OffsetMicros => Volatile.Read(ref _offset);
-
-    public long Jumps => Volatile.Read(ref _jumps);
 
     public void Start() => _timer = new Timer(_ => Look(), null, s_period, s_period);
 
@@ -52,7 +49,6 @@ internal sealed class ClockWatch(LedgerThread ledger, Func<bool> caughtUp, ILogg
             _gap = gap;
             if (Math.Abs(moved) > Jump)
             {
-                Volatile.Write(ref _jumps, _jumps + 1);
                 log.LogWarning(
                     "the wall clock jumped by {Seconds:0.0} s. Neither timers nor the order depend on it, and where block time is ahead of all clocks blocks go on"
                     + " a microsecond apart; check the machine's time service", moved / (double)Second);

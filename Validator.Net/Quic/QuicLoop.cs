@@ -117,7 +117,6 @@ internal sealed unsafe partial class QuicLoop
                 _told = false;
                 _options.Consumer.Wake();
             }
-            Volatile.Write(ref _statistics.LoopsCount, _statistics.LoopsCount + 1);
             Volatile.Write(ref _statistics.LoopedAt, System.Diagnostics.Stopwatch.GetTimestamp());
             Volatile.Write(ref _statistics.AllocatedBytesNow, GC.GetAllocatedBytesForCurrentThread());
             readable = Sleep(more, blocked, now);
@@ -247,7 +246,6 @@ internal sealed unsafe partial class QuicLoop
         {
             _told = true;
             link.Quota.Take(channel, frames, consumed);
-            Volatile.Write(ref link.Statistics.FramesInCount, link.Statistics.FramesInCount + frames);
             QuicNative.Consume(_endpoint, handle, (uint)channel, consumed);
         }
         if (outcome == FrameReader.Outcome.Blocked) blocked = true;
@@ -411,7 +409,6 @@ internal sealed unsafe partial class QuicLoop
         Volatile.Write(ref _statistics.RetriesCount, counters.Retries);
         Volatile.Write(ref _statistics.BadTokenCount, counters.BadTokens);
         Volatile.Write(ref _statistics.RefusedCount, counters.Refused);
-        Volatile.Write(ref _statistics.ResetsCount, counters.Resets);
         Volatile.Write(ref _statistics.WrongKeysCount, counters.WrongKeys);
         Volatile.Write(ref _statistics.LimitedCount, counters.Limited);
         _statistics.Paths.Publish(in counters);

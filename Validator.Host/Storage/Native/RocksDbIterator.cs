@@ -98,8 +98,6 @@ internal sealed unsafe class RocksDbIterator(nint handle) : IDisposable
 
     public void Next() => rocksdb_iter_next(_handle);
 
-    public void Previous() => rocksdb_iter_prev(_handle);
-
     public void Dispose()
     {
         nint handle = Interlocked.Exchange(ref _handle, 0);

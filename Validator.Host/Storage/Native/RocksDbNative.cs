@@ -212,9 +212,6 @@ internal static unsafe partial class RocksDbNative
     internal static partial void rocksdb_iter_next(nint iterator);
 
     [LibraryImport("validator_native")]
-    internal static partial void rocksdb_iter_prev(nint iterator);
-
-    [LibraryImport("validator_native")]
     internal static partial byte* rocksdb_iter_key(nint iterator, nuint* length);
 
     [LibraryImport("validator_native")]
