@@ -282,15 +282,10 @@ public sealed class OperatorTests
 
     // Protects the package: it installs into a system as it is here, in an overlay that is thrown away; the binary runs, the unit is
     // sound, the user exists, and removing it leaves keys and votes.
-    [RootFact]
+    [PackageFact]
     public async Task The_package_installs_and_leaves_data_when_removed()
     {
         string root = Abuse.Root;
-        if (ProcessCluster.Binary.File.EndsWith(".dll", StringComparison.Ordinal))
-        {
-            return; // no published binary to pack
-        }
-
         (int code, string output) = await ShellAsync($"cd {root} && bash eng/deb.sh");
         Assert.True(code == 0, output);
         string script = $"""

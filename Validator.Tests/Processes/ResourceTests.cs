@@ -284,7 +284,7 @@ public sealed class ResourceTests
 
 /// <summary>Needs the published binary; skipped, saying so, where there is none.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-public sealed class PublishedFactAttribute : FactAttribute
+public class PublishedFactAttribute : FactAttribute
 {
     public PublishedFactAttribute()
     {
@@ -293,4 +293,10 @@ public sealed class PublishedFactAttribute : FactAttribute
             Skip = "There is no published binary; make publish builds it.";
         }
     }
+}
+
+/// <summary>Needs the published binary, to pack it, and root, to install the package.</summary>
+public sealed class PackageFactAttribute : PublishedFactAttribute
+{
+    public PackageFactAttribute() => Skip ??= Environment.IsPrivilegedProcess ? null : "Mounting needs root.";
 }

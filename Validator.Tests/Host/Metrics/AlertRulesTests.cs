@@ -1,24 +1,18 @@
 using System.Diagnostics;
 using Validator.Tests.Processes;
-using Xunit.Abstractions;
 
 namespace Validator.Tests.Host.Metrics;
 
 /// <summary>deploy/prometheus, by Prometheus' own tool. That each metric exists is <see cref="StallTests"/>' to say, of a live validator.</summary>
-public class AlertRulesTests(ITestOutputHelper output)
+public class AlertRulesTests
 {
     // Protects operators who load the rules as they are: they parse, stay silent on a validator that is well, and each fault raises its alert.
-    [Theory]
+    [ToolTheory("promtool")]
     [InlineData("check", "alerts.yml")]
     [InlineData("test", "alerts_test.yml")]
     public async Task PromtoolAgrees(string what, string file)
     {
-        if (MetricsPageTests.Tool("promtool", output) is not { } promtool)
-        {
-            return;
-        }
-
-        using Process process = Process.Start(new ProcessStartInfo(promtool, [what, "rules", file])
+        using Process process = Process.Start(new ProcessStartInfo(Tool.Path("promtool"), [what, "rules", file])
         {
             WorkingDirectory = Path.Combine(Abuse.Root, "deploy", "prometheus"),
             RedirectStandardOutput = true,

@@ -3,11 +3,10 @@ using Validator.Host.Cli;
 using Validator.Host.Contracts;
 using Validator.Host.Metrics;
 using Validator.Tests.Host.Api;
-using Xunit.Abstractions;
 
 namespace Validator.Tests.Host.Metrics;
 
-public class MetricsPageTests(ITestOutputHelper output)
+public class MetricsPageTests
 {
     // Protects operators' alerts: the three names they have, with genesis names as labels, and histograms that add up.
     [Fact]
@@ -30,16 +29,11 @@ public class MetricsPageTests(ITestOutputHelper output)
     }
 
     // Protects the format: Prometheus's own checker has nothing to say.
-    [Fact]
+    [ToolFact("promtool")]
     public async Task PromtoolFindsNothing()
     {
-        if (Tool("promtool", output) is not { } promtool)
-        {
-            return;
-        }
-
         await using ApiFixture api = await ApiFixture.StartAsync();
-        using Process check = Process.Start(new ProcessStartInfo(promtool, "check metrics")
+        using Process check = Process.Start(new ProcessStartInfo(Tool.Path("promtool"), "check metrics")
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -145,14 +139,9 @@ public class MetricsPageTests(ITestOutputHelper output)
     }
 
     // Protects the scrape itself: a real Prometheus takes the page and answers queries about it.
-    [Fact]
+    [ToolFact("prometheus")]
     public async Task ARealPrometheusScrapesIt()
     {
-        if (Tool("prometheus", output) is not { } prometheus)
-        {
-            return;
-        }
-
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Metrics.VerticesFinalized.Add(42);
         using TemporaryFolder folder = new();
@@ -166,7 +155,7 @@ public class MetricsPageTests(ITestOutputHelper output)
                   - targets: ["127.0.0.1:{api.Servers.MetricsAddress!.Port}"]
             """);
         int port = FreePorts.Find(1)[0];
-        using Process server = Process.Start(new ProcessStartInfo(prometheus)
+        using Process server = Process.Start(new ProcessStartInfo(Tool.Path("prometheus"))
         {
             ArgumentList =
             {
@@ -212,19 +201,4 @@ public class MetricsPageTests(ITestOutputHelper output)
     }
 
     private static async Task<string> Page(ApiFixture api) => await api.Client.GetStringAsync(new Uri(api.Servers.MetricsAddress!, "/metrics"));
-
-    /// <summary>The path of a tool; null where it is not installed, which only a developer's machine may be.</summary>
-    internal static string? Tool(string name, ITestOutputHelper output)
-    {
-        string? path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
-            .Append(Path.Combine(AppContext.BaseDirectory, "../../../../.native/tools/usr/bin"))
-            .Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
-        if (path is null)
-        {
-            output.WriteLine($"not tried: {name} is not installed (Debian's package prometheus)");
-            Assert.False(Environment.GetEnvironmentVariable("CI") == "true", $"{name} is needed (Debian's package prometheus)");
-        }
-
-        return path;
-    }
 }
