@@ -5,6 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Validator.Host.Config;
 using Validator.Host.Keys;
+using Validator.Host.Primitives;
 
 namespace Validator.Host.Api;
 
@@ -42,10 +43,10 @@ public sealed class ApiCertificate : IDisposable
                 throw new ConfigException($"api.tls_key: {api.TlsKey}: {fault}");
             }
 
-            using StreamReader key = new(file);
-            X509Certificate2 leaf = X509Certificate2.CreateFromPem(File.ReadAllText(api.TlsCertificate), key.ReadToEnd());
+            string certificates = InputFile.ReadText(api.TlsCertificate);
+            X509Certificate2 leaf = X509Certificate2.CreateFromPem(certificates, InputFile.ReadText(file));
             X509Certificate2Collection chain = [];
-            chain.ImportFromPemFile(api.TlsCertificate);
+            chain.ImportFromPem(certificates);
             return new ApiCertificate(leaf, SslStreamCertificateContext.Create(leaf, chain, offline: true));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)

@@ -4,6 +4,7 @@ using System.Text;
 using Validator.Core.Primitives;
 using Validator.Host.Config;
 using Validator.Host.Keys;
+using Validator.Host.Primitives;
 
 namespace Validator.Host.Api;
 
@@ -43,9 +44,10 @@ public sealed class ApiTokens
 
     /// <exception cref="ConfigException">Missing, open to others, or a line is at fault; tokens are never in the
     /// message.</exception>
-    public static ApiTokens Read(string path)
+    public static ApiTokens Read(string path) => Parse(path, ReadText(path));
+
+    private static string ReadText(string path)
     {
-        string text;
         try
         {
             using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read);
@@ -54,20 +56,12 @@ public sealed class ApiTokens
                 throw new ConfigException($"api.tokens: {path}: {fault}");
             }
 
-            if (file.Length > MaxFileBytes)
-            {
-                throw new ConfigException($"api.tokens: {path}: is longer than {MaxFileBytes} bytes");
-            }
-
-            using StreamReader reader = new(file, Encoding.UTF8);
-            text = reader.ReadToEnd();
+            return InputFile.ReadText(file, MaxFileBytes);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new ConfigException($"api.tokens: {path}: cannot be read: {e.Message}; validator token makes one");
         }
-
-        return Parse(path, text);
     }
 
     /// <summary>
@@ -76,9 +70,10 @@ public sealed class ApiTokens
     /// <exception cref="ConfigException">The file is at fault, or has no such token.</exception>
     public static string Find(string path, ApiRoles wanted)
     {
-        Read(path);
+        string text = ReadText(path);
+        Parse(path, text);
         (string Token, ApiRoles Roles)? best = null;
-        foreach (string line in File.ReadLines(path))
+        foreach (string line in text.Split('\n'))
         {
             string[] parts = line.Split((char[]?)null, 3, StringSplitOptions.RemoveEmptyEntries);
             if (parts.Length > 1 && !parts[0].StartsWith('#') && TryRoles(parts[0], out ApiRoles roles) && (roles & wanted) == wanted

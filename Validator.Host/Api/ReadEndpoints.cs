@@ -257,6 +257,6 @@ internal sealed class ReadEndpoints(INodeGateway node)
     }
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, AllowDuplicateProperties = false)]
 [JsonSerializable(typeof(NodeStatus))]
 internal sealed partial class ApiJson : JsonSerializerContext;

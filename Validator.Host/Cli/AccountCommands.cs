@@ -10,7 +10,6 @@ using Validator.Crypto.Simd;
 using Validator.Host.Config;
 using Validator.Host.Keys;
 using Validator.Host.Primitives;
-using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
 
@@ -82,7 +81,7 @@ internal static class AccountCommands
             }
 
             response.EnsureSuccessStatusCode();
-            return JsonDocument.Parse(response.Content.ReadAsStream());
+            return AnswerJson.Parse(response.Content.ReadAsStream());
         }
     }
 
@@ -97,7 +96,7 @@ internal static class AccountCommands
             using SecretBuffer? secret = SetupCommands.ReadPassphrase(parsed.GetValue(passphrase));
             using SecretBuffer seed = KeyFile.Create(path, KeyPurpose.Account, secret);
             using MlDsa87Signer signer = new(seed.Span);
-            WriteFile(path + ".pub", signer.PublicKey.ToArray());
+            OperatorFile.Write(path + ".pub", signer.PublicKey.ToArray());
             Console.WriteLine(EnvelopeCodec.AccountOf(signer.PublicKey));
             return ExitCodes.Success;
         }));
@@ -145,7 +144,7 @@ internal static class AccountCommands
             byte[] data = parsed.GetValue(text) is { } given ? Encoding.UTF8.GetBytes(given) : ClientCommands.ReadAll(parsed.GetValue(file)!);
             using MlDsa87Signer signer = Open(parsed.GetValue(key)!, parsed.GetValue(passphrase));
             byte[] envelope = Sign(signer, chainId, parsed.GetValue(nonce), data);
-            WriteFile(parsed.GetValue(output)!, envelope);
+            OperatorFile.Write(parsed.GetValue(output)!, envelope);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Hash256.Of([(byte)TransactionKind.Envelope, .. envelope])}"));
             return ExitCodes.Success;
         }));
@@ -153,16 +152,4 @@ internal static class AccountCommands
     }
 
     private static Option<string> KeyOption() => new("--key") { Description = "The key file, from validator account new", Required = true };
-
-    private static void WriteFile(string path, byte[] bytes)
-    {
-        try
-        {
-            DurableFile.Write(path, bytes);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigException($"{path}: cannot be written: {e.Message}");
-        }
-    }
 }

@@ -17,6 +17,9 @@ internal sealed class ApiTarget
 {
     private const string Default = "http://127.0.0.1:8080";
 
+    /// <summary>Of an answer that is read whole; the metrics page is the longest.</summary>
+    private const int MostAnswerBytes = 64 << 20;
+
     private readonly Option<string?> _api = new("--api") { Description = $"The validator's API; default: that of --config, else {Default}", HelpName = "URL" };
     private readonly Option<string?> _token = new("--token-file") { Description = "File with a bearer token: alone, or as a line of api.tokens" };
     private readonly Option<string?> _root = new("--ca") { Description = "PEM file of the root that the API's certificate must come from; default: the system's" };
@@ -92,7 +95,7 @@ internal sealed class ApiTarget
 
         string? token = parsed.GetValue(_token) is { } file ? TokenOf(file)
             : own is { Api.Tokens.Length: > 0 } && _roles != ApiRoles.None ? ApiTokens.Find(own.Api.Tokens, roles ?? _roles) : null;
-        HttpClient client = new(handler) { Timeout = timeout };
+        HttpClient client = new(handler) { Timeout = timeout, MaxResponseContentBufferSize = MostAnswerBytes };
         if (token is not null)
         {
             client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
@@ -129,10 +132,10 @@ internal sealed class ApiTarget
         byte[] expected;
         try
         {
-            using X509Certificate2 leaf = X509Certificate2.CreateFromPem(File.ReadAllText(file));
+            using X509Certificate2 leaf = X509Certificate2.CreateFromPem(OperatorFile.ReadText(file, "api.tls_certificate"));
             expected = leaf.RawData;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        catch (CryptographicException e)
         {
             throw new ConfigException($"api.tls_certificate: {file}: {e.Message}");
         }
@@ -145,9 +148,9 @@ internal sealed class ApiTarget
         X509ChainPolicy policy = new() { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         try
         {
-            policy.CustomTrustStore.ImportFromPemFile(root);
+            policy.CustomTrustStore.ImportFromPem(OperatorFile.ReadText(root, "--ca"));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        catch (CryptographicException e)
         {
             throw new ConfigException($"--ca: {root}: {e.Message}");
         }
@@ -157,20 +160,13 @@ internal sealed class ApiTarget
 
     private static string TokenOf(string file)
     {
-        try
+        foreach (string line in OperatorFile.ReadText(file, "--token-file").Split('\n'))
         {
-            foreach (string line in File.ReadLines(file))
+            string[] words = line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+            if (words.Length > 0 && !words[0].StartsWith('#'))
             {
-                string[] words = line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-                if (words.Length > 0 && !words[0].StartsWith('#'))
-                {
-                    return words[Math.Min(1, words.Length - 1)];
-                }
+                return words[Math.Min(1, words.Length - 1)];
             }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigException($"--token-file: {file}: {e.Message}");
         }
 
         throw new ConfigException($"--token-file: {file}: has no token");

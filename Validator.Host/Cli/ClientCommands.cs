@@ -166,7 +166,7 @@ internal static class ClientCommands
     {
         try
         {
-            using JsonDocument problem = JsonDocument.Parse(body);
+            using JsonDocument problem = AnswerJson.Parse(body);
             return problem.RootElement is { ValueKind: JsonValueKind.Object } members
                 && members.TryGetProperty("type", out JsonElement type) && type.ValueEquals(Problem.TypePrefix + Problem.StoppingType);
         }
@@ -178,7 +178,7 @@ internal static class ClientCommands
 
     private static int Outcome(string body)
     {
-        using JsonDocument answer = JsonDocument.Parse(body);
+        using JsonDocument answer = AnswerJson.Parse(body);
         string status = answer.RootElement.GetProperty("status").GetString() ?? "";
         if (status == "finalized")
         {
@@ -196,7 +196,7 @@ internal static class ClientCommands
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(json);
+            using JsonDocument document = AnswerJson.Parse(json);
             using MemoryStream buffer = new();
             using (Utf8JsonWriter writer = new(buffer, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
             {
@@ -211,23 +211,22 @@ internal static class ClientCommands
         }
     }
 
+    /// <summary>A transaction's bytes: no validator takes more than are read.</summary>
     internal static byte[] ReadAll(string path)
     {
+        if (path != "-")
+        {
+            return OperatorFile.Read(path, "--file", Limits.MaxTransactionBytes);
+        }
+
         try
         {
-            if (path != "-")
-            {
-                return File.ReadAllBytes(path);
-            }
-
             using Stream input = Console.OpenStandardInput();
-            using MemoryStream all = new();
-            input.CopyTo(all);
-            return all.ToArray();
+            return InputFile.Read(input, Limits.MaxTransactionBytes);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
-            throw new ConfigException($"--file: {path}: {(Directory.Exists(path) ? "is a folder" : e.Message)}");
+            throw new ConfigException($"--file: {path}: cannot be read: {e.Message}");
         }
     }
 }

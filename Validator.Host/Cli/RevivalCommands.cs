@@ -6,7 +6,6 @@ using Validator.Host.Contracts;
 using Validator.Host.Logging;
 using Validator.Host.Pipeline;
 using Validator.Host.Primitives;
-using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
 
@@ -38,7 +37,7 @@ internal static class RevivalCommands
             }
 
             LostVotes request = VoteRevival.Lose(context);
-            Write(parsed.GetValue(output)!, System.Text.Encoding.ASCII.GetBytes(request.Text));
+            OperatorFile.Write(parsed.GetValue(output)!, System.Text.Encoding.ASCII.GetBytes(request.Text));
             Console.WriteLine($"{parsed.GetValue(output)}: for the operators of those who kept their votes. They stop their validators, and run: validator votes statement --request FILE");
             return ExitCodes.Success;
         })));
@@ -60,7 +59,7 @@ internal static class RevivalCommands
         {
             LostVotes[] lost = Array.ConvertAll(parsed.GetValue(requests)!, LostVotes.Read);
             VoteStatement statement = VoteRevival.State(context, lost, parsed.GetValue(least));
-            Write(parsed.GetValue(output)!, VoteStatementCodec.Encode(statement));
+            OperatorFile.Write(parsed.GetValue(output)!, VoteStatementCodec.Encode(statement));
             Console.WriteLine(
                 $"{parsed.GetValue(output)}: epoch {statement.Epoch}, signed up to view {statement.SignedView}, final up to block {statement.FinalSequence}"
                 + $" {statement.FinalHash}; for {string.Join(", ", lost.Select(l => l.Name))}");
@@ -84,7 +83,8 @@ internal static class RevivalCommands
         command.SetAction(parsed => CommandAction.Guard(() => With(parsed.GetValue(config)!, parsed.GetValue(passphrase), context =>
         {
             bool? kept = parsed.GetValue(ledger) is { } said ? said == "kept" : null;
-            bool made = VoteRevival.Recreate(context, Array.ConvertAll(parsed.GetValue(statements)!, path => (path, Read(path))), kept, out string told);
+            (string, byte[])[] files = Array.ConvertAll(parsed.GetValue(statements)!, path => (path, OperatorFile.Read(path)));
+            bool made = VoteRevival.Recreate(context, files, kept, out string told);
             (made ? Console.Out : Console.Error).WriteLine(told);
             return made ? ExitCodes.Success : ExitCodes.Failed;
         })));
@@ -112,28 +112,4 @@ internal static class RevivalCommands
     private static Option<string> OutOption(string name) => new("--out") { Description = "The file to write", DefaultValueFactory = _ => name };
 
     private static Option<int?> PassphraseOption() => SetupCommands.PassphraseOption("Open the keys with the passphrase");
-
-    private static byte[] Read(string path)
-    {
-        try
-        {
-            return File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigException($"{path}: {e.Message}");
-        }
-    }
-
-    private static void Write(string path, byte[] bytes)
-    {
-        try
-        {
-            DurableFile.Write(path, bytes);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigException($"{path}: {e.Message}");
-        }
-    }
 }

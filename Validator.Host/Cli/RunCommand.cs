@@ -52,7 +52,7 @@ public static partial class RunCommand
             if (File.Exists(loaded.Node.HaltedMarker))
             {
                 StderrLogs.Say(
-                    $"{loaded.Node.HaltedMarker}: this validator halted by safety ({File.ReadAllText(loaded.Node.HaltedMarker).Trim()}). Keep a copy"
+                    $"{loaded.Node.HaltedMarker}: this validator halted by safety ({InputFile.ReadText(loaded.Node.HaltedMarker).Trim()}). Keep a copy"
                     + " of the data directory and settle with the other operators what happened; start again only then, after removing this file");
                 return ExitCodes.Halted;
             }

@@ -60,7 +60,7 @@ internal static class SupportBundle
         using TarWriter tar = new(packed, leaveOpen: true);
         Add(tar, "README.txt", "Made by validator support-bundle. No keys, tokens, votes or payloads are in it. Look it through before you pass it on.\n");
         Add(tar, "version.txt", Version());
-        Add(tar, "node.toml", File.ReadAllText(configFile));
+        Add(tar, "node.toml", ReadOr(configFile));
         Add(tar, "environment.txt", Variables());
         Add(tar, "genesis.json", ReadOr(config.Node.GenesisPath));
         Add(tar, "votes.txt", VoteStoreSetup.Describe(config.Storage) + "\n");
@@ -163,7 +163,7 @@ internal static class SupportBundle
     {
         try
         {
-            return File.ReadAllText(file);
+            return InputFile.ReadText(file);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -189,7 +189,7 @@ internal static class TailCommand
                 return Refused(response.StatusCode, body);
             }
 
-            using JsonDocument status = JsonDocument.Parse(body);
+            using JsonDocument status = AnswerJson.Parse(body);
             string chain = status.RootElement.GetProperty("chain_id").GetString() ?? "";
             if ((_chain ??= chain) != chain)
             {
@@ -236,7 +236,7 @@ internal static class TailCommand
         /// <returns>The exit code once enough is printed; null: more is wanted.</returns>
         private int? Print(string json)
         {
-            using JsonDocument document = JsonDocument.Parse(json);
+            using JsonDocument document = AnswerJson.Parse(json);
             ulong index = document.RootElement.GetProperty("index").GetUInt64();
             if (index < Next)
             {

@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Host.Storage;
 
 namespace Validator.Host.Config;
 
@@ -12,17 +11,7 @@ public sealed record ChangeFile(Hash256 ChainId, CommitteeChange Change, SortedL
     private const int Format = 1;
 
     /// <exception cref="ConfigException">It is no change, or cannot be read.</exception>
-    public static ChangeFile Read(string path)
-    {
-        try
-        {
-            return Parse(path, File.ReadAllBytes(path));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigException($"{path}: {e.Message}");
-        }
-    }
+    public static ChangeFile Read(string path) => Parse(path, OperatorFile.Read(path));
 
     /// <exception cref="ConfigException">It is no change; the message begins with the path.</exception>
     public static ChangeFile Parse(string path, ReadOnlySpan<byte> json)
@@ -71,14 +60,7 @@ public sealed record ChangeFile(Hash256 ChainId, CommitteeChange Change, SortedL
             TransportKey = Change.HasKeys ? Change.TransportKey : null,
             Signatures = [.. Signatures.Select(s => new SignatureDocument { Sender = s.Key, Signature = s.Value })],
         };
-        try
-        {
-            DurableFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(document, ChangeJson.Default.ChangeDocument));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigException($"{path}: {e.Message}");
-        }
+        OperatorFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(document, ChangeJson.Default.ChangeDocument));
     }
 
     /// <summary>The bytes of the system transaction, with all signatures.</summary>
@@ -108,6 +90,7 @@ internal sealed class SignatureDocument
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    AllowDuplicateProperties = false,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     RespectNullableAnnotations = true,
     UseStringEnumConverter = true,

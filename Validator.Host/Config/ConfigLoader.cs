@@ -17,11 +17,7 @@ public static class ConfigLoader
         string text;
         try
         {
-            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(File.ReadAllBytes(file));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigException($"{file}: cannot be read: {e.Message}");
+            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(OperatorFile.Read(file));
         }
         catch (ArgumentException)
         {

@@ -13,10 +13,9 @@ namespace Validator.Host.Config;
 public static class GenesisFile
 {
     private const int Format = 1;
-    private const int MaxFileBytes = 8 << 20;
 
     /// <exception cref="ConfigException">Missing, not such a file, or a genesis that cannot run a chain.</exception>
-    public static Genesis Read(string path, out Hash256 chainId) => Parse(path, ReadAll(path), out chainId);
+    public static Genesis Read(string path, out Hash256 chainId) => Parse(path, OperatorFile.Read(path), out chainId);
 
     /// <param name="path">Named in errors.</param>
     /// <exception cref="ConfigException">Not such a file, or a genesis that cannot run a chain.</exception>
@@ -67,7 +66,7 @@ public static class GenesisFile
 
     /// <summary>Reads the public file that <c>keygen</c> wrote.</summary>
     /// <exception cref="ConfigException">It is not one.</exception>
-    public static Member ReadMember(string path) => ParseMember(path, ReadAll(path));
+    public static Member ReadMember(string path) => ParseMember(path, OperatorFile.Read(path));
 
     /// <exception cref="ConfigException">It is not one.</exception>
     internal static Member ParseMember(string path, ReadOnlySpan<byte> json)
@@ -110,20 +109,6 @@ public static class GenesisFile
         if (format != Format)
         {
             throw new ConfigException($"{path}: format {format} is not known to this version; expected {Format}");
-        }
-    }
-
-    private static byte[] ReadAll(string path)
-    {
-        try
-        {
-            return new FileInfo(path).Length > MaxFileBytes
-                ? throw new ConfigException($"{path}: longer than {MaxFileBytes} bytes")
-                : File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigException($"{path}: cannot be read: {e.Message}");
         }
     }
 
@@ -214,6 +199,7 @@ internal sealed class MemberFile
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    AllowDuplicateProperties = false,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     RespectNullableAnnotations = true,
     WriteIndented = true)]

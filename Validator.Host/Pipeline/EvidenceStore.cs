@@ -5,6 +5,7 @@ using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Host.Config;
+using Validator.Host.Primitives;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Pipeline;
@@ -63,8 +64,9 @@ internal sealed class EvidenceStore(NodeSection node, EpochBoard epochs, ILogger
     {
         try
         {
-            bool whole = new FileInfo(file).Length == EvidenceCodec.EncodedSize;
-            return whole && EvidenceCodec.TryRead(File.ReadAllBytes(file), Limits.MaxCommittee, out Evidence? evidence, out _) ? evidence : null;
+            byte[] bytes = InputFile.Read(file, EvidenceCodec.EncodedSize);
+            return bytes.Length == EvidenceCodec.EncodedSize
+                && EvidenceCodec.TryRead(bytes, Limits.MaxCommittee, out Evidence? evidence, out _) ? evidence : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -20,17 +20,7 @@ public sealed record LostVotes(Hash256 ChainId, string Name, Hash256 Nonce)
     public string Text => $"{Word} {ChainId} {Name} {Nonce}\n";
 
     /// <exception cref="ConfigException">It is none, or cannot be read.</exception>
-    public static LostVotes Read(string path)
-    {
-        try
-        {
-            return Parse(path, File.ReadAllText(path));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigException($"{path}: {e.Message}");
-        }
-    }
+    public static LostVotes Read(string path) => Parse(path, OperatorFile.ReadText(path));
 
     internal static LostVotes Parse(string path, string text) =>
         text.TrimEnd('\n').Split(' ') is [Word, string chain, string name, string nonce]

@@ -3,6 +3,7 @@ using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Config;
 using Validator.Host.Contracts;
+using Validator.Host.Primitives;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Pipeline;
@@ -107,7 +108,7 @@ public static class VoteStoreSetup
     /// <summary>What was kept so; null when nothing, or when the write was cut short: it is learned again.</summary>
     public static ulong? SignsFrom(StorageSection storage)
     {
-        string text = File.Exists(storage.SignsFromFile) ? File.ReadAllText(storage.SignsFromFile) : "";
+        string text = File.Exists(storage.SignsFromFile) ? InputFile.ReadText(storage.SignsFromFile) : "";
         return text.EndsWith('\n') && StrictNumber.TryRead(text.AsSpan()[..^1], out ulong epoch) ? epoch : null;
     }
 

@@ -30,7 +30,7 @@ public static class Clock
         {
             try
             {
-                if (StrictNumber.TryReadReal(File.ReadAllText(file).AsSpan().TrimEnd('\n'), out double seconds))
+                if (StrictNumber.TryReadReal(InputFile.ReadText(file).AsSpan().TrimEnd('\n'), out double seconds))
                 {
                     Volatile.Write(ref s_offset, (long)(seconds * 1e6));
                 }

@@ -1,5 +1,6 @@
 using System.Text;
 using Validator.Core.Primitives;
+using Validator.Host.Primitives;
 
 namespace Validator.Host.Storage;
 
@@ -35,7 +36,7 @@ internal sealed class FilesInTheMaking : IDisposable
 
         if (File.Exists(mark))
         {
-            string[] names = File.ReadAllLines(mark);
+            string[] names = InputFile.ReadText(mark).TrimEnd('\n').Split('\n');
             if (names.Length > 0 && IsName(names[^1]) && File.Exists(Path.Combine(folder, names[^1])))
             {
                 File.Delete(mark);

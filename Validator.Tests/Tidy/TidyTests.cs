@@ -123,6 +123,18 @@ public sealed class TidyTests
         AssertNone(Matches(shipped, new Regex(@"\b(s?byte|u?short|u?int|u?long|float|double|decimal|U?Int128|BigInteger)\.(Try)?Parse\(|\bUtf8Parser\b|\bIPEndPoint\.TryParse\(")));
     }
 
+    // Protects: no file is read without a bound, and no JSON in which a member may come twice.
+    [Fact]
+    public void Files_and_json_are_read_in_one_place()
+    {
+        string[] shipped = [.. SourceTree.Sources.Where(f => f.StartsWith("Validator.Host/", StringComparison.Ordinal)
+            && !f.EndsWith("/InputFile.cs", StringComparison.Ordinal) && !f.EndsWith("/AnswerJson.cs", StringComparison.Ordinal))];
+        AssertNone(Matches(shipped, new Regex(@"\bFile\.(ReadAll|ReadLines|OpenText)|FromPemFile\(|\bJson(Document|Node)\.Parse\(")));
+        AssertNone(shipped.Where(f => Has(f, "[JsonSourceGenerationOptions(") && !Has(f, "AllowDuplicateProperties = false")));
+
+        static bool Has(string file, string words) => SourceTree.Lines(file).Any(l => l.Contains(words, StringComparison.Ordinal));
+    }
+
     // Protects: the tree builds anywhere, and tells nothing of where it was written.
     [Fact]
     public void No_machine_is_named()

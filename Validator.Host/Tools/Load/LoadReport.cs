@@ -99,6 +99,7 @@ public sealed record FinalityFigures(double P50, double P99, double Max)
         Math.Round(histogram.MaxMicros / 1000.0, 2));
 }
 
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSourceGenerationOptions(
+    WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, AllowDuplicateProperties = false)]
 [JsonSerializable(typeof(LoadReport))]
 internal sealed partial class LoadReportJson : JsonSerializerContext;

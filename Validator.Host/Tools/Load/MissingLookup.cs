@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Validator.Core.Primitives;
+using Validator.Host.Cli;
 
 namespace Validator.Host.Tools.Load;
 
@@ -44,7 +45,7 @@ internal sealed class MissingLookup(LoadOptions options, LoadContent content, Ta
                 return;
             }
 
-            using JsonDocument read = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false));
+            using JsonDocument read = AnswerJson.Parse(await answer.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false));
             if (read.RootElement.GetProperty("status").GetString() == "rejected")
             {
                 tallies[target].AddRejectedLate(

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Validator.Core.Primitives;
+using Validator.Host.Primitives;
 
 namespace Validator.Host.Tools.Localnet;
 
@@ -18,12 +19,12 @@ public readonly record struct ProcessSample(double CpuSeconds, long ResidentByte
         try
         {
             string directory = $"/proc/{processId.ToString(CultureInfo.InvariantCulture)}";
-            string stat = File.ReadAllText($"{directory}/stat");
+            string stat = InputFile.ReadText($"{directory}/stat");
 
             // The name in field 2 may hold spaces: fields are counted from after its bracket, where field 3 begins.
             string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
             double cpu = (Number(fields[11]) + Number(fields[12])) / TicksPerSecond;
-            string status = File.ReadAllText($"{directory}/status");
+            string status = InputFile.ReadText($"{directory}/status");
             return new ProcessSample(
                 cpu,
                 FieldOf(status, "VmRSS:") * 1024,
@@ -40,7 +41,7 @@ public readonly record struct ProcessSample(double CpuSeconds, long ResidentByte
     {
         try
         {
-            return File.ReadAllText(path);
+            return InputFile.ReadText(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -26,6 +26,44 @@ public class GenesisFileTests
         Refused(path, text[..^20], "genesis.json:");
     }
 
+    // Protects operators who compare files by eye: a member that comes twice, at any depth, is refused, whichever of the two
+    // another reader would take.
+    [Theory]
+    [InlineData("genesis", "\"format\": 1")]
+    [InlineData("genesis", "\"epoch_length_blocks\": 1000")]
+    [InlineData("genesis", "\"name\": \"node-2\"")]
+    [InlineData("member", "\"weight\": 1")]
+    [InlineData("change", "\"epoch\": 7")]
+    [InlineData("change", "\"sender\": 3")]
+    public void AMemberThatComesTwiceIsRefused(string kind, string twice)
+    {
+        using TemporaryFolder folder = new();
+        string path = folder.File("file.json");
+        Action read = () => GenesisFile.Read(path, out _);
+        switch (kind)
+        {
+            case "genesis":
+                GenesisParameters parameters = new() { EpochLengthBlocks = 1000 };
+                GenesisFile.Write(path, new Genesis("net-1", 1_700_000_000_000_000, parameters, [.. Enumerable.Range(0, 4).Select(Member)]));
+                break;
+            case "member":
+                GenesisFile.WriteMember(path, Member(0));
+                read = () => GenesisFile.ReadMember(path);
+                break;
+            default:
+                SortedList<int, byte[]> signatures = new() { [3] = new byte[Limits.SignatureBytes] };
+                new ChangeFile(Hash256.Of("chain"u8), CommitteeChange.SetWeight(7, "node-1", 2), signatures).Write(path);
+                read = () => ChangeFile.Read(path);
+                break;
+        }
+
+        read();
+        string text = File.ReadAllText(path);
+        Assert.Contains(twice, text, StringComparison.Ordinal);
+        File.WriteAllText(path, text.Replace(twice, $"{twice}, {twice}", StringComparison.Ordinal));
+        Assert.Contains("uplicate", Assert.Throws<ConfigException>(read).Message, StringComparison.Ordinal);
+    }
+
     // Protects genesis building by separate operators: public files alone suffice, and hold no private byte.
     [Fact]
     public void MemberFilesCarryPublicKeysAlone()

@@ -1,0 +1,42 @@
+using Validator.Host.Primitives;
+using Validator.Host.Storage;
+
+namespace Validator.Host.Config;
+
+/// <summary>Files that operators and clients hand to commands, and get from them: a fault names the file.</summary>
+internal static class OperatorFile
+{
+    /// <param name="option">What names the file, where its name alone would not say.</param>
+    /// <param name="most">Bytes; a longer one is refused.</param>
+    /// <exception cref="ConfigException">It cannot be read, or is too long.</exception>
+    public static byte[] Read(string path, string? option = null, int most = InputFile.MostBytes)
+    {
+        try
+        {
+            return InputFile.Read(path, most);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new ConfigException($"{(option is null ? "" : $"{option}: ")}{path}: cannot be read: {e.Message}");
+        }
+    }
+
+    /// <summary>The same as text.</summary>
+    /// <exception cref="ConfigException">It cannot be read, or is too long.</exception>
+    public static string ReadText(string path, string? option = null) =>
+        System.Text.Encoding.UTF8.GetString(Read(path, option)).TrimStart('\uFEFF');
+
+    /// <summary>Writes a whole file, durably, over any earlier one.</summary>
+    /// <exception cref="ConfigException">It cannot be written.</exception>
+    public static void Write(string path, ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            DurableFile.Write(path, bytes);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"{path}: cannot be written: {e.Message}");
+        }
+    }
+}
