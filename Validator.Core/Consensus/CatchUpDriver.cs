@@ -127,7 +127,7 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
             return;
         }
 
-        step.Emit(EffectKind.StoreManifest).Manifest = manifest;
+        step.Emit(EffectKind.StoreManifest).Message = manifest;
     }
 
     public void OnChunk(SnapshotChunk chunk, int from, Step step)
@@ -135,7 +135,7 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
         switch (_fetch.OnChunk(chunk, from))
         {
             case ChunkResult.Keep:
-                step.Emit(EffectKind.StoreChunk).Chunk = chunk;
+                step.Emit(EffectKind.StoreChunk).Message = chunk;
                 break;
             case ChunkResult.Wrong:
                 step.Reject(Reason.SnapshotChunkWrong, from);
@@ -221,7 +221,7 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
         if (_fetch.Installing && !_installHandedOut && chain.AllExecuted)
         {
             _installHandedOut = true;
-            step.Emit(EffectKind.InstallSnapshot).Manifest = _fetch.Manifest;
+            step.Emit(EffectKind.InstallSnapshot).Message = _fetch.Manifest;
         }
     }
 
@@ -236,7 +236,7 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
         if (_fetch.Leaving && !_endHandedOut && chain.AllExecuted)
         {
             _endHandedOut = true;
-            step.Emit(EffectKind.StoreEpochEnd).EpochEnd = _end;
+            step.Emit(EffectKind.StoreEpochEnd).Message = _end;
         }
     }
 

@@ -48,8 +48,8 @@ internal sealed class Convictions(LaneSet lanes, ViewTimer timer)
             return false;
         }
 
-        step.Emit(EffectKind.Evidence).Evidence = evidence;
-        step.Emit(EffectKind.SendEvidence).Evidence = evidence;
+        step.Emit(EffectKind.Evidence).Message = evidence;
+        step.Send(-1, evidence);
         return true;
     }
 }

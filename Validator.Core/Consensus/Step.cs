@@ -57,29 +57,25 @@ internal sealed class Step(int self, ulong epoch, bool signs)
         return ref effect;
     }
 
-    /// <summary>Sends a stored message again.</summary>
+    /// <summary>Goes to the vote store, ordered before the next signature.</summary>
+    /// <param name="message">An accepted block, a prepared certificate, or the NewView that is entered.</param>
+    public void Persist(IMessage message) => Emit(EffectKind.Persist).Message = message;
+
+    /// <summary>Sends what need not be stored, or is.</summary>
     /// <param name="to">Member, or -1 for all.</param>
-    public void Send(int to, Signed message, Block? block = null, ViewChange? viewChange = null, NewView? newView = null)
+    public void Send(int to, IMessage message)
     {
         ref Effect effect = ref Emit(EffectKind.Send);
         effect.To = to;
         effect.Message = message;
-        effect.Block = block;
-        effect.ViewChange = viewChange;
-        effect.NewView = newView;
     }
 
-    public void Ask(FetchRequest request, int peer)
-    {
-        ref Effect effect = ref Emit(EffectKind.SendFetch);
-        effect.To = peer;
-        effect.Request = request;
-    }
+    public void Ask(FetchRequest request, int peer) => Send(peer, request);
 
     public void TellView(ulong view, Reason reason)
     {
         ref Effect effect = ref Emit(EffectKind.ViewChanged);
-        effect.View = view;
+        effect.Number = view;
         effect.Reason = reason;
     }
 
@@ -102,8 +98,8 @@ internal sealed class Step(int self, ulong epoch, bool signs)
     public void EndEpoch(Block last, ulong provenFrom)
     {
         ref Effect effect = ref Emit(EffectKind.EpochEnded);
-        effect.Block = last;
-        effect.ProvenFrom = provenFrom;
+        effect.Message = last;
+        effect.Number = provenFrom;
         Over = true;
         Signs = false;
     }

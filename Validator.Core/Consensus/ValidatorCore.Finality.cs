@@ -87,7 +87,7 @@ public sealed partial class ValidatorCore
 
         VertexHeader[] order = _lanes.Order(_chain.Tip.Cut, block.Cut);
         ref Effect effect = ref _step.Emit(EffectKind.Execute);
-        effect.Block = block;
+        effect.Message = block;
         effect.Order = order;
         effect.Certificate = certificate;
         _lanes.Finalize(block.Cut, _step.Now);

@@ -106,10 +106,10 @@ public sealed partial class ValidatorCore
     /// <summary>A vote for another block than the leader sent us: the voter gets our copy, which convicts the leader.</summary>
     private void ShowOurProposal(Slot slot, in SignedHeader vote)
     {
-        if (slot.Proposal is { } proposal && proposal.Header.Digest != vote.Digest
+        if (slot.Proposal is { } proposal && slot.Block is { } block && proposal.Header.Digest != vote.Digest
             && vote.Sender != Self && slot.ProposalShown.Add(Committee, vote.Sender))
         {
-            _step.Send(vote.Sender, proposal, slot.Block);
+            _step.Send(vote.Sender, proposal.With(block));
         }
     }
 
@@ -182,7 +182,7 @@ public sealed partial class ValidatorCore
             Persist(block);
         }
 
-        _step.Emit(EffectKind.PersistCertificate).Certificate = certificate;
+        _step.Persist(certificate);
         _step.Sign(MessageKind.Commit, View, slot.Sequence, certificate.BlockHash);
     }
 
@@ -262,7 +262,7 @@ public sealed partial class ValidatorCore
     private void Persist(Block block)
     {
         _blocks.Accept(block);
-        _step.Emit(EffectKind.PersistBlock).Block = block;
+        _step.Persist(block);
     }
 
     private void OnBlock(Block block, int from)

@@ -70,6 +70,6 @@ public sealed partial class ValidatorCore
         Accept(slot, block);
         _proposer.OnProposed(_step.Now);
         _step.Recheck = true;
-        _step.Sign(MessageKind.PrePrepare, View, block.Sequence, block.Hash).Block = block;
+        _step.Sign(MessageKind.PrePrepare, View, block.Sequence, block.Hash).Message = block;
     }
 }

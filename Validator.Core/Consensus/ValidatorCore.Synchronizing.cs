@@ -36,12 +36,7 @@ public sealed partial class ValidatorCore
         }
     }
 
-    private void SendStatus(int to)
-    {
-        ref Effect effect = ref _step.Emit(EffectKind.SendStatus);
-        effect.To = to;
-        effect.Status = new Status(Epoch, View, FinalSequence, _lanes.Tips());
-    }
+    private void SendStatus(int to) => _step.Send(to, new Status(Epoch, View, FinalSequence, _lanes.Tips()));
 
     private void OnStatus(Status status, int from)
     {
@@ -94,7 +89,7 @@ public sealed partial class ValidatorCore
         if (_peers.EpochOfLowestQuorum() is { } lowest)
         {
             _returnKnown = true;
-            _step.Emit(EffectKind.SignFrom).Epoch = Math.Max(lowest, Epoch) + 2;
+            _step.Emit(EffectKind.SignFrom).Number = Math.Max(lowest, Epoch) + 2;
         }
     }
 
@@ -132,7 +127,7 @@ public sealed partial class ValidatorCore
         {
             if (_view.NewView is { } entered)
             {
-                _step.Send(peer, entered.Signed, newView: entered);
+                _step.Send(peer, entered);
             }
             else
             {
@@ -144,7 +139,7 @@ public sealed partial class ValidatorCore
 
                 if (_viewChanges.Own is { } change && change.Signed.Header.View == View)
                 {
-                    _step.Send(peer, change.Signed, viewChange: change);
+                    _step.Send(peer, change);
                 }
             }
         }
@@ -165,9 +160,9 @@ public sealed partial class ValidatorCore
     private bool RepeatSlot(int peer, Slot slot)
     {
         bool any = false;
-        if (slot.Proposal is { } proposal && (proposal.Header.Sender == Self || slot.Prepares[peer] is null))
+        if (slot.Proposal is { } proposal && slot.Block is { } block && (proposal.Header.Sender == Self || slot.Prepares[peer] is null))
         {
-            _step.Send(peer, proposal, slot.Block);
+            _step.Send(peer, proposal.With(block));
             any = true;
         }
 

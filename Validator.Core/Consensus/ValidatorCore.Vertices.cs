@@ -29,7 +29,6 @@ public sealed partial class ValidatorCore
             ref Effect drop = ref _step.Emit(EffectKind.DropVertex);
             drop.Token = token;
             drop.Reason = reason;
-            drop.To = from;
             return;
         }
 
@@ -39,10 +38,7 @@ public sealed partial class ValidatorCore
         }
 
         lane.Add(new VertexEntry(vertex, message.Signature));
-        ref Effect store = ref _step.Emit(EffectKind.StoreVertex);
-        store.Token = token;
-        store.Vertex = vertex;
-        store.Digest = vertex.Hash;
+        _step.Emit(EffectKind.StoreVertex).Token = token;
     }
 
     private void Convict(Evidence evidence)

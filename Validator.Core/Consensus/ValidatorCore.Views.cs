@@ -248,7 +248,7 @@ public sealed partial class ValidatorCore
     private void ActivateView(NewView message)
     {
         _view.Activate(message);
-        _step.Emit(EffectKind.PersistNewView).NewView = message;
+        _step.Persist(message);
         if (message.Prepared is not null)
         {
             OnPreparedCertificate(message.Prepared);

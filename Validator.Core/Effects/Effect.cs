@@ -6,21 +6,14 @@ namespace Validator.Core.Effects;
 public enum EffectKind : byte
 {
     /// <summary>
-    /// Sign Header, then store header, signature and body, sync, then send to all and answer with Signed(Number).
-    /// Header.Kind says which body: Vertex (with the batch Token), Block (PrePrepare), ViewChange, NewView; none for votes
-    /// and Stop. ViewChange and NewView come with an empty signature for the shell to fill. Everything persisted before it in
-    /// effect order is durable with it.
+    /// Sign Header, then store header, signature and body, sync, then send to all and answer with what was signed. Message is the body:
+    /// the Block of a PrePrepare; a ViewChange or NewView with an empty signature for the shell to fill; nothing for votes and Stop. Of an
+    /// own vertex Vertex is the body, with the batch Token. Everything persisted before it in effect order is durable with it.
     /// </summary>
     Sign,
 
-    /// <summary>Store in the vote store, ordered before the next Sign: an accepted Block body.</summary>
-    PersistBlock,
-
-    /// <summary>Store in the vote store: the prepared Certificate.</summary>
-    PersistCertificate,
-
-    /// <summary>Store in the vote store: the NewView entered.</summary>
-    PersistNewView,
+    /// <summary>Store Message in the vote store, ordered before the next Sign: an accepted Block, the prepared Certificate, or the NewView entered.</summary>
+    Persist,
 
     /// <summary>Keep the vertex waiting under Token (header, signature, payload); answer VertexDurable once synced.</summary>
     StoreVertex,
@@ -28,57 +21,53 @@ public enum EffectKind : byte
     /// <summary>Forget the payload waiting under Token; Reason says why.</summary>
     DropVertex,
 
-    /// <summary>Send one stored signed message again: Message with Block, ViewChange or NewView where it has a body. To: peer or -1 for all.</summary>
+    /// <summary>Send Message, which need not be stored: a question, Status, Evidence, or what is stored, again. To: peer or -1 for all.</summary>
     Send,
-
-    SendStatus,
-    SendFetch,
-    SendEvidence,
 
     /// <summary>The shell may hand in one client batch. The next credit comes after it.</summary>
     BatchCredit,
 
     /// <summary>
-    /// Block is final; execute it: the vertices in Order, in that order. Certificate is the commit certificate that made it
+    /// Message is a final Block; execute it: the vertices in Order, in that order. Certificate is the commit certificate that made it
     /// final (its own or a descendant's). Answer with Executed. Blocks come in sequence without gaps.
     /// </summary>
     Execute,
 
-    /// <summary>Keep Manifest of the snapshot that is being fetched, in place of an earlier one. Need not be synced.</summary>
+    /// <summary>Keep Message, the manifest of the snapshot that is being fetched, in place of an earlier one. Need not be synced.</summary>
     StoreManifest,
 
-    /// <summary>Keep Chunk, by its hash: it is what the hash says. Need not be synced.</summary>
+    /// <summary>Keep Message, a chunk, by its hash: it is what the hash says. Need not be synced.</summary>
     StoreChunk,
 
     /// <summary>Forget the manifest and the chunks that are kept.</summary>
     DropSnapshot,
 
     /// <summary>
-    /// Everything of Manifest is here, and nothing is handed out for execution. Put the state in place of ours, atomically and
+    /// Everything of the manifest, Message, is here, and nothing is handed out for execution. Put the state in place of ours, atomically and
     /// synced, and answer with SnapshotInstalled. Blocks to execute come after that, from its sequence on.
     /// </summary>
     InstallSnapshot,
 
     /// <summary>
-    /// The epoch is over, and peers keep nothing of it: EpochEnd proves the next one. Make it durable that this validator is in that
+    /// The epoch is over, and peers keep nothing of it: the EpochEnd in Message proves the next one. Make it durable that this validator is in that
     /// epoch, with the executed state behind it, and keep own transactions that the last block's cut does not cover, as at the end of
     /// an epoch that was executed. Then answer with EpochEndStored.
     /// </summary>
     StoreEpochEnd,
 
-    /// <summary>Keep and count Evidence against Message.Sender.</summary>
+    /// <summary>Keep Message, an Evidence, and count it against whom it convicts.</summary>
     Evidence,
 
     /// <summary>
-    /// The epoch's last block, Block, is executed, or known and stored (StoreEpochEnd). Make durable what is executed, then go on
-    /// with a core for the next epoch, which is handed ProvenFrom. This one has no effects after it.
+    /// The epoch's last block, Message, is executed, or known and stored (StoreEpochEnd). Make durable what is executed, then go on
+    /// with a core for the next epoch, which is handed Number as ProvenFrom. This one has no effects after it.
     /// </summary>
     EpochEnded,
 
-    /// <summary>Keep, durably: this validator, which lost its votes, signs again from epoch Epoch on.</summary>
+    /// <summary>Keep, durably: this validator, which lost its votes, signs again from epoch Number on.</summary>
     SignFrom,
 
-    /// <summary>A view was entered or left; for logs and metrics. View, Reason.</summary>
+    /// <summary>A view was entered or left; for logs and metrics. Its number is Number; Reason.</summary>
     ViewChanged,
 
     /// <summary>A message was refused; for counting. Reason, From in To.</summary>
@@ -133,7 +122,10 @@ public enum Reason : byte
     VoteStoreContradicted,
 }
 
-/// <summary>One thing the shell must do. Effects are carried out in order; only the fields that Kind names are set.</summary>
+/// <summary>
+/// One thing the shell must do. Effects are carried out in order. A value in a buffer that is used again, since most are votes: what has a
+/// body of its own is that object, and the few numbers of the rest are beside it.
+/// </summary>
 public struct Effect
 {
     public EffectKind Kind;
@@ -142,31 +134,15 @@ public struct Effect
     /// <summary>Committee index, or -1 for all others.</summary>
     public int To;
 
-    /// <summary>Sign effects are numbered from 1 without gaps.</summary>
+    /// <summary>Of Sign from 1 without gaps; else the view, the epoch, or the block that the kind speaks of.</summary>
     public ulong Number;
     public SignedHeader Header;
-    public Signed? Message;
-    public Block? Block;
+    public IMessage? Message;
     public VertexHeader? Vertex;
-    public ViewChange? ViewChange;
-    public NewView? NewView;
+    public ulong Token;
+    public VertexHeader[]? Order;
     public Certificate? Certificate;
     public Certificate? Conflicting;
-    public Evidence? Evidence;
-    public Status? Status;
-    public FetchRequest Request;
-    public SnapshotManifest? Manifest;
-    public SnapshotChunk? Chunk;
-    public EpochEnd? EpochEnd;
-    public ulong ProvenFrom;
-    public VertexHeader[]? Order;
-    public ulong Token;
-    public Hash256 Digest;
-    public ulong View;
-    public ulong Epoch;
-
-    /// <summary>Of Send: the message, with its body where it has one.</summary>
-    public readonly IMessage Whole => ViewChange ?? (IMessage?)NewView ?? (Block is null ? Message! : Message!.With(Block));
 }
 
 /// <summary>Collects the effects of one or several inputs, in order. Reused by the shell: no allocation once grown.</summary>

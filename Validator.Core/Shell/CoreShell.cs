@@ -46,9 +46,9 @@ public sealed class CoreShell<TPayload>
                 return;
             }
 
-            if (effect.Kind == EffectKind.EpochEnded)
+            if (effect is { Kind: EffectKind.EpochEnded, Message: Block end })
             {
-                (last, provenFrom) = (effect.Block, effect.ProvenFrom);
+                (last, provenFrom) = (end, effect.Number);
             }
             else
             {
@@ -117,37 +117,37 @@ public sealed class CoreShell<TPayload>
         return core;
     }
 
-    /// <summary>The one place that knows what each kind of effect means.</summary>
-    private void Carry(in Effect effect, IShellPorts<TPayload> ports)
+    /// <summary>The one place that knows what each kind of effect means; which have a message is in the pattern.</summary>
+    internal void Carry(in Effect effect, IShellPorts<TPayload> ports)
     {
-        switch (effect.Kind)
+        switch (effect.Kind, effect.Message)
         {
-            case EffectKind.Sign or EffectKind.PersistBlock or EffectKind.PersistCertificate or EffectKind.PersistNewView:
+            case (EffectKind.Sign, _) or (EffectKind.Persist, not null):
                 ports.Own(OwnRecord<TPayload>.Of(in effect));
                 break;
-            case EffectKind.StoreVertex:
+            case (EffectKind.StoreVertex, _):
                 ports.StoreVertex(effect.Token);
                 break;
-            case EffectKind.DropVertex:
+            case (EffectKind.DropVertex, _):
                 ports.Drop(effect.Token, effect.Reason);
                 break;
-            case EffectKind.Send:
-                ports.Send(effect.Kind, effect.To, effect.Whole);
+            case (EffectKind.Send, { } message):
+                ports.Send(effect.To, message);
                 break;
-            case EffectKind.SendStatus:
-                ports.Send(effect.Kind, effect.To, effect.Status!);
-                break;
-            case EffectKind.SendFetch:
-                ports.Send(effect.Kind, effect.To, effect.Request);
-                break;
-            case EffectKind.SendEvidence:
-                ports.Send(effect.Kind, effect.To, effect.Evidence!);
-                break;
-            case EffectKind.BatchCredit:
+            case (EffectKind.BatchCredit, _):
                 ports.Credit();
                 break;
-            case EffectKind.Execute:
-                ports.Execute(effect.Block!, effect.Certificate!, effect.Order!);
+            case (EffectKind.Execute, Block block) when effect is { Certificate: { } certificate, Order: { } order }:
+                ports.Execute(block, certificate, order);
+                break;
+            case (EffectKind.Rejected, _):
+                if (effect.Reason == Reason.VoteStoreContradicted)
+                {
+                    Standing.Contradict();
+                    ports.Contradicted();
+                }
+
+                ports.Rejected(effect.Reason, effect.To);
                 break;
             default:
                 CarryRare(in effect, ports);
@@ -157,47 +157,38 @@ public sealed class CoreShell<TPayload>
 
     private void CarryRare(in Effect effect, IShellPorts<TPayload> ports)
     {
-        switch (effect.Kind)
+        switch (effect.Kind, effect.Message)
         {
-            case EffectKind.StoreManifest:
-                ports.StoreManifest(effect.Manifest!);
+            case (EffectKind.StoreManifest, SnapshotManifest manifest):
+                ports.StoreManifest(manifest);
                 break;
-            case EffectKind.StoreChunk:
-                ports.StoreChunk(effect.Chunk!);
+            case (EffectKind.StoreChunk, SnapshotChunk chunk):
+                ports.StoreChunk(chunk);
                 break;
-            case EffectKind.DropSnapshot:
+            case (EffectKind.DropSnapshot, _):
                 ports.DropSnapshot();
                 break;
-            case EffectKind.InstallSnapshot:
-                ports.Install(effect.Manifest!);
+            case (EffectKind.InstallSnapshot, SnapshotManifest manifest):
+                ports.Install(manifest);
                 break;
-            case EffectKind.StoreEpochEnd:
-                ports.StoreEpochEnd(effect.EpochEnd!);
+            case (EffectKind.StoreEpochEnd, EpochEnd end):
+                ports.StoreEpochEnd(end);
                 break;
-            case EffectKind.Evidence:
-                ports.Evidence(effect.Evidence!);
+            case (EffectKind.Evidence, Evidence evidence):
+                ports.Evidence(evidence);
                 break;
-            case EffectKind.ViewChanged:
-                ports.ViewChanged(effect.View, effect.Reason);
+            case (EffectKind.ViewChanged, _):
+                ports.ViewChanged(effect.Number, effect.Reason);
                 break;
-            case EffectKind.Rejected:
-                if (effect.Reason == Reason.VoteStoreContradicted)
-                {
-                    Standing.Contradict();
-                    ports.Contradicted();
-                }
-
-                ports.Rejected(effect.Reason, effect.To);
+            case (EffectKind.SignFrom, _):
+                Standing.Learn(effect.Number);
+                ports.SignFrom(effect.Number);
                 break;
-            case EffectKind.SignFrom:
-                Standing.Learn(effect.Epoch);
-                ports.SignFrom(effect.Epoch);
-                break;
-            case EffectKind.Halt:
+            case (EffectKind.Halt, _):
                 ports.Halt(in effect);
                 break;
             default:
-                Require.Fail("every effect kind is carried out");
+                Require.Fail("every effect is carried out");
                 break;
         }
     }

@@ -24,9 +24,8 @@ public interface IShellPorts<TPayload>
     void Drop(ulong token, Reason reason);
 
     /// <summary>What is sent is not to be stored: Status, a question, evidence, or a stored message again.</summary>
-    /// <param name="kind">Which effect it was.</param>
     /// <param name="to">By committee index, or -1 for all others.</param>
-    void Send(EffectKind kind, int to, IMessage message);
+    void Send(int to, IMessage message);
 
     /// <summary>One more batch of client transactions may be handed in.</summary>
     void Credit();

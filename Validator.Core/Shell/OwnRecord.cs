@@ -6,13 +6,11 @@ namespace Validator.Core.Shell;
 
 public enum OwnRecordKind : byte
 {
-    /// <summary>Header is to be signed, stored, synced, sent to all and answered; its kind says which body goes with it.</summary>
+    /// <summary>Header is to be signed, stored, synced, sent to all and answered, with its body.</summary>
     Sign,
 
-    /// <summary>An accepted block, a prepared certificate, the NewView entered: what the next Sign may rest on.</summary>
-    Block,
-    PreparedCertificate,
-    NewView,
+    /// <summary>Message is what the next Sign may rest on: an accepted block, a prepared certificate, the NewView entered.</summary>
+    Persist,
 
     /// <summary>Epoch Number has begun: what was signed in earlier ones serves nothing any more.</summary>
     EnterEpoch,
@@ -30,7 +28,7 @@ public enum OwnRecordStage : byte
 
 /// <summary>
 /// One item on its way from Core to disk and network, in the order of the effects: what follows a record may rest on it
-/// (PROTOCOL.md, section 6). Only the fields that Kind names are set.
+/// (PROTOCOL.md, section 6).
 /// </summary>
 /// <typeparam name="TPayload">The shell's, of an own vertex.</typeparam>
 public struct OwnRecord<TPayload>
@@ -43,10 +41,9 @@ public struct OwnRecord<TPayload>
 
     /// <summary>Null until it is signed.</summary>
     public Signed? Signed;
-    public Block? Block;
-    public ViewChange? ViewChange;
-    public NewView? NewView;
-    public Certificate? Certificate;
+
+    /// <summary>What is persisted; of Sign the body, and from the signature on the whole message, as it is stored, sent and answered.</summary>
+    public IMessage? Message;
 
     /// <summary>An own vertex: its header, and the batch that it holds; 0 for an empty one.</summary>
     public VertexHeader? Vertex;
@@ -73,38 +70,29 @@ public struct OwnRecord<TPayload>
     /// <summary>What a Sign effect, or one that persists, asks for.</summary>
     public static OwnRecord<TPayload> Of(in Effect effect) => new()
     {
-        Kind = effect.Kind switch
-        {
-            EffectKind.Sign => OwnRecordKind.Sign,
-            EffectKind.PersistBlock => OwnRecordKind.Block,
-            EffectKind.PersistCertificate => OwnRecordKind.PreparedCertificate,
-            EffectKind.PersistNewView => OwnRecordKind.NewView,
-            _ => throw new InvariantViolationException($"{effect.Kind} is no record"),
-        },
+        Kind = effect.Kind == EffectKind.Sign ? OwnRecordKind.Sign : OwnRecordKind.Persist,
         Number = effect.Number,
         Header = effect.Header,
-        Block = effect.Block,
-        ViewChange = effect.ViewChange,
-        NewView = effect.NewView,
-        Certificate = effect.Certificate,
+        Message = effect.Message,
         Vertex = effect.Vertex,
         Token = effect.Token,
     };
-
-    /// <summary>What leaves of a signed record.</summary>
-    public readonly IMessage Message => ViewChange ?? (IMessage?)NewView ?? Signed!;
 
     /// <summary>With our signature, which its body bears as well.</summary>
     public void Sign(byte[] signature)
     {
         Require.That(Next == OwnRecordStage.Signer);
-        Signed = Header.Kind switch
+        Signed = (Message, Vertex) switch
         {
-            MessageKind.PrePrepare => new PrePrepare(Header, signature, Block!),
-            MessageKind.Vertex => new SignedVertex(Header, signature, Vertex!),
+            (Block block, _) => new PrePrepare(Header, signature, block),
+            (_, { } vertex) => new SignedVertex(Header, signature, vertex),
             _ => new Signed(Header, signature),
         };
-        ViewChange = ViewChange?.With(Signed);
-        NewView = NewView?.With(Signed);
+        Message = Message switch
+        {
+            ViewChange change => change.With(Signed),
+            NewView newView => newView.With(Signed),
+            _ => Signed,
+        };
     }
 }

@@ -17,9 +17,9 @@ internal sealed partial class CoreThread
 
     void IShellPorts<OwnPayload>.Own(in OwnRecord record)
     {
-        if (record.Kind == OwnRecordKind.Block)
+        if (record is { Kind: OwnRecordKind.Persist, Message: Block block })
         {
-            ToService.Put(new ServiceItem { Kind = ServiceItemKind.Block, Block = record.Block });
+            ToService.Put(new ServiceItem { Kind = ServiceItemKind.Block, Block = block });
         }
         else if (record.Kind == OwnRecordKind.Sign)
         {
@@ -59,9 +59,9 @@ internal sealed partial class CoreThread
         Vertices.Take(token)?.Drop();
     }
 
-    void IShellPorts<OwnPayload>.Send(EffectKind kind, int to, IMessage message)
+    void IShellPorts<OwnPayload>.Send(int to, IMessage message)
     {
-        metrics.FetchesSent.Add(kind == EffectKind.SendFetch ? 1 : 0);
+        metrics.FetchesSent.Add(message is FetchRequest ? 1 : 0);
         sender.Send(_epoch.LinkOf(to), Channel.Control, message);
     }
 

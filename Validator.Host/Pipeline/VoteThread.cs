@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Validator.Core.Effects;
+using Validator.Core.Primitives;
 using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Contracts;
@@ -63,14 +64,8 @@ internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetri
     {
         switch (record.Kind)
         {
-            case OwnRecordKind.Block:
-                _store.AddBlock(record.Block!);
-                break;
-            case OwnRecordKind.PreparedCertificate:
-                _store.AddPreparedCertificate(record.Certificate!);
-                break;
-            case OwnRecordKind.NewView:
-                _store.AddNewView(record.NewView!);
+            case OwnRecordKind.Persist:
+                Persist(record.Message);
                 break;
             case OwnRecordKind.EnterEpoch when record.Renew:
                 _store = Renew!(record.Number);
@@ -88,29 +83,48 @@ internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetri
         }
     }
 
+    private void Persist(IMessage? message)
+    {
+        switch (message)
+        {
+            case Block block:
+                _store.AddBlock(block);
+                break;
+            case Certificate certificate:
+                _store.AddPreparedCertificate(certificate);
+                break;
+            case NewView newView:
+                _store.AddNewView(newView);
+                break;
+            default:
+                Require.Fail("what votes rest on is a block, a certificate or a NewView");
+                break;
+        }
+    }
+
     private void AddSigned(in OwnRecord record)
     {
-        byte[] body = EncodeBody(record);
+        byte[] body = EncodeBody(record.Message);
         _store.AddSigned(record.Signed!, body);
         metrics.VoteBytesWritten.Add(SignedCodec.EncodedSize + body.Length);
     }
 
-    private static byte[] EncodeBody(in OwnRecord record)
+    private static byte[] EncodeBody(IMessage? message)
     {
         byte[] body = [];
-        switch (record.Header.Kind)
+        switch (message)
         {
-            case MessageKind.PrePrepare:
-                body = new byte[BlockCodec.EncodedSize(record.Block!.Cut.Length)];
-                BlockCodec.Write(record.Block, body);
+            case PrePrepare proposal:
+                body = new byte[BlockCodec.EncodedSize(proposal.Block.Cut.Length)];
+                BlockCodec.Write(proposal.Block, body);
                 break;
-            case MessageKind.ViewChange:
-                body = new byte[ViewChangeCodec.EncodedSize(record.ViewChange!)];
-                ViewChangeCodec.Write(record.ViewChange!, body);
+            case ViewChange change:
+                body = new byte[ViewChangeCodec.EncodedSize(change)];
+                ViewChangeCodec.Write(change, body);
                 break;
-            case MessageKind.NewView:
-                body = new byte[NewViewCodec.EncodedSize(record.NewView!)];
-                NewViewCodec.Write(record.NewView!, body);
+            case NewView newView:
+                body = new byte[NewViewCodec.EncodedSize(newView)];
+                NewViewCodec.Write(newView, body);
                 break;
         }
 

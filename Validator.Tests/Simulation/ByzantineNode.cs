@@ -88,17 +88,17 @@ public sealed partial class ByzantineNode : SimNode
 
     protected override void ObserveEffect(in Effect effect)
     {
-        if (effect.Kind == EffectKind.SendStatus && _random.Chance(_mischief))
+        if (effect is { Kind: EffectKind.Send, Message: Status } && _random.Chance(_mischief))
         {
             Cluster.After(this, 0, Mischief);
         }
 
-        if (effect.Kind is EffectKind.PersistCertificate or EffectKind.Execute)
+        if (effect.Kind == EffectKind.Execute || effect is { Kind: EffectKind.Persist, Message: Certificate })
         {
-            _coalition.SawCertificate(effect.Certificate);
+            _coalition.SawCertificate(effect.Certificate ?? effect.Message as Certificate);
         }
 
-        if (effect.Block is { } block)
+        if ((effect.Message as Block ?? (effect.Message as PrePrepare)?.Block) is { } block)
         {
             _coalition.Blocks.TryAdd(block.Hash, block);
         }

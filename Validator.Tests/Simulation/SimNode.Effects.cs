@@ -36,11 +36,11 @@ public partial class SimNode
         Count(reason);
     }
 
-    void IShellPorts<SimVertex?>.Send(EffectKind kind, int to, IMessage frame)
+    void IShellPorts<SimVertex?>.Send(int to, IMessage message)
     {
-        if (kind != EffectKind.Send || Repeats())
+        if (message is Status or FetchRequest or Evidence || Repeats())
         {
-            SendTo(to, frame);
+            SendTo(to, message);
         }
     }
 

@@ -22,19 +22,22 @@ public partial class SimNode
 
     void IShellPorts<SimVertex?>.Own(in OwnRecord<SimVertex?> record)
     {
-        switch (record.Kind)
+        if (record.Kind == OwnRecordKind.Sign)
         {
-            case OwnRecordKind.Sign:
-                Sign(record);
-                return;
-            case OwnRecordKind.Block:
-                Cluster.Check.OnBlock(record.Block!);
+            Sign(record);
+            return;
+        }
+
+        switch (record.Message)
+        {
+            case Block block:
+                Cluster.Check.OnBlock(block);
                 break;
-            case OwnRecordKind.PreparedCertificate:
-                Cluster.Check.OnPrepared(this, record.Certificate!);
+            case Certificate certificate:
+                Cluster.Check.OnPrepared(this, certificate);
                 break;
-            case OwnRecordKind.NewView:
-                Cluster.Check.OnEntered(this, record.NewView!);
+            case NewView newView:
+                Cluster.Check.OnEntered(this, newView);
                 break;
         }
 
@@ -48,13 +51,13 @@ public partial class SimNode
     {
         Cluster.Check.OnSign(this, record.Header);
         record.Sign(Cluster.Keys.Sign(Index, record.Header, Cluster.ChainId));
-        if (record.NewView is { } newView)
+        if (record.Message is NewView newView)
         {
             // Entered by it after a crash, too.
             Cluster.Check.OnEntered(this, newView);
         }
 
-        if (record.ViewChange is { } change)
+        if (record.Message is ViewChange change)
         {
             Cluster.Check.OnViewChange(this, change);
         }
@@ -120,7 +123,7 @@ public partial class SimNode
 
     void IOwnRecordPorts<SimVertex?>.Send(in OwnRecord<SimVertex?> record)
     {
-        Transmit(record.Signed!, record.Block, record.ViewChange, record.NewView, record.Payload);
+        Transmit(record.Signed!, (record.Message as PrePrepare)?.Block, record.Message as ViewChange, record.Message as NewView, record.Payload);
         Cluster.World.AfterSend(this, record.Header);
     }
 
@@ -133,17 +136,22 @@ public partial class SimNode
 
     private void Write(OwnRecord<SimVertex?> record)
     {
-        switch (record.Kind)
+        if (record.Kind == OwnRecordKind.Persist)
         {
-            case OwnRecordKind.Block:
-                Disk.Blocks[record.Block!.Hash] = record.Block;
-                return;
-            case OwnRecordKind.PreparedCertificate:
-                Disk.Prepared.Add(record.Certificate!);
-                return;
-            case OwnRecordKind.NewView:
-                Disk.Entered = record.NewView;
-                return;
+            switch (record.Message)
+            {
+                case Block block:
+                    Disk.Blocks[block.Hash] = block;
+                    break;
+                case Certificate certificate:
+                    Disk.Prepared.Add(certificate);
+                    break;
+                case NewView newView:
+                    Disk.Entered = newView;
+                    break;
+            }
+
+            return;
         }
 
         if (record.Payload is { } vertex)
@@ -163,9 +171,9 @@ public partial class SimNode
         else
         {
             Disk.Signed.Add(RecordOf(record));
-            if (record.Block is { } block)
+            if (record.Message is PrePrepare proposal)
             {
-                Disk.Blocks[block.Hash] = block;
+                Disk.Blocks[proposal.Block.Hash] = proposal.Block;
             }
         }
 
@@ -173,7 +181,7 @@ public partial class SimNode
     }
 
     private static SimRecord RecordOf(in OwnRecord<SimVertex?> record) =>
-        new(record.Header, record.Signed!, record.Block, record.ViewChange, record.NewView);
+        new(record.Header, record.Signed!, (record.Message as PrePrepare)?.Block, record.Message as ViewChange, record.Message as NewView);
 
     /// <summary>Of what is being synced, some may reach the disk although nobody will ever be told; the next may be torn.</summary>
     private void LoseUnsynced()

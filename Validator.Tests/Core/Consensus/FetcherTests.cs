@@ -44,8 +44,8 @@ public sealed class FetcherTests
         _fetcher.Cut(ChainSamples.Cut(second: tips[4]), preferred: 2);
         _fetcher.Cut(ChainSamples.Cut(second: tips[4]), preferred: 3);
         Assert.Equal(1, _effects.Count);
-        Assert.Equal((2, tips[2].Hash), (_effects[0].To, _effects[0].Request.Hash));
-        Assert.Equal(1u, _effects[0].Request.Count);
+        Assert.Equal((2, tips[2].Hash), (_effects[0].To, Asked.Hash));
+        Assert.Equal(1u, Asked.Count);
     }
 
     // Protects progress: a peer that is silent, gone, or has it not gives way to the next; what nobody asked for is not taken.
@@ -56,7 +56,7 @@ public sealed class FetcherTests
         _fetcher.Block(hash, preferred: 1);
         At(_fetcher.NextDeadline());
         Assert.Equal(2, AskedNow());
-        _fetcher.OnNotFound(_effects[0].Request, from: 2);
+        _fetcher.OnNotFound(Asked, from: 2);
         Assert.Equal(3, AskedNow());
         _peers.Down(3, 0);
         _fetcher.OnPeerDown(3);
@@ -80,6 +80,8 @@ public sealed class FetcherTests
         _fetcher.FinalBlocks(1, 1);
         Assert.True(_fetcher.AsksForFinalBlocks);
     }
+
+    private FetchRequest Asked => Assert.IsType<FetchRequest>(_effects[0].Message);
 
     private int AskedNow()
     {

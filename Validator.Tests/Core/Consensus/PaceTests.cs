@@ -136,7 +136,7 @@ public class PaceTests
                     });
                     break;
                 case EffectKind.Execute:
-                    Later(100, new Input { Kind = InputKind.Executed, Sequence = effect.Block!.Sequence, Digest = effect.Block.Hash });
+                    Later(100, new Input { Kind = InputKind.Executed, Sequence = ((Block)effect.Message!).Sequence, Digest = ((Block)effect.Message).Hash });
                     break;
             }
         }

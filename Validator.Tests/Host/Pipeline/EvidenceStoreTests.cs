@@ -38,7 +38,7 @@ public class EvidenceStoreTests
         ValidatorCore core = new(genesis, EpochConfiguration.First(genesis, Hash256.Of("chain"u8)), 0, new CoreSettings(), state);
         EffectBuffer effects = new();
         core.Handle(Input.Of(kept, 1), effects);
-        Assert.DoesNotContain(effects.Items.ToArray(), e => e.Kind is EffectKind.Evidence or EffectKind.SendEvidence);
+        Assert.DoesNotContain(effects.Items.ToArray(), e => e.Message is Evidence);
     }
 
     private static Evidence Twins(int author, ulong height, bool good)

@@ -40,7 +40,7 @@ public class VoteThreadTests
         {
             SignedHeader header = new(MessageKind.Commit, 0, 0, 0, number, Hash256.Of([1]));
             Signed signed = new(header, new byte[Limits.SignatureBytes]);
-            Assert.True(fromSigner.TryEnqueue(new OwnRecord { Kind = OwnRecordKind.Sign, Number = number, Header = header, Signed = signed }));
+            Assert.True(fromSigner.TryEnqueue(new OwnRecord { Kind = OwnRecordKind.Sign, Number = number, Header = header, Signed = signed, Message = signed }));
         }
 
         thread.Start();
