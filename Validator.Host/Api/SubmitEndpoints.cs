@@ -49,12 +49,12 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
             return;
         }
 
-        SubmitRefusal room = node.Room(body.Span.Length);
-        if (room != SubmitRefusal.None)
+        SubmitRefusal refusal = node.RefusalOf(body.Span.Length);
+        if (refusal != SubmitRefusal.None)
         {
             body.Dispose();
-            metrics.SubmissionsRefused[(int)room].Add();
-            await Refuse(context, room).ConfigureAwait(false);
+            metrics.SubmissionsRefused[(int)refusal].Add();
+            await Refuse(context, refusal).ConfigureAwait(false);
             return;
         }
 

@@ -245,7 +245,7 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
         }
 
         if (session.Waiting >= MostWaiting || session.WaitingBytes >= MostWaitingBytes || session.Link.UnacknowledgedBytes >= MostUnreadBytes
-            || _node.Room(framed.Length) == SubmitRefusal.Full)
+            || _node.RefusalOf(framed.Length) == SubmitRefusal.Full)
         {
             return false;
         }

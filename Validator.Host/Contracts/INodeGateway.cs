@@ -86,7 +86,7 @@ public interface INodeGateway
     /// <summary>
     /// What <see cref="TrySubmit"/> would answer now to a submission of that many bytes, asked before the work of checking it.
     /// </summary>
-    SubmitRefusal Room(int bytes);
+    SubmitRefusal RefusalOf(int bytes);
 
     /// <summary>
     /// Hands over a submission. On <see cref="SubmitRefusal.None"/> the node holds a reference to it (as if by

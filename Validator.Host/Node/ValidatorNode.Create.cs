@@ -230,7 +230,7 @@ public sealed partial class ValidatorNode
         _service = new FetchService(
             fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, _evidence, metrics, this)
         {
-            FromCore = _toService.Ring,
+            FromCore = _toFetch.Ring,
             Snapshots = new SnapshotServer(stores.Ledger, genesis.Parameters.WindowBlocks),
         };
         _prune = stores.Ledger is RocksLedger store ? new PruneThread(store, RetentionOf(context), _log, this) : null;
@@ -241,13 +241,13 @@ public sealed partial class ValidatorNode
             Epochs = _epochs,
             Ledger = _ledger,
             Validation = [_validation, .. _workers],
-            Kept = stores.Kept,
+            LaterVotes = stores.LaterVotes,
             Answers = [fromVotes, fromLedger],
             Outside = [fromScheduler, .. fromWorkers, fromBatcher],
             ToSigner = _toSigner,
             ToLedger = toLedger,
             ToExecution = toExecution,
-            ToService = _toService,
+            ToFetch = _toFetch,
             Vertices = pending,
             Batches = _batches,
             Batcher = _batcher,
@@ -332,7 +332,7 @@ public sealed partial class ValidatorNode
         _toSigner.Consumer = _signer.Waker;
         toLedger.Consumer = _ledger.Waker;
         toExecution.Consumer = _execution.Waker;
-        _toService.Consumer = _service.Waker;
+        _toFetch.Consumer = _service.Waker;
         fetches.Service = _service.Waker;
         _votes.Core = _core.Waker;
         _ledger.Core = _core.Waker;

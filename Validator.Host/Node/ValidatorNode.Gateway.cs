@@ -105,14 +105,14 @@ public sealed partial class ValidatorNode
         return best > executed ? best - executed : 0;
     }
 
-    public SubmitRefusal Room(int bytes)
+    public SubmitRefusal RefusalOf(int bytes)
     {
-        SubmitRefusal refusal = _faulted ? SubmitRefusal.NotReady : _core.Authors ? _batcher.Room(bytes) : NotAuthoring;
+        SubmitRefusal refusal = _faulted ? SubmitRefusal.NotReady : _core.Authors ? _batcher.RefusalOf(bytes) : NotAuthoring;
         return refusal is SubmitRefusal.None or SubmitRefusal.Full && _progress.Stall is not null ? SubmitRefusal.Stalled : refusal;
     }
 
     public SubmitRefusal TrySubmit(Submission submission) =>
-        _faulted || _progress.Stall is not null ? Room(submission.Framed.Length)
+        _faulted || _progress.Stall is not null ? RefusalOf(submission.Framed.Length)
         : _core.Authors ? _batcher.TrySubmit(submission) : NotAuthoring;
 
     private SubmitRefusal NotAuthoring => _core.Signs ? SubmitRefusal.LaneLost : SubmitRefusal.NotSigning;

@@ -54,7 +54,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly TokenTable<ClientBatch> _batches = new(MaxWaitingBatches);
     private readonly Outlet<OwnRecord> _toSigner = new(WorkRing);
     private readonly SpscRing<LedgerItem> _signerToLedger = new(WorkRing);
-    private readonly Outlet<ServiceItem> _toService = new(WorkRing);
+    private readonly Outlet<IMessage> _toFetch = new(WorkRing);
     private readonly TaskCompletionSource<int> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lifecycle = new();
     private volatile bool _faulted;
@@ -161,9 +161,9 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     /// <summary>A halt stops all threads at once, including the one that writes evidence.</summary>
     private void KeepEvidence()
     {
-        while (_toService.TryTakeBack(out ServiceItem item))
+        while (_toFetch.TryTakeBack(out IMessage? message))
         {
-            if (item.Evidence is { } evidence)
+            if (message is Evidence evidence)
             {
                 _evidence.Keep(evidence);
             }

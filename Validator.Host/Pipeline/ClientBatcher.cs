@@ -80,15 +80,15 @@ internal sealed class ClientBatcher : PipelineThread
     public int MaxPayloadBytes => _options.MaxPayloadBytes;
 
     /// <summary>Whether so many bytes would be taken now. Any thread.</summary>
-    public SubmitRefusal Room(int bytes)
+    public SubmitRefusal RefusalOf(int bytes)
     {
         lock (_lock)
         {
-            return Room(bytes, Clock.MonotonicMicros());
+            return RefusalOf(bytes, Clock.MonotonicMicros());
         }
     }
 
-    private SubmitRefusal Room(int bytes, long now)
+    private SubmitRefusal RefusalOf(int bytes, long now)
     {
         ClientBatch oldest = _full.TryPeek(out ClientBatch? first) ? first : _open;
         return _closed ? SubmitRefusal.Draining
@@ -106,7 +106,7 @@ internal sealed class ClientBatcher : PipelineThread
         lock (_lock)
         {
             long now = Clock.MonotonicMicros();
-            SubmitRefusal refusal = Room(bytes, now);
+            SubmitRefusal refusal = RefusalOf(bytes, now);
             if (refusal != SubmitRefusal.None)
             {
                 return refusal;

@@ -19,7 +19,7 @@ internal sealed partial class CoreThread
     {
         if (record is { Kind: OwnRecordKind.Persist, Message: Block block })
         {
-            ToService.Put(new ServiceItem { Kind = ServiceItemKind.Block, Block = block });
+            ToFetch.Put(block);
         }
         else if (record.Kind == OwnRecordKind.Sign)
         {
@@ -115,7 +115,7 @@ internal sealed partial class CoreThread
         log.LogWarning(
             "evidence against {Member}: two {Kind} at view {View}, sequence {Sequence}",
             _epoch.Members[header.Sender].Name, header.Kind, header.View, header.Sequence);
-        ToService.Put(new ServiceItem { Kind = ServiceItemKind.Evidence, Evidence = evidence });
+        ToFetch.Put(evidence);
     }
 
     void IShellPorts<OwnPayload>.ViewChanged(ulong view, Reason reason)

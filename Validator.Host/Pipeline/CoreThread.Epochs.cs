@@ -25,7 +25,7 @@ internal sealed partial class CoreThread
     public required PipelineThread[] Validation { get; init; }
 
     /// <summary>Votes of a later epoch than the ledger's (rule E7). Null: none, or they are in use.</summary>
-    public RocksVoteStore? Kept { get; set; }
+    public RocksVoteStore? LaterVotes { get; set; }
 
     /// <summary>Says which epoch the executed state is in.</summary>
     public required LedgerThread Ledger { get; init; }
@@ -54,7 +54,7 @@ internal sealed partial class CoreThread
     {
         try
         {
-            Kept!.Recover(epoch.Number, epoch.Members.Length, state);
+            LaterVotes!.Recover(epoch.Number, epoch.Members.Length, state);
         }
         catch (StoreException e)
         {
@@ -62,8 +62,8 @@ internal sealed partial class CoreThread
             return false;
         }
 
-        Kept = null;
-        state.Blocks.ForEach(block => ToService.Put(new ServiceItem { Kind = ServiceItemKind.Block, Block = block }));
+        LaterVotes = null;
+        state.Blocks.ForEach(block => ToFetch.Put(block));
         return true;
     }
 

@@ -52,7 +52,7 @@ internal sealed partial class CoreThread(
 
     public required Outlet<ExecuteItem> ToExecution { get; init; }
 
-    public required Outlet<ServiceItem> ToService { get; init; }
+    public required Outlet<IMessage> ToFetch { get; init; }
 
     public required TokenTable<PendingVertex> Vertices { get; init; }
 
@@ -126,7 +126,7 @@ internal sealed partial class CoreThread(
         }
     }
 
-    private bool IsBlocked => ToSigner.IsBlocked || ToLedger.IsBlocked || ToExecution.IsBlocked || ToService.IsBlocked;
+    private bool IsBlocked => ToSigner.IsBlocked || ToLedger.IsBlocked || ToExecution.IsBlocked || ToFetch.IsBlocked;
 
     protected override bool Work()
     {
@@ -160,7 +160,7 @@ internal sealed partial class CoreThread(
         ToSigner.Flush();
         ToLedger.Flush();
         ToExecution.Flush();
-        ToService.Flush();
+        ToFetch.Flush();
         if (done > 0)
         {
             sender.Flush();

@@ -6,15 +6,6 @@ using Validator.Net.Rings;
 
 namespace Validator.Host.Pipeline;
 
-/// <summary>Where a pipeline thread reports that the node cannot go on. The first report decides the exit code.</summary>
-internal interface IFaultSink
-{
-    /// <summary>True once any thread has failed: nothing more is signed, stored or sent.</summary>
-    bool Faulted { get; }
-
-    void Fail(int exitCode, string message, Exception? cause = null);
-}
-
 /// <summary>
 /// One named thread that works through its rings and sleeps when they are empty. An exception that leaves
 /// <see cref="Work"/> is a broken invariant of our own: it ends the process, not just the thread.

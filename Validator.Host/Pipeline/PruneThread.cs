@@ -11,7 +11,7 @@ namespace Validator.Host.Pipeline;
 internal sealed class PruneThread(RocksLedger ledger, Retention retention, ILogger log, IFaultSink faults)
     : PipelineThread("prune", faults, ThreadPriority.BelowNormal)
 {
-    private Kept _compacted = ledger.FirstKept;
+    private ChainPosition _compacted = ledger.FirstKept;
     private bool _indexing;
 
     protected override bool HasWork => false;
@@ -32,7 +32,7 @@ internal sealed class PruneThread(RocksLedger ledger, Retention retention, ILogg
             return false;
         }
 
-        Kept kept = ledger.FirstKept;
+        ChainPosition kept = ledger.FirstKept;
         if (kept.Sequence - _compacted.Sequence > retention.Blocks / 8 || kept.Index - _compacted.Index > retention.Transactions / 8)
         {
             ledger.Compact();

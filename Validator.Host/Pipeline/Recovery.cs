@@ -64,7 +64,7 @@ internal static class Recovery
 
             return new NodeStores(votes ?? (IVoteStore)new NoVoteStore(), ledger, state, executor, standing, epoch)
             {
-                Kept = kept,
+                LaterVotes = kept,
                 Unordered = ledger.Unordered(),
                 Fresh = renewed => VoteStoreSetup.Renew(storage, identity, renewed),
             };

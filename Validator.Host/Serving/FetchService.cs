@@ -40,7 +40,7 @@ internal sealed class FetchService(
     private readonly Dictionary<Hash256, Block> _blocks = [];
     private readonly Queue<Hash256> _blockOrder = new();
 
-    public required SpscRing<ServiceItem> FromCore { get; init; }
+    public required SpscRing<IMessage> FromCore { get; init; }
 
     public required SnapshotServer Snapshots { get; init; }
 
@@ -64,10 +64,10 @@ internal sealed class FetchService(
     protected override bool Work()
     {
         bool any = false;
-        while (FromCore.TryDequeue(out ServiceItem item))
+        while (FromCore.TryDequeue(out IMessage? message))
         {
             any = true;
-            Serve(item);
+            Serve(message);
         }
 
         if (intake.TryTake(out (int Peer, FetchRequest Request) asked))
@@ -88,15 +88,18 @@ internal sealed class FetchService(
         return any;
     }
 
-    private void Serve(in ServiceItem item)
+    private void Serve(IMessage message)
     {
-        switch (item.Kind)
+        switch (message)
         {
-            case ServiceItemKind.Block:
-                Remember(item.Block!);
+            case Block block:
+                Remember(block);
+                break;
+            case Evidence found:
+                evidence.Keep(found);
                 break;
             default:
-                evidence.Keep(item.Evidence!);
+                Require.Fail("Core leaves blocks and evidence here");
                 break;
         }
     }

@@ -10,8 +10,8 @@ namespace Validator.Host.Storage;
 /// <param name="Transactions">Final transactions; whichever of the two is reached first counts.</param>
 internal sealed record Retention(ulong Blocks, ulong Transactions);
 
-/// <summary>The first block and the first global index that are still readable.</summary>
-internal sealed record Kept(ulong Sequence, ulong Index);
+/// <summary>A place in the history: a block, and a global index of a transaction.</summary>
+internal sealed record ChainPosition(ulong Sequence, ulong Index);
 
 /// <summary>
 /// Forgetting what lies behind the executed point. Readers are told first what is gone (<see cref="FirstKept"/>), then it is
@@ -23,16 +23,16 @@ internal sealed partial class RocksLedger
     private const int BlocksPerStep = 64;
 
     private LaneTip[]? _prunedCut;
-    private volatile Kept _kept = new(1, 0);
-    private volatile Kept _newest = new(0, 0);
+    private volatile ChainPosition _kept = new(1, 0);
+    private volatile ChainPosition _newest = new(0, 0);
     private ulong _deleted;
     private ulong _prunedEpoch;
 
     /// <summary>What is still readable. Any thread.</summary>
-    public Kept FirstKept => _kept;
+    public ChainPosition FirstKept => _kept;
 
     /// <summary>The newest executed block, and the index that the next transaction gets. Any thread.</summary>
-    public Kept Newest => _newest;
+    public ChainPosition Newest => _newest;
 
     /// <summary>Deletes up to a group of blocks that the retention does not cover.</summary>
     /// <returns>Blocks deleted; 0 when nothing is due.</returns>
@@ -40,7 +40,7 @@ internal sealed partial class RocksLedger
     public int Prune(Retention retention, out string? error)
     {
         error = null;
-        Kept newest = _newest;
+        ChainPosition newest = _newest;
         ulong floor = OldestSnapshot();
         List<FinalRecord> gone = [];
         using (RocksDbIterator finals = _database.Iterate(Finalized))
@@ -86,7 +86,7 @@ internal sealed partial class RocksLedger
         ulong next = last.Result.FirstIndex + last.Result.Accepted;
         if (sequence >= _kept.Sequence)
         {
-            _kept = new Kept(sequence + 1, next);
+            _kept = new ChainPosition(sequence + 1, next);
         }
 
         using RocksDbBatch batch = new(_database);
@@ -146,13 +146,13 @@ internal sealed partial class RocksLedger
                 throw Damaged("what was deleted");
             }
 
-            _kept = new Kept(BinaryPrimitives.ReadUInt64LittleEndian(record.Span), BinaryPrimitives.ReadUInt64LittleEndian(record.Span[8..]));
+            _kept = new ChainPosition(BinaryPrimitives.ReadUInt64LittleEndian(record.Span), BinaryPrimitives.ReadUInt64LittleEndian(record.Span[8..]));
             _deleted = BinaryPrimitives.ReadUInt64LittleEndian(record.Span[16..]);
         }
 
         if (LastFinal() is { } last)
         {
-            _newest = new Kept(last.Block.Sequence, last.Result.FirstIndex + last.Result.Accepted);
+            _newest = new ChainPosition(last.Block.Sequence, last.Result.FirstIndex + last.Result.Accepted);
         }
     }
 

@@ -152,8 +152,8 @@ internal sealed partial class RocksLedger
             _snapshots.Add(snapshot.Sequence);
         }
 
-        _kept = new Kept(manifest.Sequence + 1, snapshot.NextIndex);
-        _newest = new Kept(manifest.Sequence, snapshot.NextIndex);
+        _kept = new ChainPosition(manifest.Sequence + 1, snapshot.NextIndex);
+        _newest = new ChainPosition(manifest.Sequence, snapshot.NextIndex);
         batch.Put(State, [PrunedKey], EncodeKept());
     }
 

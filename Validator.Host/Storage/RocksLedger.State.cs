@@ -31,7 +31,7 @@ internal sealed partial class RocksLedger
     public uint DedupWindow => _dedupWindow;
 
     // From the last block added, for when the commit has made it readable.
-    private Kept? _added;
+    private ChainPosition? _added;
 
     /// <summary>Sequences of the snapshots kept, oldest first. Any thread.</summary>
     public ulong[] Snapshots()
@@ -102,7 +102,7 @@ internal sealed partial class RocksLedger
             AddSnapshot(snapshot);
         }
 
-        _added = new Kept(result.Sequence, result.FirstIndex + result.Accepted);
+        _added = new ChainPosition(result.Sequence, result.FirstIndex + result.Accepted);
     }
 
     private static byte[] Encode(SnapshotState snapshot)

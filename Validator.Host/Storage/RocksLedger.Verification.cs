@@ -9,7 +9,7 @@ namespace Validator.Host.Storage;
 
 /// <summary>What a ledger holds, for <c>validator db inspect</c>.</summary>
 internal sealed record LedgerSummary(
-    Kept First, Kept Newest, Hash256 Root, ulong[] Snapshots, (string Family, ulong Keys)[] Families, bool FetchesSnapshot);
+    ChainPosition First, ChainPosition Newest, Hash256 Root, ulong[] Snapshots, (string Family, ulong Keys)[] Families, bool FetchesSnapshot);
 
 /// <summary>Reads a whole ledger and checks it against itself: <c>validator db verify</c>.</summary>
 internal sealed partial class RocksLedger

@@ -68,7 +68,7 @@ internal interface ILedger : IDisposable
     }
 
     /// <summary>The oldest block and transaction that are still readable.</summary>
-    Kept FirstKept { get; }
+    ChainPosition FirstKept { get; }
 
     /// <summary>An executed block by hash.</summary>
     Block? FindBlock(in Hash256 hash);
@@ -146,7 +146,7 @@ internal sealed record NodeStores(
     /// <summary>
     /// Votes of a later epoch than the ledger's (PROTOCOL.md, rule E7). Nothing is signed before it. Else null.
     /// </summary>
-    public RocksVoteStore? Kept { get; init; }
+    public RocksVoteStore? LaterVotes { get; init; }
 
     /// <summary>
     /// Makes an empty vote store, from that epoch on, in place of a lost one, and removes the marks of the loss.
@@ -163,14 +163,14 @@ internal sealed record NodeStores(
     }
 
     /// <summary>The ledger has reached the epoch of the votes. The vote store's thread, after they were recovered.</summary>
-    public IVoteStore ResumeVotes() => Votes = Kept!;
+    public IVoteStore ResumeVotes() => Votes = LaterVotes!;
 
     public void Dispose()
     {
         Votes.Dispose();
-        if (Kept is not null && !ReferenceEquals(Kept, Votes))
+        if (LaterVotes is not null && !ReferenceEquals(LaterVotes, Votes))
         {
-            Kept.Dispose();
+            LaterVotes.Dispose();
         }
 
         Ledger.Dispose();

@@ -137,7 +137,7 @@ internal sealed class TransactionIndex
     /// <summary>The place of an id: the newest global index that it has there, else the newest block that dropped it.</summary>
     /// <param name="first">Entries before these do not count.</param>
     /// <param name="end">Nor do entries from these on: they are not on disk yet.</param>
-    public bool TryFind(in Hash256 id, Kept first, Kept end, out ulong place)
+    public bool TryFind(in Hash256 id, ChainPosition first, ChainPosition end, out ulong place)
     {
         UInt128 key = IndexTail.KeyOf(id);
         while (true)
@@ -437,7 +437,7 @@ internal sealed class TransactionIndex
     }
 
     /// <summary>The newest of what was found; a global index wins over a block that dropped it.</summary>
-    internal ref struct Best(Kept first, Kept end)
+    internal ref struct Best(ChainPosition first, ChainPosition end)
     {
         public bool Found { get; private set; }
 

@@ -75,7 +75,7 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
         {
             FrameType.Vertex => SignedVertex.Of(Vertex(payload), values.Signature()),
             FrameType.PrePrepare => PrePrepare(),
-            FrameType.Vote => 
+            FrameType.Vote =>
                 Sign(values.Choose(2) == 0 ? MessageKind.Prepare : MessageKind.Commit, Number(), Number(), values.Hash()),
             FrameType.Stop => Sign(MessageKind.Stop, Number(), 0, Hash256.Zero),
             FrameType.ViewChange => ViewChange(),

@@ -105,7 +105,7 @@ internal sealed class FakeNode : INodeGateway
         return true;
     }
 
-    public SubmitRefusal Room(int bytes) => Refusal is SubmitRefusal.NonceTooOld ? SubmitRefusal.None : Refusal;
+    public SubmitRefusal RefusalOf(int bytes) => Refusal is SubmitRefusal.NonceTooOld ? SubmitRefusal.None : Refusal;
 
     public SubmitRefusal TrySubmit(Submission submission)
     {

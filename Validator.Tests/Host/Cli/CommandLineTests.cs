@@ -186,7 +186,7 @@ public class CommandLineTests
             return true;
         }
 
-        public SubmitRefusal Room(int bytes) => SubmitRefusal.Draining;
+        public SubmitRefusal RefusalOf(int bytes) => SubmitRefusal.Draining;
 
         public SubmitRefusal TrySubmit(Submission submission) => SubmitRefusal.Draining;
 

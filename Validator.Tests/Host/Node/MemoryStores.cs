@@ -131,7 +131,7 @@ internal static class MemoryStores
 
         public Hash256[] SkipEpoch(EpochEnd end, int self) => EndEpoch(end.Last, self);
 
-        public Kept FirstKept { get; } = new(1, 0);
+        public ChainPosition FirstKept { get; } = new(1, 0);
 
         public uint DedupWindow => 1;
 

@@ -20,7 +20,7 @@ public class PruningTests
         using TemporaryFolder folder = new();
         Executor executor = StoreSamples.NewExecutor();
         List<byte[]> accepted;
-        Kept kept;
+        ChainPosition kept;
         using (RocksLedger ledger = Open(folder.Path))
         {
             accepted = StoreSamples.Fill(ledger, 400, new Random(seed), Every, executor);

@@ -53,7 +53,7 @@ public class SnapshotTests
         Assert.Equal(manifest.State.Root, restored.Root);
         Assert.Equal(EnvelopeSamples.Count, restored.Nonces.Count);
         Assert.Equal(restored.Nonces.Segment(0).ToArray(), late.Accounts());
-        Assert.Equal(new Kept(1901, manifest.State.NextIndex), late.FirstKept);
+        Assert.Equal(new ChainPosition(1901, manifest.State.NextIndex), late.FirstKept);
         FinalRecord last = late.LastFinal()!;
         Assert.Equal((manifest.Anchor.Hash, manifest.State.Root), (last.Block.Hash, last.Result.Root));
         while (late.Prune(new Retention(ulong.MaxValue, ulong.MaxValue), out _) > 0)

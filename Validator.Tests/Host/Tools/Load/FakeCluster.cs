@@ -93,7 +93,7 @@ internal sealed class FakeCluster : IAsyncDisposable
             return true;
         }
 
-        public SubmitRefusal Room(int bytes) => SubmitRefusal.None;
+        public SubmitRefusal RefusalOf(int bytes) => SubmitRefusal.None;
 
         public SubmitRefusal TrySubmit(Submission submission)
         {
