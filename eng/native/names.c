@@ -11,12 +11,15 @@
 typedef struct answer {
     validator_name_address *addresses;
     int32_t capacity, count;
-    int status, done;
+    int family, status, done;
 } answer;
 
 static void add(answer *to, const struct ares_addrinfo_node *node)
 {
     validator_name_address address = {0};
+    /* c-ares takes every address of an answer, whatever was asked. */
+    if (to->family != AF_UNSPEC && node->ai_family != to->family)
+        return;
     if (node->ai_family == AF_INET) {
         memcpy(address.ip, &((const struct sockaddr_in *)(const void *)node->ai_addr)->sin_addr, 4);
     } else if (node->ai_family == AF_INET6) {
@@ -79,8 +82,8 @@ int32_t validator_resolve(const char *name, int32_t family, const char *resolv_c
     *status = ares_init_options(&channel, &options, mask);
     if (*status != ARES_SUCCESS)
         return 0;
-    answer to = {.addresses = addresses, .capacity = capacity};
-    struct ares_addrinfo_hints hints = {.ai_family = family == 4 ? AF_INET : family == 6 ? AF_INET6 : AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    answer to = {.addresses = addresses, .capacity = capacity, .family = family == 4 ? AF_INET : family == 6 ? AF_INET6 : AF_UNSPEC};
+    struct ares_addrinfo_hints hints = {.ai_family = to.family, .ai_socktype = SOCK_STREAM};
     ares_getaddrinfo(channel, name, NULL, &hints, on_answer, &to);
     ares_queue_wait_empty(channel, limit_ms);
     /* Calls back what is still under way, and joins the channel's thread: to is ours alone from here on. */

@@ -120,6 +120,7 @@ internal sealed class FakeDns : IDisposable
             "wrongid" => [Message((ushort)(id + 1), question, 0x8180, type, lie)],
             "wrongidfirst" => [Message((ushort)(id + 1), question, 0x8180, type, lie), good],
             "wrongquestion" => [Message(id, [4, .. "evil"u8, 0, (byte)(type >> 8), (byte)type, 0, 1], 0x8180, type, lie)],
+            "otherfamily" => [Message(id, question, 0x8180, type == TypeA ? TypeAaaa : TypeA, [type == TypeA ? IPAddress.Parse("2001:db8::9").GetAddressBytes() : [192, 0, 2, 9]])],
             "servfail" => [Message(id, question, 0x8182, type, [])],
             "loop" => [[.. Message(id, question, 0x8180, type, [], count: 1), 0xC0, (byte)(12 + question.Length), 0, (byte)type, 0, 1]],
             "cut" when udp => [Message(id, question, 0x8380, type, [])],

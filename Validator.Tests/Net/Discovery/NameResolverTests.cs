@@ -60,6 +60,12 @@ public sealed class NameResolverTests
             Assert.True(found.Length == 0 && error!.Length > 0, $"{name}: {string.Join(' ', found)}");
         }
 
+        // Addresses of a family that was not asked for are no answer; where both were, they are two.
+        foreach (AddressFamily family in (AddressFamily[])[AddressFamily.InterNetwork, AddressFamily.InterNetworkV6])
+        {
+            Assert.NotNull((await NameResolver.FindAsync("otherfamily.test.", family, new NameFiles(dns.ResolvConf, dns.Hosts))).Error);
+        }
+
         Assert.InRange((await FindAsync(dns, "many.test")).Addresses.Length, 1, 16);
         foreach (string name in (string[])["", "a b", new string('x', 300), "nul\0l", "ä.test"])
         {
