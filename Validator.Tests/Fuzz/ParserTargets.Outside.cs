@@ -50,6 +50,12 @@ internal static partial class ParserTargets
                 return;
             }
 
+            // Account keys of no transaction: no header can state that, and none is read.
+            if (count == 0)
+            {
+                return;
+            }
+
             VertexHeader header = VertexCodec.Seal(2, 1, 1, Hash256.Zero, new LaneTip[Committee], root, (uint)input.Length, (uint)count);
             if (VertexValidation.CheckPayload(header, input, parameters, scratch) == DecodeError.None && scratch.Change is { } change)
             {
