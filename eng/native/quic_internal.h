@@ -160,14 +160,16 @@ struct vq_endpoint {
     struct receive_batch *batch;
 };
 
-/* quic_tls.c */
-HIDDEN int tls_contexts(vq_endpoint *endpoint);
-HIDDEN SSL *tls_session(vq_conn *conn);
-HIDDEN int tls_alpn_agreed(const vq_conn *conn);
-HIDDEN int derive_secret(const uint8_t *seed, const char *label, uint8_t *secret);
+/* Each part uses those above it alone; quic_endpoint.c, the last, uses them all. */
 
-/* quic_receive.c */
-HIDDEN struct receive_batch *receive_batch_new(void);
+/* quic_base.c */
+HIDDEN uint64_t endpoint_now(vq_endpoint *endpoint);
+HIDDEN void endpoint_event(vq_endpoint *endpoint, uint32_t kind, const vq_conn *conn, uint32_t reason, uint64_t detail);
+HIDDEN int cid_insert(vq_conn *conn, const uint8_t *cid);
+HIDDEN void cid_remove(vq_conn *conn, const uint8_t *cid);
+HIDDEN vq_conn *cid_find(const vq_endpoint *endpoint, const uint8_t *cid, size_t length);
+HIDDEN vq_conn *conn_of(const vq_endpoint *endpoint, uint64_t handle);
+HIDDEN void random_bytes(uint8_t *out, size_t length);
 
 /* quic_limits.c */
 HIDDEN int32_t limit_member(const vq_endpoint *endpoint, const struct sockaddr_storage *address);
@@ -176,30 +178,11 @@ HIDDEN int limit_handshake(vq_endpoint *endpoint, const struct sockaddr_storage 
 HIDDEN int limit_is_shut(const vq_endpoint *endpoint, int32_t peer);
 HIDDEN void limit_seen(vq_endpoint *endpoint, int32_t peer, const struct sockaddr_storage *remote);
 
-/* quic_conn.c */
-HIDDEN vq_conn *conn_dial(vq_endpoint *endpoint, int32_t peer, const struct sockaddr_storage *remote);
-HIDDEN vq_conn *conn_accept(vq_endpoint *endpoint, const ngtcp2_pkt_hd *header, const ngtcp2_cid *original,
-                            const ngtcp2_path *path, int stranger);
-HIDDEN int conn_read(vq_conn *conn, const ngtcp2_path *from, const uint8_t *packet, size_t length);
-HIDDEN int conn_expire(vq_conn *conn);
-HIDDEN void conn_goodbye(vq_conn *conn, const ngtcp2_ccerr *error);
-HIDDEN void conn_delete(vq_conn *conn);
-HIDDEN void conn_fail(vq_conn *conn, int error);
-HIDDEN void conn_end(vq_conn *conn, uint32_t reason, uint64_t detail);
-
-/* quic_endpoint.c */
-HIDDEN uint64_t endpoint_now(vq_endpoint *endpoint);
-HIDDEN void endpoint_event(vq_endpoint *endpoint, uint32_t kind, const vq_conn *conn, uint32_t reason, uint64_t detail);
-HIDDEN int cid_insert(vq_conn *conn, const uint8_t *cid);
-HIDDEN void cid_remove(vq_conn *conn, const uint8_t *cid);
-HIDDEN int endpoint_send(vq_endpoint *endpoint, vq_conn *conn, const ngtcp2_path *path, const uint8_t *data, size_t length,
-                         size_t segment);
-HIDDEN vq_conn *conn_of(const vq_endpoint *endpoint, uint64_t handle);
-HIDDEN vq_conn *cid_find(const vq_endpoint *endpoint, const uint8_t *cid, size_t length);
-HIDDEN void random_bytes(uint8_t *out, size_t length);
-
-/* quic_write.c */
-HIDDEN int conn_write(vq_conn *conn);
+/* quic_tls.c */
+HIDDEN int tls_contexts(vq_endpoint *endpoint);
+HIDDEN SSL *tls_session(vq_conn *conn);
+HIDDEN int tls_alpn_agreed(const vq_conn *conn);
+HIDDEN int derive_secret(const uint8_t *seed, const char *label, uint8_t *secret);
 
 /* quic_path.c */
 HIDDEN int open_path(vq_endpoint *endpoint);
@@ -214,6 +197,27 @@ HIDDEN void path_heard(vq_conn *conn);
 HIDDEN void path_elsewhere(vq_conn *conn);
 HIDDEN void path_moved(vq_conn *conn, const ngtcp2_path *path);
 HIDDEN void path_check(vq_conn *conn, uint64_t now);
+
+/* quic_send.c */
+HIDDEN int endpoint_send(vq_endpoint *endpoint, vq_conn *conn, const ngtcp2_path *path, const uint8_t *data, size_t length,
+                         size_t segment);
+
+/* quic_conn.c */
+HIDDEN vq_conn *conn_dial(vq_endpoint *endpoint, int32_t peer, const struct sockaddr_storage *remote);
+HIDDEN vq_conn *conn_accept(vq_endpoint *endpoint, const ngtcp2_pkt_hd *header, const ngtcp2_cid *original,
+                            const ngtcp2_path *path, int stranger);
+HIDDEN int conn_read(vq_conn *conn, const ngtcp2_path *from, const uint8_t *packet, size_t length);
+HIDDEN int conn_expire(vq_conn *conn);
+HIDDEN void conn_goodbye(vq_conn *conn, const ngtcp2_ccerr *error);
+HIDDEN void conn_delete(vq_conn *conn);
+HIDDEN void conn_fail(vq_conn *conn, int error);
+HIDDEN void conn_end(vq_conn *conn, uint32_t reason, uint64_t detail);
+
+/* quic_write.c */
+HIDDEN int conn_write(vq_conn *conn);
+
+/* quic_receive.c */
+HIDDEN struct receive_batch *receive_batch_new(void);
 
 /* Room for what path_departs adds. */
 #define SEND_CONTROL_BYTES (CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(struct in6_pktinfo)))

@@ -2,18 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <openssl/x509.h>
 #include "quic_internal.h"
 
 #define MAX_CERTIFICATE_BYTES 16384
-
-HIDDEN void random_bytes(uint8_t *out, size_t length)
-{
-    /* Without randomness there is no security left to keep. */
-    if (RAND_bytes(out, (int)length) != 1)
-        abort();
-}
 
 /* SHA-256(label, seed): secrets that survive a restart, so that resets and retries of the process before still count. */
 HIDDEN int derive_secret(const uint8_t *seed, const char *label, uint8_t *secret)
