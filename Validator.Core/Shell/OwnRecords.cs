@@ -26,15 +26,20 @@ public interface IOwnRecordPorts<TPayload>
 /// The one place from which signed messages leave for the first time (PROTOCOL.md, section 6): what waited becomes durable in one synced
 /// write, with all that was persisted before it; then it is sent, and then Core is told. When the write fails nothing leaves, ever.
 /// </summary>
-/// <param name="mostPerGroup">Records in one write.</param>
-public sealed class OwnRecords<TPayload>(IOwnRecordPorts<TPayload> ports, int mostPerGroup)
+public sealed class OwnRecords<TPayload>(IOwnRecordPorts<TPayload> ports)
 {
+    /// <summary>Records in one write.</summary>
+    private const int MostRecords = 256;
+
     private readonly List<OwnRecord<TPayload>> _signed = [];
     private int _added;
     private bool _failed;
 
     /// <summary>No more than that in one write: it is time for <see cref="Commit"/>.</summary>
-    public bool IsFull => _added >= mostPerGroup;
+    public bool IsFull => _added >= MostRecords;
+
+    /// <summary>A signature waits for its sync.</summary>
+    public bool IsDue => _signed.Count > 0;
 
     public void Add(in OwnRecord<TPayload> record)
     {

@@ -50,16 +50,24 @@ internal static class Recovery
 
             context.Starting.ThrowIfCancellationRequested();
             votes?.Recover(epoch.Number, epoch.Members.Length, state);
-            if (self >= 0 && (kept is not null || state.OwnTip.Height > (ledger.OwnTip(epoch, self)?.Height ?? 0)))
+            if (self >= 0 && LedgerRecovery.IsOlderCopy(state, kept is not null, ledger.OwnTip(epoch, self)))
             {
-                // The votes know better: an older copy is no witness if they are lost one day (PROTOCOL.md, rule E9).
                 ledger.ForgetOwnTip();
             }
 
             Executor executor = ReadLedger(context, ledger, epoch, state);
-            if (votes is not null && !OwnLaneIsWhole(context, self, ledger, state, log))
+            if (votes is not null)
             {
-                standing.Contradict();
+                OwnLaneFinding lane = LedgerRecovery.RaiseOwnTip(state, self);
+                Note(context, state, lane, log);
+                if (lane.Standing == OwnLaneStanding.Doubled)
+                {
+                    standing.Contradict();
+                }
+                else if (lane.Unrecorded is { } tip)
+                {
+                    Record(votes, tip);
+                }
             }
 
             return new NodeStores(votes ?? (IVoteStore)new NoVoteStore(), ledger, state, executor, standing, epoch)
@@ -144,47 +152,36 @@ internal static class Recovery
     {
         Genesis genesis = context.Genesis;
         Executor executor = Executor.ForGenesis(genesis, context.ChainId, (ulong)Random.Shared.NextInt64());
-        LaneTip[] cut = new LaneTip[epoch.Members.Length];
         if (ledger.LastFinal() is { } last)
         {
-            if (last.Block.Epoch == epoch.Number)
-            {
-                cut = last.Block.Cut;
-                state.LastFinal = last.Block;
-                state.LastFinalCertificate = last.Certificate;
-                state.LastExecutedRoot = last.Result.Root;
-            }
-
-            ReadRoots(genesis, ledger, last, state);
             RestoreWindow(executor, ledger, epoch, last, context.Starting);
         }
 
-        // Epochs were skipped, and no snapshot is in place yet (rule E6).
-        state.Behind = executor.Sequence < epoch.Start.Sequence;
-        state.Staged = ledger.Staged();
-        for (int author = 0; author < cut.Length; author++)
-        {
-            foreach (Hash256 hash in ledger.VerticesAbove(epoch.Number, author, cut[author].Height))
-            {
-                context.Starting.ThrowIfCancellationRequested();
-                if (ledger.TryGetVertex(hash, out VertexHeader? header, out byte[]? signature, out _))
-                {
-                    state.Vertices.Add((header, signature));
-                }
-            }
-        }
-
+        LedgerRecovery.Read(new LedgerReader(ledger, context.Starting), epoch, genesis.Parameters, state);
         return executor;
     }
 
-    private static void ReadRoots(Genesis genesis, RocksLedger ledger, FinalRecord last, RecoveredState state)
+    private sealed class LedgerReader(RocksLedger ledger, CancellationToken calledOff) : ILedgerReader
     {
-        ulong count = Math.Min(last.Block.Sequence, genesis.Parameters.WindowBlocks + 16);
-        for (ulong sequence = last.Block.Sequence - count + 1; sequence <= last.Block.Sequence; sequence++)
+        public (Block Block, Certificate Certificate, Hash256 Root)? LastFinal =>
+            ledger.LastFinal() is { } last ? (last.Block, last.Certificate, last.Result.Root) : null;
+
+        public StagedSnapshot? Staged => ledger.Staged();
+
+        public Hash256? FindRoot(ulong sequence) => ledger.FindState(sequence)?.Root;
+
+        public IEnumerable<(VertexHeader Vertex, byte[] Signature)> VerticesAbove(ulong epoch, LaneTip[] cut)
         {
-            if (ledger.FindState(sequence) is { } record)
+            for (int author = 0; author < cut.Length; author++)
             {
-                state.RecentRoots.Add((sequence, record.Root));
+                foreach (Hash256 hash in ledger.VerticesAbove(epoch, author, cut[author].Height))
+                {
+                    calledOff.ThrowIfCancellationRequested();
+                    if (ledger.TryGetVertex(hash, out VertexHeader? header, out byte[]? signature, out _))
+                    {
+                        yield return (header, signature);
+                    }
+                }
             }
         }
     }
@@ -230,45 +227,32 @@ internal static class Recovery
         }
     }
 
-    /// <summary>
-    /// Brings the own tip up to what the ledger holds (a vertex is written there first), and refuses to sign where the two
-    /// stores contradict each other.
-    /// </summary>
-    private static bool OwnLaneIsWhole(NodeContext context, int self, RocksLedger ledger, RecoveredState state, ILogger log)
+    private static void Note(NodeContext context, RecoveredState state, in OwnLaneFinding lane, ILogger log)
     {
-        if (state.Limit is { LaneIsLost: true } limit)
+        switch (lane.Standing)
         {
-            log.LogWarning(
-                "the votes and the ledger were lost in this epoch, {Epoch}, and the votes made anew: this validator votes from view {View} on, and authors nothing, and so takes"
-                + " no transactions, before the next epoch", limit.Epoch, limit.FirstView);
-            return true;
+            case OwnLaneStanding.Lost:
+                VoteLimit limit = state.Limit!.Value;
+                log.LogWarning(
+                    "the votes and the ledger were lost in this epoch, {Epoch}, and the votes made anew: this validator votes from view {View} on, and authors nothing, and so takes"
+                    + " no transactions, before the next epoch", limit.Epoch, limit.FirstView);
+                break;
+            case OwnLaneStanding.NotInLedger:
+                log.LogWarning("own vertex at height {Height} is not in the ledger; it is fetched from the others", lane.Height);
+                break;
+            case OwnLaneStanding.Doubled:
+                log.LogCritical("two own vertices at height {Height} in the stores: another process used our key; nothing is signed", lane.Height);
+                VoteStoreSetup.MarkContradicted(context.Config.Storage, $"two own vertices at height {lane.Height} in the stores");
+                break;
         }
+    }
 
-        foreach ((VertexHeader vertex, _) in state.Vertices)
+    private static void Record(RocksVoteStore votes, Signed tip)
+    {
+        votes.AddSigned(tip, []);
+        if (!votes.Commit(out string? error))
         {
-            if (vertex.Author != self)
-            {
-                continue;
-            }
-
-            if (vertex.Height == state.OwnTip.Height && vertex.Hash != state.OwnTip.Hash)
-            {
-                log.LogCritical("two own vertices at height {Height} in the stores: another process used our key; nothing is signed", vertex.Height);
-                VoteStoreSetup.MarkContradicted(context.Config.Storage, $"two own vertices at height {vertex.Height} in the stores");
-                return false;
-            }
-
-            if (vertex.Height > state.OwnTip.Height)
-            {
-                state.OwnTip = new LaneTip(vertex.Height, vertex.Hash);
-            }
+            throw new StoreException(StoreErrors.Classify(error), $"vote store: {error}");
         }
-
-        if (state.OwnTip.Height > 0 && !ledger.TryGetVertex(state.OwnTip.Hash, out _, out _, out _))
-        {
-            log.LogWarning("own vertex at height {Height} is not in the ledger; it is fetched from the others", state.OwnTip.Height);
-        }
-
-        return true;
     }
 }

@@ -17,8 +17,6 @@ namespace Validator.Host.Pipeline;
 internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetrics metrics, IFaultSink faults)
     : PipelineThread("vote-store", faults), IOwnRecordPorts<OwnPayload>
 {
-    private const int MostPerCommit = 256;
-
     /// <summary>Executed blocks between two sweeps of what lies behind them.</summary>
     private const ulong ForgetEvery = 64;
 
@@ -49,7 +47,7 @@ internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetri
 
     protected override bool Work()
     {
-        OwnRecords<OwnPayload> records = _records ??= new OwnRecords<OwnPayload>(this, MostPerCommit);
+        OwnRecords<OwnPayload> records = _records ??= new OwnRecords<OwnPayload>(this);
         int added = 0;
         while (!records.IsFull && (FromSigner.TryDequeue(out OwnRecord record) || FromLedger.TryDequeue(out record)))
         {

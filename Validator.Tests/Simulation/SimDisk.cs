@@ -46,6 +46,10 @@ public sealed class SimDisk
     public SortedDictionary<ulong, VoteLimit> Limits { get; } = [];
     public ulong OwnTipEpoch { get; set; }
 
+    /// <summary>As the vote store knows the own tip: it follows the ledger.</summary>
+    public LaneTip VotesTip { get; set; }
+    public ulong VotesTipEpoch { get; set; }
+
     /// <summary>The ledger has been there since the own tip was written: it knows that tip, too.</summary>
     public bool LedgerHasTip { get; set; }
 
@@ -73,7 +77,7 @@ public sealed class SimDisk
     /// <summary>A backup: what is written to either does not reach the other.</summary>
     public SimDisk Copy()
     {
-        SimDisk copy = new() { Entered = Entered, OwnTip = OwnTip, ForgottenBelow = ForgottenBelow, OwnTipEpoch = OwnTipEpoch, SignFrom = SignFrom, Landing = Landing, VotesEpoch = VotesEpoch, LedgerHasTip = LedgerHasTip };
+        SimDisk copy = new() { Entered = Entered, OwnTip = OwnTip, ForgottenBelow = ForgottenBelow, OwnTipEpoch = OwnTipEpoch, VotesTip = VotesTip, VotesTipEpoch = VotesTipEpoch, SignFrom = SignFrom, Landing = Landing, VotesEpoch = VotesEpoch, LedgerHasTip = LedgerHasTip };
         if (Committee is { } committee)
         {
             copy.Committee = new CommitteeState(committee.Epoch, committee.Members, committee.Pending);
@@ -137,6 +141,7 @@ public sealed class SimDisk
         Limits.Clear();
         Entered = null;
         ForgottenBelow = 0;
+        VotesTip = default;
         VotesEpoch = 0;
         SignFrom = null;
     }
@@ -146,6 +151,11 @@ public sealed class SimDisk
     {
         LoseVotes();
         VotesEpoch = plan.Limit.Epoch;
+        if (LedgerHasTip && OwnTipEpoch == VotesEpoch)
+        {
+            (VotesTip, VotesTipEpoch) = (OwnTip, OwnTipEpoch);
+        }
+
         Limits[plan.Limit.Epoch] = plan.Limit;
         if (plan.Next is { } next)
         {
@@ -264,6 +274,7 @@ public sealed class SimDisk
 
         Entered = Entered?.Signed.Header.Epoch < epoch ? null : Entered;
         OwnTip = OwnTipEpoch < epoch ? default : OwnTip;
+        VotesTip = VotesTipEpoch < epoch ? default : VotesTip;
         foreach ((Hash256 hash, Block block) in Blocks)
         {
             if (block.Epoch < epoch && !keepBlocks)

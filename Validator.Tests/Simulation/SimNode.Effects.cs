@@ -22,11 +22,7 @@ public partial class SimNode
     void IShellPorts<SimVertex?>.StoreVertex(ulong token)
     {
         _waiting.Remove(token, out SimVertex? vertex);
-        Cluster.After(this, Cluster.World.SyncMicros(), () =>
-        {
-            Disk.Vertices[vertex!.Header.Hash] = vertex;
-            Answer(new Input { Kind = InputKind.VertexDurable, Epoch = vertex.Header.Epoch, From = -1, Digest = vertex.Header.Hash });
-        });
+        ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.Vertex) { Vertex = vertex });
     }
 
     void IShellPorts<SimVertex?>.Drop(ulong token, Reason reason)
@@ -76,10 +72,10 @@ public partial class SimNode
         Cluster.Check.OnHalt(this, halt.Reason);
     }
 
-    /// <summary>Of the disk, and of execution: nothing for a core that is gone.</summary>
+    /// <summary>Of the disk: nothing for a core that is gone, nor for a process that has crashed since.</summary>
     private void Answer(Input input)
     {
-        if (!_shell.IsLate(in input))
+        if (Running && !_shell.IsLate(in input))
         {
             Feed(input);
         }

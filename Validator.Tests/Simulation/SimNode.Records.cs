@@ -7,18 +7,17 @@ using Validator.Core.Wire;
 namespace Validator.Tests.Simulation;
 
 /// <summary>
-/// Signer and vote store: each record is signed at once and synced by itself, one after the other, with a crash possible before the sync,
-/// in it, and between sync and send.
+/// Signer and vote store: each record is signed at once, and what waits is synced in one write, with a crash possible before the sync, in it,
+/// and between sync and send.
 /// </summary>
 public partial class SimNode
 {
-    // Signed and not synced; what the sync at hand is of.
+    // Signed, or by way of the ledger; what the sync at hand is of.
     private readonly Queue<OwnRecord<SimVertex?>> _toVotes = [];
     private readonly List<OwnRecord<SimVertex?>> _batch = [];
     private OwnRecords<SimVertex?> _records = null!;
-    private long _diskFreeAt;
-
-    private IEnumerable<OwnRecord<SimVertex?>> Unsynced => _batch.Concat(_toVotes);
+    private bool _votesWoken;
+    private bool _votesSync;
 
     void IShellPorts<SimVertex?>.Own(in OwnRecord<SimVertex?> record)
     {
@@ -41,10 +40,14 @@ public partial class SimNode
                 break;
         }
 
-        if (record.Kind != OwnRecordKind.EnterEpoch)
+        if (record.Kind == OwnRecordKind.EnterEpoch && !_shell.Standing.Signs)
         {
-            _toVotes.Enqueue(record);
+            // There is no vote store to keep in order; evidence is none of it.
+            Forget(record);
+            return;
         }
+
+        ToVotes(record);
     }
 
     private void Sign(OwnRecord<SimVertex?> record)
@@ -68,36 +71,61 @@ public partial class SimNode
             record.Payload = new SimVertex(vertex, record.Signed!.Signature, batch ?? []);
         }
 
-        _toVotes.Enqueue(record);
-        _diskFreeAt = Math.Max(_diskFreeAt, Cluster.Now) + Cluster.World.SyncMicros();
-        ulong epoch = Core.Epoch;
-        Cluster.At(this, _diskFreeAt, () => SyncNext(epoch));
+        if (record.Next == OwnRecordStage.Ledger)
+        {
+            ToLedger(_fromSigner, new SimLedgerItem(LedgerItemKind.OwnVertex) { Vertex = record.Payload, Own = record });
+        }
+        else
+        {
+            ToVotes(record);
+        }
     }
 
-    private void SyncNext(ulong epoch)
+    private void ToVotes(in OwnRecord<SimVertex?> record)
     {
-        if (epoch != Core.Epoch)
+        _toVotes.Enqueue(record);
+        WakeVotes();
+    }
+
+    private void WakeVotes()
+    {
+        if (!_votesWoken)
         {
-            // Its epoch ended before it was on disk.
+            _votesWoken = true;
+            Cluster.After(this, 0, PumpVotes);
+        }
+    }
+
+    private void PumpVotes()
+    {
+        _votesWoken = false;
+        if (_votesSync)
+        {
             return;
         }
 
-        OwnRecord<SimVertex?> record;
-        do
+        while (!_records.IsFull && _toVotes.TryDequeue(out OwnRecord<SimVertex?> record))
         {
-            record = ByLedger(_toVotes.Dequeue());
             _records.Add(record);
         }
-        while (record.Kind != OwnRecordKind.Sign);
-        _records.Commit();
+
+        if (_records.IsDue)
+        {
+            _votesSync = true;
+            Cluster.After(this, Cluster.World.SyncMicros(), CommitVotes);
+        }
     }
 
-    /// <summary>Both stores sync at once here: what has to go by way of the ledger is in both, or in none.</summary>
-    private static OwnRecord<SimVertex?> ByLedger(OwnRecord<SimVertex?> record)
+    private void CommitVotes()
     {
-        record.InLedger |= record.Next == OwnRecordStage.Ledger;
-        return record;
+        if (_records.Commit() && Running)
+        {
+            _votesSync = false;
+            WakeVotes();
+        }
     }
+
+    private void Forget(in OwnRecord<SimVertex?> enters) => Disk.ForgetEpochsBelow(enters.Number, Cluster.Check.IsByzantine(Index));
 
     void IOwnRecordPorts<SimVertex?>.Add(in OwnRecord<SimVertex?> record) => _batch.Add(record);
 
@@ -123,7 +151,17 @@ public partial class SimNode
 
     void IOwnRecordPorts<SimVertex?>.Send(in OwnRecord<SimVertex?> record)
     {
-        Transmit(record.Signed!, (record.Message as PrePrepare)?.Block, record.Message as ViewChange, record.Message as NewView, record.Payload);
+        (Block? block, ViewChange? change, NewView? newView) = ((record.Message as PrePrepare)?.Block, record.Message as ViewChange, record.Message as NewView);
+        if (record.Header.Epoch == Core.Epoch)
+        {
+            Transmit(record.Signed!, block, change, newView, record.Payload);
+        }
+        else
+        {
+            // Its epoch has ended meanwhile; whoever is still in it may need it.
+            Cluster.Send(this, -1, MessageOf(record.Signed!, block, change, newView, record.Payload));
+        }
+
         Cluster.World.AfterSend(this, record.Header);
     }
 
@@ -154,30 +192,33 @@ public partial class SimNode
             return;
         }
 
-        if (record.Payload is { } vertex)
+        if (record.Kind == OwnRecordKind.EnterEpoch)
         {
-            if (record.InLedger)
-            {
-                Disk.Vertices[vertex.Header.Hash] = vertex;
-            }
-
-            Disk.OwnTip = new LaneTip(vertex.Header.Height, vertex.Header.Hash);
-            Disk.OwnTipEpoch = vertex.Header.Epoch;
-            Disk.LedgerHasTip = true;
-            // A change is valid in the epoch that signed it, and no promise.
-            AcceptedTransactions.UnionWith(vertex.Transactions.Where(t => !SimVertex.IsSystem(t)));
-            Disk.Unordered.ExceptWith(vertex.Transactions);
+            Forget(record);
+            return;
         }
-        else
+
+        if (record.IsOwnVertex)
         {
-            Disk.Signed.Add(RecordOf(record));
-            if (record.Message is PrePrepare proposal)
-            {
-                Disk.Blocks[proposal.Block.Hash] = proposal.Block;
-            }
+            WriteVertex(record.Header);
+            return;
+        }
+
+        Disk.Signed.Add(RecordOf(record));
+        if (record.Message is PrePrepare proposal)
+        {
+            Disk.Blocks[proposal.Block.Hash] = proposal.Block;
         }
 
         Cluster.Check.OnBinding(this, record.Header);
+    }
+
+    /// <summary>Of an own vertex the vote store keeps the newest header.</summary>
+    private void WriteVertex(in SignedHeader header)
+    {
+        Disk.VotesTip = new LaneTip(header.Sequence, header.Digest);
+        Disk.VotesTipEpoch = header.Epoch;
+        Cluster.Check.OnBinding(this, header);
     }
 
     private static SimRecord RecordOf(in OwnRecord<SimVertex?> record) =>
@@ -186,12 +227,12 @@ public partial class SimNode
     /// <summary>Of what is being synced, some may reach the disk although nobody will ever be told; the next may be torn.</summary>
     private void LoseUnsynced()
     {
-        int written = Cluster.World.SurvivesCrash(Unsynced.Count(r => r.Kind == OwnRecordKind.Sign), out bool torn);
-        foreach (OwnRecord<SimVertex?> record in Unsynced)
+        int written = Cluster.World.SurvivesCrash(_batch.Count(r => r.Kind == OwnRecordKind.Sign), out bool torn);
+        foreach (OwnRecord<SimVertex?> record in _batch)
         {
             if (written > 0)
             {
-                Write(ByLedger(record));
+                Write(record);
                 written -= record.Kind == OwnRecordKind.Sign ? 1 : 0;
             }
             else if (record.Kind == OwnRecordKind.Sign)
@@ -204,20 +245,23 @@ public partial class SimNode
                 break;
             }
         }
-
-        ForgetUnsynced();
     }
 
-    private void ForgetUnsynced()
+    /// <summary>A process begins, with nothing under way.</summary>
+    private void OpenVotes()
     {
         _toVotes.Clear();
         _batch.Clear();
-        _records = new OwnRecords<SimVertex?>(this, int.MaxValue);
+        _records = new OwnRecords<SimVertex?>(this);
+        _votesWoken = _votesSync = false;
     }
 
     protected static IMessage Whole(Signed signed, Block? block, ViewChange? change, NewView? newView) =>
         change ?? (IMessage?)newView ?? (block is null ? signed : signed.With(block));
 
     protected virtual void Transmit(Signed signed, Block? block, ViewChange? change, NewView? newView, SimVertex? vertex) =>
-        Cluster.Send(this, -1, vertex is not null ? new SimMessage(vertex) : new SimMessage(Whole(signed, block, change, newView)));
+        Cluster.Send(this, -1, MessageOf(signed, block, change, newView, vertex));
+
+    private static SimMessage MessageOf(Signed signed, Block? block, ViewChange? change, NewView? newView, SimVertex? vertex) =>
+        vertex is not null ? new SimMessage(vertex) : new SimMessage(Whole(signed, block, change, newView));
 }

@@ -168,35 +168,33 @@ public partial class SimNode
         return new SnapshotManifest(first, records, anchor.Block, [.. certified], stating.Certificate, snapshot.Pending);
     }
 
-    void IShellPorts<SimVertex?>.StoreManifest(SnapshotManifest manifest) => Disk.StagedManifest = manifest;
+    void IShellPorts<SimVertex?>.StoreManifest(SnapshotManifest manifest) =>
+        ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.Manifest) { Manifest = manifest });
 
-    void IShellPorts<SimVertex?>.StoreChunk(SnapshotChunk chunk)
-    {
-        Disk.StagedChunks[chunk.Hash] = chunk.Data;
-        if (Cluster.World.CrashesInCatchUp())
-        {
-            Cluster.CrashAndRestart(this);
-        }
-    }
+    void IShellPorts<SimVertex?>.StoreChunk(SnapshotChunk chunk) =>
+        ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.Chunk) { Chunk = chunk });
 
-    void IShellPorts<SimVertex?>.DropSnapshot() => Disk.DropStaged();
+    void IShellPorts<SimVertex?>.DropSnapshot() => ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.DropSnapshot));
 
     void IShellPorts<SimVertex?>.Install(SnapshotManifest manifest) =>
-        Cluster.After(this, Cluster.World.SyncMicros(), () => Install(manifest));
+        ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.Install) { Manifest = manifest });
+
+    void IShellPorts<SimVertex?>.StoreEpochEnd(EpochEnd end) =>
+        ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.EpochEnd) { End = end });
 
     /// <summary>On to the next epoch, whose state a snapshot will bring.</summary>
-    void IShellPorts<SimVertex?>.StoreEpochEnd(EpochEnd end) => Cluster.After(this, Cluster.World.SyncMicros(), () =>
+    private void WriteSkipped(EpochEnd end)
     {
         Cluster.World.Met(Fault.EpochSkipped);
         Cluster.Trace(Index, $"skips the rest of epoch {end.Epoch}");
         Disk.KeepUnordered(end.Last, Cluster.MemberOf(end.Epoch, Index));
         Disk.Ends[end.Epoch] = end;
         Disk.Landing = end.Epoch + 1;
-        Answer(new Input { Kind = InputKind.EpochEndStored, Epoch = end.Epoch, From = -1 });
-    });
+    }
 
-    private void Install(SnapshotManifest manifest)
+    void ILedgerPorts<SimLedgerItem>.Install(in SimLedgerItem item)
     {
+        SnapshotManifest manifest = item.Manifest!;
         if (Disk.Landing > 0)
         {
             Cluster.World.Met(Fault.Landed);

@@ -16,47 +16,49 @@ public partial class SimNode
     {
         Cluster.Check.OnFinal(this, block, certificate);
         _execFreeAt = Math.Max(_execFreeAt, Cluster.Now) + Cluster.World.ExecutionMicros + (20 * order.Length);
-        Cluster.At(this, _execFreeAt, () =>
-        {
-            Hash256 previous = Disk.Finals.Count == 0 ? Hash256.Zero : Disk.Finals[^1].Root;
-            CommitteeState committee = Disk.Committee ??= new CommitteeState(0, Cluster.Genesis.Members);
-            PendingCommittee? before = committee.Pending;
-            foreach (VertexHeader vertex in order)
-            {
-                if (!Disk.Vertices.ContainsKey(vertex.Hash))
-                {
-                    throw Cluster.Check.Fail(this, "durable", $"final vertex {vertex.Hash} is not on disk");
-                }
-            }
-
-            foreach (CommitteeChange asked in order.SelectMany(v => Disk.Vertices[v.Hash].Changes))
-            {
-                Cluster.Check.OnChange(committee.Apply(asked, block.Sequence));
-            }
-
-            if (!block.NextCommittee.IsZero)
-            {
-                Disk.KeepUnordered(block, Cluster.MemberOf(block.Epoch, Index));
-                Cluster.Check.OnLastBlock(this, block, committee);
-                committee.EndEpoch(block);
-                Disk.Ends[block.Epoch] = new EpochEnd(block, certificate, committee.Members);
-            }
-
-            PendingCommittee? change = committee.Pending == before ? null : committee.Pending;
-            List<NonceVerdict> verdicts = ExecuteEnvelopes(order);
-            StateRecord record = RecordOf(block, order, previous, committee.Digest, verdicts);
-            Hash256 root = record.Root;
-            Disk.Records[block.Sequence] = record;
-            Disk.Finals.Add(new SimFinal(block, certificate, order, root));
-            Cluster.Check.OnExecuted(this, block, order, root, verdicts);
-            ForgetBelow(block.Sequence);
-            TakeSnapshot(block);
-            if (ReportsExecution)
-            {
-                Answer(new Input { Kind = InputKind.Executed, Epoch = block.Epoch, From = -1, Sequence = block.Sequence, Digest = root, Change = change });
-            }
-        });
+        SimFinal final = new(block, certificate, order, Hash256.Zero);
+        Cluster.At(this, _execFreeAt, () => ToLedger(_fromExecution, new SimLedgerItem(LedgerItemKind.Final) { Final = final }));
         Cluster.World.AfterFinal(this, block);
+    }
+
+    /// <summary>Executed with the write that makes it durable: nobody learns of it before.</summary>
+    /// <returns>What Core is told.</returns>
+    private Input WriteFinal(Block block, Certificate certificate, VertexHeader[] order)
+    {
+        Hash256 previous = Disk.Finals.Count == 0 ? Hash256.Zero : Disk.Finals[^1].Root;
+        CommitteeState committee = Disk.Committee ??= new CommitteeState(0, Cluster.Genesis.Members);
+        PendingCommittee? before = committee.Pending;
+        foreach (VertexHeader vertex in order)
+        {
+            if (!Disk.Vertices.ContainsKey(vertex.Hash))
+            {
+                throw Cluster.Check.Fail(this, "durable", $"final vertex {vertex.Hash} is not on disk");
+            }
+        }
+
+        foreach (CommitteeChange asked in order.SelectMany(v => Disk.Vertices[v.Hash].Changes))
+        {
+            Cluster.Check.OnChange(committee.Apply(asked, block.Sequence));
+        }
+
+        if (!block.NextCommittee.IsZero)
+        {
+            Disk.KeepUnordered(block, Cluster.MemberOf(block.Epoch, Index));
+            Cluster.Check.OnLastBlock(this, block, committee);
+            committee.EndEpoch(block);
+            Disk.Ends[block.Epoch] = new EpochEnd(block, certificate, committee.Members);
+        }
+
+        PendingCommittee? change = committee.Pending == before ? null : committee.Pending;
+        List<NonceVerdict> verdicts = ExecuteEnvelopes(order);
+        StateRecord record = RecordOf(block, order, previous, committee.Digest, verdicts);
+        Hash256 root = record.Root;
+        Disk.Records[block.Sequence] = record;
+        Disk.Finals.Add(new SimFinal(block, certificate, order, root));
+        Cluster.Check.OnExecuted(this, block, order, root, verdicts);
+        ForgetBelow(block.Sequence);
+        TakeSnapshot(block);
+        return new Input { Kind = InputKind.Executed, Epoch = block.Epoch, From = -1, Sequence = block.Sequence, Digest = root, Change = change };
     }
 
     /// <summary>What the nonces of the block's envelopes are found to be; what changes reaches the disk with the block.</summary>
@@ -225,7 +227,7 @@ public partial class SimNode
 
         if (!Disk.Limits.GetValueOrDefault(epoch).LaneIsLost)
         {
-            recovery.SetOwnTip(Disk.OwnTipEpoch, Disk.OwnTip);
+            recovery.SetOwnTip(Disk.VotesTipEpoch, Disk.VotesTip);
         }
 
         recovery.SetForgotten(Disk.ForgottenBelow);
@@ -240,31 +242,21 @@ public partial class SimNode
     private RecoveredState Recovered()
     {
         // After a lost ledger what was signed may be of a later epoch.
-        ulong epoch = Disk.Epoch;
-        RecoveredState state = new() { Behind = Disk.Landing > 0 };
-        RecoverVotes(epoch, state);
-        state.Staged = Staged();
-        if (Disk.Finals.Count > 0)
-        {
-            SimFinal last = Disk.Finals[^1];
-            if (last.Block.Epoch == epoch)
-            {
-                state.LastFinal = last.Block;
-                state.LastFinalCertificate = last.Certificate;
-                state.LastExecutedRoot = last.Root;
-            }
-
-            foreach ((ulong sequence, StateRecord record) in Disk.Records.TakeLast(256))
-            {
-                state.RecentRoots.Add((sequence, record.Root));
-            }
-        }
-
-        foreach (SimVertex vertex in Disk.Vertices.Values.Where(v => v.Header.Epoch == epoch))
-        {
-            state.Vertices.Add((vertex.Header, vertex.Signature));
-        }
-
+        RecoveredState state = new();
+        RecoverVotes(Disk.Epoch, state);
+        LedgerRecovery.Read(this, CurrentEpoch(), Cluster.Genesis.Parameters, state);
         return state;
     }
+
+    (Block Block, Certificate Certificate, Hash256 Root)? ILedgerReader.LastFinal =>
+        Disk.Finals is [.., var last] ? (last.Block, last.Certificate, last.Root) : null;
+
+    StagedSnapshot? ILedgerReader.Staged => Staged();
+
+    Hash256? ILedgerReader.FindRoot(ulong sequence) => Disk.Records.TryGetValue(sequence, out StateRecord record) ? record.Root : null;
+
+    IEnumerable<(VertexHeader Vertex, byte[] Signature)> ILedgerReader.VerticesAbove(ulong epoch, LaneTip[] cut) =>
+        Disk.Vertices.Values.Where(v => v.Header.Epoch == epoch && v.Header.Height > cut[v.Header.Author].Height)
+            .OrderBy(v => (v.Header.Author, v.Header.Height)).ThenBy(v => v.Header.Hash)
+            .Select(v => (v.Header, v.Signature));
 }

@@ -10,7 +10,7 @@ namespace Validator.Tests.Simulation;
 /// The shell around one real core: checks, signs, syncs, sends, executes and serves, all in virtual time. A crash drops what
 /// was not synced; the core is rebuilt from the disk.
 /// </summary>
-public partial class SimNode(SimCluster cluster, int index, CoreSettings settings) : IShellPorts<SimVertex?>, IOwnRecordPorts<SimVertex?>
+public partial class SimNode(SimCluster cluster, int index, CoreSettings settings) : IShellPorts<SimVertex?>, IOwnRecordPorts<SimVertex?>, ILedgerReader
 {
     private readonly Dictionary<ulong, SimVertex> _waiting = [];
     private readonly Dictionary<ulong, ulong[]> _batches = [];
@@ -67,8 +67,28 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         EpochConfiguration epoch = CurrentEpoch();
         VoteStanding standing = new(HasVotes, Disk.VotesEpoch, Disk.SignFrom ?? 0);
         EpochEntry entry = standing.Enter(epoch.Number);
+        Disk.ForgetEpochsBelow(epoch.Number, Cluster.Check.IsByzantine(Index));
+        OpenLedger(epoch.Number);
+        OpenVotes();
         int self = Prepare(epoch);
-        _shell = new CoreShell<SimVertex?>(Cluster.Genesis, epoch, self, settings, standing, Recovered());
+        RecoveredState state = Recovered();
+        bool votesAreLater = entry == EpochEntry.Follows && HasVotes;
+        if (self >= 0 && LedgerRecovery.IsOlderCopy(state, votesAreLater, Disk.LedgerHasTip && Disk.OwnTipEpoch == epoch.Number ? Disk.OwnTip : null))
+        {
+            Disk.LedgerHasTip = false;
+        }
+
+        OwnLaneFinding lane = entry == EpochEntry.Follows ? default : LedgerRecovery.RaiseOwnTip(state, self);
+        if (lane.Standing == OwnLaneStanding.Doubled)
+        {
+            standing.Contradict();
+        }
+        else if (lane.Unrecorded is { } tip)
+        {
+            WriteVertex(tip.Header);
+        }
+
+        _shell = new CoreShell<SimVertex?>(Cluster.Genesis, epoch, self, settings, standing, state);
         // Marked at once, where what is final holds more of this validator than its stores do.
         HasVotes &= !standing.Contradicted;
         Begin(entry);
@@ -76,16 +96,13 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         Cluster.Connect(this);
     }
 
-    /// <summary>What earlier epochs signed is forgotten, as the next start would; what was not synced is lost to the next core.</summary>
+    /// <summary>Batches wait for the core's credits, first those that an ended epoch did not order.</summary>
     private int Prepare(EpochConfiguration epoch)
     {
         Cluster.Enter(this, epoch);
-        Disk.ForgetEpochsBelow(epoch.Number, Cluster.Check.IsByzantine(Index));
         _batches.Clear();
-        ForgetUnsynced();
         _queued = [.. Disk.Unordered, .. _queued.Where(t => !Disk.Unordered.Contains(t))];
         _credit = 0;
-        _diskFreeAt = Cluster.Now;
         return Cluster.MemberOf(epoch.Number, Index);
     }
 
@@ -111,13 +128,13 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
 
     ulong IShellPorts<SimVertex?>.Executed => Disk.LastExecuted;
 
-    /// <summary>What was not synced is not signed any more; batches wait for the next core.</summary>
+    /// <summary>Batches that the ended core did not sign wait for the next.</summary>
     int IShellPorts<SimVertex?>.Enter(EpochConfiguration epoch)
     {
         Cluster.Trace(Index, $"epoch {Core.Epoch} ends with block {Core.FinalSequence}");
         Cluster.World.Met(Fault.EpochEnd);
         // A change of the ended epoch is valid in no other.
-        List<ulong> waiting = [.. _batches.OrderBy(b => b.Key).SelectMany(b => b.Value), .. Unsynced.SelectMany(r => r.Payload?.Transactions ?? []), .. _queued];
+        List<ulong> waiting = [.. _batches.OrderBy(b => b.Key).SelectMany(b => b.Value), .. _queued];
         waiting.RemoveAll(SimVertex.IsSystem);
         _queued = waiting;
         return Prepare(epoch);
@@ -163,6 +180,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     {
         Running = false;
         Incarnation++;
+        LoseLedgerGroup();
         LoseUnsynced();
         Cluster.Disconnect(this);
     }
