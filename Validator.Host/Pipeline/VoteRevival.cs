@@ -71,7 +71,7 @@ public static class VoteRevival
         }
 
         StoreIdentity identity = StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey);
-        (EpochConfiguration epoch, Block final, _) = ReadEpoch(context);
+        (EpochConfiguration epoch, Block final, _, _) = ReadEpoch(context);
         int self = SelfIn(context, epoch);
         using RocksVoteStore votes = RocksVoteStore.Open(storage.VotesPath, identity);
         if (votes.Epoch() is var later && later > epoch.Number)
@@ -121,9 +121,9 @@ public static class VoteRevival
         }
 
         LostVotes request = OwnRequest(context);
-        (EpochConfiguration epoch, _, LaneTip? ownTip) = ReadEpoch(context);
+        (EpochConfiguration epoch, _, LaneTip? ownTip, bool authored) = ReadEpoch(context);
         int self = SelfIn(context, epoch);
-        bool laneKnown = IsLaneKnown(storage, ownTip is not null, ledgerKept);
+        bool laneKnown = IsLaneKnown(storage, ownTip is not null, authored, ledgerKept);
         List<VoteStatement> statements = [.. files.Select(f => ReadStatement(f.Name, f.Bytes, context, epoch, request))];
         RevivalPlan plan = Revival.Weigh(epoch, self, request.Nonce, statements, laneKnown);
         if (plan.Refusal != RevivalRefusal.None)
@@ -168,13 +168,13 @@ public static class VoteRevival
             : throw new StoreException(StoreFault.ForeignChain, $"{path}: is of {request.Name} of chain {request.ChainId}; remove it, and repeat 'validator votes lost'");
     }
 
-    private static (EpochConfiguration Epoch, Block Final, LaneTip? OwnTip) ReadEpoch(NodeContext context)
+    private static (EpochConfiguration Epoch, Block Final, LaneTip? OwnTip, bool Authored) ReadEpoch(NodeContext context)
     {
         StorageSection storage = context.Config.Storage;
         EpochConfiguration first = EpochConfiguration.First(context.Genesis, context.ChainId);
         if (!StoreDirectory.Exists(storage.LedgerPath))
         {
-            return (first, first.Start, null);
+            return (first, first.Start, null, false);
         }
 
         using RocksLedger ledger = RocksLedger.Open(
@@ -182,14 +182,17 @@ public static class VoteRevival
             context.Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes, takeOver: static () => true);
         EpochConfiguration epoch = ledger.ReadEpoch() ?? first;
         int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
-        return (epoch, ledger.LastFinal()?.Block ?? epoch.Start, self < 0 ? null : ledger.OwnTip(epoch, self));
+        Block final = ledger.LastFinal()?.Block ?? epoch.Start;
+        bool ordered = self >= 0 && final.Epoch == epoch.Number && final.Cut[self].Height > 0;
+        bool authored = ordered || (self >= 0 && ledger.VerticesAbove(epoch.Number, self, 0).Any());
+        return (epoch, final, self < 0 ? null : ledger.OwnTip(epoch, self), authored);
     }
 
     /// <summary>
     /// A ledger that was made anew shows that by itself. An older copy of one does not, and a vertex authored on top of it would be a second one in its slot: so
     /// the operator has to say.
     /// </summary>
-    private static bool IsLaneKnown(StorageSection storage, bool shown, bool? ledgerKept)
+    private static bool IsLaneKnown(StorageSection storage, bool shown, bool authored, bool? ledgerKept)
     {
         if (ledgerKept is not true)
         {
@@ -203,8 +206,14 @@ public static class VoteRevival
 
         if (!shown)
         {
+            const string Lost = "Say '--ledger lost': this validator signs all the same, and takes transactions from the next epoch on. Nothing was"
+                + " done.";
             throw new StoreException(
-                StoreFault.Missing, $"{storage.LedgerPath}: it does not know all that this key authored, so it was made, or came, after the loss: '--ledger lost'. Nothing was done.");
+                StoreFault.Missing,
+                !StoreDirectory.Exists(storage.LedgerPath) ? $"{storage.LedgerPath}: there is no ledger that could have been kept. {Lost}"
+                    : authored ? $"{storage.LedgerPath}: it does not know all that this key authored, so it was made, or came, after the loss. {Lost}"
+                    : $"{storage.LedgerPath}: it holds nothing that this key authored. Either this validator had taken no transaction yet, or the"
+                        + $" ledger was made, or came, after the loss; the ledger alone does not tell which. {Lost}");
         }
 
         return File.Exists(storage.RestoredMarker)

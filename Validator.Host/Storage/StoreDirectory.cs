@@ -23,6 +23,7 @@ internal static class StoreDirectory
     private const long NewLogBytes = 4096;
 
     private const string Aside = "new";
+    private const string LockAside = "new.lock";
     private const string CurrentFile = "CURRENT";
     private const string MountsFolder = "lost+found";
 
@@ -32,7 +33,8 @@ internal static class StoreDirectory
 
     /// <summary>Whether the folder holds only what a file system, or an unfinished creation, puts into a mount point.</summary>
     public static bool IsFree(string path) =>
-        !Directory.Exists(path) || Directory.EnumerateFileSystemEntries(path).All(e => Path.GetFileName(e) is MountsFolder or Aside);
+        !Directory.Exists(path)
+        || Directory.EnumerateFileSystemEntries(path).All(e => Path.GetFileName(e) is MountsFolder or Aside or LockAside);
 
     /// <summary>Creates an empty database with its identity record: synced, closed, and moved to its place.</summary>
     /// <param name="more">Written with the identity.</param>
@@ -48,14 +50,19 @@ internal static class StoreDirectory
             string parent = Path.GetDirectoryName(place)!;
             DurableFile.MakeFolder(parent);
             RequireRoom(Directory.Exists(place) ? place : parent, RoomToCreate, "to create a store");
-            using FileStream only = new(place + ".lock", FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            using FileStream only = Lock(place, out bool inside);
             if (Exists(place) && !replaces)
             {
                 throw Open(path, "Invalid argument: it exists (error_if_exists is true)");
             }
 
             // A mount point cannot be replaced, and has a folder of its own.
-            bool mounted = Directory.Exists(place) && !replaces && !TryRemoveEmpty(place);
+            bool mounted = inside || (Directory.Exists(place) && !replaces && !TryRemoveEmpty(place));
+            if (inside)
+            {
+                Clear(place, replaces);
+            }
+
             string aside = mounted ? Path.Combine(place, Aside) : $"{place}.{Aside}";
             if (Directory.Exists(aside))
             {
@@ -290,6 +297,9 @@ internal static class StoreDirectory
     /// <summary>The result of flock on a file that another process has.</summary>
     private const int LockedResult = 11;
 
+    /// <summary>EROFS.</summary>
+    private const int ReadOnlyResult = 30;
+
     private static StoreException Open(string path, string text) => StoreErrors.Open(path, text);
 
     private static void Write(
@@ -315,6 +325,47 @@ internal static class StoreDirectory
     {
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         return new DirectoryInfo(full) is { LinkTarget: not null } link ? link.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? full : full;
+    }
+
+    /// <summary>
+    /// One maker at a time. The lock lies beside the place, or in it where the parent cannot be written, as with a container's volume.
+    /// </summary>
+    private static FileStream Lock(string place, out bool inside)
+    {
+        inside = false;
+        try
+        {
+            return Take(place + ".lock");
+        }
+        catch (Exception e) when (Directory.Exists(place) && (e is UnauthorizedAccessException || e.HResult == ReadOnlyResult))
+        {
+            inside = true;
+            return Take(Path.Combine(place, LockAside));
+        }
+
+        static FileStream Take(string file) =>
+            new(file, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+    }
+
+    /// <summary>Makes room in a folder that stays: what is replaced goes, CURRENT first, so that no part of it is taken for a store.</summary>
+    private static void Clear(string place, bool replaces)
+    {
+        if (IsFree(place))
+        {
+            return;
+        }
+
+        if (!replaces)
+        {
+            throw Open(place, "Invalid argument: the folder is not empty (error_if_exists is true)");
+        }
+
+        File.Delete(Path.Combine(place, CurrentFile));
+        DurableFile.SyncFolder(place);
+        foreach (string file in Directory.EnumerateFiles(place).Where(f => Path.GetFileName(f) != LockAside))
+        {
+            File.Delete(file);
+        }
     }
 
     private static bool TryRemoveEmpty(string folder)
@@ -380,7 +431,7 @@ internal static class StoreDirectory
     }
 
     private static bool IsOfANewStore(string name) =>
-        name is CurrentFile or "IDENTITY" or "LOCK" || name.StartsWith("LOG", StringComparison.Ordinal)
+        name is CurrentFile or "IDENTITY" or "LOCK" or LockAside || name.StartsWith("LOG", StringComparison.Ordinal)
         || name.StartsWith("MANIFEST-", StringComparison.Ordinal) || name.StartsWith("OPTIONS-", StringComparison.Ordinal)
         || (name.EndsWith(".log", StringComparison.Ordinal) && name[..^4].All(char.IsAsciiDigit)) || name.EndsWith(".dbtmp", StringComparison.Ordinal);
 

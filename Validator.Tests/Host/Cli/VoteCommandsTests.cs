@@ -77,6 +77,29 @@ public class VoteCommandsTests
         Assert.False(Signs(config));
     }
 
+    // Protects operators who say what they believe: a ledger that holds nothing of this key's is called that, and which way is
+    // open is said.
+    [Fact]
+    public void AKeptLedgerWithoutOwnVerticesIsCalledThat()
+    {
+        using TemporaryFolder folder = new();
+        NodeContext context = Context(SeparateOperator(folder));
+        VoteRevival.Lose(context);
+        Assert.Contains("there is no ledger that could have been kept. Say '--ledger lost'", Refused(), StringComparison.Ordinal);
+        Recovery.Open(context, NullLogger.Instance).Dispose();
+        Assert.Contains("holds nothing that this key authored. Either", Refused(), StringComparison.Ordinal);
+        using (NodeStores stores = Recovery.Open(context, NullLogger.Instance))
+        {
+            VertexHeader own = VertexCodec.Seal(0, 0, 1, Hash256.Zero, [default], Hash256.Of([]), 0, 0);
+            stores.Ledger.AddVertex(own, new byte[Limits.SignatureBytes], []);
+            Assert.True(stores.Ledger.Commit(out _));
+        }
+
+        Assert.Contains("does not know all that this key authored", Refused(), StringComparison.Ordinal);
+
+        string Refused() => Assert.Throws<StoreException>(() => VoteRevival.Recreate(context, [], ledgerKept: true, out _)).Message;
+    }
+
     // Protects both keys of a change of keys: the new one gets a vote store and the ledger, and the old one's votes are neither lost nor
     // replaced by an empty store.
     [Fact]

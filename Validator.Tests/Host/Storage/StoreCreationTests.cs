@@ -1,7 +1,9 @@
+using System.Diagnostics;
 using Validator.Core.Consensus;
 using Validator.Host;
 using Validator.Host.Storage;
 using Validator.Host.Storage.Native;
+using Validator.Tests.Processes;
 
 namespace Validator.Tests.Host.Storage;
 
@@ -94,6 +96,54 @@ public class StoreCreationTests
         RecoveredState state = new();
         votes.Recover(0, StoreSamples.Members, state);
         Assert.Equal(plan.Limit, state.Limit);
+    }
+
+    // Protects containers: where only the volume can be written, and not the folder that it is mounted in, stores are made on
+    // it, what was begun on it is replaced, by one process at a time, and nothing is left beside them.
+    [RootFact]
+    public void AStoreIsMadeOnAVolumeWhoseParentCannotBeWritten()
+    {
+        using TemporaryFolder folder = new();
+        string parent = folder.File("container"), ledger = Path.Combine(parent, "ledger"), votes = Path.Combine(parent, "votes");
+        Directory.CreateDirectory(parent);
+        Run("mount", "-t", "tmpfs", "tmpfs", parent);
+        try
+        {
+            foreach (string volume in new[] { ledger, votes })
+            {
+                Directory.CreateDirectory(volume);
+                Run("mount", "-t", "tmpfs", "tmpfs", volume);
+            }
+
+            Run("mount", "-o", "remount,ro", parent);
+            using (new FileStream(Path.Combine(ledger, "new.lock"), FileMode.CreateNew, FileAccess.Write, FileShare.None))
+            {
+                Assert.Equal(StoreFault.Locked, Assert.Throws<StoreException>(() => Open(ledger, null)).Fault);
+            }
+
+            Open(ledger, null).Dispose();
+            Open(ledger, null).Dispose();
+            RocksDb.TryOpen(votes, ["default"], s_options, out _)!.Dispose();
+            RocksVoteStore.Create(votes, StoreSamples.Identity, beginAt: 7, replaces: true);
+            using (RocksVoteStore made = RocksVoteStore.Open(votes, StoreSamples.Identity))
+            {
+                Assert.Equal(7u, made.Epoch());
+            }
+
+            Assert.Equal(StoreFault.Exists, Assert.Throws<StoreException>(() => RocksVoteStore.Create(votes, StoreSamples.Identity)).Fault);
+            Assert.Empty(new[] { ledger, votes }.SelectMany(v => Directory.GetFileSystemEntries(v, "new*")));
+        }
+        finally
+        {
+            Run("umount", "-R", "-l", parent);
+        }
+
+        static void Run(string command, params string[] arguments)
+        {
+            using Process process = Process.Start(command, arguments);
+            process.WaitForExit();
+            Assert.Equal(0, process.ExitCode);
+        }
     }
 
     // Protects who starts again after a crash: keys without their public file, or a part of them, do not stand in the way, and keys that were
