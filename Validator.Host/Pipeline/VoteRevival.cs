@@ -206,14 +206,16 @@ public static class VoteRevival
 
         if (!shown)
         {
-            const string Lost = "Say '--ledger lost': this validator signs all the same, and takes transactions from the next epoch on. Nothing was"
-                + " done.";
+            const string Lost = "Say '--ledger lost': this validator signs all the same, and takes transactions from the next epoch on."
+                + " Nothing was done.";
             throw new StoreException(
                 StoreFault.Missing,
-                !StoreDirectory.Exists(storage.LedgerPath) ? $"{storage.LedgerPath}: there is no ledger that could have been kept. {Lost}"
-                    : authored ? $"{storage.LedgerPath}: it does not know all that this key authored, so it was made, or came, after the loss. {Lost}"
-                    : $"{storage.LedgerPath}: it holds nothing that this key authored. Either this validator had taken no transaction yet, or the"
-                        + $" ledger was made, or came, after the loss; the ledger alone does not tell which. {Lost}");
+                !StoreDirectory.Exists(storage.LedgerPath)
+                    ? $"{storage.LedgerPath}: there is no ledger that could have been kept. {Lost}"
+                    : authored
+                    ? $"{storage.LedgerPath}: it does not know all that this key authored, so it was made, or came, after the loss. {Lost}"
+                    : $"{storage.LedgerPath}: it holds nothing that this key authored. Either this validator had taken no transaction yet, or"
+                        + $" the ledger was made, or came, after the loss; the ledger alone does not tell which. {Lost}");
         }
 
         return File.Exists(storage.RestoredMarker)

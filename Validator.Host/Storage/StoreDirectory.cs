@@ -328,7 +328,7 @@ internal static class StoreDirectory
     }
 
     /// <summary>
-    /// One maker at a time. The lock lies beside the place, or in it where the parent cannot be written, as with a container's volume.
+    /// One maker at a time. The lock lies beside the place, or in it where the parent cannot be written (a container's volume).
     /// </summary>
     private static FileStream Lock(string place, out bool inside)
     {
@@ -347,7 +347,7 @@ internal static class StoreDirectory
             new(file, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
     }
 
-    /// <summary>Makes room in a folder that stays: what is replaced goes, CURRENT first, so that no part of it is taken for a store.</summary>
+    /// <summary>Makes room in a folder that stays: what is replaced goes, CURRENT first, so that no part looks like a store.</summary>
     private static void Clear(string place, bool replaces)
     {
         if (IsFree(place))

@@ -97,7 +97,8 @@ public class VoteCommandsTests
 
         Assert.Contains("does not know all that this key authored", Refused(), StringComparison.Ordinal);
 
-        string Refused() => Assert.Throws<StoreException>(() => VoteRevival.Recreate(context, [], ledgerKept: true, out _)).Message;
+        string Refused() =>
+            Assert.Throws<StoreException>(() => VoteRevival.Recreate(context, [], ledgerKept: true, out _)).Message;
     }
 
     // Protects both keys of a change of keys: the new one gets a vote store and the ledger, and the old one's votes are neither lost nor

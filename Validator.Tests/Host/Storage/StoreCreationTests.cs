@@ -130,7 +130,8 @@ public class StoreCreationTests
                 Assert.Equal(7u, made.Epoch());
             }
 
-            Assert.Equal(StoreFault.Exists, Assert.Throws<StoreException>(() => RocksVoteStore.Create(votes, StoreSamples.Identity)).Fault);
+            StoreException exists = Assert.Throws<StoreException>(() => RocksVoteStore.Create(votes, StoreSamples.Identity));
+            Assert.Equal(StoreFault.Exists, exists.Fault);
             Assert.Empty(new[] { ledger, votes }.SelectMany(v => Directory.GetFileSystemEntries(v, "new*")));
         }
         finally
