@@ -347,7 +347,7 @@ internal static class StoreDirectory
             new(file, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
     }
 
-    /// <summary>Makes room in a folder that stays: what is replaced goes, CURRENT first, so that no part looks like a store.</summary>
+    /// <summary>Makes room in a folder that stays: what is replaced goes, CURRENT first, lest a part pass for a store.</summary>
     private static void Clear(string place, bool replaces)
     {
         if (IsFree(place))
