@@ -80,7 +80,7 @@ public static class CommandLine
 
     private static bool IsNumber(Type type) => Type.GetTypeCode(Nullable.GetUnderlyingType(type) ?? type) is >= TypeCode.SByte and <= TypeCode.UInt64;
 
-    private static RootCommand Root()
+    internal static RootCommand Root()
     {
         RootCommand root = new("A Byzantine-fault-tolerant validator: clients submit transactions, the cluster agrees on one order.")
         {

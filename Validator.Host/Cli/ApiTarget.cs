@@ -20,7 +20,7 @@ internal sealed class ApiTarget
     /// <summary>Of an answer that is read whole; the metrics page is the longest.</summary>
     private const int MostAnswerBytes = 64 << 20;
 
-    private readonly Option<string?> _api = new("--api") { Description = $"The validator's API; default: that of --config, else {Default}", HelpName = "URL" };
+    private readonly Option<string[]> _api;
     private readonly Option<string?> _token = new("--token-file") { Description = "File with a bearer token: alone, or as a line of api.tokens" };
     private readonly Option<string?> _root = new("--ca") { Description = "PEM file of the root that the API's certificate must come from; default: the system's" };
     private readonly ApiRoles _roles;
@@ -28,9 +28,16 @@ internal sealed class ApiTarget
 
     /// <param name="roles">What a token of the configuration must allow.</param>
     /// <param name="config">What the command needs a node.toml for beside this, if it does.</param>
-    public ApiTarget(ApiRoles roles = ApiRoles.Read, string? config = null)
+    /// <param name="many">Whether the command asks several validators, each named by an --api of its own.</param>
+    public ApiTarget(ApiRoles roles = ApiRoles.Read, string? config = null, bool many = false)
     {
         _roles = roles;
+        _api = new Option<string[]>("--api")
+        {
+            Description = $"The validator's API{(many ? ", once for each" : "")}; default: that of --config, else {Default}",
+            HelpName = "URL",
+            Arity = ArgumentArity.OneOrMore,
+        };
         Config = new Option<string?>("--config")
         {
             Description = config ?? "A node.toml: its API, with its token and certificate, is asked",
@@ -38,10 +45,17 @@ internal sealed class ApiTarget
         };
         _api.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<string?>() is { } given
-                && (!Uri.TryCreate(given, UriKind.Absolute, out Uri? uri) || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps)))
+            if (result.Tokens.Count > 1 && !many)
             {
-                result.AddError($"--api: expected an address as {Default}");
+                result.AddError("--api: one validator is asked");
+            }
+
+            foreach (string given in result.GetValueOrDefault<string[]>() ?? [])
+            {
+                if (!Uri.TryCreate(given, UriKind.Absolute, out Uri? uri) || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps))
+                {
+                    result.AddError($"--api: expected an address as {Default}");
+                }
             }
         });
     }
@@ -57,8 +71,12 @@ internal sealed class ApiTarget
     }
 
     /// <exception cref="ConfigException">The configuration is at fault.</exception>
-    public string Address(ParseResult parsed) =>
-        (parsed.GetValue(_api) ?? (OwnOf(parsed) is { } config ? AddressOf(config) : Default)).TrimEnd('/');
+    public string Address(ParseResult parsed) => Addresses(parsed)[0];
+
+    /// <summary>All that were given, else the one to ask.</summary>
+    /// <exception cref="ConfigException">The configuration is at fault.</exception>
+    public string[] Addresses(ParseResult parsed) => Array.ConvertAll(
+        Given(parsed) is { } given ? given : [OwnOf(parsed) is { } config ? AddressOf(config) : Default], a => a.TrimEnd('/'));
 
     /// <summary>What <c>--config</c> says; null where it is not given.</summary>
     /// <exception cref="ConfigException">It cannot be read or has faults.</exception>
@@ -82,7 +100,6 @@ internal sealed class ApiTarget
     public HttpClient Client(ParseResult parsed, TimeSpan timeout, ApiRoles? roles = null)
     {
         SocketsHttpHandler handler = HttpHandlers.Create();
-        handler.AllowAutoRedirect = false;
         NodeConfig? own = OwnOf(parsed);
         if (parsed.GetValue(_root) is { } root)
         {
@@ -105,7 +122,9 @@ internal sealed class ApiTarget
     }
 
     /// <summary>The configuration, where it says which address is asked.</summary>
-    private NodeConfig? OwnOf(ParseResult parsed) => parsed.GetValue(_api) is null ? ConfigOf(parsed) : null;
+    private NodeConfig? OwnOf(ParseResult parsed) => Given(parsed) is null ? ConfigOf(parsed) : null;
+
+    private string[]? Given(ParseResult parsed) => parsed.GetValue(_api) is { Length: > 0 } given ? given : null;
 
     private static string AddressOf(NodeConfig config)
     {

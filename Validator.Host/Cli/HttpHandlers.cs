@@ -16,6 +16,9 @@ internal static class HttpHandlers
     public static SocketsHttpHandler Create() => new()
     {
         UseProxy = false,
+        UseCookies = false,
+        AllowAutoRedirect = false,
+        PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
         ActivityHeadersPropagator = null,
         ConnectCallback = async (context, cancellation) =>
             new NetworkStream(await ConnectAsync(context.DnsEndPoint.Host, context.DnsEndPoint.Port, cancellation), ownsSocket: true),

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Validator.Core.Primitives;
+using Validator.Host.Api;
 using Validator.Host.Cli;
 using Validator.Host.Tools.Load;
 using Validator.Host.Tools.Localnet;
@@ -45,23 +46,13 @@ internal static class LoadCommands
         LoadSettings load = new();
         Option<string> transport = Transport();
         Option<string?> genesis = new("--genesis") { Description = "With --transport quic: the chain's genesis, for the validators' keys" };
-        Option<string[]> targets = new("--api")
-        {
-            Description = "A validator's API; once for each, the load is spread evenly",
-            DefaultValueFactory = _ => ["http://127.0.0.1:8080"],
-        };
+        ApiTarget api = new(ApiRoles.Submit | ApiRoles.Read, many: true);
         Option<string?> report = Report();
-        targets.Validators.Add(result =>
+        Command command = new("load", "Load validators that run already, and check their order")
         {
-            foreach (string target in result.GetValueOrDefault<string[]>() ?? [])
-            {
-                if (!Uri.TryCreate(target, UriKind.Absolute, out Uri? uri) || uri.Scheme != Uri.UriSchemeHttp)
-                {
-                    result.AddError($"--api: '{target}' is not an address as http://127.0.0.1:8080");
-                }
-            }
-        });
-        Command command = new("load", "Load validators that run already, and check their order") { targets, transport, genesis, load.Rate, load.Size, load.Signed, load.Accounts, load.Duration, load.Seed, report };
+            transport, genesis, load.Rate, load.Size, load.Signed, load.Accounts, load.Duration, load.Seed, report,
+        };
+        api.AddTo(command);
         command.Validators.Add(result =>
         {
             if ((result.GetValue(transport) == "quic") != (result.GetValue(genesis) is not null))
@@ -69,17 +60,18 @@ internal static class LoadCommands
                 result.AddError("load: --transport quic and --genesis go together");
             }
         });
-        command.SetAction(parsed => CommandAction.Guard(() => LoadCommandRun.RunAsync(
+        command.SetAction(parsed => ClientCommands.Call(() => LoadCommandRun.RunAsync(
             new LoadOptions
             {
-                Targets = Array.ConvertAll(parsed.GetValue(targets)!, t => new Uri(t)),
-                Streams = parsed.GetValue(genesis) is { } path ? LoadCommandRun.Streams(parsed.GetValue(targets)!, path) : [],
+                Targets = Array.ConvertAll(api.Addresses(parsed), t => new Uri(t)),
+                Client = () => api.Client(parsed, Timeout.InfiniteTimeSpan),
                 Rate = parsed.GetValue(load.Rate),
                 Size = parsed.GetValue(load.Size),
                 Accounts = parsed.GetValue(load.Signed) ? parsed.GetValue(load.Accounts) : 0,
                 Duration = parsed.GetValue(load.Duration),
                 Seed = parsed.GetValue(load.Seed),
             },
+            parsed.GetValue(genesis),
             parsed.GetValue(report),
             Console.Out).GetAwaiter().GetResult()));
         return command;

@@ -43,14 +43,8 @@ internal sealed class BatchSender : IDisposable
         _options = options;
         _content = content;
         _tallies = tallies;
-        SocketsHttpHandler handler = HttpHandlers.Create();
-        handler.UseCookies = false;
-        handler.AllowAutoRedirect = false;
-        handler.PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan;
-        _http = new HttpClient(handler)
-        {
-            Timeout = options.RequestTimeout,
-        };
+        _http = options.Client();
+        _http.Timeout = options.RequestTimeout;
         _addresses = Array.ConvertAll(options.Targets, t => new Uri(t, "/v1/transactions/batch?ids=false"));
         _streams = options.Streams.Length == 0
             ? null : new StreamSender(options.Streams, tallies, SubmitStreamFrames.SubmitHeadBytes + MaxBatchBytes + Limits.MaxTransactionBytes);

@@ -14,15 +14,23 @@ namespace Validator.Host.Tools.Load;
 /// <summary>The whole of <c>validator load</c>: sends to validators that run already, and judges what it sees.</summary>
 public static class LoadCommandRun
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+
+    /// <param name="genesisPath">Given, transactions go over the targets' submit streams, whose keys it has.</param>
     /// <returns>The exit code.</returns>
-    public static async Task<int> RunAsync(LoadOptions options, string? reportPath, TextWriter output)
+    public static async Task<int> RunAsync(LoadOptions options, string? genesisPath, string? reportPath, TextWriter output)
     {
         using CancellationTokenSource interrupted = new();
         using PosixSignalRegistration onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
         using PosixSignalRegistration onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
         try
         {
-            ulong from = await NextIndexAsync(options.Targets, interrupted.Token).ConfigureAwait(false);
+            if (genesisPath is not null)
+            {
+                options = options with { Streams = await StreamsAsync(options, genesisPath, interrupted.Token).ConfigureAwait(false) };
+            }
+
+            ulong from = await NextIndexAsync(options, interrupted.Token).ConfigureAwait(false);
             using LoadRun run = new(options, from, ownTrafficOnly: false);
             Task<LoadResult> running = run.RunAsync(interrupted.Token);
             await ShowAsync(run, running, output).ConfigureAwait(false);
@@ -57,29 +65,33 @@ public static class LoadCommandRun
 
     /// <summary>Asks each target who it is, and finds its key in genesis.</summary>
     /// <exception cref="ConfigException">Genesis is at fault, or a target is no member.</exception>
-    public static StreamTarget[] Streams(string[] targets, string genesisPath)
+    private static async Task<StreamTarget[]> StreamsAsync(LoadOptions options, string genesisPath, CancellationToken cancellation)
     {
         Genesis genesis = GenesisFile.Read(genesisPath, out _);
-        using HttpClient http = new(HttpHandlers.Create());
-        return Array.ConvertAll(targets, target =>
+        using HttpClient http = options.Client();
+        http.Timeout = s_patience;
+        List<StreamTarget> streams = [];
+        foreach (Uri target in options.Targets)
         {
-            Uri api = new(target);
-            byte[] json = http.GetByteArrayAsync(new Uri(api, "/v1/status")).GetAwaiter().GetResult();
+            byte[] json = await http.GetByteArrayAsync(new Uri(target, "/v1/status"), cancellation).ConfigureAwait(false);
             string name = JsonSerializer.Deserialize(json, ApiJson.Default.NodeStatus)?.Node ?? "";
             Member member = Array.Find(genesis.Members, m => m.Name == name)
                 ?? throw new ConfigException($"{target} is '{name}', which {genesisPath} does not name");
-            return new StreamTarget(member.TransportKey, new IPEndPoint(HttpHandlers.ResolveAsync(api.Host, CancellationToken.None).GetAwaiter().GetResult()[0], api.Port));
-        });
+            IPAddress[] addresses = await HttpHandlers.ResolveAsync(target.Host, cancellation).ConfigureAwait(false);
+            streams.Add(new StreamTarget(member.TransportKey, new IPEndPoint(addresses[0], target.Port)));
+        }
+
+        return [.. streams];
     }
 
     /// <summary>The furthest of the targets' next global indices: from there on every stream has all of this run.</summary>
-    private static async Task<ulong> NextIndexAsync(Uri[] targets, CancellationToken cancellation)
+    private static async Task<ulong> NextIndexAsync(LoadOptions options, CancellationToken cancellation)
     {
-        using HttpClient http = new(HttpHandlers.Create());
-        http.Timeout = TimeSpan.FromSeconds(5);
+        using HttpClient http = options.Client();
+        http.Timeout = s_patience;
         ulong next = 0;
         string? chain = null;
-        foreach (Uri target in targets)
+        foreach (Uri target in options.Targets)
         {
             byte[] json = await http.GetByteArrayAsync(new Uri(target, "/v1/status"), cancellation).ConfigureAwait(false);
             NodeStatus? status = JsonSerializer.Deserialize(json, ApiJson.Default.NodeStatus);
@@ -87,7 +99,7 @@ public static class LoadCommandRun
             chain ??= status?.ChainId;
             if (chain != status?.ChainId)
             {
-                throw new IOException($"{target} is of chain {status?.ChainId}, and {targets[0]} of {chain}");
+                throw new IOException($"{target} is of chain {status?.ChainId}, and {options.Targets[0]} of {chain}");
             }
         }
 

@@ -1,3 +1,4 @@
+using Validator.Host.Cli;
 using Validator.Net.Streams;
 
 namespace Validator.Host.Tools.Load;
@@ -13,6 +14,9 @@ public sealed record LoadOptions
 
     /// <summary>Bytes per transaction, at least <see cref="TransactionPattern.MinSize"/>.</summary>
     public int Size { get; init; } = 512;
+
+    /// <summary>Makes a client of the targets' APIs, without a time limit, with the token that they want.</summary>
+    public Func<HttpClient> Client { get; init; } = () => new HttpClient(HttpHandlers.Create()) { Timeout = Timeout.InfiniteTimeSpan };
 
     /// <summary>Per target its submit stream; empty: submissions go over HTTP.</summary>
     public StreamTarget[] Streams { get; init; } = [];

@@ -31,7 +31,7 @@ public sealed class LoadRun : IDisposable
         ulong nonce = (ulong)(DateTime.UtcNow - DateTime.UnixEpoch).TotalMicroseconds;
         _content = new LoadContent(options.Pattern, targets, options.Accounts, options.Seed, nonce);
         _order = new OrderComparison(targets);
-        _http = new HttpClient(HttpHandlers.Create()) { Timeout = Timeout.InfiniteTimeSpan };
+        _http = options.Client();
         Tallies = new TargetTally[targets];
         _followers = new FinalizedFollower[targets];
         for (int i = 0; i < targets; i++)

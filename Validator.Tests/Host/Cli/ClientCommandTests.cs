@@ -1,9 +1,13 @@
+using System.CommandLine;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Validator.Core.Primitives;
+using Validator.Core.Wire;
 using Validator.Host;
 using Validator.Host.Api;
+using Validator.Host.Cli;
+using Validator.Host.Config;
 using Validator.Host.Contracts;
 using Validator.Host.Storage;
 using Validator.Tests.Host.Api;
@@ -80,14 +84,124 @@ public sealed class ClientCommandTests
         Assert.Equal(1, await command.WaitAsync(TimeSpan.FromSeconds(60)));
     }
 
+    /// <summary>Every command that asks an API; CHANGE is a committee change, OUT a file to write.</summary>
+    public static TheoryData<string> Asking => new(
+        "submit x",
+        "tail",
+        "status",
+        "health",
+        "ready",
+        "committee show",
+        "committee propose join --member MEMBER --out OUT",
+        "committee propose leave --name node-1 --out OUT",
+        "committee propose weight --name node-1 --weight 2 --out OUT",
+        "committee propose keys --member MEMBER --out OUT",
+        "committee sign CHANGE",
+        "committee submit CHANGE",
+        "load --duration 1s",
+        "support-bundle --out OUT");
+
+    // Protects operators' habits: which validator is asked, and with which token, is said in the same way to every command. A
+    // configuration gives both, and options go before it.
+    [Theory]
+    [MemberData(nameof(Asking))]
+    public async Task Every_command_is_told_the_same_way_whom_to_ask(string command)
+    {
+        using TemporaryFolder folder = new();
+        using Answers answers = new();
+        InitOptions options = new() { Validators = 1, Out = folder.File("c"), Ports = [new NodePorts(1, answers.Port, 0)] };
+        string config = Initializer.Run(options)[0], file = folder.File("change.json"), member = folder.File("member.json");
+        string tokens = folder.File("tokens"), other = folder.File("other"), output = folder.File("out");
+        Assert.Equal(0, CommandLine.Run(["token", "--role", "submit,read", "--out", tokens]));
+        File.WriteAllText(other, "another-token\n");
+        File.WriteAllText(config, File.ReadAllText(config).Replace("[api]", $"[api]\ntokens = \"{tokens}\"", StringComparison.Ordinal));
+        new ChangeFile(Hash256.Zero, CommitteeChange.Leave(0, "node-1"), []).Write(file);
+        GenesisFile.WriteMember(member, new Member("eve", new byte[Limits.PublicKeyBytes], new byte[Limits.PublicKeyBytes], 1));
+        string[] words = [.. command.Split(' ').Select(w => w switch { "CHANGE" => file, "MEMBER" => member, "OUT" => output, _ => w })];
+        string own = File.ReadAllText(tokens).Split([' ', '\n'])[1];
+        bool open = words[0] is "health" or "ready";
+        bool always = command is "committee sign CHANGE" or "support-bundle --out OUT";
+        Assert.Equal(open ? "" : own, await AskedAsync(["--config", config]));
+        Assert.Equal("another-token", await AskedAsync(["--config", config, "--token-file", other]));
+        string[] elsewhere = ["--api", $"http://127.0.0.1:{answers.Port}", .. always ? ["--config", config] : Array.Empty<string>()];
+        Assert.Equal("", await AskedAsync(elsewhere));
+        Assert.Equal("another-token", await AskedAsync([.. elsewhere, "--token-file", other]));
+
+        async Task<string> AskedAsync(string[] given)
+        {
+            Task<int> running = Task.Run(() => CommandLine.Run([.. words, .. given]));
+            string? first = null;
+            while (await answers.NextAsync(running) is { } token)
+            {
+                first ??= token;
+            }
+
+            await running;
+            File.Delete(output);
+            return Assert.IsType<string>(first);
+        }
+    }
+
+    // Protects the list above: a command that takes --api is on it.
+    [Fact]
+    public void Every_command_that_asks_an_API_is_listed()
+    {
+        List<string> found = [];
+        Walk(CommandLine.Root(), "");
+        IEnumerable<string> listed = ((IEnumerable<object[]>)Asking).Select(row => Name((string)row[0]));
+        Assert.Equal(found.Order(StringComparer.Ordinal), listed.Order(StringComparer.Ordinal));
+
+        void Walk(Command command, string path)
+        {
+            string[] names = [.. command.Options.Select(o => o.Name)];
+            if (names.Contains("--api"))
+            {
+                Assert.Superset(new HashSet<string> { "--api", "--config", "--token-file", "--ca" }, names.ToHashSet());
+                found.Add(path);
+            }
+
+            foreach (Command below in command.Subcommands)
+            {
+                Walk(below, path.Length == 0 ? below.Name : $"{path} {below.Name}");
+            }
+        }
+
+        static string Name(string command) => string.Join(' ', command.Split(' ').TakeWhile(w => w != "x" && w[0] is >= 'a' and <= 'z'));
+    }
+
     /// <summary>An API that gives one answer after the other, and tells what was asked.</summary>
     private sealed class Answers : IDisposable
     {
         private readonly TcpListener _server = new(IPAddress.Loopback, 0);
+        private Task<TcpClient>? _accepting;
 
         public Answers() => _server.Start();
 
-        public string Api => $"http://127.0.0.1:{((IPEndPoint)_server.LocalEndpoint).Port}";
+        public int Port => ((IPEndPoint)_server.LocalEndpoint).Port;
+
+        public string Api => $"http://127.0.0.1:{Port}";
+
+        /// <summary>Refuses the next request; its token, "" for none, or null where the command ended without asking again.</summary>
+        public async Task<string?> NextAsync(Task command)
+        {
+            Task<TcpClient> accepted = _accepting ??= _server.AcceptTcpClientAsync();
+            if (await Task.WhenAny(accepted, command).WaitAsync(TimeSpan.FromSeconds(30)) != accepted)
+            {
+                return null;
+            }
+
+            _accepting = null;
+            using TcpClient client = await accepted;
+            using StreamReader reader = new(client.GetStream(), leaveOpen: true);
+            string token = "";
+            for (string line; (line = await reader.ReadLineAsync() ?? "").Length > 0;)
+            {
+                token = line.StartsWith("Authorization: Bearer ", StringComparison.Ordinal) ? line.Split(' ')[2] : token;
+            }
+
+            await client.GetStream().WriteAsync("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"u8.ToArray());
+            return token;
+        }
 
         public async Task<string> GiveAsync(string status, string body)
         {
