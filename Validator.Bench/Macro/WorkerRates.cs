@@ -81,22 +81,16 @@ internal static class WorkerRates
         // A cache so small that each signature is checked again in the next round.
         ValidationContext context = new(
             genesis, board, chain, new SignatureCache(64), new VertexCache(1), pending, new PayloadBudget(long.MaxValue), pool, accounts, new NodeMetrics(),
-            new PeerFaults(Members));
-        FetchIntake fetches = new(Members);
+            new PeerFaults(Members, static _ => { }));
+        Topology topology = new(count);
+        FetchIntake fetches = new(Members, topology.ValidationToFetch);
         Faults faults = new();
-        using Parker core = new();
-        SpscRing<Input>[] rings = [.. Enumerable.Range(0, count + 1).Select(_ => new SpscRing<Input>(RingCapacity))];
-        ValidationWorker[] workers = [.. Enumerable.Range(0, count).Select(i =>
-            new ValidationWorker(i + 1, new FrameValidator(context, new BatchedVerifier(chain)), faults) { ToCore = rings[i + 1], Core = core, Fetches = fetches })];
+        using Parker core = topology.Core.Parker;
+        SpscRing<Input>[] rings = [topology.ValidationToCore.Ring, .. topology.Workers.Select(w => w.ToCore.Ring)];
+        ValidationWorker[] workers =
+            [.. topology.Workers.Select(stage => new ValidationWorker(new FrameValidator(context, new BatchedVerifier(chain)), fetches, stage, faults))];
         SpscRing<TransportEvent> events = new(RingCapacity);
-        ValidationScheduler scheduler = new(new FrameValidator(context, new BatchedVerifier(chain)), faults)
-        {
-            ToCore = rings[0],
-            Core = core,
-            Fetches = fetches,
-            Workers = workers,
-            Events = events,
-        };
+        ValidationScheduler scheduler = new(new FrameValidator(context, new BatchedVerifier(chain)), events, fetches, topology, faults);
         PipelineThread[] threads = [scheduler, .. workers];
         long taken = 0;
         bool ended = false;

@@ -21,10 +21,6 @@ namespace Validator.Host.Node;
 
 public sealed partial class ValidatorNode
 {
-    // Capacities. Core hands out at most a window's votes and two own vertices at a time, so answers always fit.
-    private const int AnswerRing = 4096;
-    private const int OutsideRing = 2048;
-    private const int WorkRing = 1024;
     private const int MaxPendingPayloads = 2048;
     private const long MaxPendingPayloadBytes = 64L * 1024 * 1024;
     private const int MaxWaitingBatches = 128;
@@ -78,10 +74,11 @@ public sealed partial class ValidatorNode
             return;
         }
 
-        using Parker parker = new();
+        Topology topology = new(workers: 0);
+        using Parker waits = topology.Validation.Parker;
         LinkTable links = new(context.Keys.TransportPublicKey, context.Metrics, context.Addresses);
         links.Update(stores.Epoch);
-        TransportOptions options = TransportOptionsOf(context, links, ReceivePoolOf(context), parker, null);
+        TransportOptions options = TransportOptionsOf(context, links, ReceivePoolOf(context), topology, null);
         string? met;
         try
         {
@@ -141,116 +138,77 @@ public sealed partial class ValidatorNode
         ValidatorCore core = shell.Core;
         _cache = new VertexCache(context.Config.Storage.VertexCacheMb * 1024L * 1024);
         stores.Ledger.Recent = hash => _cache.Find(hash);
+        _receivePool = ReceivePoolOf(context);
         _key = new ConsensusSigner(context.Keys.ConsensusSeed.Span);
         SignatureCache signatures = new();
         TokenTable<PendingVertex> pending = new(MaxPendingPayloads);
         _envelopes = new EnvelopeVerifiers(_accounts, context.ChainId);
-        PeerFaults peerFaults = new(links);
-        _receivePool = ReceivePoolOf(context);
-        ValidationContext validation = new(
-            genesis, _epochs, context.ChainId, signatures, _cache, pending, new PayloadBudget(MaxPendingPayloadBytes), _receivePool, _accounts,
-            metrics, peerFaults);
-        FrameValidator ValidatorOf() => new(validation, new BatchedVerifier(context.ChainId));
-        FetchIntake fetches = new(links);
-
-        SpscRing<Input> fromVotes = new(AnswerRing);
-        SpscRing<Input> fromLedger = new(AnswerRing);
-        SpscRing<Input> fromBatcher = new(WorkRing);
-        SpscRing<Input> fromScheduler = new(OutsideRing);
-        SpscRing<OwnRecord> signerToVotes = new(WorkRing);
-        SpscRing<OwnRecord> ledgerToVotes = new(WorkRing);
-        SpscRing<LedgerItem> executionToLedger = new(WorkRing);
-        Outlet<LedgerItem> toLedger = new(WorkRing);
-        Outlet<ExecuteItem> toExecution = new(WorkRing);
-
-        _workers = new ValidationWorker[Math.Max(0, Environment.ProcessorCount - 4)];
-        SpscRing<Input>[] fromWorkers = new SpscRing<Input>[_workers.Length];
-        for (int i = 0; i < _workers.Length; i++)
-        {
-            fromWorkers[i] = new SpscRing<Input>(OutsideRing);
-            _workers[i] = new ValidationWorker(i + 1, ValidatorOf(), this)
-            {
-                ToCore = fromWorkers[i],
-                Fetches = fetches,
-            };
-        }
-
-        _validation = new ValidationScheduler(ValidatorOf(), this)
-        {
-            ToCore = fromScheduler,
-            Fetches = fetches,
-            Workers = _workers,
-        };
-        TransportOptions options = TransportOptionsOf(context, _links, _receivePool, _validation.Waker, LogTransport);
+        TransportOptions options = TransportOptionsOf(context, _links, _receivePool, _topology, LogTransport);
         _transport = transport(options);
         _links.Attach(_transport);
         CryptographicOperations.ZeroMemory(options.PrivateKeySeed);
-        peerFaults.Punish = _transport.Punish;
         metrics.Transport = _transport.Statistics;
-        _validation.Events = _transport.Events;
         _sendPool = new PinnedBufferPool(SendPoolBytes, options.MaxFrameBytes, FrameLimits.MaxFrameBytes(epoch.Members.Length));
         metrics.Pools = (_receivePool, _sendPool);
         FrameSender SenderOf() => new(_transport.CreateOutbox(), _sendPool);
-
-        _votes = new VoteThread(stores.Votes, SenderOf(), metrics, this)
+        ValidationContext validation = new(
+            genesis, _epochs, context.ChainId, signatures, _cache, pending, new PayloadBudget(MaxPendingPayloadBytes), _receivePool, _accounts,
+            metrics, new PeerFaults(links, _transport.Punish));
+        FrameValidator ValidatorOf() => new(validation, new BatchedVerifier(context.ChainId));
+        FetchIntake fetches = new(links, _topology.ValidationToFetch);
+        _workers = [.. _topology.Workers.Select(stage => new ValidationWorker(ValidatorOf(), fetches, stage, this))];
+        _validation = new ValidationScheduler(ValidatorOf(), _transport.Events, fetches, _topology, this);
+        _disk = new DiskWatch(context.Config.Storage, context.Config.Node.DataDir, _log)
         {
-            FromSigner = signerToVotes,
-            FromLedger = ledgerToVotes,
-            ToCore = fromVotes,
+            Changed = () =>
+            {
+                _topology.Batcher.Parker.Wake();
+                _topology.Core.Parker.Wake();
+            },
+        };
+        FinalClock finals = new();
+        ClientBatcherOptions limits = new() { MaxPayloadBytes = (int)genesis.Parameters.MaxVertexPayloadBytes };
+        _batcher = new ClientBatcher(limits, _batches, _topology, this)
+        {
+            Finals = finals,
+            Pool = _sendPool,
+            DiskHasRoom = () => _disk.Level == DiskLevel.Ample,
+        };
+        _votes = new VoteThread(stores.Votes, SenderOf(), metrics, _topology, this)
+        {
             Renew = stores.RenewVotes,
             Resume = stores.ResumeVotes,
         };
-        _ledger = new LedgerThread(stores.Ledger, _cache, _recent, _signal, metrics, this, _epochs, stores.Executor)
+        _ledger = new LedgerThread(stores.Ledger, _cache, _recent, _signal, metrics, this, _epochs, stores.Executor, _topology)
         {
-            FromCore = toLedger.Ring,
-            FromSigner = _signerToLedger,
-            FromExecution = executionToLedger,
-            ToVotes = ledgerToVotes,
             Votes = _votes,
-            ToCore = fromLedger,
+            Batcher = _batcher,
+            Finals = finals,
             Executed = (stores.Executor.Sequence, stores.Executor.Root),
             Epoch = stores.Epoch,
         };
-        _signer = new SignerThread(_key, context.ChainId, signatures, metrics, this)
-        {
-            Input = _toSigner.Ring,
-            ToVotes = signerToVotes,
-            ToLedger = _signerToLedger,
-            Votes = _votes.Waker,
-            Ledger = _ledger.Waker,
-        };
+        _signer = new SignerThread(_key, context.ChainId, signatures, metrics, _topology, this);
         _execution = new ExecutionThread(
-            stores.Executor, stores.Epoch, new VertexSource(_cache, stores.Ledger), (ulong)context.Config.Storage.SnapshotBlocks, this)
+            stores.Executor, stores.Epoch, new VertexSource(_cache, stores.Ledger), (ulong)context.Config.Storage.SnapshotBlocks, _topology, this)
         {
-            Input = toExecution.Ring,
-            ToLedger = executionToLedger,
-            Ledger = _ledger.Waker,
             Current = () => _ledger.Epoch,
         };
         _service = new FetchService(
-            fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, _evidence, metrics, this)
+            fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, _evidence, metrics, _topology, this)
         {
-            FromCore = _toFetch.Ring,
             Snapshots = new SnapshotServer(stores.Ledger, genesis.Parameters.WindowBlocks),
         };
-        _prune = stores.Ledger is RocksLedger store ? new PruneThread(store, RetentionOf(context), _log, this) : null;
-        ClientBatcherOptions limits = new() { MaxPayloadBytes = (int)genesis.Parameters.MaxVertexPayloadBytes };
-        _batcher = new ClientBatcher(limits, _batches, fromBatcher, this);
-        _core = new CoreThread(shell, epoch, _links, SenderOf(), metrics, _log, this)
+        _prune = stores.Ledger is RocksLedger store ? new PruneThread(store, RetentionOf(context), _log, _topology, this) : null;
+        _core = new CoreThread(shell, epoch, _links, SenderOf(), metrics, _log, _topology, this)
         {
             Epochs = _epochs,
             Ledger = _ledger,
             Validation = [_validation, .. _workers],
             LaterVotes = stores.LaterVotes,
-            Answers = [fromVotes, fromLedger],
-            Outside = [fromScheduler, .. fromWorkers, fromBatcher],
-            ToSigner = _toSigner,
-            ToLedger = toLedger,
-            ToExecution = toExecution,
-            ToFetch = _toFetch,
             Vertices = pending,
             Batches = _batches,
             Batcher = _batcher,
+            Halted = () => _disk.Level == DiskLevel.Full,
             Signer = _signer,
             Evidence = _evidence,
             Storage = context.Config.Storage,
@@ -258,20 +216,8 @@ public sealed partial class ValidatorNode
             PendingVertices = stores.Recovered.Vertices.Count,
         };
         _links.Taken = _core.ForgetProgress;
-        _disk = new DiskWatch(context.Config.Storage, context.Config.Node.DataDir, _log)
-        {
-            Changed = () =>
-            {
-                _batcher.Waker.Wake();
-                _core.Waker.Wake();
-            },
-        };
         _clock = new ClockWatch(_ledger, () => Behind() == 0, _log);
         _progress = new ProgressWatch(TimeSpan.FromSeconds(context.Config.Consensus.StallSeconds), LookAtProgress, metrics, _log);
-        _batcher.Finals = _ledger.Finals;
-        _batcher.DiskHasRoom = () => _disk.Level == DiskLevel.Ample;
-        _core.Halted = () => _disk.Level == DiskLevel.Full;
-        Connect(toLedger, toExecution, fetches);
         stores.Recovered.Blocks.ForEach(_service.Remember);
         _signal.Advance(stores.Executor.NextIndex);
         if (!core.Signs && epoch.Self >= 0)
@@ -279,7 +225,6 @@ public sealed partial class ValidatorNode
             _signer.StopSigning();
         }
 
-        _batcher.Pool = _sendPool;
         _batcher.EnterEpoch(epoch.Number, core.Authors, headBytes: FrameSender.VertexHeadBytes(epoch.Members.Length));
         VertexSource vertices = new(_cache, stores.Ledger);
         RememberDurable(stores, epoch, vertices);
@@ -327,24 +272,6 @@ public sealed partial class ValidatorNode
         return shell;
     }
 
-    private void Connect(Outlet<LedgerItem> toLedger, Outlet<ExecuteItem> toExecution, FetchIntake fetches)
-    {
-        _toSigner.Consumer = _signer.Waker;
-        toLedger.Consumer = _ledger.Waker;
-        toExecution.Consumer = _execution.Waker;
-        _toFetch.Consumer = _service.Waker;
-        fetches.Service = _service.Waker;
-        _votes.Core = _core.Waker;
-        _ledger.Core = _core.Waker;
-        _ledger.Batcher = _batcher;
-        _batcher.Core = _core.Waker;
-        _validation.Core = _core.Waker;
-        foreach (ValidationWorker worker in _workers)
-        {
-            worker.Core = _core.Waker;
-        }
-    }
-
     /// <summary>Always keeps what peers within a window behind may still ask for.</summary>
     private static Retention RetentionOf(NodeContext context)
     {
@@ -373,7 +300,7 @@ public sealed partial class ValidatorNode
     }
 
     private static TransportOptions TransportOptionsOf(
-        NodeContext context, LinkTable links, PinnedBufferPool receivePool, IWaker consumer, Action<TransportLogEvent>? log)
+        NodeContext context, LinkTable links, PinnedBufferPool receivePool, Topology topology, Action<TransportLogEvent>? log)
     {
         // The committee may grow to its limit meanwhile; decoding checks what a frame may hold in its epoch.
         int frameBytes = FrameLimits.MaxFrameBytes(Limits.MaxCommittee);
@@ -388,7 +315,9 @@ public sealed partial class ValidatorNode
             MaxPeers = NodeMetrics.MaxLinks,
             PrivateKeySeed = seed,
             ReceivePool = receivePool,
-            Consumer = consumer,
+            Consumer = topology.NetworkToValidation.Consumer,
+            EventRingCapacity = topology.NetworkToValidation.Capacity,
+            OutboxCapacity = topology.CoreToNetwork.Capacity,
             MaxFrameBytes = frameBytes,
             WindowBytes = Math.Max(LeastWindowBytes, 2 * frameBytes),
             ApplicationProtocol = "validator/1",

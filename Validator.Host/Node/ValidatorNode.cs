@@ -52,9 +52,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly EpochBoard _epochs;
     private readonly LinkTable _links;
     private readonly TokenTable<ClientBatch> _batches = new(MaxWaitingBatches);
-    private readonly Outlet<OwnRecord> _toSigner = new(WorkRing);
-    private readonly SpscRing<LedgerItem> _signerToLedger = new(WorkRing);
-    private readonly Outlet<IMessage> _toFetch = new(WorkRing);
+    private readonly Topology _topology = new(workers: Math.Max(0, Environment.ProcessorCount - 4));
     private readonly TaskCompletionSource<int> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lifecycle = new();
     private volatile bool _faulted;
@@ -161,7 +159,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     /// <summary>A halt stops all threads at once, including the one that writes evidence.</summary>
     private void KeepEvidence()
     {
-        while (_toFetch.TryTakeBack(out IMessage? message))
+        while (_core.ToFetch.TryTakeBack(out IMessage? message))
         {
             if (message is Evidence evidence)
             {
@@ -180,12 +178,12 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
             batch.Fail(failure);
         }
 
-        while (_toSigner.TryTakeBack(out OwnRecord record))
+        while (_core.ToSigner.TryTakeBack(out OwnRecord record))
         {
             record.Payload.Batch?.Fail(failure);
         }
 
-        while (_signerToLedger.TryDequeue(out LedgerItem item))
+        while (_topology.SignerToLedger.TryTake(out LedgerItem item))
         {
             item.Own.Payload.Batch?.Fail(failure);
         }

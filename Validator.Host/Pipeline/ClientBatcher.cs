@@ -34,7 +34,7 @@ internal sealed class ClientBatcher : PipelineThread
 
     private readonly ClientBatcherOptions _options;
     private readonly TokenTable<ClientBatch> _sealed;
-    private readonly SpscRing<Input> _core;
+    private readonly StageLink<Input> _core;
     private readonly Lock _lock = new();
     private readonly Queue<ClientBatch> _full = new();
     private readonly NonceLeads _nonces = new();
@@ -54,25 +54,21 @@ internal sealed class ClientBatcher : PipelineThread
     private bool _left;
 
     public ClientBatcher(
-        ClientBatcherOptions options, TokenTable<ClientBatch> waiting, SpscRing<Input> core, IFaultSink faults)
-        : base("batcher", faults)
+        ClientBatcherOptions options, TokenTable<ClientBatch> waiting, Topology topology, IFaultSink faults)
+        : base(topology.Batcher, faults)
     {
         _options = options;
         _sealed = waiting;
-        _core = core;
+        _core = topology.BatcherToCore;
     }
 
-    /// <summary>Set once before the start.</summary>
-    public IWaker? Core { get; set; }
+    public FinalClock Finals { get; init; } = new();
 
-    /// <summary>Set once before the start.</summary>
-    public FinalClock Finals { get; set; } = new();
+    /// <summary>Where payloads are put together. Without one they are arrays.</summary>
+    public PinnedBufferPool? Pool { get; init; }
 
-    /// <summary>Where payloads are put together; set once before the start. Without one they are arrays.</summary>
-    public PinnedBufferPool? Pool { get; set; }
-
-    /// <summary>False while no payload may be made: what waits is failed. Set once before the start.</summary>
-    public Func<bool> DiskHasRoom { get; set; } = static () => true;
+    /// <summary>False while no payload may be made: what waits is failed.</summary>
+    public Func<bool> DiskHasRoom { get; init; } = static () => true;
 
     /// <summary>Transactions taken and not handed to Core yet.</summary>
     public long PendingTransactions => Volatile.Read(ref _pendingTransactions);
@@ -263,7 +259,7 @@ internal sealed class ClientBatcher : PipelineThread
             PayloadBytes = (uint)batch.PayloadBytes,
             TransactionCount = (uint)batch.TransactionCount,
         };
-        return Hand(_core, input, Core!);
+        return Hand(_core, input);
     }
 
     /// <summary>A credit that was not spent; void where its epoch is over.</summary>

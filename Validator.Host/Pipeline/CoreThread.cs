@@ -20,11 +20,11 @@ namespace Validator.Host.Pipeline;
 /// </summary>
 /// <param name="epoch">That of the shell's core.</param>
 internal sealed partial class CoreThread(
-    CoreShell<OwnPayload> shell, EpochContext epoch, LinkTable links, FrameSender sender, NodeMetrics metrics, ILogger log, IFaultSink faults)
-    : PipelineThread("core", faults), IShellPorts<OwnPayload>
+    CoreShell<OwnPayload> shell, EpochContext epoch, LinkTable links, FrameSender sender, NodeMetrics metrics, ILogger log, Topology topology,
+    IFaultSink faults)
+    : PipelineThread(topology.Core, faults), IShellPorts<OwnPayload>
 {
     private const int MostPerRing = 64;
-
 
     // By link: peers stay when the committee changes.
     private readonly ulong[] _peerView = new ulong[NodeMetrics.MaxLinks];
@@ -38,21 +38,18 @@ internal sealed partial class CoreThread(
     private bool _signs = shell.Core.Signs;
     private bool _authors = shell.Core.Authors;
 
+    private readonly StageLink<Input>[] _answers = topology.Answers;
+    private readonly StageLink<Input>[] _outside = topology.Outside;
+
     private ValidatorCore Core => shell.Core;
 
-    /// <summary>Answers of the vote store and the ledger.</summary>
-    public required SpscRing<Input>[] Answers { get; init; }
+    public Outlet<OwnRecord> ToSigner { get; } = new(topology.CoreToSigner);
 
-    /// <summary>From validation and from the batcher.</summary>
-    public required SpscRing<Input>[] Outside { get; init; }
+    public Outlet<LedgerItem> ToLedger { get; } = new(topology.CoreToLedger);
 
-    public required Outlet<OwnRecord> ToSigner { get; init; }
+    public Outlet<ExecuteItem> ToExecution { get; } = new(topology.CoreToExecution);
 
-    public required Outlet<LedgerItem> ToLedger { get; init; }
-
-    public required Outlet<ExecuteItem> ToExecution { get; init; }
-
-    public required Outlet<IMessage> ToFetch { get; init; }
+    public Outlet<IMessage> ToFetch { get; } = new(topology.CoreToFetch);
 
     public required TokenTable<PendingVertex> Vertices { get; init; }
 
@@ -105,7 +102,7 @@ internal sealed partial class CoreThread(
 
     public bool PeerUp(int peer) => peer >= 0 && Volatile.Read(ref _peerUp[peer]);
 
-    protected override bool HasWork => AnyIn(Answers) || (!IsBlocked && !Halted() && AnyIn(Outside));
+    protected override bool HasWork => AnyIn(_answers) || (!IsBlocked && !Halted() && AnyIn(_outside));
 
     protected override int IdleMilliseconds
     {
@@ -132,15 +129,15 @@ internal sealed partial class CoreThread(
     {
         int done = 0;
         _roundMicros = Clock.MonotonicMicros();
-        foreach (SpscRing<Input> ring in Answers)
+        foreach (StageLink<Input> link in _answers)
         {
-            done += Drain(ring, int.MaxValue);
+            done += Drain(link, int.MaxValue);
         }
 
         bool halted = Halted();
-        foreach (SpscRing<Input> ring in Outside)
+        foreach (StageLink<Input> link in _outside)
         {
-            done += halted || IsBlocked ? 0 : Drain(ring, MostPerRing);
+            done += halted || IsBlocked ? 0 : Drain(link, MostPerRing);
         }
 
         if (!halted && Clock.MonotonicMicros() >= Core.NextDeadline)
@@ -174,15 +171,15 @@ internal sealed partial class CoreThread(
 
     /// <summary>
     /// True while the disk is below the hard mark: nothing from outside is taken and no timer runs, so that nothing more has to be
-    /// written. To the others it is a validator that is slow; backpressure keeps what they send. Set once before the start.
+    /// written. To the others it is a validator that is slow; backpressure keeps what they send.
     /// </summary>
-    public Func<bool> Halted { get; set; } = static () => false;
+    public Func<bool> Halted { get; init; } = static () => false;
 
-    private static bool AnyIn(SpscRing<Input>[] rings)
+    private static bool AnyIn(StageLink<Input>[] links)
     {
-        foreach (SpscRing<Input> ring in rings)
+        foreach (StageLink<Input> link in links)
         {
-            if (!ring.IsEmpty)
+            if (!link.IsEmpty)
             {
                 return true;
             }
@@ -191,10 +188,10 @@ internal sealed partial class CoreThread(
         return false;
     }
 
-    private int Drain(SpscRing<Input> ring, int most)
+    private int Drain(StageLink<Input> link, int most)
     {
         int done = 0;
-        while (done < most && ring.TryDequeue(out Input input))
+        while (done < most && link.TryTake(out Input input))
         {
             done++;
             if (shell.IsLate(input))

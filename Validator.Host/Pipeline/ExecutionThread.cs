@@ -14,27 +14,21 @@ internal readonly record struct ExecuteItem(Block Block, Certificate Certificate
 /// <param name="epoch">The epoch after the executor's newest block.</param>
 /// <param name="snapshotBlocks">A snapshot's digests go with every so manieth block.</param>
 internal sealed class ExecutionThread(
-    Executor executor, EpochConfiguration epoch, VertexSource vertices, ulong snapshotBlocks, IFaultSink faults)
-    : PipelineThread("execution", faults)
+    Executor executor, EpochConfiguration epoch, VertexSource vertices, ulong snapshotBlocks, Topology topology, IFaultSink faults)
+    : PipelineThread(topology.Execution, faults)
 {
     private OrderedVertex[] _ordered = [];
     private EpochConfiguration _epoch = epoch;
     private ulong _next = executor.Sequence + 1;
 
-    public required SpscRing<ExecuteItem> Input { get; init; }
-
-    public required SpscRing<LedgerItem> ToLedger { get; init; }
-
-    public required IWaker Ledger { get; init; }
-
     /// <summary>The epoch of the state on disk.</summary>
     public required Func<EpochConfiguration> Current { get; init; }
 
-    protected override bool HasWork => !Input.IsEmpty;
+    protected override bool HasWork => !topology.CoreToExecution.IsEmpty;
 
     protected override bool Work()
     {
-        if (!Input.TryDequeue(out ExecuteItem item))
+        if (!topology.CoreToExecution.TryTake(out ExecuteItem item))
         {
             return false;
         }
@@ -61,7 +55,7 @@ internal sealed class ExecutionThread(
         bool due = result.Sequence % snapshotBlocks == 0 || !item.Block.NextCommittee.IsZero;
         SnapshotState? snapshot = due ? executor.Capture() : null;
         ExecutedBlock executed = new(item.Block, item.Certificate, held, result, snapshot, EpochAfter(item.Block));
-        return Hand(ToLedger, new LedgerItem { Kind = LedgerItemKind.Final, Executed = executed }, Ledger);
+        return Hand(topology.ExecutionToLedger, new LedgerItem { Kind = LedgerItemKind.Final, Executed = executed });
     }
 
     /// <summary>Null where the block changed nothing of it.</summary>

@@ -5,7 +5,7 @@ using Validator.Net.Rings;
 namespace Validator.Host.Pipeline;
 
 /// <summary>Where validation threads leave peers' requests. Bounded over all and per peer; what is too much is dropped.</summary>
-internal sealed class FetchIntake(int peers)
+internal sealed class FetchIntake(int peers, StageLink link)
 {
     private const int MaxPerPeer = 64;
 
@@ -16,10 +16,7 @@ internal sealed class FetchIntake(int peers)
     private readonly PeerMeter _meter = new(peers, RequestsPerSecond, RequestsPerSecond);
     private long _dropped;
 
-    public MpmcRing<(int Peer, FetchRequest Request)> Ring { get; } = new(1024);
-
-    /// <summary>Set once before the start.</summary>
-    public IWaker? Service { get; set; }
+    public MpmcRing<(int Peer, FetchRequest Request)> Ring { get; } = new(link.Capacity);
 
     public long Dropped => Volatile.Read(ref _dropped);
 
@@ -33,7 +30,7 @@ internal sealed class FetchIntake(int peers)
 
         if (Interlocked.Increment(ref _waiting[peer]) <= MaxPerPeer && Ring.TryEnqueue((peer, request)))
         {
-            Service!.Wake();
+            link.Consumer.Wake();
             return;
         }
 

@@ -21,8 +21,8 @@ internal sealed record LiveBlock(ulong Sequence, long OffsetMicros, bool Steps);
 /// </summary>
 internal sealed class LedgerThread(
     ILedger ledger, VertexCache cache, RecentTransactions recent, FinalSignal signal, NodeMetrics metrics, IFaultSink faults, EpochBoard epochs,
-    Executor executor)
-    : PipelineThread("ledger", faults), ILedgerPorts<LedgerItem>
+    Executor executor, Topology topology)
+    : PipelineThread(topology.Ledger, faults), ILedgerPorts<LedgerItem>
 {
     private readonly Dictionary<Hash256, ClientBatch> _batches = [];
     private readonly VertexSource _vertices = new(cache, ledger);
@@ -38,14 +38,6 @@ internal sealed class LedgerThread(
 
     private sealed record ExecutedPoint(ulong Sequence, Hash256 Root);
 
-    public required SpscRing<LedgerItem> FromCore { get; init; }
-
-    public required SpscRing<LedgerItem> FromSigner { get; init; }
-
-    public required SpscRing<LedgerItem> FromExecution { get; init; }
-
-    public required SpscRing<OwnRecord> ToVotes { get; init; }
-
     public required VoteThread Votes { get; init; }
 
     /// <summary>True for the leader, whose proposals wait for others' vertices to be durable here. Core thread.</summary>
@@ -54,8 +46,8 @@ internal sealed class LedgerThread(
         set => Volatile.Write(ref _proposes, value);
     }
 
-    /// <summary>Gets back the batches that an ended epoch did not order; set once before the start.</summary>
-    public ClientBatcher? Batcher { get; set; }
+    /// <summary>Gets back the batches that an ended epoch did not order.</summary>
+    public required ClientBatcher Batcher { get; init; }
 
     /// <summary>The epoch after the newest executed block: written before Core is told of the block that ends one.</summary>
     public required EpochConfiguration Epoch
@@ -63,11 +55,6 @@ internal sealed class LedgerThread(
         get => Volatile.Read(ref _epoch);
         init => _epoch = value;
     }
-
-    public required SpscRing<Input> ToCore { get; init; }
-
-    /// <summary>Set once before the start.</summary>
-    public IWaker? Core { get; set; }
 
     /// <summary>Newest executed block on disk, and the root after it. Any thread.</summary>
     public (ulong Sequence, Hash256 Root) Executed
@@ -80,7 +67,7 @@ internal sealed class LedgerThread(
     public LiveBlock? NewestBlock => _newest;
 
     /// <summary>When blocks became final here.</summary>
-    public FinalClock Finals { get; } = new();
+    public required FinalClock Finals { get; init; }
 
     /// <summary>Own client transactions in vertices that are not executed yet.</summary>
     public long PendingOwnTransactions => Volatile.Read(ref _pendingOwn);
@@ -96,7 +83,7 @@ internal sealed class LedgerThread(
 
     private LedgerGroup<LedgerItem> Group => _group ??= new LedgerGroup<LedgerItem>(this, epochs.Current.Number);
 
-    protected override bool HasWork => Group.Holds || !FromCore.IsEmpty || !FromSigner.IsEmpty || !FromExecution.IsEmpty;
+    protected override bool HasWork => Group.Holds || !topology.CoreToLedger.IsEmpty || !topology.SignerToLedger.IsEmpty || !topology.ExecutionToLedger.IsEmpty;
 
     protected override int IdleMilliseconds =>
         Group.IsEmpty ? -1 : (int)Math.Clamp((Group.LingersUntil - Clock.MonotonicMicros() + 999) / 1000, 0, LedgerGroup<LedgerItem>.LingerMicros / 1000);
@@ -130,11 +117,11 @@ internal sealed class LedgerThread(
         _executed = new ExecutedPoint(manifest.Sequence, manifest.State.Root);
         signal.Advance(manifest.State.NextIndex);
         Votes.DurablyExecuted(manifest.Sequence);
-        Hand(ToCore, new Input { Kind = InputKind.SnapshotInstalled, Epoch = manifest.Epoch, From = -1 }, Core!);
+        Hand(topology.LedgerToCore, new Input { Kind = InputKind.SnapshotInstalled, Epoch = manifest.Epoch, From = -1 });
     }
 
     bool ILedgerPorts<LedgerItem>.TryTake(out LedgerItem item) =>
-        FromSigner.TryDequeue(out item) || FromExecution.TryDequeue(out item) || FromCore.TryDequeue(out item);
+        topology.SignerToLedger.TryTake(out item) || topology.ExecutionToLedger.TryTake(out item) || topology.CoreToLedger.TryTake(out item);
 
     void ILedgerPorts<LedgerItem>.LetGo(in LedgerItem item)
     {
@@ -208,14 +195,14 @@ internal sealed class LedgerThread(
             case LedgerItemKind.Vertex:
                 cache.Add(item.Vertex!);
                 VertexHeader header = item.Vertex!.Header;
-                Hand(ToCore, new Input { Kind = InputKind.VertexDurable, Epoch = header.Epoch, From = -1, Digest = header.Hash }, Core!);
+                Hand(topology.LedgerToCore, new Input { Kind = InputKind.VertexDurable, Epoch = header.Epoch, From = -1, Digest = header.Hash });
                 break;
             case LedgerItemKind.OwnVertex:
                 cache.Add(item.Vertex!);
                 TakeOwn(item);
                 OwnRecord own = item.Own;
                 own.InLedger = true;
-                Hand(ToVotes, own, Votes.Waker);
+                Hand(topology.LedgerToVotes, own);
                 break;
             case LedgerItemKind.Final:
                 AnnounceFinal(item.Executed!);
@@ -231,7 +218,7 @@ internal sealed class LedgerThread(
         EpochConfiguration next = EpochConfiguration.After(end.Last, end.Next);
         Volatile.Write(ref _epoch, next);
         TakeBackUnordered();
-        Hand(ToCore, new Input { Kind = InputKind.EpochEndStored, Epoch = end.Epoch, From = -1 }, Core!);
+        Hand(topology.LedgerToCore, new Input { Kind = InputKind.EpochEndStored, Epoch = end.Epoch, From = -1 });
     }
 
     private void TakeOwn(in LedgerItem item)
@@ -328,7 +315,7 @@ internal sealed class LedgerThread(
             Digest = result.Root,
             Change = executed.EndsEpoch ? null : executed.Epoch?.Pending,
         };
-        Hand(ToCore, done, Core!);
+        Hand(topology.LedgerToCore, done);
     }
 
     /// <summary>
@@ -384,7 +371,7 @@ internal sealed class LedgerThread(
 
         if (!batch.IsSystem)
         {
-            Batcher!.TakeBack(batch);
+            Batcher.TakeBack(batch);
             return;
         }
 

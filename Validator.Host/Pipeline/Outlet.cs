@@ -1,25 +1,18 @@
-using Validator.Net.Rings;
-
 namespace Validator.Host.Pipeline;
 
 /// <summary>
 /// Core's side of a ring to another thread. Core must never wait for a thread that may itself wait for Core, so what does
 /// not fit waits here, and Core takes nothing from outside until it is through. Core's own windows bound what can gather.
 /// </summary>
-internal sealed class Outlet<T>(int capacity)
+internal sealed class Outlet<T>(StageLink<T> link)
 {
     private readonly Queue<T> _overflow = new();
-
-    public SpscRing<T> Ring { get; } = new(capacity);
-
-    /// <summary>Set once, before the threads start.</summary>
-    public IWaker? Consumer { get; set; }
 
     public bool IsBlocked => _overflow.Count != 0;
 
     public void Put(in T item)
     {
-        if (_overflow.Count != 0 || !Ring.TryEnqueue(in item))
+        if (_overflow.Count != 0 || !link.Ring.TryEnqueue(in item))
         {
             _overflow.Enqueue(item);
         }
@@ -27,19 +20,19 @@ internal sealed class Outlet<T>(int capacity)
 
     /// <summary>The oldest item, whether it has reached the ring or not. Once neither side runs any more.</summary>
     public bool TryTakeBack([System.Diagnostics.CodeAnalysis.MaybeNullWhen(false)] out T item) =>
-        Ring.TryDequeue(out item) || _overflow.TryDequeue(out item);
+        link.TryTake(out item) || _overflow.TryDequeue(out item);
 
     /// <summary>Moves what waited, then wakes the consumer. Called once after each batch of inputs.</summary>
     public void Flush()
     {
-        while (_overflow.TryPeek(out T? item) && Ring.TryEnqueue(in item))
+        while (_overflow.TryPeek(out T? item) && link.Ring.TryEnqueue(in item))
         {
             _overflow.Dequeue();
         }
 
-        if (!Ring.IsEmpty)
+        if (!link.IsEmpty)
         {
-            Consumer!.Wake();
+            link.Consumer.Wake();
         }
     }
 }

@@ -4,22 +4,20 @@ namespace Validator.Host.Pipeline;
 /// Frames that no honest validator sends: undecodable ones, and signatures that do not hold (who relays something has verified it).
 /// A few may come of a peer's bad memory; whoever sends many is punished.
 /// </summary>
-internal sealed class PeerFaults(int peers)
+/// <param name="punish">Closes the peer's connection.</param>
+internal sealed class PeerFaults(int peers, Action<int> punish)
 {
     private const double Forgiven = 1;
     private const double Most = 64;
 
     private readonly PeerMeter _meter = new(peers, Forgiven, Most);
 
-    /// <summary>Closes the peer's connection; set once before the start.</summary>
-    public Action<int>? Punish { get; set; }
-
     public void Add(int peer)
     {
         if (!_meter.TryCharge(peer, 1))
         {
             _meter.Clear(peer);
-            Punish?.Invoke(peer);
+            punish(peer);
         }
     }
 }

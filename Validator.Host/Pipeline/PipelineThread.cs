@@ -14,14 +14,15 @@ internal abstract class PipelineThread : IDisposable
 {
     private readonly Thread _thread;
     private readonly IFaultSink _faults;
-    private readonly Parker _parker = new();
+    private readonly Parker _parker;
     private volatile bool _stopping;
     private long _advanced = Stopwatch.GetTimestamp();
 
-    protected PipelineThread(string name, IFaultSink faults, ThreadPriority priority = ThreadPriority.Normal)
+    protected PipelineThread(Stage stage, IFaultSink faults, ThreadPriority priority = ThreadPriority.Normal)
     {
         _faults = faults;
-        _thread = new Thread(Run, maxStackSize: 1 << 20) { Name = name, IsBackground = true, Priority = priority };
+        _parker = stage.Parker;
+        _thread = new Thread(Run, maxStackSize: 1 << 20) { Name = stage.Name, IsBackground = true, Priority = priority };
     }
 
     /// <summary>What producers call after they have put something in one of this thread's rings.</summary>
@@ -64,23 +65,23 @@ internal abstract class PipelineThread : IDisposable
     /// Puts an item in a ring of the next thread, waiting while it is full: backpressure. Gives up, false, when the
     /// node has failed or this thread is asked to stop.
     /// </summary>
-    protected bool Hand<T>(SpscRing<T> ring, in T item, IWaker consumer)
+    protected bool Hand<T>(StageLink<T> link, in T item)
     {
-        while (!ring.TryEnqueue(in item))
+        while (!link.Ring.TryEnqueue(in item))
         {
             if (_faults.Faulted || _stopping)
             {
                 return false;
             }
 
-            consumer.Wake();
+            link.Consumer.Wake();
             Thread.Sleep(1);
 
             // It is the consumer that does not advance.
             Volatile.Write(ref _advanced, Stopwatch.GetTimestamp());
         }
 
-        consumer.Wake();
+        link.Consumer.Wake();
         return true;
     }
 

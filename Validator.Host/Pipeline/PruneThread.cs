@@ -8,8 +8,8 @@ namespace Validator.Host.Pipeline;
 /// Keeps the index of transactions in order, and forgets history that the retention does not cover, a small unsynced write at a time, and gives the room back when an eighth of
 /// it has gathered. It waits for nobody and nobody waits for it: votes have a database of their own, and the ledger goes on writing.
 /// </summary>
-internal sealed class PruneThread(RocksLedger ledger, Retention retention, ILogger log, IFaultSink faults)
-    : PipelineThread("prune", faults, ThreadPriority.BelowNormal)
+internal sealed class PruneThread(RocksLedger ledger, Retention retention, ILogger log, Topology topology, IFaultSink faults)
+    : PipelineThread(topology.Prune, faults, ThreadPriority.BelowNormal)
 {
     private ChainPosition _compacted = ledger.FirstKept;
     private bool _indexing;

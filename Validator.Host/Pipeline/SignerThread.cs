@@ -9,22 +9,12 @@ namespace Validator.Host.Pipeline;
 
 /// <summary>Signs what Core hands over, in order, and passes everything on: own vertices to the ledger, the rest to the vote store.</summary>
 internal sealed class SignerThread(
-    ISigner signer, Hash256 chainId, SignatureCache cache, NodeMetrics metrics, IFaultSink faults)
-    : PipelineThread("signer", faults)
+    ISigner signer, Hash256 chainId, SignatureCache cache, NodeMetrics metrics, Topology topology, IFaultSink faults)
+    : PipelineThread(topology.Signer, faults)
 {
     private const int MostPerRound = 64;
 
     private volatile bool _signs = true;
-
-    public required SpscRing<OwnRecord> Input { get; init; }
-
-    public required SpscRing<OwnRecord> ToVotes { get; init; }
-
-    public required SpscRing<LedgerItem> ToLedger { get; init; }
-
-    public required IWaker Votes { get; init; }
-
-    public required IWaker Ledger { get; init; }
 
     public bool Signs => _signs;
 
@@ -34,12 +24,12 @@ internal sealed class SignerThread(
     /// <summary>What Core asks for from now on is signed. Core's thread.</summary>
     public void SignAgain() => _signs = true;
 
-    protected override bool HasWork => !Input.IsEmpty;
+    protected override bool HasWork => !topology.CoreToSigner.IsEmpty;
 
     protected override bool Work()
     {
         int done = 0;
-        while (done < MostPerRound && Input.TryDequeue(out OwnRecord record))
+        while (done < MostPerRound && topology.CoreToSigner.TryTake(out OwnRecord record))
         {
             done++;
             if (!Pass(ref record))
@@ -66,13 +56,13 @@ internal sealed class SignerThread(
 
         if (record.Next == OwnRecordStage.VoteStore)
         {
-            return Hand(ToVotes, record, Votes);
+            return Hand(topology.SignerToVotes, record);
         }
 
         byte[] signature = record.Signed!.Signature;
         HeldVertex vertex = record.Payload.Batch?.Hold(record.Vertex!, signature) ?? new HeldVertex(record.Vertex!, signature, VertexBody.Empty);
         record.Payload.Held = vertex.Retain();
-        return Hand(ToLedger, new LedgerItem { Kind = LedgerItemKind.OwnVertex, Vertex = vertex, Own = record }, Ledger);
+        return Hand(topology.SignerToLedger, new LedgerItem { Kind = LedgerItemKind.OwnVertex, Vertex = vertex, Own = record });
     }
 
     private void Sign(ref OwnRecord record)

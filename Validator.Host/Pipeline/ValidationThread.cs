@@ -14,8 +14,9 @@ internal readonly record struct ReceivedFrame(int Peer, PooledBuffer Buffer);
 /// as one batch; those with payload go to the workers, a peer's always to the same one, or are done here one at a time
 /// when there are none, with a look at the control frames in between.
 /// </summary>
-internal sealed class ValidationScheduler(FrameValidator validator, IFaultSink faults)
-    : PipelineThread("validation", faults)
+internal sealed class ValidationScheduler(
+    FrameValidator validator, SpscRing<TransportEvent> events, FetchIntake fetches, Topology topology, IFaultSink faults)
+    : PipelineThread(topology.Validation, faults)
 {
     private const int MostControlPerRound = 128;
     private const int MostBulkWaiting = 256;
@@ -24,26 +25,14 @@ internal sealed class ValidationScheduler(FrameValidator validator, IFaultSink f
     private readonly List<PooledBuffer> _batch = [];
     private Action<Input>? _pass;
 
-    /// <summary>The transport's; set once before the start.</summary>
-    public SpscRing<TransportEvent>? Events { get; set; }
-
-    public required SpscRing<Input> ToCore { get; init; }
-
-    /// <summary>Set once before the start.</summary>
-    public IWaker? Core { get; set; }
-
-    public required FetchIntake Fetches { get; init; }
-
-    public required ValidationWorker[] Workers { get; init; }
-
-    protected override bool HasWork => !Events!.IsEmpty || _bulk.Count > 0 || validator.HasReplay;
+    protected override bool HasWork => !events.IsEmpty || _bulk.Count > 0 || validator.HasReplay;
 
     protected override bool Work()
     {
-        _pass ??= input => Hand(ToCore, input, Core!);
+        _pass ??= input => Hand(topology.ValidationToCore, input);
         validator.Replay();
         int taken = validator.Count;
-        while (taken < MostControlPerRound && _bulk.Count < MostBulkWaiting && Events!.TryDequeue(out TransportEvent received))
+        while (taken < MostControlPerRound && _bulk.Count < MostBulkWaiting && events.TryDequeue(out TransportEvent received))
         {
             taken++;
             Sort(received);
@@ -63,10 +52,9 @@ internal sealed class ValidationScheduler(FrameValidator validator, IFaultSink f
         if (_bulk.TryDequeue(out ReceivedFrame frame))
         {
             taken++;
-            if (Workers.Length > 0)
+            if (topology.Workers.Length > 0)
             {
-                ValidationWorker worker = Workers[frame.Peer % Workers.Length];
-                Hand(worker.Input, frame, worker.Waker);
+                Hand(topology.Workers[frame.Peer % topology.Workers.Length].Frames, frame);
             }
             else
             {
@@ -86,7 +74,7 @@ internal sealed class ValidationScheduler(FrameValidator validator, IFaultSink f
             case TransportEventKind.PeerUp or TransportEventKind.PeerDown:
                 InputKind kind = received.Kind == TransportEventKind.PeerUp ? InputKind.PeerUp : InputKind.PeerDown;
                 // The link: Core's thread knows which member of which epoch it reaches.
-                Hand(ToCore, new Input { Kind = kind, From = received.Peer }, Core!);
+                Hand(topology.ValidationToCore, new Input { Kind = kind, From = received.Peer });
                 break;
             case TransportEventKind.Frame when received.Channel == Channel.Control:
                 Validate(new ReceivedFrame(received.Peer, received.Buffer!));
@@ -102,39 +90,31 @@ internal sealed class ValidationScheduler(FrameValidator validator, IFaultSink f
     {
         if (validator.Add(frame.Peer, frame.Buffer, out FetchRequest request))
         {
-            Fetches.Offer(frame.Peer, request);
+            fetches.Offer(frame.Peer, request);
         }
     }
 }
 
 /// <summary>Validates frames with payload on a core of its own.</summary>
-internal sealed class ValidationWorker(int number, FrameValidator validator, IFaultSink faults)
-    : PipelineThread($"validation-{number}", faults)
+internal sealed class ValidationWorker(FrameValidator validator, FetchIntake fetches, Topology.WorkerStage stage, IFaultSink faults)
+    : PipelineThread(stage.Stage, faults)
 {
     private const int MostPerRound = 16;
 
     private readonly List<PooledBuffer> _batch = [];
     private Action<Input>? _pass;
 
-    public SpscRing<ReceivedFrame> Input { get; } = new(256);
-
-    public required SpscRing<Input> ToCore { get; init; }
-
-    public IWaker? Core { get; set; }
-
-    public required FetchIntake Fetches { get; init; }
-
-    protected override bool HasWork => !Input.IsEmpty || validator.HasReplay;
+    protected override bool HasWork => !stage.Frames.IsEmpty || validator.HasReplay;
 
     protected override bool Work()
     {
-        _pass ??= input => Hand(ToCore, input, Core!);
+        _pass ??= input => Hand(stage.ToCore, input);
         validator.Replay();
-        while (_batch.Count < MostPerRound && Input.TryDequeue(out ReceivedFrame frame))
+        while (_batch.Count < MostPerRound && stage.Frames.TryTake(out ReceivedFrame frame))
         {
             if (validator.Add(frame.Peer, frame.Buffer, out FetchRequest request))
             {
-                Fetches.Offer(frame.Peer, request);
+                fetches.Offer(frame.Peer, request);
             }
 
             _batch.Add(frame.Buffer);

@@ -14,8 +14,8 @@ namespace Validator.Host.Pipeline;
 /// The disk and the network of <see cref="OwnRecords{TPayload}"/>: everything that waited goes into one synced write, and only after it to
 /// the network and back to Core. When the write fails nothing leaves, and the process ends.
 /// </summary>
-internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetrics metrics, IFaultSink faults)
-    : PipelineThread("vote-store", faults), IOwnRecordPorts<OwnPayload>
+internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetrics metrics, Topology topology, IFaultSink faults)
+    : PipelineThread(topology.Votes, faults), IOwnRecordPorts<OwnPayload>
 {
     /// <summary>Executed blocks between two sweeps of what lies behind them.</summary>
     private const ulong ForgetEvery = 64;
@@ -25,31 +25,22 @@ internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetri
     private ulong _forgotten;
     private ulong _durablyExecuted;
 
-    public required SpscRing<OwnRecord> FromSigner { get; init; }
-
-    public required SpscRing<OwnRecord> FromLedger { get; init; }
-
-    public required SpscRing<Input> ToCore { get; init; }
-
     /// <summary>Puts an empty store, of that epoch on, in the place of the one that was lost.</summary>
     public Func<ulong, IVoteStore>? Renew { get; init; }
 
     /// <summary>Gives the store of votes that were of a later epoch than the ledger.</summary>
     public Func<IVoteStore>? Resume { get; init; }
 
-    /// <summary>Set once before the start.</summary>
-    public IWaker? Core { get; set; }
-
     /// <summary>Records behind this block are no longer needed: its execution is on disk. Ledger thread.</summary>
     public void DurablyExecuted(ulong sequence) => Volatile.Write(ref _durablyExecuted, sequence);
 
-    protected override bool HasWork => !FromSigner.IsEmpty || !FromLedger.IsEmpty;
+    protected override bool HasWork => !topology.SignerToVotes.IsEmpty || !topology.LedgerToVotes.IsEmpty;
 
     protected override bool Work()
     {
         OwnRecords<OwnPayload> records = _records ??= new OwnRecords<OwnPayload>(this);
         int added = 0;
-        while (!records.IsFull && (FromSigner.TryDequeue(out OwnRecord record) || FromLedger.TryDequeue(out record)))
+        while (!records.IsFull && (topology.SignerToVotes.TryTake(out OwnRecord record) || topology.LedgerToVotes.TryTake(out record)))
         {
             records.Add(record);
             added++;
@@ -163,7 +154,7 @@ internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetri
     void IOwnRecordPorts<OwnPayload>.Answer(in OwnRecord record)
     {
         Input input = new() { Kind = InputKind.Signed, Epoch = record.Header.Epoch, From = -1, Message = record.Message };
-        Hand(ToCore, input, Core!);
+        Hand(topology.VotesToCore, input);
         record.Payload.Batch?.CompleteDurable(record.Signed!.Header.Digest);
     }
 }

@@ -14,8 +14,8 @@ namespace Validator.Host.Serving;
 /// </summary>
 internal sealed class FetchService(
     FetchIntake intake, FrameSender sender, ITransport transport, VertexSource vertices, ILedger ledger,
-    EvidenceStore evidence, NodeMetrics metrics, IFaultSink faults)
-    : PipelineThread("fetch", faults, ThreadPriority.BelowNormal)
+    EvidenceStore evidence, NodeMetrics metrics, Topology topology, IFaultSink faults)
+    : PipelineThread(topology.Fetch, faults, ThreadPriority.BelowNormal)
 {
     /// <summary>Payload bytes in one answer; a peer that lacks more asks again.</summary>
     private const int MaxAnswerBytes = 4 * 1024 * 1024;
@@ -40,11 +40,9 @@ internal sealed class FetchService(
     private readonly Dictionary<Hash256, Block> _blocks = [];
     private readonly Queue<Hash256> _blockOrder = new();
 
-    public required SpscRing<IMessage> FromCore { get; init; }
-
     public required SnapshotServer Snapshots { get; init; }
 
-    protected override bool HasWork => !FromCore.IsEmpty || intake.Ring.Count > 0;
+    protected override bool HasWork => !topology.CoreToFetch.IsEmpty || intake.Ring.Count > 0;
 
     /// <summary>Remembers an accepted block; also called with the recovered ones before the start.</summary>
     public void Remember(Block block)
@@ -64,7 +62,7 @@ internal sealed class FetchService(
     protected override bool Work()
     {
         bool any = false;
-        while (FromCore.TryDequeue(out IMessage? message))
+        while (topology.CoreToFetch.TryTake(out IMessage? message))
         {
             any = true;
             Serve(message);

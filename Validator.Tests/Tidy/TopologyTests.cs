@@ -1,87 +1,59 @@
 using System.Globalization;
+using System.Reflection;
 using System.Text;
 using System.Text.RegularExpressions;
+using Validator.Core.Wire;
+using Validator.Host.Pipeline;
 
 namespace Validator.Tests.Tidy;
 
-/// <summary>The tables of threads and rings in docs/ARCHITECTURE.md, and docs/pipeline.svg, which is drawn from them.</summary>
+/// <summary>The pipeline's table in Topology.cs, the same in docs/ARCHITECTURE.md, and docs/pipeline.svg, which is drawn from it.</summary>
 public sealed partial class TopologyTests
 {
     private const string Picture = "docs/pipeline.svg";
 
-    private static readonly string[] Host = [.. SourceTree.Sources.Where(f => f.StartsWith("Validator.Host/", StringComparison.Ordinal))];
-
     private sealed record Stage(string Name, string Owns, string Source);
 
-    private sealed record Ring(string Name, string From, string To, string Item, int Capacity);
+    private sealed record Ring(string Name, string From, string To, string Item, int Capacity, string Full);
 
-    // Protects: the table names every pipeline thread, by the name that top shows, and where its code is.
+    // Protects: the document's table names every stage, by the name that top shows, what it owns and where its code is.
     [Fact]
     public void Threads_are_those_of_the_code()
     {
-        string[] started = [.. Host.SelectMany(SourceTree.Lines).Select(l => ThreadName().Match(l)).Where(m => m.Success).Select(m => m.Groups[1].Value.Replace("{number}", "N", StringComparison.Ordinal))];
-        string[] named = [.. Rows("| thread |").SelectMany(r => Regex.Matches(r[0], "`([^`]+)`")).Select(m => m.Groups[1].Value)];
-        Assert.Equal(started.Append("network").Order(StringComparer.Ordinal), named.Order(StringComparer.Ordinal));
+        Topology topology = new(workers: 1);
+        IEnumerable<(string, string)> made = topology.Stages.Select(s => (s.Name.Replace("-1", "-N", StringComparison.Ordinal), s.Owns));
+        string[] rows = [.. Rows("| thread |").Select(r => r[0])];
+        IEnumerable<(string, string)> named = rows.Zip(Stages()).SelectMany(r => Regex.Matches(r.First, "`([^`]+)`").Select(m => (m.Groups[1].Value, r.Second.Owns)));
+        Assert.Equal(made, named);
         Assert.All(Stages(), s => Assert.True(File.Exists(Path.Combine(SourceTree.Root, s.Source)), s.Source));
     }
 
-    // Protects: the table names every ring between threads with its items and its capacity, and no ring that is gone.
+    // Protects: the document's table is the one in the code, which makes all rings between threads: who fills one, who empties it, what it holds, how
+    // much, and what happens when it is full.
     [Fact]
-    public void Rings_are_those_of_the_code()
+    public void Links_are_those_of_the_code()
     {
-        List<string> made = [];
-        foreach (string file in Host)
+        Topology topology = new(workers: 1);
+        Dictionary<StageLink, string> names = [];
+        foreach (object owner in (object[])[topology, topology.Workers[0]])
         {
-            foreach (Match ring in SourceTree.Lines(file).Select(l => RingMade().Match(l)).Where(m => m.Success))
+            foreach (PropertyInfo property in owner.GetType().GetProperties().Where(p => p.PropertyType.IsAssignableTo(typeof(StageLink))))
             {
-                if (CapacityOf(ring.Groups["capacity"].Value, Path.GetDirectoryName(file)!) is { } capacity)
-                {
-                    made.Add($"{ring.Groups["name"].Value} of {ring.Groups["item"].Value}: {capacity}");
-                }
+                names.Add((StageLink)property.GetValue(owner)!, property.Name);
             }
         }
 
-        made.Add($"Events of TransportEvent: {Option("EventRingCapacity")}");
-        int senders = Host.SelectMany(SourceTree.Lines).Sum(l => Regex.Count(l, @"(?<!FrameSender )\bSenderOf\(\)"));
-        made.AddRange(Enumerable.Repeat($"outbox of OutboxItem: {Option("OutboxCapacity")}", senders));
-        Assert.Equal(made.Order(StringComparer.Ordinal), Rings().Select(r => $"{r.Name} of {r.Item}: {r.Capacity}").Order(StringComparer.Ordinal));
-        Assert.All(Rings(), r => Assert.All([r.From, r.To], end => Assert.Contains(end, Stages().Select(s => s.Name))));
+        Assert.Equal(names.Count, topology.Links.Count());
+        Assert.Equal(Rings(), topology.Links.Select(l => new Ring(names[l], NameOf(l.From), NameOf(l.To), ItemOf(l.Item), l.Capacity, l.Full)));
+        AssertNone(SourceTree.Sources.Where(f => f.StartsWith("Validator.Host/", StringComparison.Ordinal) && !f.EndsWith("/Topology.cs", StringComparison.Ordinal)
+            && SourceTree.Lines(f).Any(l => RingMade().IsMatch(l))));
     }
 
-    // Protects: the table says who fills a ring and who empties it, as ValidatorNode connects them: To* is filled by its thread, From*, Input, Answers
-    // and Outside are emptied by theirs.
-    [Fact]
-    public void Ends_of_rings_are_those_of_the_code()
-    {
-        Dictionary<string, string> threads = [];
-        foreach (string file in Host)
-        {
-            string text = string.Join('\n', SourceTree.Lines(file));
-            foreach (Match type in Regex.Matches(text, @"class (\w+)\b(?:(?!\bclass )[\s\S])*?(?:PipelineThread\(\$?|: base\()""(\w[\w-]*?)(?:-\{number\})?"""))
-            {
-                threads[type.Groups[1].Value] = type.Groups[2].Value;
-            }
-        }
+    private static void AssertNone(IEnumerable<string> files) => Assert.Empty(files);
 
-        string? owner = null;
-        int seen = 0;
-        foreach (string line in SourceTree.Lines("Validator.Host/Node/ValidatorNode.Create.cs"))
-        {
-            Match made = Regex.Match(line, @"= new (\w+)\(");
-            owner = made.Success && threads.TryGetValue(made.Groups[1].Value, out string? thread) ? thread : owner;
-            Match end = Regex.Match(line, @"^\s+(?<way>To\w+|From\w+|Input|Answers|Outside) = (?<rings>.+),$");
-            foreach (string name in Regex.Matches(end.Groups["rings"].Value, @"\b_?([a-z]\w+)").Select(m => m.Groups[1].Value))
-            {
-                foreach (Ring ring in Rings().Where(r => r.Name == name))
-                {
-                    seen++;
-                    Assert.Equal((name, owner), (name, end.Groups["way"].Value.StartsWith("To", StringComparison.Ordinal) ? ring.From : ring.To));
-                }
-            }
-        }
+    private static string NameOf(Validator.Host.Pipeline.Stage stage) => stage.Name.Replace("-1", "-N", StringComparison.Ordinal);
 
-        Assert.InRange(seen, 16, int.MaxValue);
-    }
+    private static string ItemOf(Type type) => type == typeof((int, FetchRequest)) ? "(int Peer, FetchRequest Request)" : type.Name.Split('`')[0];
 
     // Protects: the picture shows what the tables say. VALIDATOR_GOLDEN=write draws it anew.
     [Fact]
@@ -98,26 +70,11 @@ public sealed partial class TopologyTests
 
     private static List<Stage> Stages() => [.. Rows("| thread |").Select(r => new Stage(Regex.Match(r[0], "`([^`]+)`").Groups[1].Value, r[1], r[2].Trim('`')))];
 
-    private static List<Ring> Rings() => [.. Rows("| ring |").Select(r => new Ring(r[0].Trim('`'), r[1], r[2], r[3], int.Parse(r[4], CultureInfo.InvariantCulture)))];
+    private static List<Ring> Rings() =>
+        [.. Rows("| link |").Select(r => new Ring(r[0].Trim('`'), r[1], r[2], r[3], int.Parse(r[4], CultureInfo.InvariantCulture), r[5]))];
 
     private static IEnumerable<string[]> Rows(string head) => SourceTree.Lines("docs/ARCHITECTURE.md")
         .SkipWhile(l => !l.StartsWith(head, StringComparison.Ordinal)).Skip(2).TakeWhile(l => l.StartsWith('|')).Select(l => l.Trim('|').Split('|', StringSplitOptions.TrimEntries));
-
-    /// <summary>Null for a ring that is no link between threads: pools and tables get their size from outside.</summary>
-    private static int? CapacityOf(string text, string folder)
-    {
-        if (int.TryParse(text, CultureInfo.InvariantCulture, out int number))
-        {
-            return number;
-        }
-
-        Regex constant = new($@"const int {text} = (\d+);");
-        Match found = Host.Where(f => Path.GetDirectoryName(f) == folder).SelectMany(SourceTree.Lines).Select(l => constant.Match(l)).FirstOrDefault(m => m.Success) ?? Match.Empty;
-        return found.Success ? int.Parse(found.Groups[1].Value, CultureInfo.InvariantCulture) : null;
-    }
-
-    private static string Option(string name) => SourceTree.Lines("Validator.Net/TransportOptions.cs")
-        .Select(l => Regex.Match(l, $@"int {name} {{ get; init; }} = (\d+);")).Single(m => m.Success).Groups[1].Value;
 
     private static string Draw()
     {
@@ -144,7 +101,7 @@ public sealed partial class TopologyTests
             """);
         void Line(int x1, int y1, int x2, int y2, string label) => svg.Append(CultureInfo.InvariantCulture,
             $"<path class=\"link\" d=\"M{x1},{y1}L{x2},{y2}\"/>\n<text class=\"number\" x=\"{(x1 + x2) / 2}\" y=\"{((y1 + y2) / 2) + 4}\">{label}</text>\n");
-        foreach (IGrouping<(string From, string To), Ring> link in Rings().Where(r => r.From != r.To).GroupBy(r => (r.From, r.To)))
+        foreach (IGrouping<(string From, string To), Ring> link in Rings().Where(r => r.From != "validation-N" && r.To != "validation-N").GroupBy(r => (r.From, r.To)))
         {
             string label = link.First().Capacity.ToString(CultureInfo.InvariantCulture);
             if (link.Key.From == "network")
@@ -195,9 +152,6 @@ public sealed partial class TopologyTests
         return ((int)Math.Round(x + (dx * scale)), (int)Math.Round(y + (dy * scale)));
     }
 
-    [GeneratedRegex(@"(?:PipelineThread\(\$?|: base\()""([\w{}-]+)""")]
-    private static partial Regex ThreadName();
-
-    [GeneratedRegex(@"(?:(?:SpscRing|MpmcRing|Outlet)<(?<item>[^=;]+)>(?:\[\])? _?(?<name>\w+)(?: { get; })? = new\(|\b_?(?<name>\w+)(?:\[\w+\])? = new (?:SpscRing|MpmcRing|Outlet)<(?<item>[^=;]+)>\()(?<capacity>\w+)\)")]
+    [GeneratedRegex(@"\bnew SpscRing<|\bSpscRing<[^=;]+> \w+ = new\(|\bPipelineThread\(\$?""")]
     private static partial Regex RingMade();
 }

@@ -27,7 +27,7 @@ public class EnvelopeVertexTests
         TokenTable<PendingVertex> pending = new(8);
         ValidationContext context = new(
             Genesis, TestCluster.BoardOf(Genesis), FakeNode.ChainId, new SignatureCache(64), new VertexCache(1 << 20), pending,
-            new PayloadBudget(1 << 20), pool, accounts, metrics, new PeerFaults(4));
+            new PayloadBudget(1 << 20), pool, accounts, metrics, new PeerFaults(4, static _ => { }));
         Trusting author = new();
         FrameValidator validator = new(context, author);
         List<Input> passed = [];

@@ -94,8 +94,7 @@ public class PartsTests
     public async Task WhoLeavesTellsThoseWhoWait()
     {
         Faults faults = new();
-        SpscRing<Input> core = new(16);
-        using ClientBatcher batcher = new(new ClientBatcherOptions(), new TokenTable<ClientBatch>(16), core, faults);
+        using ClientBatcher batcher = new(new ClientBatcherOptions(), new TokenTable<ClientBatch>(16), new Topology(workers: 0), faults);
         Submission waits = TestCluster.Submission(0, 1, 1, wantsFinal: true);
         Submission ordered = TestCluster.Submission(0, 2, 1, wantsFinal: true);
         Submission late = TestCluster.Submission(0, 3, 1, wantsFinal: true);
@@ -131,11 +130,11 @@ public class PartsTests
     public void TheBatcherWaitsForCreditAndRefusesWhenFull()
     {
         TokenTable<ClientBatch> waiting = new(16);
-        SpscRing<Input> core = new(16);
-        using Parker waker = new();
+        Topology topology = new(workers: 0);
+        SpscRing<Input> core = topology.BatcherToCore.Ring;
         Faults faults = new();
         ClientBatcherOptions options = new() { MaxPayloadBytes = 130, MaxPendingBytes = 300 };
-        using ClientBatcher batcher = new(options, waiting, core, faults) { Core = waker };
+        using ClientBatcher batcher = new(options, waiting, topology, faults);
         batcher.Start();
 
         Submission[] taken = Enumerable.Range(0, 4).Select(i => TestCluster.Submission(0, 5 * i, 5, wantsFinal: false)).ToArray();

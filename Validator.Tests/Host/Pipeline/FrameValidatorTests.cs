@@ -34,7 +34,7 @@ public class FrameValidatorTests
         _metrics = new NodeMetrics();
         ValidationContext context = new(
             _genesis, TestCluster.BoardOf(_genesis), Hash256.Of([1]), new SignatureCache(64), new VertexCache(1 << 20), _pending,
-            new PayloadBudget(2 * VertexWeight), _pool, new PreparedAccounts(4), _metrics, new PeerFaults(4) { Punish = _punished.Add });
+            new PayloadBudget(2 * VertexWeight), _pool, new PreparedAccounts(4), _metrics, new PeerFaults(4, _punished.Add));
         _validator = new FrameValidator(context, _verifier);
     }
 

@@ -24,23 +24,16 @@ public class VoteThreadTests
         MemoryStores.Votes store = new() { Failure = failure };
         PartsTests.Faults faults = new();
         using Parker network = new();
-        using Parker core = new();
         Outbox outbox = new(64, 4, 1 << 20, network);
         FrameSender sender = new(outbox, new PinnedBufferPool(8 << 20, 1 << 20));
-        SpscRing<OwnRecord> fromSigner = new(16);
-        SpscRing<Input> toCore = new(16);
-        VoteThread thread = new(store, sender, new NodeMetrics(), faults)
-        {
-            FromSigner = fromSigner,
-            FromLedger = new SpscRing<OwnRecord>(16),
-            ToCore = toCore,
-            Core = core,
-        };
+        Topology topology = new(workers: 0);
+        SpscRing<Input> toCore = topology.VotesToCore.Ring;
+        VoteThread thread = new(store, sender, new NodeMetrics(), topology, faults);
         for (ulong number = 1; number <= 3; number++)
         {
             SignedHeader header = new(MessageKind.Commit, 0, 0, 0, number, Hash256.Of([1]));
             Signed signed = new(header, new byte[Limits.SignatureBytes]);
-            Assert.True(fromSigner.TryEnqueue(new OwnRecord { Kind = OwnRecordKind.Sign, Number = number, Header = header, Signed = signed, Message = signed }));
+            Assert.True(topology.SignerToVotes.Ring.TryEnqueue(new OwnRecord { Kind = OwnRecordKind.Sign, Number = number, Header = header, Signed = signed, Message = signed }));
         }
 
         thread.Start();

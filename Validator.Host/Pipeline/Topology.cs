@@ -1,0 +1,173 @@
+using Validator.Core.Effects;
+using Validator.Core.Shell;
+using Validator.Core.Wire;
+using Validator.Net;
+using Validator.Net.Buffers;
+using Validator.Net.Rings;
+
+namespace Validator.Host.Pipeline;
+
+/// <summary>A thread of the pipeline: its name, as top shows it, and what it alone changes.</summary>
+internal sealed class Stage(string name, string owns)
+{
+    public string Name => name;
+
+    public string Owns => owns;
+
+    /// <summary>Where it sleeps. It exists before the thread, so that whoever fills a ring of it can be made first.</summary>
+    public Parker Parker { get; } = new();
+}
+
+/// <summary>A bounded ring from one stage to another.</summary>
+/// <param name="capacity">Items; a power of two.</param>
+/// <param name="full">What happens when it is full.</param>
+internal abstract class StageLink(Stage from, Stage to, int capacity, string full)
+{
+    public Stage From => from;
+
+    public Stage To => to;
+
+    public int Capacity => capacity;
+
+    public string Full => full;
+
+    public abstract Type Item { get; }
+
+    /// <summary>Wakes who empties it.</summary>
+    public IWaker Consumer => to.Parker;
+}
+
+/// <summary>A ring with one writer and one reader.</summary>
+internal sealed class StageLink<T>(Stage from, Stage to, int capacity, string full) : StageLink(from, to, capacity, full)
+{
+    public SpscRing<T> Ring { get; } = new(capacity);
+
+    public bool IsEmpty => Ring.IsEmpty;
+
+    public override Type Item => typeof(T);
+
+    public bool TryTake([System.Diagnostics.CodeAnalysis.MaybeNullWhen(false)] out T item) => Ring.TryDequeue(out item);
+}
+
+/// <summary>A link whose ring its owner makes, of this capacity: the transport's, and one that several fill.</summary>
+internal sealed class OtherLink<T>(Stage from, Stage to, int capacity, string full) : StageLink(from, to, capacity, full)
+{
+    public override Type Item => typeof(T);
+}
+
+/// <summary>
+/// The pipeline as one table: each stage with what it owns, each link with who fills it, who empties it, how much it holds and what happens
+/// when it is full. Stages are made from it, and docs/ARCHITECTURE.md and docs/pipeline.svg are compared with it.
+/// </summary>
+internal sealed class Topology
+{
+    private const string Keeps = "Core keeps the item and takes nothing from outside";
+    private const string Same = "the same";
+
+    public Topology(int workers)
+    {
+        // Core hands out at most a window's votes and two own vertices at a time, so answers always fit.
+        const int work = 1024, outside = 2048, answers = 4096;
+        NetworkToValidation = new(Network, Validation, 8192, "network stops reading: QUIC's windows close");
+        Workers = [.. Enumerable.Range(1, workers).Select(n => new WorkerStage(new Stage($"validation-{n}", Validation.Owns), this, outside))];
+        ValidationToCore = new(Validation, Core, outside, "validation waits");
+        ValidationToFetch = new(Validation, Fetch, work, "the request is dropped and counted; the peer asks again");
+        BatcherToCore = new(Batcher, Core, work, "batcher waits; clients get 429");
+        CoreToSigner = new(Core, Signer, work, Keeps);
+        CoreToLedger = new(Core, Ledger, work, Same);
+        CoreToExecution = new(Core, Execution, work, Same);
+        CoreToFetch = new(Core, Fetch, work, Same);
+        SignerToVotes = new(Signer, Votes, work, "signer waits");
+        SignerToLedger = new(Signer, Ledger, work, "signer waits");
+        LedgerToVotes = new(Ledger, Votes, work, "ledger waits");
+        ExecutionToLedger = new(Execution, Ledger, work, "execution waits");
+        VotesToCore = new(Votes, Core, answers, "never in practice: Core's windows bound what is under way");
+        LedgerToCore = new(Ledger, Core, answers, Same);
+        CoreToNetwork = new(Core, Network, answers, "the frame is dropped and counted; who needs it asks again");
+        VotesToNetwork = new(Votes, Network, answers, Same);
+        FetchToNetwork = new(Fetch, Network, answers, Same);
+    }
+
+    public Stage Network { get; } = new("network", "sockets, QUIC, send queues");
+
+    /// <summary>Also deals out frames with payload, where there are workers.</summary>
+    public Stage Validation { get; } = new("validation", "decoding, verification");
+
+    public Stage Core { get; } = new("core", "all protocol state");
+
+    public Stage Signer { get; } = new("signer", "the consensus key");
+
+    public Stage Votes { get; } = new("vote-store", "the small database; new signatures leave here");
+
+    public Stage Ledger { get; } = new("ledger", "the large database");
+
+    public Stage Execution { get; } = new("execution", "dedup window, nonces, root");
+
+    public Stage Fetch { get; } = new("fetch", "answers to peers");
+
+    public Stage Batcher { get; } = new("batcher", "clients' transactions");
+
+    public Stage Prune { get; } = new("prune", "what the ledger forgets, and its index");
+
+    public OtherLink<TransportEvent> NetworkToValidation { get; }
+
+    public WorkerStage[] Workers { get; }
+
+    public StageLink<Input> ValidationToCore { get; }
+
+    /// <summary>Its ring is filled by the workers too.</summary>
+    public OtherLink<(int Peer, FetchRequest Request)> ValidationToFetch { get; }
+
+    public StageLink<Input> BatcherToCore { get; }
+
+    public StageLink<OwnRecord> CoreToSigner { get; }
+
+    public StageLink<LedgerItem> CoreToLedger { get; }
+
+    public StageLink<ExecuteItem> CoreToExecution { get; }
+
+    public StageLink<IMessage> CoreToFetch { get; }
+
+    public StageLink<OwnRecord> SignerToVotes { get; }
+
+    public StageLink<LedgerItem> SignerToLedger { get; }
+
+    public StageLink<OwnRecord> LedgerToVotes { get; }
+
+    public StageLink<LedgerItem> ExecutionToLedger { get; }
+
+    public StageLink<Input> VotesToCore { get; }
+
+    public StageLink<Input> LedgerToCore { get; }
+
+    public OtherLink<PooledBuffer> CoreToNetwork { get; }
+
+    public OtherLink<PooledBuffer> VotesToNetwork { get; }
+
+    public OtherLink<PooledBuffer> FetchToNetwork { get; }
+
+    /// <summary>Own threads' answers, which Core takes before anything else.</summary>
+    public StageLink<Input>[] Answers => [VotesToCore, LedgerToCore];
+
+    public StageLink<Input>[] Outside => [ValidationToCore, .. Workers.Select(w => w.ToCore), BatcherToCore];
+
+    /// <summary>As ARCHITECTURE.md lists them.</summary>
+    public IEnumerable<Stage> Stages => [Network, Validation, .. Workers.Select(w => w.Stage), Core, Signer, Votes, Ledger, Execution, Fetch, Batcher, Prune];
+
+    public IEnumerable<StageLink> Links =>
+    [
+        NetworkToValidation, .. Workers.SelectMany(w => (StageLink[])[w.Frames, w.ToCore]), ValidationToCore, ValidationToFetch, BatcherToCore, CoreToSigner,
+        CoreToLedger, CoreToExecution, CoreToFetch, SignerToVotes, SignerToLedger, LedgerToVotes, ExecutionToLedger, VotesToCore, LedgerToCore, CoreToNetwork,
+        VotesToNetwork, FetchToNetwork,
+    ];
+
+    /// <summary>A worker of validation, on a core of its own.</summary>
+    internal sealed class WorkerStage(Stage stage, Topology topology, int outside)
+    {
+        public Stage Stage => stage;
+
+        public StageLink<ReceivedFrame> Frames { get; } = new(topology.Validation, stage, 256, "validation waits for its worker");
+
+        public StageLink<Input> ToCore { get; } = new(stage, topology.Core, outside, "the worker waits");
+    }
+}
