@@ -28,7 +28,7 @@ public sealed partial class ValidatorCore
 
     public CoreProgress Progress()
     {
-        long timeout = _timer.TimeoutMicros(FruitlessViews);
+        long timeout = _timer.TimeoutMicros(TriedViews);
         return new CoreProgress(
             Epoch, View, Leader, WorkPending, _peers.WeightOf(0, PendsAt) > Committee.Faulty, FruitlessViews, timeout,
             Math.Max(SilentTimeouts * Settings.ViewTimeoutMicros, timeout + (2 * Settings.ViewTimeoutMicros)), AwaitedMicros, _catchUp.Active);

@@ -17,7 +17,7 @@ public sealed partial class ValidatorCore
         return _stops.Sent > View
             ? _stops.RepeatAtMicros
             : _timer.DeadlineMicros(
-                OldestWorkMicros(), _view.EnteredMicros, _peers.QuorumSinceMicros, FruitlessViews,
+                OldestWorkMicros(), _view.EnteredMicros, _peers.QuorumSinceMicros, TriedViews,
                 LeaderUnreachable ? _peers.DisconnectedMicros(Leader) : null);
     }
 
@@ -29,6 +29,9 @@ public sealed partial class ValidatorCore
 
     /// <summary>The same at all who know the same final block, whatever they restarted through.</summary>
     private ulong FruitlessViews => View - Math.Min(View, _chain.Certificate?.View ?? 0);
+
+    /// <summary>Of the fruitless ones those that we could sign in: who is bound (rule E9) gave no leader below a chance.</summary>
+    private ulong TriedViews => Math.Min(FruitlessViews, View - Math.Min(View, _past.FirstView));
 
     private long OldestWorkMicros()
     {

@@ -158,6 +158,60 @@ public sealed class RevivalTests
         Assert.Equal(!laneKnown, core.Signs);
     }
 
+    // Protects from a wait of hours: views that nobody could use make no timeout longer, neither below the first view, which may lie far ahead,
+    // nor from it on; there it grows as ever. (Seed 50705: 21 s for each of nine views.)
+    [Fact]
+    public void Timeouts_grow_from_the_first_view_on()
+    {
+        const long Base = 500_000;
+        RecoveredState anew = new() { Limit = new VoteLimit(5, 1_000, 1_000) };
+        ValidatorCore core = new(GenesisSamples.Four(), Epoch(1, 1, 1, 1), 1, new CoreSettings { ViewTimeoutMicros = Base }, anew);
+        long now = 1;
+        Signed? stop = null;
+        foreach (int peer in (int[])[0, 2, 3])
+        {
+            Handle(new Input { Kind = InputKind.PeerUp, From = peer });
+        }
+
+        foreach ((ulong view, long timeout, ulong next) in ((ulong, long, ulong)[])
+            [(900, Base, 1_000), (1_000, Base, 1_001), (1_001, 2 * Base, 1_002), (1_003, 8 * Base, 1_004)])
+        {
+            Enter(view);
+            Assert.Equal(timeout, core.Progress().TimeoutMicros);
+            now += timeout - 1;
+            Handle(default);
+            Assert.Null(stop);
+            now++;
+            Handle(default);
+            Assert.Equal(next, stop?.Header.View);
+        }
+
+        void Enter(ulong view)
+        {
+            foreach (int peer in (int[])[0, 2, 3])
+            {
+                SignedHeader asked = new(MessageKind.Stop, peer, 5, view, 0, Hash256.Zero);
+                Handle(Input.Of(new Signed(asked, new byte[Limits.SignatureBytes]), peer));
+            }
+
+            Assert.Equal(view, core.View);
+            stop = null;
+        }
+
+        void Handle(Input input)
+        {
+            EffectBuffer effects = new();
+            core.Handle(input with { MonotonicMicros = now }, effects);
+            foreach (Effect effect in effects.Items)
+            {
+                if (effect.Kind == EffectKind.Sign && effect.Header.Kind == MessageKind.Stop)
+                {
+                    stop = new Signed(effect.Header, []);
+                }
+            }
+        }
+    }
+
     // Protects who signs anew from a statement that would bind it, and all who join it, to a view that never comes or does not fit.
     [Theory]
     [InlineData(3, 4, true)]
