@@ -238,16 +238,17 @@ public sealed partial class ByzantineNode
         Block parent = _coalition.FindBlock(block.Parent) ?? block;
         LaneTip[] cut = [.. block.Cut];
         int lane = _random.Below(cut.Length);
+        int[] ordered = [.. Enumerable.Range(0, cut.Length).Where(i => parent.Epoch == block.Epoch && parent.Cut[i].Height > 0)];
         ulong time = block.TimestampMicros;
         ulong executed = block.ExecutedSequence;
         Hash256 root = block.ExecutedRoot;
-        switch (_random.Below(8))
+        switch (_random.Below(10))
         {
             case 0:
                 time = parent.TimestampMicros;
                 break;
-            case 1:
-                cut[lane] = default;
+            case 1 or 8 or 9 when ordered.Length > 0:
+                cut[ordered[_random.Below(ordered.Length)]] = default;
                 break;
             case 2:
                 cut[lane] = new LaneTip(cut[lane].Height + 100_000, Hash256.Of([1]));
