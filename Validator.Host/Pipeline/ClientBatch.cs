@@ -37,7 +37,7 @@ internal sealed class ClientBatch
     /// <summary>When the first submission came, monotonic microseconds.</summary>
     public long OpenedMicros { get; set; }
 
-    /// <summary>From <see cref="Seal"/> on until nothing more becomes of it.</summary>
+    /// <summary>Set by <see cref="Seal"/>; gone once the batch has been abandoned.</summary>
     public ReadOnlySpan<byte> Payload => _body!.Payload.Span;
 
     /// <summary>32 bytes each.</summary>
@@ -48,7 +48,7 @@ internal sealed class ClientBatch
 
     public bool IsEmpty => _submissions.Count == 0;
 
-    /// <summary>What an own vertex of before holds: nobody waits for it, or they wait elsewhere. Takes over the caller's reference.</summary>
+    /// <summary>The content of an earlier own vertex: its clients are gone, or wait elsewhere. Takes over the caller's reference.</summary>
     public static ClientBatch Of(HeldVertex vertex) => new()
     {
         IsSealed = true,
@@ -79,10 +79,10 @@ internal sealed class ClientBatch
     }
 
     /// <summary>
-    /// Puts payload and ids together and gives the submissions' buffers back. The payload is left room in front of it for the rest of its
-    /// frame, so that it is sent from where it lies.
+    /// Builds payload and ids, and releases the submissions' buffers. The payload has room in front of it for the rest of its frame, so
+    /// that it can be sent in place.
     /// </summary>
-    /// <param name="pool">Without one, or without room in it, arrays will do.</param>
+    /// <param name="pool">Null, or full: arrays are used.</param>
     /// <param name="headBytes">Of a vertex's frame before its payload, in this epoch.</param>
     public void Seal(PinnedBufferPool? pool = null, int headBytes = 0)
     {
@@ -115,7 +115,7 @@ internal sealed class ClientBatch
         }
     }
 
-    /// <summary>Its vertex, with a reference that is the caller's.</summary>
+    /// <summary>Its vertex; the caller owns one reference.</summary>
     public HeldVertex Hold(VertexHeader header, byte[] signature)
     {
         VertexBody body = _body!.Retain();
@@ -131,8 +131,7 @@ internal sealed class ClientBatch
     }
 
     /// <summary>
-    /// A committee change, which is alone in its vertex. It holds in the epoch that it is signed for and in no other; a vertex with it
-    /// would be valid in no later one.
+    /// A committee change, alone in its vertex. It is valid only in the epoch that it is signed for, and so is the vertex.
     /// </summary>
     public bool IsSystem => Payload.Length > sizeof(uint) && Payload[sizeof(uint)] == (byte)TransactionKind.System;
 
@@ -194,7 +193,7 @@ internal sealed class ClientBatch
         Release();
     }
 
-    /// <summary>Tells who waits. The transactions stay, for another vertex.</summary>
+    /// <summary>Tells the waiting clients. The transactions stay, for another vertex.</summary>
     public void Fail(SubmissionFailure failure)
     {
         foreach (Submission submission in _submissions)
@@ -206,7 +205,7 @@ internal sealed class ClientBatch
         _submissions.Clear();
     }
 
-    /// <summary>Tells who waits, and nothing more becomes of it.</summary>
+    /// <summary>Tells the waiting clients; the batch is abandoned.</summary>
     public void Abandon(SubmissionFailure failure)
     {
         for (int i = 0; !IsSealed && i < _submissions.Count; i++)

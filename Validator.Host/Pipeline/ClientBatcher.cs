@@ -39,7 +39,7 @@ internal sealed class ClientBatcher : PipelineThread
     private readonly Queue<ClientBatch> _full = new();
     private readonly NonceLeads _nonces = new();
 
-    // Sealed before, in an epoch that has ended: they go first.
+    // Sealed in an earlier epoch: they go first.
     private readonly Queue<ClientBatch> _again = new();
     private ClientBatch _open = new();
     private long _againBytes;
@@ -67,7 +67,7 @@ internal sealed class ClientBatcher : PipelineThread
     /// <summary>Where payloads are put together. Without one they are arrays.</summary>
     public PinnedBufferPool? Pool { get; init; }
 
-    /// <summary>False while no payload may be made: what waits is failed.</summary>
+    /// <summary>False while no payload may be made: waiting submissions are failed.</summary>
     public Func<bool> DiskHasRoom { get; init; } = static () => true;
 
     /// <summary>Transactions taken and not handed to Core yet.</summary>
@@ -75,7 +75,7 @@ internal sealed class ClientBatcher : PipelineThread
 
     public int MaxPayloadBytes => _options.MaxPayloadBytes;
 
-    /// <summary>Whether so many bytes would be taken now. Any thread.</summary>
+    /// <summary>Why that many bytes would be refused now, if they would. Any thread.</summary>
     public SubmitRefusal RefusalOf(int bytes)
     {
         lock (_lock)
@@ -124,7 +124,7 @@ internal sealed class ClientBatcher : PipelineThread
                 _open.OpenedMicros = now;
             }
 
-            // The account keys count too, those that the batch has not got yet.
+            // Account keys that the batch does not have yet count too.
             int before = _open.PayloadBytes;
             _open.Add(submission);
             _pendingBytes += _open.PayloadBytes - before;
@@ -142,8 +142,10 @@ internal sealed class ClientBatcher : PipelineThread
         Waker.Wake();
     }
 
-    /// <summary>The credits of the core before are void. Where nothing is signed, what is in no vertex yet is failed. Core thread, or before the start.</summary>
-    /// <param name="leaves">We were a member of the epoch before: who waits for what was not ordered is told (PROTOCOL.md, rule E8).</param>
+    /// <summary>
+    /// Voids the previous core's credits. Where nothing is signed, fails what is in no vertex yet. Core thread, or before the start.
+    /// </summary>
+    /// <param name="leaves">We were a member of the previous epoch: clients of unordered transactions are told (PROTOCOL.md, rule E8).</param>
     /// <param name="headBytes">Of a vertex's frame before its payload.</param>
     public void EnterEpoch(ulong epoch, bool signs, bool leaves = false, int headBytes = 0)
     {
@@ -166,8 +168,8 @@ internal sealed class ClientBatcher : PipelineThread
     }
 
     /// <summary>
-    /// Takes back a sealed batch that came to nothing in an epoch that has ended; its clients go on waiting, unless we left. At an epoch's
-    /// end, so the lock costs nothing. Any thread.
+    /// Takes back a sealed batch that its epoch did not order; its clients go on waiting, unless we left. Any thread; the lock does not
+    /// matter at an epoch's end.
     /// </summary>
     public void TakeBack(ClientBatch batch)
     {
@@ -287,7 +289,7 @@ internal sealed class ClientBatcher : PipelineThread
         }
     }
 
-    /// <summary>But for what is durable in an ended epoch's vertex, or was about to be: that was taken already.</summary>
+    /// <summary>Except for transactions that an ended epoch's vertex made durable, or was about to: those were accepted.</summary>
     private void FailWaiting(SubmissionFailure failure)
     {
         _full.Enqueue(_open);

@@ -10,9 +10,8 @@ using Validator.Host.Storage;
 namespace Validator.Host.Pipeline;
 
 /// <summary>
-/// From one epoch's core to the next's, in one step of this thread. The ledger has the last block on disk when Core says that it is
-/// executed; what the other threads still answer for the old core, and what validation still passes in its epoch, bears the old epoch
-/// and is dropped here.
+/// Replaces an epoch's core by the next epoch's, in one step of this thread. The last block is in the ledger, synced, when Core reports
+/// it executed. Late answers for the old core, and frames validated in its epoch, carry the old epoch's number and are dropped here.
 /// </summary>
 internal sealed partial class CoreThread
 {
@@ -30,14 +29,14 @@ internal sealed partial class CoreThread
     /// <summary>Says which epoch the executed state is in.</summary>
     public required LedgerThread Ledger { get; init; }
 
-    /// <summary>The epoch from which on one that does not sign may; 0 while that is not known. Any thread.</summary>
+    /// <summary>The first epoch in which a validator that does not sign may sign again; 0 while unknown. Any thread.</summary>
     public ulong SignsFrom => Volatile.Read(ref _signsFrom);
 
     EpochConfiguration IShellPorts<OwnPayload>.NextEpoch => Ledger.Epoch;
 
     ulong IShellPorts<OwnPayload>.Executed => Ledger.Executed.Sequence;
 
-    /// <summary>What rests on an input that the core before was to have.</summary>
+    /// <summary>Releases what an input for the previous core holds.</summary>
     private void LetGo(in Input input)
     {
         if (input is { Kind: InputKind.Message, Message: SignedVertex })

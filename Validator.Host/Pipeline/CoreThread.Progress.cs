@@ -5,7 +5,7 @@ using Validator.Host.Contracts;
 
 namespace Validator.Host.Pipeline;
 
-/// <summary>What of Core's state, and of what members send, those need to know who watch whether the order goes on.</summary>
+/// <summary>What the stall detector needs to know of Core's state and of members' messages.</summary>
 internal sealed partial class CoreThread
 {
     private const long PublishEvery = 250_000;
@@ -36,8 +36,8 @@ internal sealed partial class CoreThread
     }
 
     /// <summary>
-    /// Only what its signer brings itself: others pass it on for ever. Vertices do not count, since who lost its votes still serves the ones
-    /// that it authored before.
+    /// Counts only what its signer sends itself: others relay it for ever. Vertices do not count, since a validator that lost its votes still
+    /// serves those that it authored before.
     /// </summary>
     private void NoteSigner(in Input input)
     {

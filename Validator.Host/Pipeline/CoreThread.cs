@@ -70,7 +70,7 @@ internal sealed partial class CoreThread(
 
     public bool Signs => Volatile.Read(ref _signs);
 
-    /// <summary>False as well where lost votes were made anew in this epoch.</summary>
+    /// <summary>False also in the epoch in which a lost vote store was replaced.</summary>
     public bool Authors => Volatile.Read(ref _authors);
 
     /// <summary>Own lane's newest height.</summary>
@@ -171,7 +171,7 @@ internal sealed partial class CoreThread(
 
     /// <summary>
     /// True while the disk is below the hard mark: nothing from outside is taken and no timer runs, so that nothing more has to be
-    /// written. To the others it is a validator that is slow; backpressure keeps what they send.
+    /// written. To the others it looks slow; backpressure holds what they send.
     /// </summary>
     public Func<bool> Halted { get; init; } = static () => false;
 
@@ -207,7 +207,7 @@ internal sealed partial class CoreThread(
         return done;
     }
 
-    /// <summary>Keeps what the API shows, and turns the transport's links into members; false for what is not Core's.</summary>
+    /// <summary>Records what the API shows and maps the transport's links to members. False: the input is not for Core.</summary>
     private bool Note(ref Input input)
     {
         NoteSigner(input);

@@ -5,8 +5,8 @@ using Validator.Crypto.Simd;
 namespace Validator.Host.Pipeline;
 
 /// <summary>
-/// One epoch as every thread of the node sees it; immutable. Members are counted by committee index, which is another one in each
-/// epoch; peers of the transport by link, which stays.
+/// One epoch as every thread of the node sees it; immutable. Members go by committee index, which may differ in each
+/// epoch; the transport's peers go by link, which stays.
 /// </summary>
 internal sealed class EpochContext
 {
@@ -18,7 +18,7 @@ internal sealed class EpochContext
 
     /// <param name="self">Own index in the committee, or -1.</param>
     /// <param name="links">Per member, the transport's peer.</param>
-    /// <param name="ownName">Ours, whether there is such a member or not.</param>
+    /// <param name="ownName">Own name, whether or not a member has it.</param>
     public EpochContext(EpochConfiguration configuration, CommitteeKeys keys, int self, int[] links, string ownName = "")
     {
         _ownName = ownName;
@@ -49,7 +49,7 @@ internal sealed class EpochContext
 
     public int Self { get; }
 
-    /// <summary>The lane that is ours, now with these keys or earlier with others; -1 for none.</summary>
+    /// <summary>Own lane, under these keys or earlier ones; -1 for none.</summary>
     public int OwnLane => Self >= 0 ? Self : Array.FindIndex(Members, m => m.Name == _ownName);
 
     /// <summary>The link of a member; -1, all, stays -1. <see cref="Unreachable"/> where the transport does not know its key.</summary>
@@ -67,7 +67,7 @@ internal sealed class EpochBoard(byte[] ownKey, Func<EpochConfiguration, int[]> 
 
     public EpochContext Current => _current!;
 
-    /// <summary>From now on all threads take the epoch's frames, and no other's. Core's thread.</summary>
+    /// <summary>From now on all threads take frames of this epoch alone. Core's thread.</summary>
     public EpochContext Enter(EpochConfiguration epoch)
     {
         CommitteeKeys keys = _current is { } before && ReferenceEquals(before.Members, epoch.Members)
@@ -76,7 +76,7 @@ internal sealed class EpochBoard(byte[] ownKey, Func<EpochConfiguration, int[]> 
         return _current;
     }
 
-    /// <summary>After every thread has ended: a verifier may be at work with the keys of an epoch that is over.</summary>
+    /// <summary>Call after every thread has ended: a verifier may still use the keys of an earlier epoch.</summary>
     public void Dispose()
     {
         foreach (PreparedVerificationKey key in _prepared.Values)

@@ -36,8 +36,8 @@ internal sealed class EvidenceStore(NodeSection node, EpochBoard epochs, ILogger
     }
 
     /// <summary>
-    /// What earlier runs kept of this epoch, where both signatures still hold; a file that convicts nobody is left alone, and so is what
-    /// convicts somebody in an epoch that is over: it is the operators'.
+    /// Evidence of this epoch from earlier runs, if both signatures hold. Other files stay where they are, for operators: those that prove
+    /// nothing, and evidence of earlier epochs.
     /// </summary>
     public List<Evidence> ReadAll(IVerifier verifier)
     {

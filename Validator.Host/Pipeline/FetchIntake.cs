@@ -4,7 +4,7 @@ using Validator.Net.Rings;
 
 namespace Validator.Host.Pipeline;
 
-/// <summary>Where validation threads leave peers' requests. Bounded over all and per peer; what is too much is dropped.</summary>
+/// <summary>Where validation threads leave peers' requests. Bounded in all and per peer; the excess is dropped.</summary>
 internal sealed class FetchIntake(int peers, StageLink link)
 {
     private const int MaxPerPeer = 64;

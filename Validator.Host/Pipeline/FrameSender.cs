@@ -51,7 +51,7 @@ internal sealed class FrameSender(Outbox outbox, PinnedBufferPool pool)
         return false;
     }
 
-    /// <summary>From where it lies, if that is a frame of it. The caller keeps its reference.</summary>
+    /// <summary>Sends it in place where its buffer is a whole frame. The caller keeps its reference.</summary>
     public bool SendVertex(int peer, Channel channel, HeldVertex vertex)
     {
         if (peer >= Everyone && vertex.Frame is { } frame)

@@ -27,7 +27,8 @@ internal sealed record ValidationContext(
 
 /// <summary>
 /// One thread's validation: decodes frames, checks what needs no history, gathers the signatures they imply and verifies
-/// those not yet known in one batch; then, of vertices whose author signed, the envelopes, a batch each. What holds becomes an input for Core; what does not is counted against its peer.
+/// those not yet known in one batch; then the envelopes of each vertex whose author's signature holds. What is valid becomes an
+/// input for Core; the rest is counted against its peer.
 /// Used as: <see cref="Add"/> for each frame of a batch, then <see cref="Complete"/>. A batch lives in one epoch.
 /// </summary>
 internal sealed class FrameValidator(ValidationContext context, IVerifier verifier)
@@ -163,8 +164,8 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
     }
 
     /// <summary>
-    /// True for a frame of this epoch, and for what is read in any. One of the next waits. Of another committee, nothing else would
-    /// mean what it says here.
+    /// True for a frame of this epoch, and for kinds that are valid in any. A frame of the next epoch waits. Others are dropped: their
+    /// indices belong to another committee.
     /// </summary>
     private bool InEpoch(int peer, PooledBuffer buffer)
     {
@@ -220,7 +221,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         return hold;
     }
 
-    /// <summary>The payload stays where it came in, and the vertex keeps the buffer; of one that is known, the known one's is kept.</summary>
+    /// <summary>The payload stays in its receive buffer, which the vertex keeps. Of a known vertex the known buffer is kept.</summary>
     private DecodeError TakeVertex(SignedVertex vertex, PooledBuffer buffer, ref Candidate candidate)
     {
         VertexHeader header = vertex.Vertex;

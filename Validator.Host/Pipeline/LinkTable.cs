@@ -16,7 +16,7 @@ namespace Validator.Host.Pipeline;
 /// </summary>
 internal sealed class LinkTable(byte[] ownKey, NodeMetrics metrics, PeerAddressBook addresses)
 {
-    /// <summary>One that left is let in for so long, or to the next epoch's end if that comes first.</summary>
+    /// <summary>A member that left may connect for this long, or until the next epoch's end if that comes first.</summary>
     private const long GraceMicros = 60_000_000;
 
     private readonly Lock _lock = new();

@@ -10,6 +10,6 @@ internal struct OwnPayload
     /// <summary>Its transactions; null for an empty one.</summary>
     public ClientBatch? Batch;
 
-    /// <summary>From the signer on the whole, with a reference.</summary>
+    /// <summary>From the signer on: the whole vertex, with a reference.</summary>
     public HeldVertex? Held;
 }

@@ -1,8 +1,8 @@
 namespace Validator.Host.Pipeline;
 
 /// <summary>
-/// Frames that no honest validator sends: undecodable ones, and signatures that do not hold (who relays something has verified it).
-/// A few may come of a peer's bad memory; whoever sends many is punished.
+/// Frames that no honest validator sends: undecodable ones, and signatures that do not hold (relays verify first).
+/// A few may come of a peer's bad memory; many close its connection.
 /// </summary>
 /// <param name="punish">Closes the peer's connection.</param>
 internal sealed class PeerFaults(int peers, Action<int> punish)

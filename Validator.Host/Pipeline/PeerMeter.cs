@@ -15,7 +15,7 @@ internal sealed class PeerMeter(int peers, double perSecond, double most)
     private readonly long[] _at = new long[peers];
 
     /// <summary>Charges the peer.</summary>
-    /// <returns>False when it is over the brim; the charge is then not kept, so that it is let in again as it drains.</returns>
+    /// <returns>False when it would overflow; the charge is then not added, so the peer is let in again as the bucket drains.</returns>
     public bool TryCharge(int peer, double amount)
     {
         lock (_locks[peer])

@@ -31,6 +31,6 @@ internal sealed class PendingVertex(HeldVertex vertex, PayloadBudget budget)
         return vertex;
     }
 
-    /// <summary>It came to nothing.</summary>
+    /// <summary>Drops it.</summary>
     public void Drop() => Take().Release();
 }

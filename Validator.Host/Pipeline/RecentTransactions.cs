@@ -62,7 +62,7 @@ internal sealed unsafe class RecentTransactions
         }
     }
 
-    /// <summary>Asks for the memory in which a <see cref="Set"/> to come will look for a place.</summary>
+    /// <summary>Prefetches the bucket that a later <see cref="Set"/> will search.</summary>
     public void Prefetch(in Hash256 id)
     {
         if (Sse.IsSupported)
@@ -71,7 +71,7 @@ internal sealed unsafe class RecentTransactions
         }
     }
 
-    /// <summary>Asks for the place itself, once the marks have come: a write to memory that is far away holds up those behind it.</summary>
+    /// <summary>Prefetches the entry itself, once the marks are loaded: a write that misses the cache holds up those behind it.</summary>
     public void PrefetchPlace(in Hash256 id)
     {
         if (Sse.IsSupported)
@@ -108,7 +108,7 @@ internal sealed unsafe class RecentTransactions
         Entry* entry = _entries + place;
         if (mark.Version != 0 && mark.Print == print && entry->Id == id && (TransactionStage)(byte)entry->Outcome == TransactionStage.Durable)
         {
-            // Its place is that of nobody until its turn to give way comes.
+            // The place stays unused until it is the oldest of its bucket.
             mark.Version = Next(mark.Version);
             mark.Print = 0;
             _marks[place] = mark;

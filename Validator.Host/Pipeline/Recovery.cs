@@ -87,8 +87,8 @@ internal static class Recovery
     }
 
     /// <summary>
-    /// With a vote store of our key beside it, a ledger of another one is that of before a change of keys, or came from another validator
-    /// of the chain, to begin with. Without, it is more likely the wrong folder.
+    /// A ledger of another key, beside a vote store of ours, was written before a change of keys or copied from another validator of the
+    /// chain. Without such a vote store it is more likely the wrong folder.
     /// </summary>
     private static bool VotesAreOurs(StorageSection storage, StoreIdentity identity)
     {
@@ -131,7 +131,7 @@ internal static class Recovery
             RocksVoteStore votes = RocksVoteStore.Open(storage.VotesPath, identity);
             try
             {
-                // It was not lost after all, and what others stated before it signs on is no help if it ever is.
+                // The vote store was not lost after all. Statements of before it signs on must not be used if it is lost later.
                 VoteStoreSetup.Remove(storage.LostVotesFile);
                 return votes;
             }

@@ -9,7 +9,7 @@ internal sealed class VertexSource(VertexCache cache, ILedger ledger)
 {
     private readonly TransactionScratch _scratch = new();
 
-    /// <summary>With a reference that is the caller's to release; null where there is none.</summary>
+    /// <summary>The caller releases the returned reference. Null: not held.</summary>
     public HeldVertex? Find(in Hash256 hash)
     {
         if (cache.Find(hash) is { } known)

@@ -79,7 +79,7 @@ public static class VoteStoreSetup
     public static void MarkRestored(StorageSection storage)
     {
         Leave(storage.RestoredMarker, "restored from a backup: follow, and sign nothing");
-        // It may have come from the backup too, and be of an earlier loss.
+        // The backup may hold one too, of an earlier loss.
         Remove(storage.SignsFromFile);
     }
 
@@ -105,7 +105,7 @@ public static class VoteStoreSetup
         }
     }
 
-    /// <summary>What was kept so; null when nothing, or when the write was cut short: it is learned again.</summary>
+    /// <summary>The kept epoch; null when there is none or its write was cut short: it is learned again.</summary>
     public static ulong? SignsFrom(StorageSection storage)
     {
         string text = File.Exists(storage.SignsFromFile) ? InputFile.ReadText(storage.SignsFromFile) : "";
@@ -119,7 +119,7 @@ public static class VoteStoreSetup
     /// <exception cref="StoreException">The folder cannot be written.</exception>
     internal static RocksVoteStore Renew(StorageSection storage, StoreIdentity identity, ulong epoch)
     {
-        // Nor does it sign in an earlier epoch where the ledger is lost as well.
+        // If the ledger is lost as well, it does not sign in an earlier epoch either.
         RocksVoteStore.Create(storage.VotesPath, identity, epoch, replaces: true);
         RocksVoteStore votes = RocksVoteStore.Open(storage.VotesPath, identity);
         try

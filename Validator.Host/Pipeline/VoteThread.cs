@@ -25,10 +25,10 @@ internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetri
     private ulong _forgotten;
     private ulong _durablyExecuted;
 
-    /// <summary>Puts an empty store, of that epoch on, in the place of the one that was lost.</summary>
+    /// <summary>Replaces the lost store by an empty one that begins with the epoch.</summary>
     public Func<ulong, IVoteStore>? Renew { get; init; }
 
-    /// <summary>Gives the store of votes that were of a later epoch than the ledger.</summary>
+    /// <summary>Hands over the kept store, whose votes were of a later epoch than the ledger.</summary>
     public Func<IVoteStore>? Resume { get; init; }
 
     /// <summary>Records behind this block are no longer needed: its execution is on disk. Ledger thread.</summary>
