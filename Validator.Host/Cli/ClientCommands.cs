@@ -40,7 +40,7 @@ internal static class ClientCommands
         });
         command.SetAction(parsed => Call(() =>
         {
-            byte[] bytes = parsed.GetValue(text) is { } given ? Encoding.UTF8.GetBytes(given) : ReadAll(parsed.GetValue(file)!);
+            byte[] bytes = parsed.GetValue(text) is { } given ? Encoding.UTF8.GetBytes(given) : ReadAll(parsed.GetValue(file)!, parsed.GetValue(kind));
             byte sent = parsed.GetValue(kind);
             if (parsed.GetValue(key) is { } path)
             {
@@ -212,17 +212,19 @@ internal static class ClientCommands
     }
 
     /// <summary>A transaction's bytes: no validator takes more than are read.</summary>
-    internal static byte[] ReadAll(string path)
+    internal static byte[] ReadAll(string path, byte kind = 0)
     {
+        // A committee change has a vertex to itself.
+        int most = kind == (byte)TransactionKind.System ? (int)Limits.MaxVertexPayloadBytes : Limits.MaxTransactionBytes;
         if (path != "-")
         {
-            return OperatorFile.Read(path, "--file", Limits.MaxTransactionBytes);
+            return OperatorFile.Read(path, "--file", most);
         }
 
         try
         {
             using Stream input = Console.OpenStandardInput();
-            return InputFile.Read(input, Limits.MaxTransactionBytes);
+            return InputFile.Read(input, most);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {

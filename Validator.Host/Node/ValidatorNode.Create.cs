@@ -75,7 +75,6 @@ public sealed partial class ValidatorNode
         }
 
         Topology topology = new(workers: 0);
-        using Parker waits = topology.Validation.Parker;
         LinkTable links = new(context.Keys.TransportPublicKey, context.Metrics, context.Addresses);
         links.Update(stores.Epoch);
         TransportOptions options = TransportOptionsOf(context, links, ReceivePoolOf(context), topology, null);
@@ -193,7 +192,7 @@ public sealed partial class ValidatorNode
         {
             Current = () => _ledger.Epoch,
         };
-        _service = new FetchService(
+        _fetch = new FetchService(
             fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, _evidence, metrics, _topology, this)
         {
             Snapshots = new SnapshotServer(stores.Ledger, genesis.Parameters.WindowBlocks),
@@ -218,7 +217,7 @@ public sealed partial class ValidatorNode
         _links.Taken = _core.ForgetProgress;
         _clock = new ClockWatch(_ledger, () => Behind() == 0, _log);
         _progress = new ProgressWatch(TimeSpan.FromSeconds(context.Config.Consensus.StallSeconds), LookAtProgress, metrics, _log);
-        stores.Recovered.Blocks.ForEach(_service.Remember);
+        stores.Recovered.Blocks.ForEach(_fetch.Remember);
         _signal.Advance(stores.Executor.NextIndex);
         if (!core.Signs && epoch.Self >= 0)
         {

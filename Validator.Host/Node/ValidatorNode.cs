@@ -40,7 +40,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly ExecutionThread _execution;
     private readonly ValidationScheduler _validation;
     private readonly ValidationWorker[] _workers;
-    private readonly FetchService _service;
+    private readonly FetchService _fetch;
     private readonly PruneThread? _prune;
     private readonly EvidenceStore _evidence;
     private readonly DiskWatch _disk;
@@ -116,7 +116,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
 
     // In the order of the pipeline, so that each thread finds its successor still running while it empties its rings.
     private IEnumerable<PipelineThread> Threads() =>
-        [_batcher, _validation, .. _workers, _core, _signer, _execution, _ledger, _votes, _service, .. _prune is null ? [] : new[] { _prune }];
+        [_batcher, _validation, .. _workers, _core, _signer, _execution, _ledger, _votes, _fetch, .. _prune is null ? [] : new[] { _prune }];
 
     private void Stop()
     {

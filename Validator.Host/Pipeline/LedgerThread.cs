@@ -12,7 +12,7 @@ using Validator.Net.Rings;
 namespace Validator.Host.Pipeline;
 
 /// <param name="OffsetMicros">Own wall clock at its execution less its timestamp.</param>
-/// <param name="Steps">Its timestamp is its parent's and the least step: no clock's (PROTOCOL.md, rule P3).</param>
+/// <param name="Steps">Its timestamp is its parent's plus the least step, so it says nothing of any clock (PROTOCOL.md, rule P3).</param>
 internal sealed record LiveBlock(ulong Sequence, long OffsetMicros, bool Steps);
 
 /// <summary>
@@ -35,6 +35,7 @@ internal sealed class LedgerThread(
     private volatile LiveBlock? _newest;
     private ulong _newestTime;
     private EpochConfiguration _epoch = null!;
+    private readonly ulong _firstEpoch;
 
     private sealed record ExecutedPoint(ulong Sequence, Hash256 Root);
 
@@ -53,7 +54,7 @@ internal sealed class LedgerThread(
     public required EpochConfiguration Epoch
     {
         get => Volatile.Read(ref _epoch);
-        init => _epoch = value;
+        init => (_epoch, _firstEpoch) = (value, value.Number);
     }
 
     /// <summary>Newest executed block on disk, and the root after it. Any thread.</summary>
@@ -79,9 +80,15 @@ internal sealed class LedgerThread(
         {
             batch.Fail(failure);
         }
+
+        // Of a write that failed, or was not made any more.
+        foreach (LedgerItem item in Group.Items)
+        {
+            item.Own.Payload.Batch?.Fail(failure);
+        }
     }
 
-    private LedgerGroup<LedgerItem> Group => _group ??= new LedgerGroup<LedgerItem>(this, epochs.Current.Number);
+    private LedgerGroup<LedgerItem> Group => _group ??= new LedgerGroup<LedgerItem>(this, _firstEpoch);
 
     protected override bool HasWork => Group.Holds || !topology.CoreToLedger.IsEmpty || !topology.SignerToLedger.IsEmpty || !topology.ExecutionToLedger.IsEmpty;
 
@@ -319,7 +326,7 @@ internal sealed class LedgerThread(
     }
 
     /// <summary>
-    /// Tells who waits. Last: a client that was told asks on at once, and status, stream and committee must not be behind its answer.
+    /// Tells waiting clients. Comes last: a client may ask again at once, and status, stream and committee must already show the block.
     /// </summary>
     private void CompleteOwn(ExecutedBlock executed)
     {
@@ -386,7 +393,7 @@ internal sealed class LedgerThread(
 
     private static Hash256 IdAt(ReadOnlySpan<byte> ids, int i) => new(ids[(i * Hash256.Size)..]);
 
-    /// <summary>Far enough ahead that memory has answered by then, both times.</summary>
+    /// <summary>Far enough ahead for both loads to have arrived.</summary>
     private void PrefetchAfter(ReadOnlySpan<byte> ids, int i)
     {
         const int Marks = 16;

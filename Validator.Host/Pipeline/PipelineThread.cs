@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Validator.Core.Primitives;
 using Validator.Host.Primitives;
 using Validator.Host.Storage;
 using Validator.Net.Native;
@@ -14,6 +15,7 @@ internal abstract class PipelineThread : IDisposable
 {
     private readonly Thread _thread;
     private readonly IFaultSink _faults;
+    private readonly Stage _stage;
     private readonly Parker _parker;
     private volatile bool _stopping;
     private long _advanced = Stopwatch.GetTimestamp();
@@ -21,6 +23,7 @@ internal abstract class PipelineThread : IDisposable
     protected PipelineThread(Stage stage, IFaultSink faults, ThreadPriority priority = ThreadPriority.Normal)
     {
         _faults = faults;
+        _stage = stage;
         _parker = stage.Parker;
         _thread = new Thread(Run, maxStackSize: 1 << 20) { Name = stage.Name, IsBackground = true, Priority = priority };
     }
@@ -28,7 +31,7 @@ internal abstract class PipelineThread : IDisposable
     /// <summary>What producers call after they have put something in one of this thread's rings.</summary>
     public IWaker Waker => _parker;
 
-    /// <summary>Since it last began a round, or ended; one that sleeps begins one a second.</summary>
+    /// <summary>Time since its last round began. A sleeping thread begins one a second.</summary>
     public TimeSpan SinceAdvance => Stopwatch.GetElapsedTime(Volatile.Read(ref _advanced));
 
     public string Name => _thread.Name!;
@@ -67,6 +70,7 @@ internal abstract class PipelineThread : IDisposable
     /// </summary>
     protected bool Hand<T>(StageLink<T> link, in T item)
     {
+        Require.That(ReferenceEquals(link.From, _stage));
         while (!link.Ring.TryEnqueue(in item))
         {
             if (_faults.Faulted || _stopping)

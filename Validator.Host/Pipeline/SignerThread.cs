@@ -56,13 +56,21 @@ internal sealed class SignerThread(
 
         if (record.Next == OwnRecordStage.VoteStore)
         {
-            return Hand(topology.SignerToVotes, record);
+            return Hand(topology.SignerToVotes, record) || Drop(record);
         }
 
         byte[] signature = record.Signed!.Signature;
         HeldVertex vertex = record.Payload.Batch?.Hold(record.Vertex!, signature) ?? new HeldVertex(record.Vertex!, signature, VertexBody.Empty);
         record.Payload.Held = vertex.Retain();
-        return Hand(topology.SignerToLedger, new LedgerItem { Kind = LedgerItemKind.OwnVertex, Vertex = vertex, Own = record });
+        return Hand(topology.SignerToLedger, new LedgerItem { Kind = LedgerItemKind.OwnVertex, Vertex = vertex, Own = record })
+            || Drop(record);
+    }
+
+    /// <summary>The node ends, and nobody will take it: its clients are told.</summary>
+    private bool Drop(in OwnRecord record)
+    {
+        record.Payload.Batch?.Fail(Faults.Faulted ? SubmissionFailure.StorageFailed : SubmissionFailure.Stopping);
+        return false;
     }
 
     private void Sign(ref OwnRecord record)

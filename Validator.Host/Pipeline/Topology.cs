@@ -33,7 +33,7 @@ internal abstract class StageLink(Stage from, Stage to, int capacity, string ful
 
     public abstract Type Item { get; }
 
-    /// <summary>Wakes who empties it.</summary>
+    /// <summary>Wakes the stage that empties it. Not for links to the network, which is woken by its outboxes.</summary>
     public IWaker Consumer => to.Parker;
 }
 
@@ -67,7 +67,7 @@ internal sealed class Topology
     public Topology(int workers)
     {
         // Core hands out at most a window's votes and two own vertices at a time, so answers always fit.
-        const int work = 1024, outside = 2048, answers = 4096;
+        const int work = 1024, outside = 2048, answers = 4096, frames = 4096;
         NetworkToValidation = new(Network, Validation, 8192, "network stops reading: QUIC's windows close");
         Workers = [.. Enumerable.Range(1, workers).Select(n => new WorkerStage(new Stage($"validation-{n}", Validation.Owns), this, outside))];
         ValidationToCore = new(Validation, Core, outside, "validation waits");
@@ -83,9 +83,9 @@ internal sealed class Topology
         ExecutionToLedger = new(Execution, Ledger, work, "execution waits");
         VotesToCore = new(Votes, Core, answers, "never in practice: Core's windows bound what is under way");
         LedgerToCore = new(Ledger, Core, answers, Same);
-        CoreToNetwork = new(Core, Network, answers, "the frame is dropped and counted; who needs it asks again");
-        VotesToNetwork = new(Votes, Network, answers, Same);
-        FetchToNetwork = new(Fetch, Network, answers, Same);
+        CoreToNetwork = new(Core, Network, frames, "the frame is dropped and counted; who needs it asks again");
+        VotesToNetwork = new(Votes, Network, frames, Same);
+        FetchToNetwork = new(Fetch, Network, frames, Same);
     }
 
     public Stage Network { get; } = new("network", "sockets, QUIC, send queues");

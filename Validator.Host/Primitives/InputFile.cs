@@ -17,6 +17,11 @@ internal static class InputFile
     /// <param name="most">A longer one is refused.</param>
     public static byte[] Read(string path, int most = MostBytes)
     {
+        if (path.Length == 0 || path.Contains('\0'))
+        {
+            throw new IOException("is no path");
+        }
+
         if (Directory.Exists(path))
         {
             throw new IOException("is a folder");

@@ -57,10 +57,10 @@ internal static class StoreDirectory
             }
 
             // A mount point cannot be replaced, and has a folder of its own.
-            bool mounted = inside || (Directory.Exists(place) && !replaces && !TryRemoveEmpty(place));
-            if (inside)
+            bool mounted = inside || (Directory.Exists(place) && (replaces ? IsMountPoint(place) : !TryRemoveEmpty(place)));
+            if (mounted && !replaces && !IsFree(place))
             {
-                Clear(place, replaces);
+                throw Open(path, "Invalid argument: the folder is not empty (error_if_exists is true)");
             }
 
             string aside = mounted ? Path.Combine(place, Aside) : $"{place}.{Aside}";
@@ -74,6 +74,7 @@ internal static class StoreDirectory
             Write(path, aside, families, options, identityFamily, identityKey, identity, more);
             if (mounted)
             {
+                Clear(place);
                 MoveFiles(aside, place);
                 return;
             }
@@ -347,17 +348,17 @@ internal static class StoreDirectory
             new(file, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
     }
 
-    /// <summary>Makes room in a folder that stays: what is replaced goes, CURRENT first, lest a part pass for a store.</summary>
-    private static void Clear(string place, bool replaces)
+    private static bool IsMountPoint(string place) => DriveInfo.GetDrives().Any(d => d.RootDirectory.FullName == place);
+
+    /// <summary>
+    /// Makes room in a folder that stays, once the new store is whole. The old one's CURRENT goes first, lest a part pass for a
+    /// store.
+    /// </summary>
+    private static void Clear(string place)
     {
         if (IsFree(place))
         {
             return;
-        }
-
-        if (!replaces)
-        {
-            throw Open(place, "Invalid argument: the folder is not empty (error_if_exists is true)");
         }
 
         File.Delete(Path.Combine(place, CurrentFile));

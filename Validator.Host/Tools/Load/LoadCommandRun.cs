@@ -50,10 +50,15 @@ public static class LoadCommandRun
             output.WriteLine(e.Message);
             return ExitCodes.Failed;
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (interrupted.IsCancellationRequested)
         {
             output.WriteLine("interrupted before the load began");
             return ExitCodes.Interrupted;
+        }
+        catch (OperationCanceledException)
+        {
+            output.WriteLine($"no answer within {s_patience.TotalSeconds:0} s from one of {string.Join(' ', options.Targets)}");
+            return ExitCodes.Failed;
         }
 
         void Interrupt(PosixSignalContext context)

@@ -130,6 +130,22 @@ public class StoreCreationTests
                 Assert.Equal(7u, made.Epoch());
             }
 
+            // What is to be replaced stays until the new one is whole, and a parent that can be written changes nothing.
+            foreach (string mode in new[] { "remount,ro", "remount,rw" })
+            {
+                Run("mount", "-o", mode, parent);
+                Assert.Throws<StoreException>(() => StoreDirectory.Create(
+                    votes, ["default"], s_options, 0, "k"u8, "v"u8, _ => throw new IOException("No space left on device"), replaces: true));
+                using RocksVoteStore kept = RocksVoteStore.Open(votes, StoreSamples.Identity);
+                Assert.Equal(7u, kept.Epoch());
+            }
+
+            RocksVoteStore.Create(votes, StoreSamples.Identity, beginAt: 8, replaces: true);
+            using (RocksVoteStore made = RocksVoteStore.Open(votes, StoreSamples.Identity))
+            {
+                Assert.Equal(8u, made.Epoch());
+            }
+
             StoreException exists = Assert.Throws<StoreException>(() => RocksVoteStore.Create(votes, StoreSamples.Identity));
             Assert.Equal(StoreFault.Exists, exists.Fault);
             Assert.Empty(new[] { ledger, votes }.SelectMany(v => Directory.GetFileSystemEntries(v, "new*")));
