@@ -67,10 +67,11 @@ public sealed record NetworkSection(
 /// <param name="LowWaterFiles">Files that can still be made below which nothing is taken from clients; 0: by the disk's
 /// count.</param>
 /// <param name="HardWaterFiles">The same, below which nothing is voted; 0: a quarter of that.</param>
+/// <param name="FlushRateMb">MiB a second that flushes and compactions write; 0: without limit.</param>
 public sealed record StorageSection(
     string Path = "", int CacheSizeMb = 512, int WriteBufferMb = 128, int RetainBlocks = 200_000, long RetainTransactions = 10_000_000,
     bool Archive = false, int SnapshotBlocks = 10_000, long LowWaterMb = 0, long HardWaterMb = 0, int VertexCacheMb = 32,
-    long LowWaterFiles = 0, long HardWaterFiles = 0)
+    long LowWaterFiles = 0, long HardWaterFiles = 0, int FlushRateMb = 64)
 {
     /// <summary>The small database of consensus records; <c>init</c> or <c>votes create</c> creates it.</summary>
     public string VotesPath => System.IO.Path.Combine(Path, Storage.StoreErrors.VotesFolder);

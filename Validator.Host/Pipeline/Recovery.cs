@@ -27,7 +27,7 @@ internal static class Recovery
             ledger = RocksLedger.Open(
                 storage.LedgerPath, identity, context.Genesis.Members.Length, context.Genesis.Parameters.DedupWindow, storage.CacheSizeMb * 1024L * 1024,
                 storage.WriteBufferMb * 1024L * 1024, takeOver: () => VotesAreOurs(storage, identity),
-                notice: words => log.LogWarning("{Notice}", words));
+                notice: words => log.LogWarning("{Notice}", words), flushBytesPerSecond: storage.FlushRateMb * 1024L * 1024);
             context.Starting.ThrowIfCancellationRequested();
             EpochConfiguration epoch = ledger.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
             int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);

@@ -23,6 +23,8 @@ internal sealed record FinalRecord(Block Block, Certificate Certificate, Executi
 internal sealed partial class RocksLedger : ILedger
 {
     private const long ProbeBytes = 8 << 20;
+    private const int LeastFamilyShare = 96;
+    private const int MostFamilyShare = 144;
     private const int OwnTipBytes = (2 * sizeof(ulong)) + Hash256.Size;
 
     private const int Vertices = 1;
@@ -66,15 +68,19 @@ internal sealed partial class RocksLedger : ILedger
     /// <param name="indexSegment">See <see cref="TransactionIndex"/>.</param>
     /// <param name="takeOver">Asked when it belongs to another key of this chain: whether it becomes ours. Nothing in it is
     /// private to a key.</param>
+    /// <param name="flushBytesPerSecond">Of flushes and compactions together; 0: without limit.</param>
     public static RocksLedger Open(
         string path, StoreIdentity identity, int committeeSize, uint dedupWindow, long cacheBytes, long writeBufferBytes, Func<bool>? takeOver = null,
-        int indexSegment = TransactionIndex.SegmentEntries, bool creates = true, Action<string>? notice = null)
+        int indexSegment = TransactionIndex.SegmentEntries, bool creates = true, Action<string>? notice = null, long flushBytesPerSecond = 0)
     {
         RocksDbOptions options = new()
         {
             CacheBytes = cacheBytes,
             WriteBufferBytes = writeBufferBytes,
             BlobFamily = "vertices",
+            FlushBytesPerSecond = flushBytesPerSecond,
+            // All members hold the same data: equal buffers would be full at the same moment everywhere.
+            FamilyShare = LeastFamilyShare + (identity.ConsensusKeyHash.ToArray()[0] % (MostFamilyShare - LeastFamilyShare + 1)),
             OpenFiles = DescriptorBudget.Own.LedgerFiles,
         };
         RocksDb OpenDatabase() => StoreDirectory.Open(

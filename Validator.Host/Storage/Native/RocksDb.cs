@@ -12,6 +12,10 @@ namespace Validator.Host.Storage.Native;
 internal sealed unsafe class RocksDb : IDisposable
 {
     // From the enums in c.h. An incomplete record at a log's end is a write that never returned; any other damage is refused.
+    private const long RefillMicros = 20_000;
+
+    /// <summary>One in so many rounds compaction goes before flushes: RocksDB's own value.</summary>
+    private const int LimiterFairness = 10;
     private const int TolerateCorruptedTailRecords = 0;
     private const int WarnLevel = 2;
 
@@ -265,6 +269,14 @@ internal sealed unsafe class RocksDb : IDisposable
         rocksdb_options_set_max_file_opening_threads(options, 1);
         rocksdb_options_set_max_background_jobs(options, 2);
         rocksdb_options_set_bytes_per_sync(options, 1024 * 1024);
+        if (settings.FlushBytesPerSecond > 0)
+        {
+            // In pieces of a fiftieth of a second: a burst of a whole flush holds up the syncs of votes for as long as it takes.
+            nint limiter = rocksdb_ratelimiter_create(settings.FlushBytesPerSecond, RefillMicros, LimiterFairness);
+            rocksdb_options_set_ratelimiter(options, limiter);
+            rocksdb_ratelimiter_destroy(limiter);
+        }
+
         // Flushed data is read again from RocksDB's caches or not at all: the kernel need not copy and keep it.
         rocksdb_options_set_use_direct_io_for_flush_and_compaction(options, (byte)validator_writes_direct(path));
         rocksdb_options_set_info_log_level(options, WarnLevel);
@@ -278,8 +290,8 @@ internal sealed unsafe class RocksDb : IDisposable
     private static nint FamilyOptions(RocksDbOptions settings, nint cache, bool blobs)
     {
         nint options = rocksdb_options_create();
-        // Half of the total: one family fills while its last buffer is flushed, and the total still bounds them all.
-        rocksdb_options_set_write_buffer_size(options, (nuint)Math.Max(64 * 1024, settings.WriteBufferBytes / 2));
+        // About half of the total: one family fills while its last buffer is flushed, and the total still bounds them all.
+        rocksdb_options_set_write_buffer_size(options, (nuint)Math.Max(64 * 1024, settings.WriteBufferBytes * settings.FamilyShare / 256));
         rocksdb_options_set_max_write_buffer_number(options, 4);
         rocksdb_options_set_compression(options, settings.Compression);
         if (blobs)

@@ -77,6 +77,15 @@ internal static unsafe partial class RocksDbNative
     internal static partial int validator_writes_direct(byte* folder);
 
     [LibraryImport("validator_native")]
+    internal static partial nint rocksdb_ratelimiter_create(long bytesPerSecond, long refillMicros, int fairness);
+
+    [LibraryImport("validator_native")]
+    internal static partial void rocksdb_ratelimiter_destroy(nint limiter);
+
+    [LibraryImport("validator_native")]
+    internal static partial void rocksdb_options_set_ratelimiter(nint options, nint limiter);
+
+    [LibraryImport("validator_native")]
     internal static partial void rocksdb_options_set_db_write_buffer_size(nint options, nuint bytes);
 
     [LibraryImport("validator_native")]

@@ -16,6 +16,15 @@ internal sealed record RocksDbOptions
     public required long WriteBufferBytes { get; init; }
     public required long CacheBytes { get; init; }
 
+    /// <summary>
+    /// Share of the write buffers that one family fills before it is flushed, in 256ths. Stores that differ in it do not flush
+    /// together.
+    /// </summary>
+    public int FamilyShare { get; init; } = 128;
+
+    /// <summary>Bytes a second that flushes and compactions together write; 0: without limit.</summary>
+    public long FlushBytesPerSecond { get; init; }
+
     /// <summary>Table and blob files kept open; more of them are opened again for each read.</summary>
     public int OpenFiles { get; init; } = 512;
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Buffers.Binary;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
@@ -181,6 +182,22 @@ public class LedgerTests
         // 16 MB went through: without a shared total four families would hold four buffers each.
         Assert.InRange((long)database.Property("rocksdb.cur-size-all-mem-tables\0"u8, perFamily: true), 0, 2 * total);
         Assert.InRange(database.CacheUsage, 1, total);
+    }
+
+    // Protects the syncs of votes: a flush leaves no faster than it may, whatever the disk could take.
+    [Fact]
+    public void FlushesAreHeldToTheirRate()
+    {
+        const int rate = 2 << 20;
+        using TemporaryFolder folder = new();
+        RocksDbOptions options = new() { Create = true, WriteBufferBytes = 32 << 20, CacheBytes = 1 << 20, Compression = 0, FlushBytesPerSecond = rate };
+        using RocksDb database = RocksDb.TryOpen(folder.File("db"), ["default"], options, out _)!;
+        using RocksDbBatch batch = new(database);
+        batch.Put(0, [1], new byte[2 * rate]);
+        Assert.Null(database.Write(batch, sync: false));
+        long start = Stopwatch.GetTimestamp();
+        Assert.Null(database.Flush());
+        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 1.5, double.MaxValue);
     }
 
     /// <summary>Replaces a stored block.</summary>
