@@ -27,8 +27,8 @@ echo
 echo "| side | ${fields// / | } |"
 echo "|---|$(for _ in $fields; do printf -- '---:|'; done)"
 for _ in $(seq "$pairs"); do
-    run old "$old" "${OLD_ENV:-A=1}"
-    run new "$new" "${NEW_ENV:-A=1}"
+    run old "$old" "${OLD_ENV:-}"
+    run new "$new" "${NEW_ENV:-}"
 done
 for side in old new; do
     line="median $side"

@@ -216,19 +216,6 @@ internal static class ClientCommands
     {
         // A committee change has a vertex to itself.
         int most = kind == (byte)TransactionKind.System ? (int)Limits.MaxVertexPayloadBytes : Limits.MaxTransactionBytes;
-        if (path != "-")
-        {
-            return OperatorFile.Read(path, "--file", most);
-        }
-
-        try
-        {
-            using Stream input = Console.OpenStandardInput();
-            return InputFile.Read(input, most);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            throw new ConfigException($"--file: {path}: cannot be read: {e.Message}");
-        }
+        return path == "-" ? OperatorFile.ReadInput("--file", most) : OperatorFile.Read(path, "--file", most);
     }
 }

@@ -74,10 +74,10 @@ public sealed partial class ValidatorNode
             return;
         }
 
-        Topology topology = new(workers: 0);
+        using Parker parker = new();
         LinkTable links = new(context.Keys.TransportPublicKey, context.Metrics, context.Addresses);
         links.Update(stores.Epoch);
-        TransportOptions options = TransportOptionsOf(context, links, ReceivePoolOf(context), topology, null);
+        TransportOptions options = TransportOptionsOf(context, links, ReceivePoolOf(context), parker, null);
         string? met;
         try
         {
@@ -142,7 +142,11 @@ public sealed partial class ValidatorNode
         SignatureCache signatures = new();
         TokenTable<PendingVertex> pending = new(MaxPendingPayloads);
         _envelopes = new EnvelopeVerifiers(_accounts, context.ChainId);
-        TransportOptions options = TransportOptionsOf(context, _links, _receivePool, _topology, LogTransport);
+        TransportOptions options = TransportOptionsOf(context, _links, _receivePool, _topology.NetworkToValidation.Consumer, LogTransport) with
+        {
+            EventRingCapacity = _topology.NetworkToValidation.Capacity,
+            OutboxCapacity = _topology.CoreToNetwork.Capacity,
+        };
         _transport = transport(options);
         _links.Attach(_transport);
         CryptographicOperations.ZeroMemory(options.PrivateKeySeed);
@@ -299,7 +303,7 @@ public sealed partial class ValidatorNode
     }
 
     private static TransportOptions TransportOptionsOf(
-        NodeContext context, LinkTable links, PinnedBufferPool receivePool, Topology topology, Action<TransportLogEvent>? log)
+        NodeContext context, LinkTable links, PinnedBufferPool receivePool, IWaker consumer, Action<TransportLogEvent>? log)
     {
         // The committee may grow to its limit meanwhile; decoding checks what a frame may hold in its epoch.
         int frameBytes = FrameLimits.MaxFrameBytes(Limits.MaxCommittee);
@@ -314,9 +318,7 @@ public sealed partial class ValidatorNode
             MaxPeers = NodeMetrics.MaxLinks,
             PrivateKeySeed = seed,
             ReceivePool = receivePool,
-            Consumer = topology.NetworkToValidation.Consumer,
-            EventRingCapacity = topology.NetworkToValidation.Capacity,
-            OutboxCapacity = topology.CoreToNetwork.Capacity,
+            Consumer = consumer,
             MaxFrameBytes = frameBytes,
             WindowBytes = Math.Max(LeastWindowBytes, 2 * frameBytes),
             ApplicationProtocol = "validator/1",

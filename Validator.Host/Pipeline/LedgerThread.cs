@@ -28,14 +28,13 @@ internal sealed class LedgerThread(
     private readonly VertexSource _vertices = new(cache, ledger);
     private TransactionState[] _states = [];
     private Hash256[] _unordered = [];
-    private LedgerGroup<LedgerItem>? _group;
+    private LedgerGroup<LedgerItem> _group = null!;
     private bool _proposes = true;
     private long _pendingOwn;
     private volatile ExecutedPoint? _executed;
     private volatile LiveBlock? _newest;
     private ulong _newestTime;
     private EpochConfiguration _epoch = null!;
-    private readonly ulong _firstEpoch;
 
     private sealed record ExecutedPoint(ulong Sequence, Hash256 Root);
 
@@ -54,7 +53,7 @@ internal sealed class LedgerThread(
     public required EpochConfiguration Epoch
     {
         get => Volatile.Read(ref _epoch);
-        init => (_epoch, _firstEpoch) = (value, value.Number);
+        init => (_epoch, _group) = (value, new LedgerGroup<LedgerItem>(this, value.Number));
     }
 
     /// <summary>Newest executed block on disk, and the root after it. Any thread.</summary>
@@ -82,23 +81,21 @@ internal sealed class LedgerThread(
         }
 
         // Of a write that failed, or was not made any more.
-        foreach (LedgerItem item in Group.Items)
+        foreach (LedgerItem item in _group.Items)
         {
             item.Own.Payload.Batch?.Fail(failure);
         }
     }
 
-    private LedgerGroup<LedgerItem> Group => _group ??= new LedgerGroup<LedgerItem>(this, _firstEpoch);
-
-    protected override bool HasWork => Group.Holds || !topology.CoreToLedger.IsEmpty || !topology.SignerToLedger.IsEmpty || !topology.ExecutionToLedger.IsEmpty;
+    protected override bool HasWork => _group.Holds || !topology.CoreToLedger.IsEmpty || !topology.SignerToLedger.IsEmpty || !topology.ExecutionToLedger.IsEmpty;
 
     protected override int IdleMilliseconds =>
-        Group.IsEmpty ? -1 : (int)Math.Clamp((Group.LingersUntil - Clock.MonotonicMicros() + 999) / 1000, 0, LedgerGroup<LedgerItem>.LingerMicros / 1000);
+        _group.IsEmpty ? -1 : (int)Math.Clamp((_group.LingersUntil - Clock.MonotonicMicros() + 999) / 1000, 0, LedgerGroup<LedgerItem>.LingerMicros / 1000);
 
     protected override bool Work()
     {
-        bool any = Group.Gather();
-        return Group.IsDue(Clock.MonotonicMicros(), hurries: Stopping || Volatile.Read(ref _proposes)) ? Group.Commit() : any;
+        bool any = _group.Gather();
+        return _group.IsDue(Clock.MonotonicMicros(), hurries: Stopping || Volatile.Read(ref _proposes)) ? _group.Commit() : any;
     }
 
     /// <summary>

@@ -16,7 +16,6 @@ internal abstract class PipelineThread : IDisposable
     private readonly Thread _thread;
     private readonly IFaultSink _faults;
     private readonly Stage _stage;
-    private readonly Parker _parker;
     private volatile bool _stopping;
     private long _advanced = Stopwatch.GetTimestamp();
 
@@ -24,12 +23,11 @@ internal abstract class PipelineThread : IDisposable
     {
         _faults = faults;
         _stage = stage;
-        _parker = stage.Parker;
         _thread = new Thread(Run, maxStackSize: 1 << 20) { Name = stage.Name, IsBackground = true, Priority = priority };
     }
 
     /// <summary>What producers call after they have put something in one of this thread's rings.</summary>
-    public IWaker Waker => _parker;
+    public IWaker Waker => _stage.Parker;
 
     /// <summary>Time since its last round began. A sleeping thread begins one a second.</summary>
     public TimeSpan SinceAdvance => Stopwatch.GetElapsedTime(Volatile.Read(ref _advanced));
@@ -58,11 +56,11 @@ internal abstract class PipelineThread : IDisposable
     public bool Stop(int timeoutMilliseconds)
     {
         _stopping = true;
-        _parker.Wake();
+        _stage.Parker.Wake();
         return (_thread.ThreadState & System.Threading.ThreadState.Unstarted) != 0 || _thread.Join(timeoutMilliseconds);
     }
 
-    public virtual void Dispose() => _parker.Dispose();
+    public virtual void Dispose() => _stage.Parker.Dispose();
 
     /// <summary>
     /// Puts an item in a ring of the next thread, waiting while it is full: backpressure. Gives up, false, when the
@@ -113,14 +111,14 @@ internal abstract class PipelineThread : IDisposable
                     continue;
                 }
 
-                _parker.Prepare();
+                _stage.Parker.Prepare();
                 if (_stopping || _faults.Faulted || HasWork)
                 {
-                    _parker.Cancel();
+                    _stage.Parker.Cancel();
                 }
                 else
                 {
-                    _parker.Park(idle < 0 ? HeartbeatMilliseconds : Math.Min(idle, HeartbeatMilliseconds));
+                    _stage.Parker.Park(idle < 0 ? HeartbeatMilliseconds : Math.Min(idle, HeartbeatMilliseconds));
                 }
             }
         }

@@ -55,5 +55,5 @@ internal static class InputFile
     /// <summary>The same of an open file.</summary>
     public static string ReadText(Stream stream, int most = MostBytes) => Text(Read(stream, most));
 
-    private static string Text(byte[] bytes) => Encoding.UTF8.GetString(bytes).TrimStart('\uFEFF');
+    public static string Text(byte[] bytes) => Encoding.UTF8.GetString(bytes).TrimStart('\uFEFF');
 }

@@ -56,13 +56,13 @@ internal static class StoreDirectory
                 throw Open(path, "Invalid argument: it exists (error_if_exists is true)");
             }
 
-            // A mount point cannot be replaced, and has a folder of its own.
-            bool mounted = inside || (Directory.Exists(place) && (replaces ? IsMountPoint(place) : !TryRemoveEmpty(place)));
-            if (mounted && !replaces && !IsFree(place))
+            if (!replaces && !IsFree(place))
             {
                 throw Open(path, "Invalid argument: the folder is not empty (error_if_exists is true)");
             }
 
+            // A mount point cannot be replaced, and has a folder of its own.
+            bool mounted = inside || (Directory.Exists(place) && (replaces ? IsMountPoint(place) : !TryRemoveEmpty(place)));
             string aside = mounted ? Path.Combine(place, Aside) : $"{place}.{Aside}";
             if (Directory.Exists(aside))
             {
@@ -371,11 +371,6 @@ internal static class StoreDirectory
 
     private static bool TryRemoveEmpty(string folder)
     {
-        if (!IsFree(folder))
-        {
-            throw Open(folder, "Invalid argument: the folder is not empty (error_if_exists is true)");
-        }
-
         try
         {
             Directory.Delete(folder);

@@ -25,12 +25,14 @@ public static class LoadCommandRun
         using PosixSignalRegistration onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
         try
         {
-            if (genesisPath is not null)
+            Genesis? genesis = genesisPath is null ? null : GenesisFile.Read(genesisPath, out _);
+            NodeStatus?[] statuses = await StatusesAsync(options, interrupted.Token).ConfigureAwait(false);
+            if (genesis is not null)
             {
-                options = options with { Streams = await StreamsAsync(options, genesisPath, interrupted.Token).ConfigureAwait(false) };
+                options = options with { Streams = await StreamsAsync(options.Targets, statuses, genesis, genesisPath!, interrupted.Token).ConfigureAwait(false) };
             }
 
-            ulong from = await NextIndexAsync(options, interrupted.Token).ConfigureAwait(false);
+            ulong from = NextIndex(options.Targets, statuses);
             using LoadRun run = new(options, from, ownTrafficOnly: false);
             Task<LoadResult> running = run.RunAsync(interrupted.Token);
             await ShowAsync(run, running, output).ConfigureAwait(false);
@@ -68,47 +70,47 @@ public static class LoadCommandRun
         }
     }
 
-    /// <summary>Asks each target who it is, and finds its key in genesis.</summary>
-    /// <exception cref="ConfigException">Genesis is at fault, or a target is no member.</exception>
-    private static async Task<StreamTarget[]> StreamsAsync(LoadOptions options, string genesisPath, CancellationToken cancellation)
+    /// <summary>Asks each target who and where it is.</summary>
+    private static async Task<NodeStatus?[]> StatusesAsync(LoadOptions options, CancellationToken cancellation)
     {
-        Genesis genesis = GenesisFile.Read(genesisPath, out _);
         using HttpClient http = options.Client();
         http.Timeout = s_patience;
-        List<StreamTarget> streams = [];
-        foreach (Uri target in options.Targets)
+        NodeStatus?[] statuses = new NodeStatus?[options.Targets.Length];
+        for (int i = 0; i < statuses.Length; i++)
         {
-            byte[] json = await http.GetByteArrayAsync(new Uri(target, "/v1/status"), cancellation).ConfigureAwait(false);
-            string name = JsonSerializer.Deserialize(json, ApiJson.Default.NodeStatus)?.Node ?? "";
-            Member member = Array.Find(genesis.Members, m => m.Name == name)
-                ?? throw new ConfigException($"{target} is '{name}', which {genesisPath} does not name");
-            IPAddress[] addresses = await HttpHandlers.ResolveAsync(target.Host, cancellation).ConfigureAwait(false);
-            streams.Add(new StreamTarget(member.TransportKey, new IPEndPoint(addresses[0], target.Port)));
+            byte[] json = await http.GetByteArrayAsync(new Uri(options.Targets[i], "/v1/status"), cancellation).ConfigureAwait(false);
+            statuses[i] = JsonSerializer.Deserialize(json, ApiJson.Default.NodeStatus);
         }
 
-        return [.. streams];
+        return statuses;
+    }
+
+    /// <summary>Finds each target's key in genesis.</summary>
+    /// <exception cref="ConfigException">A target is no member.</exception>
+    private static async Task<StreamTarget[]> StreamsAsync(
+        Uri[] targets, NodeStatus?[] statuses, Genesis genesis, string genesisPath, CancellationToken cancellation)
+    {
+        StreamTarget[] streams = new StreamTarget[targets.Length];
+        for (int i = 0; i < targets.Length; i++)
+        {
+            string name = statuses[i]?.Node ?? "";
+            Member member = Array.Find(genesis.Members, m => m.Name == name)
+                ?? throw new ConfigException($"{targets[i]} is '{name}', which {genesisPath} does not name");
+            IPAddress[] addresses = await HttpHandlers.ResolveAsync(targets[i].Host, cancellation).ConfigureAwait(false);
+            streams[i] = new StreamTarget(member.TransportKey, new IPEndPoint(addresses[0], targets[i].Port));
+        }
+
+        return streams;
     }
 
     /// <summary>The furthest of the targets' next global indices: from there on every stream has all of this run.</summary>
-    private static async Task<ulong> NextIndexAsync(LoadOptions options, CancellationToken cancellation)
+    /// <exception cref="IOException">They are of several chains.</exception>
+    private static ulong NextIndex(Uri[] targets, NodeStatus?[] statuses)
     {
-        using HttpClient http = options.Client();
-        http.Timeout = s_patience;
-        ulong next = 0;
-        string? chain = null;
-        foreach (Uri target in options.Targets)
-        {
-            byte[] json = await http.GetByteArrayAsync(new Uri(target, "/v1/status"), cancellation).ConfigureAwait(false);
-            NodeStatus? status = JsonSerializer.Deserialize(json, ApiJson.Default.NodeStatus);
-            next = Math.Max(next, status?.NextFinalIndex ?? 0);
-            chain ??= status?.ChainId;
-            if (chain != status?.ChainId)
-            {
-                throw new IOException($"{target} is of chain {status?.ChainId}, and {options.Targets[0]} of {chain}");
-            }
-        }
-
-        return next;
+        int other = Array.FindIndex(statuses, s => s?.ChainId != statuses[0]?.ChainId);
+        return other < 0
+            ? statuses.Max(s => s?.NextFinalIndex ?? 0)
+            : throw new IOException($"{targets[other]} is of chain {statuses[other]?.ChainId}, and {targets[0]} of {statuses[0]?.ChainId}");
     }
 
     private static async Task ShowAsync(LoadRun run, Task running, TextWriter output)
