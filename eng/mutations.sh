@@ -13,11 +13,11 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
 cp -r Directory.Build.props Directory.Packages.props global.json Validator.Core Validator.Crypto.Simd "$copy"
-mkdir -p "$copy/Validator.Tests" "$copy/eng" "$copy/Simulator"
-cp -r Validator.Tests/Simulation "$copy/Validator.Tests"
+mkdir -p "$copy/Validator.Bench" "$copy/eng"
+cp -r Validator.Bench/Simulation "$copy/Validator.Bench"
 cp -r eng/locks "$copy/eng"
 find "$copy" -type d \( -name bin -o -name obj \) -prune -exec rm -rf {} +
-cat > "$copy/Simulator/Simulator.csproj" <<'PROJECT'
+cat > "$copy/Validator.Bench/Simulator.csproj" <<'PROJECT'
 <Project Sdk="Microsoft.NET.Sdk">
   <PropertyGroup>
     <TargetFramework>$(ValidatorFramework)</TargetFramework>
@@ -27,16 +27,15 @@ cat > "$copy/Simulator/Simulator.csproj" <<'PROJECT'
   </PropertyGroup>
   <ItemGroup>
     <ProjectReference Include="../Validator.Core/Validator.Core.csproj" />
-    <Compile Include="../Validator.Tests/Simulation/*.cs" Exclude="../Validator.Tests/Simulation/*Tests.cs" />
   </ItemGroup>
 </Project>
 PROJECT
-echo 'return Validator.Tests.Simulation.SimConsole.Run(args);' > "$copy/Simulator/Program.cs"
+echo 'return Validator.Bench.Simulation.SimConsole.Run(args);' > "$copy/Validator.Bench/Program.cs"
 
-dotnet restore "$copy/Simulator/Simulator.csproj" -v:q > /dev/null
+dotnet restore "$copy/Validator.Bench/Simulator.csproj" -v:q > /dev/null
 names=("$@")
 if [ ${#names[@]} -eq 0 ]; then
-    for patch in Validator.Tests/Simulation/mutations/*.patch; do
+    for patch in Validator.Bench/Simulation/mutations/*.patch; do
         names+=("$(basename "$patch" .patch)")
     done
 fi
@@ -44,7 +43,7 @@ fi
 run() { # run <first seed> <seeds> [option ...]: "<seeds it took> <check>" of the first failure of a check, or nothing
     local first=$1 count=$2
     shift 2
-    { timeout 900 "$copy/Simulator/bin/Release/net10.0/Validator.Bench" --until-failure --first "$first" --seeds "$count" "$@" || true; } \
+    { timeout 900 "$copy/Validator.Bench/bin/Release/net10.0/Validator.Bench" --until-failure --first "$first" --seeds "$count" "$@" || true; } \
         | sed -n 's/^FAIL seed \([0-9]*\) \[\([^]]*\)\].*/\1 \2/p' | { grep -v ' invariant$' || true; } | head -n 1 \
         | awk -v first="$first" '{ taken = $1 - first + 1; $1 = taken; print }'
 }
@@ -53,11 +52,11 @@ status=0
 echo "| mutation | caught by | seeds, median of $(wc -w <<< "$starts") searches |$([ "$harm_seeds" -gt 0 ] && echo ' by its harm alone |')"
 echo "|---|---|---|$([ "$harm_seeds" -gt 0 ] && echo '---|')"
 for name in "${names[@]}"; do
-    if ! patch -s -d "$copy" -p1 < "$root/Validator.Tests/Simulation/mutations/$name.patch"; then
+    if ! patch -s -d "$copy" -p1 < "$root/Validator.Bench/Simulation/mutations/$name.patch"; then
         echo "mutations: $name does not apply any more" >&2
         exit 1
     fi
-    if ! dotnet build "$copy/Simulator/Simulator.csproj" --no-restore -c Release -v:q -clp:NoSummary -p:RunAnalyzers=false > "$copy/build.txt" 2>&1; then
+    if ! dotnet build "$copy/Validator.Bench/Simulator.csproj" --no-restore -c Release -v:q -clp:NoSummary -p:RunAnalyzers=false > "$copy/build.txt" 2>&1; then
         echo "mutations: $name does not compile" >&2
         cat "$copy/build.txt" >&2
         exit 1
@@ -80,6 +79,6 @@ for name in "${names[@]}"; do
         line+=" $(run 1 "$harm_seeds" --harm-only) |"
     fi
     sed 's/9999999/none/g' <<< "$line"
-    patch -s -R -d "$copy" -p1 < "$root/Validator.Tests/Simulation/mutations/$name.patch"
+    patch -s -R -d "$copy" -p1 < "$root/Validator.Bench/Simulation/mutations/$name.patch"
 done
 exit $status

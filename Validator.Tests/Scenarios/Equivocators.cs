@@ -1,7 +1,7 @@
 using Validator.Core.Consensus;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Tests.Simulation;
+using Validator.Bench.Simulation;
 
 namespace Validator.Tests.Scenarios;
 

@@ -1,5 +1,5 @@
 using Validator.Core.Wire;
-using Validator.Tests.Simulation;
+using Validator.Bench.Simulation;
 
 namespace Validator.Tests.Scenarios;
 

@@ -3,7 +3,7 @@ using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Tests.Core.Wire;
-using Validator.Tests.Simulation;
+using Validator.Bench.Simulation;
 
 namespace Validator.Tests.Scenarios;
 

@@ -1,6 +1,6 @@
 using Validator.Core.Effects;
 using Validator.Core.Wire;
-using Validator.Tests.Simulation;
+using Validator.Bench.Simulation;
 
 namespace Validator.Tests.Scenarios;
 

@@ -1,4 +1,4 @@
-using Validator.Tests.Simulation;
+using Validator.Bench.Simulation;
 
 namespace Validator.Tests.Scenarios;
 

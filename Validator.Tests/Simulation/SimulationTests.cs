@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Validator.Bench.Simulation;
 using Validator.Core.Effects;
 using Validator.Core.Wire;
 using Validator.Tests.Scenarios;
@@ -57,7 +58,7 @@ public sealed class SimulationTests
     [Fact]
     public void No_mutation_is_in_the_tree()
     {
-        string[] patches = Directory.GetFiles(Path.Combine(SourceTree.Root, "Validator.Tests", "Simulation", "mutations"), "*.patch");
+        string[] patches = Directory.GetFiles(Path.Combine(SourceTree.Root, "Validator.Bench", "Simulation", "mutations"), "*.patch");
         Assert.True(patches.Length >= 26);
         foreach (string patch in patches)
         {

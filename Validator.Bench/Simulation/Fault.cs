@@ -1,0 +1,105 @@
+namespace Validator.Bench.Simulation;
+
+/// <summary>
+/// What a world does to its validators; each is counted where it happens, and one that never happens fails the run.
+/// </summary>
+public enum Fault : byte
+{
+    // The network.
+    Loss,
+    Duplicate,
+    Reorder,
+    Clog,
+    Partition,
+    OneWayPartition,
+    IsolatedLeader,
+    SlowPeer,
+
+    // Processes and clocks.
+    Crash,
+    CrashBetweenSyncAndSend,
+    Pause,
+    RollingRestart,
+    RestartOfAll,
+    Blackout,
+    ClockSkew,
+    ClockDrift,
+    ClockJump,
+    ClocksAhead,
+    ClocksCorrected,
+
+    // Epochs.
+    EpochEnd,
+    CommitteeChange,
+    RefusedChange,
+    NewcomerSigns,
+    ForgedChange,
+    SignsAgain,
+
+    // Disks.
+    LostWrites,
+    WrittenButNotSent,
+    TornRecord,
+    BitFlip,
+    MisdirectedWrite,
+    FullDisk,
+    FailedSync,
+    Wipe,
+    OldBackup,
+    VotesLostByMany,
+    VotesRecreated,
+    RevivalRefused,
+    OldVoteReleased,
+
+    // Byzantine members.
+    Twins,
+    ForkedProposal,
+    CrossedProposal,
+    StaleProposal,
+    TwinCut,
+    PhantomCut,
+    BadContent,
+    LyingRoot,
+    DoubleVote,
+    VoteForUnseen,
+    OtherEpoch,
+    WrongNextCommittee,
+    PastEpochEnd,
+    TwinVertex,
+    FloodedLane,
+    WithheldPayload,
+    WrongPayload,
+    SelectiveSend,
+    LyingViewChange,
+    ForsakenView,
+    TwoNewViews,
+    LyingStatus,
+    UnaskedAnswer,
+    Malformed,
+    WrongSignature,
+    OtherChain,
+    TooLittleWeight,
+    RepeatedSigner,
+    ForgedClaims,
+    Oversized,
+    Replay,
+    Flood,
+
+    // Of ledgers.
+    Pruned,
+    LongAbsence,
+    LostLedger,
+    CaughtUp,
+    CrashInCatchUp,
+    WrongChunk,
+    ForgedManifest,
+    EpochSkipped,
+    Landed,
+    ForgedEpochEnd,
+    LyingProof,
+
+    // Of clients that sign.
+    NonceUsed,
+    NonceTooOld,
+    AccountsFull,
+}

@@ -1,0 +1,292 @@
+using System.Buffers.Binary;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Core.Wire.Validation;
+
+namespace Validator.Bench.Simulation;
+
+/// <summary>
+/// A vertex with its transactions, each known by a number: on the wire an opaque one of eight bytes, or an envelope.
+/// </summary>
+public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] transactions)
+{
+    public const int TransactionBytes = Limits.TransactionFramingBytes + 8;
+
+    [ThreadStatic]
+    private static TransactionScratch? s_scratch;
+    private DecodeError? _fault;
+
+    public VertexHeader Header { get; } = header;
+    public byte[] Signature { get; } = signature;
+    public ulong[] Transactions { get; } = transactions;
+
+    /// <summary>System transactions have numbers from here on, by their content.</summary>
+    private const ulong System = 1UL << 62;
+
+    [ThreadStatic]
+    private static Dictionary<ulong, byte[]>? s_systemBytes;
+
+    private static Dictionary<ulong, byte[]> SystemBytes => s_systemBytes ??= [];
+
+    /// <summary>A new cluster begins on this thread.</summary>
+    public static void ForgetSystem() => SystemBytes.Clear();
+
+    public static bool IsSystem(ulong transaction) => (transaction >> 62) == 1;
+
+    /// <summary>The number of a system transaction with these bytes.</summary>
+    public static ulong NumberOf(ReadOnlySpan<byte> change)
+    {
+        Span<byte> hash = stackalloc byte[Hash256.Size];
+        Hash256.Of(change).CopyTo(hash);
+        ulong number = System | (BinaryPrimitives.ReadUInt64LittleEndian(hash) >> 2);
+        SystemBytes[number] = change.ToArray();
+        return number;
+    }
+
+    /// <summary>The committee changes among the transactions, in order.</summary>
+    public IEnumerable<CommitteeChange> Changes => Transactions.Where(IsSystem)
+        .Select(t => CommitteeChangeCodec.TryRead(SystemBytes[t], out SignedCommitteeChange? signed, out _) ? signed.Change : null).OfType<CommitteeChange>();
+
+    public static byte[] PayloadOf(ReadOnlySpan<ulong> transactions)
+    {
+        byte[] keys = SimEnvelopes.KeyEntries(transactions);
+        int length = keys.Length;
+        foreach (ulong transaction in transactions)
+        {
+            length += PayloadWriter.Size(
+                SimEnvelopes.Is(transaction) ? SimEnvelopes.Bytes : SystemBytesOf(transaction) is { } change ? change.Length : sizeof(ulong));
+        }
+
+        byte[] payload = new byte[length];
+        keys.CopyTo(payload, 0);
+        Span<byte> rest = payload.AsSpan(keys.Length);
+        Span<byte> envelope = stackalloc byte[SimEnvelopes.Bytes];
+        Span<byte> plain = stackalloc byte[sizeof(ulong)];
+        foreach (ulong transaction in transactions)
+        {
+            int written;
+            if (SimEnvelopes.Is(transaction))
+            {
+                SimEnvelopes.Write(transaction, envelope);
+                written = PayloadWriter.Append(rest, TransactionKind.Envelope, envelope);
+            }
+            else if (SystemBytesOf(transaction) is { } change)
+            {
+                written = PayloadWriter.Append(rest, TransactionKind.System, change);
+            }
+            else
+            {
+                BinaryPrimitives.WriteUInt64LittleEndian(plain, transaction);
+                written = PayloadWriter.Append(rest, TransactionKind.Opaque, plain);
+            }
+
+            rest = rest[written..];
+        }
+
+        return payload;
+    }
+
+    private static byte[]? SystemBytesOf(ulong transaction) => IsSystem(transaction) ? SystemBytes.GetValueOrDefault(transaction) : null;
+
+    public static Hash256 RootOf(ReadOnlySpan<ulong> transactions) => RootOf(PayloadOf(transactions), transactions.Length);
+
+    public static Hash256 RootOf(ReadOnlySpan<byte> payload, int transactions)
+    {
+        Require.That((s_scratch ??= new TransactionScratch()).TryCompute(payload, transactions, out Hash256 root, out _));
+        return root;
+    }
+
+    /// <summary>What the shell's stateless checks say of the payload.</summary>
+    public DecodeError PayloadFault(SimCluster cluster) => _fault ??= FindFault(cluster);
+
+    private DecodeError FindFault(SimCluster cluster)
+    {
+        TransactionScratch scratch = s_scratch ??= new TransactionScratch();
+        DecodeError error = VertexValidation.CheckPayload(Header, PayloadOf(Transactions), cluster.Genesis.Parameters, scratch);
+        return error == DecodeError.None && scratch.Change is { } change
+            ? SignatureChecks.OfChange(change, cluster.EpochOf(Header.Epoch).Committee, [])
+            : error;
+    }
+}
+
+/// <summary>One message on its way, from whom it may.</summary>
+public sealed class SimMessage
+{
+    private byte[]? _bytes;
+    private DecodeError? _error;
+    private IMessage? _message;
+    private SimVertex? _vertex;
+
+    public SimMessage(IMessage message)
+    {
+        _message = message;
+    }
+
+    public SimMessage(SimVertex vertex)
+    {
+        _message = SignedVertex.Of(vertex.Header, vertex.Signature);
+        _vertex = vertex;
+    }
+
+    /// <summary>Whatever a liar puts on the wire.</summary>
+    public SimMessage(byte[] bytes)
+    {
+        _bytes = bytes;
+        IsForged = true;
+    }
+
+    public bool IsForged { get; }
+    /// <summary>Null for bytes that are none, or not yet decoded.</summary>
+    public IMessage? Message => _message;
+
+    /// <summary>0 where there is no message.</summary>
+    public FrameType Type => _message?.Type ?? 0;
+
+    public SimVertex? Vertex => _vertex;
+
+    public byte[] Bytes => _bytes ??= Encode();
+
+    private byte[] Encode()
+    {
+        byte[] bytes = new byte[FrameCodec.EncodedSize(_message!)];
+        int written = FrameCodec.Write(_message!, bytes);
+        if (_vertex is not null)
+        {
+            SimVertex.PayloadOf(_vertex.Transactions).CopyTo(bytes.AsSpan(written));
+        }
+
+        return bytes;
+    }
+
+    /// <summary>
+    /// The shell's checks before Core hears of it (Host/Pipeline/FrameValidator): bytes, structure, weight, payload and every
+    /// signature inside. Afterwards the frame is the decoded one. The same for each receiver, so done once.
+    /// </summary>
+    public DecodeError Admit(SimCluster cluster, out bool signaturesHold)
+    {
+        _error ??= Decode(cluster);
+        signaturesHold = _signaturesHold;
+        return _error.Value;
+    }
+
+    private bool _signaturesHold = true;
+
+    private DecodeError Decode(SimCluster cluster)
+    {
+        byte[] bytes = Bytes;
+        EpochConfiguration epoch = cluster.EpochOf(FrameCodec.TryPeekEpoch(bytes, out ulong number) ? number : 0);
+        Committee committee = epoch.Committee;
+        if (!FrameCodec.TryRead(bytes, committee.Count, out _message, out DecodeError error))
+        {
+            return error;
+        }
+
+        bool envelopesHold = true;
+        List<SignatureCheck> checks = [];
+        error = SignatureChecks.Collect(_message, committee, checks);
+        if (error == DecodeError.None && _message is SignedVertex vertex)
+        {
+            TransactionScratch scratch = new();
+            ReadOnlySpan<byte> payload = bytes.AsSpan(vertex.PayloadOffset(bytes.Length));
+            error = VertexValidation.CheckPayload(vertex.Vertex, payload, cluster.Genesis.Parameters, scratch);
+            if (error == DecodeError.None && scratch.Change is { } change)
+            {
+                error = SignatureChecks.OfChange(change, committee, checks);
+            }
+
+            if (error == DecodeError.None)
+            {
+                ulong[] transactions = TransactionsOf(payload, out envelopesHold);
+                _vertex = new SimVertex(vertex.Vertex, vertex.Signature, transactions);
+            }
+        }
+
+        _signaturesHold = envelopesHold && checks.TrueForAll(c => cluster.Verify(c.Header, c.Signature));
+        return error;
+    }
+
+    /// <summary>Transactions of another length than ours become numbers that nobody submitted.</summary>
+    private static ulong[] TransactionsOf(ReadOnlySpan<byte> payload, out bool envelopesHold)
+    {
+        envelopesHold = true;
+        List<ulong> transactions = [];
+        PayloadReader reader = new(payload);
+        while (reader.MoveNext())
+        {
+            if (reader.Kind == TransactionKind.Envelope)
+            {
+                envelopesHold &= SimEnvelopes.TryRead(reader.Bytes, out ulong signed);
+                transactions.Add(signed);
+                continue;
+            }
+
+            if (reader.Kind == TransactionKind.System)
+            {
+                transactions.Add(SimVertex.NumberOf(reader.Bytes));
+                continue;
+            }
+
+            ulong number = reader.Bytes.Length == 8 ? BinaryPrimitives.ReadUInt64LittleEndian(reader.Bytes) : 0;
+            transactions.Add(SimEnvelopes.Is(number) || SimVertex.IsSystem(number) ? 0 : number);
+        }
+
+        return [.. transactions];
+    }
+
+    /// <summary>The epoch that it speaks of; read from the bytes where there are any, as the real shell does.</summary>
+    public ulong Epoch => _message switch
+    {
+        null => FrameCodec.TryPeekEpoch(Bytes, out ulong epoch) ? epoch : 0,
+        Signed signed => signed.Header.Epoch,
+        ViewChange change => change.Signed.Header.Epoch,
+        NewView newView => newView.Signed.Header.Epoch,
+        Certificate certificate => certificate.Epoch,
+        Block block => block.Epoch,
+        FinalBlocks blocks => blocks.Blocks[0].Epoch,
+        Evidence evidence => evidence.First.Header.Epoch,
+        Status status => status.Epoch,
+        FetchRequest request => request.Epoch,
+        NotFound answer => answer.Request.Epoch,
+        SnapshotManifest manifest => manifest.Epoch,
+        SnapshotChunk chunk => chunk.Epoch,
+        EpochEnd end => end.Epoch,
+        _ => throw new InvariantViolationException($"a {Type} has no epoch"),
+    };
+
+    /// <summary>Made for a committee of this size.</summary>
+    public bool Fits(int members) => _message switch
+    {
+        SignedVertex vertex => vertex.Vertex.Parents.Length == members,
+        PrePrepare proposal => proposal.Block.Cut.Length == members && proposal.Header.Sender < members,
+        Block block => block.Cut.Length == members,
+        Signed signed => signed.Header.Sender < members,
+        _ => true,
+    };
+
+    /// <summary>As the real shell does it.</summary>
+    public Input ToInput(int from) => Input.Of(_message!, from);
+
+    /// <summary>A line for readers.</summary>
+    public override string ToString() => _message switch
+    {
+        null => "bytes",
+        SignedVertex { Vertex: var v } => $"Vertex {v.Author}/{v.Height} {Short(v.Hash)}",
+        Status status => $"Status epoch {status.Epoch} view {status.View} final {status.FinalSequence}",
+        FetchRequest request => Line(request),
+        NotFound answer => Line(answer.Request),
+        Block block => $"Block {block.Sequence} {Short(block.Hash)}",
+        FinalBlocks blocks => $"FinalBlocks to {blocks.Certificate.Sequence}",
+        Evidence evidence => $"Evidence against {evidence.First.Header.Sender}",
+        Signed signed => Line(signed.Header),
+        ViewChange change => Line(change.Signed.Header),
+        NewView newView => Line(newView.Signed.Header),
+        _ => Type.ToString(),
+    };
+
+    private string Line(in FetchRequest request) => $"{Type} {request.Kind} {request.Sequence} {Short(request.Hash)}";
+
+    private static string Line(in SignedHeader h) => $"{h.Kind} of {h.Sender} view {h.View} sequence {h.Sequence} {Short(h.Digest)}";
+
+    private static string Short(in Hash256 hash) => hash.ToString()[..8];
+}

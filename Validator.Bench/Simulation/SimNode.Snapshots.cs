@@ -1,0 +1,224 @@
+using Validator.Core.Consensus;
+using Validator.Core.Effects;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Shell;
+using Validator.Core.Wire;
+
+namespace Validator.Bench.Simulation;
+
+/// <summary>A snapshot as it is kept and served: everything by its hash.</summary>
+public sealed record SimSnapshot(ulong Sequence, PendingCommittee? Pending, Dictionary<Hash256, byte[]> Chunks);
+
+/// <summary>
+/// What a snapshot holds beside the proof, and how it comes back in (Host/Storage/RocksLedger, Host/Serving/SnapshotServer).
+/// </summary>
+public partial class SimNode
+{
+    /// <summary>In place of the ids of the dedup window: the hashes of the newest blocks, in segments.</summary>
+    private const int HistoryWindow = 40;
+    private const int HistorySegment = 8;
+
+    private static Dictionary<Hash256, byte[]> ByHash(IEnumerable<byte[]> pieces)
+    {
+        Dictionary<Hash256, byte[]> found = [];
+        foreach (byte[] piece in pieces)
+        {
+            found[Hash256.Of(piece)] = piece;
+        }
+
+        return found;
+    }
+
+    private static byte[] ListOf(IEnumerable<byte[]> pieces) => [.. pieces.SelectMany(p => Hash256.Of(p).ToArray())];
+
+    private IEnumerable<byte[]> HistorySegments()
+    {
+        ulong newest = Disk.History.Keys.LastOrDefault();
+        ulong start = newest > HistoryWindow ? newest - HistoryWindow + 1 : 1;
+        start -= start % HistorySegment;
+        return Disk.History.Where(h => h.Key >= start).GroupBy(h => h.Key / HistorySegment)
+            .Select(g => (byte[])[.. g.SelectMany(h => BitConverter.GetBytes(h.Key).Concat(h.Value.ToArray()))]);
+    }
+
+    private IEnumerable<byte[]> AccountSegments() => Enumerable.Range(0, _nonces.Segments).Select(i => _nonces.Segment(i).ToArray());
+
+    /// <summary>All that enters the root after a block, as the real executor's record.</summary>
+    private StateRecord RecordOf(Block block, VertexHeader[] order, in Hash256 previous, in Hash256 committee, List<NonceVerdict> verdicts)
+    {
+        Disk.History[block.Sequence] = block.Hash;
+        Hash256 ids = Hash256.Of([.. order.SelectMany(v => v.Hash.ToArray()), .. verdicts.Select(v => (byte)v)]);
+        return new StateRecord(
+            block.Sequence, 1, 0, previous, block.Hash, ids, Hash256.Of(ListOf(HistorySegments())), _nonces.Digest(), committee);
+    }
+
+    private void TakeSnapshot(Block block)
+    {
+        SimWorld world = Cluster.World;
+        foreach (ulong old in Disk.History.Keys.Where(s => s + HistoryWindow + HistorySegment < block.Sequence).ToArray())
+        {
+            Disk.History.Remove(old);
+        }
+
+        // At each epoch's end too, so that whoever comes to an epoch finds a snapshot that its own committee certifies.
+        if (world.SnapshotEvery == 0 || (block.Sequence % world.SnapshotEvery != 0 && block.NextCommittee.IsZero))
+        {
+            return;
+        }
+
+        byte[][] history = [.. HistorySegments()];
+        byte[][] accounts = [.. AccountSegments()];
+        Disk.Snapshots[block.Sequence] = new SimSnapshot(
+            block.Sequence, Disk.Committee!.Pending, ByHash([.. history, ListOf(history), .. accounts, ListOf(accounts)]));
+        // One that can be proven always stays, and all after it.
+        while (Disk.Snapshots.Count > 3 && Disk.Snapshots.Keys.Skip(1).Any(s => Stating(s) is not null))
+        {
+            Disk.Snapshots.Remove(Disk.Snapshots.Keys.First());
+        }
+
+        ulong floor = Disk.Snapshots.Count >= 3 && Disk.Snapshots.Keys.Any(s => Stating(s) is not null) ? Disk.Snapshots.Keys.First() : 0;
+        while (Disk.Finals[0].Block.Sequence < floor && Disk.Finals[0].Block.Sequence + world.Retain <= block.Sequence)
+        {
+            // Held ones behind the cut go with the block, ordered or not.
+            SimFinal gone = Disk.Finals[0];
+            Disk.Finals.RemoveAt(0);
+            Disk.FirstKept = gone.Block.Sequence + 1;
+            world.Met(Fault.Pruned);
+            foreach (VertexHeader vertex in gone.Order)
+            {
+                Disk.Vertices.Remove(vertex.Hash);
+            }
+        }
+    }
+
+    private bool ServeSnapshot(int peer, in FetchRequest request)
+    {
+        if (request.Kind == FetchKind.Snapshot)
+        {
+            ulong provenFrom = 1;
+            foreach (ulong sequence in Disk.Snapshots.Keys.Reverse())
+            {
+                if (sequence < request.Sequence || Stating(sequence) is not { } stating || stating.Block.Epoch < request.Epoch
+                    || Prove(sequence) is not { } manifest)
+                {
+                    continue;
+                }
+
+                if (manifest.Epoch == request.Epoch)
+                {
+                    Send(peer, manifest);
+                    return true;
+                }
+
+                provenFrom = Disk.Ends[manifest.Epoch - 1].Last.Sequence + 1;
+            }
+
+            if (provenFrom > 1 && Disk.Ends.TryGetValue(request.Epoch, out EpochEnd? end))
+            {
+                Send(peer, end);
+            }
+
+            Send(peer, new NotFound(request, provenFrom));
+            return true;
+        }
+
+        if (request.Kind == FetchKind.Chunk && Disk.Snapshots.TryGetValue(request.Sequence, out SimSnapshot? snapshot)
+            && snapshot.Chunks.TryGetValue(request.Hash, out byte[]? chunk))
+        {
+            Send(peer, new SnapshotChunk(request.Epoch, request.Sequence, request.Hash, chunk));
+            return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>
+    /// The first final block that states a snapshot's execution, of the epoch that its state is in; null when there is none.
+    /// </summary>
+    private SimFinal? Stating(ulong sequence)
+    {
+        if (Disk.Final(sequence) is not { } anchor)
+        {
+            return null;
+        }
+
+        ulong epoch = anchor.Block.Epoch + (anchor.Block.NextCommittee.IsZero ? 0u : 1u);
+        return Disk.Finals.Find(f => f.Block.Sequence > sequence && f.Block.ExecutedSequence >= sequence) is { } stating
+            && stating.Block.Epoch == epoch ? stating : null;
+    }
+
+    protected SnapshotManifest? Prove(ulong sequence)
+    {
+        SimFinal? anchor = Disk.Final(sequence);
+        SimFinal? stating = Stating(sequence);
+        if (anchor is null || stating is null || !Disk.Snapshots.TryGetValue(sequence, out SimSnapshot? snapshot))
+        {
+            return null;
+        }
+
+        List<Block> certified = [];
+        for (ulong next = stating.Block.Sequence; next <= stating.Certificate.Sequence; next++)
+        {
+            if (Disk.Final(next) is not { } final)
+            {
+                return null;
+            }
+
+            certified.Add(final.Block);
+        }
+
+        ulong first = Disk.Records.Keys.First(s => s + Cluster.Genesis.Parameters.WindowBlocks + 16 > sequence);
+        StateRecord[] records = [.. Disk.Records.Where(r => r.Key >= first && r.Key <= stating.Block.ExecutedSequence).Select(r => r.Value)];
+        return new SnapshotManifest(first, records, anchor.Block, [.. certified], stating.Certificate, snapshot.Pending);
+    }
+
+    void IShellPorts<SimVertex?>.StoreManifest(SnapshotManifest manifest) =>
+        ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.Manifest) { Manifest = manifest });
+
+    void IShellPorts<SimVertex?>.StoreChunk(SnapshotChunk chunk) =>
+        ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.Chunk) { Chunk = chunk });
+
+    void IShellPorts<SimVertex?>.DropSnapshot() => ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.DropSnapshot));
+
+    void IShellPorts<SimVertex?>.Install(SnapshotManifest manifest) =>
+        ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.Install) { Manifest = manifest });
+
+    void IShellPorts<SimVertex?>.StoreEpochEnd(EpochEnd end) =>
+        ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.EpochEnd) { End = end });
+
+    /// <summary>On to the next epoch, whose state a snapshot will bring.</summary>
+    private void WriteSkipped(EpochEnd end)
+    {
+        Cluster.World.Met(Fault.EpochSkipped);
+        Cluster.Trace(Index, $"skips the rest of epoch {end.Epoch}");
+        Disk.KeepUnordered(end.Last, Cluster.MemberOf(end.Epoch, Index));
+        Disk.Ends[end.Epoch] = end;
+        Disk.Landing = end.Epoch + 1;
+    }
+
+    void ILedgerPorts<SimLedgerItem>.Install(in SimLedgerItem item)
+    {
+        SnapshotManifest manifest = item.Manifest!;
+        if (Disk.Landing > 0)
+        {
+            Cluster.World.Met(Fault.Landed);
+        }
+
+        Disk.Install(manifest, Core.Configuration.Members, HistorySegment);
+        Disk.Landing = 0;
+        _nonces = Disk.Nonces();
+        if (_nonces.Digest() != manifest.State.NoncesDigest || Hash256.Of(ListOf(HistorySegments())) != manifest.State.DedupDigest)
+        {
+            throw Cluster.Check.Fail(this, "snapshot", $"the state at {manifest.Sequence} is not what was certified");
+        }
+
+        Cluster.World.Met(Fault.CaughtUp);
+        Cluster.Trace(Index, $"has the snapshot at {manifest.Sequence}");
+        Answer(new Input { Kind = InputKind.SnapshotInstalled, Epoch = manifest.Epoch, From = -1 });
+    }
+
+    private StagedSnapshot? Staged() => Disk.StagedManifest is not { } manifest ? null : new StagedSnapshot(
+        manifest,
+        Disk.StagedChunks.Where(c => manifest.State.Parts.Contains(c.Key)).ToDictionary(c => c.Key, c => c.Value),
+        [.. Disk.StagedChunks.Keys]);
+}

@@ -1,0 +1,361 @@
+using Validator.Core.Consensus;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Shell;
+using Validator.Core.Wire;
+
+namespace Validator.Bench.Simulation;
+
+/// <summary>
+/// The shell around one real core: checks, signs, syncs, sends, executes and serves, all in virtual time. A crash drops what
+/// was not synced; the core is rebuilt from the disk.
+/// </summary>
+public partial class SimNode(SimCluster cluster, int index, CoreSettings settings) : IShellPorts<SimVertex?>, IOwnRecordPorts<SimVertex?>, ILedgerReader
+{
+    private readonly Dictionary<ulong, SimVertex> _waiting = [];
+    private readonly Dictionary<ulong, ulong[]> _batches = [];
+    private const int MostPerBatch = 100;
+    private CoreShell<SimVertex?> _shell = null!;
+    private ulong _token;
+    private long _execFreeAt;
+    private int _credit;
+    private int _forgotten;
+    private List<ulong> _queued = [];
+
+    public int Index { get; } = index;
+    public SimDisk Disk { get; private set; } = new();
+    public SimClock Clock { get; } = new();
+    public ValidatorCore Core => _shell.Core;
+    public bool Running { get; private set; }
+
+    /// <summary>Counts lives: events of an earlier one are void.</summary>
+    public int Incarnation { get; private set; }
+
+    /// <summary>When the next Tick is due; for the cluster.</summary>
+    public long WakeAt { get; set; } = long.MaxValue;
+    public Reason? Halted { get; private set; }
+    public HashSet<ulong> AcceptedTransactions { get; } = [];
+    public ulong ViewChanges { get; private set; }
+    public SortedDictionary<Reason, int> Rejections { get; } = [];
+    public List<Evidence> Convictions { get; } = [];
+
+    /// <summary>Vertices that came and that the core has not judged.</summary>
+    public int WaitingPayloads => _waiting.Count;
+
+    protected SimCluster Cluster { get; } = cluster;
+
+    public void Start()
+    {
+        if (!Disk.Open(Cluster.Keys, Index, Cluster.ChainId, out bool torn))
+        {
+            // The store is damaged: its validator must not vote any more (section 6).
+            Wipe();
+        }
+
+        if (torn)
+        {
+            Cluster.World.Met(Fault.TornRecord);
+        }
+
+        Running = true;
+        Incarnation++;
+        _waiting.Clear();
+        _early = new EarlyMessages<SimEarly>();
+        _execFreeAt = Cluster.Now;
+        _queued = [];
+        _nonces = Disk.Nonces();
+        EpochConfiguration epoch = CurrentEpoch();
+        VoteStanding standing = new(HasVotes, Disk.VotesEpoch, Disk.SignFrom ?? 0);
+        EpochEntry entry = standing.Enter(epoch.Number);
+        Disk.ForgetEpochsBelow(epoch.Number, Cluster.Check.IsByzantine(Index));
+        OpenLedger(epoch.Number);
+        OpenVotes();
+        int self = Prepare(epoch);
+        RecoveredState state = Recovered();
+        bool votesAreLater = entry == EpochEntry.Follows && HasVotes;
+        if (self >= 0 && LedgerRecovery.IsOlderCopy(state, votesAreLater, Disk.LedgerHasTip && Disk.OwnTipEpoch == epoch.Number ? Disk.OwnTip : null))
+        {
+            Disk.LedgerHasTip = false;
+        }
+
+        OwnLaneFinding lane = entry == EpochEntry.Follows ? default : LedgerRecovery.RaiseOwnTip(state, self);
+        if (lane.Standing == OwnLaneStanding.Doubled)
+        {
+            standing.Contradict();
+        }
+        else if (lane.Unrecorded is { } tip)
+        {
+            WriteVertex(tip.Header);
+        }
+
+        _shell = new CoreShell<SimVertex?>(Cluster.Genesis, epoch, self, settings, standing, state);
+        // Marked at once, where what is final holds more of this validator than its stores do.
+        HasVotes &= !standing.Contradicted;
+        Begin(entry);
+        Feed(new Input { Kind = InputKind.Tick, From = -1 });
+        Cluster.Connect(this);
+    }
+
+    /// <summary>Batches wait for the core's credits, first those that an ended epoch did not order.</summary>
+    private int Prepare(EpochConfiguration epoch)
+    {
+        Cluster.Enter(this, epoch);
+        _batches.Clear();
+        _queued = [.. Disk.Unordered, .. _queued.Where(t => !Disk.Unordered.Contains(t))];
+        _credit = 0;
+        return Cluster.MemberOf(epoch.Number, Index);
+    }
+
+    private void Begin(EpochEntry entry)
+    {
+        if (entry != EpochEntry.Follows && Core.Epoch > 0 && Index >= Cluster.Genesis.Members.Length)
+        {
+            Cluster.World.Met(Fault.NewcomerSigns);
+        }
+
+        if (entry == EpochEntry.Renews)
+        {
+            Cluster.World.Met(Fault.SignsAgain);
+            Cluster.Trace(Index, $"signs again from epoch {Core.Epoch} on");
+            HasVotes = true;
+            Disk.SignFrom = null;
+        }
+
+        Cluster.Check.OnStart(this);
+    }
+
+    EpochConfiguration IShellPorts<SimVertex?>.NextEpoch => CurrentEpoch();
+
+    ulong IShellPorts<SimVertex?>.Executed => Disk.LastExecuted;
+
+    /// <summary>Batches that the ended core did not sign wait for the next.</summary>
+    int IShellPorts<SimVertex?>.Enter(EpochConfiguration epoch)
+    {
+        Cluster.Trace(Index, $"epoch {Core.Epoch} ends with block {Core.FinalSequence}");
+        Cluster.World.Met(Fault.EpochEnd);
+        // A change of the ended epoch is valid in no other.
+        List<ulong> waiting = [.. _batches.OrderBy(b => b.Key).SelectMany(b => b.Value), .. _queued];
+        waiting.RemoveAll(SimVertex.IsSystem);
+        _queued = waiting;
+        return Prepare(epoch);
+    }
+
+    void IShellPorts<SimVertex?>.Entered(EpochEntry entry, LaneTip ownTip)
+    {
+        Begin(entry);
+        Cluster.World.AfterEpoch(this);
+    }
+
+    void IShellPorts<SimVertex?>.FeedConnected()
+    {
+        foreach (int peer in Cluster.LinkedTo(this))
+        {
+            PeerChanged(peer, InputKind.PeerUp);
+        }
+    }
+
+    void IShellPorts<SimVertex?>.Replay()
+    {
+        foreach (SimEarly message in _early.TakeAll())
+        {
+            Cluster.After(this, 0, () => Receive(message.From, message.Message));
+        }
+    }
+
+    /// <summary>Messages of the next epoch that came before it began here.</summary>
+    private sealed record SimEarly(int From, SimMessage Message);
+
+    private const int EarlyBytes = 1024;
+    private EarlyMessages<SimEarly> _early = new();
+
+    public void PeerChanged(int place, InputKind kind)
+    {
+        if (Running && Cluster.MemberOf(Core.Epoch, place) is >= 0 and var member)
+        {
+            Feed(new Input { Kind = kind, From = member });
+        }
+    }
+
+    public void Crash()
+    {
+        Running = false;
+        Incarnation++;
+        LoseLedgerGroup();
+        LoseUnsynced();
+        Cluster.Disconnect(this);
+    }
+
+    /// <summary>
+    /// The disk is new: what it had signed is forgotten, so it only follows from its next start on (section 6).
+    /// </summary>
+    public void Wipe()
+    {
+        Disk = new SimDisk();
+        AcceptedTransactions.Clear();
+        _forgotten = 0;
+        HasVotes = false;
+    }
+
+    /// <summary>The ledger is gone and the votes are whole: what only it had is lost, and it signs on.</summary>
+    public void LoseLedger()
+    {
+        Disk.LoseLedger();
+        AcceptedTransactions.Clear();
+    }
+
+    /// <summary>The disk is an older copy of itself.</summary>
+    public void RollBack(SimDisk backup)
+    {
+        Disk = backup;
+        _forgotten = 0;
+    }
+
+    /// <summary>False from the next start on: the store of votes is gone, and the shell knows it.</summary>
+    public bool HasVotes { get; set; } = true;
+
+    public void Feed(Input input)
+    {
+        if (!Running || Halted is not null)
+        {
+            return;
+        }
+
+        input.MonotonicMicros = Clock.Monotonic(Cluster.Now);
+        input.WallMicros = (ulong)((long)Cluster.Genesis.TimestampMicros + Clock.Wall(Cluster.Now));
+        ObserveInput(in input);
+        Cluster.Check.OnInput(this, in input);
+        ulong epoch = Core.Epoch;
+        try
+        {
+            _shell.Step(in input, this);
+        }
+        catch (InvariantViolationException) when (Cluster.Check.IsByzantine(Index))
+        {
+            // A core that is lied to by its own shell may well give up.
+            Cluster.CrashAndRestart(this);
+            return;
+        }
+
+        if (epoch != Core.Epoch)
+        {
+            // The next core has looked at its own first inputs.
+            return;
+        }
+
+        Cluster.Check.AfterInput(this, in input);
+        Cluster.Wake(this, Core.NextDeadline);
+    }
+
+    /// <summary>A message from the network: what does not pass the shell's checks never reaches the core.</summary>
+    public virtual void Receive(int from, SimMessage message)
+    {
+        ulong epoch = message.Epoch;
+        bool anyEpoch = message.Type is FrameType.Status or FrameType.FetchRequest;
+        int member = Cluster.MemberOf(Core.Epoch, from);
+        EpochVerdict verdict = EarlyMessages<SimEarly>.Judge(anyEpoch, epoch, Core.Epoch, member >= 0);
+        if (verdict != EpochVerdict.Now)
+        {
+            bool kept = verdict == EpochVerdict.Early && Cluster.FindEpoch(epoch) is not null && _early.TryKeep(from, new SimEarly(from, message), EarlyBytes);
+            Count(kept ? Reason.None : Reason.WrongEpoch);
+            return;
+        }
+
+        if (Cluster.World.ReadsBytes)
+        {
+            DecodeError error = message.Admit(Cluster, out bool signaturesHold);
+            if (error != DecodeError.None || !signaturesHold)
+            {
+                Cluster.Check.OnRefused(this, from, message, error);
+                return;
+            }
+        }
+
+        if (!anyEpoch && !message.Fits(Core.Committee.Count))
+        {
+            // Decoding refuses it; where nothing is decoded, this does.
+            Cluster.Check.OnRefused(this, from, message, DecodeError.LaneCountDiffers);
+            return;
+        }
+
+        switch (message.Message)
+        {
+            case FetchRequest request:
+                Serve(from, request);
+                break;
+            case SignedVertex vertex:
+                ReceiveVertex(member, vertex, message.Vertex!);
+                break;
+            default:
+                if (member >= 0)
+                {
+                    Feed(message.ToInput(member));
+                }
+
+                break;
+        }
+    }
+
+    private void ReceiveVertex(int from, SignedVertex message, SimVertex vertex)
+    {
+        if (vertex.PayloadFault(Cluster) is not DecodeError.None and var fault)
+        {
+            Cluster.Check.Refused(fault);
+            return;
+        }
+
+        ulong token = ++_token;
+        _waiting[token] = vertex;
+        Feed(Input.Of(message, from) with { Token = token });
+    }
+
+    /// <summary>False: this stored message is not sent again, whoever lacks it.</summary>
+    protected virtual bool Repeats() => true;
+
+    protected virtual void ObserveInput(in Input input)
+    {
+    }
+
+    protected virtual void ObserveEffect(in Effect effect)
+    {
+    }
+
+    /// <summary>A client's transaction: waits for batch credit.</summary>
+    public void Submit(ulong transaction)
+    {
+        _queued.Add(transaction);
+        SealBatch();
+    }
+
+    private void SealBatch()
+    {
+        if (_credit == 0 || _queued.Count == 0)
+        {
+            return;
+        }
+
+        _credit--;
+        // As many as a vertex holds, were all of them envelopes; a change is alone in its vertex (rule E4).
+        int system = _queued.FindIndex(SimVertex.IsSystem);
+        int taken = Math.Min(system < 0 ? _queued.Count : Math.Max(system, 1), MostPerBatch);
+        ulong[] batch = [.. _queued[..taken]];
+        _queued.RemoveRange(0, taken);
+        ulong token = ++_token;
+        _batches[token] = batch;
+        byte[] payload = SimVertex.PayloadOf(batch);
+        Feed(new Input
+        {
+            Kind = InputKind.ClientBatch,
+            From = -1,
+            Token = token,
+            Digest = SimVertex.RootOf(payload, batch.Length),
+            PayloadBytes = (uint)payload.Length,
+            TransactionCount = (uint)batch.Length,
+        });
+    }
+
+    /// <param name="to">A place, or -1 for all others.</param>
+    protected void Send(int to, IMessage frame) => Cluster.Send(this, to, new SimMessage(frame));
+
+    /// <param name="member">Of the core's epoch, or -1 for all others.</param>
+    private void SendTo(int member, IMessage frame) => Send(member < 0 ? -1 : Cluster.PlaceOf(Core.Epoch, member), frame);
+}
