@@ -9,18 +9,45 @@ namespace Validator.Core.Consensus;
 /// Who signed two messages in one slot (section 8): told once per offender. Two vertices, besides, keep their author's lane out
 /// of proposals for the epoch, and stop it from being waited for (rule L4).
 /// </summary>
-internal sealed class Convictions(LaneSet lanes, ViewTimer timer)
+internal sealed class Convictions(int self, LaneSet lanes, ViewTimer timer, TwinGuard guard, Step step)
 {
     private readonly bool[] _convicted = new bool[lanes.Count];
 
-    public bool Holds(int member) => _convicted[member];
+    /// <summary>A second message in one slot repeats the first, or convicts its sender.</summary>
+    /// <param name="from">Who delivered the second.</param>
+    public void RejectSecond(Signed known, Signed second, int from)
+    {
+        bool differs = known.Header.Digest != second.Header.Digest;
+        if (differs)
+        {
+            Convict(new Evidence(known, second));
+        }
+
+        step.Reject(differs ? Reason.Equivocation : Reason.Duplicate, from);
+    }
 
     /// <summary>Two vertices of one slot; the known one's signature is that of its entry.</summary>
-    public static Evidence Of(VertexEntry known, Signed second)
+    public void ConvictOf(VertexEntry known, Signed second)
     {
         VertexHeader first = known.Header;
         Require.That(known.Signature is not null && second.Header.Sender == first.Author && second.Header.Sequence == first.Height);
-        return new Evidence(new Signed(VertexCodec.HeaderToSign(first), known.Signature), second);
+        Convict(new Evidence(new Signed(VertexCodec.HeaderToSign(first), known.Signature), second));
+    }
+
+    /// <summary>Evidence of a peer. An offender's first is kept, counted and told to all.</summary>
+    public void OnEvidence(Evidence evidence)
+    {
+        if (!Note(evidence))
+        {
+            return;
+        }
+
+        step.Emit(EffectKind.Evidence).Message = evidence;
+        step.Send(-1, evidence);
+        if (evidence.First.Header.Sender == self)
+        {
+            guard.Trip();
+        }
     }
 
     /// <summary>Evidence that was told before a restart.</summary>
@@ -39,17 +66,11 @@ internal sealed class Convictions(LaneSet lanes, ViewTimer timer)
         return first;
     }
 
-    /// <summary>Evidence of our own, or of a peer: kept, counted and told to all.</summary>
-    /// <returns>True for an offender's first.</returns>
-    public bool Tell(Evidence evidence, Step step)
+    private void Convict(Evidence evidence)
     {
-        if (!Note(evidence))
+        if (!_convicted[evidence.First.Header.Sender])
         {
-            return false;
+            OnEvidence(evidence);
         }
-
-        step.Emit(EffectKind.Evidence).Message = evidence;
-        step.Send(-1, evidence);
-        return true;
     }
 }

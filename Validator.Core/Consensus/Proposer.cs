@@ -1,76 +1,75 @@
-using Validator.Core.Dag;
+using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// What a leader proposes next, and when (rules P1 and V5): within window and pipeline, what is held and not ordered, or the root
-/// that is due, a pace after the block before. What it drafts, others who know as much accept (rule P3).
+/// The leader's side of the normal case (rules P1, V4): the base first where it must be voted again, then what the builder has, each
+/// resting on the one before.
 /// </summary>
 internal sealed class Proposer(
-    GenesisParameters parameters, CoreSettings settings, FinalChain chain, BlockTree blocks, EpochClose close, LaneSet lanes, Pace pace)
+    int self, ulong epoch, ViewState view, BlockTree blocks, FinalChain chain, BlockBuilder builder, BlockJudge judge, VoteCounter counter, Voter voter,
+    OwnPast past, Fetcher fetcher, PeerTable peers, Step step)
 {
-    /// <summary>
-    /// A block that states a root and orders nothing waits this many least intervals for something to order: nobody waits for it,
-    /// unless an epoch ends, and at a few transactions a second it was every other block.
-    /// </summary>
-    private const int RootPatience = 10;
-
-    private long _lastMicros = long.MinValue / 2;
-
-    /// <summary>When the block that was not due yet is; long.MaxValue where there is none.</summary>
-    public long DueMicros { get; private set; } = long.MaxValue;
-
-    /// <summary>The child of <paramref name="parent"/> to propose now; null where there is none, or none yet.</summary>
-    /// <param name="from">No lower sequence is proposed.</param>
-    /// <param name="wall">Own clock, microseconds since 1970.</param>
-    public Block? Draft(Block parent, ulong from, long now, ulong wall)
+    public void TryPropose()
     {
-        ulong sequence = parent.Sequence + 1;
-        if (close.IsLast(parent) || sequence <= chain.Sequence || sequence < from
-            || sequence > chain.Sequence + Math.Min(parameters.WindowBlocks, (ulong)settings.PipelineBlocks))
+        Hash256 parentHash = view.Foundation;
+        if (blocks.Find(parentHash) is not { } parent)
         {
-            return null;
+            if (view.Accepted is null && view.Base.Sequence > chain.Sequence)
+            {
+                fetcher.Block(parentHash, peers.Next(self));
+            }
+
+            return;
         }
 
-        bool orders = lanes.NextCut(parent.Cut, parameters.MaxBlockVertices, out LaneTip[] cut);
-        if (!orders && !RootIsDue(parent))
+        if (view.VotesBase)
         {
-            return null;
+            ProposeBase(parent);
+            return;
         }
 
-        long due = _lastMicros + (orders || close.ChangePending ? pace.Micros : RootPatience * settings.BlockIntervalMicros);
-        if (now < due)
+        if (builder.Build(parent, past.ForgottenBelow, step.Now, step.Wall) is { } block)
         {
-            DueMicros = due;
-            return null;
+            Propose(block);
         }
-
-        ulong executed = parent.ExecutedSequence;
-        Hash256 root = parent.ExecutedRoot;
-        if (chain.Executed > executed)
-        {
-            executed = chain.Executed;
-            Require.That(chain.TryRoot(executed, out root));
-        }
-
-        return executed + parameters.WindowBlocks + BlockJudge.ExecutionSlack < sequence
-            ? null
-            : BlockCodec.Seal(
-                parent.Epoch, sequence, parent.Hash, Math.Max(wall, parent.TimestampMicros + 1), executed, root,
-                close.NextCommittee(sequence, executed), cut);
     }
 
-    /// <summary>Before all is looked at again.</summary>
-    public void ForgetDue() => DueMicros = long.MaxValue;
+    /// <summary>The base itself, voted again in this view (rule V4).</summary>
+    private void ProposeBase(Block block)
+    {
+        if (block.Sequence < past.ForgottenBelow)
+        {
+            return;
+        }
 
-    public void OnProposed(long now) => _lastMicros = now;
+        Judgement judgement = judge.Judge(block, isBase: true, step.Wall);
+        if (judgement.IsGood)
+        {
+            Propose(block);
+        }
+        else if (judgement.Refusal != Reason.None)
+        {
+            // A certified block that cannot extend what is final: more than F are faulty.
+            Reason reason = judgement.Refusal == Reason.WrongParent ? Reason.ConflictingCertificates : judgement.Refusal;
+            step.Halt(reason, chain.Certificate, null);
+        }
+        else
+        {
+            voter.AwaitLack(block, judgement, peers.Next(self));
+        }
+    }
 
-    /// <summary>A view begins with a block at once.</summary>
-    public void OnNewView() => _lastMicros = long.MinValue / 2;
-
-    /// <summary>The newest block that ordered something is executed, and no block states the root yet (rule V5).</summary>
-    private bool RootIsDue(Block parent) =>
-        blocks.LastOrdering(parent) is var last && last > parent.ExecutedSequence && chain.Executed >= last;
+    private void Propose(Block block)
+    {
+        Require.That(view.Active);
+        Slot? slot = counter.SlotFor(new SignedHeader(MessageKind.PrePrepare, self, epoch, view.Number, block.Sequence, block.Hash), self);
+        Require.That(slot is not null);
+        voter.Accept(slot, block);
+        builder.OnProposed(step.Now);
+        step.Recheck = true;
+        step.Sign(MessageKind.PrePrepare, view.Number, block.Sequence, block.Hash).Message = block;
+    }
 }

@@ -11,34 +11,35 @@ namespace Validator.Core.Consensus;
 /// Slots, ViewState, OwnLane and so on), which knows nothing of this class; here, and in its parts by message, is what one tells
 /// the others.
 /// </summary>
-public sealed partial class ValidatorCore
+public sealed class ValidatorCore
 {
     private readonly LaneSet _lanes;
     private readonly OwnLane _own;
-    private readonly Pace _pace;
     private readonly EpochClose _close;
     private readonly Slots _slots;
-    private readonly BlockJudge _judge;
     private readonly FinalChain _chain;
     private readonly BlockTree _blocks;
     private readonly ViewState _view;
     private readonly Stops _stops;
-    private readonly ViewChangeBook _viewChanges;
     private readonly CertificateBook _prepared = new();
     private readonly CertificateBook _committed = new();
     private readonly Fetcher _fetcher;
     private readonly OwnPast _past;
-    private readonly Proposer _proposer;
-    private readonly ViewTimer _timer;
     private readonly PeerTable _peers;
     private readonly CatchUpDriver _catchUp;
     private readonly Convictions _convictions;
-    private readonly uint _window;
-
-    // How far above the final block messages are taken. After a restart that is the executed one, which blocks may have left
-    // behind by window + 16 (rule P3), with a window of proposals on top.
-    private readonly ulong _reach;
-
+    private readonly VertexIntake _vertices;
+    private readonly VoteCounter _counter;
+    private readonly Certificates _certificates;
+    private readonly ViewChanger _changer;
+    private readonly NewViews _newViews;
+    private readonly Voter _voter;
+    private readonly BlockBuilder _builder;
+    private readonly Proposer _proposer;
+    private readonly Finalizer _finalizer;
+    private readonly FetchAnswers _answers;
+    private readonly StatusExchange _status;
+    private readonly LeaderWatch _watch;
     private readonly Step _step;
     private bool _resumed;
 
@@ -51,33 +52,49 @@ public sealed partial class ValidatorCore
         Configuration = epoch;
         Self = self;
         Settings = settings;
-        Committee = epoch.Committee;
         Require.That(self >= -1 && self < Committee.Count);
-        _window = genesis.Parameters.WindowBlocks;
-        _reach = (2UL * _window) + BlockJudge.ExecutionSlack;
-        _chain = new FinalChain(epoch.Start, _reach);
+        uint window = genesis.Parameters.WindowBlocks;
+
+        // How far above the final block messages are taken. After a restart that is the executed one, which blocks may have left
+        // behind by window + 16 (rule P3), with a window of proposals on top.
+        ulong reach = (2UL * window) + BlockJudge.ExecutionSlack;
+        _chain = new FinalChain(epoch.Start, reach);
         _blocks = new BlockTree(_chain);
-        _slots = new Slots(Committee, _reach);
+        _slots = new Slots(Committee, reach);
         _close = new EpochClose(epoch, self, genesis.Parameters.EpochLengthBlocks);
         _step = new Step(self, Epoch, settings.Signs);
-        _returnKnown = settings.ReturnKnown;
         _past = new OwnPast(self, recovered?.Limit ?? default, recovered?.ForgottenBelow ?? 0);
         _lanes = new LaneSet(Committee.Count, Epoch, new LaneLimits(settings.MaxPendingVertices, settings.MaxPendingBytes, settings.MaxOwnPendingVertices));
-        _judge = new BlockJudge(genesis.Parameters, epoch, _reach, _chain, _blocks, _close, _lanes);
-        _timer = new ViewTimer(Committee.Count, settings.ViewTimeoutMicros);
-        _pace = new Pace(settings, _timer);
-        _own = new OwnLane(self, _lanes, settings, genesis.Parameters, _pace, _timer);
         _peers = new PeerTable(Committee, self);
         _fetcher = new Fetcher(_lanes, _peers, _step);
-        _convictions = new Convictions(_lanes, _timer);
-        _proposer = new Proposer(genesis.Parameters, settings, _chain, _blocks, _close, _lanes, _pace);
         _catchUp = new CatchUpDriver(epoch, _chain, _peers);
         _view = new ViewState(new Claim(0, epoch.Start.Sequence, epoch.Start.Hash));
         _stops = new Stops(Committee, self, settings.ViewTimeoutMicros / 2);
-        _viewChanges = new ViewChangeBook(Committee, self, Epoch);
+        ViewChangeBook changes = new(Committee, self, Epoch);
+        ViewTimer timer = new(Committee.Count, settings.ViewTimeoutMicros);
+        Pace pace = new(settings, timer);
+        BlockJudge judge = new(genesis.Parameters, epoch, reach, _chain, _blocks, _close, _lanes);
+        TwinGuard guard = new(_peers, _step);
+        _own = new OwnLane(self, _lanes, settings, genesis.Parameters, pace, timer);
+        _convictions = new Convictions(self, _lanes, timer, guard, _step);
+        _vertices = new VertexIntake(self, _lanes, _own, _past, _blocks, _fetcher, _convictions, guard, _step);
+        _changer = new ViewChanger(epoch, window, _view, _stops, changes, _prepared, _committed, _slots, _blocks, _chain, timer, _past, guard, _step);
+        _certificates = new Certificates(epoch, _prepared, _committed, _slots, _view, _chain, _past, _changer, guard, _step);
+        _counter = new VoteCounter(epoch, self, _slots, _view, _chain, _blocks, _past, pace, _certificates, _convictions, guard, _step);
+        _voter = new Voter(epoch, reach, _slots, judge, _blocks, _view, _chain, _past, _own, _fetcher, _step);
+        _builder = new BlockBuilder(genesis.Parameters, settings, _chain, _blocks, _close, _lanes, pace);
+        _proposer = new Proposer(self, Epoch, _view, _blocks, _chain, _builder, judge, _counter, _voter, _past, _fetcher, _peers, _step);
+        _newViews = new NewViews(epoch, self, _view, _stops, changes, _changer, _certificates, _builder, _past, _convictions, guard, _step);
+        _finalizer = new Finalizer(_chain, _blocks, _slots, _view, _lanes, _own, _past, timer, _close, _catchUp, _fetcher, guard, _step);
+        _answers = new FetchAnswers(_fetcher, _blocks, _chain, _certificates, _catchUp, _step);
+        _status = new StatusExchange(
+            epoch, self, settings, window, reach, _lanes, _chain, _slots, _view, _stops, changes, timer, _fetcher, _catchUp, _peers, _step);
+        _watch = new LeaderWatch(epoch, self, settings, _view, _stops, timer, _slots, _blocks, _chain, _lanes, _own, _past, _catchUp, _peers, _step);
         if (recovered is not null)
         {
-            Recover(recovered);
+            new Restart(
+                self, _chain, _blocks, _slots, _view, _stops, changes, _prepared, _committed, _lanes, _own, _past, _convictions, _catchUp, _step)
+                .Recover(recovered);
         }
     }
 
@@ -85,10 +102,11 @@ public sealed partial class ValidatorCore
     public EpochConfiguration Configuration { get; }
     public int Self { get; }
     public CoreSettings Settings { get; }
-    public Committee Committee { get; }
 
     /// <summary>Monotonic microseconds at which a Tick is due, at the latest.</summary>
     public long NextDeadline { get; private set; }
+
+    public Committee Committee => Configuration.Committee;
 
     public ulong Epoch => Configuration.Number;
 
@@ -100,7 +118,7 @@ public sealed partial class ValidatorCore
     /// <summary>Newest block handed out for execution.</summary>
     public ulong FinalSequence => _chain.Sequence;
 
-    public int Leader => Committee.Leader(Epoch, View);
+    public int Leader => Configuration.Leader(View);
 
     /// <summary>Entries of each bounded table, for checks of the limits.</summary>
     internal CoreSizes Sizes => new(
@@ -158,6 +176,9 @@ public sealed partial class ValidatorCore
         Require.That(_stops.Sent >= View);
     }
 
+    /// <summary>Whether the order goes on, and if not, what is known of why.</summary>
+    public CoreProgress Progress() => _watch.Progress(_voter.AwaitedMicros);
+
     private void Dispatch(in Input input)
     {
         switch (input.Kind)
@@ -174,7 +195,7 @@ public sealed partial class ValidatorCore
                 _step.EndEpoch(_catchUp.OnEpochEndStored(), _catchUp.ProvenFrom);
                 break;
             case InputKind.SnapshotInstalled:
-                OnSnapshotInstalled();
+                _finalizer.OnSnapshotInstalled();
                 break;
             case InputKind.ClientBatch:
                 _own.TakeBatch(in input, _step);
@@ -183,13 +204,13 @@ public sealed partial class ValidatorCore
                 OnSigned(input.Message!);
                 break;
             case InputKind.Executed:
-                OnExecuted(input.Sequence, input.Digest, input.Change);
+                _finalizer.OnExecuted(input.Sequence, input.Digest, input.Change);
                 break;
             case InputKind.PeerUp:
-                OnPeerUp(input.From);
+                _status.OnPeerUp(input.From);
                 break;
             case InputKind.PeerDown:
-                OnPeerDown(input.From);
+                _status.OnPeerDown(input.From);
                 break;
             default:
                 Require.Fail("every input kind is handled");
@@ -202,40 +223,40 @@ public sealed partial class ValidatorCore
         switch (message)
         {
             case SignedVertex vertex:
-                OnVertex(vertex, token, from);
+                _vertices.OnVertex(vertex, token);
                 break;
             case PrePrepare proposal:
-                OnPrePrepare(proposal, from);
+                _counter.OnPrePrepare(proposal, from);
                 break;
             case Signed { Header.Kind: MessageKind.Stop } stop:
-                OnStop(stop, from);
+                _changer.OnStop(stop, from);
                 break;
             case Signed vote:
-                OnVote(vote, from);
+                _counter.OnVote(vote, from);
                 break;
             case ViewChange change:
-                OnViewChange(change, from);
+                _newViews.OnViewChange(change, from);
                 break;
             case NewView newView:
-                OnNewView(newView, from);
+                _newViews.OnNewView(newView, from);
                 break;
             case Certificate certificate:
-                OnCertificate(certificate, from);
+                _certificates.Take(certificate, from);
                 break;
             case Block block:
-                OnBlock(block, from);
+                _answers.OnBlock(block, from);
                 break;
             case FinalBlocks blocks:
-                OnFinalBlocks(blocks, from);
+                _answers.OnFinalBlocks(blocks, from);
                 break;
             case Evidence evidence:
-                OnEvidence(evidence);
+                _convictions.OnEvidence(evidence);
                 break;
             case Status status:
-                OnStatus(status, from);
+                _status.OnStatus(status, from);
                 break;
             case NotFound answer:
-                OnNotFound(answer.Request, answer.FirstKept, from);
+                _answers.OnNotFound(answer, from);
                 break;
             case SnapshotManifest manifest:
                 _catchUp.OnManifest(manifest, from, _step);
@@ -244,7 +265,7 @@ public sealed partial class ValidatorCore
                 _catchUp.OnChunk(chunk, from, _step);
                 break;
             case EpochEnd end:
-                OnEpochEnd(end, from);
+                _answers.OnEpochEnd(end, from);
                 break;
             default:
                 Require.Fail("every type of message is handled");
@@ -252,21 +273,57 @@ public sealed partial class ValidatorCore
         }
     }
 
+    /// <summary>What the shell has signed, stored and sent comes back, and counts from then on.</summary>
+    private void OnSigned(IMessage message)
+    {
+        switch (message)
+        {
+            case ViewChange change:
+                _newViews.OnSigned(change);
+                break;
+            case NewView newView:
+                _newViews.OnSigned(newView);
+                break;
+            case Signed { Header.Kind: MessageKind.Vertex } vertex:
+                _step.Recheck |= _own.OnSigned(vertex, _step.Now);
+                break;
+            case Signed { Header.Kind: MessageKind.Stop } stop:
+                _changer.OnSigned(stop);
+                break;
+            case Signed { Header.Kind: MessageKind.PrePrepare or MessageKind.Prepare or MessageKind.Commit } vote:
+                _counter.OnSigned(vote);
+                break;
+            default:
+                Require.Fail("every signed message comes back");
+                break;
+        }
+    }
+
+    /// <summary>
+    /// At the first input: what recovered messages of our own already decide is drawn from them. Nobody else may be there to bring it
+    /// up again.
+    /// </summary>
+    private void Resume()
+    {
+        _peers.NoteQuorum(_step.Now);
+        _counter.Resume();
+        _changer.EvaluateStops();
+        _newViews.TrySign();
+    }
+
     /// <summary>What time and changed state make due, after every input.</summary>
     private void Advance()
     {
         // Whatever input comes first once it is due, for another may be there before the tick. With each status all is looked at
         // again: what was asked for in vain is asked for anew.
-        _step.Recheck |= _step.Now >= Math.Min(_nextStatusMicros, Math.Min(_proposer.DueMicros, _timestampWaitMicros));
+        _step.Recheck |= _step.Now >= Math.Min(_status.DueMicros, Math.Min(_builder.DueMicros, _voter.DueMicros));
         while (_step.Recheck && !_step.Over)
         {
             _step.Recheck = false;
-            _proposer.ForgetDue();
-            _timestampWaitMicros = long.MaxValue;
-            TryFinalize();
-            TryAcceptAll();
-            TryCommitAll();
-            TryPropose();
+            _builder.ForgetDue();
+            _voter.ForgetDue();
+            _finalizer.TryFinalize();
+            Vote();
         }
 
         if (_step.Over)
@@ -274,36 +331,39 @@ public sealed partial class ValidatorCore
             return;
         }
 
-        AdvanceViewTimer();
-        AdvanceStatus();
+        _watch.Advance();
+        _status.Advance();
         _catchUp.Advance(_step);
         _own.AuthorWhenIdle(MayAuthor, _peers.QuorumSinceMicros, _step);
         _own.GrantCredit(MayAuthor, _step);
         _fetcher.Advance();
     }
 
-    private long ComputeDeadline()
+    private void Vote()
     {
-        long next = Math.Min(_nextStatusMicros, _fetcher.NextDeadline());
-        next = Math.Min(next, ViewDeadline());
-        next = Math.Min(next, _catchUp.NextDeadline());
-        next = Math.Min(next, Math.Min(_proposer.DueMicros, _timestampWaitMicros));
-        return Math.Min(next, _own.NextDeadline(MayAuthor, _peers.QuorumSinceMicros, _step.Now));
+        if (MayVote && Leader != Self)
+        {
+            _voter.TryPrepareAll();
+        }
+
+        if (MayVote)
+        {
+            _voter.TryCommitAll();
+        }
+
+        if (MayVote && Leader == Self)
+        {
+            _proposer.TryPropose();
+        }
     }
 
-    /// <summary>
-    /// Something valid bears our signature and our store does not know it: a twin, or a disk rolled back. Signing again
-    /// could contradict it (section 6).
-    /// </summary>
-    private void StopSigning()
+    private long ComputeDeadline()
     {
-        if (_step.Signs)
-        {
-            _step.StopSigning();
-            // What peers reported before may be older than what the twin signed.
-            _peers.ForgetReports();
-            _step.Emit(EffectKind.Rejected).Reason = Reason.VoteStoreContradicted;
-        }
+        long next = Math.Min(_status.DueMicros, _fetcher.NextDeadline());
+        next = Math.Min(next, _watch.DueMicros);
+        next = Math.Min(next, _catchUp.NextDeadline());
+        next = Math.Min(next, Math.Min(_builder.DueMicros, _voter.DueMicros));
+        return Math.Min(next, _own.NextDeadline(MayAuthor, _peers.QuorumSinceMicros, _step.Now));
     }
 }
 

@@ -9,6 +9,9 @@ public sealed record EpochConfiguration(ulong Number, Member[] Members, Block St
 {
     public Committee Committee { get; } = Committee.Of(Members);
 
+    /// <summary>Who leads that view of it, by committee index.</summary>
+    public int Leader(ulong view) => Committee.Leader(Number, view);
+
     /// <summary>Epoch 0. Its starting block is computed, never sent.</summary>
     public static EpochConfiguration First(Genesis genesis, in Hash256 chainId) => new(0, genesis.Members, StartBlock(genesis, chainId));
 

@@ -73,29 +73,43 @@ public sealed class OwnPastTests
     }
 
     // Protects section 8 and rule L4: an offender is told once; twin vertices stop its lane, other twins do not, and a restart
-    // tells nothing again.
+    // tells nothing again. One of our own ends signing.
     [Fact]
     public void An_offender_is_told_once()
     {
         LaneTip[] tips = _samples.Hold(1, 1);
         VertexEntry known = _samples.Lanes[1].Find(tips[0].Hash)!;
-        Evidence twins = Convictions.Of(known, ChainSamples.Signed(MessageKind.Vertex, 1, 0, 1, s_digest));
-        Evidence votes = new(ChainSamples.Signed(MessageKind.Prepare, 2, 0, 1, s_digest), ChainSamples.Signed(MessageKind.Prepare, 2, 0, 1, ChainSamples.Root(2)));
+        Signed twin = ChainSamples.Signed(MessageKind.Vertex, 1, 0, 1, s_digest);
         EffectBuffer effects = new();
-        Step step = new(0, 0, signs: true);
-        step.Begin(new Input(), effects);
-        Convictions convictions = new(_samples.Lanes, new ViewTimer(4, 1));
-        Assert.True(convictions.Tell(twins, step));
-        Assert.False(convictions.Tell(twins, step));
+        Convictions convictions = Watched(_samples.Lanes, effects, out Step step);
+        convictions.ConvictOf(known, twin);
+        convictions.ConvictOf(known, twin);
         Assert.Equal(2, effects.Count);
         Assert.True(_samples.Lanes[1].Equivocated);
-        Assert.True(convictions.Tell(votes, step));
+        convictions.OnEvidence(Twins(2));
+        Assert.Equal(4, effects.Count);
         Assert.False(_samples.Lanes[2].Equivocated);
+        Assert.True(step.Signs);
+        convictions.OnEvidence(Twins(0));
+        Assert.False(step.Signs);
 
-        Convictions restarted = new(new ChainSamples().Lanes, new ViewTimer(4, 1));
-        Assert.True(restarted.Note(votes));
-        Assert.True(restarted.Holds(2) && !restarted.Tell(votes, step));
+        EffectBuffer later = new();
+        Convictions restarted = Watched(new ChainSamples().Lanes, later, out _);
+        Assert.True(restarted.Note(Twins(2)));
+        restarted.OnEvidence(Twins(2));
+        Assert.Equal(0, later.Count);
     }
+
+    private static Convictions Watched(LaneSet lanes, EffectBuffer effects, out Step step)
+    {
+        step = new Step(0, 0, signs: true);
+        step.Begin(new Input(), effects);
+        PeerTable peers = new(new ChainSamples().Epoch.Committee, 0);
+        return new Convictions(0, lanes, new ViewTimer(4, 1), new TwinGuard(peers, step), step);
+    }
+
+    private static Evidence Twins(int sender) => new(
+        ChainSamples.Signed(MessageKind.Prepare, sender, 0, 1, s_digest), ChainSamples.Signed(MessageKind.Prepare, sender, 0, 1, ChainSamples.Root(2)));
 
     private static SignedHeader Vote(int sender, ulong view, ulong sequence) => new(MessageKind.Prepare, sender, 0, view, sequence, s_digest);
 }

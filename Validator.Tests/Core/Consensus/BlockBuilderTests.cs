@@ -4,17 +4,17 @@ using Validator.Core.Wire;
 
 namespace Validator.Tests.Core.Consensus;
 
-public sealed class ProposerTests
+public sealed class BlockBuilderTests
 {
     private const long Interval = 10_000;
 
     private static readonly CoreSettings s_settings = new() { BlockIntervalMicros = Interval, PipelineBlocks = 3 };
 
     private readonly ChainSamples _samples = new(new GenesisParameters { EpochLengthBlocks = 4 });
-    private readonly Proposer _proposer;
+    private readonly BlockBuilder _builder;
     private long _now = 1_000_000;
 
-    public ProposerTests() => _proposer = new Proposer(
+    public BlockBuilderTests() => _builder = new BlockBuilder(
         _samples.Genesis.Parameters, s_settings, _samples.Chain, _samples.Blocks, _samples.Close, _samples.Lanes, new Pace(s_settings, new ViewTimer(4, 500_000)));
 
     private ulong Wall => _samples.Start.TimestampMicros + (ulong)_now;
@@ -49,10 +49,10 @@ public sealed class ProposerTests
     {
         _samples.Hold(0, 1);
         Assert.NotNull(Draft(_samples.Start));
-        _proposer.OnProposed(_now);
+        _builder.OnProposed(_now);
         Assert.Null(Draft(_samples.Start));
-        Assert.Equal(_now + Interval, _proposer.DueMicros);
-        _proposer.OnNewView();
+        Assert.Equal(_now + Interval, _builder.DueMicros);
+        _builder.OnNewView();
         Assert.NotNull(Draft(_samples.Start));
     }
 
@@ -66,9 +66,9 @@ public sealed class ProposerTests
         _samples.Finalize(ordering);
         Assert.Null(Draft(ordering));
         Assert.True(_samples.Chain.Execute(1, ChainSamples.Root(1)));
-        _proposer.OnProposed(_now);
+        _builder.OnProposed(_now);
         Assert.Null(Draft(ordering));
-        Assert.Equal(_now + (10 * Interval), _proposer.DueMicros);
+        Assert.Equal(_now + (10 * Interval), _builder.DueMicros);
         _samples.Close.NoteChange(new PendingCommittee(1, _samples.Epoch.Members[..3]));
         _now += Interval;
         Block states = Draft(ordering)!;
@@ -85,11 +85,11 @@ public sealed class ProposerTests
         _samples.Hold(0, 1);
         Assert.NotNull(Draft(blocks[1]));
         Assert.Null(Draft(blocks[2]));
-        Assert.Null(_proposer.Draft(_samples.Start, from: 2, _now, Wall));
+        Assert.Null(_builder.Build(_samples.Start, from: 2, _now, Wall));
         _samples.Finalize(blocks[0]);
         Assert.Null(Draft(_samples.Start));
         Assert.NotNull(Draft(blocks[0]));
     }
 
-    private Block? Draft(Block parent) => _proposer.Draft(parent, from: 0, _now, Wall);
+    private Block? Draft(Block parent) => _builder.Build(parent, from: 0, _now, Wall);
 }

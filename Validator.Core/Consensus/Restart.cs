@@ -4,34 +4,39 @@ using Validator.Core.Wire;
 
 namespace Validator.Core.Consensus;
 
-/// <summary>Back to the same votes after a restart (PROTOCOL.md, section 6).</summary>
-public sealed partial class ValidatorCore
+/// <summary>
+/// Back to the same votes after a restart (PROTOCOL.md, section 6): puts what the stores hold into the objects that decide, before
+/// the first input. A store that is not whole ends signing.
+/// </summary>
+internal sealed class Restart(
+    int self, FinalChain chain, BlockTree blocks, Slots slots, ViewState view, Stops stops, ViewChangeBook changes, CertificateBook prepared,
+    CertificateBook committed, LaneSet lanes, OwnLane own, OwnPast past, Convictions convictions, CatchUpDriver catchUp, Step step)
 {
-    private void Recover(RecoveredState state)
+    public void Recover(RecoveredState state)
     {
         RecoverFinal(state);
         RecoverLanes(state);
         foreach (Evidence evidence in state.Evidence)
         {
-            _convictions.Note(evidence);
+            convictions.Note(evidence);
         }
 
         foreach (Block block in state.Blocks)
         {
-            _blocks.Accept(block);
+            blocks.Accept(block);
         }
 
-        foreach (Certificate prepared in state.PreparedCertificates)
+        foreach (Certificate certificate in state.PreparedCertificates)
         {
-            _prepared.Add(prepared);
+            prepared.Add(certificate);
         }
 
-        _catchUp.Recover(state);
+        catchUp.Recover(state);
         RecoverView(state);
-        if (_chain.Certificate is { } certificate && certificate.View == View && certificate.Sequence == FinalSequence)
+        if (chain.Certificate is { } newest && newest.View == view.Number && newest.Sequence == chain.Sequence)
         {
             // A certificate of this view for the final block: what comes next rests on it (rule P2c), not on the base again.
-            _view.RecoverAccepted(_chain.Tip);
+            view.RecoverAccepted(chain.Tip);
         }
 
         foreach ((Signed message, Block? block, _, _) in state.Signed)
@@ -39,56 +44,39 @@ public sealed partial class ValidatorCore
             RecoverVote(message, block);
         }
 
-        if (_chain.Certificate is { } last && last.View >= View && _past.IsContradicted(last, _slots.Find(last.View, last.Sequence)))
+        if (chain.Certificate is { } last && last.View >= view.Number && past.IsContradicted(last, slots.Find(last.View, last.Sequence)))
         {
             // The ledger proves a Commit of ours that the votes do not know: they were rolled back.
-            _step.StopSigning();
+            step.StopSigning();
         }
 
         // Certificates of the view we are in open its slots again.
-        foreach (Certificate prepared in state.PreparedCertificates)
+        foreach (Certificate certificate in state.PreparedCertificates)
         {
-            if (prepared.View == View)
+            if (certificate.View == view.Number)
             {
-                _slots.Find(View, prepared.Sequence)?.Note(prepared);
+                slots.Find(view.Number, certificate.Sequence)?.Note(certificate);
             }
         }
     }
 
-    /// <summary>
-    /// At the first input: what recovered messages of our own already decide is drawn from them, as if they had just come
-    /// back signed. Nobody else may be there to bring it up again.
-    /// </summary>
-    private void Resume()
-    {
-        _peers.NoteQuorum(_step.Now);
-        foreach (Slot slot in _slots.BySequence())
-        {
-            CountPrepares(slot, slot.Accepted);
-            CountCommits(slot, slot.CommitSent);
-        }
-
-        EvaluateStops();
-        TrySignNewView();
-    }
-
     private void RecoverFinal(RecoveredState state)
     {
-        _chain.Recover(state);
+        chain.Recover(state);
         if (state.LastFinal is null)
         {
             return;
         }
 
-        _committed.Add(_chain.Certificate!);
-        _lanes.Finalize(_chain.Tip.Cut, 0);
+        committed.Add(chain.Certificate!);
+        lanes.Finalize(chain.Tip.Cut, 0);
     }
 
     private void RecoverLanes(RecoveredState state)
     {
         foreach ((VertexHeader vertex, byte[] signature) in state.Vertices)
         {
-            Lane lane = _lanes[vertex.Author];
+            Lane lane = lanes[vertex.Author];
             if (vertex.Height > lane.Final.Height && lane.Find(vertex.Hash) is null)
             {
                 VertexEntry entry = new(vertex, signature);
@@ -97,18 +85,18 @@ public sealed partial class ValidatorCore
             }
         }
 
-        _own.Recover(state.OwnTip);
+        own.Recover(state.OwnTip);
         // Finality of our own vertices was learned from peers after the store lost them: it is not our store any more.
-        if (_own.IsBehindFinal && !_past.LaneIsLost)
+        if (own.IsBehindFinal && !past.LaneIsLost)
         {
-            _step.StopSigning();
+            step.StopSigning();
         }
     }
 
     /// <summary>The view is the highest in which we signed anything that only someone inside it signs.</summary>
     private void RecoverView(RecoveredState state)
     {
-        ulong view = 0;
+        ulong number = 0;
         NewView? entered = null;
         foreach ((Signed message, _, ViewChange? change, NewView? newView) in state.Signed)
         {
@@ -116,12 +104,12 @@ public sealed partial class ValidatorCore
             switch (header.Kind)
             {
                 case MessageKind.Stop:
-                    _stops.Recover(message);
+                    stops.Recover(message);
                     break;
                 case MessageKind.ViewChange:
-                    view = Math.Max(view, header.View);
-                    _viewChanges.Recover(message, change);
-                    _stops.Raise(Self, header.View);
+                    number = Math.Max(number, header.View);
+                    changes.Recover(message, change);
+                    stops.Raise(self, header.View);
                     break;
                 case MessageKind.NewView:
                     entered = newView;
@@ -129,7 +117,7 @@ public sealed partial class ValidatorCore
                 case MessageKind.PrePrepare:
                 case MessageKind.Prepare:
                 case MessageKind.Commit:
-                    view = Math.Max(view, header.View);
+                    number = Math.Max(number, header.View);
                     break;
                 default:
                     break;
@@ -137,34 +125,34 @@ public sealed partial class ValidatorCore
         }
 
         // Our own NewView, where we lead that view; nobody's of a view that was left.
-        entered = entered?.Signed.Header.View == view ? entered : null;
-        _viewChanges.Recover(entered);
-        _view.Recover(view, state.EnteredNewView is { } stored && stored.Signed.Header.View == view ? stored : entered);
-        _stops.Entered(view);
-        _prepared.Prune(view);
+        entered = entered?.Signed.Header.View == number ? entered : null;
+        changes.Recover(entered);
+        view.Recover(number, state.EnteredNewView is { } stored && stored.Signed.Header.View == number ? stored : entered);
+        stops.Entered(number);
+        prepared.Prune(number);
     }
 
     private void RecoverVote(Signed message, Block? block)
     {
         SignedHeader header = message.Header;
-        if (header.View != View || header.Sequence < FinalSequence
+        if (header.View != view.Number || header.Sequence < chain.Sequence
             || header.Kind is not (MessageKind.PrePrepare or MessageKind.Prepare or MessageKind.Commit))
         {
             return;
         }
 
-        Slot slot = _slots.Open(View, header.Sequence);
+        Slot slot = slots.Open(view.Number, header.Sequence);
         slot.Recover(message);
         if (header.Kind == MessageKind.Commit)
         {
             return;
         }
 
-        Block? body = block ?? _blocks.Find(header.Digest);
-        if (body is null && header.Sequence > FinalSequence && header.Sequence >= _past.ForgottenBelow)
+        Block? body = block ?? blocks.Find(header.Digest);
+        if (body is null && header.Sequence > chain.Sequence && header.Sequence >= past.ForgottenBelow)
         {
             // Written before the vote, and not forgotten: the store is not whole.
-            _step.StopSigning();
+            step.StopSigning();
         }
 
         if (header.Kind == MessageKind.PrePrepare)
@@ -172,13 +160,13 @@ public sealed partial class ValidatorCore
             slot.Propose(message, body);
             if (body is not null)
             {
-                _blocks.Remember(body);
+                blocks.Remember(body);
             }
         }
 
         if (body is not null)
         {
-            _view.RecoverAccepted(body);
+            view.RecoverAccepted(body);
         }
     }
 }

@@ -1,0 +1,62 @@
+using Validator.Core.Effects;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Consensus;
+
+/// <summary>
+/// Certificates, made here or learned: what is prepared, what is to be made final, and which view a quorum had entered (rules P4,
+/// P5). Two that contradict each other stop the process (section 8).
+/// </summary>
+internal sealed class Certificates(
+    EpochConfiguration epoch, CertificateBook prepared, CertificateBook committed, Slots slots, ViewState view, FinalChain chain, OwnPast past,
+    ViewChanger changer, TwinGuard guard, Step step)
+{
+    /// <summary>One that came from a peer; its votes are verified.</summary>
+    public void Take(Certificate certificate, int from)
+    {
+        if (certificate.Epoch != epoch.Number)
+        {
+            step.Reject(Reason.WrongEpoch, from);
+            return;
+        }
+
+        // A vote of ours that we never decided: a twin signs with our key, or our disk was rolled back.
+        if (certificate.Sequence > chain.Sequence && certificate.View >= view.Number
+            && past.IsContradicted(certificate, slots.Find(certificate.View, certificate.Sequence)))
+        {
+            guard.Trip();
+        }
+
+        if (certificate.Phase == Phase.Committed)
+        {
+            OnCommitted(certificate);
+        }
+        else
+        {
+            OnPrepared(certificate);
+        }
+    }
+
+    public void OnPrepared(Certificate certificate)
+    {
+        prepared.Add(certificate);
+        slots.Find(certificate.View, certificate.Sequence)?.Note(certificate);
+        changer.NoteViewOf(certificate);
+        step.Recheck = true;
+    }
+
+    public void OnCommitted(Certificate certificate)
+    {
+        committed.Add(certificate);
+        slots.Find(certificate.View, certificate.Sequence)?.Note(certificate);
+        if (chain.Contradicts(certificate, out Certificate? other))
+        {
+            step.Halt(Reason.ConflictingCertificates, certificate, other);
+            return;
+        }
+
+        chain.Aim(certificate);
+        changer.NoteViewOf(certificate);
+        step.Recheck = true;
+    }
+}

@@ -1,0 +1,59 @@
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Consensus;
+
+/// <summary>What peers answer to what was asked (section 10): taken once, and from nobody who was not asked.</summary>
+internal sealed class FetchAnswers(Fetcher fetcher, BlockTree blocks, FinalChain chain, Certificates certificates, CatchUpDriver catchUp, Step step)
+{
+    public void OnBlock(Block block, int from)
+    {
+        if (!fetcher.Complete(FetchKind.Block, block.Hash))
+        {
+            step.Reject(Reason.FetchUnasked, from);
+            return;
+        }
+
+        blocks.Remember(block);
+        step.Recheck = true;
+    }
+
+    public void OnFinalBlocks(FinalBlocks answer, int from)
+    {
+        if (!fetcher.Complete(FetchKind.FinalBlocks, Hash256.Zero))
+        {
+            step.Reject(Reason.FetchUnasked, from);
+            return;
+        }
+
+        foreach (Block block in answer.Blocks)
+        {
+            blocks.Remember(block);
+        }
+
+        certificates.Take(answer.Certificate, from);
+        if (!step.Halted)
+        {
+            chain.AimNearer(answer.Certificate);
+        }
+    }
+
+    public void OnEpochEnd(EpochEnd end, int from)
+    {
+        if (!catchUp.Wants(end))
+        {
+            step.Reject(Reason.FetchUnasked, from);
+            return;
+        }
+
+        certificates.Take(end.Certificate, from);
+        catchUp.Take(end);
+    }
+
+    public void OnNotFound(NotFound answer, int from)
+    {
+        fetcher.OnNotFound(answer.Request, from);
+        catchUp.OnNotFound(answer.Request, answer.FirstKept, from, step);
+    }
+}

@@ -1,0 +1,135 @@
+using Validator.Core.Dag;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Consensus;
+
+/// <summary>
+/// What we vote for: a Prepare where a proposal is allowed and good (rules P2, P3), a Commit where one is prepared (rule P4). What
+/// a vote rests on is stored before it, and what a proposal lacks is asked for.
+/// </summary>
+internal sealed class Voter(
+    EpochConfiguration epoch, ulong reach, Slots slots, BlockJudge judge, BlockTree blocks, ViewState view, FinalChain chain, OwnPast past,
+    OwnLane own, Fetcher fetcher, Step step)
+{
+    // While a proposal waits: the wall clock at which it may be voted for.
+    private ulong _awaited;
+
+    /// <summary>When a proposal that is ahead of our clock is due; long.MaxValue where none is.</summary>
+    public long DueMicros { get; private set; } = long.MaxValue;
+
+    /// <summary>Wall clock at which that proposal may be voted for; 0 where there is none.</summary>
+    public ulong AwaitedMicros => DueMicros == long.MaxValue ? 0 : _awaited;
+
+    /// <summary>Before all is looked at again.</summary>
+    public void ForgetDue() => DueMicros = long.MaxValue;
+
+    /// <summary>Sends the Prepares that proposals of this view deserve.</summary>
+    public void TryPrepareAll()
+    {
+        ulong last = chain.Sequence + reach;
+        for (ulong sequence = Math.Max(view.Accepted?.Sequence + 1 ?? chain.Sequence, 1); sequence <= last; sequence++)
+        {
+            if (slots.Find(view.Number, sequence) is { IsOpen: true } slot)
+            {
+                TryPrepare(slot);
+            }
+        }
+    }
+
+    /// <summary>Sends the Commits that prepared certificates of this view allow (rule P4).</summary>
+    public void TryCommitAll()
+    {
+        ulong last = chain.Sequence + reach;
+        for (ulong sequence = Math.Max(Math.Max(chain.Sequence, 1), past.ForgottenBelow); sequence <= last; sequence++)
+        {
+            if (slots.Find(view.Number, sequence) is { Prepared: { } certificate, CommitSent.IsZero: true } slot)
+            {
+                TryCommit(slot, certificate);
+            }
+        }
+    }
+
+    /// <summary>Our one Prepare, or PrePrepare, of this slot is decided; it is signed next.</summary>
+    public void Accept(Slot slot, Block block)
+    {
+        Require.That(slot.View == view.Number);
+        slot.Accept(block, step.Now);
+        view.Accept(block);
+        own.KeepStep(block, step.Now);
+        Persist(block);
+    }
+
+    /// <summary>Asks for what a proposal lacks, or waits for its time.</summary>
+    /// <param name="source">Who proposed it and must serve what is missing (rule L3).</param>
+    public void AwaitLack(Block block, in Judgement judgement, int source)
+    {
+        switch (judgement.Lack)
+        {
+            case Lack.Body:
+                fetcher.Block(judgement.Body, source);
+                break;
+            case Lack.Vertices:
+                fetcher.Cut(block.Cut, source);
+                break;
+            case Lack.Time:
+                _awaited = step.Wall + judgement.AheadMicros;
+                DueMicros = step.Now + (long)Math.Min(judgement.AheadMicros, 1_000_000UL);
+                break;
+            default:
+                // Finality and execution come by themselves, and all is judged again then.
+                break;
+        }
+    }
+
+    private void TryPrepare(Slot slot)
+    {
+        Block block = slot.Block!;
+        if (block.Sequence < past.ForgottenBelow || !view.Allows(block, slots.Find(view.Number, block.Sequence - 1), out bool isBase))
+        {
+            return;
+        }
+
+        int leader = epoch.Leader(view.Number);
+        Judgement judgement = judge.Judge(block, isBase, step.Wall);
+        if (judgement.IsGood)
+        {
+            Accept(slot, block);
+            step.Sign(MessageKind.Prepare, view.Number, block.Sequence, block.Hash);
+        }
+        else if (judgement.Refusal != Reason.None)
+        {
+            slot.Refuse(judgement.Refusal);
+            step.Reject(judgement.Refusal, leader);
+        }
+        else
+        {
+            AwaitLack(block, judgement, leader);
+        }
+    }
+
+    private void TryCommit(Slot slot, Certificate certificate)
+    {
+        if (blocks.Find(certificate.BlockHash) is not { } block)
+        {
+            fetcher.Block(certificate.BlockHash, certificate.Votes[0].Sender);
+            return;
+        }
+
+        slot.Commit(certificate.BlockHash);
+        if (slot.Accepted != certificate.BlockHash)
+        {
+            Persist(block);
+        }
+
+        step.Persist(certificate);
+        step.Sign(MessageKind.Commit, view.Number, slot.Sequence, certificate.BlockHash);
+    }
+
+    private void Persist(Block block)
+    {
+        blocks.Accept(block);
+        step.Persist(block);
+    }
+}
