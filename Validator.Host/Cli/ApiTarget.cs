@@ -17,9 +17,6 @@ internal sealed class ApiTarget
 {
     private const string Default = "http://127.0.0.1:8080";
 
-    /// <summary>Of an answer that is read whole; the metrics page is the longest.</summary>
-    private const int MostAnswerBytes = 64 << 20;
-
     private readonly Option<string[]> _api;
     private readonly Option<string?> _token = new("--token-file") { Description = "File with a bearer token: alone, or as a line of api.tokens" };
     private readonly Option<string?> _root = new("--ca") { Description = "PEM file of the root that the API's certificate must come from; default: the system's" };
@@ -110,16 +107,20 @@ internal sealed class ApiTarget
             handler.SslOptions.RemoteCertificateValidationCallback = ThisOne(own.Api.TlsCertificate);
         }
 
-        string? token = parsed.GetValue(_token) is { } file ? TokenOf(file)
-            : own is { Api.Tokens.Length: > 0 } && _roles != ApiRoles.None ? ApiTokens.Find(own.Api.Tokens, roles ?? _roles) : null;
-        HttpClient client = new(handler) { Timeout = timeout, MaxResponseContentBufferSize = MostAnswerBytes };
-        if (token is not null)
+        HttpClient client = HttpHandlers.Client(timeout, handler);
+        if (Token(parsed, roles) is { } token)
         {
             client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
         }
 
         return client;
     }
+
+    /// <summary>The bearer token to show; null: none.</summary>
+    /// <param name="roles">Null: those of the command.</param>
+    /// <exception cref="ConfigException">The token's file is at fault.</exception>
+    public string? Token(ParseResult parsed, ApiRoles? roles = null) => parsed.GetValue(_token) is { } file ? TokenOf(file)
+        : OwnOf(parsed) is { Api.Tokens.Length: > 0 } own && _roles != ApiRoles.None ? ApiTokens.Find(own.Api.Tokens, roles ?? _roles) : null;
 
     /// <summary>The configuration, where it says which address is asked.</summary>
     private NodeConfig? OwnOf(ParseResult parsed) => Given(parsed) is null ? ConfigOf(parsed) : null;

@@ -126,7 +126,7 @@ internal static class ClientCommands
         }
         catch (HttpRequestException e)
         {
-            Console.Error.WriteLine($"no answer: {TerminalText.Lines(e.Message)}");
+            Console.Error.WriteLine($"no answer: {TerminalText.Lines(HttpHandlers.Reason(e))}");
         }
         catch (OperationCanceledException)
         {
@@ -187,10 +187,14 @@ internal static class ClientCommands
 
         bool rejected = status == "rejected";
         Console.Error.WriteLine(rejected
-            ? $"rejected: {answer.RootElement.GetProperty("reason").GetString()}"
+            ? $"rejected: {answer.RootElement.GetProperty("reason").GetString()}{First(answer.RootElement)}"
             : "taken, and not final yet: ask GET /v1/transactions/{id}, or submit the same again, which counts once");
         return rejected ? ExitCodes.Failed : ExitCodes.NotNow;
     }
+
+    /// <summary>A repeat's first is final: the same again was no failure to whoever only wanted it ordered.</summary>
+    private static string First(JsonElement answer) =>
+        answer.TryGetProperty("first_index", out JsonElement index) ? $" of index {index.GetUInt64()}, which is final" : "";
 
     internal static string Indented(string json)
     {

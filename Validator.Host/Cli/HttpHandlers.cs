@@ -13,6 +13,28 @@ internal static class HttpHandlers
     /// <summary>How long an address is tried alone before the next is tried beside it (RFC 8305, section 8).</summary>
     private static readonly TimeSpan s_stagger = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>Of an answer that is read whole; the metrics page is the longest.</summary>
+    public const int MostAnswerBytes = 64 << 20;
+
+    /// <summary>A client whose answers are bounded.</summary>
+    public static HttpClient Client(TimeSpan timeout, SocketsHttpHandler? handler = null) =>
+        new(handler ?? Create()) { Timeout = timeout, MaxResponseContentBufferSize = MostAnswerBytes };
+
+    /// <summary>
+    /// Why there is no answer, in words for people: what is wrong with a certificate, say, and not that something is.
+    /// </summary>
+    public static string Reason(Exception e)
+    {
+        bool told = e is not HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError or HttpRequestError.ResponseEnded
+            or HttpRequestError.InvalidResponse or HttpRequestError.Unknown };
+        while (!told && e.InnerException is { } inner)
+        {
+            e = inner;
+        }
+
+        return e.Message;
+    }
+
     public static SocketsHttpHandler Create() => new()
     {
         UseProxy = false,

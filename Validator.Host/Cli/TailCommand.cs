@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
+using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Primitives;
 
@@ -21,6 +22,9 @@ internal static class TailCommand
 
     private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(2);
+
+    /// <summary>An event with the longest transaction, a committee change that fills a vertex, in base64.</summary>
+    private const int MostLineBytes = ((int)Limits.MaxVertexPayloadBytes / 3 * 4) + 4096;
 
     public static Command Create()
     {
@@ -92,7 +96,7 @@ internal static class TailCommand
                 }
                 catch (Exception e) when (Met && e is HttpRequestException or IOException or OperationCanceledException)
                 {
-                    trouble = e is OperationCanceledException ? "it is silent" : e.Message;
+                    trouble = e is OperationCanceledException ? "it is silent" : HttpHandlers.Reason(e);
                 }
 
                 if (Next != before || _connected)
@@ -143,18 +147,28 @@ internal static class TailCommand
             }
 
             // A validator that is behind lets it wait; one whose chain was made anew refuses.
+            using CancellationTokenSource silent = CancellationTokenSource.CreateLinkedTokenSource(over);
+            silent.CancelAfter(s_silence);
             using HttpResponseMessage response = await client.GetAsync(
-                new Uri($"{api}/v1/finalized?from={Next}&chain={_chain}{(_given ? "&wait=true" : "")}"), HttpCompletionOption.ResponseHeadersRead, over).ConfigureAwait(false);
-            using StreamReader reader = new(await response.Content.ReadAsStreamAsync(over).ConfigureAwait(false));
+                new Uri($"{api}/v1/finalized?from={Next}&chain={_chain}{(_given ? "&wait=true" : "")}"),
+                HttpCompletionOption.ResponseHeadersRead, silent.Token).ConfigureAwait(false);
             if (response.StatusCode != HttpStatusCode.OK)
             {
-                return Refused(response.StatusCode, await reader.ReadToEndAsync(over).ConfigureAwait(false));
+                await response.Content.LoadIntoBufferAsync(MostLineBytes, silent.Token).ConfigureAwait(false);
+                return Refused(response.StatusCode, await response.Content.ReadAsStringAsync(silent.Token).ConfigureAwait(false));
             }
 
             _connected = _given = Met = true;
+            AnswerLines lines = new(await response.Content.ReadAsStreamAsync(silent.Token).ConfigureAwait(false), MostLineBytes);
             string? data = null;
-            while (await ReadLineAsync(reader, over).ConfigureAwait(false) is { } line)
+            while (true)
             {
+                silent.CancelAfter(s_silence);
+                if (await lines.ReadAsync(silent.Token).ConfigureAwait(false) is not { } line)
+                {
+                    return (null, "the stream ended");
+                }
+
                 if (line.StartsWith("data: ", StringComparison.Ordinal))
                 {
                     data = line["data: ".Length..];
@@ -173,8 +187,6 @@ internal static class TailCommand
 
                 data = null;
             }
-
-            return (null, "the stream ended");
         }
 
         /// <summary>Asks which index "now" is, before anything is missed, and that the chain is still the same.</summary>
@@ -216,13 +228,6 @@ internal static class TailCommand
 
             Console.Error.WriteLine(ClientCommands.Indented(body));
             return (ExitCodes.Failed, "");
-        }
-
-        private static async Task<string?> ReadLineAsync(StreamReader reader, CancellationToken over)
-        {
-            using CancellationTokenSource silent = CancellationTokenSource.CreateLinkedTokenSource(over);
-            silent.CancelAfter(s_silence);
-            return await reader.ReadLineAsync(silent.Token).ConfigureAwait(false);
         }
 
         /// <summary>The bytes, or of a signed envelope the data.</summary>

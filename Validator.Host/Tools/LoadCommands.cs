@@ -65,6 +65,7 @@ internal static class LoadCommands
             {
                 Targets = Array.ConvertAll(api.Addresses(parsed), t => new Uri(t)),
                 Client = () => api.Client(parsed, Timeout.InfiniteTimeSpan),
+                Token = api.Token(parsed),
                 Rate = parsed.GetValue(load.Rate),
                 Size = parsed.GetValue(load.Size),
                 Accounts = parsed.GetValue(load.Signed) ? parsed.GetValue(load.Accounts) : 0,

@@ -299,12 +299,12 @@ public sealed class HttpAbuseTests
     }
 
     /// <returns>The root's file.</returns>
-    internal static string WriteCertificate(string folder)
+    internal static string WriteCertificate(string folder, string address = "127.0.0.1")
     {
         using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         CertificateRequest request = new("CN=validator-test", key, HashAlgorithmName.SHA256);
         SubjectAlternativeNameBuilder names = new();
-        names.AddIpAddress(IPAddress.Loopback);
+        names.AddIpAddress(IPAddress.Parse(address));
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         using X509Certificate2 certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));

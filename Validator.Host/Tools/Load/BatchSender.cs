@@ -29,6 +29,9 @@ internal sealed class BatchSender : IDisposable
     /// <summary>Stays below every validator's limit of one vertex (512 KiB).</summary>
     private const int MaxBatchBytes = 256 * 1024;
 
+    /// <summary>Many requests are under way at once, and each answer is a line or two.</summary>
+    private const int MostAnswerBytes = 64 * 1024;
+
     private readonly LoadOptions _options;
     private readonly LoadContent _content;
     private readonly TargetTally[] _tallies;
@@ -45,9 +48,10 @@ internal sealed class BatchSender : IDisposable
         _tallies = tallies;
         _http = options.Client();
         _http.Timeout = options.RequestTimeout;
+        _http.MaxResponseContentBufferSize = MostAnswerBytes;
         _addresses = Array.ConvertAll(options.Targets, t => new Uri(t, "/v1/transactions/batch?ids=false"));
         _streams = options.Streams.Length == 0
-            ? null : new StreamSender(options.Streams, tallies, SubmitStreamFrames.SubmitHeadBytes + MaxBatchBytes + Limits.MaxTransactionBytes);
+            ? null : new StreamSender(options.Streams, options.Token, tallies, SubmitStreamFrames.SubmitHeadBytes + MaxBatchBytes + Limits.MaxTransactionBytes);
         _next = new long[options.Targets.Length];
         for (int i = 0; i < _next.Length; i++)
         {
@@ -191,7 +195,7 @@ internal sealed class BatchSender : IDisposable
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
         {
-            tally.AddTimedOut(count, $"{_addresses[target].Authority}: {FirstLine(e.Message)}");
+            tally.AddTimedOut(count, $"{_addresses[target].Authority}: {FirstLine(HttpHandlers.Reason(e))}");
         }
         finally
         {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Validator.Core.Primitives;
 using Validator.Crypto.Simd;
 using Validator.Host.Api;
+using Validator.Host.Cli;
 
 namespace Validator.Host.Tools.Load;
 
@@ -88,7 +89,7 @@ internal sealed class FinalizedFollower
             }
             catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
             {
-                _tally.AddNote($"{_options.Targets[_stream].Authority}: stream: {e.Message}");
+                _tally.AddNote($"{_options.Targets[_stream].Authority}: stream: {HttpHandlers.Reason(e)}");
             }
 
             await Task.Delay(100, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -106,7 +107,7 @@ internal sealed class FinalizedFollower
         Subscribed.TrySetResult();
 
         await using Stream body = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
-        byte[] buffer = new byte[4 * FinalizedStream.MaxRecordBytes];
+        byte[] buffer = new byte[2 * FinalizedStream.MaxRecordBytes];
         int filled = 0;
         while (true)
         {

@@ -27,7 +27,10 @@ internal static class FinalizedStream
 {
     public const string Query = "format=binary";
 
-    public const int MaxRecordBytes = FinalizedStreaming.BinaryHeaderBytes + Limits.MaxTransactionBytes;
+    /// <summary>A committee change may fill a vertex.</summary>
+    private const int MostBytes = (int)Limits.MaxVertexPayloadBytes;
+
+    public const int MaxRecordBytes = FinalizedStreaming.BinaryHeaderBytes + MostBytes;
 
     private const int IdOffset = 16;
     private const int LengthOffset = IdOffset + Hash256.Size;
@@ -41,7 +44,7 @@ internal static class FinalizedStream
         }
 
         uint length = BinaryPrimitives.ReadUInt32LittleEndian(buffer[LengthOffset..]);
-        if (length is 0 or > Limits.MaxTransactionBytes)
+        if (length is 0 or > MostBytes)
         {
             return default(StreamRecord) with { Outcome = StreamRead.Malformed };
         }

@@ -49,7 +49,7 @@ public static class LoadCommandRun
         }
         catch (Exception e) when (e is HttpRequestException or TimeoutException or IOException or JsonException)
         {
-            output.WriteLine(e.Message);
+            output.WriteLine(HttpHandlers.Reason(e));
             return ExitCodes.Failed;
         }
         catch (OperationCanceledException) when (interrupted.IsCancellationRequested)

@@ -16,7 +16,10 @@ public sealed record LoadOptions
     public int Size { get; init; } = 512;
 
     /// <summary>Makes a client of the targets' APIs, without a time limit, with the token that they want.</summary>
-    public Func<HttpClient> Client { get; init; } = () => new HttpClient(HttpHandlers.Create()) { Timeout = Timeout.InfiniteTimeSpan };
+    public Func<HttpClient> Client { get; init; } = () => HttpHandlers.Client(Timeout.InfiniteTimeSpan);
+
+    /// <summary>The bearer token that <see cref="Client"/> shows, for the submit streams; null: none.</summary>
+    public string? Token { get; init; }
 
     /// <summary>Per target its submit stream; empty: submissions go over HTTP.</summary>
     public StreamTarget[] Streams { get; init; } = [];

@@ -13,6 +13,9 @@ public sealed class LoadRun : IDisposable
 {
     private static readonly TimeSpan SubscribeTimeout = TimeSpan.FromSeconds(10);
 
+    /// <summary>A status, or what became of a transaction.</summary>
+    private const int MostAnswerBytes = 1024 * 1024;
+
     private readonly LoadOptions _options;
     private readonly ulong _from;
     private readonly OrderComparison _order;
@@ -32,6 +35,7 @@ public sealed class LoadRun : IDisposable
         _content = new LoadContent(options.Pattern, targets, options.Accounts, options.Seed, nonce);
         _order = new OrderComparison(targets);
         _http = options.Client();
+        _http.MaxResponseContentBufferSize = MostAnswerBytes;
         Tallies = new TargetTally[targets];
         _followers = new FinalizedFollower[targets];
         for (int i = 0; i < targets; i++)
@@ -105,7 +109,9 @@ public sealed class LoadRun : IDisposable
             throw new IOException($"signatures for {_options.Total} transactions take {bytes / 1e9:F1} GB of memory: ask for less, or for less long");
         }
 
-        byte[] json = await _http.GetByteArrayAsync(new Uri(_options.Targets[0], "/v1/status"), cancellation).ConfigureAwait(false);
+        using CancellationTokenSource late = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        late.CancelAfter(_options.RequestTimeout);
+        byte[] json = await _http.GetByteArrayAsync(new Uri(_options.Targets[0], "/v1/status"), late.Token).ConfigureAwait(false);
         string? chain = JsonSerializer.Deserialize(json, ApiJson.Default.NodeStatus)?.ChainId;
         if (!Hash256.TryParse(chain, out Hash256 chainId))
         {

@@ -54,7 +54,7 @@ internal sealed class MissingLookup(LoadOptions options, LoadContent content, Ta
         }
         catch (Exception e) when (e is HttpRequestException or IOException or JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            tallies[target].AddNote($"{options.Targets[target].Authority}: {e.Message}");
+            tallies[target].AddNote($"{options.Targets[target].Authority}: {HttpHandlers.Reason(e)}");
         }
     }
 }

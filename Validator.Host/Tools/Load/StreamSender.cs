@@ -1,7 +1,9 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
+using System.Text;
 using Validator.Host.Api;
 using Validator.Host.Primitives;
 using Validator.Host.Storage;
@@ -24,12 +26,15 @@ internal sealed class StreamSender : IStreamOwner, IDisposable
     private readonly ConcurrentQueue<Batch>[] _waiting;
     private readonly StreamLink?[] _links;
     private readonly StreamLoop _loop;
+    private readonly byte[] _token;
     private long _inFlight;
 
     private readonly record struct Batch(byte[] Frame, int Length);
 
-    public StreamSender(StreamTarget[] targets, TargetTally[] tallies, int maxFrameBytes)
+    /// <param name="token">Shown to each target; null: none is needed.</param>
+    public StreamSender(StreamTarget[] targets, string? token, TargetTally[] tallies, int maxFrameBytes)
     {
+        _token = token is null ? [] : [(byte)StreamRequest.Token, .. Encoding.ASCII.GetBytes(token)];
         _tallies = tallies;
         _targets = targets;
         _waiting = Array.ConvertAll(targets, _ => new ConcurrentQueue<Batch>());
@@ -37,7 +42,7 @@ internal sealed class StreamSender : IStreamOwner, IDisposable
         _loop = new StreamLoop(
             new StreamOptions
             {
-                Listen = new IPEndPoint(targets[0].Address.Address, 0),
+                Listen = new IPEndPoint(AnyThatReaches(targets), 0),
                 PrivateKeySeed = RandomNumberGenerator.GetBytes(32),
                 Targets = targets,
                 MaxFrameBytes = maxFrameBytes,
@@ -63,7 +68,19 @@ internal sealed class StreamSender : IStreamOwner, IDisposable
 
     public void Dispose() => _loop.Dispose();
 
-    void IStreamOwner.Opened(StreamLink link) => Volatile.Write(ref _links[link.Target], link);
+    /// <summary>An own address for all of them, wherever they are: where they are of both families, one socket sends to both.</summary>
+    private static IPAddress AnyThatReaches(StreamTarget[] targets) =>
+        Array.TrueForAll(targets, t => t.Address.AddressFamily == AddressFamily.InterNetwork) ? IPAddress.Any : IPAddress.IPv6Any;
+
+    void IStreamOwner.Opened(StreamLink link)
+    {
+        if (_token.Length > 0)
+        {
+            link.TrySend(_token);
+        }
+
+        Volatile.Write(ref _links[link.Target], link);
+    }
 
     void IStreamOwner.Closed(StreamLink link, CloseReason reason)
     {

@@ -13,10 +13,7 @@ namespace Validator.Host.Tools.Localnet;
 /// </summary>
 public sealed class LocalCluster : IDisposable
 {
-    private readonly HttpClient _http = new(HttpHandlers.Create())
-    {
-        Timeout = TimeSpan.FromSeconds(2),
-    };
+    private readonly HttpClient _http = HttpHandlers.Client(TimeSpan.FromSeconds(2));
 
     private LocalCluster(string directory, Executable executable, NodeProcess[] nodes)
     {
