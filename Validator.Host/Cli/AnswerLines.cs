@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Validator.Host.Cli;
 
-/// <summary>Lines of an answer that has no end, in UTF-8. What a server sends is never kept beyond one line of bounded length.</summary>
+/// <summary>
+/// Lines of an answer that has no end, in UTF-8. What a server sends is never kept beyond one line of bounded length.
+/// </summary>
 /// <param name="most">Bytes of the longest line.</param>
 internal sealed class AnswerLines(Stream body, int most)
 {

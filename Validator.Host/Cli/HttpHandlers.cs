@@ -25,8 +25,7 @@ internal static class HttpHandlers
     /// </summary>
     public static string Reason(Exception e)
     {
-        bool told = e is not HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError or HttpRequestError.ResponseEnded
-            or HttpRequestError.InvalidResponse or HttpRequestError.Unknown };
+        bool told = e is not HttpRequestException { HttpRequestError: not (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError) };
         while (!told && e.InnerException is { } inner)
         {
             e = inner;

@@ -23,7 +23,6 @@ internal static class StoreDirectory
     private const long NewLogBytes = 4096;
 
     private const string Aside = "new";
-    private const string LockAside = "new.lock";
     private const string CurrentFile = "CURRENT";
     private const string MountsFolder = "lost+found";
 
@@ -34,7 +33,7 @@ internal static class StoreDirectory
     /// <summary>Whether the folder holds only what a file system, or an unfinished creation, puts into a mount point.</summary>
     public static bool IsFree(string path) =>
         !Directory.Exists(path)
-        || Directory.EnumerateFileSystemEntries(path).All(e => Path.GetFileName(e) is MountsFolder or Aside or LockAside);
+        || Directory.EnumerateFileSystemEntries(path).All(e => Path.GetFileName(e) is MountsFolder or Aside or MakerLock.Within);
 
     /// <summary>Creates an empty database with its identity record: synced, closed, and moved to its place.</summary>
     /// <param name="more">Written with the identity.</param>
@@ -50,7 +49,7 @@ internal static class StoreDirectory
             string parent = Path.GetDirectoryName(place)!;
             DurableFile.MakeFolder(parent);
             RequireRoom(Directory.Exists(place) ? place : parent, RoomToCreate, "to create a store");
-            using FileStream only = Lock(place, out bool inside);
+            using MakerLock only = new(place);
             if (Exists(place) && !replaces)
             {
                 throw Open(path, "Invalid argument: it exists (error_if_exists is true)");
@@ -62,7 +61,7 @@ internal static class StoreDirectory
             }
 
             // A mount point cannot be replaced, and has a folder of its own.
-            bool mounted = inside || (Directory.Exists(place) && (replaces ? IsMountPoint(place) : !TryRemoveEmpty(place)));
+            bool mounted = !only.HasParent || (Directory.Exists(place) && (replaces ? IsMountPoint(place) : !only.TryRemoveEmptyPlace()));
             string aside = mounted ? Path.Combine(place, Aside) : $"{place}.{Aside}";
             if (Directory.Exists(aside))
             {
@@ -87,7 +86,7 @@ internal static class StoreDirectory
             Directory.Move(aside, place);
             DurableFile.SyncFolder(parent);
         }
-        catch (IOException e) when (e.HResult == LockedResult)
+        catch (IOException e) when (MakerLock.IsTaken(e))
         {
             throw new StoreException(StoreFault.Locked, $"{path}: another process is creating it; stop one of the two");
         }
@@ -295,12 +294,6 @@ internal static class StoreDirectory
         return done;
     }
 
-    /// <summary>The result of flock on a file that another process has.</summary>
-    private const int LockedResult = 11;
-
-    /// <summary>EROFS.</summary>
-    private const int ReadOnlyResult = 30;
-
     private static StoreException Open(string path, string text) => StoreErrors.Open(path, text);
 
     private static void Write(
@@ -328,26 +321,6 @@ internal static class StoreDirectory
         return new DirectoryInfo(full) is { LinkTarget: not null } link ? link.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? full : full;
     }
 
-    /// <summary>
-    /// One maker at a time. The lock lies beside the place, or in it where the parent cannot be written (a container's volume).
-    /// </summary>
-    private static FileStream Lock(string place, out bool inside)
-    {
-        inside = false;
-        try
-        {
-            return Take(place + ".lock");
-        }
-        catch (Exception e) when (Directory.Exists(place) && (e is UnauthorizedAccessException || e.HResult == ReadOnlyResult))
-        {
-            inside = true;
-            return Take(Path.Combine(place, LockAside));
-        }
-
-        static FileStream Take(string file) =>
-            new(file, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
-    }
-
     private static bool IsMountPoint(string place) => DriveInfo.GetDrives().Any(d => d.RootDirectory.FullName == place);
 
     /// <summary>
@@ -363,22 +336,9 @@ internal static class StoreDirectory
 
         File.Delete(Path.Combine(place, CurrentFile));
         DurableFile.SyncFolder(place);
-        foreach (string file in Directory.EnumerateFiles(place).Where(f => Path.GetFileName(f) != LockAside))
+        foreach (string file in Directory.EnumerateFiles(place).Where(f => Path.GetFileName(f) != MakerLock.Within))
         {
             File.Delete(file);
-        }
-    }
-
-    private static bool TryRemoveEmpty(string folder)
-    {
-        try
-        {
-            Directory.Delete(folder);
-            return true;
-        }
-        catch (IOException)
-        {
-            return false;
         }
     }
 
@@ -427,7 +387,7 @@ internal static class StoreDirectory
     }
 
     private static bool IsOfANewStore(string name) =>
-        name is CurrentFile or "IDENTITY" or "LOCK" or LockAside || name.StartsWith("LOG", StringComparison.Ordinal)
+        name is CurrentFile or "IDENTITY" or "LOCK" or MakerLock.Within || name.StartsWith("LOG", StringComparison.Ordinal)
         || name.StartsWith("MANIFEST-", StringComparison.Ordinal) || name.StartsWith("OPTIONS-", StringComparison.Ordinal)
         || (name.EndsWith(".log", StringComparison.Ordinal) && name[..^4].All(char.IsAsciiDigit)) || name.EndsWith(".dbtmp", StringComparison.Ordinal);
 

@@ -68,7 +68,7 @@ internal sealed class StreamSender : IStreamOwner, IDisposable
 
     public void Dispose() => _loop.Dispose();
 
-    /// <summary>An own address for all of them, wherever they are: where they are of both families, one socket sends to both.</summary>
+    /// <summary>An own address for targets anywhere; where they are of both families, one socket sends to both.</summary>
     private static IPAddress AnyThatReaches(StreamTarget[] targets) =>
         Array.TrueForAll(targets, t => t.Address.AddressFamily == AddressFamily.InterNetwork) ? IPAddress.Any : IPAddress.IPv6Any;
 

@@ -98,6 +98,29 @@ public class StoreCreationTests
         Assert.Equal(plan.Limit, state.Limit);
     }
 
+    // Protects a store from two makers who are different users: one who cannot write the parent has its lock in the place, and is seen by
+    // one who can; an empty place is replaced all the same.
+    [Fact]
+    public void TwoMakersMeetWhoeverTheyAre()
+    {
+        using TemporaryFolder folder = new();
+        string path = folder.File("ledger");
+        Directory.CreateDirectory(path);
+        foreach (string held in new[] { Path.Combine(path, "new.lock"), path + ".lock" })
+        {
+            using (new FileStream(held, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose))
+            {
+                Assert.Equal(StoreFault.Locked, Assert.Throws<StoreException>(() => Open(path, null)).Fault);
+            }
+
+            Assert.Empty(Directory.GetFileSystemEntries(path));
+        }
+
+        Open(path, null).Dispose();
+        Assert.Equal([path], Directory.GetFileSystemEntries(folder.Path));
+        Assert.DoesNotContain(Path.Combine(path, "new.lock"), Directory.GetFiles(path));
+    }
+
     // Protects containers: where only the volume can be written, and not the folder that it is mounted in, stores are made on
     // it, what was begun on it is replaced, by one process at a time, and nothing is left beside them.
     [RootFact]
