@@ -112,7 +112,7 @@ internal static class WorkerRates
                 {
                     while (ring.TryDequeue(out Input input))
                     {
-                        pending.Take(input.Token)!.Drop();
+                        pending.Take(input.VertexToken)!.Drop();
                         taken++;
                     }
                 }

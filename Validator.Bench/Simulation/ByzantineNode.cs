@@ -63,7 +63,7 @@ public sealed partial class ByzantineNode : SimNode
 
     protected override void ObserveInput(in Input input)
     {
-        switch (input.Kind == InputKind.Message ? input.Message : null)
+        switch (input.Message)
         {
             case PrePrepare proposal:
                 _coalition.Blocks.TryAdd(proposal.Block.Hash, proposal.Block);
@@ -78,7 +78,7 @@ public sealed partial class ByzantineNode : SimNode
             case Block block:
                 _coalition.Blocks.TryAdd(block.Hash, block);
                 break;
-            case null when input.Kind == InputKind.PeerUp && Core.Self >= 0 && Core.FinalSequence > Core.Configuration.Start.Sequence && Cluster.World.Forsakes():
+            case null when input.IsUp == true && Core.Self >= 0 && Core.FinalSequence > Core.Configuration.Start.Sequence && Cluster.World.Forsakes():
                 Cluster.After(this, 0, Forsake);
                 break;
             default:
@@ -86,23 +86,22 @@ public sealed partial class ByzantineNode : SimNode
         }
     }
 
-    protected override void ObserveEffect(in Effect effect)
+    protected override void ObserveSend(IMessage message)
     {
-        if (effect is { Kind: EffectKind.Send, Message: Status } && _random.Chance(_mischief))
+        if (message is Status && _random.Chance(_mischief))
         {
             Cluster.After(this, 0, Mischief);
         }
 
-        if (effect.Kind == EffectKind.Execute || effect is { Kind: EffectKind.Persist, Message: Certificate })
+        if ((message as Block ?? (message as PrePrepare)?.Block) is { } block)
         {
-            _coalition.SawCertificate(effect.Certificate ?? effect.Message as Certificate);
-        }
-
-        if ((effect.Message as Block ?? (effect.Message as PrePrepare)?.Block) is { } block)
-        {
-            _coalition.Blocks.TryAdd(block.Hash, block);
+            ObserveBlock(block);
         }
     }
+
+    protected override void ObserveBlock(Block block) => _coalition.Blocks.TryAdd(block.Hash, block);
+
+    protected override void ObserveCertificate(Certificate certificate) => _coalition.SawCertificate(certificate);
 
     protected override void Transmit(Signed signed, Block? block, ViewChange? change, NewView? newView, SimVertex? vertex)
     {

@@ -77,7 +77,7 @@ public sealed partial class SimChecker
             CheckSizes(node);
         }
 
-        if (input.Kind != InputKind.Message || input.Message is not Signed { Header: var h } || h.Kind is MessageKind.Vertex or MessageKind.Stop
+        if (input.Message is not Signed { Header: var h } || h.Kind is MessageKind.Vertex or MessageKind.Stop
             || !IsByzantine(cluster.PlaceOf(h.Epoch, h.Sender)))
         {
             return;

@@ -195,7 +195,7 @@ public sealed class SimCluster
 
             if (node.Clock.Monotonic(Now) >= node.Core.NextDeadline)
             {
-                node.Feed(new Input { Kind = InputKind.Tick, From = -1 });
+                node.Feed(Input.Tick);
             }
             else if (node.Running)
             {
@@ -227,8 +227,8 @@ public sealed class SimCluster
         if (first.Running && second.Running && !_linked[a, b])
         {
             _linked[a, b] = _linked[b, a] = true;
-            first.PeerChanged(b, InputKind.PeerUp);
-            second.PeerChanged(a, InputKind.PeerUp);
+            first.PeerChanged(b, up: true);
+            second.PeerChanged(a, up: true);
         }
     }
 
@@ -237,8 +237,8 @@ public sealed class SimCluster
         if (_linked[a, b])
         {
             _linked[a, b] = _linked[b, a] = false;
-            Machine(a, b).PeerChanged(b, InputKind.PeerDown);
-            Machine(b, a).PeerChanged(a, InputKind.PeerDown);
+            Machine(a, b).PeerChanged(b, up: false);
+            Machine(b, a).PeerChanged(a, up: false);
         }
     }
 

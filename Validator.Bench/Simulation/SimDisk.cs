@@ -1,6 +1,7 @@
 using Validator.Core.Consensus;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 
 namespace Validator.Bench.Simulation;
@@ -8,7 +9,7 @@ namespace Validator.Bench.Simulation;
 /// <summary>One record of the vote store, under its key.</summary>
 public sealed record SimRecord(SignedHeader Key, Signed Message, Block? Block, ViewChange? ViewChange, NewView? NewView);
 
-public sealed record SimFinal(Block Block, Certificate Certificate, VertexHeader[] Order, Hash256 Root);
+public sealed record SimFinal(Block Block, Certificate Certificate, VertexHeader[] Order, Hash256 Root) : IExecutedBlock;
 
 /// <summary>What survives a crash: what was synced.</summary>
 public sealed class SimDisk

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 
@@ -9,7 +10,7 @@ namespace Validator.Bench.Simulation;
 /// <summary>
 /// A vertex with its transactions, each known by a number: on the wire an opaque one of eight bytes, or an envelope.
 /// </summary>
-public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] transactions)
+public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] transactions) : IHeldVertex
 {
     public const int TransactionBytes = Limits.TransactionFramingBytes + 8;
 

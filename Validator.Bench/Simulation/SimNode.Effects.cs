@@ -9,67 +9,67 @@ namespace Validator.Bench.Simulation;
 /// <summary>Virtual disk, network and clients behind the shell's ports.</summary>
 public partial class SimNode
 {
-    bool IShellPorts<SimVertex?>.Goes(in Effect effect)
-    {
-        if (Running)
-        {
-            ObserveEffect(in effect);
-        }
+    bool ISimShellPorts.Goes() => Running;
 
-        return Running;
+    void ISimShellPorts.StoreVertex(ulong token)
+    {
+        Require.That(_waiting.Remove(token, out SimVertex? vertex));
+        ToLedger(_fromCore, SimLedgerItem.Vertex(vertex));
     }
 
-    void IShellPorts<SimVertex?>.StoreVertex(ulong token)
-    {
-        _waiting.Remove(token, out SimVertex? vertex);
-        ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.Vertex) { Vertex = vertex });
-    }
-
-    void IShellPorts<SimVertex?>.Drop(ulong token, Reason reason)
+    void ISimShellPorts.DropVertex(ulong token, Reason reason)
     {
         _waiting.Remove(token);
-        _batches.Remove(token);
         Count(reason);
     }
 
-    void IShellPorts<SimVertex?>.Send(int to, IMessage message)
+    SimPayload ISimShellPorts.TakeBatch(ulong token) => new(_batches.Remove(token, out ulong[]? batch) ? batch : []);
+
+    void ISimShellPorts.DropBatch(ulong token)
     {
+        _batches.Remove(token);
+        Count(Reason.NotSigning);
+    }
+
+    void ISimShellPorts.Send(int to, IMessage message)
+    {
+        ObserveSend(message);
         if (message is Status or FetchRequest or Evidence || Repeats())
         {
             SendTo(to, message);
         }
     }
 
-    void IShellPorts<SimVertex?>.Credit()
+    void ISimShellPorts.Credit()
     {
         _credit++;
         Cluster.After(this, 0, SealBatch);
     }
 
-    void IShellPorts<SimVertex?>.Evidence(Evidence evidence)
+    void ISimShellPorts.Evidence(Evidence evidence)
     {
         Convictions.Add(evidence);
         Disk.Evidence.Add(evidence);
         Cluster.Check.OnEvidence(this, evidence);
     }
 
-    void IShellPorts<SimVertex?>.ViewChanged(ulong view, Reason reason)
+    void ISimShellPorts.ViewChanged(ulong view, Reason reason)
     {
         ViewChanges += reason == Reason.Entered ? 1u : 0u;
         Cluster.Trace(Index, $"view {view} {reason}");
     }
 
-    void IShellPorts<SimVertex?>.Rejected(Reason reason, int from) => Count(reason);
+    void ISimShellPorts.Rejected(Reason reason, int from) => Count(reason);
 
-    void IShellPorts<SimVertex?>.SignFrom(ulong epoch) => Disk.SignFrom = epoch;
+    void ISimShellPorts.SignFrom(ulong epoch) => Disk.SignFrom = epoch;
 
     // The mark is durable: a restart does not forget it.
-    void IShellPorts<SimVertex?>.Contradicted() => HasVotes = false;
+    void ISimShellPorts.Contradicted() => HasVotes = false;
 
-    void IShellPorts<SimVertex?>.Halt(in Effect halt)
+    void ISimShellPorts.Halt(Reason reason, Certificate? certificate, Certificate? conflicting)
     {
-        Halted = halt.Reason;
-        Cluster.Check.OnHalt(this, halt.Reason);
+        Halted = reason;
+        Cluster.Check.OnHalt(this, reason);
     }
 
     /// <summary>Of the disk: nothing for a core that is gone, nor for a process that has crashed since.</summary>

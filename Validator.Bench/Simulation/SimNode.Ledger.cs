@@ -6,27 +6,8 @@ using Validator.Core.Wire;
 
 namespace Validator.Bench.Simulation;
 
-/// <summary>One write of the ledger on its way to the disk. Only the fields that Kind names are set.</summary>
-public readonly record struct SimLedgerItem(LedgerItemKind Kind) : ILedgerItem
-{
-    public SimVertex? Vertex { get; init; }
-
-    /// <summary>Of an own vertex.</summary>
-    public OwnRecord<SimVertex?> Own { get; init; }
-    public SimFinal? Final { get; init; }
-    public SnapshotManifest? Manifest { get; init; }
-    public SnapshotChunk? Chunk { get; init; }
-    public EpochEnd? End { get; init; }
-
-    public ulong Epoch => Vertex?.Header.Epoch ?? Final?.Block.Epoch ?? End?.Epoch ?? 0;
-
-    public bool IsLastBlock => Final is { Block.NextCommittee.IsZero: false };
-
-    public int PayloadBytes => (int)(Vertex?.Header.PayloadBytes ?? 0);
-}
-
 /// <summary>The ledger's writer: group commits, with a crash possible before the sync and in it.</summary>
-public partial class SimNode : ILedgerPorts<SimLedgerItem>
+public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
 {
     private readonly Queue<SimLedgerItem> _fromSigner = [];
     private readonly Queue<SimLedgerItem> _fromExecution = [];
@@ -34,7 +15,7 @@ public partial class SimNode : ILedgerPorts<SimLedgerItem>
 
     // What is told of the executed blocks of the group that was synced.
     private readonly Queue<Input> _executedAnswers = [];
-    private LedgerGroup<SimLedgerItem> _ledger = null!;
+    private SimLedgerGroup _ledger = null!;
     private long _ledgerWakesAt = long.MaxValue;
     private bool _ledgerSyncs;
 
@@ -93,7 +74,7 @@ public partial class SimNode : ILedgerPorts<SimLedgerItem>
     /// <summary>A process begins, with nothing under way.</summary>
     private void OpenLedger(ulong epoch)
     {
-        _ledger = new LedgerGroup<SimLedgerItem>(this, epoch);
+        _ledger = new SimLedgerGroup(this, epoch);
         _fromSigner.Clear();
         _fromExecution.Clear();
         _fromCore.Clear();
@@ -111,23 +92,23 @@ public partial class SimNode : ILedgerPorts<SimLedgerItem>
         }
     }
 
-    bool ILedgerPorts<SimLedgerItem>.TryTake(out SimLedgerItem item) =>
+    bool ISimLedgerPorts.TryTake(out SimLedgerItem item) =>
         _fromSigner.TryDequeue(out item) || _fromExecution.TryDequeue(out item) || _fromCore.TryDequeue(out item);
 
-    void ILedgerPorts<SimLedgerItem>.LetGo(in SimLedgerItem item)
+    void ISimLedgerAudience.LetGo(SimVertex vertex, SimPayload payload)
     {
-        if (item.Kind == LedgerItemKind.OwnVertex)
+        if (payload.Vertex is not null)
         {
             // A change of the ended epoch is valid in no other.
-            _queued.InsertRange(0, item.Vertex!.Transactions.Where(t => !SimVertex.IsSystem(t)));
+            _queued.InsertRange(0, vertex.Transactions.Where(t => !SimVertex.IsSystem(t)));
         }
     }
 
-    void ILedgerPorts<SimLedgerItem>.Add(in SimLedgerItem item)
+    void ISimLedgerPorts.Add(in SimLedgerItem item)
     {
     }
 
-    bool ILedgerPorts<SimLedgerItem>.Sync(long payloadBytes)
+    bool ISimLedgerPorts.Sync(long payloadBytes)
     {
         if (Cluster.World.SyncFails(this))
         {
@@ -145,34 +126,13 @@ public partial class SimNode : ILedgerPorts<SimLedgerItem>
     {
         foreach (SimLedgerItem item in _ledger.Items)
         {
-            switch (item.Kind)
-            {
-                case LedgerItemKind.Vertex:
-                    Disk.Vertices[item.Vertex!.Header.Hash] = item.Vertex;
-                    break;
-                case LedgerItemKind.OwnVertex:
-                    WriteOwn(item.Vertex!);
-                    break;
-                case LedgerItemKind.Final:
-                    _executedAnswers.Enqueue(WriteFinal(item.Final!.Block, item.Final.Certificate, item.Final.Order));
-                    break;
-                case LedgerItemKind.Manifest:
-                    Disk.StagedManifest = item.Manifest;
-                    break;
-                case LedgerItemKind.Chunk:
-                    Disk.StagedChunks[item.Chunk!.Hash] = item.Chunk.Data;
-                    break;
-                case LedgerItemKind.DropSnapshot:
-                    Disk.DropStaged();
-                    break;
-                case LedgerItemKind.EpochEnd:
-                    WriteSkipped(item.End!);
-                    break;
-            }
+            item.WriteTo(this);
         }
     }
 
-    private void WriteOwn(SimVertex vertex)
+    void ISimLedgerWriter.WriteVertex(SimVertex vertex) => Disk.Vertices[vertex.Header.Hash] = vertex;
+
+    void ISimLedgerWriter.WriteOwnVertex(SimVertex vertex, in SimOwnRecord own)
     {
         Disk.Vertices[vertex.Header.Hash] = vertex;
         Disk.OwnTip = new LaneTip(vertex.Header.Height, vertex.Header.Hash);
@@ -183,33 +143,37 @@ public partial class SimNode : ILedgerPorts<SimLedgerItem>
         Disk.Unordered.ExceptWith(vertex.Transactions);
     }
 
-    void ILedgerPorts<SimLedgerItem>.Announce(in SimLedgerItem item)
-    {
-        switch (item.Kind)
-        {
-            case LedgerItemKind.Vertex:
-                VertexHeader header = item.Vertex!.Header;
-                Answer(new Input { Kind = InputKind.VertexDurable, Epoch = header.Epoch, From = -1, Digest = header.Hash });
-                break;
-            case LedgerItemKind.OwnVertex:
-                OwnRecord<SimVertex?> own = item.Own;
-                own.InLedger = true;
-                ToVotes(own);
-                break;
-            case LedgerItemKind.Final:
-                Input executed = _executedAnswers.Dequeue();
-                if (ReportsExecution)
-                {
-                    Answer(executed);
-                }
+    void ISimLedgerWriter.WriteExecuted(SimFinal executed) =>
+        _executedAnswers.Enqueue(WriteFinal(executed.Block, executed.Certificate, executed.Order));
 
-                break;
-            case LedgerItemKind.Chunk when Cluster.World.CrashesInCatchUp():
-                Cluster.CrashAndRestart(this);
-                break;
-            case LedgerItemKind.EpochEnd:
-                Answer(new Input { Kind = InputKind.EpochEndStored, Epoch = item.End!.Epoch, From = -1 });
-                break;
+    void ISimLedgerWriter.WriteManifest(SnapshotManifest manifest) => Disk.StagedManifest = manifest;
+
+    void ISimLedgerWriter.WriteChunk(SnapshotChunk chunk) => Disk.StagedChunks[chunk.Hash] = chunk.Data;
+
+    void ISimLedgerWriter.DropSnapshot() => Disk.DropStaged();
+
+    void ISimLedgerWriter.WriteEpochEnd(EpochEnd end) => WriteSkipped(end);
+
+    void ISimLedgerAudience.VertexDurable(SimVertex vertex) => Answer(Input.VertexDurable(vertex.Header.Hash, vertex.Header.Epoch));
+
+    void ISimLedgerAudience.OwnVertexDurable(SimVertex vertex, in SimOwnRecord own) => ToVotes(own);
+
+    void ISimLedgerAudience.ExecutedDurable(SimFinal executed)
+    {
+        Input answer = _executedAnswers.Dequeue();
+        if (ReportsExecution)
+        {
+            Answer(answer);
         }
     }
+
+    void ISimLedgerAudience.ChunkDurable()
+    {
+        if (Cluster.World.CrashesInCatchUp())
+        {
+            Cluster.CrashAndRestart(this);
+        }
+    }
+
+    void ISimLedgerAudience.EpochEndDurable(EpochEnd end) => Answer(Input.EpochEndStored(end.Epoch));
 }

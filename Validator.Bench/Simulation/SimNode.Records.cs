@@ -13,44 +13,49 @@ namespace Validator.Bench.Simulation;
 public partial class SimNode
 {
     // Signed, or by way of the ledger; what the sync at hand is of.
-    private readonly Queue<OwnRecord<SimVertex?>> _toVotes = [];
-    private readonly List<OwnRecord<SimVertex?>> _batch = [];
-    private OwnRecords<SimVertex?> _records = null!;
+    private readonly Queue<SimOwnRecord> _toVotes = [];
+    private readonly List<SimOwnRecord> _batch = [];
+    private OwnRecords<SimPayload> _records = null!;
     private bool _votesWoken;
     private bool _votesSync;
 
-    void IShellPorts<SimVertex?>.Own(in OwnRecord<SimVertex?> record)
+    void ISimShellPorts.Own(in SimOwnRecord record)
     {
-        if (record.Kind == OwnRecordKind.Sign)
+        if ((record.Accepted ?? record.Proposed) is { } known)
+        {
+            ObserveBlock(known);
+        }
+
+        if (record.IsToSign)
         {
             Sign(record);
             return;
         }
 
-        switch (record.Message)
+        if (record.Accepted is { } block)
         {
-            case Block block:
-                Cluster.Check.OnBlock(block);
-                break;
-            case Certificate certificate:
-                Cluster.Check.OnPrepared(this, certificate);
-                break;
-            case NewView newView:
-                Cluster.Check.OnEntered(this, newView);
-                break;
+            Cluster.Check.OnBlock(block);
         }
-
-        if (record.Kind == OwnRecordKind.EnterEpoch && !_shell.Standing.Signs)
+        else if (record.Prepared is { } certificate)
+        {
+            ObserveCertificate(certificate);
+            Cluster.Check.OnPrepared(this, certificate);
+        }
+        else if (record.Entered is { } newView)
+        {
+            Cluster.Check.OnEntered(this, newView);
+        }
+        else if (record.Begins is { } epoch && !_shell.Standing.Signs)
         {
             // There is no vote store to keep in order; evidence is none of it.
-            Forget(record);
+            Forget(epoch);
             return;
         }
 
         ToVotes(record);
     }
 
-    private void Sign(OwnRecord<SimVertex?> record)
+    private void Sign(SimOwnRecord record)
     {
         Cluster.Check.OnSign(this, record.Header);
         record.Sign(Cluster.Keys.Sign(Index, record.Header, Cluster.ChainId));
@@ -65,23 +70,21 @@ public partial class SimNode
             Cluster.Check.OnViewChange(this, change);
         }
 
-        if (record.Vertex is { } vertex)
+        if (record.Vertex is { } header)
         {
-            _batches.Remove(record.Token, out ulong[]? batch);
-            record.Payload = new SimVertex(vertex, record.Signed!.Signature, batch ?? []);
+            SimVertex vertex = new(header, record.Signed.Signature, record.Payload.Batch);
+            record.Payload = record.Payload with { Vertex = vertex };
+            if (record.Next == OwnRecordStage.Ledger)
+            {
+                ToLedger(_fromSigner, SimLedgerItem.OwnVertex(vertex, record));
+                return;
+            }
         }
 
-        if (record.Next == OwnRecordStage.Ledger)
-        {
-            ToLedger(_fromSigner, new SimLedgerItem(LedgerItemKind.OwnVertex) { Vertex = record.Payload, Own = record });
-        }
-        else
-        {
-            ToVotes(record);
-        }
+        ToVotes(record);
     }
 
-    private void ToVotes(in OwnRecord<SimVertex?> record)
+    private void ToVotes(in SimOwnRecord record)
     {
         _toVotes.Enqueue(record);
         WakeVotes();
@@ -104,7 +107,7 @@ public partial class SimNode
             return;
         }
 
-        while (!_records.IsFull && _toVotes.TryDequeue(out OwnRecord<SimVertex?> record))
+        while (!_records.IsFull && _toVotes.TryDequeue(out SimOwnRecord record))
         {
             _records.Add(record);
         }
@@ -125,11 +128,11 @@ public partial class SimNode
         }
     }
 
-    private void Forget(in OwnRecord<SimVertex?> enters) => Disk.ForgetEpochsBelow(enters.Number, Cluster.Check.IsByzantine(Index));
+    private void Forget(ulong epoch) => Disk.ForgetEpochsBelow(epoch, Cluster.Check.IsByzantine(Index));
 
-    void IOwnRecordPorts<SimVertex?>.Add(in OwnRecord<SimVertex?> record) => _batch.Add(record);
+    void ISimOwnRecordPorts.Add(in SimOwnRecord record) => _batch.Add(record);
 
-    bool IOwnRecordPorts<SimVertex?>.Sync()
+    bool ISimOwnRecordPorts.Sync()
     {
         if (Cluster.World.SyncFails(this))
         {
@@ -138,7 +141,7 @@ public partial class SimNode
             return false;
         }
 
-        _batch.ForEach(Write);
+        _batch.ForEach(record => record.WriteTo(this));
         _batch.Clear();
         if (Cluster.World.CrashesAfterSync())
         {
@@ -149,55 +152,39 @@ public partial class SimNode
         return true;
     }
 
-    void IOwnRecordPorts<SimVertex?>.Send(in OwnRecord<SimVertex?> record)
+    void ISimOwnRecordPorts.Send(in SimOwnRecord record)
     {
         (Block? block, ViewChange? change, NewView? newView) = ((record.Message as PrePrepare)?.Block, record.Message as ViewChange, record.Message as NewView);
         if (record.Header.Epoch == Core.Epoch)
         {
-            Transmit(record.Signed!, block, change, newView, record.Payload);
+            Transmit(record.Signed, block, change, newView, record.Payload.Vertex);
         }
         else
         {
             // Its epoch has ended meanwhile; whoever is still in it may need it.
-            Cluster.Send(this, -1, MessageOf(record.Signed!, block, change, newView, record.Payload));
+            Cluster.Send(this, -1, MessageOf(record.Signed, block, change, newView, record.Payload.Vertex));
         }
 
         Cluster.World.AfterSend(this, record.Header);
     }
 
-    void IOwnRecordPorts<SimVertex?>.Flush()
+    void ISimOwnRecordPorts.Flush()
     {
     }
 
-    void IOwnRecordPorts<SimVertex?>.Answer(in OwnRecord<SimVertex?> record) =>
-        Answer(new Input { Kind = InputKind.Signed, Epoch = record.Header.Epoch, From = -1, Message = record.Message });
+    void ISimOwnRecordPorts.Answer(in SimOwnRecord record) =>
+        Answer(Input.Signed(record.Message, record.Header.Epoch));
 
-    private void Write(OwnRecord<SimVertex?> record)
+    void ISimOwnRecordWriter.WriteBlock(Block block) => Disk.Blocks[block.Hash] = block;
+
+    void ISimOwnRecordWriter.WritePrepared(Certificate certificate) => Disk.Prepared.Add(certificate);
+
+    void ISimOwnRecordWriter.WriteEntered(NewView newView) => Disk.Entered = newView;
+
+    void ISimOwnRecordWriter.WriteEpoch(ulong epoch, EpochEntry entry) => Forget(epoch);
+
+    void ISimOwnRecordWriter.WriteSigned(in SimOwnRecord record)
     {
-        if (record.Kind == OwnRecordKind.Persist)
-        {
-            switch (record.Message)
-            {
-                case Block block:
-                    Disk.Blocks[block.Hash] = block;
-                    break;
-                case Certificate certificate:
-                    Disk.Prepared.Add(certificate);
-                    break;
-                case NewView newView:
-                    Disk.Entered = newView;
-                    break;
-            }
-
-            return;
-        }
-
-        if (record.Kind == OwnRecordKind.EnterEpoch)
-        {
-            Forget(record);
-            return;
-        }
-
         if (record.IsOwnVertex)
         {
             WriteVertex(record.Header);
@@ -205,9 +192,9 @@ public partial class SimNode
         }
 
         Disk.Signed.Add(RecordOf(record));
-        if (record.Message is PrePrepare proposal)
+        if (record.Proposed is { } block)
         {
-            Disk.Blocks[proposal.Block.Hash] = proposal.Block;
+            Disk.Blocks[block.Hash] = block;
         }
 
         Cluster.Check.OnBinding(this, record.Header);
@@ -221,25 +208,25 @@ public partial class SimNode
         Cluster.Check.OnBinding(this, header);
     }
 
-    private static SimRecord RecordOf(in OwnRecord<SimVertex?> record) =>
-        new(record.Header, record.Signed!, (record.Message as PrePrepare)?.Block, record.Message as ViewChange, record.Message as NewView);
+    private static SimRecord RecordOf(in SimOwnRecord record) =>
+        new(record.Header, record.Signed, (record.Message as PrePrepare)?.Block, record.Message as ViewChange, record.Message as NewView);
 
     /// <summary>
     /// Of what is being synced, some may reach the disk although nobody will ever be told; the next may be torn.
     /// </summary>
     private void LoseUnsynced()
     {
-        int written = Cluster.World.SurvivesCrash(_batch.Count(r => r.Kind == OwnRecordKind.Sign), out bool torn);
-        foreach (OwnRecord<SimVertex?> record in _batch)
+        int written = Cluster.World.SurvivesCrash(_batch.Count(r => r.IsToSign), out bool torn);
+        foreach (SimOwnRecord record in _batch)
         {
             if (written > 0)
             {
-                Write(record);
-                written -= record.Kind == OwnRecordKind.Sign ? 1 : 0;
+                record.WriteTo(this);
+                written -= record.IsToSign ? 1 : 0;
             }
-            else if (record.Kind == OwnRecordKind.Sign)
+            else if (record.IsToSign)
             {
-                if (torn && record.Payload is null)
+                if (torn && !record.IsOwnVertex)
                 {
                     Disk.TearLast(RecordOf(record));
                 }
@@ -254,7 +241,7 @@ public partial class SimNode
     {
         _toVotes.Clear();
         _batch.Clear();
-        _records = new OwnRecords<SimVertex?>(this);
+        _records = new OwnRecords<SimPayload>(this);
         _votesWoken = _votesSync = false;
     }
 

@@ -172,19 +172,15 @@ public partial class SimNode
         return new SnapshotManifest(first, records, anchor.Block, [.. certified], stating.Certificate, snapshot.Pending);
     }
 
-    void IShellPorts<SimVertex?>.StoreManifest(SnapshotManifest manifest) =>
-        ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.Manifest) { Manifest = manifest });
+    void ISimShellPorts.StoreManifest(SnapshotManifest manifest) => ToLedger(_fromCore, SimLedgerItem.Manifest(manifest));
 
-    void IShellPorts<SimVertex?>.StoreChunk(SnapshotChunk chunk) =>
-        ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.Chunk) { Chunk = chunk });
+    void ISimShellPorts.StoreChunk(SnapshotChunk chunk) => ToLedger(_fromCore, SimLedgerItem.Chunk(chunk));
 
-    void IShellPorts<SimVertex?>.DropSnapshot() => ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.DropSnapshot));
+    void ISimShellPorts.DropSnapshot() => ToLedger(_fromCore, SimLedgerItem.DropSnapshot());
 
-    void IShellPorts<SimVertex?>.Install(SnapshotManifest manifest) =>
-        ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.Install) { Manifest = manifest });
+    void ISimShellPorts.Install(SnapshotManifest manifest) => ToLedger(_fromCore, SimLedgerItem.Install(manifest));
 
-    void IShellPorts<SimVertex?>.StoreEpochEnd(EpochEnd end) =>
-        ToLedger(_fromCore, new SimLedgerItem(LedgerItemKind.EpochEnd) { End = end });
+    void ISimShellPorts.StoreEpochEnd(EpochEnd end) => ToLedger(_fromCore, SimLedgerItem.EpochEnd(end));
 
     /// <summary>On to the next epoch, whose state a snapshot will bring.</summary>
     private void WriteSkipped(EpochEnd end)
@@ -196,9 +192,8 @@ public partial class SimNode
         Disk.Landing = end.Epoch + 1;
     }
 
-    void ILedgerPorts<SimLedgerItem>.Install(in SimLedgerItem item)
+    void ISimLedgerAudience.Install(SnapshotManifest manifest)
     {
-        SnapshotManifest manifest = item.Manifest!;
         if (Disk.Landing > 0)
         {
             Cluster.World.Met(Fault.Landed);
@@ -214,7 +209,7 @@ public partial class SimNode
 
         Cluster.World.Met(Fault.CaughtUp);
         Cluster.Trace(Index, $"has the snapshot at {manifest.Sequence}");
-        Answer(new Input { Kind = InputKind.SnapshotInstalled, Epoch = manifest.Epoch, From = -1 });
+        Answer(Input.SnapshotInstalled(manifest.Epoch));
     }
 
     private StagedSnapshot? Staged() => Disk.StagedManifest is not { } manifest ? null : new StagedSnapshot(

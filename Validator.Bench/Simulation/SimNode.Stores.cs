@@ -14,12 +14,14 @@ public partial class SimNode
 {
     private NonceTable _nonces = new(SimEnvelopes.AccountsKept);
 
-    void IShellPorts<SimVertex?>.Execute(Block block, Certificate certificate, VertexHeader[] order)
+    void ISimShellPorts.Execute(Block block, Certificate certificate, VertexHeader[] order)
     {
+        ObserveCertificate(certificate);
+        ObserveBlock(block);
         Cluster.Check.OnFinal(this, block, certificate);
         _execFreeAt = Math.Max(_execFreeAt, Cluster.Now) + Cluster.World.ExecutionMicros + (20 * order.Length);
         SimFinal final = new(block, certificate, order, Hash256.Zero);
-        Cluster.At(this, _execFreeAt, () => ToLedger(_fromExecution, new SimLedgerItem(LedgerItemKind.Final) { Final = final }));
+        Cluster.At(this, _execFreeAt, () => ToLedger(_fromExecution, SimLedgerItem.Executed(final)));
         Cluster.World.AfterFinal(this, block);
     }
 
@@ -60,7 +62,7 @@ public partial class SimNode
         Cluster.Check.OnExecuted(this, block, order, root, verdicts);
         ForgetBelow(block.Sequence);
         TakeSnapshot(block);
-        return new Input { Kind = InputKind.Executed, Epoch = block.Epoch, From = -1, Sequence = block.Sequence, Digest = root, Change = change };
+        return Input.Executed(block.Sequence, root, change, block.Epoch);
     }
 
     /// <summary>What the nonces of the block's envelopes are found to be; what changes reaches the disk with the block.</summary>
@@ -202,7 +204,7 @@ public partial class SimNode
             : EpochConfiguration.First(Cluster.Genesis, Cluster.ChainId) with { Pending = pending };
     }
 
-    bool IShellPorts<SimVertex?>.Resume(EpochConfiguration epoch, RecoveredState state)
+    bool ISimShellPorts.Resume(EpochConfiguration epoch, RecoveredState state)
     {
         RecoverVotes(epoch.Number, state);
         return true;

@@ -10,12 +10,12 @@ namespace Validator.Bench.Simulation;
 /// The shell around one real core: checks, signs, syncs, sends, executes and serves, all in virtual time. A crash drops what
 /// was not synced; the core is rebuilt from the disk.
 /// </summary>
-public partial class SimNode(SimCluster cluster, int index, CoreSettings settings) : IShellPorts<SimVertex?>, IOwnRecordPorts<SimVertex?>, ILedgerReader
+public partial class SimNode(SimCluster cluster, int index, CoreSettings settings) : ISimShellPorts, ISimOwnRecordPorts, ISimOwnRecordWriter, ILedgerReader
 {
     private readonly Dictionary<ulong, SimVertex> _waiting = [];
     private readonly Dictionary<ulong, ulong[]> _batches = [];
     private const int MostPerBatch = 100;
-    private CoreShell<SimVertex?> _shell = null!;
+    private CoreShell<SimPayload> _shell = null!;
     private ulong _token;
     private long _execFreeAt;
     private int _credit;
@@ -88,11 +88,11 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             WriteVertex(tip.Header);
         }
 
-        _shell = new CoreShell<SimVertex?>(Cluster.Genesis, epoch, self, settings, standing, state);
+        _shell = new CoreShell<SimPayload>(Cluster.Genesis, epoch, self, settings, standing, state);
         // Marked at once, where what is final holds more of this validator than its stores do.
         HasVotes &= !standing.Contradicted;
         Begin(entry);
-        Feed(new Input { Kind = InputKind.Tick, From = -1 });
+        Feed(Input.Tick);
         Cluster.Connect(this);
     }
 
@@ -124,14 +124,15 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         Cluster.Check.OnStart(this);
     }
 
-    EpochConfiguration IShellPorts<SimVertex?>.NextEpoch => CurrentEpoch();
+    EpochConfiguration ISimShellPorts.NextEpoch => CurrentEpoch();
 
-    ulong IShellPorts<SimVertex?>.Executed => Disk.LastExecuted;
+    ulong ISimShellPorts.Executed => Disk.LastExecuted;
 
     /// <summary>Batches that the ended core did not sign wait for the next.</summary>
-    int IShellPorts<SimVertex?>.Enter(EpochConfiguration epoch)
+    int ISimShellPorts.Enter(EpochConfiguration epoch)
     {
         Cluster.Trace(Index, $"epoch {Core.Epoch} ends with block {Core.FinalSequence}");
+        ObserveBlock(epoch.Start);
         Cluster.World.Met(Fault.EpochEnd);
         // A change of the ended epoch is valid in no other.
         List<ulong> waiting = [.. _batches.OrderBy(b => b.Key).SelectMany(b => b.Value), .. _queued];
@@ -140,21 +141,21 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         return Prepare(epoch);
     }
 
-    void IShellPorts<SimVertex?>.Entered(EpochEntry entry, LaneTip ownTip)
+    void ISimShellPorts.Entered(EpochEntry entry, LaneTip ownTip)
     {
         Begin(entry);
         Cluster.World.AfterEpoch(this);
     }
 
-    void IShellPorts<SimVertex?>.FeedConnected()
+    void ISimShellPorts.FeedConnected()
     {
         foreach (int peer in Cluster.LinkedTo(this))
         {
-            PeerChanged(peer, InputKind.PeerUp);
+            PeerChanged(peer, up: true);
         }
     }
 
-    void IShellPorts<SimVertex?>.Replay()
+    void ISimShellPorts.Replay()
     {
         foreach (SimEarly message in _early.TakeAll())
         {
@@ -168,11 +169,11 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     private const int EarlyBytes = 1024;
     private EarlyMessages<SimEarly> _early = new();
 
-    public void PeerChanged(int place, InputKind kind)
+    public void PeerChanged(int place, bool up)
     {
         if (Running && Cluster.MemberOf(Core.Epoch, place) is >= 0 and var member)
         {
-            Feed(new Input { Kind = kind, From = member });
+            Feed(up ? Input.PeerUp(member) : Input.PeerDown(member));
         }
     }
 
@@ -220,8 +221,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             return;
         }
 
-        input.MonotonicMicros = Clock.Monotonic(Cluster.Now);
-        input.WallMicros = (ulong)((long)Cluster.Genesis.TimestampMicros + Clock.Wall(Cluster.Now));
+        input.Stamp(Clock.Monotonic(Cluster.Now), (ulong)((long)Cluster.Genesis.TimestampMicros + Clock.Wall(Cluster.Now)));
         ObserveInput(in input);
         Cluster.Check.OnInput(this, in input);
         ulong epoch = Core.Epoch;
@@ -305,7 +305,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
 
         ulong token = ++_token;
         _waiting[token] = vertex;
-        Feed(Input.Of(message, from) with { Token = token });
+        Feed(Input.OfVertex(message, token, from));
     }
 
     /// <summary>False: this stored message is not sent again, whoever lacks it.</summary>
@@ -315,7 +315,17 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     {
     }
 
-    protected virtual void ObserveEffect(in Effect effect)
+    protected virtual void ObserveSend(IMessage message)
+    {
+    }
+
+    /// <summary>The core accepted, proposed or made final this block, or an epoch ended with it.</summary>
+    protected virtual void ObserveBlock(Block block)
+    {
+    }
+
+    /// <summary>The core rests on it.</summary>
+    protected virtual void ObserveCertificate(Certificate certificate)
     {
     }
 
@@ -342,15 +352,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         ulong token = ++_token;
         _batches[token] = batch;
         byte[] payload = SimVertex.PayloadOf(batch);
-        Feed(new Input
-        {
-            Kind = InputKind.ClientBatch,
-            From = -1,
-            Token = token,
-            Digest = SimVertex.RootOf(payload, batch.Length),
-            PayloadBytes = (uint)payload.Length,
-            TransactionCount = (uint)batch.Length,
-        });
+        Feed(Input.ClientBatch(new SealedBatch(token, SimVertex.RootOf(payload, batch.Length), (uint)payload.Length, (uint)batch.Length)));
     }
 
     /// <param name="to">A place, or -1 for all others.</param>

@@ -127,7 +127,7 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
             return;
         }
 
-        step.Emit(EffectKind.StoreManifest).Message = manifest;
+        step.Effects.StoreManifest(manifest);
     }
 
     public void OnChunk(SnapshotChunk chunk, int from, Step step)
@@ -135,7 +135,7 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
         switch (_fetch.OnChunk(chunk, from))
         {
             case ChunkResult.Keep:
-                step.Emit(EffectKind.StoreChunk).Message = chunk;
+                step.Effects.StoreChunk(chunk);
                 break;
             case ChunkResult.Wrong:
                 step.Reject(Reason.SnapshotChunkWrong, from);
@@ -177,7 +177,7 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
         if (overtaken)
         {
             _fetch.Stop();
-            step.Emit(EffectKind.DropSnapshot);
+            step.Effects.DropSnapshot();
             return;
         }
 
@@ -218,10 +218,10 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
     // What is out for execution comes back first.
     private void Install(Step step)
     {
-        if (_fetch.Installing && !_installHandedOut && chain.AllExecuted)
+        if (_fetch.Installing && !_installHandedOut && chain.AllExecuted && _fetch.Manifest is { } manifest)
         {
             _installHandedOut = true;
-            step.Emit(EffectKind.InstallSnapshot).Message = _fetch.Manifest;
+            step.Effects.InstallSnapshot(manifest);
         }
     }
 
@@ -233,10 +233,10 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
             _fetch.Leave();
         }
 
-        if (_fetch.Leaving && !_endHandedOut && chain.AllExecuted)
+        if (_fetch.Leaving && !_endHandedOut && chain.AllExecuted && _end is not null)
         {
             _endHandedOut = true;
-            step.Emit(EffectKind.StoreEpochEnd).Message = _end;
+            step.Effects.StoreEpochEnd(_end);
         }
     }
 

@@ -42,7 +42,7 @@ internal sealed class Convictions(int self, LaneSet lanes, ViewTimer timer, Twin
             return;
         }
 
-        step.Emit(EffectKind.Evidence).Message = evidence;
+        step.Effects.Evidence(evidence);
         step.Send(-1, evidence);
         if (evidence.First.Header.Sender == self)
         {

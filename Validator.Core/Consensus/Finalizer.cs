@@ -99,10 +99,7 @@ internal sealed class Finalizer(
         }
 
         VertexHeader[] order = lanes.Order(chain.Tip.Cut, block.Cut);
-        ref Effect effect = ref step.Emit(EffectKind.Execute);
-        effect.Message = block;
-        effect.Order = order;
-        effect.Certificate = certificate;
+        step.Effects.Execute(block, order, certificate);
         chain.Append(block, certificate, orders: order.Length > 0);
         NoteOrdered();
         ForgetBehindFinal();

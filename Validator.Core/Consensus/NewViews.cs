@@ -135,7 +135,7 @@ internal sealed class NewViews(
     private void Activate(NewView message)
     {
         view.Activate(message);
-        step.Persist(message);
+        step.Effects.PersistEntered(message);
         if (message.Prepared is not null)
         {
             certificates.OnPrepared(message.Prepared);

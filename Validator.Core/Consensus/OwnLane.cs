@@ -61,7 +61,7 @@ internal sealed class OwnLane(int self, LaneSet lanes, CoreSettings settings, Ge
         vertex.Height == Tip.Height ? vertex.Hash == Tip.Hash : vertex.Height < Tip.Height && lanes[self].At(vertex.Height) is null;
 
     /// <summary>The shell hands in the batch that the credit was for.</summary>
-    public void TakeBatch(in Input batch, Step step)
+    public void TakeBatch(in SealedBatch batch, Step step)
     {
         Require.That(_creditGiven);
         _creditGiven = false;
@@ -69,13 +69,11 @@ internal sealed class OwnLane(int self, LaneSet lanes, CoreSettings settings, Ge
         _lastBatchFull = batch.PayloadBytes >= parameters.MaxVertexPayloadBytes / 4 * 3;
         if (!step.Signs)
         {
-            ref Effect drop = ref step.Emit(EffectKind.DropVertex);
-            drop.Token = batch.Token;
-            drop.Reason = Reason.NotSigning;
+            step.Effects.DropBatch(batch.Token);
             return;
         }
 
-        Author(batch.Token, batch.Digest, batch.PayloadBytes, batch.TransactionCount, step);
+        Author(batch.Token, batch.Root, batch.PayloadBytes, batch.TransactionCount, step);
     }
 
     public void AuthorWhenIdle(bool mayAuthor, long quorumSinceMicros, Step step)
@@ -123,7 +121,7 @@ internal sealed class OwnLane(int self, LaneSet lanes, CoreSettings settings, Ge
         }
 
         _creditGiven = true;
-        step.Emit(EffectKind.BatchCredit);
+        step.Effects.BatchCredit();
     }
 
     /// <summary>
@@ -166,9 +164,7 @@ internal sealed class OwnLane(int self, LaneSet lanes, CoreSettings settings, Ge
         lanes[self].Add(new VertexEntry(vertex, null));
         _unsigned++;
         _lastAuthoredMicros = step.Now;
-        ref Effect effect = ref step.Sign(MessageKind.Vertex, 0, vertex.Height, vertex.Hash);
-        effect.Vertex = vertex;
-        effect.Token = token;
+        step.SignVertex(vertex, token);
     }
 
     // Counted from when a quorum is there: right after a start, peers may know own vertices that a rolled-back disk does not.

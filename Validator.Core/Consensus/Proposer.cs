@@ -70,6 +70,6 @@ internal sealed class Proposer(
         voter.Accept(slot, block);
         builder.OnProposed(step.Now);
         step.Recheck = true;
-        step.Sign(MessageKind.PrePrepare, view.Number, block.Sequence, block.Hash).Message = block;
+        step.SignBlock(view.Number, block);
     }
 }

@@ -109,7 +109,7 @@ internal sealed class StatusExchange(
         if (peers.EpochOfLowestQuorum() is { } lowest)
         {
             _returnKnown = true;
-            step.Emit(EffectKind.SignFrom).Number = Math.Max(lowest, epoch.Number) + 2;
+            step.Effects.SignFrom(Math.Max(lowest, epoch.Number) + 2);
         }
     }
 

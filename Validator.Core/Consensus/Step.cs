@@ -6,12 +6,11 @@ namespace Validator.Core.Consensus;
 
 /// <summary>
 /// The step that is being taken: what time it is, where its effects go, and whether anything may be signed. Time does not go
-/// back, signatures are numbered without gaps, and who stopped signing, or halted, signs nothing more (sections 6 and 8).
+/// back, and who stopped signing, or halted, signs nothing more (sections 6 and 8).
 /// </summary>
 internal sealed class Step(int self, ulong epoch, bool signs)
 {
-    private EffectBuffer _out = null!;
-    private ulong _signNumber;
+    private EffectBuffer _effects = null!;
 
     /// <summary>Monotonic microseconds.</summary>
     public long Now { get; private set; }
@@ -33,51 +32,44 @@ internal sealed class Step(int self, ulong epoch, bool signs)
     public void Begin(in Input input, EffectBuffer effects)
     {
         Require.That(!Over);
-        _out = effects;
+        _effects = effects;
         Now = Math.Max(Now, input.MonotonicMicros);
         Wall = input.WallMicros;
     }
 
-    public ref Effect Emit(EffectKind kind) => ref _out.Add(kind);
+    /// <summary>Where what is neither signed nor sent goes.</summary>
+    public EffectBuffer Effects => _effects;
 
-    public void Reject(Reason reason, int from)
-    {
-        ref Effect effect = ref Emit(EffectKind.Rejected);
-        effect.Reason = reason;
-        effect.To = from;
-    }
+    public void Reject(Reason reason, int from) => _effects.Rejected(reason, from);
 
-    /// <summary>Sign, persist, send: one item. The caller fills in the body.</summary>
-    public ref Effect Sign(MessageKind kind, ulong view, ulong sequence, in Hash256 digest)
+    /// <summary>Signs a vote or a Stop: stored, synced, sent and answered.</summary>
+    public void Sign(MessageKind kind, ulong view, ulong sequence, in Hash256 digest) => _effects.Sign(HeaderOf(kind, view, sequence, digest));
+
+    public void SignBlock(ulong view, Block block) => _effects.SignBlock(HeaderOf(MessageKind.PrePrepare, view, block.Sequence, block.Hash), block);
+
+    /// <param name="token">Of the batch in it, or 0.</param>
+    public void SignVertex(VertexHeader vertex, ulong token) =>
+        _effects.SignVertex(HeaderOf(MessageKind.Vertex, 0, vertex.Height, vertex.Hash), vertex, token);
+
+    public void SignViewChange(ViewChange change)
     {
         Require.That(Signs);
-        ref Effect effect = ref Emit(EffectKind.Sign);
-        effect.Number = ++_signNumber;
-        effect.Header = new SignedHeader(kind, self, epoch, view, sequence, digest);
-        return ref effect;
+        _effects.SignViewChange(change);
     }
 
-    /// <summary>Goes to the vote store, ordered before the next signature.</summary>
-    /// <param name="message">An accepted block, a prepared certificate, or the NewView that is entered.</param>
-    public void Persist(IMessage message) => Emit(EffectKind.Persist).Message = message;
+    public void SignNewView(NewView newView)
+    {
+        Require.That(Signs);
+        _effects.SignNewView(newView);
+    }
 
     /// <summary>Sends what need not be stored, or is.</summary>
     /// <param name="to">Member, or -1 for all.</param>
-    public void Send(int to, IMessage message)
-    {
-        ref Effect effect = ref Emit(EffectKind.Send);
-        effect.To = to;
-        effect.Message = message;
-    }
+    public void Send(int to, IMessage message) => _effects.Send(to, message);
 
     public void Ask(FetchRequest request, int peer) => Send(peer, request);
 
-    public void TellView(ulong view, Reason reason)
-    {
-        ref Effect effect = ref Emit(EffectKind.ViewChanged);
-        effect.Number = view;
-        effect.Reason = reason;
-    }
+    public void TellView(ulong view, Reason reason) => _effects.ViewChanged(view, reason);
 
     /// <summary>From here on a follower.</summary>
     public void StopSigning() => Signs = false;
@@ -85,10 +77,7 @@ internal sealed class Step(int self, ulong epoch, bool signs)
     /// <summary>More than F were faulty, or we are (section 8).</summary>
     public void Halt(Reason reason, Certificate? certificate, Certificate? conflicting)
     {
-        ref Effect effect = ref Emit(EffectKind.Halt);
-        effect.Reason = reason;
-        effect.Certificate = certificate;
-        effect.Conflicting = conflicting;
+        _effects.Halt(reason, certificate, conflicting);
         Halted = true;
         Over = true;
         Signs = false;
@@ -97,10 +86,14 @@ internal sealed class Step(int self, ulong epoch, bool signs)
     /// <summary>Rule E3: the next epoch's core goes on.</summary>
     public void EndEpoch(Block last, ulong provenFrom)
     {
-        ref Effect effect = ref Emit(EffectKind.EpochEnded);
-        effect.Message = last;
-        effect.Number = provenFrom;
+        _effects.EndEpoch(last, provenFrom);
         Over = true;
         Signs = false;
+    }
+
+    private SignedHeader HeaderOf(MessageKind kind, ulong view, ulong sequence, in Hash256 digest)
+    {
+        Require.That(Signs);
+        return new SignedHeader(kind, self, epoch, view, sequence, digest);
     }
 }

@@ -1,5 +1,3 @@
-using Validator.Core.Effects;
-
 namespace Validator.Core.Consensus;
 
 /// <summary>
@@ -15,7 +13,7 @@ internal sealed class TwinGuard(PeerTable peers, Step step)
             step.StopSigning();
             // What peers reported before may be older than what the twin signed.
             peers.ForgetReports();
-            step.Emit(EffectKind.Rejected).Reason = Reason.VoteStoreContradicted;
+            step.Effects.Contradicted();
         }
     }
 }

@@ -11,7 +11,7 @@ namespace Validator.Core.Consensus;
 /// Slots, ViewState, OwnLane and so on), which knows nothing of this class; here, and in its parts by message, is what one tells
 /// the others.
 /// </summary>
-public sealed class ValidatorCore
+public sealed class ValidatorCore : IInputHandler
 {
     private readonly LaneSet _lanes;
     private readonly OwnLane _own;
@@ -163,7 +163,7 @@ public sealed class ValidatorCore
 
         if (!_step.Over)
         {
-            Dispatch(in input);
+            input.Dispatch(this);
         }
 
         Advance();
@@ -179,52 +179,30 @@ public sealed class ValidatorCore
     /// <summary>Whether the order goes on, and if not, what is known of why.</summary>
     public CoreProgress Progress() => _watch.Progress(_voter.AwaitedMicros);
 
-    private void Dispatch(in Input input)
+    void IInputHandler.OnTick()
     {
-        switch (input.Kind)
-        {
-            case InputKind.Tick:
-                break;
-            case InputKind.Message:
-                OnMessage(input.Message!, input.Token, input.From);
-                break;
-            case InputKind.VertexDurable:
-                _step.Recheck |= _lanes.MarkDurable(input.Digest, _step.Now);
-                break;
-            case InputKind.EpochEndStored:
-                _step.EndEpoch(_catchUp.OnEpochEndStored(), _catchUp.ProvenFrom);
-                break;
-            case InputKind.SnapshotInstalled:
-                _finalizer.OnSnapshotInstalled();
-                break;
-            case InputKind.ClientBatch:
-                _own.TakeBatch(in input, _step);
-                break;
-            case InputKind.Signed:
-                OnSigned(input.Message!);
-                break;
-            case InputKind.Executed:
-                _finalizer.OnExecuted(input.Sequence, input.Digest, input.Change);
-                break;
-            case InputKind.PeerUp:
-                _status.OnPeerUp(input.From);
-                break;
-            case InputKind.PeerDown:
-                _status.OnPeerDown(input.From);
-                break;
-            default:
-                Require.Fail("every input kind is handled");
-                break;
-        }
     }
 
-    private void OnMessage(IMessage message, ulong token, int from)
+    void IInputHandler.OnVertex(SignedVertex vertex, ulong token, int from) => _vertices.OnVertex(vertex, token);
+
+    void IInputHandler.OnClientBatch(in SealedBatch batch) => _own.TakeBatch(in batch, _step);
+
+    void IInputHandler.OnVertexDurable(in Hash256 vertex) => _step.Recheck |= _lanes.MarkDurable(vertex, _step.Now);
+
+    void IInputHandler.OnExecuted(ulong sequence, in Hash256 root, PendingCommittee? change) => _finalizer.OnExecuted(sequence, root, change);
+
+    void IInputHandler.OnEpochEndStored() => _step.EndEpoch(_catchUp.OnEpochEndStored(), _catchUp.ProvenFrom);
+
+    void IInputHandler.OnSnapshotInstalled() => _finalizer.OnSnapshotInstalled();
+
+    void IInputHandler.OnPeerUp(int peer) => _status.OnPeerUp(peer);
+
+    void IInputHandler.OnPeerDown(int peer) => _status.OnPeerDown(peer);
+
+    void IInputHandler.OnMessage(IMessage message, int from)
     {
         switch (message)
         {
-            case SignedVertex vertex:
-                _vertices.OnVertex(vertex, token);
-                break;
             case PrePrepare proposal:
                 _counter.OnPrePrepare(proposal, from);
                 break;
@@ -274,7 +252,7 @@ public sealed class ValidatorCore
     }
 
     /// <summary>What the shell has signed, stored and sent comes back, and counts from then on.</summary>
-    private void OnSigned(IMessage message)
+    void IInputHandler.OnSigned(IMessage message)
     {
         switch (message)
         {

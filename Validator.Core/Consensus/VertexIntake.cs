@@ -28,9 +28,7 @@ internal sealed class VertexIntake(
 
         if (reason != Reason.None)
         {
-            ref Effect drop = ref step.Emit(EffectKind.DropVertex);
-            drop.Token = token;
-            drop.Reason = reason;
+            step.Effects.DropVertex(token, reason);
             return;
         }
 
@@ -40,6 +38,6 @@ internal sealed class VertexIntake(
         }
 
         lane.Add(new VertexEntry(vertex, message.Signature));
-        step.Emit(EffectKind.StoreVertex).Token = token;
+        step.Effects.StoreVertex(token);
     }
 }

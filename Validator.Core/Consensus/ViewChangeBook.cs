@@ -34,7 +34,7 @@ internal sealed class ViewChangeBook(Committee committee, int self, ulong epoch)
             Prepared = prepared,
             Committed = committed,
         };
-        step.Sign(MessageKind.ViewChange, view, 0, digest).Message = _toSign;
+        step.SignViewChange(_toSign);
     }
 
     /// <summary>Our ViewChange is signed; false where it is one that we do not wait for.</summary>
@@ -91,7 +91,7 @@ internal sealed class ViewChangeBook(Committee committee, int self, ulong epoch)
             Prepared = prepared,
             Committed = committed,
         };
-        step.Sign(MessageKind.NewView, view, 0, digest).Message = _newViewToSign;
+        step.SignNewView(_newViewToSign);
     }
 
     /// <summary>Our NewView is signed, and it is the one that we wait for.</summary>

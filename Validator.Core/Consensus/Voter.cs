@@ -123,13 +123,13 @@ internal sealed class Voter(
             Persist(block);
         }
 
-        step.Persist(certificate);
+        step.Effects.PersistPrepared(certificate);
         step.Sign(MessageKind.Commit, view.Number, slot.Sequence, certificate.BlockHash);
     }
 
     private void Persist(Block block)
     {
         blocks.Accept(block);
-        step.Persist(block);
+        step.Effects.PersistBlock(block);
     }
 }

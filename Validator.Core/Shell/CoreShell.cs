@@ -14,6 +14,9 @@ public sealed class CoreShell<TPayload>
     // What is not signed in the next epoch, after lost votes were made anew in this one (rule E9).
     private VoteLimit? _nextLimit;
 
+    // By the step that is being taken.
+    private (Block? Last, ulong ProvenFrom) _ended;
+
     /// <param name="settings">Of every core; what its votes let it do is the standing's.</param>
     /// <param name="standing">It has entered <paramref name="epoch"/>. Where the core finds that its stores are older than what is final, it is contradicted.</param>
     /// <param name="recovered">What the stores hold of the epoch.</param>
@@ -30,35 +33,17 @@ public sealed class CoreShell<TPayload>
     public VoteStanding Standing { get; }
 
     /// <summary>True for what an earlier epoch's core was to have; the caller lets go of what rests on it.</summary>
-    public bool IsLate(in Input input) => input.Epoch != Core.Epoch && input.Kind is not (InputKind.PeerUp or InputKind.PeerDown);
+    public bool IsLate(in Input input) => input.Epoch != Core.Epoch && input.IsUp is null;
 
     /// <summary>One input, stamped with both clocks, and all of its effects, in order.</summary>
     public void Step(in Input input, IShellPorts<TPayload> ports)
     {
         Core.Handle(in input, _effects);
-        Block? last = null;
-        ulong provenFrom = 0;
-        foreach (ref readonly Effect effect in _effects.Items)
-        {
-            if (!ports.Goes(in effect))
-            {
-                _effects.Clear();
-                return;
-            }
-
-            if (effect is { Kind: EffectKind.EpochEnded, Message: Block end })
-            {
-                (last, provenFrom) = (end, effect.Number);
-            }
-            else
-            {
-                Carry(in effect, ports);
-            }
-        }
-
+        _ended = default;
+        bool goes = _effects.Drain(new Carrier(this, ports));
         // The next core's first steps use the buffer.
         _effects.Clear();
-        if (last is not null)
+        if (goes && _ended is { Last: { } last, ProvenFrom: var provenFrom })
         {
             Enter(last, provenFrom, ports);
         }
@@ -85,13 +70,7 @@ public sealed class CoreShell<TPayload>
         }
 
         int self = ports.Enter(next);
-        ports.Own(new OwnRecord<TPayload>
-        {
-            Kind = OwnRecordKind.EnterEpoch,
-            Number = next.Number,
-            Renew = entry == EpochEntry.Renews,
-            Resume = entry == EpochEntry.Resumes,
-        });
+        ports.Own(OwnRecord<TPayload>.EnterEpoch(next.Number, entry));
         Core = Make(Core.Genesis, next, self, state);
         ports.Entered(entry, state.OwnTip);
         if (entry != EpochEntry.Follows && Standing.Contradicted)
@@ -99,7 +78,7 @@ public sealed class CoreShell<TPayload>
             ports.Contradicted();
         }
 
-        ports.Feed(new Input { Kind = InputKind.Tick, Epoch = next.Number, From = -1 });
+        ports.Feed(Input.Tick);
         ports.FeedConnected();
         ports.Replay();
     }
@@ -117,79 +96,71 @@ public sealed class CoreShell<TPayload>
         return core;
     }
 
-    /// <summary>The one place that knows what each kind of effect means; which have a message is in the pattern.</summary>
-    internal void Carry(in Effect effect, IShellPorts<TPayload> ports)
+    /// <summary>To which port each effect goes. A value: a step makes no object for it.</summary>
+    internal readonly struct Carrier(CoreShell<TPayload> shell, IShellPorts<TPayload> ports) : IEffectHandler
     {
-        switch (effect.Kind, effect.Message)
-        {
-            case (EffectKind.Sign, _) or (EffectKind.Persist, not null):
-                ports.Own(OwnRecord<TPayload>.Of(in effect));
-                break;
-            case (EffectKind.StoreVertex, _):
-                ports.StoreVertex(effect.Token);
-                break;
-            case (EffectKind.DropVertex, _):
-                ports.Drop(effect.Token, effect.Reason);
-                break;
-            case (EffectKind.Send, { } message):
-                ports.Send(effect.To, message);
-                break;
-            case (EffectKind.BatchCredit, _):
-                ports.Credit();
-                break;
-            case (EffectKind.Execute, Block block) when effect is { Certificate: { } certificate, Order: { } order }:
-                ports.Execute(block, certificate, order);
-                break;
-            case (EffectKind.Rejected, _):
-                if (effect.Reason == Reason.VoteStoreContradicted)
-                {
-                    Standing.Contradict();
-                    ports.Contradicted();
-                }
+        public bool Goes() => ports.Goes();
 
-                ports.Rejected(effect.Reason, effect.To);
-                break;
-            default:
-                CarryRare(in effect, ports);
-                break;
-        }
-    }
+        public void Sign(in SignedHeader header) => ports.Own(OwnRecord<TPayload>.Vote(in header));
 
-    private void CarryRare(in Effect effect, IShellPorts<TPayload> ports)
-    {
-        switch (effect.Kind, effect.Message)
+        public void SignBlock(in SignedHeader header, Block block) => ports.Own(OwnRecord<TPayload>.Proposal(in header, block));
+
+        public void SignVertex(in SignedHeader header, VertexHeader vertex, ulong token) =>
+            ports.Own(OwnRecord<TPayload>.OwnVertex(in header, vertex, ports.TakeBatch(token)));
+
+        public void SignViewChange(ViewChange change) => ports.Own(OwnRecord<TPayload>.Of(change));
+
+        public void SignNewView(NewView newView) => ports.Own(OwnRecord<TPayload>.Of(newView));
+
+        public void PersistBlock(Block block) => ports.Own(OwnRecord<TPayload>.Accept(block));
+
+        public void PersistPrepared(Certificate certificate) => ports.Own(OwnRecord<TPayload>.Prepare(certificate));
+
+        public void PersistEntered(NewView newView) => ports.Own(OwnRecord<TPayload>.Enter(newView));
+
+        public void StoreVertex(ulong token) => ports.StoreVertex(token);
+
+        public void DropVertex(ulong token, Reason reason) => ports.DropVertex(token, reason);
+
+        public void DropBatch(ulong token) => ports.DropBatch(token);
+
+        public void Send(int to, IMessage message) => ports.Send(to, message);
+
+        public void BatchCredit() => ports.Credit();
+
+        public void Execute(Block block, VertexHeader[] order, Certificate certificate) => ports.Execute(block, certificate, order);
+
+        public void StoreManifest(SnapshotManifest manifest) => ports.StoreManifest(manifest);
+
+        public void StoreChunk(SnapshotChunk chunk) => ports.StoreChunk(chunk);
+
+        public void DropSnapshot() => ports.DropSnapshot();
+
+        public void InstallSnapshot(SnapshotManifest manifest) => ports.Install(manifest);
+
+        public void StoreEpochEnd(EpochEnd end) => ports.StoreEpochEnd(end);
+
+        public void Evidence(Evidence evidence) => ports.Evidence(evidence);
+
+        public void EndEpoch(Block last, ulong provenFrom) => shell._ended = (last, provenFrom);
+
+        public void SignFrom(ulong epoch)
         {
-            case (EffectKind.StoreManifest, SnapshotManifest manifest):
-                ports.StoreManifest(manifest);
-                break;
-            case (EffectKind.StoreChunk, SnapshotChunk chunk):
-                ports.StoreChunk(chunk);
-                break;
-            case (EffectKind.DropSnapshot, _):
-                ports.DropSnapshot();
-                break;
-            case (EffectKind.InstallSnapshot, SnapshotManifest manifest):
-                ports.Install(manifest);
-                break;
-            case (EffectKind.StoreEpochEnd, EpochEnd end):
-                ports.StoreEpochEnd(end);
-                break;
-            case (EffectKind.Evidence, Evidence evidence):
-                ports.Evidence(evidence);
-                break;
-            case (EffectKind.ViewChanged, _):
-                ports.ViewChanged(effect.Number, effect.Reason);
-                break;
-            case (EffectKind.SignFrom, _):
-                Standing.Learn(effect.Number);
-                ports.SignFrom(effect.Number);
-                break;
-            case (EffectKind.Halt, _):
-                ports.Halt(in effect);
-                break;
-            default:
-                Require.Fail("every effect is carried out");
-                break;
+            shell.Standing.Learn(epoch);
+            ports.SignFrom(epoch);
         }
+
+        public void Contradicted()
+        {
+            shell.Standing.Contradict();
+            ports.Contradicted();
+            ports.Rejected(Reason.VoteStoreContradicted, -1);
+        }
+
+        public void ViewChanged(ulong view, Reason reason) => ports.ViewChanged(view, reason);
+
+        public void Rejected(Reason reason, int from) => ports.Rejected(reason, from);
+
+        public void Halt(Reason reason, Certificate? certificate, Certificate? conflicting) => ports.Halt(reason, certificate, conflicting);
     }
 }

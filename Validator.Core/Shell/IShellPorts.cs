@@ -12,7 +12,7 @@ namespace Validator.Core.Shell;
 public interface IShellPorts<TPayload>
 {
     /// <summary>Before each effect. False: the process ends, and neither it nor what follows is carried out.</summary>
-    bool Goes(in Effect effect);
+    bool Goes();
 
     /// <summary>On the one way of own records: <see cref="OwnRecord{TPayload}.Next"/> says where to, and none overtakes another but a vertex.</summary>
     void Own(in OwnRecord<TPayload> record);
@@ -20,8 +20,14 @@ public interface IShellPorts<TPayload>
     /// <summary>Stores the vertex that waits under the token, and answers VertexDurable once it is synced.</summary>
     void StoreVertex(ulong token);
 
-    /// <summary>Lets go of what waits under the token.</summary>
-    void Drop(ulong token, Reason reason);
+    /// <summary>Lets go of the vertex that waits under the token.</summary>
+    void DropVertex(ulong token, Reason reason);
+
+    /// <summary>The batch that waits under the token: the payload of an own vertex. Nothing for 0, an empty one.</summary>
+    TPayload TakeBatch(ulong token);
+
+    /// <summary>Lets go of the batch that waits under the token: this validator does not sign.</summary>
+    void DropBatch(ulong token);
 
     /// <summary>What is sent is not to be stored: Status, a question, evidence, or a stored message again.</summary>
     /// <param name="to">By committee index, or -1 for all others.</param>
@@ -56,8 +62,8 @@ public interface IShellPorts<TPayload>
     void SignFrom(ulong epoch);
 
     /// <summary>Stops the process; nothing is signed any more.</summary>
-    /// <param name="halt">With its reason, and both certificates where they are known.</param>
-    void Halt(in Effect halt);
+    /// <param name="certificate">To be kept, where it is known, with the one that it contradicts.</param>
+    void Halt(Reason reason, Certificate? certificate, Certificate? conflicting);
 
     /// <summary>For good: no later start trusts the vote store again. Durable before it returns.</summary>
     void Contradicted();

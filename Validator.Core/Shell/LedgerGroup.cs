@@ -3,61 +3,19 @@ using Validator.Core.Primitives;
 
 namespace Validator.Core.Shell;
 
-public enum LedgerItemKind : byte
-{
-    /// <summary>Another lane's vertex.</summary>
-    Vertex,
-
-    /// <summary>Our own: signed, and it must be durable here before its record goes to the vote store.</summary>
-    OwnVertex,
-
-    /// <summary>An executed block.</summary>
-    Final,
-
-    // A snapshot on its way in.
-    Manifest,
-    Chunk,
-    DropSnapshot,
-    Install,
-
-    /// <summary>On to the next epoch, without its state.</summary>
-    EpochEnd,
-}
-
-/// <summary>What a group commit has to know of what it writes.</summary>
-public interface ILedgerItem
-{
-    LedgerItemKind Kind { get; }
-
-    /// <summary>Of a vertex, an executed block, or an epoch's end.</summary>
-    ulong Epoch { get; }
-
-    /// <summary>An executed block that is its epoch's last.</summary>
-    bool IsLastBlock { get; }
-
-    int PayloadBytes { get; }
-}
-
-/// <summary>What <see cref="LedgerGroup{TItem}"/> asks of the ledger and of those who wait for it.</summary>
-public interface ILedgerPorts<TItem>
+/// <summary>What <see cref="LedgerGroup{TVertex,TExecuted,TPayload}"/> asks of the ledger and of those who wait for it.</summary>
+public interface ILedgerPorts<TVertex, TExecuted, TPayload> : ILedgerAudience<TVertex, TExecuted, TPayload>
+    where TVertex : class, IHeldVertex
+    where TExecuted : class, IExecutedBlock
 {
     /// <summary>The next that waits: own vertices first, since their clients do, then executed blocks.</summary>
-    bool TryTake(out TItem item);
-
-    /// <summary>A vertex of an ended epoch is not stored; a batch of our own in it goes into another.</summary>
-    void LetGo(in TItem item);
+    bool TryTake(out LedgerItem<TVertex, TExecuted, TPayload> item);
 
     /// <summary>Goes with the next sync, after all that was added before.</summary>
-    void Add(in TItem item);
+    void Add(in LedgerItem<TVertex, TExecuted, TPayload> item);
 
     /// <summary>Makes durable all that was added. False: it is not known to be, and nothing may be acknowledged.</summary>
     bool Sync(long payloadBytes);
-
-    /// <summary>Durable: whoever waits for it is told.</summary>
-    void Announce(in TItem item);
-
-    /// <summary>Puts a snapshot in place of the state, durably, and tells Core.</summary>
-    void Install(in TItem item);
 }
 
 /// <summary>
@@ -65,8 +23,9 @@ public interface ILedgerPorts<TItem>
 /// order. When the write fails nothing is acknowledged, ever.
 /// </summary>
 /// <param name="epoch">The one that the ledger is in.</param>
-public sealed class LedgerGroup<TItem>(ILedgerPorts<TItem> ports, ulong epoch)
-    where TItem : struct, ILedgerItem
+public sealed class LedgerGroup<TVertex, TExecuted, TPayload>(ILedgerPorts<TVertex, TExecuted, TPayload> ports, ulong epoch)
+    where TVertex : class, IHeldVertex
+    where TExecuted : class, IExecutedBlock
 {
     /// <summary>Items in one write.</summary>
     public const int MostItems = 128;
@@ -80,8 +39,8 @@ public sealed class LedgerGroup<TItem>(ILedgerPorts<TItem> ports, ulong epoch)
     /// </summary>
     public const long LingerMicros = 2_000;
 
-    private readonly List<TItem> _group = new(MostItems);
-    private TItem? _held;
+    private readonly List<LedgerItem<TVertex, TExecuted, TPayload>> _group = new(MostItems);
+    private LedgerItem<TVertex, TExecuted, TPayload>? _held;
     private ulong _epoch = epoch;
     private long _bytes;
     private bool _urgent;
@@ -96,7 +55,7 @@ public sealed class LedgerGroup<TItem>(ILedgerPorts<TItem> ports, ulong epoch)
     public long LingersUntil { get; private set; }
 
     /// <summary>The open group, with what is not acknowledged.</summary>
-    public IReadOnlyList<TItem> Items => _group;
+    public IReadOnlyList<LedgerItem<TVertex, TExecuted, TPayload>> Items => _group;
 
     private bool IsFull => _group.Count >= MostItems || _bytes >= MostBytes;
 
@@ -106,27 +65,28 @@ public sealed class LedgerGroup<TItem>(ILedgerPorts<TItem> ports, ulong epoch)
     {
         Require.That(!_failed);
         bool any = false;
-        bool closed = _group.Count > 0 && Closes(_group[^1]);
-        while (!closed && !IsFull && TryTake(out TItem item))
+        bool closed = _group.Count > 0 && _group[^1].Closes;
+        while (!closed && !IsFull && TryTake(out LedgerItem<TVertex, TExecuted, TPayload> item))
         {
             any = true;
-            if (IsAlone(item) && _group.Count > 0)
+            // What ends an epoch looks through what is committed: a group of its own.
+            if (item.Ends is not null && _group.Count > 0)
             {
                 _held = item;
                 break;
             }
 
-            if (item.Kind is LedgerItemKind.Vertex or LedgerItemKind.OwnVertex && item.Epoch < _epoch)
+            if (item.VertexEpoch < _epoch)
             {
-                ports.LetGo(in item);
+                item.LetGo(ports);
                 continue;
             }
 
             ports.Add(in item);
             _group.Add(item);
-            _urgent |= item.Kind != LedgerItemKind.Vertex;
+            _urgent |= !item.Lingers;
             _bytes += item.PayloadBytes;
-            closed = Closes(item);
+            closed = item.Closes;
         }
 
         return any;
@@ -157,22 +117,15 @@ public sealed class LedgerGroup<TItem>(ILedgerPorts<TItem> ports, ulong epoch)
             return false;
         }
 
-        foreach (ref readonly TItem item in CollectionsMarshal.AsSpan(_group))
+        foreach (ref readonly LedgerItem<TVertex, TExecuted, TPayload> item in CollectionsMarshal.AsSpan(_group))
         {
-            if (EndsEpoch(item))
+            if (item.Ends is { } ended)
             {
-                Require.That(item.Epoch == _epoch, "the ledger leaves each epoch once");
-                _epoch = item.Epoch + 1;
+                Require.That(ended == _epoch, "the ledger leaves each epoch once");
+                _epoch = ended + 1;
             }
 
-            if (item.Kind == LedgerItemKind.Install)
-            {
-                ports.Install(in item);
-            }
-            else
-            {
-                ports.Announce(in item);
-            }
+            item.Announce(ports);
         }
 
         _group.Clear();
@@ -182,7 +135,7 @@ public sealed class LedgerGroup<TItem>(ILedgerPorts<TItem> ports, ulong epoch)
         return true;
     }
 
-    private bool TryTake(out TItem item)
+    private bool TryTake(out LedgerItem<TVertex, TExecuted, TPayload> item)
     {
         if (_held is not { } held)
         {
@@ -192,12 +145,4 @@ public sealed class LedgerGroup<TItem>(ILedgerPorts<TItem> ports, ulong epoch)
         (item, _held) = (held, null);
         return true;
     }
-
-    private static bool EndsEpoch(in TItem item) => item.Kind == LedgerItemKind.EpochEnd || item.IsLastBlock;
-
-    /// <summary>It looks through what is committed: a group of its own.</summary>
-    private static bool IsAlone(in TItem item) => EndsEpoch(item);
-
-    /// <summary>Nothing is written behind it before all of it is in place.</summary>
-    private static bool Closes(in TItem item) => IsAlone(item) || item.Kind == LedgerItemKind.Install;
 }

@@ -1,20 +1,7 @@
-using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 
 namespace Validator.Core.Shell;
-
-public enum OwnRecordKind : byte
-{
-    /// <summary>Header is to be signed, stored, synced, sent to all and answered, with its body.</summary>
-    Sign,
-
-    /// <summary>Message is what the next Sign may rest on: an accepted block, a prepared certificate, the NewView entered.</summary>
-    Persist,
-
-    /// <summary>Epoch Number has begun: what was signed in earlier ones serves nothing any more.</summary>
-    EnterEpoch,
-}
 
 /// <summary>Where a record goes next.</summary>
 public enum OwnRecordStage : byte
@@ -28,71 +15,184 @@ public enum OwnRecordStage : byte
 
 /// <summary>
 /// One item on its way from Core to disk and network, in the order of the effects: what follows a record may rest on it
-/// (PROTOCOL.md, section 6).
+/// (PROTOCOL.md, section 6). It is something to sign, something that the next signature may rest on, or the begin of an epoch. A value,
+/// for rings: only this type knows which field is what.
 /// </summary>
 /// <typeparam name="TPayload">The shell's, of an own vertex.</typeparam>
 public struct OwnRecord<TPayload>
 {
-    public OwnRecordKind Kind;
+    private Case _case;
+    private bool _inLedger;
+    private EpochEntry _entry;
+    private SignedHeader _header;
+    private ulong _epoch;
+    private object? _body;
+    private Signed? _signed;
 
-    /// <summary>Of a Sign effect; of EnterEpoch the epoch.</summary>
-    public ulong Number;
-    public SignedHeader Header;
+    private enum Case : byte
+    {
+        Vote,
+        Proposal,
+        Vertex,
+        ViewChange,
+        NewView,
+        Block,
+        Prepared,
+        Entered,
+        EnterEpoch,
+    }
 
-    /// <summary>Null until it is signed.</summary>
-    public Signed? Signed;
+    /// <summary>Of an own vertex, the shell's to fill on its way.</summary>
+    public TPayload Payload { get; set; }
 
-    /// <summary>What is persisted; of Sign the body, and from the signature on the whole message, as it is stored, sent and answered.</summary>
-    public IMessage? Message;
+    public readonly bool IsOwnVertex => _case == Case.Vertex;
 
-    /// <summary>An own vertex: its header, and the batch that it holds; 0 for an empty one.</summary>
-    public VertexHeader? Vertex;
-    public ulong Token;
-    public TPayload Payload;
+    /// <summary>True for what is to be signed, or is: a vote, a Stop, a proposal, a vertex, a ViewChange, a NewView.</summary>
+    public readonly bool IsToSign => _case <= Case.NewView;
 
-    /// <summary>The ledger holds the own vertex, durably.</summary>
-    public bool InLedger;
+    /// <summary>Of what is to be signed.</summary>
+    public readonly SignedHeader Header
+    {
+        get
+        {
+            Require.That(IsToSign);
+            return _header;
+        }
+    }
 
-    /// <summary>EnterEpoch: an empty vote store takes the place of a lost one (rule E5).</summary>
-    public bool Renew;
+    /// <summary>Of what is signed: header and signature.</summary>
+    public readonly Signed Signed
+    {
+        get
+        {
+            Require.That(_signed is not null);
+            return _signed;
+        }
+    }
 
-    /// <summary>EnterEpoch: of the votes that were kept for it (rule E7).</summary>
-    public bool Resume;
+    /// <summary>The whole message, once it is signed, as it is stored, sent and answered.</summary>
+    public readonly IMessage Message => _case is Case.ViewChange or Case.NewView && _signed is not null ? Body<IMessage>() : Signed;
 
-    public readonly bool IsOwnVertex => Kind == OwnRecordKind.Sign && Header.Kind == MessageKind.Vertex;
+    /// <summary>An accepted block; null for everything else.</summary>
+    public readonly Block? Accepted => _case == Case.Block ? Body<Block>() : null;
+
+    /// <summary>A prepared certificate; null for everything else.</summary>
+    public readonly Certificate? Prepared => _case == Case.Prepared ? Body<Certificate>() : null;
+
+    /// <summary>The NewView that is entered; null for everything else.</summary>
+    public readonly NewView? Entered => _case == Case.Entered ? Body<NewView>() : null;
+
+    /// <summary>The block of a proposal that is to be signed, or is; null for everything else.</summary>
+    public readonly Block? Proposed => _case == Case.Proposal ? Body<Block>() : null;
+
+    /// <summary>The own vertex; null for everything else.</summary>
+    public readonly VertexHeader? Vertex => _case == Case.Vertex ? Body<VertexHeader>() : null;
+
+    /// <summary>The epoch that begins: what was signed in earlier ones serves nothing any more. Null for everything else.</summary>
+    public readonly ulong? Begins => _case == Case.EnterEpoch ? _epoch : null;
 
     /// <summary>A vertex is durable in the ledger before its record is in the vote store, and only from there anything leaves (rule L2).</summary>
     public readonly OwnRecordStage Next =>
-        Kind == OwnRecordKind.Sign && Signed is null ? OwnRecordStage.Signer
-        : IsOwnVertex && !InLedger ? OwnRecordStage.Ledger
+        IsToSign && _signed is null ? OwnRecordStage.Signer
+        : IsOwnVertex && !_inLedger ? OwnRecordStage.Ledger
         : OwnRecordStage.VoteStore;
 
-    /// <summary>What a Sign effect, or one that persists, asks for.</summary>
-    public static OwnRecord<TPayload> Of(in Effect effect) => new()
-    {
-        Kind = effect.Kind == EffectKind.Sign ? OwnRecordKind.Sign : OwnRecordKind.Persist,
-        Number = effect.Number,
-        Header = effect.Header,
-        Message = effect.Message,
-        Vertex = effect.Vertex,
-        Token = effect.Token,
-    };
+    public static OwnRecord<TPayload> Vote(in SignedHeader header) => new() { _case = Case.Vote, _header = header };
+
+    public static OwnRecord<TPayload> Proposal(in SignedHeader header, Block block) => new() { _case = Case.Proposal, _header = header, _body = block };
+
+    public static OwnRecord<TPayload> OwnVertex(in SignedHeader header, VertexHeader vertex, TPayload payload) =>
+        new() { _case = Case.Vertex, _header = header, _body = vertex, Payload = payload };
+
+    /// <param name="change">With an empty signature.</param>
+    public static OwnRecord<TPayload> Of(ViewChange change) => new() { _case = Case.ViewChange, _header = change.Signed.Header, _body = change };
+
+    /// <param name="newView">With an empty signature.</param>
+    public static OwnRecord<TPayload> Of(NewView newView) => new() { _case = Case.NewView, _header = newView.Signed.Header, _body = newView };
+
+    public static OwnRecord<TPayload> Accept(Block block) => new() { _case = Case.Block, _body = block };
+
+    public static OwnRecord<TPayload> Prepare(Certificate certificate) => new() { _case = Case.Prepared, _body = certificate };
+
+    public static OwnRecord<TPayload> Enter(NewView newView) => new() { _case = Case.Entered, _body = newView };
+
+    public static OwnRecord<TPayload> EnterEpoch(ulong epoch, EpochEntry entry) => new() { _case = Case.EnterEpoch, _epoch = epoch, _entry = entry };
 
     /// <summary>With our signature, which its body bears as well.</summary>
     public void Sign(byte[] signature)
     {
         Require.That(Next == OwnRecordStage.Signer);
-        Signed = (Message, Vertex) switch
+        _signed = _case switch
         {
-            (Block block, _) => new PrePrepare(Header, signature, block),
-            (_, { } vertex) => new SignedVertex(Header, signature, vertex),
-            _ => new Signed(Header, signature),
+            Case.Proposal => new PrePrepare(_header, signature, Body<Block>()),
+            Case.Vertex => new SignedVertex(_header, signature, Body<VertexHeader>()),
+            _ => new Signed(_header, signature),
         };
-        Message = Message switch
+        _body = _case switch
         {
-            ViewChange change => change.With(Signed),
-            NewView newView => newView.With(Signed),
-            _ => Signed,
+            Case.ViewChange => Body<ViewChange>().With(_signed),
+            Case.NewView => Body<NewView>().With(_signed),
+            _ => _body,
         };
     }
+
+    /// <summary>The ledger holds the own vertex, durably.</summary>
+    public void SetInLedger()
+    {
+        Require.That(Next == OwnRecordStage.Ledger);
+        _inLedger = true;
+    }
+
+    /// <summary>Calls the method of its case; the only place that tells them apart.</summary>
+    public readonly void WriteTo(IOwnRecordWriter<TPayload> writer)
+    {
+        Require.That(Next == OwnRecordStage.VoteStore);
+        switch (_case)
+        {
+            case Case.Vote or Case.Proposal or Case.Vertex or Case.ViewChange or Case.NewView:
+                writer.WriteSigned(in this);
+                break;
+            case Case.Block:
+                writer.WriteBlock(Body<Block>());
+                break;
+            case Case.Prepared:
+                writer.WritePrepared(Body<Certificate>());
+                break;
+            case Case.Entered:
+                writer.WriteEntered(Body<NewView>());
+                break;
+            case Case.EnterEpoch:
+                writer.WriteEpoch(_epoch, _entry);
+                break;
+            default:
+                Require.Fail("every record is written");
+                break;
+        }
+    }
+
+    private readonly T Body<T>()
+        where T : class
+    {
+        Require.That(_body is T);
+        return (T)_body;
+    }
+}
+
+/// <summary>A vote store, as records are written to it: one method for each case.</summary>
+public interface IOwnRecordWriter<TPayload>
+{
+    /// <summary>What was signed, with its body.</summary>
+    void WriteSigned(in OwnRecord<TPayload> record);
+
+    /// <summary>An accepted block.</summary>
+    void WriteBlock(Block block);
+
+    /// <summary>A prepared certificate.</summary>
+    void WritePrepared(Certificate certificate);
+
+    /// <summary>The NewView that is entered.</summary>
+    void WriteEntered(NewView newView);
+
+    /// <summary>The epoch has begun: with an empty store in place of a lost one (rule E5), with the votes that were kept for it (rule E7), or as ever.</summary>
+    void WriteEpoch(ulong epoch, EpochEntry entry);
 }

@@ -46,7 +46,7 @@ public sealed class OwnRecords<TPayload>(IOwnRecordPorts<TPayload> ports)
         Require.That(!_failed && !IsFull && record.Next == OwnRecordStage.VoteStore);
         _added++;
         ports.Add(record);
-        if (record.Kind == OwnRecordKind.Sign)
+        if (record.IsToSign)
         {
             _signed.Add(record);
         }

@@ -185,7 +185,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
 
         while (_topology.SignerToLedger.TryTake(out LedgerItem item))
         {
-            item.Own.Payload.Batch?.Fail(failure);
+            item.Payload.Batch?.Fail(failure);
         }
     }
 }

@@ -251,17 +251,8 @@ internal sealed class ClientBatcher : PipelineThread
 
         ulong token = _sealed.TryPut(batch);
         Require.That(token != 0, "Core gave more credits than batches can wait");
-        Input input = new()
-        {
-            Kind = InputKind.ClientBatch,
-            Epoch = (ulong)credits >> CreditBits,
-            From = -1,
-            Token = token,
-            Digest = batch.Root,
-            PayloadBytes = (uint)batch.PayloadBytes,
-            TransactionCount = (uint)batch.TransactionCount,
-        };
-        return Hand(_core, input);
+        SealedBatch given = new(token, batch.Root, (uint)batch.PayloadBytes, (uint)batch.TransactionCount);
+        return Hand(_core, Input.ClientBatch(given, (ulong)credits >> CreditBits));
     }
 
     /// <summary>A credit that was not spent; void where its epoch is over.</summary>

@@ -13,50 +13,53 @@ namespace Validator.Host.Pipeline;
 /// <summary>Where Core's effects go, by way of <see cref="CoreShell{TPayload}"/>: rings of other threads, and the network.</summary>
 internal sealed partial class CoreThread
 {
-    bool IShellPorts<OwnPayload>.Goes(in Effect effect) => !Faults.Faulted;
+    bool IShellPorts<OwnPayload>.Goes() => !Faults.Faulted;
 
     void IShellPorts<OwnPayload>.Own(in OwnRecord record)
     {
-        if (record is { Kind: OwnRecordKind.Persist, Message: Block block })
+        if (record.Accepted is { } block)
         {
             ToFetch.Put(block);
         }
-        else if (record.Kind == OwnRecordKind.Sign)
+        else if (record.IsToSign)
         {
             CountSigned(record.Header.Kind);
         }
 
-        if (!record.IsOwnVertex)
+        if (record.Vertex is { } vertex)
         {
-            ToSigner.Put(record);
-            return;
+            Volatile.Write(ref _laneHeight, vertex.Height);
+            Volatile.Write(ref _pendingVertices, _pendingVertices + 1);
         }
 
-        OwnRecord vertex = record;
-        vertex.Payload.Batch = record.Token == 0 ? null : Batches.Take(record.Token);
-        Require.That(record.Token == 0 || vertex.Payload.Batch is not null);
-        Volatile.Write(ref _laneHeight, record.Header.Sequence);
-        Volatile.Write(ref _pendingVertices, _pendingVertices + 1);
-        ToSigner.Put(vertex);
+        ToSigner.Put(record);
+    }
+
+    OwnPayload IShellPorts<OwnPayload>.TakeBatch(ulong token)
+    {
+        ClientBatch? batch = token == 0 ? null : Batches.Take(token);
+        Require.That(token == 0 || batch is not null);
+        return new OwnPayload(batch);
     }
 
     void IShellPorts<OwnPayload>.StoreVertex(ulong token)
     {
-        HeldVertex vertex = Vertices.Take(token)!.Take();
+        PendingVertex? pending = Vertices.Take(token);
+        Require.That(pending is not null);
         Volatile.Write(ref _pendingVertices, _pendingVertices + 1);
-        ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.Vertex, Vertex = vertex });
+        ToLedger.Put(LedgerItem.Vertex(pending.Take()));
     }
 
-    void IShellPorts<OwnPayload>.Drop(ulong token, Reason reason)
+    void IShellPorts<OwnPayload>.DropVertex(ulong token, Reason reason)
     {
         metrics.Rejected[(int)reason].Add();
-        if (reason == Reason.NotSigning)
-        {
-            Batches.Take(token)?.Abandon(SubmissionFailure.Stopping);
-            return;
-        }
-
         Vertices.Take(token)?.Drop();
+    }
+
+    void IShellPorts<OwnPayload>.DropBatch(ulong token)
+    {
+        metrics.Rejected[(int)Reason.NotSigning].Add();
+        Batches.Take(token)?.Abandon(SubmissionFailure.Stopping);
     }
 
     void IShellPorts<OwnPayload>.Send(int to, IMessage message)
@@ -76,26 +79,25 @@ internal sealed partial class CoreThread
     void IShellPorts<OwnPayload>.StoreEpochEnd(EpochEnd end)
     {
         log.LogInformation("peers no longer keep a snapshot of epoch {Epoch}, which ended with block {Block}: on to the next", Core.Epoch, end.Last.Sequence);
-        ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.EpochEnd, EpochEnd = end });
+        ToLedger.Put(LedgerItem.EpochEnd(end));
     }
 
     void IShellPorts<OwnPayload>.StoreManifest(SnapshotManifest manifest)
     {
         log.LogInformation(
             "peers no longer keep block {Next}: fetching the snapshot at block {Sequence}", Core.FinalSequence + 1, manifest.Sequence);
-        ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.Manifest, Manifest = manifest });
+        ToLedger.Put(LedgerItem.Manifest(manifest));
     }
 
-    void IShellPorts<OwnPayload>.StoreChunk(SnapshotChunk chunk) =>
-        ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.Chunk, Chunk = chunk });
+    void IShellPorts<OwnPayload>.StoreChunk(SnapshotChunk chunk) => ToLedger.Put(LedgerItem.Chunk(chunk));
 
-    void IShellPorts<OwnPayload>.DropSnapshot() => ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.DropSnapshot });
+    void IShellPorts<OwnPayload>.DropSnapshot() => ToLedger.Put(LedgerItem.DropSnapshot());
 
     void IShellPorts<OwnPayload>.Install(SnapshotManifest manifest)
     {
         log.LogInformation("the snapshot at block {Sequence} is here and goes in place", manifest.Sequence);
         Volatile.Write(ref _pendingVertices, 0);
-        ToLedger.Put(new LedgerItem { Kind = LedgerItemKind.Install, Manifest = manifest });
+        ToLedger.Put(LedgerItem.Install(manifest));
     }
 
     void IShellPorts<OwnPayload>.Evidence(Evidence evidence)
@@ -133,10 +135,10 @@ internal sealed partial class CoreThread
         }
     }
 
-    void IShellPorts<OwnPayload>.Halt(in Effect halt)
+    void IShellPorts<OwnPayload>.Halt(Reason reason, Certificate? certificate, Certificate? conflicting)
     {
-        Evidence.KeepHalt(halt);
-        Faults.Fail(ExitCodes.Halted, $"halted by safety: {halt.Reason}; nothing more is signed, keep the data directory");
+        Evidence.KeepHalt(reason, certificate, conflicting);
+        Faults.Fail(ExitCodes.Halted, $"halted by safety: {reason}; nothing more is signed, keep the data directory");
     }
 
     private void CountSigned(MessageKind kind)

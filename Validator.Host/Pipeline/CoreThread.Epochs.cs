@@ -39,11 +39,8 @@ internal sealed partial class CoreThread
     /// <summary>Releases what an input for the previous core holds.</summary>
     private void LetGo(in Input input)
     {
-        if (input is { Kind: InputKind.Message, Message: SignedVertex })
-        {
-            Vertices.Take(input.Token)?.Drop();
-        }
-        else if (input.Kind == InputKind.ClientBatch && Batches.Take(input.Token) is { } batch)
+        Vertices.Take(input.VertexToken)?.Drop();
+        if (Batches.Take(input.BatchToken) is { } batch)
         {
             Batcher.TakeBack(batch);
         }
@@ -53,7 +50,8 @@ internal sealed partial class CoreThread
     {
         try
         {
-            LaterVotes!.Recover(epoch.Number, epoch.Members.Length, state);
+            Require.That(LaterVotes is not null);
+            LaterVotes.Recover(epoch.Number, epoch.Members.Length, state);
         }
         catch (StoreException e)
         {
@@ -104,7 +102,7 @@ internal sealed partial class CoreThread
             int member = _peerUp[link] ? _epoch.MemberOf(link) : -1;
             if (member >= 0)
             {
-                Step(new Input { Kind = InputKind.PeerUp, From = member });
+                Step(Input.PeerUp(member));
             }
         }
     }

@@ -142,7 +142,7 @@ internal sealed partial class CoreThread(
 
         if (!halted && Clock.MonotonicMicros() >= Core.NextDeadline)
         {
-            Step(new Input { Kind = InputKind.Tick, From = -1 });
+            Step(Input.Tick);
             done++;
         }
 
@@ -211,22 +211,24 @@ internal sealed partial class CoreThread(
     private bool Note(ref Input input)
     {
         NoteSigner(input);
-        switch (input.Kind)
+        if (input.IsUp is { } up)
         {
-            case InputKind.Message when input.Message is Status status:
-                int peer = _epoch.LinkOf(input.From);
-                Volatile.Write(ref _peerView[peer], status.View);
-                Volatile.Write(ref _peerFinal[peer], status.FinalSequence);
-                Volatile.Write(ref _reportedAt[peer], _roundMicros);
-                break;
-            case InputKind.Executed when input.Change is not null:
-                // Whom the change names may connect from now on.
-                links.Update(Ledger.Epoch);
-                break;
-            case InputKind.PeerUp or InputKind.PeerDown:
-                Volatile.Write(ref _peerUp[input.From], input.Kind == InputKind.PeerUp);
-                input.From = _epoch.MemberOf(input.From);
-                return input.From >= 0;
+            Volatile.Write(ref _peerUp[input.From], up);
+            input = input.Of(_epoch.MemberOf(input.From));
+            return input.From >= 0;
+        }
+
+        if (input.Message is Status status)
+        {
+            int peer = _epoch.LinkOf(input.From);
+            Volatile.Write(ref _peerView[peer], status.View);
+            Volatile.Write(ref _peerFinal[peer], status.FinalSequence);
+            Volatile.Write(ref _reportedAt[peer], _roundMicros);
+        }
+        else if (input.Change is not null)
+        {
+            // Whom the change names may connect from now on.
+            links.Update(Ledger.Epoch);
         }
 
         return true;
@@ -234,8 +236,7 @@ internal sealed partial class CoreThread(
 
     private void Step(Input input)
     {
-        input.MonotonicMicros = Clock.MonotonicMicros();
-        input.WallMicros = Clock.WallMicros();
+        input.Stamp(Clock.MonotonicMicros(), Clock.WallMicros());
         shell.Step(in input, this);
         Volatile.Write(ref _signsFrom, shell.Standing.SignsFrom);
     }

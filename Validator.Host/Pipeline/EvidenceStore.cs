@@ -90,13 +90,13 @@ internal sealed class EvidenceStore(NodeSection node, EpochBoard epochs, ILogger
     }
 
     /// <summary>Keeps a halt's certificates (section 8), and leaves the mark that the next start heeds. On Core's thread.</summary>
-    public void KeepHalt(in Effect halt)
+    public void KeepHalt(Reason reason, Certificate? certificate, Certificate? conflicting)
     {
-        KeepCertificate(halt.Certificate);
-        KeepCertificate(halt.Conflicting);
+        KeepCertificate(certificate);
+        KeepCertificate(conflicting);
         try
         {
-            DurableFile.Write(node.HaltedMarker, Encoding.UTF8.GetBytes($"{DateTime.UtcNow:u} {halt.Reason}\n"));
+            DurableFile.Write(node.HaltedMarker, Encoding.UTF8.GetBytes($"{DateTime.UtcNow:u} {reason}\n"));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -55,7 +55,7 @@ internal sealed class ExecutionThread(
         bool due = result.Sequence % snapshotBlocks == 0 || !item.Block.NextCommittee.IsZero;
         SnapshotState? snapshot = due ? executor.Capture() : null;
         ExecutedBlock executed = new(item.Block, item.Certificate, held, result, snapshot, EpochAfter(item.Block));
-        return Hand(topology.ExecutionToLedger, new LedgerItem { Kind = LedgerItemKind.Final, Executed = executed });
+        return Hand(topology.ExecutionToLedger, LedgerItem.Executed(executed));
     }
 
     /// <summary>Null where the block changed nothing of it.</summary>

@@ -79,7 +79,7 @@ internal sealed class FrameSender(Outbox outbox, PinnedBufferPool pool)
             return;
         }
 
-        Send(Everyone, Channel.Control, record.Message!);
+        Send(Everyone, Channel.Control, record.Message);
     }
 
     /// <summary>Makes the network thread look at what was queued.</summary>

@@ -48,7 +48,8 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
     private struct Candidate
     {
         public int Peer;
-        public Input Input;
+        public int Member;
+        public IMessage Message;
         public int FirstCheck;
         public int Checks;
         public HeldVertex? Vertex;
@@ -107,7 +108,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
             return false;
         }
 
-        Candidate candidate = new() { Peer = peer, FirstCheck = _checks.Count };
+        Candidate candidate = new() { Peer = peer, Member = member, Message = message, FirstCheck = _checks.Count };
         DecodeError error = SignatureChecks.Collect(message, _epoch.Committee, _checks);
         if (error == DecodeError.None && message is SignedVertex vertex)
         {
@@ -122,8 +123,6 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         }
 
         candidate.Checks = _checks.Count - candidate.FirstCheck;
-        candidate.Input = Input.Of(message, member);
-        candidate.Input.Epoch = _epoch.Number;
         _candidates.Add(candidate);
         return false;
     }
@@ -151,12 +150,14 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
                 continue;
             }
 
-            if (candidate.Vertex is { } vertex && !Hold(vertex, ref candidate.Input))
+            if (candidate is not { Vertex: { } vertex, Message: SignedVertex message })
             {
-                continue;
+                pass(Input.Of(candidate.Message, candidate.Member, _epoch.Number));
             }
-
-            pass(candidate.Input);
+            else if (Hold(vertex) is not 0 and var token)
+            {
+                pass(Input.OfVertex(message, token, candidate.Member, _epoch.Number));
+            }
         }
 
         _candidates.Clear();
@@ -255,16 +256,17 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         return DecodeError.None;
     }
 
-    /// <summary>Puts a verified vertex where it waits for Core's word; false when there is no room.</summary>
-    private bool Hold(HeldVertex vertex, ref Input input)
+    /// <summary>Puts a verified vertex where it waits for Core's word.</summary>
+    /// <returns>Its token, or 0 when there is no room.</returns>
+    private ulong Hold(HeldVertex vertex)
     {
         if (context.Budget.TryTake(vertex.Body.Weight))
         {
             PendingVertex pending = new(vertex, context.Budget);
-            input.Token = context.Pending.TryPut(pending);
-            if (input.Token != 0)
+            ulong token = context.Pending.TryPut(pending);
+            if (token != 0)
             {
-                return true;
+                return token;
             }
 
             _ = pending.Take();
@@ -272,7 +274,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
 
         vertex.Release();
         context.Metrics.Rejected[(int)Reason.BufferFull].Add();
-        return false;
+        return 0;
     }
 
     private int Verify()

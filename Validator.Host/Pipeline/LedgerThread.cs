@@ -22,13 +22,13 @@ internal sealed record LiveBlock(ulong Sequence, long OffsetMicros, bool Steps);
 internal sealed class LedgerThread(
     ILedger ledger, VertexCache cache, RecentTransactions recent, FinalSignal signal, NodeMetrics metrics, IFaultSink faults, EpochBoard epochs,
     Executor executor, Topology topology)
-    : PipelineThread(topology.Ledger, faults), ILedgerPorts<LedgerItem>
+    : PipelineThread(topology.Ledger, faults), ILedgerPorts, ILedgerWriter
 {
     private readonly Dictionary<Hash256, ClientBatch> _batches = [];
     private readonly VertexSource _vertices = new(cache, ledger);
     private TransactionState[] _states = [];
     private Hash256[] _unordered = [];
-    private LedgerGroup<LedgerItem> _group = null!;
+    private LedgerGroup _group = null!;
     private bool _proposes = true;
     private long _pendingOwn;
     private volatile ExecutedPoint? _executed;
@@ -53,7 +53,7 @@ internal sealed class LedgerThread(
     public required EpochConfiguration Epoch
     {
         get => Volatile.Read(ref _epoch);
-        init => (_epoch, _group) = (value, new LedgerGroup<LedgerItem>(this, value.Number));
+        init => (_epoch, _group) = (value, new LedgerGroup(this, value.Number));
     }
 
     /// <summary>Newest executed block on disk, and the root after it. Any thread.</summary>
@@ -83,14 +83,14 @@ internal sealed class LedgerThread(
         // Of a write that failed, or was not made any more.
         foreach (LedgerItem item in _group.Items)
         {
-            item.Own.Payload.Batch?.Fail(failure);
+            item.Payload.Batch?.Fail(failure);
         }
     }
 
     protected override bool HasWork => _group.Holds || !topology.CoreToLedger.IsEmpty || !topology.SignerToLedger.IsEmpty || !topology.ExecutionToLedger.IsEmpty;
 
     protected override int IdleMilliseconds =>
-        _group.IsEmpty ? -1 : (int)Math.Clamp((_group.LingersUntil - Clock.MonotonicMicros() + 999) / 1000, 0, LedgerGroup<LedgerItem>.LingerMicros / 1000);
+        _group.IsEmpty ? -1 : (int)Math.Clamp((_group.LingersUntil - Clock.MonotonicMicros() + 999) / 1000, 0, LedgerGroup.LingerMicros / 1000);
 
     protected override bool Work()
     {
@@ -102,14 +102,13 @@ internal sealed class LedgerThread(
     /// Core waits for the answer with everything executed, so the executor is at rest and is filled from here; what it is handed next
     /// comes by way of Core.
     /// </summary>
-    void ILedgerPorts<LedgerItem>.Install(in LedgerItem item)
+    void ILedgerAudience.Install(SnapshotManifest manifest)
     {
         if (Faults.Faulted)
         {
             return;
         }
 
-        SnapshotManifest manifest = item.Manifest!;
         EpochConfiguration epoch = Epoch with { Pending = manifest.Pending };
         if (!ledger.Install(manifest, epoch, executor, out string? error))
         {
@@ -121,63 +120,52 @@ internal sealed class LedgerThread(
         _executed = new ExecutedPoint(manifest.Sequence, manifest.State.Root);
         signal.Advance(manifest.State.NextIndex);
         Votes.DurablyExecuted(manifest.Sequence);
-        Hand(topology.LedgerToCore, new Input { Kind = InputKind.SnapshotInstalled, Epoch = manifest.Epoch, From = -1 });
+        Hand(topology.LedgerToCore, Input.SnapshotInstalled(manifest.Epoch));
     }
 
-    bool ILedgerPorts<LedgerItem>.TryTake(out LedgerItem item) =>
+    bool ILedgerPorts.TryTake(out LedgerItem item) =>
         topology.SignerToLedger.TryTake(out item) || topology.ExecutionToLedger.TryTake(out item) || topology.CoreToLedger.TryTake(out item);
 
-    void ILedgerPorts<LedgerItem>.LetGo(in LedgerItem item)
+    void ILedgerAudience.LetGo(HeldVertex vertex, OwnPayload payload)
     {
-        item.Vertex!.Release();
-        item.Own.Payload.Held?.Release();
-        TakeBack(item.Own.Payload.Batch);
+        vertex.Release();
+        payload.Held?.Release();
+        TakeBack(payload.Batch);
     }
 
-    void ILedgerPorts<LedgerItem>.Add(in LedgerItem item)
+    void ILedgerPorts.Add(in LedgerItem item) => item.WriteTo(this);
+
+    void ILedgerWriter.WriteVertex(HeldVertex vertex) => ledger.AddVertex(vertex.Header, vertex.Signature, vertex.Payload);
+
+    void ILedgerWriter.WriteOwnVertex(HeldVertex vertex, in OwnRecord own)
     {
-        if (item.Vertex is { } vertex)
+        ledger.AddVertex(vertex.Header, vertex.Signature, vertex.Payload);
+        ledger.AddOwnTip(vertex.Header);
+        if (own.Payload.Batch is { Replaces.IsZero: false } batch)
         {
-            ledger.AddVertex(vertex.Header, vertex.Signature, vertex.Payload);
-            if (item.Kind == LedgerItemKind.OwnVertex)
-            {
-                ledger.AddOwnTip(vertex.Header);
-            }
-
-            if (item.Own.Payload.Batch is { Replaces.IsZero: false } batch)
-            {
-                ledger.ForgetVertex(batch.Replaces);
-            }
-        }
-
-        if (item.Executed is { } executed)
-        {
-            ledger.AddFinal(executed);
-            if (executed.EndsEpoch)
-            {
-                Require.That(executed.Block.Epoch == epochs.Current.Number);
-                _unordered = ledger.EndEpoch(executed.Block, epochs.Current.OwnLane);
-            }
-        }
-
-        switch (item.Kind)
-        {
-            case LedgerItemKind.EpochEnd:
-                _unordered = ledger.SkipEpoch(item.EpochEnd!, epochs.Current.OwnLane);
-                break;
-            case LedgerItemKind.Manifest:
-                ledger.AddManifest(item.Manifest!);
-                break;
-            case LedgerItemKind.Chunk:
-                ledger.AddChunk(item.Chunk!);
-                break;
-            case LedgerItemKind.DropSnapshot:
-                ledger.DropSnapshot();
-                break;
+            ledger.ForgetVertex(batch.Replaces);
         }
     }
 
-    bool ILedgerPorts<LedgerItem>.Sync(long payloadBytes)
+    void ILedgerWriter.WriteExecuted(ExecutedBlock executed)
+    {
+        ledger.AddFinal(executed);
+        if (executed.EndsEpoch)
+        {
+            Require.That(executed.Block.Epoch == epochs.Current.Number);
+            _unordered = ledger.EndEpoch(executed.Block, epochs.Current.OwnLane);
+        }
+    }
+
+    void ILedgerWriter.WriteManifest(SnapshotManifest manifest) => ledger.AddManifest(manifest);
+
+    void ILedgerWriter.WriteChunk(SnapshotChunk chunk) => ledger.AddChunk(chunk);
+
+    void ILedgerWriter.DropSnapshot() => ledger.DropSnapshot();
+
+    void ILedgerWriter.WriteEpochEnd(EpochEnd end) => _unordered = ledger.SkipEpoch(end, epochs.Current.OwnLane);
+
+    bool ILedgerPorts.Sync(long payloadBytes)
     {
         long start = Stopwatch.GetTimestamp();
         if (!ledger.Commit(out string? error))
@@ -192,49 +180,43 @@ internal sealed class LedgerThread(
         return true;
     }
 
-    void ILedgerPorts<LedgerItem>.Announce(in LedgerItem item)
+    void ILedgerAudience.VertexDurable(HeldVertex vertex)
     {
-        switch (item.Kind)
-        {
-            case LedgerItemKind.Vertex:
-                cache.Add(item.Vertex!);
-                VertexHeader header = item.Vertex!.Header;
-                Hand(topology.LedgerToCore, new Input { Kind = InputKind.VertexDurable, Epoch = header.Epoch, From = -1, Digest = header.Hash });
-                break;
-            case LedgerItemKind.OwnVertex:
-                cache.Add(item.Vertex!);
-                TakeOwn(item);
-                OwnRecord own = item.Own;
-                own.InLedger = true;
-                Hand(topology.LedgerToVotes, own);
-                break;
-            case LedgerItemKind.Final:
-                AnnounceFinal(item.Executed!);
-                break;
-            case LedgerItemKind.EpochEnd:
-                AnnounceSkipped(item.EpochEnd!);
-                break;
-        }
+        cache.Add(vertex);
+        Hand(topology.LedgerToCore, Input.VertexDurable(vertex.Header.Hash, vertex.Header.Epoch));
     }
 
-    private void AnnounceSkipped(EpochEnd end)
+    void ILedgerAudience.OwnVertexDurable(HeldVertex vertex, in OwnRecord own)
+    {
+        cache.Add(vertex);
+        TakeOwn(vertex, own.Payload.Batch);
+        Hand(topology.LedgerToVotes, own);
+    }
+
+    void ILedgerAudience.ExecutedDurable(ExecutedBlock executed) => AnnounceFinal(executed);
+
+    void ILedgerAudience.ChunkDurable()
+    {
+    }
+
+    void ILedgerAudience.EpochEndDurable(EpochEnd end)
     {
         EpochConfiguration next = EpochConfiguration.After(end.Last, end.Next);
         Volatile.Write(ref _epoch, next);
         TakeBackUnordered();
-        Hand(topology.LedgerToCore, new Input { Kind = InputKind.EpochEndStored, Epoch = end.Epoch, From = -1 });
+        Hand(topology.LedgerToCore, Input.EpochEndStored(end.Epoch));
     }
 
-    private void TakeOwn(in LedgerItem item)
+    private void TakeOwn(HeldVertex vertex, ClientBatch? batch)
     {
         metrics.VerticesAuthored.Add();
-        if (item.Own.Payload.Batch is not { } batch)
+        if (batch is null)
         {
             return;
         }
 
         batch.Replaces = Hash256.Zero;
-        _batches.Add(item.Vertex!.Header.Hash, batch);
+        _batches.Add(vertex.Header.Hash, batch);
         Volatile.Write(ref _pendingOwn, _pendingOwn + batch.TransactionCount);
         ReadOnlySpan<byte> ids = batch.Ids;
         for (int i = 0; i < batch.TransactionCount; i++)
@@ -310,16 +292,8 @@ internal sealed class LedgerThread(
             vertex.Release();
         }
 
-        Input done = new()
-        {
-            Kind = InputKind.Executed,
-            Epoch = executed.Block.Epoch,
-            From = -1,
-            Sequence = result.Sequence,
-            Digest = result.Root,
-            Change = executed.EndsEpoch ? null : executed.Epoch?.Pending,
-        };
-        Hand(topology.LedgerToCore, done);
+        PendingCommittee? change = executed.EndsEpoch ? null : executed.Epoch?.Pending;
+        Hand(topology.LedgerToCore, Input.Executed(result.Sequence, result.Root, change, executed.Block.Epoch));
     }
 
     /// <summary>

@@ -59,11 +59,11 @@ internal sealed class SignerThread(
             return Hand(topology.SignerToVotes, record) || Drop(record);
         }
 
-        byte[] signature = record.Signed!.Signature;
-        HeldVertex vertex = record.Payload.Batch?.Hold(record.Vertex!, signature) ?? new HeldVertex(record.Vertex!, signature, VertexBody.Empty);
-        record.Payload.Held = vertex.Retain();
-        return Hand(topology.SignerToLedger, new LedgerItem { Kind = LedgerItemKind.OwnVertex, Vertex = vertex, Own = record })
-            || Drop(record);
+        Require.That(record.Vertex is not null);
+        byte[] signature = record.Signed.Signature;
+        HeldVertex vertex = record.Payload.Batch?.Hold(record.Vertex, signature) ?? new HeldVertex(record.Vertex, signature, VertexBody.Empty);
+        record.Payload = record.Payload with { Held = vertex.Retain() };
+        return Hand(topology.SignerToLedger, LedgerItem.OwnVertex(vertex, record)) || Drop(record);
     }
 
     /// <summary>The node ends, and nobody will take it: its clients are told.</summary>

@@ -72,9 +72,8 @@ internal sealed class ValidationScheduler(
         switch (received.Kind)
         {
             case TransportEventKind.PeerUp or TransportEventKind.PeerDown:
-                InputKind kind = received.Kind == TransportEventKind.PeerUp ? InputKind.PeerUp : InputKind.PeerDown;
                 // The link: Core's thread knows which member of which epoch it reaches.
-                Hand(topology.ValidationToCore, new Input { Kind = kind, From = received.Peer });
+                Hand(topology.ValidationToCore, received.Kind == TransportEventKind.PeerUp ? Input.PeerUp(received.Peer) : Input.PeerDown(received.Peer));
                 break;
             case TransportEventKind.Frame when received.Channel == Channel.Control:
                 Validate(new ReceivedFrame(received.Peer, received.Buffer!));

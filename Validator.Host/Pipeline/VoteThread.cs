@@ -15,7 +15,7 @@ namespace Validator.Host.Pipeline;
 /// the network and back to Core. When the write fails nothing leaves, and the process ends.
 /// </summary>
 internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetrics metrics, Topology topology, IFaultSink faults)
-    : PipelineThread(topology.Votes, faults), IOwnRecordPorts<OwnPayload>
+    : PipelineThread(topology.Votes, faults), IOwnRecordPorts<OwnPayload>, IOwnRecordWriter<OwnPayload>
 {
     /// <summary>Executed blocks between two sweeps of what lies behind them.</summary>
     private const ulong ForgetEvery = 64;
@@ -49,56 +49,41 @@ internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetri
         return added > 0 && records.Commit();
     }
 
-    void IOwnRecordPorts<OwnPayload>.Add(in OwnRecord record)
+    void IOwnRecordPorts<OwnPayload>.Add(in OwnRecord record) => record.WriteTo(this);
+
+    void IOwnRecordWriter<OwnPayload>.WriteBlock(Block block) => _store.AddBlock(block);
+
+    void IOwnRecordWriter<OwnPayload>.WritePrepared(Certificate certificate) => _store.AddPreparedCertificate(certificate);
+
+    void IOwnRecordWriter<OwnPayload>.WriteEntered(NewView newView) => _store.AddNewView(newView);
+
+    void IOwnRecordWriter<OwnPayload>.WriteEpoch(ulong epoch, EpochEntry entry)
     {
-        switch (record.Kind)
+        switch (entry)
         {
-            case OwnRecordKind.Persist:
-                Persist(record.Message);
+            case EpochEntry.Renews:
+                Require.That(Renew is not null);
+                _store = Renew(epoch);
                 break;
-            case OwnRecordKind.EnterEpoch when record.Renew:
-                _store = Renew!(record.Number);
+            case EpochEntry.Resumes:
+                Require.That(Resume is not null);
+                _store = Resume();
                 break;
-            case OwnRecordKind.EnterEpoch when record.Resume:
-                _store = Resume!();
-                break;
-            case OwnRecordKind.EnterEpoch:
+            default:
                 // Rides in the next commit: the next start forgets them as well.
-                _store.ForgetEpochsBelow(record.Number);
-                break;
-            default:
-                AddSigned(record);
+                _store.ForgetEpochsBelow(epoch);
                 break;
         }
     }
 
-    private void Persist(IMessage? message)
-    {
-        switch (message)
-        {
-            case Block block:
-                _store.AddBlock(block);
-                break;
-            case Certificate certificate:
-                _store.AddPreparedCertificate(certificate);
-                break;
-            case NewView newView:
-                _store.AddNewView(newView);
-                break;
-            default:
-                Require.Fail("what votes rest on is a block, a certificate or a NewView");
-                break;
-        }
-    }
-
-    private void AddSigned(in OwnRecord record)
+    void IOwnRecordWriter<OwnPayload>.WriteSigned(in OwnRecord record)
     {
         byte[] body = EncodeBody(record.Message);
-        _store.AddSigned(record.Signed!, body);
+        _store.AddSigned(record.Signed, body);
         metrics.VoteBytesWritten.Add(SignedCodec.EncodedSize + body.Length);
     }
 
-    private static byte[] EncodeBody(IMessage? message)
+    private static byte[] EncodeBody(IMessage message)
     {
         byte[] body = [];
         switch (message)
@@ -153,8 +138,7 @@ internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetri
 
     void IOwnRecordPorts<OwnPayload>.Answer(in OwnRecord record)
     {
-        Input input = new() { Kind = InputKind.Signed, Epoch = record.Header.Epoch, From = -1, Message = record.Message };
-        Hand(topology.VotesToCore, input);
-        record.Payload.Batch?.CompleteDurable(record.Signed!.Header.Digest);
+        Hand(topology.VotesToCore, Input.Signed(record.Message, record.Header.Epoch));
+        record.Payload.Batch?.CompleteDurable(record.Header.Digest);
     }
 }

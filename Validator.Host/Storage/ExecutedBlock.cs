@@ -1,6 +1,7 @@
 using Validator.Core.Consensus;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 
 namespace Validator.Host.Storage;
@@ -12,7 +13,7 @@ namespace Validator.Host.Storage;
 /// pending.</param>
 internal sealed record ExecutedBlock(
     Block Block, Certificate Certificate, HeldVertex[] Vertices, ExecutionResult Result, SnapshotState? Snapshot = null,
-    EpochConfiguration? Epoch = null)
+    EpochConfiguration? Epoch = null) : IExecutedBlock
 {
     /// <summary>The last of its epoch.</summary>
     public bool EndsEpoch => !Block.NextCommittee.IsZero;

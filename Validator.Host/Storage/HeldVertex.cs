@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Net.Buffers;
 
@@ -109,7 +110,7 @@ internal sealed class VertexBody(
 /// </summary>
 /// <param name="Signature">The author's, over the vertex hash.</param>
 /// <param name="Frame">Set where the body's buffer holds this vertex's own frame, which may be sent as it is.</param>
-internal sealed record HeldVertex(VertexHeader Header, byte[] Signature, VertexBody Body, PooledBuffer? Frame = null)
+internal sealed record HeldVertex(VertexHeader Header, byte[] Signature, VertexBody Body, PooledBuffer? Frame = null) : IHeldVertex
 {
     /// <summary>A vertex in arrays of its own, as read from the ledger.</summary>
     public HeldVertex(VertexHeader header, byte[] signature, byte[] payload, byte[] ids)

@@ -74,17 +74,16 @@ public sealed class ProgressTests
         PrePrepare proposal = new(new SignedHeader(MessageKind.PrePrepare, 0, 0, 0, 1, block.Hash), new byte[Limits.SignatureBytes], block);
         Handle(Input.Of(proposal, 0), start.TimestampMicros);
         Assert.Equal(due, core.Progress().TimestampMicros);
-        Handle(new Input { Kind = InputKind.Tick }, due - 1);
+        Handle(Input.Tick, due - 1);
         Assert.Equal(due, core.Progress().TimestampMicros);
         Assert.False(core.Progress().WorkPending);
-        Handle(new Input { Kind = InputKind.Tick }, due);
+        Handle(Input.Tick, due);
         Assert.Equal(0ul, core.Progress().TimestampMicros);
         Assert.True(core.Progress().WorkPending);
 
         void Handle(Input input, ulong wall)
         {
-            input.WallMicros = wall;
-            input.MonotonicMicros = (long)(wall - start.TimestampMicros);
+            input.Stamp((long)(wall - start.TimestampMicros), wall);
             core.Handle(input, effects);
             effects.Clear();
         }
@@ -95,9 +94,9 @@ public sealed class ProgressTests
         LaneTip[] tips = [.. node.Disk.Finals[^1].Block.Cut];
         tips[peer] = tips[peer] with { Height = tips[peer].Height + 1, Hash = Hash256.Of([(byte)peer]) };
         EffectBuffer effects = new();
-        node.Core.Handle(
-            Input.Of(new Status(node.Core.Epoch, node.Core.View, node.Core.FinalSequence, tips), peer) with { WallMicros = ulong.MaxValue / 2 },
-            effects);
+        Input report = Input.Of(new Status(node.Core.Epoch, node.Core.View, node.Core.FinalSequence, tips), peer);
+        report.Stamp(0, ulong.MaxValue / 2);
+        node.Core.Handle(report, effects);
     }
 
     /// <summary>Looks four times a second, as the watch does.</summary>

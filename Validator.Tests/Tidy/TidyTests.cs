@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using Validator.Core.Consensus;
+using Validator.Host.Pipeline;
 
 namespace Validator.Tests.Tidy;
 
@@ -203,6 +204,21 @@ public sealed class TidyTests
                 Assert.True(File.Exists(target) || Directory.Exists(target), $"{file}: {link.Groups[1].Value} is not there");
             }
         }
+    }
+
+    // Protects: what travels between Core and the shell says what it is (decision 83). A field that anybody may set, or a value that is only there
+    // for some cases, brings back the struct of which only some fields count.
+    [Fact]
+    public void What_travels_has_no_open_fields()
+    {
+        IEnumerable<Type> types = new[] { typeof(ValidatorCore).Assembly, typeof(OwnPayload).Assembly }.SelectMany(a => a.GetTypes())
+            .Where(t => t.Namespace is "Validator.Core.Effects" or "Validator.Core.Shell" || t == typeof(OwnPayload));
+        AssertNone(types.Where(t => !t.IsEnum && !t.IsNestedPrivate)
+            .SelectMany(t => t.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
+            .Where(f => !f.IsPrivate && !f.IsInitOnly).Select(f => $"{f.DeclaringType}.{f.Name}"));
+        string[] files = [.. SourceTree.Sources.Where(f => Regex.IsMatch(f, "^Validator.Core/(Effects|Shell)/") || f.EndsWith("/OwnPayload.cs", StringComparison.Ordinal))];
+        Assert.NotEmpty(files);
+        AssertNone(Matches(files, new Regex(@"[\w)\]]!(?!=)")));
     }
 
     // Protects: the rules lead to the code. Where a symbol or a file is renamed, what PROTOCOL.md cites goes along.

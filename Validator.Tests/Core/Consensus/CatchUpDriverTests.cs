@@ -38,7 +38,7 @@ public sealed class CatchUpDriverTests
         Assert.True(_driver.Active);
         Assert.False(_driver.HoldsChain);
         Advance();
-        Assert.Equal(FetchKind.Snapshot, Assert.IsType<FetchRequest>(_effects[0].Message).Kind);
+        Assert.Equal(FetchKind.Snapshot, Assert.IsType<FetchRequest>(EffectLog.Of(_effects).Sent[0].Message).Kind);
     }
 
     // Protects rule E6: the epoch is left only where its end is proven, and where more than F weight can prove a snapshot of a
@@ -63,14 +63,14 @@ public sealed class CatchUpDriverTests
         Assert.Equal(40ul, _driver.ProvenFrom);
         Advance();
         Assert.True(_driver.HoldsChain);
-        Assert.Equal(0, Handed(EffectKind.StoreEpochEnd));
+        Assert.Equal(0, Handed());
         Assert.Throws<InvariantViolationException>(() => _driver.OnEpochEndStored());
 
         Assert.True(_samples.Chain.Execute(1, ChainSamples.Root(1)));
         Advance();
-        Assert.Equal(1, Handed(EffectKind.StoreEpochEnd));
+        Assert.Equal(1, Handed());
         Advance();
-        Assert.Equal(0, Handed(EffectKind.StoreEpochEnd));
+        Assert.Equal(0, Handed());
         Assert.Same(last, _driver.OnEpochEndStored());
     }
 
@@ -109,19 +109,10 @@ public sealed class CatchUpDriverTests
     private void Advance()
     {
         _effects.Clear();
-        _step.Begin(new Input { MonotonicMicros = ++_now }, _effects);
+        _step.Begin(Inputs.At(++_now), _effects);
         _driver.Advance(_step);
         _driver.AssertInvariants();
     }
 
-    private int Handed(EffectKind kind)
-    {
-        int count = 0;
-        foreach (ref readonly Effect effect in _effects.Items)
-        {
-            count += effect.Kind == kind ? 1 : 0;
-        }
-
-        return count;
-    }
+    private int Handed() => EffectLog.Of(_effects).Cases.Count(name => name == nameof(IEffectHandler.StoreEpochEnd));
 }

@@ -44,7 +44,7 @@ public sealed class FetcherTests
         _fetcher.Cut(ChainSamples.Cut(second: tips[4]), preferred: 2);
         _fetcher.Cut(ChainSamples.Cut(second: tips[4]), preferred: 3);
         Assert.Equal(1, _effects.Count);
-        Assert.Equal((2, tips[2].Hash), (_effects[0].To, Asked.Hash));
+        Assert.Equal((2, tips[2].Hash), (EffectLog.Of(_effects).Sent[0].To, Asked.Hash));
         Assert.Equal(1u, Asked.Count);
     }
 
@@ -81,19 +81,19 @@ public sealed class FetcherTests
         Assert.True(_fetcher.AsksForFinalBlocks);
     }
 
-    private FetchRequest Asked => Assert.IsType<FetchRequest>(_effects[0].Message);
+    private FetchRequest Asked => Assert.IsType<FetchRequest>(EffectLog.Of(_effects).Sent[0].Message);
 
     private int AskedNow()
     {
         At(_step.Now);
         _fetcher.Advance();
         Assert.Equal(1, _effects.Count);
-        return _effects[0].To;
+        return EffectLog.Of(_effects).Sent[0].To;
     }
 
     private void At(long now)
     {
         _effects.Clear();
-        _step.Begin(new Input { MonotonicMicros = now }, _effects);
+        _step.Begin(Inputs.At(now), _effects);
     }
 }

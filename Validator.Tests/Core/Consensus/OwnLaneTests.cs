@@ -85,10 +85,10 @@ public sealed class OwnLaneTests
         Assert.True(Credit(101 * Second));
         _step.StopSigning();
         Batch(101 * Second);
-        Assert.Equal((EffectKind.DropVertex, Reason.NotSigning), (_effects[0].Kind, _effects[0].Reason));
+        Assert.Equal([nameof(IEffectHandler.DropBatch)], EffectLog.Of(_effects).Cases);
         Assert.Equal(1ul, _own.Tip.Height);
         Begin(102 * Second);
-        Assert.Throws<InvariantViolationException>(() => _own.TakeBatch(new Input { Kind = InputKind.ClientBatch }, _step));
+        Assert.Throws<InvariantViolationException>(() => _own.TakeBatch(default, _step));
     }
 
     // Protects the lane: where the ledger lost the newest vertex that was signed, none is authored before it is back.
@@ -104,7 +104,7 @@ public sealed class OwnLaneTests
         Assert.Equal(0, _effects.Count);
         samples.Lanes[0].Add(new Validator.Core.Dag.VertexEntry(first, []));
         restarted.GrantCredit(true, _step);
-        Assert.Equal(EffectKind.BatchCredit, _effects[0].Kind);
+        Assert.Equal([nameof(IEffectHandler.BatchCredit)], EffectLog.Of(_effects).Cases);
 
         Assert.False(restarted.IsBehindFinal);
         samples.Lanes[0].Finalize(new LaneTip(2, Hash256.Of([1])), 0);
@@ -125,7 +125,7 @@ public sealed class OwnLaneTests
     private void Begin(long now)
     {
         _effects.Clear();
-        _step.Begin(new Input { MonotonicMicros = now }, _effects);
+        _step.Begin(Inputs.At(now), _effects);
     }
 
     private bool Credit(long now, bool mayAuthor = true)
@@ -138,14 +138,14 @@ public sealed class OwnLaneTests
     private void Batch(long now)
     {
         Begin(now);
-        _own.TakeBatch(new Input { Kind = InputKind.ClientBatch, Digest = Hash256.Of([1]), PayloadBytes = 10, TransactionCount = 1 }, _step);
+        _own.TakeBatch(new SealedBatch(0, Hash256.Of([1]), 10, 1), _step);
     }
 
     private VertexHeader Author(long now)
     {
         Assert.True(Credit(now));
         Batch(now);
-        return _effects[0].Vertex!;
+        return EffectLog.Of(_effects).Vertices[0];
     }
 
     // The oldest that is unsigned.

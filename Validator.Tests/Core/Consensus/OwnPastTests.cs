@@ -103,7 +103,7 @@ public sealed class OwnPastTests
     private static Convictions Watched(LaneSet lanes, EffectBuffer effects, out Step step)
     {
         step = new Step(0, 0, signs: true);
-        step.Begin(new Input(), effects);
+        step.Begin(Input.Tick, effects);
         PeerTable peers = new(new ChainSamples().Epoch.Committee, 0);
         return new Convictions(0, lanes, new ViewTimer(4, 1), new TwinGuard(peers, step), step);
     }

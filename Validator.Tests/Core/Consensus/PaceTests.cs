@@ -65,7 +65,7 @@ public class PaceTests
             _genesis = four with { Members = [four.Members[0]] };
             EpochConfiguration epoch = EpochConfiguration.First(_genesis, GenesisCodec.ChainId(_genesis));
             _core = new ValidatorCore(_genesis, epoch, 0, new CoreSettings { BlockIntervalMicros = Interval }, null);
-            Feed(new Input { Kind = InputKind.Tick });
+            Feed(Input.Tick);
         }
 
         /// <summary>Until a signature is there and durable.</summary>
@@ -96,7 +96,7 @@ public class PaceTests
                 }
 
                 _now = at;
-                Feed(due && next.At <= at ? _events.Dequeue() : new Input { Kind = InputKind.Tick });
+                Feed(due && next.At <= at ? _events.Dequeue() : Input.Tick);
             }
 
             _now = end;
@@ -104,41 +104,27 @@ public class PaceTests
 
         private void Feed(Input input)
         {
-            input.From = -1;
-            input.MonotonicMicros = _now;
-            input.WallMicros = _genesis.TimestampMicros + (ulong)_now;
+            input.Stamp(_now, _genesis.TimestampMicros + (ulong)_now);
             _core.Handle(in input, _effects);
-            for (int i = 0; i < _effects.Count; i++)
-            {
-                Answer(in _effects[i]);
-            }
-
+            Answer(EffectLog.Of(_effects));
             _effects.Clear();
         }
 
-        private void Answer(in Effect effect)
+        private void Answer(EffectLog log)
         {
-            switch (effect.Kind)
+            foreach (SignedHeader header in log.Signed)
             {
-                case EffectKind.Sign:
-                    _blocks += effect.Header.Kind == MessageKind.PrePrepare ? 1 : 0;
-                    _vertices += effect.Header.Kind == MessageKind.Vertex ? 1 : 0;
-                    Later(SignMicros, new Input { Kind = InputKind.Signed, Message = new Signed(effect.Header, new byte[Limits.SignatureBytes]) });
-                    break;
-                case EffectKind.BatchCredit:
-                    Later(0, new Input
-                    {
-                        Kind = InputKind.ClientBatch,
-                        Token = 1,
-                        Digest = Hash256.Of([1]),
-                        PayloadBytes = PayloadBytes,
-                        TransactionCount = 1,
-                    });
-                    break;
-                case EffectKind.Execute:
-                    Later(100, new Input { Kind = InputKind.Executed, Sequence = ((Block)effect.Message!).Sequence, Digest = ((Block)effect.Message).Hash });
-                    break;
+                _blocks += header.Kind == MessageKind.PrePrepare ? 1 : 0;
+                _vertices += header.Kind == MessageKind.Vertex ? 1 : 0;
+                Later(SignMicros, Input.Signed(new Signed(header, new byte[Limits.SignatureBytes])));
             }
+
+            foreach (string _ in log.Cases.Where(name => name == nameof(IEffectHandler.BatchCredit)))
+            {
+                Later(0, Input.ClientBatch(new SealedBatch(1, Hash256.Of([1]), PayloadBytes, 1)));
+            }
+
+            log.Executed.ForEach(block => Later(100, Input.Executed(block.Sequence, block.Hash, null)));
         }
 
         private void Later(long micros, Input input) => _events.Enqueue(input, (_now + micros, _order++));

@@ -152,7 +152,7 @@ public sealed class RevivalTests
         Assert.Equal(laneKnown, core.Authors);
         EffectBuffer effects = new();
         core.Handle(
-            Input.Of(SignedVertex.Of(own, new byte[Limits.SignatureBytes]), 2) with { Token = 1 }, effects);
+            Input.OfVertex(SignedVertex.Of(own, new byte[Limits.SignatureBytes]), token: 1, from: 2), effects);
 
         // Another vertex in that slot than the known one: a twin's, or the ledger was an older copy.
         Assert.Equal(!laneKnown, core.Signs);
@@ -170,7 +170,7 @@ public sealed class RevivalTests
         Signed? stop = null;
         foreach (int peer in (int[])[0, 2, 3])
         {
-            Handle(new Input { Kind = InputKind.PeerUp, From = peer });
+            Handle(Input.PeerUp(peer));
         }
 
         foreach ((ulong view, long timeout, ulong next) in ((ulong, long, ulong)[])
@@ -179,10 +179,10 @@ public sealed class RevivalTests
             Enter(view);
             Assert.Equal(timeout, core.Progress().TimeoutMicros);
             now += timeout - 1;
-            Handle(default);
+            Handle(Input.Tick);
             Assert.Null(stop);
             now++;
-            Handle(default);
+            Handle(Input.Tick);
             Assert.Equal(next, stop?.Header.View);
         }
 
@@ -201,13 +201,10 @@ public sealed class RevivalTests
         void Handle(Input input)
         {
             EffectBuffer effects = new();
-            core.Handle(input with { MonotonicMicros = now }, effects);
-            foreach (Effect effect in effects.Items)
+            core.Handle(Inputs.At(input, now), effects);
+            foreach (SignedHeader header in EffectLog.Of(effects).Signed.Where(h => h.Kind == MessageKind.Stop))
             {
-                if (effect.Kind == EffectKind.Sign && effect.Header.Kind == MessageKind.Stop)
-                {
-                    stop = new Signed(effect.Header, []);
-                }
+                stop = new Signed(header, []);
             }
         }
     }

@@ -23,7 +23,7 @@ public sealed class ViewTests
         _stops = new Stops(committee, 0, 100);
         _book = new ViewChangeBook(committee, 0, 0);
         _blocks = _samples.Grow(_samples.Start, 4);
-        _step.Begin(new Input { MonotonicMicros = 10 }, _effects);
+        _step.Begin(Inputs.At(10), _effects);
     }
 
     // Protects one chain per view (section 13, 2): in view 0 the first block is a child of the start, then each of the one
@@ -110,7 +110,7 @@ public sealed class ViewTests
         Signed stop = ChainSamples.Signed(MessageKind.Stop, 0, 2, 0, Hash256.Zero);
         _stops.OnSigned(stop);
         _stops.Repeat(_step);
-        Assert.Same(stop, _effects[1].Message);
+        Assert.Same(stop, EffectLog.Of(_effects).Sent[0].Message);
         Assert.Throws<InvariantViolationException>(() => _stops.Send(2, _step));
         _stops.Entered(6);
         Assert.Throws<InvariantViolationException>(() => _stops.Send(6, _step));
@@ -133,12 +133,12 @@ public sealed class ViewTests
         _book.TrySignNewView(2, _step);
         _book.TrySignNewView(2, _step);
         Assert.Equal(1, _effects.Count);
-        NewView made = ((NewView)_effects[0].Message!);
+        NewView made = Assert.IsType<NewView>(EffectLog.Of(_effects).Bodies[0]);
         Assert.Equal([1, 2, 3], made.ViewChanges.Select(change => change.Sender));
         Assert.Same(high, made.Prepared);
         Assert.Same(committed, made.Committed);
-        Assert.True(_book.IsOurNewView(_effects[0].Header.Digest));
-        NewView signed = ((NewView)_effects[0].Message!).With(new Signed(_effects[0].Header, [1]));
+        Assert.True(_book.IsOurNewView(made.Signed.Header.Digest));
+        NewView signed = made.With(new Signed(made.Signed.Header, [1]));
         Assert.True(_book.Awaits(signed));
         _book.Entered();
         Assert.False(_book.Awaits(signed));
@@ -152,12 +152,13 @@ public sealed class ViewTests
         Certificate prepared = ChainSamples.Certificate(_blocks[0], Phase.Prepared);
         Assert.Throws<InvariantViolationException>(() => _book.Sign(0, prepared, null, _step));
         _book.Sign(1, prepared, null, _step);
-        Claims claims = ((ViewChange)_effects[0].Message!).Claims;
+        ViewChange change = Assert.IsType<ViewChange>(EffectLog.Of(_effects).Bodies[0]);
+        Claims claims = change.Claims;
         Assert.True(_book.IsOurs(1, claims));
         Assert.False(_book.IsOurs(2, claims));
         Assert.False(_book.IsOurs(1, default));
         Assert.Null(_book.Own);
-        ViewChange signed = ((ViewChange)_effects[0].Message!).With(new Signed(_effects[0].Header, [1]));
+        ViewChange signed = change.With(new Signed(change.Signed.Header, [1]));
         Assert.True(_book.OnSigned(signed));
         Assert.Same(signed, _book.Own);
         Assert.False(_book.OnSigned(signed.With(ChainSamples.Signed(MessageKind.ViewChange, 0, 2, 0, default))));

@@ -44,7 +44,7 @@ public class CodecPropertyTests
             {
                 Genesis genesis = GenesisSamples.Four();
                 ValidatorCore core = new(genesis, EpochConfiguration.First(genesis, GenesisCodec.ChainId(genesis)), 1, new CoreSettings());
-                core.Handle(Input.Of(message, 2), new EffectBuffer());
+                core.Handle(message is SignedVertex vertex ? Input.OfVertex(vertex, 1, 2) : Input.Of(message, 2), new EffectBuffer());
             }
         }
 

@@ -48,7 +48,7 @@ public class EnvelopeVertexTests
         Add(Payload(0, 4, FakeNode.ChainId));
         validator.Complete(passed.Add);
         Assert.Equal((2, 6L), (passed.Count, metrics.EnvelopesVerified.Value));
-        passed.ForEach(input => pending.Take(input.Token)!.Drop());
+        passed.ForEach(input => pending.Take(input.VertexToken)!.Drop());
         Assert.Equal(0, pool.RentedBytes);
 
         void Add(byte[] payload)

@@ -5,6 +5,7 @@ using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Config;
 using Validator.Host.Pipeline;
+using Validator.Tests.Core;
 using Validator.Tests.Core.Wire;
 
 namespace Validator.Tests.Host.Node;
@@ -21,19 +22,19 @@ public class HaltTests
         Certificate second = Committed("another block"u8);
         EffectBuffer effects = new();
         core.Handle(Input.Of(first, 1), effects);
-        Assert.DoesNotContain(effects.Items.ToArray(), e => e.Kind == EffectKind.Halt);
+        Assert.Empty(EffectLog.Of(effects).Halts);
         effects.Clear();
         core.Handle(Input.Of(second, 2), effects);
-        Effect halt = Assert.Single(effects.Items.ToArray(), e => e.Kind == EffectKind.Halt);
-        Assert.Equal((Reason.ConflictingCertificates, second, first), (halt.Reason, halt.Certificate, halt.Conflicting));
+        (Reason reason, Certificate? certificate, Certificate? conflicting) = Assert.Single(EffectLog.Of(effects).Halts);
+        Assert.Equal((Reason.ConflictingCertificates, second, first), (reason, certificate, conflicting));
 
         using TemporaryFolder folder = new();
         NodeSection node = new(DataDir: folder.Path);
-        new EvidenceStore(node, TestCluster.BoardOf(genesis), NullLogger.Instance).KeepHalt(halt);
+        new EvidenceStore(node, TestCluster.BoardOf(genesis), NullLogger.Instance).KeepHalt(reason, certificate, conflicting);
         Hash256[] kept = Array.ConvertAll(Directory.GetFiles(node.EvidencePath, "halt-*"), file =>
         {
-            Assert.True(CertificateCodec.TryRead(File.ReadAllBytes(file), 4, out Certificate? certificate, out _));
-            return certificate.BlockHash;
+            Assert.True(CertificateCodec.TryRead(File.ReadAllBytes(file), 4, out Certificate? read, out _));
+            return read.BlockHash;
         });
         Assert.Equal(new[] { first.BlockHash, second.BlockHash }.Order(), kept.Order());
         Assert.Contains("ConflictingCertificates", File.ReadAllText(node.HaltedMarker), StringComparison.Ordinal);

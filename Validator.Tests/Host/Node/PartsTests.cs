@@ -154,8 +154,8 @@ public class PartsTests
             {
                 while (core.TryDequeue(out Input input))
                 {
-                    Assert.Equal(InputKind.ClientBatch, input.Kind);
-                    tokens.Add(input.Token);
+                    Assert.NotEqual(0ul, input.BatchToken);
+                    tokens.Add(input.BatchToken);
                 }
 
                 return tokens.Count == 2;

@@ -6,6 +6,7 @@ using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Host.Config;
 using Validator.Host.Pipeline;
+using Validator.Tests.Core;
 using Validator.Tests.Core.Wire;
 using Validator.Tests.Host.Node;
 
@@ -38,7 +39,9 @@ public class EvidenceStoreTests
         ValidatorCore core = new(genesis, EpochConfiguration.First(genesis, Hash256.Of("chain"u8)), 0, new CoreSettings(), state);
         EffectBuffer effects = new();
         core.Handle(Input.Of(kept, 1), effects);
-        Assert.DoesNotContain(effects.Items.ToArray(), e => e.Message is Evidence);
+        EffectLog log = EffectLog.Of(effects);
+        Assert.Empty(log.Convicted);
+        Assert.DoesNotContain(log.Sent, sent => sent.Message is Evidence);
     }
 
     private static Evidence Twins(int author, ulong height, bool good)

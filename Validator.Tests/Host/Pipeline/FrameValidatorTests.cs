@@ -101,12 +101,12 @@ public class FrameValidatorTests
 
         Assert.Equal(2, _passed.Count);
         Assert.Equal(1, _metrics.Rejected[(int)Reason.BufferFull].Value);
-        _pending.Take(_passed[0].Token)!.Drop();
+        _pending.Take(_passed[0].VertexToken)!.Drop();
         TakeVertex(3);
         Assert.Equal(3, _passed.Count);
         Assert.IsType<SignedVertex>(_passed[2].Message);
-        _pending.Take(_passed[1].Token)!.Drop();
-        _pending.Take(_passed[2].Token)!.Drop();
+        _pending.Take(_passed[1].VertexToken)!.Drop();
+        _pending.Take(_passed[2].VertexToken)!.Drop();
         Assert.Equal(0, _pool.RentedBytes);
     }
 

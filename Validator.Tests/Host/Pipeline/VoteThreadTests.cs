@@ -32,8 +32,9 @@ public class VoteThreadTests
         for (ulong number = 1; number <= 3; number++)
         {
             SignedHeader header = new(MessageKind.Commit, 0, 0, 0, number, Hash256.Of([1]));
-            Signed signed = new(header, new byte[Limits.SignatureBytes]);
-            Assert.True(topology.SignerToVotes.Ring.TryEnqueue(new OwnRecord { Kind = OwnRecordKind.Sign, Number = number, Header = header, Signed = signed, Message = signed }));
+            OwnRecord record = OwnRecord.Vote(header);
+            record.Sign(new byte[Limits.SignatureBytes]);
+            Assert.True(topology.SignerToVotes.Ring.TryEnqueue(record));
         }
 
         thread.Start();

@@ -1,0 +1,21 @@
+global using ISimLedgerAudience = Validator.Core.Shell.ILedgerAudience<
+    Validator.Bench.Simulation.SimVertex, Validator.Bench.Simulation.SimFinal, Validator.Bench.Simulation.SimPayload>;
+global using ISimLedgerPorts = Validator.Core.Shell.ILedgerPorts<
+    Validator.Bench.Simulation.SimVertex, Validator.Bench.Simulation.SimFinal, Validator.Bench.Simulation.SimPayload>;
+global using ISimLedgerWriter = Validator.Core.Shell.ILedgerWriter<
+    Validator.Bench.Simulation.SimVertex, Validator.Bench.Simulation.SimFinal, Validator.Bench.Simulation.SimPayload>;
+global using ISimOwnRecordPorts = Validator.Core.Shell.IOwnRecordPorts<Validator.Bench.Simulation.SimPayload>;
+global using ISimOwnRecordWriter = Validator.Core.Shell.IOwnRecordWriter<Validator.Bench.Simulation.SimPayload>;
+global using ISimShellPorts = Validator.Core.Shell.IShellPorts<Validator.Bench.Simulation.SimPayload>;
+global using SimLedgerGroup = Validator.Core.Shell.LedgerGroup<
+    Validator.Bench.Simulation.SimVertex, Validator.Bench.Simulation.SimFinal, Validator.Bench.Simulation.SimPayload>;
+global using SimLedgerItem = Validator.Core.Shell.LedgerItem<
+    Validator.Bench.Simulation.SimVertex, Validator.Bench.Simulation.SimFinal, Validator.Bench.Simulation.SimPayload>;
+global using SimOwnRecord = Validator.Core.Shell.OwnRecord<Validator.Bench.Simulation.SimPayload>;
+
+namespace Validator.Bench.Simulation;
+
+/// <summary>What an own vertex has with it on its way.</summary>
+/// <param name="Batch">Its transactions.</param>
+/// <param name="Vertex">The whole, once it is signed.</param>
+public readonly record struct SimPayload(ulong[] Batch, SimVertex? Vertex = null);
