@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Net;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
@@ -67,6 +68,8 @@ internal static class TailCommand
         public async Task<int> RunAsync()
         {
             using CancellationTokenSource over = new();
+            using PosixSignalRegistration onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
+            using PosixSignalRegistration onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
             await using Timer watch = new(
                 _ =>
                 {
@@ -128,6 +131,13 @@ internal static class TailCommand
                 }
 
                 pause = pause * 2 < s_longestPause ? pause * 2 : s_longestPause;
+            }
+
+            void End(PosixSignalContext context)
+            {
+                // A second one ends it wherever it is: its reader may stand still.
+                context.Cancel = !over.IsCancellationRequested;
+                over.Cancel();
             }
         }
 

@@ -154,6 +154,15 @@ public sealed class RequestTests
         (int code, string output) = await ShellAsync($"set -o pipefail; {Command} tail --from 0 --text --api {node.Api} | head -1").WaitAsync(s_patience);
         Assert.Equal((0, "only\n"), (code, output));
         Assert.True(await node.StopAsync(s_patience));
+        using (Process tail = Start("tail", "--api", node.Api.ToString(), "--reconnect", "1m"))
+        {
+            // It waits for the validator that has stopped.
+            await tail.StandardError.ReadLineAsync().WaitAsync(s_patience);
+            ProcessCluster.Send(tail.Id, ProcessCluster.Signal.Terminate);
+            await tail.WaitForExitAsync().WaitAsync(s_patience);
+            Assert.Equal(0, tail.ExitCode);
+        }
+
         (code, output) = await ProcessCluster.RunAsync("tail", "--from", "0", "--reconnect", "1s", "--api", node.Api.ToString());
         Assert.True(code == 1 && output.Contains("given up after 1 s, from index 0", StringComparison.Ordinal), output);
     }
