@@ -304,7 +304,7 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
         }
 
         ulong[] transactions = [1, 2, 3];
-        byte[] payload = SimVertex.PayloadOf(transactions);
+        byte[] payload = SimVertex.PayloadOf(transactions).ToArray();
         Hash256 root = SimVertex.RootOf(transactions);
         int at = random.Below(3);
         // Length (4 bytes), kind, bytes.

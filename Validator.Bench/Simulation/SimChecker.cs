@@ -210,7 +210,7 @@ public sealed partial class SimChecker(SimCluster cluster)
 
             _ordered[(block.Epoch, vertex.Author)] = new LaneTip(vertex.Height, vertex.Hash);
             SimVertex stored = node.Disk.Vertices[vertex.Hash];
-            if (SimVertex.RootOf(stored.Transactions) != vertex.TransactionRoot)
+            if (stored.Root != vertex.TransactionRoot)
             {
                 throw Fail(node, "validity", $"the payload of vertex {vertex.Author}/{vertex.Height} is not its author's");
             }

@@ -12,7 +12,7 @@ public sealed class SimCluster
     private const int OrderBits = 24;
 
     // By time, then by order of creation: time above the low bits, which count.
-    private readonly PriorityQueue<Action, long> _events = new();
+    private readonly PriorityQueue<Event, long> _events = new();
     private readonly bool[,] _linked;
     private readonly long[,] _linkFreeAt;
 
@@ -21,6 +21,7 @@ public sealed class SimCluster
     private readonly SimNode?[] _second;
     private readonly StringBuilder? _trace;
     private readonly List<EpochConfiguration> _epochs = [];
+    private readonly List<Hash256> _digests = [];
     private readonly List<int[]> _membersByPlace = [];
     private long _order;
 
@@ -86,8 +87,8 @@ public sealed class SimCluster
     {
         if (FindEpoch(epoch.Number) is { } known)
         {
-            if (known.Start.Hash != epoch.Start.Hash
-                || GenesisCodec.CommitteeDigest(epoch.Number, known.Members) != GenesisCodec.CommitteeDigest(epoch.Number, epoch.Members))
+            if (known.Start.Hash != epoch.Start.Hash || (known.Members != epoch.Members
+                && _digests[(int)epoch.Number] != GenesisCodec.CommitteeDigest(epoch.Number, epoch.Members)))
             {
                 throw Check.Fail(node, "agreement", $"enters another epoch {epoch.Number} than others");
             }
@@ -109,6 +110,7 @@ public sealed class SimCluster
         }
 
         _epochs.Add(epoch);
+        _digests.Add(GenesisCodec.CommitteeDigest(epoch.Number, epoch.Members));
         _membersByPlace.Add(byPlace);
     }
 
@@ -116,8 +118,11 @@ public sealed class SimCluster
     public int MemberOf(ulong epoch, int place) => _membersByPlace[(int)Math.Min(epoch, (ulong)_epochs.Count - 1)][place];
 
     /// <summary>Whose key a member of an epoch has; -1 where there is no such member.</summary>
-    public int PlaceOf(ulong epoch, int member) =>
-        member >= 0 && member < EpochOf(epoch).Members.Length ? SimKeys.PlaceOf(EpochOf(epoch).Members[member]) : -1;
+    public int PlaceOf(ulong epoch, int member)
+    {
+        Member[] members = EpochOf(epoch).Members;
+        return (uint)member < (uint)members.Length ? SimKeys.PlaceOf(members[member]) : -1;
+    }
 
     /// <summary>A place signs as the member that it is in that epoch.</summary>
     public Signed Sign(int place, MessageKind kind, ulong epoch, ulong view, ulong sequence, in Hash256 digest)
@@ -138,7 +143,7 @@ public sealed class SimCluster
         while (_events.TryPeek(out _, out long next) && next >> OrderBits <= time)
         {
             Now = Math.Max(Now, next >> OrderBits);
-            _events.Dequeue()();
+            Happen(_events.Dequeue());
             if (done is not null && done())
             {
                 return;
@@ -148,23 +153,52 @@ public sealed class SimCluster
         Now = Math.Max(Now, time);
     }
 
-    public void Schedule(long time, Action action)
-    {
-        Require.That(time < 1L << (63 - OrderBits) && _order < 1L << OrderBits);
-        _events.Enqueue(action, (Math.Max(time, Now) << OrderBits) | _order++);
-    }
+    public void Schedule(long time, Action action) => Enqueue(time, new Event { Action = action });
 
     /// <summary>An action of a node's shell: void when the node has crashed since.</summary>
-    public void At(SimNode node, long time, Action action)
+    public void At(SimNode node, long time, Action action) =>
+        Enqueue(time, new Event { Node = node, Incarnation = node.Incarnation, Action = action });
+
+    private void Enqueue(long time, Event item)
     {
-        int incarnation = node.Incarnation;
-        Schedule(time, () =>
+        Require.That(time < 1L << (63 - OrderBits) && _order < 1L << OrderBits);
+        _events.Enqueue(item, (Math.Max(time, Now) << OrderBits) | _order++);
+    }
+
+    private void Happen(Event item)
+    {
+        if (item.Node is { } node)
         {
-            if (node.Running && node.Incarnation == incarnation && !World.Defer(node, action))
+            if (!node.Running || node.Incarnation != item.Incarnation)
             {
-                action();
+                return;
             }
-        });
+
+            // A paused process handles what is due once it goes on.
+            if (World.IsPaused(node, out long until))
+            {
+                Enqueue(until, item);
+                return;
+            }
+
+            if (item.Message is { } message)
+            {
+                Arrive(item.From, node, message);
+                return;
+            }
+        }
+
+        item.Action!();
+    }
+
+    /// <summary>An action, of a node where there is one, or a message that arrives there.</summary>
+    private sealed class Event
+    {
+        public SimNode? Node { get; init; }
+        public int Incarnation { get; init; }
+        public Action? Action { get; init; }
+        public int From { get; init; }
+        public SimMessage? Message { get; init; }
     }
 
     public void After(SimNode node, long delay, Action action) => At(node, Now + delay, action);
@@ -336,7 +370,8 @@ public sealed class SimCluster
     }
 
     /// <summary>What a crashed sender had on the wire may still arrive; a restarted receiver has a new connection.</summary>
-    private void Deliver(int from, SimNode receiver, long at, SimMessage message) => At(receiver, at, () => Arrive(from, receiver, message));
+    private void Deliver(int from, SimNode receiver, long at, SimMessage message) =>
+        Enqueue(at, new Event { Node = receiver, Incarnation = receiver.Incarnation, From = from, Message = message });
 
     /// <summary>Long after: whatever became of the connection since.</summary>
     public void DeliverLate(int from, SimNode receiver, SimMessage message)

@@ -31,7 +31,7 @@ public sealed class SimDisk
     public SortedDictionary<ulong, StateRecord> Records { get; } = [];
 
     /// <summary>Hashes of the newest executed blocks: part of the state.</summary>
-    public SortedDictionary<ulong, Hash256> History { get; } = [];
+    public SimHistory History { get; } = new();
     public SortedDictionary<ulong, SimSnapshot> Snapshots { get; } = [];
     public SnapshotManifest? StagedManifest { get; set; }
     public Dictionary<Hash256, byte[]> StagedChunks { get; } = [];
@@ -95,7 +95,7 @@ public sealed class SimDisk
         CopyAll(Ends, copy.Ends);
         CopyAll(Limits, copy.Limits);
         CopyAll(Records, copy.Records);
-        CopyAll(History, copy.History);
+        History.CopyTo(copy.History);
         CopyAll(Snapshots, copy.Snapshots);
         CopyAll(StagedChunks, copy.StagedChunks);
         copy.Signed.AddRange(Signed);
@@ -187,7 +187,7 @@ public sealed class SimDisk
     }
 
     /// <summary>What was fetched in place of what was here, all at once.</summary>
-    public void Install(SnapshotManifest manifest, Member[] members, int historySegment)
+    public void Install(SnapshotManifest manifest, Member[] members)
     {
         StateRecord state = manifest.State;
         byte[][] Listed(Hash256 list) => list == Hash256.Of([]) ? []
@@ -195,9 +195,9 @@ public sealed class SimDisk
         byte[][] history = Listed(state.DedupDigest);
         byte[][] accounts = Listed(state.NoncesDigest);
         LoseHistoryBelow(manifest);
-        foreach (byte[] entry in history.SelectMany(s => s.Chunk(8 + Hash256.Size)))
+        foreach (byte[] entry in history.SelectMany(s => s.Chunk(SimHistory.EntryBytes)))
         {
-            History[BitConverter.ToUInt64(entry)] = new Hash256(entry.AsSpan(8));
+            History.Add(BitConverter.ToUInt64(entry), new Hash256(entry.AsSpan(8)));
         }
 
         foreach (byte[] record in accounts.SelectMany(s => s.Chunk(NonceTable.RecordBytes)))
@@ -210,7 +210,7 @@ public sealed class SimDisk
             Records[manifest.FirstRecord + (ulong)i] = manifest.Records[i];
         }
 
-        Require.That(history.All(s => s.Length <= historySegment * (8 + Hash256.Size)));
+        Require.That(history.All(s => s.Length <= SimHistory.Segment * SimHistory.EntryBytes));
         Block anchor = manifest.Anchor;
         Finals.Add(new SimFinal(anchor, anchor.Epoch == manifest.Epoch ? manifest.Certificate : Ends[anchor.Epoch].Certificate, [], state.Root));
         Committee = new CommitteeState(manifest.Epoch, members, manifest.Pending);

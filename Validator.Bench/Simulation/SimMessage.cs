@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Shell;
@@ -12,15 +13,33 @@ namespace Validator.Bench.Simulation;
 /// </summary>
 public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] transactions) : IHeldVertex
 {
+    /// <summary>What was found of another that has the same header and the same transactions holds of this one.</summary>
+    public SimVertex(VertexHeader header, byte[] signature, SimVertex like, DecodeError fault)
+        : this(header, signature, like.Transactions)
+    {
+        _root = like._root;
+        _fault = fault;
+    }
+
     public const int TransactionBytes = Limits.TransactionFramingBytes + 8;
 
     [ThreadStatic]
     private static TransactionScratch? s_scratch;
+
+    [ThreadStatic]
+    private static byte[]? s_payload;
     private DecodeError? _fault;
+    private Hash256? _root;
 
     public VertexHeader Header { get; } = header;
     public byte[] Signature { get; } = signature;
     public ulong[] Transactions { get; } = transactions;
+
+    /// <summary>Of the transactions, whatever the header says.</summary>
+    public Hash256 Root => _root ??= RootOf(Transactions);
+
+    /// <summary>Of this thread; for one payload after the other.</summary>
+    public static TransactionScratch Scratch => s_scratch ??= new TransactionScratch();
 
     /// <summary>System transactions have numbers from here on, by their content.</summary>
     private const ulong System = 1UL << 62;
@@ -49,7 +68,8 @@ public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] tra
     public IEnumerable<CommitteeChange> Changes => Transactions.Where(IsSystem)
         .Select(t => CommitteeChangeCodec.TryRead(SystemBytes[t], out SignedCommitteeChange? signed, out _) ? signed.Change : null).OfType<CommitteeChange>();
 
-    public static byte[] PayloadOf(ReadOnlySpan<ulong> transactions)
+    /// <summary>As bytes, which are there until this thread asks for others.</summary>
+    public static ReadOnlySpan<byte> PayloadOf(ReadOnlySpan<ulong> transactions)
     {
         byte[] keys = SimEnvelopes.KeyEntries(transactions);
         int length = keys.Length;
@@ -59,9 +79,14 @@ public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] tra
                 SimEnvelopes.Is(transaction) ? SimEnvelopes.Bytes : SystemBytesOf(transaction) is { } change ? change.Length : sizeof(ulong));
         }
 
-        byte[] payload = new byte[length];
-        keys.CopyTo(payload, 0);
-        Span<byte> rest = payload.AsSpan(keys.Length);
+        if (s_payload is null || s_payload.Length < length)
+        {
+            s_payload = new byte[Math.Max(2 * length, 4096)];
+        }
+
+        Span<byte> payload = s_payload.AsSpan(0, length);
+        keys.CopyTo(payload);
+        Span<byte> rest = payload[keys.Length..];
         Span<byte> envelope = stackalloc byte[SimEnvelopes.Bytes];
         Span<byte> plain = stackalloc byte[sizeof(ulong)];
         foreach (ulong transaction in transactions)
@@ -94,7 +119,7 @@ public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] tra
 
     public static Hash256 RootOf(ReadOnlySpan<byte> payload, int transactions)
     {
-        Require.That((s_scratch ??= new TransactionScratch()).TryCompute(payload, transactions, out Hash256 root, out _));
+        Require.That(Scratch.TryCompute(payload, transactions, out Hash256 root, out _));
         return root;
     }
 
@@ -103,7 +128,7 @@ public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] tra
 
     private DecodeError FindFault(SimCluster cluster)
     {
-        TransactionScratch scratch = s_scratch ??= new TransactionScratch();
+        TransactionScratch scratch = Scratch;
         DecodeError error = VertexValidation.CheckPayload(Header, PayloadOf(Transactions), cluster.Genesis.Parameters, scratch);
         return error == DecodeError.None && scratch.Change is { } change
             ? SignatureChecks.OfChange(change, cluster.EpochOf(Header.Epoch).Committee, [])
@@ -114,6 +139,11 @@ public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] tra
 /// <summary>One message on its way, from whom it may.</summary>
 public sealed class SimMessage
 {
+    [ThreadStatic]
+    private static byte[]? s_frame;
+
+    [ThreadStatic]
+    private static List<SignatureCheck>? s_checks;
     private byte[]? _bytes;
     private DecodeError? _error;
     private IMessage? _message;
@@ -146,15 +176,22 @@ public sealed class SimMessage
 
     public SimVertex? Vertex => _vertex;
 
-    public byte[] Bytes => _bytes ??= Encode();
+    public byte[] Bytes => _bytes ??= Encode().ToArray();
 
-    private byte[] Encode()
+    /// <summary>Into bytes that are there until this thread encodes another.</summary>
+    private ReadOnlySpan<byte> Encode()
     {
-        byte[] bytes = new byte[FrameCodec.EncodedSize(_message!)];
+        int size = FrameCodec.EncodedSize(_message!);
+        if (s_frame is null || s_frame.Length < size)
+        {
+            s_frame = new byte[Math.Max(2 * size, 65_536)];
+        }
+
+        Span<byte> bytes = s_frame.AsSpan(0, size);
         int written = FrameCodec.Write(_message!, bytes);
         if (_vertex is not null)
         {
-            SimVertex.PayloadOf(_vertex.Transactions).CopyTo(bytes.AsSpan(written));
+            SimVertex.PayloadOf(_vertex.Transactions).CopyTo(bytes[written..]);
         }
 
         return bytes;
@@ -175,21 +212,23 @@ public sealed class SimMessage
 
     private DecodeError Decode(SimCluster cluster)
     {
-        byte[] bytes = Bytes;
+        ReadOnlySpan<byte> bytes = _bytes ?? Encode();
         EpochConfiguration epoch = cluster.EpochOf(FrameCodec.TryPeekEpoch(bytes, out ulong number) ? number : 0);
         Committee committee = epoch.Committee;
         if (!FrameCodec.TryRead(bytes, committee.Count, out _message, out DecodeError error))
         {
+            _bytes ??= bytes.ToArray();
             return error;
         }
 
         bool envelopesHold = true;
-        List<SignatureCheck> checks = [];
+        List<SignatureCheck> checks = s_checks ??= [];
+        checks.Clear();
         error = SignatureChecks.Collect(_message, committee, checks);
         if (error == DecodeError.None && _message is SignedVertex vertex)
         {
-            TransactionScratch scratch = new();
-            ReadOnlySpan<byte> payload = bytes.AsSpan(vertex.PayloadOffset(bytes.Length));
+            TransactionScratch scratch = SimVertex.Scratch;
+            ReadOnlySpan<byte> payload = bytes[vertex.PayloadOffset(bytes.Length)..];
             error = VertexValidation.CheckPayload(vertex.Vertex, payload, cluster.Genesis.Parameters, scratch);
             if (error == DecodeError.None && scratch.Change is { } change)
             {
@@ -199,11 +238,19 @@ public sealed class SimMessage
             if (error == DecodeError.None)
             {
                 ulong[] transactions = TransactionsOf(payload, out envelopesHold);
-                _vertex = new SimVertex(vertex.Vertex, vertex.Signature, transactions);
+                // The same numbers are the same bytes, which have just been found to be well formed.
+                _vertex = _vertex is not null && transactions.AsSpan().SequenceEqual(_vertex.Transactions)
+                    ? new SimVertex(vertex.Vertex, vertex.Signature, _vertex, DecodeError.None)
+                    : new SimVertex(vertex.Vertex, vertex.Signature, transactions);
             }
         }
 
-        _signaturesHold = envelopesHold && checks.TrueForAll(c => cluster.Verify(c.Header, c.Signature));
+        _signaturesHold = envelopesHold;
+        foreach (ref readonly SignatureCheck check in CollectionsMarshal.AsSpan(checks))
+        {
+            _signaturesHold = _signaturesHold && cluster.Verify(check.Header, check.Signature);
+        }
+
         return error;
     }
 

@@ -15,10 +15,6 @@ public sealed record SimSnapshot(ulong Sequence, PendingCommittee? Pending, Dict
 /// </summary>
 public partial class SimNode
 {
-    /// <summary>In place of the ids of the dedup window: the hashes of the newest blocks, in segments.</summary>
-    private const int HistoryWindow = 40;
-    private const int HistorySegment = 8;
-
     private static Dictionary<Hash256, byte[]> ByHash(IEnumerable<byte[]> pieces)
     {
         Dictionary<Hash256, byte[]> found = [];
@@ -30,15 +26,15 @@ public partial class SimNode
         return found;
     }
 
-    private static byte[] ListOf(IEnumerable<byte[]> pieces) => [.. pieces.SelectMany(p => Hash256.Of(p).ToArray())];
-
-    private IEnumerable<byte[]> HistorySegments()
+    private static byte[] ListOf(IReadOnlyList<byte[]> pieces)
     {
-        ulong newest = Disk.History.Keys.LastOrDefault();
-        ulong start = newest > HistoryWindow ? newest - HistoryWindow + 1 : 1;
-        start -= start % HistorySegment;
-        return Disk.History.Where(h => h.Key >= start).GroupBy(h => h.Key / HistorySegment)
-            .Select(g => (byte[])[.. g.SelectMany(h => BitConverter.GetBytes(h.Key).Concat(h.Value.ToArray()))]);
+        byte[] hashes = new byte[pieces.Count * Hash256.Size];
+        for (int i = 0; i < pieces.Count; i++)
+        {
+            Hash256.Of(pieces[i]).CopyTo(hashes.AsSpan(i * Hash256.Size));
+        }
+
+        return hashes;
     }
 
     private IEnumerable<byte[]> AccountSegments() => Enumerable.Range(0, _nonces.Segments).Select(i => _nonces.Segment(i).ToArray());
@@ -46,27 +42,33 @@ public partial class SimNode
     /// <summary>All that enters the root after a block, as the real executor's record.</summary>
     private StateRecord RecordOf(Block block, VertexHeader[] order, in Hash256 previous, in Hash256 committee, List<NonceVerdict> verdicts)
     {
-        Disk.History[block.Sequence] = block.Hash;
-        Hash256 ids = Hash256.Of([.. order.SelectMany(v => v.Hash.ToArray()), .. verdicts.Select(v => (byte)v)]);
+        Disk.History.Add(block.Sequence, block.Hash);
+        byte[] content = new byte[(order.Length * Hash256.Size) + verdicts.Count];
+        for (int i = 0; i < order.Length; i++)
+        {
+            order[i].Hash.CopyTo(content.AsSpan(i * Hash256.Size));
+        }
+
+        for (int i = 0; i < verdicts.Count; i++)
+        {
+            content[(order.Length * Hash256.Size) + i] = (byte)verdicts[i];
+        }
+
         return new StateRecord(
-            block.Sequence, 1, 0, previous, block.Hash, ids, Hash256.Of(ListOf(HistorySegments())), _nonces.Digest(), committee);
+            block.Sequence, 1, 0, previous, block.Hash, Hash256.Of(content), Hash256.Of(ListOf(Disk.History.Segments())), _nonces.Digest(), committee);
     }
 
     private void TakeSnapshot(Block block)
     {
         SimWorld world = Cluster.World;
-        foreach (ulong old in Disk.History.Keys.Where(s => s + HistoryWindow + HistorySegment < block.Sequence).ToArray())
-        {
-            Disk.History.Remove(old);
-        }
-
+        Disk.History.ForgetBehind(block.Sequence);
         // At each epoch's end too, so that whoever comes to an epoch finds a snapshot that its own committee certifies.
         if (world.SnapshotEvery == 0 || (block.Sequence % world.SnapshotEvery != 0 && block.NextCommittee.IsZero))
         {
             return;
         }
 
-        byte[][] history = [.. HistorySegments()];
+        List<byte[]> history = Disk.History.Segments();
         byte[][] accounts = [.. AccountSegments()];
         Disk.Snapshots[block.Sequence] = new SimSnapshot(
             block.Sequence, Disk.Committee!.Pending, ByHash([.. history, ListOf(history), .. accounts, ListOf(accounts)]));
@@ -143,8 +145,15 @@ public partial class SimNode
         }
 
         ulong epoch = anchor.Block.Epoch + (anchor.Block.NextCommittee.IsZero ? 0u : 1u);
-        return Disk.Finals.Find(f => f.Block.Sequence > sequence && f.Block.ExecutedSequence >= sequence) is { } stating
-            && stating.Block.Epoch == epoch ? stating : null;
+        for (ulong next = sequence + 1; Disk.Final(next) is { } stating; next++)
+        {
+            if (stating.Block.ExecutedSequence >= sequence)
+            {
+                return stating.Block.Epoch == epoch ? stating : null;
+            }
+        }
+
+        return null;
     }
 
     protected SnapshotManifest? Prove(ulong sequence)
@@ -199,10 +208,10 @@ public partial class SimNode
             Cluster.World.Met(Fault.Landed);
         }
 
-        Disk.Install(manifest, Core.Configuration.Members, HistorySegment);
+        Disk.Install(manifest, Core.Configuration.Members);
         Disk.Landing = 0;
         _nonces = Disk.Nonces();
-        if (_nonces.Digest() != manifest.State.NoncesDigest || Hash256.Of(ListOf(HistorySegments())) != manifest.State.DedupDigest)
+        if (_nonces.Digest() != manifest.State.NoncesDigest || Hash256.Of(ListOf(Disk.History.Segments())) != manifest.State.DedupDigest)
         {
             throw Cluster.Check.Fail(this, "snapshot", $"the state at {manifest.Sequence} is not what was certified");
         }

@@ -351,7 +351,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         _queued.RemoveRange(0, taken);
         ulong token = ++_token;
         _batches[token] = batch;
-        byte[] payload = SimVertex.PayloadOf(batch);
+        ReadOnlySpan<byte> payload = SimVertex.PayloadOf(batch);
         Feed(Input.ClientBatch(new SealedBatch(token, SimVertex.RootOf(payload, batch.Length), (uint)payload.Length, (uint)batch.Length)));
     }
 

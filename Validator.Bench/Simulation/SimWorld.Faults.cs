@@ -85,16 +85,11 @@ public sealed partial class SimWorld
         return true;
     }
 
-    /// <summary>A paused process handles what is due once it goes on.</summary>
-    public bool Defer(SimNode node, Action action)
+    /// <param name="until">When it goes on.</param>
+    public bool IsPaused(SimNode node, out long until)
     {
-        if (_pausedUntil[node.Index] <= Cluster.Now)
-        {
-            return false;
-        }
-
-        Cluster.At(node, _pausedUntil[node.Index], action);
-        return true;
+        until = _pausedUntil[node.Index];
+        return until > Cluster.Now;
     }
 
     /// <summary>

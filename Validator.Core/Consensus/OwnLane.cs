@@ -107,8 +107,8 @@ internal sealed class OwnLane(int self, LaneSet lanes, CoreSettings settings, Ge
     public void GrantCredit(bool mayAuthor, Step step)
     {
         _creditAtMicros = long.MaxValue;
-        if (!mayAuthor || !TipKnown || _creditGiven || _unsigned >= MaxUnsigned || Pending >= settings.MaxOwnPendingVertices
-            || lanes.IsFull || lanes.LaneIsFull(lanes[self]) || Queues(step.Now))
+        if (!mayAuthor || _creditGiven || _unsigned >= MaxUnsigned || Pending >= settings.MaxOwnPendingVertices
+            || lanes.IsFull || lanes.LaneIsFull(lanes[self]) || Queues(step.Now) || !TipKnown)
         {
             return;
         }
@@ -169,7 +169,7 @@ internal sealed class OwnLane(int self, LaneSet lanes, CoreSettings settings, Ge
 
     // Counted from when a quorum is there: right after a start, peers may know own vertices that a rolled-back disk does not.
     private long IdleDue(bool mayAuthor, long quorumSinceMicros) =>
-        !mayAuthor || !TipKnown || settings.IdleVertexMicros == 0 || Pending >= settings.MaxOwnPendingVertices || quorumSinceMicros == long.MaxValue
+        !mayAuthor || settings.IdleVertexMicros == 0 || Pending >= settings.MaxOwnPendingVertices || quorumSinceMicros == long.MaxValue || !TipKnown
             ? long.MaxValue
             : Math.Max(_lastAuthoredMicros, quorumSinceMicros) + settings.IdleVertexMicros;
 

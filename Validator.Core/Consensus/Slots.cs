@@ -16,6 +16,9 @@ internal sealed class Slots(Committee committee, ulong reach)
 
     public int Count => _slots.Count;
 
+    /// <summary>No slot was ever opened above this sequence: loops over the reach end here.</summary>
+    public ulong Highest { get; private set; }
+
     public Slot? Find(ulong view, ulong sequence) => _slots.GetValueOrDefault((view, sequence));
 
     /// <summary>Why a message of this slot is not taken; None when it is.</summary>
@@ -34,6 +37,7 @@ internal sealed class Slots(Committee committee, ulong reach)
         {
             slot = new Slot(view, sequence, committee.Count);
             _slots.Add((view, sequence), slot);
+            Highest = Math.Max(Highest, sequence);
         }
 
         return slot;

@@ -152,7 +152,7 @@ internal sealed class StatusExchange(
         ulong last = chain.Sequence + reach;
         // In a later view even a final base is voted again (rule V4), so the peer's own final slot counts there.
         ulong first = Math.Max(status.FinalSequence + (view.Number == 0 ? 1u : 0u), chain.Sequence);
-        for (ulong sequence = first; sequence <= last && sent < SlotsPerRepeat; sequence++)
+        for (ulong sequence = first; sequence <= Math.Min(last, slots.Highest) && sent < SlotsPerRepeat; sequence++)
         {
             if (slots.Find(view.Number, sequence) is { } slot && RepeatSlot(peer, slot))
             {

@@ -29,7 +29,7 @@ internal sealed class Voter(
     public void TryPrepareAll()
     {
         ulong last = chain.Sequence + reach;
-        for (ulong sequence = Math.Max(view.Accepted?.Sequence + 1 ?? chain.Sequence, 1); sequence <= last; sequence++)
+        for (ulong sequence = Math.Max(view.Accepted?.Sequence + 1 ?? chain.Sequence, 1); sequence <= Math.Min(last, slots.Highest); sequence++)
         {
             if (slots.Find(view.Number, sequence) is { IsOpen: true } slot)
             {
@@ -42,7 +42,7 @@ internal sealed class Voter(
     public void TryCommitAll()
     {
         ulong last = chain.Sequence + reach;
-        for (ulong sequence = Math.Max(Math.Max(chain.Sequence, 1), past.ForgottenBelow); sequence <= last; sequence++)
+        for (ulong sequence = Math.Max(Math.Max(chain.Sequence, 1), past.ForgottenBelow); sequence <= Math.Min(last, slots.Highest); sequence++)
         {
             if (slots.Find(view.Number, sequence) is { Prepared: { } certificate, CommitSent.IsZero: true } slot)
             {
