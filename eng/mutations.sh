@@ -26,6 +26,7 @@ cat > "$copy/Validator.Bench/Simulator.csproj" <<'PROJECT'
     <ConcurrentGarbageCollection>false</ConcurrentGarbageCollection>
   </PropertyGroup>
   <ItemGroup>
+    <RuntimeHostConfigurationOption Include="System.Runtime.TieredCompilation.CallCountingDelayMs" Value="0" />
     <ProjectReference Include="../Validator.Core/Validator.Core.csproj" />
   </ItemGroup>
 </Project>
