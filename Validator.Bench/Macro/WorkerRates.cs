@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Crypto.Simd;
 using Validator.Host.Contracts;
@@ -75,7 +76,7 @@ internal static class WorkerRates
     {
         using EpochBoard board = new(genesis.Members[0].ConsensusKey, epoch => [.. Enumerable.Range(0, epoch.Members.Length)]);
         board.Enter(EpochConfiguration.First(genesis, chain));
-        TokenTable<PendingVertex> pending = new(2 * RingCapacity * (count + 2));
+        TokenTable<PendingVertex> pending = FreePlaces.TableOf<PendingVertex>(2 * RingCapacity * (count + 2));
         using PreparedAccounts accounts = new(1);
 
         // A cache so small that each signature is checked again in the next round.

@@ -35,6 +35,7 @@ public enum Fault : byte
     NewcomerSigns,
     ForgedChange,
     SignsAgain,
+    LateInput,
 
     // Disks.
     LostWrites,

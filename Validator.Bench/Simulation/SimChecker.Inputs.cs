@@ -117,7 +117,6 @@ public sealed partial class SimChecker
         Within(node, "fetches", sizes.Fetches, 256);
         Within(node, "roots", sizes.Roots, Math.Max(512, reach) + 1);
         Within(node, "certificates", sizes.Certificates, 2 * 10);
-        Within(node, "waiting payloads", node.WaitingPayloads, 64 * n);
         Within(node, "stored votes", node.Disk.Signed.Count, (2 * Math.Min(cluster.World.ForgetEvery, 10_000)) + (30 * reach));
     }
 

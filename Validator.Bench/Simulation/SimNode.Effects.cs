@@ -13,22 +13,31 @@ public partial class SimNode
 
     void ISimShellPorts.StoreVertex(ulong token)
     {
-        Require.That(_waiting.Remove(token, out SimVertex? vertex));
+        SimVertex vertex = _waiting.Take(token) ?? throw Cluster.Check.Fail(this, "payload", "a vertex that is to be stored does not wait any more");
         ToLedger(_fromCore, SimLedgerItem.Vertex(vertex));
     }
 
     void ISimShellPorts.DropVertex(ulong token, Reason reason)
     {
-        _waiting.Remove(token);
+        _waiting.Take(token);
         Count(reason);
     }
 
-    SimPayload ISimShellPorts.TakeBatch(ulong token) => new(_batches.Remove(token, out ulong[]? batch) ? batch : []);
+    void ISimShellPorts.LetGoVertex(ulong token) => _waiting.Take(token);
+
+    SimPayload ISimShellPorts.TakeBatch(ulong token) => new(_batches.Take(token) ?? []);
 
     void ISimShellPorts.DropBatch(ulong token)
     {
-        _batches.Remove(token);
+        _batches.Take(token);
         Count(Reason.NotSigning);
+    }
+
+    // A change of the ended epoch is valid in no other.
+    void ISimShellPorts.TakeBackBatch(ulong token)
+    {
+        _queued.InsertRange(0, (_batches.Take(token) ?? []).Where(t => !SimVertex.IsSystem(t)));
+        Cluster.After(this, 0, SealBatch);
     }
 
     void ISimShellPorts.Send(int to, IMessage message)
@@ -42,7 +51,8 @@ public partial class SimNode
 
     void ISimShellPorts.Credit()
     {
-        _credit++;
+        _credits = _credits.Grant();
+        _creditOut = true;
         Cluster.After(this, 0, SealBatch);
     }
 
@@ -75,7 +85,7 @@ public partial class SimNode
     /// <summary>Of the disk: nothing for a core that is gone, nor for a process that has crashed since.</summary>
     private void Answer(Input input)
     {
-        if (Running && !_shell.IsLate(in input))
+        if (Running && !_shell.LetGoIfLate(in input, this))
         {
             Feed(input);
         }

@@ -14,7 +14,9 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
     private readonly Queue<SimLedgerItem> _fromCore = [];
 
     // What is told of the executed blocks of the group that was synced.
-    private readonly Queue<Input> _executedAnswers = [];
+    private readonly Queue<(Hash256 Root, EpochConfiguration? Epoch)> _executed = [];
+    private LedgerStanding _standing = null!;
+    private EpochTrack _epochs = null!;
     private SimLedgerGroup _ledger = null!;
     private long _ledgerWakesAt = long.MaxValue;
     private bool _ledgerSyncs;
@@ -72,13 +74,15 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
     }
 
     /// <summary>A process begins, with nothing under way.</summary>
-    private void OpenLedger(ulong epoch)
+    private void OpenLedger(EpochConfiguration epoch)
     {
-        _ledger = new SimLedgerGroup(this, epoch);
+        _ledger = new SimLedgerGroup(this, epoch.Number);
+        _standing = new LedgerStanding(epoch, Disk.LastExecuted, Disk.Finals is [.., var last] ? last.Root : Hash256.Zero);
+        _epochs = new EpochTrack(epoch, Disk.LastExecuted);
         _fromSigner.Clear();
         _fromExecution.Clear();
         _fromCore.Clear();
-        _executedAnswers.Clear();
+        _executed.Clear();
         _ledgerWakesAt = long.MaxValue;
         _ledgerSyncs = false;
     }
@@ -144,7 +148,7 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
     }
 
     void ISimLedgerWriter.WriteExecuted(SimFinal executed) =>
-        _executedAnswers.Enqueue(WriteFinal(executed.Block, executed.Certificate, executed.Order));
+        _executed.Enqueue(WriteFinal(executed.Block, executed.Certificate, executed.Order));
 
     void ISimLedgerWriter.WriteManifest(SnapshotManifest manifest) => Disk.StagedManifest = manifest;
 
@@ -160,7 +164,9 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
 
     void ISimLedgerAudience.ExecutedDurable(SimFinal executed)
     {
-        Input answer = _executedAnswers.Dequeue();
+        (Hash256 root, EpochConfiguration? epoch) = _executed.Dequeue();
+        _executing--;
+        Input answer = _standing.Execute(executed.Block, root, epoch);
         if (ReportsExecution)
         {
             Answer(answer);
@@ -175,5 +181,5 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
         }
     }
 
-    void ISimLedgerAudience.EpochEndDurable(EpochEnd end) => Answer(Input.EpochEndStored(end.Epoch));
+    void ISimLedgerAudience.EpochEndDurable(EpochEnd end) => Answer(_standing.PassBy(end));
 }

@@ -187,7 +187,15 @@ public partial class SimNode
 
     void ISimShellPorts.DropSnapshot() => ToLedger(_fromCore, SimLedgerItem.DropSnapshot());
 
-    void ISimShellPorts.Install(SnapshotManifest manifest) => ToLedger(_fromCore, SimLedgerItem.Install(manifest));
+    void ISimShellPorts.Install(SnapshotManifest manifest)
+    {
+        if (_executing > 0 && ReportsExecution)
+        {
+            throw Cluster.Check.Fail(this, "snapshot", $"the state at {manifest.Sequence} is to go in place while {_executing} blocks are executed");
+        }
+
+        ToLedger(_fromCore, SimLedgerItem.Install(manifest));
+    }
 
     void ISimShellPorts.StoreEpochEnd(EpochEnd end) => ToLedger(_fromCore, SimLedgerItem.EpochEnd(end));
 
@@ -208,7 +216,12 @@ public partial class SimNode
             Cluster.World.Met(Fault.Landed);
         }
 
-        Disk.Install(manifest, Core.Configuration.Members);
+        if (!manifest.State.Parts.All(part => part == Hash256.Of([]) || Disk.StagedChunks.ContainsKey(part)))
+        {
+            throw Cluster.Check.Fail(this, "snapshot", "a part of it is not there when it goes in place");
+        }
+
+        Disk.Install(manifest, _standing.With(manifest).Members);
         Disk.Landing = 0;
         _nonces = Disk.Nonces();
         if (_nonces.Digest() != manifest.State.NoncesDigest || Hash256.Of(ListOf(Disk.History.Segments())) != manifest.State.DedupDigest)
@@ -218,7 +231,7 @@ public partial class SimNode
 
         Cluster.World.Met(Fault.CaughtUp);
         Cluster.Trace(Index, $"has the snapshot at {manifest.Sequence}");
-        Answer(Input.SnapshotInstalled(manifest.Epoch));
+        Answer(_standing.Install(manifest));
     }
 
     private StagedSnapshot? Staged() => Disk.StagedManifest is not { } manifest ? null : new StagedSnapshot(

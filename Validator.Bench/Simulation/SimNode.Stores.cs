@@ -21,17 +21,17 @@ public partial class SimNode
         Cluster.Check.OnFinal(this, block, certificate);
         _execFreeAt = Math.Max(_execFreeAt, Cluster.Now) + Cluster.World.ExecutionMicros + (20 * order.Length);
         SimFinal final = new(block, certificate, order, Hash256.Zero);
+        _executing++;
         Cluster.At(this, _execFreeAt, () => ToLedger(_fromExecution, SimLedgerItem.Executed(final)));
         Cluster.World.AfterFinal(this, block);
     }
 
     /// <summary>Executed with the write that makes it durable: nobody learns of it before.</summary>
-    /// <returns>What Core is told.</returns>
-    private Input WriteFinal(Block block, Certificate certificate, VertexHeader[] order)
+    /// <returns>The root after it, and the epoch, where the block changed something of it.</returns>
+    private (Hash256 Root, EpochConfiguration? Epoch) WriteFinal(Block block, Certificate certificate, VertexHeader[] order)
     {
         Hash256 previous = Disk.Finals.Count == 0 ? Hash256.Zero : Disk.Finals[^1].Root;
         CommitteeState committee = Disk.Committee ??= new CommitteeState(0, Cluster.Genesis.Members);
-        PendingCommittee? before = committee.Pending;
         foreach (VertexHeader vertex in order)
         {
             if (!Disk.Vertices.ContainsKey(vertex.Hash))
@@ -53,7 +53,6 @@ public partial class SimNode
             Disk.Ends[block.Epoch] = new EpochEnd(block, certificate, committee.Members);
         }
 
-        PendingCommittee? change = committee.Pending == before ? null : committee.Pending;
         List<NonceVerdict> verdicts = ExecuteEnvelopes(order);
         StateRecord record = RecordOf(block, order, previous, committee.Digest, verdicts);
         Hash256 root = record.Root;
@@ -62,7 +61,7 @@ public partial class SimNode
         Cluster.Check.OnExecuted(this, block, order, root, verdicts);
         ForgetBelow(block.Sequence);
         TakeSnapshot(block);
-        return Input.Executed(block.Sequence, root, change, block.Epoch);
+        return (root, _epochs.Execute(block, committee, _standing.Epoch));
     }
 
     /// <summary>What the nonces of the block's envelopes are found to be; what changes reaches the disk with the block.</summary>

@@ -12,13 +12,17 @@ namespace Validator.Bench.Simulation;
 /// </summary>
 public partial class SimNode(SimCluster cluster, int index, CoreSettings settings) : ISimShellPorts, ISimOwnRecordPorts, ISimOwnRecordWriter, ILedgerReader
 {
-    private readonly Dictionary<ulong, SimVertex> _waiting = [];
-    private readonly Dictionary<ulong, ulong[]> _batches = [];
+    private TokenTable<SimVertex> _waiting = SimPlaces.TableOf<SimVertex>(MostWaiting);
+    private TokenTable<ulong[]> _batches = SimPlaces.TableOf<ulong[]>(MostBatches);
+    private const int MostWaiting = 256;
+    private const int MostBatches = 4;
     private const int MostPerBatch = 100;
     private CoreShell<SimPayload> _shell = null!;
-    private ulong _token;
     private long _execFreeAt;
-    private int _credit;
+    private BatchCredits _credits;
+    private bool _creditOut;
+    private int _underWay;
+    private int _executing;
     private int _forgotten;
     private List<ulong> _queued = [];
 
@@ -39,9 +43,6 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     public SortedDictionary<Reason, int> Rejections { get; } = [];
     public List<Evidence> Convictions { get; } = [];
 
-    /// <summary>Vertices that came and that the core has not judged.</summary>
-    public int WaitingPayloads => _waiting.Count;
-
     protected SimCluster Cluster { get; } = cluster;
 
     public void Start()
@@ -59,7 +60,9 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
 
         Running = true;
         Incarnation++;
-        _waiting.Clear();
+        _waiting = SimPlaces.TableOf<SimVertex>(MostWaiting);
+        _batches = SimPlaces.TableOf<ulong[]>(MostBatches);
+        _underWay = _executing = 0;
         _early = new EarlyMessages<SimEarly>();
         _execFreeAt = Cluster.Now;
         _queued = [];
@@ -68,7 +71,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         VoteStanding standing = new(HasVotes, Disk.VotesEpoch, Disk.SignFrom ?? 0);
         EpochEntry entry = standing.Enter(epoch.Number);
         Disk.ForgetEpochsBelow(epoch.Number, Cluster.Check.IsByzantine(Index));
-        OpenLedger(epoch.Number);
+        OpenLedger(epoch);
         OpenVotes();
         int self = Prepare(epoch);
         RecoveredState state = Recovered();
@@ -100,9 +103,9 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     private int Prepare(EpochConfiguration epoch)
     {
         Cluster.Enter(this, epoch);
-        _batches.Clear();
         _queued = [.. Disk.Unordered, .. _queued.Where(t => !Disk.Unordered.Contains(t))];
-        _credit = 0;
+        _credits = _credits.Enter(epoch.Number);
+        _creditOut = false;
         return Cluster.MemberOf(epoch.Number, Index);
     }
 
@@ -124,9 +127,9 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         Cluster.Check.OnStart(this);
     }
 
-    EpochConfiguration ISimShellPorts.NextEpoch => CurrentEpoch();
+    EpochConfiguration ISimShellPorts.NextEpoch => _standing.Epoch;
 
-    ulong ISimShellPorts.Executed => Disk.LastExecuted;
+    ulong ISimShellPorts.Executed => _standing.Executed;
 
     /// <summary>Batches that the ended core did not sign wait for the next.</summary>
     int ISimShellPorts.Enter(EpochConfiguration epoch)
@@ -135,9 +138,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         ObserveBlock(epoch.Start);
         Cluster.World.Met(Fault.EpochEnd);
         // A change of the ended epoch is valid in no other.
-        List<ulong> waiting = [.. _batches.OrderBy(b => b.Key).SelectMany(b => b.Value), .. _queued];
-        waiting.RemoveAll(SimVertex.IsSystem);
-        _queued = waiting;
+        _queued.RemoveAll(SimVertex.IsSystem);
         return Prepare(epoch);
     }
 
@@ -303,9 +304,46 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             return;
         }
 
-        ulong token = ++_token;
-        _waiting[token] = vertex;
-        Feed(Input.OfVertex(message, token, from));
+        ulong token = _waiting.TryPut(vertex);
+        if (token == 0)
+        {
+            Count(Reason.BufferFull);
+            return;
+        }
+
+        ToCore(Input.OfVertex(message, token, from, Core.Epoch));
+    }
+
+    /// <summary>
+    /// Of another stage, whose payload waits under a token: on its way the epoch may end, and more may come. Core's word on each
+    /// comes with it.
+    /// </summary>
+    private void ToCore(Input input)
+    {
+        _underWay++;
+        if (Cluster.World.StageMicros == 0)
+        {
+            Arrive(input);
+        }
+        else
+        {
+            Cluster.After(this, Cluster.World.StageMicros, () => Arrive(input));
+        }
+    }
+
+    private void Arrive(Input input)
+    {
+        _underWay--;
+        if (input.Epoch != Core.Epoch)
+        {
+            Cluster.World.Met(Fault.LateInput);
+        }
+
+        Answer(input);
+        if (Running && Halted is null && _waiting.Count + _batches.Count != _underWay)
+        {
+            throw Cluster.Check.Fail(this, "payload", $"{_waiting.Count} vertices and {_batches.Count} batches wait, {_underWay} of them are under way");
+        }
     }
 
     /// <summary>False: this stored message is not sent again, whoever lacks it.</summary>
@@ -338,21 +376,27 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
 
     private void SealBatch()
     {
-        if (_credit == 0 || _queued.Count == 0)
+        if (_queued.Count == 0 || !_credits.TrySpend(out BatchCredits left))
         {
             return;
         }
 
-        _credit--;
+        _credits = left;
         // As many as a vertex holds, were all of them envelopes; a change is alone in its vertex (rule E4).
         int system = _queued.FindIndex(SimVertex.IsSystem);
         int taken = Math.Min(system < 0 ? _queued.Count : Math.Max(system, 1), MostPerBatch);
         ulong[] batch = [.. _queued[..taken]];
         _queued.RemoveRange(0, taken);
-        ulong token = ++_token;
-        _batches[token] = batch;
+        ulong token = _batches.TryPut(batch);
+        Require.That(token != 0, "a credit is for one batch");
         ReadOnlySpan<byte> payload = SimVertex.PayloadOf(batch);
-        Feed(Input.ClientBatch(new SealedBatch(token, SimVertex.RootOf(payload, batch.Length), (uint)payload.Length, (uint)batch.Length)));
+        if (!_creditOut || left.Epoch != Core.Epoch)
+        {
+            throw Cluster.Check.Fail(this, "credit", "a batch is handed in that Core gave no credit for");
+        }
+
+        _creditOut = false;
+        ToCore(Input.ClientBatch(new SealedBatch(token, SimVertex.RootOf(payload, batch.Length), (uint)payload.Length, (uint)batch.Length), left.Epoch));
     }
 
     /// <param name="to">A place, or -1 for all others.</param>

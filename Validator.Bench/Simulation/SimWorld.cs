@@ -41,6 +41,7 @@ public sealed partial class SimWorld
         _dark = new SimRandom(seed ^ 0x4461726B);
         _clocks = new SimRandom(seed ^ 0x436C6F636B73);
         _revivals = new SimRandom(seed ^ 0x52657669766564);
+        SimRandom stages = new(seed ^ 0x537461676573);
         KeyKind keys = !faults ? KeyKind.Short : seed % 200 == 0 ? KeyKind.Real : _random.Chance(0.4) ? KeyKind.Padded : KeyKind.Short;
         ReadsBytes = keys != KeyKind.Short;
         Keys = new SimKeys(keys);
@@ -102,6 +103,7 @@ public sealed partial class SimWorld
             _strikes = _random.Chance(0.6) ? _random.Between(1, 40) / 2_000.0 : 0;
             _faultGap = _random.Between(300_000, 3_000_000);
             ExecutionMicros = _random.Chance(0.7) ? 200 : _random.Between(200, 60_000);
+            StageMicros = stages.Chance(0.5) ? stages.Between(20, 20_000) : 0;
             ForgetEvery = (int)_random.Between(1, 64);
             DrawByzantine();
             DrawRoles();
@@ -145,6 +147,9 @@ public sealed partial class SimWorld
 
     /// <summary>Final blocks between two cleanings of the vote store; never where nothing else is drawn.</summary>
     public int ForgetEvery { get; } = int.MaxValue;
+
+    /// <summary>From a stage that holds a payload to Core.</summary>
+    public long StageMicros { get; }
 
     /// <summary>From finality to a durable execution, at least.</summary>
     public long ExecutionMicros { get; } = 200;

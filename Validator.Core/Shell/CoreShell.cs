@@ -32,8 +32,30 @@ public sealed class CoreShell<TPayload>
 
     public VoteStanding Standing { get; }
 
-    /// <summary>True for what an earlier epoch's core was to have; the caller lets go of what rests on it.</summary>
-    public bool IsLate(in Input input) => input.Epoch != Core.Epoch && input.IsUp is null;
+    /// <summary>
+    /// What an earlier epoch's core was to have is let go of: a peer's vertex, and a batch of our own, which waits for the credits of
+    /// this one.
+    /// </summary>
+    /// <returns>True where it was late, and is not to be taken.</returns>
+    public bool LetGoIfLate(in Input input, IShellPorts<TPayload> ports)
+    {
+        if (input.Epoch == Core.Epoch || input.IsUp is not null)
+        {
+            return false;
+        }
+
+        if (input.VertexToken != 0)
+        {
+            ports.LetGoVertex(input.VertexToken);
+        }
+
+        if (input.BatchToken != 0)
+        {
+            ports.TakeBackBatch(input.BatchToken);
+        }
+
+        return true;
+    }
 
     /// <summary>One input, stamped with both clocks, and all of its effects, in order.</summary>
     public void Step(in Input input, IShellPorts<TPayload> ports)

@@ -26,6 +26,12 @@ public interface IShellPorts<TPayload>
     /// <summary>The batch that waits under the token: the payload of an own vertex. Nothing for 0, an empty one.</summary>
     TPayload TakeBatch(ulong token);
 
+    /// <summary>Lets go of the vertex that waits under the token: the epoch that it is of has ended.</summary>
+    void LetGoVertex(ulong token);
+
+    /// <summary>The batch that waits under the token goes into another vertex: the epoch whose credit it had has ended.</summary>
+    void TakeBackBatch(ulong token);
+
     /// <summary>Lets go of the batch that waits under the token: this validator does not sign.</summary>
     void DropBatch(ulong token);
 

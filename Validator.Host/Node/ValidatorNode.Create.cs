@@ -140,7 +140,7 @@ public sealed partial class ValidatorNode
         _receivePool = ReceivePoolOf(context);
         _key = new ConsensusSigner(context.Keys.ConsensusSeed.Span);
         SignatureCache signatures = new();
-        TokenTable<PendingVertex> pending = new(MaxPendingPayloads);
+        TokenTable<PendingVertex> pending = FreePlaces.TableOf<PendingVertex>(MaxPendingPayloads);
         _envelopes = new EnvelopeVerifiers(_accounts, context.ChainId);
         TransportOptions options = TransportOptionsOf(context, _links, _receivePool, _topology.NetworkToValidation.Consumer, LogTransport) with
         {
@@ -182,13 +182,11 @@ public sealed partial class ValidatorNode
             Renew = stores.RenewVotes,
             Resume = stores.ResumeVotes,
         };
-        _ledger = new LedgerThread(stores.Ledger, _cache, _recent, _signal, metrics, this, _epochs, stores.Executor, _topology)
+        _ledger = new LedgerThread(stores.Ledger, _cache, _recent, _signal, metrics, this, _epochs, stores.Executor, stores.Epoch, _topology)
         {
             Votes = _votes,
             Batcher = _batcher,
             Finals = finals,
-            Executed = (stores.Executor.Sequence, stores.Executor.Root),
-            Epoch = stores.Epoch,
         };
         _signer = new SignerThread(_key, context.ChainId, signatures, metrics, _topology, this);
         _execution = new ExecutionThread(

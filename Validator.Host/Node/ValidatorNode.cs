@@ -3,6 +3,7 @@ using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Config;
 using Validator.Host.Contracts;
@@ -51,7 +52,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly EnvelopeVerifiers _envelopes;
     private readonly EpochBoard _epochs;
     private readonly LinkTable _links;
-    private readonly TokenTable<ClientBatch> _batches = new(MaxWaitingBatches);
+    private readonly TokenTable<ClientBatch> _batches = FreePlaces.TableOf<ClientBatch>(MaxWaitingBatches);
     private readonly Topology _topology = new(workers: Math.Max(0, Environment.ProcessorCount - 4));
     private readonly TaskCompletionSource<int> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lifecycle = new();

@@ -1,5 +1,6 @@
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Host.Contracts;
 using Validator.Host.Primitives;
 using Validator.Net.Buffers;
@@ -29,9 +30,6 @@ internal sealed record ClientBatcherOptions
 /// </summary>
 internal sealed class ClientBatcher : PipelineThread
 {
-    private const int CreditBits = 32;
-    private const long CreditMask = (1L << CreditBits) - 1;
-
     private readonly ClientBatcherOptions _options;
     private readonly TokenTable<ClientBatch> _sealed;
     private readonly StageLink<Input> _core;
@@ -46,7 +44,7 @@ internal sealed class ClientBatcher : PipelineThread
     private long _pendingBytes;
     private long _pendingTransactions;
 
-    // The epoch's number, 32 bits of it, above the batches that its core still takes: a credit belongs to one core.
+    // Of BatchCredits.
     private long _credits;
     private int _headBytes;
     private bool _closed;
@@ -138,7 +136,7 @@ internal sealed class ClientBatcher : PipelineThread
     /// <summary>Core allows one batch more. Core thread.</summary>
     public void Grant()
     {
-        Interlocked.Increment(ref _credits);
+        Exchange(static credits => credits.Grant());
         Waker.Wake();
     }
 
@@ -150,7 +148,7 @@ internal sealed class ClientBatcher : PipelineThread
     public void EnterEpoch(ulong epoch, bool signs, bool leaves = false, int headBytes = 0)
     {
         Volatile.Write(ref _headBytes, headBytes);
-        Volatile.Write(ref _credits, (long)(epoch << CreditBits));
+        Exchange(credits => credits.Enter(epoch));
         lock (_lock)
         {
             _signs = signs;
@@ -209,7 +207,7 @@ internal sealed class ClientBatcher : PipelineThread
     }
 
     protected override bool HasWork => DiskHasRoom()
-        ? (Volatile.Read(ref _credits) & CreditMask) > 0 && Volatile.Read(ref _pendingBytes) > 0
+        ? Credits.Count > 0 && Volatile.Read(ref _pendingBytes) > 0
         : Volatile.Read(ref _pendingBytes) > Volatile.Read(ref _againBytes);
 
     protected override bool Work()
@@ -224,14 +222,14 @@ internal sealed class ClientBatcher : PipelineThread
             return false;
         }
 
-        long credits = Volatile.Read(ref _credits);
-        if (Stopping || (credits & CreditMask) == 0 || Volatile.Read(ref _pendingBytes) == 0)
+        BatchCredits credits = Credits;
+        if (Stopping || Volatile.Read(ref _pendingBytes) == 0 || !credits.TrySpend(out BatchCredits left))
         {
             return false;
         }
 
         // A new epoch, or another credit, came between: look again.
-        if (Interlocked.CompareExchange(ref _credits, credits - 1, credits) != credits)
+        if (Interlocked.CompareExchange(ref _credits, left.Word, credits.Word) != credits.Word)
         {
             return true;
         }
@@ -242,33 +240,29 @@ internal sealed class ClientBatcher : PipelineThread
             batch.Seal(Pool, Volatile.Read(ref _headBytes));
         }
 
-        if (batch.IsSystem && batch.SystemEpoch != (ulong)credits >> CreditBits)
+        if (batch.IsSystem && batch.SystemEpoch != credits.Epoch)
         {
             batch.CompleteEpochEnded();
-            GiveBack(credits);
+            Exchange(now => now.TryGiveBack(credits.Epoch, out BatchCredits more) ? more : now);
             return true;
         }
 
         ulong token = _sealed.TryPut(batch);
         Require.That(token != 0, "Core gave more credits than batches can wait");
         SealedBatch given = new(token, batch.Root, (uint)batch.PayloadBytes, (uint)batch.TransactionCount);
-        return Hand(_core, Input.ClientBatch(given, (ulong)credits >> CreditBits));
+        return Hand(_core, Input.ClientBatch(given, credits.Epoch));
     }
 
-    /// <summary>A credit that was not spent; void where its epoch is over.</summary>
-    private void GiveBack(long taken)
-    {
-        long now = Volatile.Read(ref _credits);
-        while (now >> CreditBits == taken >> CreditBits)
-        {
-            long seen = Interlocked.CompareExchange(ref _credits, now + 1, now);
-            if (seen == now)
-            {
-                return;
-            }
+    private BatchCredits Credits => new(Volatile.Read(ref _credits));
 
-            now = seen;
+    private void Exchange(Func<BatchCredits, BatchCredits> change)
+    {
+        BatchCredits now;
+        do
+        {
+            now = Credits;
         }
+        while (Interlocked.CompareExchange(ref _credits, change(now).Word, now.Word) != now.Word);
     }
 
     /// <summary>The batch itself is kept: its transactions are authored if we come back.</summary>

@@ -36,11 +36,11 @@ internal sealed partial class CoreThread
 
     ulong IShellPorts<OwnPayload>.Executed => Ledger.Executed.Sequence;
 
-    /// <summary>Releases what an input for the previous core holds.</summary>
-    private void LetGo(in Input input)
+    void IShellPorts<OwnPayload>.LetGoVertex(ulong token) => Vertices.Take(token)?.Drop();
+
+    void IShellPorts<OwnPayload>.TakeBackBatch(ulong token)
     {
-        Vertices.Take(input.VertexToken)?.Drop();
-        if (Batches.Take(input.BatchToken) is { } batch)
+        if (Batches.Take(token) is { } batch)
         {
             Batcher.TakeBack(batch);
         }

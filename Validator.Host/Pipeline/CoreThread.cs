@@ -194,11 +194,7 @@ internal sealed partial class CoreThread(
         while (done < most && link.TryTake(out Input input))
         {
             done++;
-            if (shell.IsLate(input))
-            {
-                LetGo(input);
-            }
-            else if (Note(ref input))
+            if (!shell.LetGoIfLate(input, this) && Note(ref input))
             {
                 Step(input);
             }

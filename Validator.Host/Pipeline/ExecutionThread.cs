@@ -18,8 +18,7 @@ internal sealed class ExecutionThread(
     : PipelineThread(topology.Execution, faults)
 {
     private OrderedVertex[] _ordered = [];
-    private EpochConfiguration _epoch = epoch;
-    private ulong _next = executor.Sequence + 1;
+    private readonly EpochTrack _epochs = new(epoch, executor.Sequence);
 
     /// <summary>The epoch of the state on disk.</summary>
     public required Func<EpochConfiguration> Current { get; init; }
@@ -54,31 +53,7 @@ internal sealed class ExecutionThread(
         // At each epoch's end too (rule E6).
         bool due = result.Sequence % snapshotBlocks == 0 || !item.Block.NextCommittee.IsZero;
         SnapshotState? snapshot = due ? executor.Capture() : null;
-        ExecutedBlock executed = new(item.Block, item.Certificate, held, result, snapshot, EpochAfter(item.Block));
+        ExecutedBlock executed = new(item.Block, item.Certificate, held, result, snapshot, _epochs.Execute(item.Block, executor.Committee, Current()));
         return Hand(topology.ExecutionToLedger, LedgerItem.Executed(executed));
-    }
-
-    /// <summary>Null where the block changed nothing of it.</summary>
-    private EpochConfiguration? EpochAfter(Block block)
-    {
-        CommitteeState committee = executor.Committee;
-        bool ended = !block.NextCommittee.IsZero;
-        if (block.Sequence != _next)
-        {
-            // A snapshot went in place while nothing was under way here.
-            _epoch = Current();
-        }
-
-        Require.That(_epoch.Number == block.Epoch);
-        _next = block.Sequence + 1;
-        if (!ended && committee.Pending == _epoch.Pending)
-        {
-            return null;
-        }
-
-        _epoch = ended
-            ? EpochConfiguration.After(block, committee.Members, committee.Pending)
-            : _epoch with { Pending = committee.Pending };
-        return _epoch;
     }
 }

@@ -21,20 +21,23 @@ internal sealed record LiveBlock(ulong Sequence, long OffsetMicros, bool Steps);
 /// </summary>
 internal sealed class LedgerThread(
     ILedger ledger, VertexCache cache, RecentTransactions recent, FinalSignal signal, NodeMetrics metrics, IFaultSink faults, EpochBoard epochs,
-    Executor executor, Topology topology)
+    Executor executor, EpochConfiguration epoch, Topology topology)
     : PipelineThread(topology.Ledger, faults), ILedgerPorts, ILedgerWriter
 {
     private readonly Dictionary<Hash256, ClientBatch> _batches = [];
     private readonly VertexSource _vertices = new(cache, ledger);
     private TransactionState[] _states = [];
     private Hash256[] _unordered = [];
-    private LedgerGroup _group = null!;
+    private readonly LedgerStanding _standing = new(epoch, executor.Sequence, executor.Root);
+    private LedgerGroup? _group;
     private bool _proposes = true;
     private long _pendingOwn;
-    private volatile ExecutedPoint? _executed;
+    private volatile ExecutedPoint _executed = new(executor.Sequence, executor.Root);
     private volatile LiveBlock? _newest;
     private ulong _newestTime;
-    private EpochConfiguration _epoch = null!;
+    private EpochConfiguration _epoch = epoch;
+
+    private LedgerGroup Group => _group ??= new LedgerGroup(this, _standing.Epoch.Number);
 
     private sealed record ExecutedPoint(ulong Sequence, Hash256 Root);
 
@@ -49,19 +52,11 @@ internal sealed class LedgerThread(
     /// <summary>Gets back the batches that an ended epoch did not order.</summary>
     public required ClientBatcher Batcher { get; init; }
 
-    /// <summary>The epoch after the newest executed block: written before Core is told of the block that ends one.</summary>
-    public required EpochConfiguration Epoch
-    {
-        get => Volatile.Read(ref _epoch);
-        init => (_epoch, _group) = (value, new LedgerGroup(this, value.Number));
-    }
+    /// <summary>The epoch after the newest executed block: written before Core is told of the block that ends one. Any thread.</summary>
+    public EpochConfiguration Epoch => Volatile.Read(ref _epoch);
 
     /// <summary>Newest executed block on disk, and the root after it. Any thread.</summary>
-    public (ulong Sequence, Hash256 Root) Executed
-    {
-        get => _executed is { } executed ? (executed.Sequence, executed.Root) : default;
-        init => _executed = new ExecutedPoint(value.Sequence, value.Root);
-    }
+    public (ulong Sequence, Hash256 Root) Executed => (_executed.Sequence, _executed.Root);
 
     /// <summary>The newest block executed since the start, and how far the wall clock was from its timestamp then. Any thread.</summary>
     public LiveBlock? NewestBlock => _newest;
@@ -81,21 +76,27 @@ internal sealed class LedgerThread(
         }
 
         // Of a write that failed, or was not made any more.
-        foreach (LedgerItem item in _group.Items)
+        foreach (LedgerItem item in Group.Items)
         {
             item.Payload.Batch?.Fail(failure);
         }
     }
 
-    protected override bool HasWork => _group.Holds || !topology.CoreToLedger.IsEmpty || !topology.SignerToLedger.IsEmpty || !topology.ExecutionToLedger.IsEmpty;
+    private void Publish()
+    {
+        _executed = new ExecutedPoint(_standing.Executed, _standing.Root);
+        Volatile.Write(ref _epoch, _standing.Epoch);
+    }
+
+    protected override bool HasWork => Group.Holds || !topology.CoreToLedger.IsEmpty || !topology.SignerToLedger.IsEmpty || !topology.ExecutionToLedger.IsEmpty;
 
     protected override int IdleMilliseconds =>
-        _group.IsEmpty ? -1 : (int)Math.Clamp((_group.LingersUntil - Clock.MonotonicMicros() + 999) / 1000, 0, LedgerGroup.LingerMicros / 1000);
+        Group.IsEmpty ? -1 : (int)Math.Clamp((Group.LingersUntil - Clock.MonotonicMicros() + 999) / 1000, 0, LedgerGroup.LingerMicros / 1000);
 
     protected override bool Work()
     {
-        bool any = _group.Gather();
-        return _group.IsDue(Clock.MonotonicMicros(), hurries: Stopping || Volatile.Read(ref _proposes)) ? _group.Commit() : any;
+        bool any = Group.Gather();
+        return Group.IsDue(Clock.MonotonicMicros(), hurries: Stopping || Volatile.Read(ref _proposes)) ? Group.Commit() : any;
     }
 
     /// <summary>
@@ -109,18 +110,17 @@ internal sealed class LedgerThread(
             return;
         }
 
-        EpochConfiguration epoch = Epoch with { Pending = manifest.Pending };
-        if (!ledger.Install(manifest, epoch, executor, out string? error))
+        if (!ledger.Install(manifest, _standing.With(manifest), executor, out string? error))
         {
             Faults.Fail(ExitCodes.Store, $"ledger: {error}; the snapshot is not in place");
             return;
         }
 
-        Volatile.Write(ref _epoch, epoch);
-        _executed = new ExecutedPoint(manifest.Sequence, manifest.State.Root);
+        Input installed = _standing.Install(manifest);
+        Publish();
         signal.Advance(manifest.State.NextIndex);
         Votes.DurablyExecuted(manifest.Sequence);
-        Hand(topology.LedgerToCore, Input.SnapshotInstalled(manifest.Epoch));
+        Hand(topology.LedgerToCore, installed);
     }
 
     bool ILedgerPorts.TryTake(out LedgerItem item) =>
@@ -201,10 +201,10 @@ internal sealed class LedgerThread(
 
     void ILedgerAudience.EpochEndDurable(EpochEnd end)
     {
-        EpochConfiguration next = EpochConfiguration.After(end.Last, end.Next);
-        Volatile.Write(ref _epoch, next);
+        Input stored = _standing.PassBy(end);
+        Publish();
         TakeBackUnordered();
-        Hand(topology.LedgerToCore, Input.EpochEndStored(end.Epoch));
+        Hand(topology.LedgerToCore, stored);
     }
 
     private void TakeOwn(HeldVertex vertex, ClientBatch? batch)
@@ -269,16 +269,12 @@ internal sealed class LedgerThread(
         metrics.VerticesFinalized.Add(executed.Vertices.Length);
         metrics.TransactionsFinalized.Add(result.Accepted);
         metrics.TransactionsRejected.Add(result.Rejected);
-        _executed = new ExecutedPoint(result.Sequence, result.Root);
+        Input done = _standing.Execute(executed.Block, result.Root, executed.Epoch);
+        Publish();
         Finals.Advance(Clock.MonotonicMicros());
         ulong time = executed.Block.TimestampMicros;
         _newest = new LiveBlock(result.Sequence, (long)(Clock.WallMicros() - time), Steps: time == _newestTime + 1);
         _newestTime = time;
-        if (executed.Epoch is { } epoch)
-        {
-            Volatile.Write(ref _epoch, epoch);
-        }
-
         signal.Advance(index);
         Votes.DurablyExecuted(result.Sequence);
         CompleteOwn(executed);
@@ -292,8 +288,7 @@ internal sealed class LedgerThread(
             vertex.Release();
         }
 
-        PendingCommittee? change = executed.EndsEpoch ? null : executed.Epoch?.Pending;
-        Hand(topology.LedgerToCore, Input.Executed(result.Sequence, result.Root, change, executed.Block.Epoch));
+        Hand(topology.LedgerToCore, done);
     }
 
     /// <summary>

@@ -1,5 +1,6 @@
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Host.Contracts;
@@ -24,7 +25,7 @@ public class EnvelopeVertexTests
         NodeMetrics metrics = new();
         using PreparedAccounts accounts = new(4);
         PinnedBufferPool pool = new(8 << 20, 1 << 20);
-        TokenTable<PendingVertex> pending = new(8);
+        TokenTable<PendingVertex> pending = FreePlaces.TableOf<PendingVertex>(8);
         ValidationContext context = new(
             Genesis, TestCluster.BoardOf(Genesis), FakeNode.ChainId, new SignatureCache(64), new VertexCache(1 << 20), pending,
             new PayloadBudget(1 << 20), pool, accounts, metrics, new PeerFaults(4, static _ => { }));

@@ -1,5 +1,6 @@
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Contracts;
 using Validator.Host.Pipeline;
@@ -14,7 +15,7 @@ public class PartsTests
     [Fact]
     public void AnOldTokenFindsNothing()
     {
-        TokenTable<string> table = new(1);
+        TokenTable<string> table = FreePlaces.TableOf<string>(1);
         ulong first = table.TryPut("first");
         Assert.Equal(0UL, table.TryPut("no room"));
         Assert.Equal("first", table.Take(first));
@@ -94,7 +95,7 @@ public class PartsTests
     public async Task WhoLeavesTellsThoseWhoWait()
     {
         Faults faults = new();
-        using ClientBatcher batcher = new(new ClientBatcherOptions(), new TokenTable<ClientBatch>(16), new Topology(workers: 0), faults);
+        using ClientBatcher batcher = new(new ClientBatcherOptions(), FreePlaces.TableOf<ClientBatch>(16), new Topology(workers: 0), faults);
         Submission waits = TestCluster.Submission(0, 1, 1, wantsFinal: true);
         Submission ordered = TestCluster.Submission(0, 2, 1, wantsFinal: true);
         Submission late = TestCluster.Submission(0, 3, 1, wantsFinal: true);
@@ -129,7 +130,7 @@ public class PartsTests
     [Fact]
     public void TheBatcherWaitsForCreditAndRefusesWhenFull()
     {
-        TokenTable<ClientBatch> waiting = new(16);
+        TokenTable<ClientBatch> waiting = FreePlaces.TableOf<ClientBatch>(16);
         Topology topology = new(workers: 0);
         SpscRing<Input> core = topology.BatcherToCore.Ring;
         Faults faults = new();
@@ -143,11 +144,7 @@ public class PartsTests
         Assert.Equal(SubmitRefusal.Full, batcher.TrySubmit(refused));
         Assert.True(core.IsEmpty);
 
-        for (int i = 0; i < 5; i++)
-        {
-            batcher.Grant();
-        }
-
+        batcher.Grant();
         List<ulong> tokens = [];
         Assert.True(SpinWait.SpinUntil(
             () =>
@@ -156,6 +153,7 @@ public class PartsTests
                 {
                     Assert.NotEqual(0ul, input.BatchToken);
                     tokens.Add(input.BatchToken);
+                    batcher.Grant();
                 }
 
                 return tokens.Count == 2;

@@ -1,5 +1,6 @@
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Host.Contracts;
@@ -20,7 +21,7 @@ public class FrameValidatorTests
     private readonly PinnedBufferPool _pool = new(8 << 20, 1 << 20);
     private readonly Genesis _genesis;
     private readonly Verifier _verifier = new();
-    private readonly TokenTable<PendingVertex> _pending = new(2);
+    private readonly TokenTable<PendingVertex> _pending = FreePlaces.TableOf<PendingVertex>(2);
     private readonly NodeMetrics _metrics;
     private readonly FrameValidator _validator;
     private readonly List<Input> _passed = [];
