@@ -103,7 +103,9 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     private int Prepare(EpochConfiguration epoch)
     {
         Cluster.Enter(this, epoch);
-        _queued = [.. Disk.Unordered, .. _queued.Where(t => !Disk.Unordered.Contains(t))];
+        // What is on its way to the ended core comes back by itself.
+        HashSet<ulong> underWay = [.. _batches.Remaining().SelectMany(b => b), .. _fromSigner.SelectMany(v => v.Payload.Batch)];
+        _queued = [.. Disk.Unordered.Where(t => !underWay.Contains(t)), .. _queued.Where(t => !Disk.Unordered.Contains(t))];
         _credits = _credits.Enter(epoch.Number);
         _creditOut = false;
         return Cluster.MemberOf(epoch.Number, Index);
