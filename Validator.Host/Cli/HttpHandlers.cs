@@ -25,6 +25,11 @@ internal static class HttpHandlers
     /// </summary>
     public static string Reason(Exception e)
     {
+        if (e is HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded })
+        {
+            return "what came is longer than any answer of a validator's";
+        }
+
         bool told = e is not HttpRequestException { HttpRequestError: not (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError) };
         while (!told && e.InnerException is { } inner)
         {
