@@ -85,7 +85,7 @@ internal static class HttpHandlers
     }
 
     /// <exception cref="IOException">The name has no address.</exception>
-    internal static async Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellation)
+    private static async Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancellation)
     {
         NameAnswer answer = await NameResolver.FindAsync(host.Trim('[', ']'), AddressFamily.Unspecified, cancellation);
         return answer.Addresses.Length > 0 ? answer.Addresses : throw new IOException($"'{host}' cannot be resolved: {answer.Error}");

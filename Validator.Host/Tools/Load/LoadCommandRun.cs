@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Validator.Core.Primitives;
@@ -47,7 +48,7 @@ public static class LoadCommandRun
 
             return result.Interrupted ? ExitCodes.Interrupted : failures.Count == 0 ? ExitCodes.Success : ExitCodes.Failed;
         }
-        catch (Exception e) when (e is HttpRequestException or TimeoutException or IOException or JsonException)
+        catch (Exception e) when (e is HttpRequestException or TimeoutException or IOException or SocketException or JsonException)
         {
             output.WriteLine(HttpHandlers.Reason(e));
             return ExitCodes.Failed;
@@ -96,8 +97,10 @@ public static class LoadCommandRun
             string name = statuses[i]?.Node ?? "";
             Member member = Array.Find(genesis.Members, m => m.Name == name)
                 ?? throw new ConfigException($"{targets[i]} is '{name}', which {genesisPath} does not name");
-            IPAddress[] addresses = await HttpHandlers.ResolveAsync(targets[i].Host, cancellation).ConfigureAwait(false);
-            streams[i] = new StreamTarget(member.TransportKey, new IPEndPoint(addresses[0], targets[i].Port));
+
+            // Of a name's addresses, the one at which the API answers.
+            using Socket reached = await HttpHandlers.ConnectAsync(targets[i].Host, targets[i].Port, cancellation).ConfigureAwait(false);
+            streams[i] = new StreamTarget(member.TransportKey, (IPEndPoint)reached.RemoteEndPoint!);
         }
 
         return streams;
