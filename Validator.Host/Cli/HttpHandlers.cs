@@ -30,7 +30,8 @@ internal static class HttpHandlers
             return "what came is longer than any answer of a validator's";
         }
 
-        bool told = e is not HttpRequestException { HttpRequestError: not (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError) };
+        HttpRequestError kind = (e as HttpRequestException)?.HttpRequestError ?? HttpRequestError.ConnectionError;
+        bool told = kind is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError;
         while (!told && e.InnerException is { } inner)
         {
             e = inner;

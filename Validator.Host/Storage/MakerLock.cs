@@ -78,7 +78,8 @@ internal sealed class MakerLock : IDisposable
         _beside?.Dispose();
     }
 
-    private static FileStream Take(string file) => new(file, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+    private static FileStream Take(string file) =>
+        new(file, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
 
     private static bool IsUnwritable(Exception e) => e is UnauthorizedAccessException || e.HResult == ReadOnlyResult;
 }

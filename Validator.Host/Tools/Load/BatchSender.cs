@@ -51,7 +51,10 @@ internal sealed class BatchSender : IDisposable
         _http.MaxResponseContentBufferSize = MostAnswerBytes;
         _addresses = Array.ConvertAll(options.Targets, t => new Uri(t, "/v1/transactions/batch?ids=false"));
         _streams = options.Streams.Length == 0
-            ? null : new StreamSender(options.Streams, options.Token, tallies, SubmitStreamFrames.SubmitHeadBytes + MaxBatchBytes + Limits.MaxTransactionBytes);
+            ? null
+            : new StreamSender(
+                options.Streams, options.Token, tallies,
+                SubmitStreamFrames.SubmitHeadBytes + MaxBatchBytes + Limits.MaxTransactionBytes);
         _next = new long[options.Targets.Length];
         for (int i = 0; i < _next.Length; i++)
         {

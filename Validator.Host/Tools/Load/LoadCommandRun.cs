@@ -30,7 +30,9 @@ public static class LoadCommandRun
             NodeStatus?[] statuses = await StatusesAsync(options, interrupted.Token).ConfigureAwait(false);
             if (genesis is not null)
             {
-                options = options with { Streams = await StreamsAsync(options.Targets, statuses, genesis, genesisPath!, interrupted.Token).ConfigureAwait(false) };
+                StreamTarget[] streams = await StreamsAsync(
+                    options.Targets, statuses, genesis, genesisPath!, interrupted.Token).ConfigureAwait(false);
+                options = options with { Streams = streams };
             }
 
             ulong from = NextIndex(options.Targets, statuses);
@@ -99,7 +101,8 @@ public static class LoadCommandRun
                 ?? throw new ConfigException($"{targets[i]} is '{name}', which {genesisPath} does not name");
 
             // Of a name's addresses, the one at which the API answers.
-            using Socket reached = await HttpHandlers.ConnectAsync(targets[i].Host, targets[i].Port, cancellation).ConfigureAwait(false);
+            using Socket reached = await HttpHandlers
+                .ConnectAsync(targets[i].Host, targets[i].Port, cancellation).ConfigureAwait(false);
             streams[i] = new StreamTarget(member.TransportKey, (IPEndPoint)reached.RemoteEndPoint!);
         }
 
