@@ -32,9 +32,9 @@ internal static class GuardCluster
         // Other programs only add cost, so the cheapest repeat says most.
         return
         [
-            new("processor time of a block at 500 tx/s, in reference units", low.Min(r => r.Rung.Localnet.CpuS / r.Rung.Localnet.Blocks / r.Unit), 120, false),
+            new("processor time of a block at 500 tx/s, in reference units", low.Min(r => r.Rung.BlockMillis / 1e3 / r.Unit), 120, false),
             new("processor time of 1,000 transactions at 8,000 tx/s, in reference units", high.Min(r => r.Rung.CpuMicros / 1e3 / r.Unit), 600, false),
-            new("syncs a block and validator at 500 tx/s", low.Min(r => r.Rung.Localnet.Syncs / 4.0 / r.Rung.Localnet.Blocks), 20, false),
+            new("syncs a block and validator at 500 tx/s", low.Min(r => r.Rung.SyncsPerBlock), 20, false),
             new("bytes written per payload byte at 8,000 tx/s, four validators", high.Min(r => r.Rung.WrittenPerByte), 20, false),
             new("lost, doubled, diverged or died, in any run", low.Concat(high).Count(r => !r.Rung.Correct), 0, false, true),
         ];

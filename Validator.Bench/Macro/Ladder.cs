@@ -21,7 +21,9 @@ internal sealed class Ladder(LadderOptions options, TextWriter output)
 
             Directory.CreateDirectory(options.Directory);
             Directory.CreateDirectory(options.Out);
-            return new Ladder(options, Console.Out).Climb(string.Join(' ', args));
+            return options.Against is { } other
+                ? new Comparison(options, other, Console.Out).Run()
+                : new Ladder(options, Console.Out).Climb(string.Join(' ', args));
         }
         catch (Exception e) when (e is LadderException or FormatException or IOException)
         {

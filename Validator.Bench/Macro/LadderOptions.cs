@@ -7,7 +7,8 @@ internal sealed record LadderOptions
 {
     internal const string Usage =
         """
-        macro [--rates A,B,C] [--seconds N] [--all] [--no-checks] [--out FOLDER] [--dir FOLDER] [--binary FILE] [-- MORE...]
+        macro [--rates A,B,C] [--seconds N] [--all] [--no-checks] [--out FOLDER] [--dir FOLDER] [--binary FILE] [--against FILE [--pairs N]]
+              [-- MORE...]
           --rates      transactions per second of each rung, upwards
           --seconds    how long a rung offers load (15)
           --all        climb on after saturation
@@ -15,11 +16,23 @@ internal sealed record LadderOptions
           --out        where JSON and chart go (perf/results)
           --dir        where the validators' data lives while a rung runs (artifacts)
           --binary     the published validator (artifacts/validator)
+          --against    another published validator: both by turns at each rate, medians, spread and ratios in place of the ladder
+          --pairs      how often each of the two runs at a rate (5)
           MORE         further options of `validator localnet`
         """;
 
-    public int[] Rates { get; init; } =
-        [100, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000, 80_000, 100_000, 120_000];
+    private static readonly int[] s_ladder = [100, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000, 80_000, 100_000, 120_000];
+
+    // What the ratios are asked for, and a rate that no machine of this kind carries.
+    private static readonly int[] s_comparison = [1, 500, 2_000, 5_000, 10_000, 60_000, 120_000];
+
+    private int[]? _rates;
+
+    public int[] Rates
+    {
+        get => _rates ?? (Against is null ? s_ladder : s_comparison);
+        init => _rates = value;
+    }
 
     public int Seconds { get; init; } = 15;
 
@@ -31,6 +44,11 @@ internal sealed record LadderOptions
     public string Out { get; init; } = Repository.Path("perf", "results");
 
     public string Directory { get; init; } = Repository.Path("artifacts");
+
+    /// <summary>The binary that ours is compared with; null climbs the ladder.</summary>
+    public string? Against { get; init; }
+
+    public int Pairs { get; init; } = 5;
 
     public string Binary { get; init; } = Repository.Path("artifacts", "validator");
 
@@ -67,6 +85,8 @@ internal sealed record LadderOptions
                 "--seconds" => options with { Seconds = Number(name, value) },
                 "--out" => options with { Out = Path.GetFullPath(value) },
                 "--dir" => options with { Directory = Path.GetFullPath(value) },
+                "--against" => options with { Against = Path.GetFullPath(value) },
+                "--pairs" => options with { Pairs = Number(name, value) },
                 "--binary" => options with { Binary = Path.GetFullPath(value) },
                 _ => throw new FormatException($"unknown option {name}\n{Usage}"),
             };

@@ -47,6 +47,9 @@ internal sealed record Rung
     /// <summary>From the start of four processes with empty databases until all answer ready.</summary>
     public double ReadyMs { get; init; }
 
+    /// <summary>Context switches of the four validators.</summary>
+    public long Switches { get; init; }
+
     /// <summary>Cores that other programs used meanwhile, or that the hypervisor gave away.</summary>
     public double OtherCores { get; init; }
 
@@ -58,6 +61,18 @@ internal sealed record Rung
 
     public double GeneratorMicros => PerTransaction(Localnet.CpuLoadS * 1e6);
 
+    /// <summary>Validators' processor milliseconds per final block, all four together.</summary>
+    [JsonIgnore]
+    public double BlockMillis => PerBlock(Localnet.CpuS * 1e3);
+
+    /// <summary>Of the four validators, per final block.</summary>
+    [JsonIgnore]
+    public double SwitchesPerBlock => PerBlock(Switches);
+
+    /// <summary>Synced writes of one validator per final block.</summary>
+    [JsonIgnore]
+    public double SyncsPerBlock => PerBlock(Localnet.Syncs / 4.0);
+
     /// <summary>Written by all four validators, per payload byte finalized once.</summary>
     public double WrittenPerByte => PerTransaction(Localnet.BytesWritten) / TransactionBytes;
 
@@ -67,6 +82,8 @@ internal sealed record Rung
 
     [JsonIgnore]
     public bool Correct => Localnet.Lost + Localnet.Duplicated + Localnet.Diverged == 0 && Failures.Length == 0;
+
+    private double PerBlock(double amount) => amount / Math.Max(1, Localnet.Blocks);
 
     private double PerTransaction(double amount) => Math.Round(amount / Math.Max(1, Localnet.Finalized), 2);
 }

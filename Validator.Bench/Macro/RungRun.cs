@@ -20,7 +20,7 @@ internal sealed partial class RungRun(LadderOptions options)
         {
             CpuClock before = CpuClock.Now();
             long start = Stopwatch.GetTimestamp();
-            string output = RunLocalnet(rate, folder, report);
+            string output = RunLocalnet(rate, folder, report, out long switches);
             double others = CpuClock.Now().OthersSince(before, Stopwatch.GetElapsedTime(start).TotalSeconds);
             if (!File.Exists(report))
             {
@@ -33,6 +33,7 @@ internal sealed partial class RungRun(LadderOptions options)
                 Rate = rate,
                 Seconds = options.Seconds,
                 Localnet = JsonSerializer.Deserialize(File.ReadAllText(report), LadderJson.Default.LocalnetFigures)!,
+                Switches = switches,
                 ReadyMs = ready.Success ? 1000 * double.Parse(ready.Groups[1].Value, CultureInfo.InvariantCulture) : 0,
                 OtherCores = Math.Round(others, 2),
                 Failures = [.. FailedLine().Matches(output).Select(m => m.Groups[1].Value).Where(f => !Expected().IsMatch(f))],
@@ -48,7 +49,7 @@ internal sealed partial class RungRun(LadderOptions options)
         }
     }
 
-    private string RunLocalnet(int rate, string folder, string report)
+    private string RunLocalnet(int rate, string folder, string report, out long switches)
     {
         ProcessStartInfo start = new(options.Binary)
         {
@@ -74,8 +75,10 @@ internal sealed partial class RungRun(LadderOptions options)
         // When interrupted, localnet stops its validators and reports; we only wait for it.
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, c => c.Cancel = true);
         Task<string> errors = process.StandardError.ReadToEndAsync();
+        using SwitchCounter counter = new(process.Id);
         string output = process.StandardOutput.ReadToEnd() + errors.Result;
         process.WaitForExit();
+        switches = counter.Stop();
         return process.ExitCode == 130 ? throw new LadderException("interrupted") : output;
 
         static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
