@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Validator.Bench.Macro;
 
 /// <summary>
-/// `make bench ARGS="--against FILE"`: two binaries by turns at each rate, each run a new cluster of four. Which of the two comes first
+/// `make bench ARGS="--against FILE"`: two binaries by turns at each rate, each run a new cluster of four. Which comes first
 /// alternates, so that neither has the machine's better half; medians are compared, and the spread says what they are worth.
 /// </summary>
 internal sealed class Comparison(LadderOptions options, string other, TextWriter output)

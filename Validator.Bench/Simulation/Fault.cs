@@ -37,6 +37,9 @@ public enum Fault : byte
     SignsAgain,
     LateInput,
 
+    /// <summary>A restart just after it was learned from when on to sign again.</summary>
+    ReturnRestart,
+
     // Disks.
     LostWrites,
     WrittenButNotSent,

@@ -19,6 +19,9 @@ public sealed partial class SimChecker(SimCluster cluster)
     private readonly Dictionary<(int Node, MessageKind Slot, ulong Epoch, ulong View, ulong Sequence), Hash256> _bound = [];
     private readonly Dictionary<(int Node, ulong Epoch), (ulong View, ulong Sequence)> _newest = [];
     private readonly Dictionary<(int Node, ulong Epoch), ulong> _left = [];
+
+    // The highest epoch in which it signed anything.
+    private readonly Dictionary<int, ulong> _signedIn = [];
     private readonly Dictionary<(ulong Epoch, int Author), LaneTip> _ordered = [];
     private readonly HashSet<ulong> _finalTransactions = [];
     private readonly SimNonceModel _nonces = new();
@@ -66,10 +69,21 @@ public sealed partial class SimChecker(SimCluster cluster)
         }
     }
 
+    /// <summary>Rule E5: who lost its votes signs again in an epoch in which it cannot have signed.</summary>
+    public void OnRenewed(SimNode node)
+    {
+        if (!IsByzantine(node.Index) && cluster.World.ChecksRules
+            && _signedIn.TryGetValue(node.Index, out ulong signed) && node.Core.Epoch <= signed)
+        {
+            throw Fail(node, "signs again in a new epoch", $"signs from epoch {node.Core.Epoch} on, and had signed in {signed}");
+        }
+    }
+
     /// <summary>From here on the record binds: it is synced or on the wire.</summary>
     public void OnBinding(SimNode node, SignedHeader header)
     {
         MessageKind slot = SlotOf(header.Kind);
+        _signedIn[node.Index] = Math.Max(header.Epoch, _signedIn.GetValueOrDefault(node.Index));
         _bound[(node.Index, slot, header.Epoch, header.View, header.Sequence)] = header.Digest;
         if (slot == MessageKind.Prepare)
         {

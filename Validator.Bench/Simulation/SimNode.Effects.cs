@@ -71,7 +71,11 @@ public partial class SimNode
 
     void ISimShellPorts.Rejected(Reason reason, int from) => Count(reason);
 
-    void ISimShellPorts.SignFrom(ulong epoch) => Disk.SignFrom = epoch;
+    void ISimShellPorts.SignFrom(ulong epoch)
+    {
+        Disk.SignFrom = epoch;
+        Cluster.World.AfterReturnLearned(this);
+    }
 
     // The mark is durable: a restart does not forget it.
     void ISimShellPorts.Contradicted() => HasVotes = false;

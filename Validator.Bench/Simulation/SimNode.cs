@@ -124,6 +124,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
             Cluster.Trace(Index, $"signs again from epoch {Core.Epoch} on");
             HasVotes = true;
             Disk.SignFrom = null;
+            Cluster.Check.OnRenewed(this);
         }
 
         Cluster.Check.OnStart(this);

@@ -100,6 +100,30 @@ public sealed partial class SimWorld
         }
     }
 
+    /// <summary>
+    /// One that lost its votes knows, durably, from which epoch on it may sign (rule E5). A restart within the one in which it
+    /// may have signed is where a number that is too low does its harm, most of all where the next view rests on what it states.
+    /// </summary>
+    public void AfterReturnLearned(SimNode node)
+    {
+        if (_faultsOver || Byzantine.Contains(node.Index))
+        {
+            return;
+        }
+
+        int life = node.Incarnation;
+        Cluster.Schedule(Cluster.Now + _dark.Between(0, 50_000), () =>
+        {
+            if (node.Running && node.Incarnation == life && !_faultsOver)
+            {
+                Met(Fault.ReturnRestart);
+                int leader = Cluster.PlaceOf(node.Core.Epoch, node.Core.Leader);
+                Cluster.CrashAndRestart(node, _dark.Between(1_000, 200_000));
+                CutLinks((from, to) => (from == leader) != (to == leader), _dark.Between(500_000, 3_000_000));
+            }
+        });
+    }
+
     /// <summary>All honest members are cut off that the others can be a quorum without, mostly the leader first.</summary>
     private void BeginBlackout(SimNode first, Block block)
     {
