@@ -87,7 +87,8 @@ public sealed class SimCluster
     {
         if (FindEpoch(epoch.Number) is { } known)
         {
-            if (known.Start.Hash != epoch.Start.Hash || (known.Members != epoch.Members
+            // Mostly the members are the same objects, and their keys need not be hashed again.
+            if (known.Start.Hash != epoch.Start.Hash || (!known.Members.AsSpan().SequenceEqual(epoch.Members)
                 && _digests[(int)epoch.Number] != GenesisCodec.CommitteeDigest(epoch.Number, epoch.Members)))
             {
                 throw Check.Fail(node, "agreement", $"enters another epoch {epoch.Number} than others");

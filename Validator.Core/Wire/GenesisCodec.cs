@@ -91,12 +91,13 @@ public static class GenesisCodec
     /// <summary>BLAKE3 over epoch and members, as the executed root states the committee (rule P6).</summary>
     public static Hash256 CommitteeDigest(ulong epoch, ReadOnlySpan<Member> members)
     {
-        byte[] encoded = new byte[16 + MembersSize(members)];
+        byte[] encoded = GC.AllocateUninitializedArray<byte>(16 + MembersSize(members));
         WireWriter writer = new(encoded);
         writer.U8(WireTags.Committee);
         writer.Zeros(7);
         writer.U64(epoch);
         WriteMembers(ref writer, members);
+        Require.That(writer.Written == encoded.Length);
         return Hash256.Of(encoded);
     }
 
