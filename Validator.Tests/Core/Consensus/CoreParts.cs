@@ -1,0 +1,95 @@
+using Validator.Core.Consensus;
+using Validator.Core.Effects;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Tests.Core.Consensus;
+
+/// <summary>The objects of one core that count, vote, change views and make final, around a chain; member 1 of four unless said otherwise.</summary>
+internal sealed class CoreParts
+{
+    private readonly EffectBuffer _effects = new();
+
+    public CoreParts(int self = 1)
+    {
+        Self = self;
+        EpochConfiguration epoch = Samples.Epoch;
+        Step = new Step(self, 0, signs: true);
+        Past = new OwnPast(self, default, 0);
+        View = new ViewState(new Claim(0, epoch.Start.Sequence, epoch.Start.Hash));
+        Slots = new Slots(epoch.Committee, ChainSamples.Reach);
+        Timer = new ViewTimer(4, 1_000);
+        Stops = new Stops(epoch.Committee, self, 500);
+        Changes = new ViewChangeBook(epoch.Committee, self, 0);
+        Peers = new PeerTable(epoch.Committee, self);
+        CoreSettings settings = new() { ViewTimeoutMicros = 1_000 };
+        Pace pace = new(settings, Timer);
+        OwnLane own = new(self, Samples.Lanes, settings, Samples.Genesis.Parameters, pace, Timer);
+        CatchUpDriver catchUp = new(epoch, Samples.Chain, Peers);
+        TwinGuard guard = new(Peers, Step);
+        Convictions convictions = new(self, Samples.Lanes, Timer, guard, Step);
+        Fetcher fetcher = new(Samples.Lanes, Peers, Step);
+        Changer = new ViewChanger(
+            epoch, 32, View, Stops, Changes, Prepared, Committed, Slots, Samples.Blocks, Samples.Chain, Timer, Past, guard, Step);
+        Certificates = new Certificates(epoch, Prepared, Committed, Slots, View, Samples.Chain, Past, Changer, guard, Step);
+        Counter = new VoteCounter(
+            epoch, self, Slots, View, Samples.Chain, Samples.Blocks, Past, pace, Certificates, convictions, guard, Step);
+        Voter = new Voter(
+            epoch, ChainSamples.Reach, Slots, Samples.Judge, Samples.Blocks, View, Samples.Chain, Past, own, fetcher, Step);
+        Finalizer = new Finalizer(
+            Samples.Chain, Samples.Blocks, Slots, View, Samples.Lanes, own, Past, Timer, Samples.Close, catchUp, fetcher, guard, Step);
+        Watch = new LeaderWatch(
+            epoch, self, settings, View, Stops, Timer, Slots, Samples.Blocks, Samples.Chain, Samples.Lanes, own, Past, catchUp, Peers, Step);
+        At(0);
+        foreach (int peer in Enumerable.Range(0, 4).Where(peer => peer != self))
+        {
+            Peers.Up(peer, 0);
+        }
+    }
+
+    public int Self { get; }
+    public ChainSamples Samples { get; } = new();
+    public Step Step { get; }
+    public OwnPast Past { get; }
+    public ViewState View { get; }
+    public Slots Slots { get; }
+    public ViewTimer Timer { get; }
+    public Stops Stops { get; }
+    public ViewChangeBook Changes { get; }
+    public PeerTable Peers { get; }
+    public CertificateBook Prepared { get; } = new();
+    public CertificateBook Committed { get; } = new();
+    public ViewChanger Changer { get; }
+    public Certificates Certificates { get; }
+    public VoteCounter Counter { get; }
+    public Voter Voter { get; }
+    public Finalizer Finalizer { get; }
+    public LeaderWatch Watch { get; }
+
+    /// <summary>Begins a step, and forgets what earlier ones asked for.</summary>
+    public void At(long micros)
+    {
+        _effects.Clear();
+        Step.Begin(Inputs.At(micros, Samples.Start.TimestampMicros + 10), _effects);
+    }
+
+    /// <summary>What this step asked for so far.</summary>
+    public EffectLog Done => EffectLog.Of(_effects);
+
+    /// <summary>View 0's leader proposes a child of the final block.</summary>
+    public Block Propose(LaneTip[]? cut = null)
+    {
+        Block block = ChainSamples.Child(Samples.Chain.Tip, cut);
+        Propose(block);
+        return block;
+    }
+
+    public void Propose(Block block)
+    {
+        Signed header = ChainSamples.Signed(MessageKind.PrePrepare, 0, 0, block.Sequence, block.Hash);
+        Counter.OnPrePrepare(new PrePrepare(header.Header, header.Signature, block), 0);
+    }
+
+    public void Vote(MessageKind kind, int sender, Block block, ulong view = 0) =>
+        Counter.OnVote(ChainSamples.Signed(kind, sender, view, block.Sequence, block.Hash), sender);
+}
