@@ -34,7 +34,7 @@ public sealed class RecoveredState
     /// <summary>What is executed ends in an earlier epoch: this one is known from its certified start alone.</summary>
     public bool Behind { get; set; }
 
-    /// <summary>What the core of the epoch before handed on with EpochEnded.</summary>
+    /// <summary>What the core of the epoch before handed on with EndEpoch.</summary>
     public ulong ProvenFrom { get; set; }
 
     /// <summary>A snapshot that was being fetched; null when none was.</summary>

@@ -7,9 +7,9 @@ namespace Validator.Core.Consensus;
 
 /// <summary>
 /// The whole protocol as one deterministic state machine: inputs in, effects out, the same bytes for the same inputs. Not
-/// thread-safe; one thread owns it. Each set of rules has an object with its state and its invariants (FinalChain, BlockJudge,
-/// Slots, ViewState, OwnLane and so on), which knows nothing of this class; here, and in its parts by message, is what one tells
-/// the others.
+/// thread-safe; one thread owns it. Each set of rules has an object with its state and its invariants (VoteCounter, Voter,
+/// Finalizer, NewViews, OwnLane and so on), which knows nothing of this class; here is who takes an input, and in which order
+/// what became due is looked at.
 /// </summary>
 public sealed class ValidatorCore : IInputHandler
 {

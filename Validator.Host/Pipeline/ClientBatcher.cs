@@ -243,7 +243,7 @@ internal sealed class ClientBatcher : PipelineThread
         if (batch.IsSystem && batch.SystemEpoch != credits.Epoch)
         {
             batch.CompleteEpochEnded();
-            Exchange(now => now.TryGiveBack(credits.Epoch, out BatchCredits more) ? more : now);
+            GiveBack(credits.Epoch);
             return true;
         }
 
@@ -254,6 +254,9 @@ internal sealed class ClientBatcher : PipelineThread
     }
 
     private BatchCredits Credits => new(Volatile.Read(ref _credits));
+
+    /// <summary>Apart, since what it captures is an object: every pass of <see cref="Work"/> would make one.</summary>
+    private void GiveBack(ulong epoch) => Exchange(now => now.TryGiveBack(epoch, out BatchCredits more) ? more : now);
 
     private void Exchange(Func<BatchCredits, BatchCredits> change)
     {

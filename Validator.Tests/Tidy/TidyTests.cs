@@ -227,8 +227,7 @@ public sealed class TidyTests
     {
         string[] sources = [.. SourceTree.Sources.Where(f => f.StartsWith("Validator.", StringComparison.Ordinal))];
         HashSet<string> words = [.. sources.SelectMany(f => SourceTree.Lines(f)).SelectMany(l => Regex.Matches(l, @"\w+")).Select(m => m.Value)];
-        Regex cited = new(@"`(?<name>(\w+/)*(_[a-z]|[A-Z])\w*(\.\w+)*)`");
-        foreach (string name in SourceTree.Lines("Validator.Core/PROTOCOL.md").SelectMany(l => cited.Matches(l)).Select(m => m.Groups["name"].Value).Distinct())
+        foreach (string name in Cited("Validator.Core/PROTOCOL.md"))
         {
             bool there = name.EndsWith(".cs", StringComparison.Ordinal)
                 ? sources.Any(f => f.EndsWith("/" + name, StringComparison.Ordinal) || f == "Validator." + name)
@@ -236,6 +235,32 @@ public sealed class TidyTests
             Assert.True(there, $"PROTOCOL.md cites {name}, which is not there");
         }
     }
+
+    // Protects the same of every other document, decisions too: a source file is there, and a member is in the file of its class.
+    [Fact]
+    public void Documents_cite_files_and_members_that_are_there()
+    {
+        string[] sources = [.. SourceTree.Sources.Where(f => f.StartsWith("Validator.", StringComparison.Ordinal))];
+        ILookup<string, string> byClass = sources.ToLookup(f => Path.GetFileName(f).Split('.')[0]);
+        string[] documents = [.. SourceTree.Files.Where(f => f.EndsWith(".md", StringComparison.Ordinal)
+            && (f.StartsWith("docs/", StringComparison.Ordinal) || f is "README.md" or "CONTRIBUTING.md" or "Validator.Core/PROTOCOL.md"))];
+        Assert.NotEmpty(documents);
+        foreach (string document in documents)
+        {
+            foreach (string name in Cited(document))
+            {
+                string[] parts = name.Split('.');
+                bool there = parts is [.., "cs"] ? sources.Any(f => f.EndsWith("/" + name, StringComparison.Ordinal) || f == name || f == "Validator." + name)
+                    : parts is not [var type, var member] || !byClass.Contains(type)
+                        || byClass[type].SelectMany(SourceTree.Lines).Any(l => Regex.IsMatch(l, $@"\b{member}\b"));
+                Assert.True(there, $"{document} cites {name}, which is not there");
+            }
+        }
+    }
+
+    /// <summary>Names of code in a document.</summary>
+    private static IEnumerable<string> Cited(string document) => SourceTree.Lines(document)
+        .SelectMany(l => Regex.Matches(l, @"`(?<name>(\w+/)*(_[a-z]|[A-Z])\w*(\.\w+)*)`")).Select(m => m.Groups["name"].Value).Distinct();
 
     // Protects: whatever make promises it does. A target that is phony and has no recipe ends well and does nothing.
     [Fact]
