@@ -59,16 +59,16 @@ internal sealed class SwitchCounter : IDisposable
     {
         foreach (string thread in Directory.EnumerateDirectories($"/proc/{process}/task"))
         {
-            long count = 0;
-            foreach (string line in File.ReadLines(thread + "/status"))
+            try
             {
-                if (line.Contains("_ctxt_switches:", StringComparison.Ordinal))
-                {
-                    count += long.Parse(line.AsSpan(line.IndexOf(':') + 1).Trim(), CultureInfo.InvariantCulture);
-                }
+                _ofThread[thread] = File.ReadLines(thread + "/status")
+                    .Where(line => line.Contains("_ctxt_switches:", StringComparison.Ordinal))
+                    .Sum(line => long.Parse(line.AsSpan(line.IndexOf(':') + 1).Trim(), CultureInfo.InvariantCulture));
             }
-
-            _ofThread[thread] = count;
+            catch (IOException)
+            {
+                // This thread has ended; what was read of it stands.
+            }
         }
     }
 }

@@ -218,8 +218,10 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
     // What is out for execution comes back first.
     private void Install(Step step)
     {
-        if (_fetch.Installing && !_installHandedOut && chain.AllExecuted && _fetch.Manifest is { } manifest)
+        if (_fetch.Installing && !_installHandedOut && chain.AllExecuted)
         {
+            SnapshotManifest? manifest = _fetch.Manifest;
+            Require.That(manifest is not null);
             _installHandedOut = true;
             step.Effects.InstallSnapshot(manifest);
         }
@@ -233,8 +235,9 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
             _fetch.Leave();
         }
 
-        if (_fetch.Leaving && !_endHandedOut && chain.AllExecuted && _end is not null)
+        if (_fetch.Leaving && !_endHandedOut && chain.AllExecuted)
         {
+            Require.That(_end is not null);
             _endHandedOut = true;
             step.Effects.StoreEpochEnd(_end);
         }

@@ -88,7 +88,7 @@ internal sealed class Finalizer(
     }
 
     private Certificate CertificateFor(Block block, Certificate covering) =>
-        slots.Find(view.Number, block.Sequence) is { Committed: { } own } && own.BlockHash == block.Hash ? own : covering;
+        slots.Find(view.Number, block.Sequence) is { Committed: { } exact } && exact.BlockHash == block.Hash ? exact : covering;
 
     private void Finalize(Block block, Certificate certificate)
     {
