@@ -300,6 +300,12 @@ public sealed class SimCluster
 
     public void CrashAndRestart(SimNode node, long downMicros)
     {
+        if (!node.Running)
+        {
+            // A second crash of one life would tear the store of votes twice, which no disk does.
+            return;
+        }
+
         Trace(node.Index, "crash");
         node.Crash();
         int incarnation = node.Incarnation;

@@ -175,7 +175,7 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
 
     void ISimLedgerAudience.ChunkDurable()
     {
-        if (Cluster.World.CrashesInCatchUp())
+        if (Running && Cluster.World.CrashesInCatchUp())
         {
             Cluster.CrashAndRestart(this);
         }
