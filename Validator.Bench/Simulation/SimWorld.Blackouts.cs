@@ -88,16 +88,26 @@ public sealed partial class SimWorld
 
         if (block.Sequence >= _darkFrom && _struck.Add(node.Index))
         {
-            int life = node.Incarnation;
-            Cluster.Schedule(Cluster.Now + _dark.Between(0, ExecutionMicros - 1), () =>
+            InThisLife(node, ExecutionMicros - 1, () =>
             {
-                if (node.Running && node.Incarnation == life && !_faultsOver)
-                {
-                    Met(Fault.Blackout);
-                    Cluster.CrashAndRestart(node, _dark.Between(1_000, 200_000));
-                }
+                Met(Fault.Blackout);
+                Cluster.CrashAndRestart(node, _dark.Between(1_000, 200_000));
             });
         }
+    }
+
+    /// <summary>Does something to a node soon, paused or not, while faults go on and it has not crashed since.</summary>
+    /// <param name="within">Microseconds.</param>
+    private void InThisLife(SimNode node, long within, Action happen)
+    {
+        int life = node.Incarnation;
+        Cluster.Schedule(Cluster.Now + _dark.Between(0, within), () =>
+        {
+            if (node.Running && node.Incarnation == life && !_faultsOver)
+            {
+                happen();
+            }
+        });
     }
 
     /// <summary>
@@ -111,16 +121,12 @@ public sealed partial class SimWorld
             return;
         }
 
-        int life = node.Incarnation;
-        Cluster.Schedule(Cluster.Now + _dark.Between(0, 50_000), () =>
+        InThisLife(node, 50_000, () =>
         {
-            if (node.Running && node.Incarnation == life && !_faultsOver)
-            {
-                Met(Fault.ReturnRestart);
-                int leader = Cluster.PlaceOf(node.Core.Epoch, node.Core.Leader);
-                Cluster.CrashAndRestart(node, _dark.Between(1_000, 200_000));
-                CutLinks((from, to) => (from == leader) != (to == leader), _dark.Between(500_000, 3_000_000));
-            }
+            Met(Fault.ReturnRestart);
+            int leader = Cluster.PlaceOf(node.Core.Epoch, node.Core.Leader);
+            Cluster.CrashAndRestart(node, _dark.Between(1_000, 200_000));
+            CutLinks((from, to) => (from == leader) != (to == leader), _dark.Between(500_000, 3_000_000));
         });
     }
 

@@ -14,12 +14,16 @@ internal sealed class Slots(Committee committee, ulong reach)
 
     private readonly Dictionary<(ulong View, ulong Sequence), Slot> _slots = [];
 
+    // No slot was ever opened above this sequence.
+    private ulong _highest;
+
     public int Count => _slots.Count;
 
-    /// <summary>No slot was ever opened above this sequence: loops over the reach end here.</summary>
-    public ulong Highest { get; private set; }
-
     public Slot? Find(ulong view, ulong sequence) => _slots.GetValueOrDefault((view, sequence));
+
+    /// <summary>The last sequence in reach at which there may be a slot.</summary>
+    /// <param name="final">That of the final block.</param>
+    public ulong Last(ulong final) => Math.Min(final + reach, _highest);
 
     /// <summary>Why a message of this slot is not taken; None when it is.</summary>
     public Reason Fault(in SignedHeader header, ulong view, ulong final) =>
@@ -37,7 +41,7 @@ internal sealed class Slots(Committee committee, ulong reach)
         {
             slot = new Slot(view, sequence, committee.Count);
             _slots.Add((view, sequence), slot);
-            Highest = Math.Max(Highest, sequence);
+            _highest = Math.Max(_highest, sequence);
         }
 
         return slot;

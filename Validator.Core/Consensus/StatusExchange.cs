@@ -9,7 +9,7 @@ namespace Validator.Core.Consensus;
 /// heals through it; who lost its votes learns from it when it may sign again (rule E5).
 /// </summary>
 internal sealed class StatusExchange(
-    EpochConfiguration epoch, int self, CoreSettings settings, uint window, ulong reach, LaneSet lanes, FinalChain chain, Slots slots, ViewState view,
+    EpochConfiguration epoch, int self, CoreSettings settings, uint window, LaneSet lanes, FinalChain chain, Slots slots, ViewState view,
     Stops stops, ViewChangeBook changes, ViewTimer timer, Fetcher fetcher, CatchUpDriver catchUp, PeerTable peers, Step step)
 {
     /// <summary>Slots whose messages are sent again per status of a peer that does not move.</summary>
@@ -149,10 +149,10 @@ internal sealed class StatusExchange(
         }
 
         int sent = 0;
-        ulong last = chain.Sequence + reach;
+        ulong last = slots.Last(chain.Sequence);
         // In a later view even a final base is voted again (rule V4), so the peer's own final slot counts there.
         ulong first = Math.Max(status.FinalSequence + (view.Number == 0 ? 1u : 0u), chain.Sequence);
-        for (ulong sequence = first; sequence <= Math.Min(last, slots.Highest) && sent < SlotsPerRepeat; sequence++)
+        for (ulong sequence = first; sequence <= last && sent < SlotsPerRepeat; sequence++)
         {
             if (slots.Find(view.Number, sequence) is { } slot && RepeatSlot(peer, slot))
             {

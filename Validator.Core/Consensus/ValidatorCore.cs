@@ -81,14 +81,14 @@ public sealed class ValidatorCore : IInputHandler
         _changer = new ViewChanger(epoch, window, _view, _stops, changes, _prepared, _committed, _slots, _blocks, _chain, timer, _past, guard, _step);
         _certificates = new Certificates(epoch, _prepared, _committed, _slots, _view, _chain, _past, _changer, guard, _step);
         _counter = new VoteCounter(epoch, self, _slots, _view, _chain, _blocks, _past, pace, _certificates, _convictions, guard, _step);
-        _voter = new Voter(epoch, reach, _slots, judge, _blocks, _view, _chain, _past, _own, _fetcher, _step);
+        _voter = new Voter(epoch, _slots, judge, _blocks, _view, _chain, _past, _own, _fetcher, _step);
         _builder = new BlockBuilder(genesis.Parameters, settings, _chain, _blocks, _close, _lanes, pace);
         _proposer = new Proposer(self, Epoch, _view, _blocks, _chain, _builder, judge, _counter, _voter, _past, _fetcher, _peers, _step);
         _newViews = new NewViews(epoch, self, _view, _stops, changes, _changer, _certificates, _builder, _past, _convictions, guard, _step);
         _finalizer = new Finalizer(_chain, _blocks, _slots, _view, _lanes, _own, _past, timer, _close, _catchUp, _fetcher, guard, _step);
         _answers = new FetchAnswers(_fetcher, _blocks, _chain, _certificates, _catchUp, _step);
         _status = new StatusExchange(
-            epoch, self, settings, window, reach, _lanes, _chain, _slots, _view, _stops, changes, timer, _fetcher, _catchUp, _peers, _step);
+            epoch, self, settings, window, _lanes, _chain, _slots, _view, _stops, changes, timer, _fetcher, _catchUp, _peers, _step);
         _watch = new LeaderWatch(epoch, self, settings, _view, _stops, timer, _slots, _blocks, _chain, _lanes, _own, _past, _catchUp, _peers, _step);
         if (recovered is not null)
         {

@@ -10,7 +10,7 @@ namespace Validator.Core.Consensus;
 /// a vote rests on is stored before it, and what a proposal lacks is asked for.
 /// </summary>
 internal sealed class Voter(
-    EpochConfiguration epoch, ulong reach, Slots slots, BlockJudge judge, BlockTree blocks, ViewState view, FinalChain chain, OwnPast past,
+    EpochConfiguration epoch, Slots slots, BlockJudge judge, BlockTree blocks, ViewState view, FinalChain chain, OwnPast past,
     OwnLane own, Fetcher fetcher, Step step)
 {
     // While a proposal waits: the wall clock at which it may be voted for.
@@ -28,8 +28,8 @@ internal sealed class Voter(
     /// <summary>Sends the Prepares that proposals of this view deserve.</summary>
     public void TryPrepareAll()
     {
-        ulong last = chain.Sequence + reach;
-        for (ulong sequence = Math.Max(view.Accepted?.Sequence + 1 ?? chain.Sequence, 1); sequence <= Math.Min(last, slots.Highest); sequence++)
+        ulong last = slots.Last(chain.Sequence);
+        for (ulong sequence = Math.Max(view.Accepted?.Sequence + 1 ?? chain.Sequence, 1); sequence <= last; sequence++)
         {
             if (slots.Find(view.Number, sequence) is { IsOpen: true } slot)
             {
@@ -41,8 +41,8 @@ internal sealed class Voter(
     /// <summary>Sends the Commits that prepared certificates of this view allow (rule P4).</summary>
     public void TryCommitAll()
     {
-        ulong last = chain.Sequence + reach;
-        for (ulong sequence = Math.Max(Math.Max(chain.Sequence, 1), past.ForgottenBelow); sequence <= Math.Min(last, slots.Highest); sequence++)
+        ulong last = slots.Last(chain.Sequence);
+        for (ulong sequence = Math.Max(Math.Max(chain.Sequence, 1), past.ForgottenBelow); sequence <= last; sequence++)
         {
             if (slots.Find(view.Number, sequence) is { Prepared: { } certificate, CommitSent.IsZero: true } slot)
             {

@@ -201,25 +201,25 @@ public sealed class EffectBuffer
                 handler.Sign(in entry.Header);
                 break;
             case Case.SignBlock:
-                handler.SignBlock(in entry.Header, Is<Block>(entry.Body));
+                handler.SignBlock(in entry.Header, Require.Is<Block>(entry.Body));
                 break;
             case Case.SignVertex:
-                handler.SignVertex(in entry.Header, Is<VertexHeader>(entry.Body), entry.Number);
+                handler.SignVertex(in entry.Header, Require.Is<VertexHeader>(entry.Body), entry.Number);
                 break;
             case Case.SignViewChange:
-                handler.SignViewChange(Is<ViewChange>(entry.Body));
+                handler.SignViewChange(Require.Is<ViewChange>(entry.Body));
                 break;
             case Case.SignNewView:
-                handler.SignNewView(Is<NewView>(entry.Body));
+                handler.SignNewView(Require.Is<NewView>(entry.Body));
                 break;
             case Case.PersistBlock:
-                handler.PersistBlock(Is<Block>(entry.Body));
+                handler.PersistBlock(Require.Is<Block>(entry.Body));
                 break;
             case Case.PersistPrepared:
-                handler.PersistPrepared(Is<Certificate>(entry.Body));
+                handler.PersistPrepared(Require.Is<Certificate>(entry.Body));
                 break;
             case Case.PersistEntered:
-                handler.PersistEntered(Is<NewView>(entry.Body));
+                handler.PersistEntered(Require.Is<NewView>(entry.Body));
                 break;
             case Case.StoreVertex:
                 handler.StoreVertex(entry.Number);
@@ -231,13 +231,13 @@ public sealed class EffectBuffer
                 handler.DropBatch(entry.Number);
                 break;
             case Case.Send:
-                handler.Send(entry.Member, Is<IMessage>(entry.Body));
+                handler.Send(entry.Member, Require.Is<IMessage>(entry.Body));
                 break;
             case Case.BatchCredit:
                 handler.BatchCredit();
                 break;
             case Case.Execute:
-                handler.Execute(Is<Block>(entry.Body), Is<VertexHeader[]>(entry.Order), Is<Certificate>(entry.Certificate));
+                handler.Execute(Require.Is<Block>(entry.Body), Require.Is<VertexHeader[]>(entry.Order), Require.Is<Certificate>(entry.Certificate));
                 break;
             case Case.ViewChanged:
                 handler.ViewChanged(entry.Number, entry.Reason);
@@ -257,25 +257,25 @@ public sealed class EffectBuffer
         switch (entry.Case)
         {
             case Case.StoreManifest:
-                handler.StoreManifest(Is<SnapshotManifest>(entry.Body));
+                handler.StoreManifest(Require.Is<SnapshotManifest>(entry.Body));
                 break;
             case Case.StoreChunk:
-                handler.StoreChunk(Is<SnapshotChunk>(entry.Body));
+                handler.StoreChunk(Require.Is<SnapshotChunk>(entry.Body));
                 break;
             case Case.DropSnapshot:
                 handler.DropSnapshot();
                 break;
             case Case.InstallSnapshot:
-                handler.InstallSnapshot(Is<SnapshotManifest>(entry.Body));
+                handler.InstallSnapshot(Require.Is<SnapshotManifest>(entry.Body));
                 break;
             case Case.StoreEpochEnd:
-                handler.StoreEpochEnd(Is<EpochEnd>(entry.Body));
+                handler.StoreEpochEnd(Require.Is<EpochEnd>(entry.Body));
                 break;
             case Case.Evidence:
-                handler.Evidence(Is<Evidence>(entry.Body));
+                handler.Evidence(Require.Is<Evidence>(entry.Body));
                 break;
             case Case.EndEpoch:
-                handler.EndEpoch(Is<Block>(entry.Body), entry.Number);
+                handler.EndEpoch(Require.Is<Block>(entry.Body), entry.Number);
                 break;
             case Case.SignFrom:
                 handler.SignFrom(entry.Number);
@@ -290,12 +290,5 @@ public sealed class EffectBuffer
                 Require.Fail("every effect is handed over");
                 break;
         }
-    }
-
-    private static T Is<T>(object? body)
-        where T : class
-    {
-        Require.That(body is T);
-        return (T)body;
     }
 }

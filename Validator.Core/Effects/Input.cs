@@ -139,16 +139,16 @@ public struct Input
                 handler.OnTick();
                 break;
             case Case.Message:
-                handler.OnMessage(Body<IMessage>(), From);
+                handler.OnMessage(Require.Is<IMessage>(_body), From);
                 break;
             case Case.Vertex:
-                handler.OnVertex(Body<SignedVertex>(), _number, From);
+                handler.OnVertex(Require.Is<SignedVertex>(_body), _number, From);
                 break;
             case Case.ClientBatch:
                 handler.OnClientBatch(new SealedBatch(_number, _hash, _payloadBytes, _transactions));
                 break;
             case Case.Signed:
-                handler.OnSigned(Body<IMessage>());
+                handler.OnSigned(Require.Is<IMessage>(_body));
                 break;
             case Case.VertexDurable:
                 handler.OnVertexDurable(in _hash);
@@ -175,11 +175,4 @@ public struct Input
     }
 
     private static Input Of(Case what, ulong epoch, int from) => new() { _case = what, Epoch = epoch, From = from };
-
-    private readonly T Body<T>()
-        where T : class
-    {
-        Require.That(_body is T);
-        return (T)_body;
-    }
 }

@@ -22,6 +22,18 @@ public static class Require
         }
     }
 
+    /// <summary>A body that its kind says is a <typeparamref name="T"/>, as one.</summary>
+    public static T Is<T>(
+        object? body,
+        [CallerArgumentExpression(nameof(body))] string name = "",
+        [CallerFilePath] string file = "",
+        [CallerLineNumber] int line = 0)
+        where T : class
+    {
+        That(body is T, name, file, line);
+        return (T)body;
+    }
+
     [DoesNotReturn]
     public static void Fail(string invariant, [CallerFilePath] string file = "", [CallerLineNumber] int line = 0)
     {

@@ -44,8 +44,8 @@ public readonly struct LedgerItem<TVertex, TExecuted, TPayload>
     /// <summary>Whatever ends an epoch here: its last block, or that it is passed by.</summary>
     public ulong? Ends => _case switch
     {
-        Case.Executed when Body<TExecuted>().Block is { NextCommittee.IsZero: false } last => last.Epoch,
-        Case.EpochEnd => Body<EpochEnd>().Epoch,
+        Case.Executed when Require.Is<TExecuted>(_body).Block is { NextCommittee.IsZero: false } last => last.Epoch,
+        Case.EpochEnd => Require.Is<EpochEnd>(_body).Epoch,
         _ => null,
     };
 
@@ -56,9 +56,9 @@ public readonly struct LedgerItem<TVertex, TExecuted, TPayload>
     public bool Lingers => _case == Case.Vertex;
 
     /// <summary>Of another's vertex, or our own: its epoch; null for everything else.</summary>
-    public ulong? VertexEpoch => _case is Case.Vertex or Case.OwnVertex ? Body<TVertex>().Header.Epoch : null;
+    public ulong? VertexEpoch => _case is Case.Vertex or Case.OwnVertex ? Require.Is<TVertex>(_body).Header.Epoch : null;
 
-    public int PayloadBytes => _case is Case.Vertex or Case.OwnVertex ? (int)Body<TVertex>().Header.PayloadBytes : 0;
+    public int PayloadBytes => _case is Case.Vertex or Case.OwnVertex ? (int)Require.Is<TVertex>(_body).Header.PayloadBytes : 0;
 
     /// <summary>Payload of our own vertex; nothing for everything else.</summary>
     public TPayload Payload => _own.Payload;
@@ -93,19 +93,19 @@ public readonly struct LedgerItem<TVertex, TExecuted, TPayload>
         switch (_case)
         {
             case Case.Vertex:
-                writer.WriteVertex(Body<TVertex>());
+                writer.WriteVertex(Require.Is<TVertex>(_body));
                 break;
             case Case.OwnVertex:
-                writer.WriteOwnVertex(Body<TVertex>(), in _own);
+                writer.WriteOwnVertex(Require.Is<TVertex>(_body), in _own);
                 break;
             case Case.Executed:
-                writer.WriteExecuted(Body<TExecuted>());
+                writer.WriteExecuted(Require.Is<TExecuted>(_body));
                 break;
             case Case.Manifest:
-                writer.WriteManifest(Body<SnapshotManifest>());
+                writer.WriteManifest(Require.Is<SnapshotManifest>(_body));
                 break;
             case Case.Chunk:
-                writer.WriteChunk(Body<SnapshotChunk>());
+                writer.WriteChunk(Require.Is<SnapshotChunk>(_body));
                 break;
             case Case.DropSnapshot:
                 writer.DropSnapshot();
@@ -113,7 +113,7 @@ public readonly struct LedgerItem<TVertex, TExecuted, TPayload>
             case Case.Install:
                 break;
             case Case.EpochEnd:
-                writer.WriteEpochEnd(Body<EpochEnd>());
+                writer.WriteEpochEnd(Require.Is<EpochEnd>(_body));
                 break;
             default:
                 Require.Fail("every item is written");
@@ -127,15 +127,15 @@ public readonly struct LedgerItem<TVertex, TExecuted, TPayload>
         switch (_case)
         {
             case Case.Vertex:
-                audience.VertexDurable(Body<TVertex>());
+                audience.VertexDurable(Require.Is<TVertex>(_body));
                 break;
             case Case.OwnVertex:
                 OwnRecord<TPayload> own = _own;
                 own.SetInLedger();
-                audience.OwnVertexDurable(Body<TVertex>(), own);
+                audience.OwnVertexDurable(Require.Is<TVertex>(_body), own);
                 break;
             case Case.Executed:
-                audience.ExecutedDurable(Body<TExecuted>());
+                audience.ExecutedDurable(Require.Is<TExecuted>(_body));
                 break;
             case Case.Chunk:
                 audience.ChunkDurable();
@@ -143,10 +143,10 @@ public readonly struct LedgerItem<TVertex, TExecuted, TPayload>
             case Case.Manifest or Case.DropSnapshot:
                 break;
             case Case.Install:
-                audience.Install(Body<SnapshotManifest>());
+                audience.Install(Require.Is<SnapshotManifest>(_body));
                 break;
             case Case.EpochEnd:
-                audience.EpochEndDurable(Body<EpochEnd>());
+                audience.EpochEndDurable(Require.Is<EpochEnd>(_body));
                 break;
             default:
                 Require.Fail("every item is announced");
@@ -158,14 +158,7 @@ public readonly struct LedgerItem<TVertex, TExecuted, TPayload>
     public void LetGo(ILedgerAudience<TVertex, TExecuted, TPayload> audience)
     {
         Require.That(VertexEpoch is not null);
-        audience.LetGo(Body<TVertex>(), _own.Payload);
-    }
-
-    private T Body<T>()
-        where T : class
-    {
-        Require.That(_body is T);
-        return (T)_body;
+        audience.LetGo(Require.Is<TVertex>(_body), _own.Payload);
     }
 }
 

@@ -71,22 +71,22 @@ public struct OwnRecord<TPayload>
     }
 
     /// <summary>The whole message, once it is signed, as it is stored, sent and answered.</summary>
-    public readonly IMessage Message => _case is Case.ViewChange or Case.NewView && _signed is not null ? Body<IMessage>() : Signed;
+    public readonly IMessage Message => _case is Case.ViewChange or Case.NewView && _signed is not null ? Require.Is<IMessage>(_body) : Signed;
 
     /// <summary>An accepted block; null for everything else.</summary>
-    public readonly Block? Accepted => _case == Case.Block ? Body<Block>() : null;
+    public readonly Block? Accepted => _case == Case.Block ? Require.Is<Block>(_body) : null;
 
     /// <summary>A prepared certificate; null for everything else.</summary>
-    public readonly Certificate? Prepared => _case == Case.Prepared ? Body<Certificate>() : null;
+    public readonly Certificate? Prepared => _case == Case.Prepared ? Require.Is<Certificate>(_body) : null;
 
     /// <summary>The NewView that is entered; null for everything else.</summary>
-    public readonly NewView? Entered => _case == Case.Entered ? Body<NewView>() : null;
+    public readonly NewView? Entered => _case == Case.Entered ? Require.Is<NewView>(_body) : null;
 
     /// <summary>The block of a proposal that is to be signed, or is; null for everything else.</summary>
-    public readonly Block? Proposed => _case == Case.Proposal ? Body<Block>() : null;
+    public readonly Block? Proposed => _case == Case.Proposal ? Require.Is<Block>(_body) : null;
 
     /// <summary>The own vertex; null for everything else.</summary>
-    public readonly VertexHeader? Vertex => _case == Case.Vertex ? Body<VertexHeader>() : null;
+    public readonly VertexHeader? Vertex => _case == Case.Vertex ? Require.Is<VertexHeader>(_body) : null;
 
     /// <summary>The epoch that begins: what was signed in earlier ones serves nothing any more. Null for everything else.</summary>
     public readonly ulong? Begins => _case == Case.EnterEpoch ? _epoch : null;
@@ -124,14 +124,14 @@ public struct OwnRecord<TPayload>
         Require.That(Next == OwnRecordStage.Signer);
         _signed = _case switch
         {
-            Case.Proposal => new PrePrepare(_header, signature, Body<Block>()),
-            Case.Vertex => new SignedVertex(_header, signature, Body<VertexHeader>()),
+            Case.Proposal => new PrePrepare(_header, signature, Require.Is<Block>(_body)),
+            Case.Vertex => new SignedVertex(_header, signature, Require.Is<VertexHeader>(_body)),
             _ => new Signed(_header, signature),
         };
         _body = _case switch
         {
-            Case.ViewChange => Body<ViewChange>().With(_signed),
-            Case.NewView => Body<NewView>().With(_signed),
+            Case.ViewChange => Require.Is<ViewChange>(_body).With(_signed),
+            Case.NewView => Require.Is<NewView>(_body).With(_signed),
             _ => _body,
         };
     }
@@ -153,13 +153,13 @@ public struct OwnRecord<TPayload>
                 writer.WriteSigned(in this);
                 break;
             case Case.Block:
-                writer.WriteBlock(Body<Block>());
+                writer.WriteBlock(Require.Is<Block>(_body));
                 break;
             case Case.Prepared:
-                writer.WritePrepared(Body<Certificate>());
+                writer.WritePrepared(Require.Is<Certificate>(_body));
                 break;
             case Case.Entered:
-                writer.WriteEntered(Body<NewView>());
+                writer.WriteEntered(Require.Is<NewView>(_body));
                 break;
             case Case.EnterEpoch:
                 writer.WriteEpoch(_epoch, _entry);
@@ -168,13 +168,6 @@ public struct OwnRecord<TPayload>
                 Require.Fail("every record is written");
                 break;
         }
-    }
-
-    private readonly T Body<T>()
-        where T : class
-    {
-        Require.That(_body is T);
-        return (T)_body;
     }
 }
 

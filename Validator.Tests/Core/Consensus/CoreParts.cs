@@ -35,7 +35,7 @@ internal sealed class CoreParts
         Counter = new VoteCounter(
             epoch, self, Slots, View, Samples.Chain, Samples.Blocks, Past, pace, Certificates, convictions, guard, Step);
         Voter = new Voter(
-            epoch, ChainSamples.Reach, Slots, Samples.Judge, Samples.Blocks, View, Samples.Chain, Past, own, fetcher, Step);
+            epoch, Slots, Samples.Judge, Samples.Blocks, View, Samples.Chain, Past, own, fetcher, Step);
         Finalizer = new Finalizer(
             Samples.Chain, Samples.Blocks, Slots, View, Samples.Lanes, own, Past, Timer, Samples.Close, catchUp, fetcher, guard, Step);
         Watch = new LeaderWatch(
