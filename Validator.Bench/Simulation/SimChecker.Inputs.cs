@@ -138,7 +138,7 @@ public sealed partial class SimChecker
             if (!IsByzantine(node.Index))
             {
                 CheckSizes(node);
-                if (node.Disk.Unordered.Overlaps(_finalTransactions))
+                if (node.Disk.Unordered.Values.Any(_finalTransactions.Overlaps))
                 {
                     throw Fail(node, "exactly once", "a client is told that its transaction was not ordered, and it is final");
                 }

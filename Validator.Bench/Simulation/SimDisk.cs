@@ -68,8 +68,8 @@ public sealed class SimDisk
 
     public ulong Epoch => Math.Max(Landing, Committee?.Epoch ?? 0);
 
-    /// <summary>Own transactions of ended epochs that no block ordered, until they are in a durable vertex again.</summary>
-    public HashSet<ulong> Unordered { get; } = [];
+    /// <summary>Own vertices of ended epochs that no block ordered, until a durable one has their transactions again.</summary>
+    public Dictionary<Hash256, ulong[]> Unordered { get; } = [];
 
     /// <summary>From which epoch on this validator, which lost its votes, may sign again.</summary>
     public ulong? SignFrom { get; set; }
@@ -84,7 +84,7 @@ public sealed class SimDisk
             copy.Committee = new CommitteeState(committee.Epoch, committee.Members, committee.Pending);
         }
 
-        copy.Unordered.UnionWith(Unordered);
+        CopyAll(Unordered, copy.Unordered);
         foreach ((int place, byte[] record) in Accounts)
         {
             copy.Accounts.Add(place, record);
@@ -249,16 +249,24 @@ public sealed class SimDisk
     /// What this validator made durable in the epoch that ends, and no block ordered. What others bring back of it to one that
     /// lost its votes is not its own any more: it may have been authored again long ago.
     /// </summary>
-    public void KeepUnordered(Block last, int author)
+    public List<Hash256> KeepUnordered(Block last, int author)
     {
+        List<Hash256> kept = [];
         foreach (SimVertex vertex in Vertices.Values)
         {
             if (author >= 0 && OwnTipEpoch == last.Epoch && vertex.Header.Epoch == last.Epoch && vertex.Header.Author == author
                 && vertex.Header.Height > last.Cut[author].Height && vertex.Header.Height <= OwnTip.Height)
             {
-                Unordered.UnionWith(vertex.Transactions.Where(t => !SimVertex.IsSystem(t)));
+                // A change of the ended epoch is valid in no other.
+                if (vertex.Transactions.Any(t => !SimVertex.IsSystem(t)))
+                {
+                    Unordered[vertex.Header.Hash] = vertex.Transactions;
+                    kept.Add(vertex.Header.Hash);
+                }
             }
         }
+
+        return kept;
     }
 
     /// <summary>Votes and evidence of ended epochs serve nothing any more.</summary>

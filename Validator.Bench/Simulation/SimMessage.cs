@@ -65,8 +65,11 @@ public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] tra
     }
 
     /// <summary>The committee changes among the transactions, in order.</summary>
-    public IEnumerable<CommitteeChange> Changes => Transactions.Where(IsSystem)
-        .Select(t => CommitteeChangeCodec.TryRead(SystemBytes[t], out SignedCommitteeChange? signed, out _) ? signed.Change : null).OfType<CommitteeChange>();
+    public IEnumerable<CommitteeChange> Changes => Transactions.Select(ChangeOf).OfType<CommitteeChange>();
+
+    /// <summary>Null for a transaction that is no committee change.</summary>
+    public static CommitteeChange? ChangeOf(ulong transaction) =>
+        IsSystem(transaction) && CommitteeChangeCodec.TryRead(SystemBytes[transaction], out SignedCommitteeChange? signed, out _) ? signed.Change : null;
 
     /// <summary>As bytes, which are there until this thread asks for others.</summary>
     public static ReadOnlySpan<byte> PayloadOf(ReadOnlySpan<ulong> transactions)

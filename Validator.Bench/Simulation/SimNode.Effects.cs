@@ -25,7 +25,7 @@ public partial class SimNode
 
     void ISimShellPorts.LetGoVertex(ulong token) => _waiting.Take(token);
 
-    SimPayload ISimShellPorts.TakeBatch(ulong token) => new(_batches.Take(token) ?? []);
+    SimPayload ISimShellPorts.TakeBatch(ulong token) => new(token == 0 ? null : _batches.Take(token));
 
     void ISimShellPorts.DropBatch(ulong token)
     {
@@ -33,11 +33,12 @@ public partial class SimNode
         Count(Reason.NotSigning);
     }
 
-    // A change of the ended epoch is valid in no other.
     void ISimShellPorts.TakeBackBatch(ulong token)
     {
-        _queued.InsertRange(0, (_batches.Take(token) ?? []).Where(t => !SimVertex.IsSystem(t)));
-        Cluster.After(this, 0, SealBatch);
+        if (_batches.Take(token) is { } batch)
+        {
+            TakeBack(batch);
+        }
     }
 
     void ISimShellPorts.Send(int to, IMessage message)
@@ -53,7 +54,7 @@ public partial class SimNode
     {
         _credits = _credits.Grant();
         _creditOut = true;
-        Cluster.After(this, 0, SealBatch);
+        Cluster.After(this, 0, HandBatch);
     }
 
     void ISimShellPorts.Evidence(Evidence evidence)

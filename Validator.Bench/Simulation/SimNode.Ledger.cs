@@ -15,6 +15,7 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
 
     // What is told of the executed blocks of the group that was synced.
     private readonly Queue<(Hash256 Root, EpochConfiguration? Epoch)> _executed = [];
+    private List<Hash256> _unordered = [];
     private LedgerStanding _standing = null!;
     private EpochTrack _epochs = null!;
     private SimLedgerGroup _ledger = null!;
@@ -83,6 +84,7 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
         _fromExecution.Clear();
         _fromCore.Clear();
         _executed.Clear();
+        _unordered = [];
         _ledgerWakesAt = long.MaxValue;
         _ledgerSyncs = false;
     }
@@ -101,10 +103,9 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
 
     void ISimLedgerAudience.LetGo(SimVertex vertex, SimPayload payload)
     {
-        if (payload.Vertex is not null)
+        if (payload.Batch is { } batch)
         {
-            // A change of the ended epoch is valid in no other.
-            _queued.InsertRange(0, vertex.Transactions.Where(t => !SimVertex.IsSystem(t)));
+            TakeBack(batch);
         }
     }
 
@@ -144,7 +145,10 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
         Disk.LedgerHasTip = true;
         // A change is valid in the epoch that signed it, and no promise.
         AcceptedTransactions.UnionWith(vertex.Transactions.Where(t => !SimVertex.IsSystem(t)));
-        Disk.Unordered.ExceptWith(vertex.Transactions);
+        if (own.Payload.Batch is { Replaces.IsZero: false } batch)
+        {
+            Disk.Unordered.Remove(batch.Replaces);
+        }
     }
 
     void ISimLedgerWriter.WriteExecuted(SimFinal executed) =>
@@ -166,6 +170,7 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
     {
         (Hash256 root, EpochConfiguration? epoch) = _executed.Dequeue();
         _executing--;
+        TakeBackUnordered();
         Input answer = _standing.Execute(executed.Block, root, epoch);
         if (ReportsExecution)
         {
@@ -181,5 +186,20 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
         }
     }
 
-    void ISimLedgerAudience.EpochEndDurable(EpochEnd end) => Answer(_standing.PassBy(end));
+    void ISimLedgerAudience.EpochEndDurable(EpochEnd end)
+    {
+        TakeBackUnordered();
+        Answer(_standing.PassBy(end));
+    }
+
+    /// <summary>Own vertices of the ended epoch that its last block left out: their transactions were promised.</summary>
+    private void TakeBackUnordered()
+    {
+        foreach (Hash256 vertex in _unordered)
+        {
+            TakeBack(SimBatch.Of(vertex, Disk.Unordered[vertex]));
+        }
+
+        _unordered = [];
+    }
 }

@@ -204,7 +204,7 @@ public partial class SimNode
     {
         Cluster.World.Met(Fault.EpochSkipped);
         Cluster.Trace(Index, $"skips the rest of epoch {end.Epoch}");
-        Disk.KeepUnordered(end.Last, Cluster.MemberOf(end.Epoch, Index));
+        _unordered = Disk.KeepUnordered(end.Last, Cluster.MemberOf(end.Epoch, Index));
         Disk.Ends[end.Epoch] = end;
         Disk.Landing = end.Epoch + 1;
     }

@@ -47,7 +47,7 @@ public partial class SimNode
 
         if (!block.NextCommittee.IsZero)
         {
-            Disk.KeepUnordered(block, Cluster.MemberOf(block.Epoch, Index));
+            _unordered = Disk.KeepUnordered(block, Cluster.MemberOf(block.Epoch, Index));
             Cluster.Check.OnLastBlock(this, block, committee);
             committee.EndEpoch(block);
             Disk.Ends[block.Epoch] = new EpochEnd(block, certificate, committee.Members);

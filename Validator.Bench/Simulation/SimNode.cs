@@ -13,10 +13,9 @@ namespace Validator.Bench.Simulation;
 public partial class SimNode(SimCluster cluster, int index, CoreSettings settings) : ISimShellPorts, ISimOwnRecordPorts, ISimOwnRecordWriter, ILedgerReader
 {
     private TokenTable<SimVertex> _waiting = SimPlaces.TableOf<SimVertex>(MostWaiting);
-    private TokenTable<ulong[]> _batches = SimPlaces.TableOf<ulong[]>(MostBatches);
+    private TokenTable<SimBatch> _batches = SimPlaces.TableOf<SimBatch>(MostBatches);
     private const int MostWaiting = 256;
     private const int MostBatches = 4;
-    private const int MostPerBatch = 100;
     private CoreShell<SimPayload> _shell = null!;
     private long _execFreeAt;
     private BatchCredits _credits;
@@ -24,7 +23,8 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     private int _underWay;
     private int _executing;
     private int _forgotten;
-    private List<ulong> _queued = [];
+    private BatchQueue<SimBatch, ulong> _queue = NewQueue();
+    private bool _wasMember;
 
     public int Index { get; } = index;
     public SimDisk Disk { get; private set; } = new();
@@ -61,11 +61,12 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         Running = true;
         Incarnation++;
         _waiting = SimPlaces.TableOf<SimVertex>(MostWaiting);
-        _batches = SimPlaces.TableOf<ulong[]>(MostBatches);
+        _batches = SimPlaces.TableOf<SimBatch>(MostBatches);
         _underWay = _executing = 0;
         _early = new EarlyMessages<SimEarly>();
         _execFreeAt = Cluster.Now;
-        _queued = [];
+        _queue = NewQueue();
+        _wasMember = false;
         _nonces = Disk.Nonces();
         EpochConfiguration epoch = CurrentEpoch();
         VoteStanding standing = new(HasVotes, Disk.VotesEpoch, Disk.SignFrom ?? 0);
@@ -73,7 +74,8 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         Disk.ForgetEpochsBelow(epoch.Number, Cluster.Check.IsByzantine(Index));
         OpenLedger(epoch);
         OpenVotes();
-        int self = Prepare(epoch);
+        Cluster.Enter(this, epoch);
+        int self = Cluster.MemberOf(epoch.Number, Index);
         RecoveredState state = Recovered();
         bool votesAreLater = entry == EpochEntry.Follows && HasVotes;
         if (self >= 0 && LedgerRecovery.IsOlderCopy(state, votesAreLater, Disk.LedgerHasTip && Disk.OwnTipEpoch == epoch.Number ? Disk.OwnTip : null))
@@ -95,24 +97,22 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         // Marked at once, where what is final holds more of this validator than its stores do.
         HasVotes &= !standing.Contradicted;
         Begin(entry);
+        foreach ((Hash256 vertex, ulong[] transactions) in Disk.Unordered)
+        {
+            TakeBack(SimBatch.Of(vertex, transactions));
+        }
+
         Feed(Input.Tick);
         Cluster.Connect(this);
     }
 
-    /// <summary>Batches wait for the core's credits, first those that an ended epoch did not order.</summary>
-    private int Prepare(EpochConfiguration epoch)
-    {
-        Cluster.Enter(this, epoch);
-        // What is on its way to the ended core comes back by itself.
-        HashSet<ulong> underWay = [.. _batches.Remaining().SelectMany(b => b), .. _fromSigner.SelectMany(v => v.Payload.Batch)];
-        _queued = [.. Disk.Unordered.Where(t => !underWay.Contains(t)), .. _queued.Where(t => !Disk.Unordered.Contains(t))];
-        _credits = _credits.Enter(epoch.Number);
-        _creditOut = false;
-        return Cluster.MemberOf(epoch.Number, Index);
-    }
+    private static BatchQueue<SimBatch, ulong> NewQueue() => new(static () => new SimBatch());
 
     private void Begin(EpochEntry entry)
     {
+        _credits = _credits.Enter(Core.Epoch);
+        _creditOut = false;
+        _queue.Enter(Core.Authors, leaves: _wasMember && Core.Self < 0);
         if (entry != EpochEntry.Follows && Core.Epoch > 0 && Index >= Cluster.Genesis.Members.Length)
         {
             Cluster.World.Met(Fault.NewcomerSigns);
@@ -134,15 +134,14 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
 
     ulong ISimShellPorts.Executed => _standing.Executed;
 
-    /// <summary>Batches that the ended core did not sign wait for the next.</summary>
     int ISimShellPorts.Enter(EpochConfiguration epoch)
     {
         Cluster.Trace(Index, $"epoch {Core.Epoch} ends with block {Core.FinalSequence}");
         ObserveBlock(epoch.Start);
         Cluster.World.Met(Fault.EpochEnd);
-        // A change of the ended epoch is valid in no other.
-        _queued.RemoveAll(SimVertex.IsSystem);
-        return Prepare(epoch);
+        _wasMember = Core.Self >= 0;
+        Cluster.Enter(this, epoch);
+        return Cluster.MemberOf(epoch.Number, Index);
     }
 
     void ISimShellPorts.Entered(EpochEntry entry, LaneTip ownTip)
@@ -373,33 +372,43 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     /// <summary>A client's transaction: waits for batch credit.</summary>
     public void Submit(ulong transaction)
     {
-        _queued.Add(transaction);
-        SealBatch();
+        _queue.Add(transaction);
+        HandBatch();
     }
 
-    private void SealBatch()
+    private void TakeBack(SimBatch batch)
     {
-        if (_queued.Count == 0 || !_credits.TrySpend(out BatchCredits left))
+        _queue.TakeBack(batch);
+        Cluster.After(this, 0, HandBatch);
+    }
+
+    private void HandBatch()
+    {
+        if (_queue.IsEmpty || !_credits.TrySpend(out BatchCredits left))
         {
             return;
         }
 
+        Require.That(_queue.TryTake(left.Epoch, out SimBatch? batch, out bool over));
+        if (over)
+        {
+            HandBatch();
+            return;
+        }
+
         _credits = left;
-        // As many as a vertex holds, were all of them envelopes; a change is alone in its vertex (rule E4).
-        int system = _queued.FindIndex(SimVertex.IsSystem);
-        int taken = Math.Min(system < 0 ? _queued.Count : Math.Max(system, 1), MostPerBatch);
-        ulong[] batch = [.. _queued[..taken]];
-        _queued.RemoveRange(0, taken);
         ulong token = _batches.TryPut(batch);
         Require.That(token != 0, "a credit is for one batch");
-        ReadOnlySpan<byte> payload = SimVertex.PayloadOf(batch);
+        ulong[] transactions = [.. batch.Transactions];
+        ReadOnlySpan<byte> payload = SimVertex.PayloadOf(transactions);
         if (!_creditOut || left.Epoch != Core.Epoch)
         {
             throw Cluster.Check.Fail(this, "credit", "a batch is handed in that Core gave no credit for");
         }
 
         _creditOut = false;
-        ToCore(Input.ClientBatch(new SealedBatch(token, SimVertex.RootOf(payload, batch.Length), (uint)payload.Length, (uint)batch.Length), left.Epoch));
+        SealedBatch given = new(token, SimVertex.RootOf(payload, transactions.Length), (uint)payload.Length, (uint)transactions.Length);
+        ToCore(Input.ClientBatch(given, left.Epoch));
     }
 
     /// <param name="to">A place, or -1 for all others.</param>

@@ -140,6 +140,6 @@ public static class SimRun
         // One that was removed knows what nobody ordered, and says so.
         bool told = !cluster.IsMember(node);
         return node.AcceptedTransactions.Count(
-            t => !cluster.Check.FinalTransactions.Contains(t) && !(told && node.Disk.Unordered.Contains(t)));
+            t => !cluster.Check.FinalTransactions.Contains(t) && !(told && node.Disk.Unordered.Values.Any(u => u.Contains(t))));
     }
 }

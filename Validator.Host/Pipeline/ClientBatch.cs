@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Contracts;
 using Validator.Host.Storage;
@@ -11,7 +12,7 @@ namespace Validator.Host.Pipeline;
 /// The submissions that go into one own vertex. Filled under the batcher's lock, then sealed once; after that it moves from
 /// thread to thread with its vertex, one owner at a time.
 /// </summary>
-internal sealed class ClientBatch
+internal sealed class ClientBatch(int maxPayloadBytes = Limits.MaxVertexPayloadBytes) : IClientBatch<Submission>
 {
     private readonly List<Submission> _submissions = [];
 
@@ -59,7 +60,7 @@ internal sealed class ClientBatch
         Root = vertex.Header.TransactionRoot,
     };
 
-    public bool Fits(Submission submission, int maxPayloadBytes) =>
+    public bool Fits(Submission submission) =>
         (IsEmpty || !(submission.IsSystem || _submissions[0].IsSystem))
         && PayloadBytes + submission.Framed.Length + NewKeyBytes(submission) <= maxPayloadBytes
         && TransactionCount + submission.Count <= Limits.MaxVertexTransactions;
@@ -133,10 +134,13 @@ internal sealed class ClientBatch
     /// <summary>
     /// A committee change, alone in its vertex. It is valid only in the epoch that it is signed for, and so is the vertex.
     /// </summary>
-    public bool IsSystem => Payload.Length > sizeof(uint) && Payload[sizeof(uint)] == (byte)TransactionKind.System;
+    public bool IsSystem => First.Length > sizeof(uint) && First[sizeof(uint)] == (byte)TransactionKind.System;
 
     /// <summary>Of a committee change: the epoch that it is signed for (FORMATS.md, "Committee change").</summary>
-    public ulong SystemEpoch => BinaryPrimitives.ReadUInt64LittleEndian(Payload[(Limits.TransactionFramingBytes + 8)..]);
+    public ulong? ChangeEpoch => IsSystem ? BinaryPrimitives.ReadUInt64LittleEndian(First[(Limits.TransactionFramingBytes + 8)..]) : null;
+
+    /// <summary>From the first transaction on.</summary>
+    private ReadOnlySpan<byte> First => IsSealed ? Payload : IsEmpty ? default : _submissions[0].Framed;
 
     /// <summary>Its epoch ended before it was ordered, and nothing more becomes of it.</summary>
     public void CompleteEpochEnded()
@@ -192,6 +196,8 @@ internal sealed class ClientBatch
 
         Release();
     }
+
+    public void TellLeft() => Fail(SubmissionFailure.LeftCommittee);
 
     /// <summary>Tells the waiting clients. The transactions stay, for another vertex.</summary>
     public void Fail(SubmissionFailure failure)

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Shell;
@@ -34,12 +35,10 @@ internal sealed class ClientBatcher : PipelineThread
     private readonly TokenTable<ClientBatch> _sealed;
     private readonly StageLink<Input> _core;
     private readonly Lock _lock = new();
-    private readonly Queue<ClientBatch> _full = new();
+    private readonly BatchQueue<ClientBatch, Submission> _queue;
     private readonly NonceLeads _nonces = new();
 
-    // Sealed in an earlier epoch: they go first.
-    private readonly Queue<ClientBatch> _again = new();
-    private ClientBatch _open = new();
+    // The queue's, for whoever looks without the lock.
     private long _againBytes;
     private long _pendingBytes;
     private long _pendingTransactions;
@@ -49,13 +48,13 @@ internal sealed class ClientBatcher : PipelineThread
     private int _headBytes;
     private bool _closed;
     private bool _signs = true;
-    private bool _left;
 
     public ClientBatcher(
         ClientBatcherOptions options, TokenTable<ClientBatch> waiting, Topology topology, IFaultSink faults)
         : base(topology.Batcher, faults)
     {
         _options = options;
+        _queue = new BatchQueue<ClientBatch, Submission>(() => new ClientBatch(options.MaxPayloadBytes));
         _sealed = waiting;
         _core = topology.BatcherToCore;
     }
@@ -84,11 +83,11 @@ internal sealed class ClientBatcher : PipelineThread
 
     private SubmitRefusal RefusalOf(int bytes, long now)
     {
-        ClientBatch oldest = _full.TryPeek(out ClientBatch? first) ? first : _open;
+        ClientBatch oldest = _queue.Oldest;
         return _closed ? SubmitRefusal.Draining
             : !_signs ? SubmitRefusal.NotSigning
             : !DiskHasRoom() ? SubmitRefusal.DiskLow
-            : _pendingBytes + bytes > _options.MaxPendingBytes
+            : _queue.PayloadBytes + bytes > _options.MaxPendingBytes
                 || (!oldest.IsEmpty && Finals.IsOverloaded(now, oldest.OpenedMicros, _options.MaxWaitMicros)) ? SubmitRefusal.Full
             : SubmitRefusal.None;
     }
@@ -111,22 +110,9 @@ internal sealed class ClientBatcher : PipelineThread
                 return SubmitRefusal.NonceTooOld;
             }
 
-            if (!_open.Fits(submission, _options.MaxPayloadBytes))
-            {
-                _full.Enqueue(_open);
-                _open = new ClientBatch();
-            }
-
-            if (_open.IsEmpty)
-            {
-                _open.OpenedMicros = now;
-            }
-
-            // Account keys that the batch does not have yet count too.
-            int before = _open.PayloadBytes;
-            _open.Add(submission);
-            _pendingBytes += _open.PayloadBytes - before;
-            _pendingTransactions += submission.Count;
+            ClientBatch batch = _queue.Add(submission);
+            batch.OpenedMicros = batch.OpenedMicros == 0 ? now : batch.OpenedMicros;
+            Publish();
         }
 
         Waker.Wake();
@@ -152,15 +138,10 @@ internal sealed class ClientBatcher : PipelineThread
         lock (_lock)
         {
             _signs = signs;
-            _left = !signs && (_left || leaves);
+            _queue.Enter(signs, leaves);
             if (!signs)
             {
-                FailWaiting(_left ? SubmissionFailure.LeftCommittee : SubmissionFailure.Stopping);
-            }
-
-            foreach (ClientBatch batch in _again)
-            {
-                FailIfLeft(batch);
+                FailFresh(_queue.HasLeft ? SubmissionFailure.LeftCommittee : SubmissionFailure.Stopping);
             }
         }
     }
@@ -173,11 +154,8 @@ internal sealed class ClientBatcher : PipelineThread
     {
         lock (_lock)
         {
-            FailIfLeft(batch);
-            _again.Enqueue(batch);
-            _againBytes += batch.PayloadBytes;
-            _pendingBytes += batch.PayloadBytes;
-            _pendingTransactions += batch.TransactionCount;
+            _queue.TakeBack(batch);
+            Publish();
         }
 
         Waker.Wake();
@@ -198,8 +176,8 @@ internal sealed class ClientBatcher : PipelineThread
         lock (_lock)
         {
             _closed = true;
-            FailWaiting(failure);
-            while (_again.TryDequeue(out ClientBatch? batch))
+            FailFresh(failure);
+            while (_queue.TryTakeAgain(out ClientBatch? batch))
             {
                 batch.Fail(failure);
             }
@@ -216,7 +194,7 @@ internal sealed class ClientBatcher : PipelineThread
         {
             lock (_lock)
             {
-                FailWaiting(SubmissionFailure.DiskLow);
+                FailFresh(SubmissionFailure.DiskLow);
             }
 
             return false;
@@ -234,13 +212,19 @@ internal sealed class ClientBatcher : PipelineThread
             return true;
         }
 
-        ClientBatch batch = Take();
+        if (!TryTake(credits.Epoch, out ClientBatch? batch, out bool over))
+        {
+            // What waited has been failed meanwhile.
+            GiveBack(credits.Epoch);
+            return true;
+        }
+
         if (!batch.IsSealed)
         {
             batch.Seal(Pool, Volatile.Read(ref _headBytes));
         }
 
-        if (batch.IsSystem && batch.SystemEpoch != credits.Epoch)
+        if (over)
         {
             batch.CompleteEpochEnded();
             GiveBack(credits.Epoch);
@@ -268,49 +252,31 @@ internal sealed class ClientBatcher : PipelineThread
         while (Interlocked.CompareExchange(ref _credits, change(now).Word, now.Word) != now.Word);
     }
 
-    /// <summary>The batch itself is kept: its transactions are authored if we come back.</summary>
-    private void FailIfLeft(ClientBatch batch)
-    {
-        if (_left)
-        {
-            batch.Fail(SubmissionFailure.LeftCommittee);
-        }
-    }
-
     /// <summary>Except for transactions that an ended epoch's vertex made durable, or was about to: those were accepted.</summary>
-    private void FailWaiting(SubmissionFailure failure)
+    private void FailFresh(SubmissionFailure failure)
     {
-        _full.Enqueue(_open);
-        _open = new ClientBatch();
-        while (_full.TryDequeue(out ClientBatch? batch))
+        while (_queue.TryTakeFresh(out ClientBatch? batch))
         {
-            if (!batch.IsEmpty)
-            {
-                _pendingBytes -= batch.PayloadBytes;
-                _pendingTransactions -= batch.TransactionCount;
-                batch.Abandon(failure);
-            }
+            batch.Abandon(failure);
         }
+
+        Publish();
     }
 
-    /// <summary>There is one: no other thread takes any.</summary>
-    private ClientBatch Take()
+    private bool TryTake(ulong epoch, [NotNullWhen(true)] out ClientBatch? batch, out bool over)
     {
         lock (_lock)
         {
-            if (_again.TryDequeue(out ClientBatch? batch))
-            {
-                _againBytes -= batch.PayloadBytes;
-            }
-            else if (!_full.TryDequeue(out batch))
-            {
-                batch = _open;
-                _open = new ClientBatch();
-            }
-
-            _pendingBytes -= batch.PayloadBytes;
-            _pendingTransactions -= batch.TransactionCount;
-            return batch;
+            bool any = _queue.TryTake(epoch, out batch, out over);
+            Publish();
+            return any;
         }
+    }
+
+    private void Publish()
+    {
+        Volatile.Write(ref _againBytes, _queue.AgainBytes);
+        Volatile.Write(ref _pendingBytes, _queue.PayloadBytes);
+        Volatile.Write(ref _pendingTransactions, _queue.Transactions);
     }
 }

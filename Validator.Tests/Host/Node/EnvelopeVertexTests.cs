@@ -72,8 +72,8 @@ public class EnvelopeVertexTests
         Random random = new(seed);
         FakeNode node = new();
         Enumerable.Range(0, EnvelopeSamples.Count).ToList().ForEach(a => node.Keys.Add(EnvelopeSamples.PublicKey(a)));
-        ClientBatch batch = new();
         int limit = random.Next(20_000, 200_000);
+        ClientBatch batch = new(limit);
         int count = 0;
         for (int i = 0; i < 12; i++)
         {
@@ -81,7 +81,7 @@ public class EnvelopeVertexTests
                 ? EnvelopeSamples.Entry(TransactionKind.Opaque, [(byte)i, (byte)j])
                 : EnvelopeSamples.Entry(TransactionKind.Envelope, EnvelopeSamples.Sign(random.Next(EnvelopeSamples.Count), (ulong)((10 * i) + j), "x"u8, FakeNode.ChainId)))];
             Assert.Equal(FramingError.None, SubmissionReader.TryCreate(framed, node, false, out Submission? submission, out _));
-            if (batch.Fits(submission!, limit))
+            if (batch.Fits(submission!))
             {
                 batch.Add(submission!);
                 count += submission!.Count;
