@@ -281,6 +281,6 @@ public sealed partial class ByzantineNode
         Cluster.World.Met(Fault.WrongNextCommittee);
         return BlockCodec.Seal(
             block.Epoch, block.Sequence, block.Parent, block.TimestampMicros, block.ExecutedSequence, block.ExecutedRoot,
-            block.NextCommittee.IsZero ? Hash256.Of([8]) : Hash256.Zero, block.Cut);
+            block.EndsEpoch ? Hash256.Zero : Hash256.Of([8]), block.Cut);
     }
 }

@@ -25,7 +25,7 @@ public sealed partial class ByzantineNode
             return;
         }
 
-        if (!block.NextCommittee.IsZero && _mischief > 0)
+        if (block.EndsEpoch && _mischief > 0)
         {
             Cluster.World.Met(Fault.PastEpochEnd);
             SendWhere(_ => true, signed, block);

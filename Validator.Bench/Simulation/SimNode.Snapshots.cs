@@ -63,7 +63,7 @@ public partial class SimNode
         SimWorld world = Cluster.World;
         Disk.History.ForgetBehind(block.Sequence);
         // At each epoch's end too, so that whoever comes to an epoch finds a snapshot that its own committee certifies.
-        if (world.SnapshotEvery == 0 || (block.Sequence % world.SnapshotEvery != 0 && block.NextCommittee.IsZero))
+        if (world.SnapshotEvery == 0 || (block.Sequence % world.SnapshotEvery != 0 && !block.EndsEpoch))
         {
             return;
         }
@@ -144,7 +144,7 @@ public partial class SimNode
             return null;
         }
 
-        ulong epoch = anchor.Block.Epoch + (anchor.Block.NextCommittee.IsZero ? 0u : 1u);
+        ulong epoch = anchor.Block.Epoch + (anchor.Block.EndsEpoch ? 1u : 0u);
         for (ulong next = sequence + 1; Disk.Final(next) is { } stating; next++)
         {
             if (stating.Block.ExecutedSequence >= sequence)

@@ -45,7 +45,7 @@ public partial class SimNode
             Cluster.Check.OnChange(committee.Apply(asked, block.Sequence));
         }
 
-        if (!block.NextCommittee.IsZero)
+        if (block.EndsEpoch)
         {
             _unordered = Disk.KeepUnordered(block, Cluster.MemberOf(block.Epoch, Index));
             Cluster.Check.OnLastBlock(this, block, committee);
@@ -177,7 +177,7 @@ public partial class SimNode
 
         int last = Math.Min(first + (int)request.Count, Disk.Finals.Count) - 1;
         // No answer goes beyond an epoch's last block: another committee certifies what follows.
-        int end = Disk.Finals.FindIndex(first, f => !f.Block.NextCommittee.IsZero);
+        int end = Disk.Finals.FindIndex(first, f => f.Block.EndsEpoch);
         last = end >= 0 ? Math.Min(last, end) : last;
         // The certificate covers the last block itself: go on to the next block that has its own.
         while (last >= first && last != end && last + 1 < Disk.Finals.Count && Disk.Finals[last].Certificate.BlockHash != Disk.Finals[last].Block.Hash)

@@ -80,7 +80,7 @@ public sealed partial class SimWorld
     private void AfterCommit(SimNode node, in SignedHeader header)
     {
         if (!_lossAtEnd || _endIsHidden || _faultsOver || !_losers.Contains(node.Index) || node.LostVotes
-            || node.Disk.Blocks.GetValueOrDefault(header.Digest) is not { NextCommittee.IsZero: false })
+            || node.Disk.Blocks.GetValueOrDefault(header.Digest) is not { EndsEpoch: true })
         {
             return;
         }

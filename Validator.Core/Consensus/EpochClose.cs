@@ -44,7 +44,7 @@ internal sealed class EpochClose
     public bool LeavesUs { get; private set; }
 
     /// <summary>Rule E2: nothing is proposed on it.</summary>
-    public bool IsLast(Block block) => block.Epoch == _epoch.Number && !block.NextCommittee.IsZero;
+    public bool IsLast(Block block) => block.Epoch == _epoch.Number && block.EndsEpoch;
 
     /// <summary>A committee change was executed.</summary>
     public void NoteChange(PendingCommittee change)

@@ -74,7 +74,7 @@ public static class Revival
         };
 
         EpochOutlook OutlookOf(Hash256 hash) =>
-            votes.Blocks.Find(b => b.Hash == hash) is not { NextCommittee.IsZero: false } last ? EpochOutlook.GoesOn
+            votes.Blocks.Find(b => b.Hash == hash) is not { EndsEpoch: true } last ? EpochOutlook.GoesOn
             : last.NextCommittee == GenesisCodec.CommitteeDigest(epoch.Number + 1, epoch.Members) ? EpochOutlook.MayBeOver
             : EpochOutlook.MayBeOverWithChange;
     }

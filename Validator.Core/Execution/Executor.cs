@@ -81,7 +81,7 @@ public sealed class Executor
         }
 
         result.KeepChanges(Nonces);
-        if (!block.NextCommittee.IsZero)
+        if (block.EndsEpoch)
         {
             Committee.EndEpoch(block);
         }

@@ -44,7 +44,7 @@ public readonly struct LedgerItem<TVertex, TExecuted, TPayload>
     /// <summary>Whatever ends an epoch here: its last block, or that it is passed by.</summary>
     public ulong? Ends => _case switch
     {
-        Case.Executed when Require.Is<TExecuted>(_body).Block is { NextCommittee.IsZero: false } last => last.Epoch,
+        Case.Executed when Require.Is<TExecuted>(_body).Block is { EndsEpoch: true } last => last.Epoch,
         Case.EpochEnd => Require.Is<EpochEnd>(_body).Epoch,
         _ => null,
     };

@@ -29,10 +29,9 @@ public sealed class LedgerStanding(EpochConfiguration epoch, ulong executed, Has
     public Input Execute(Block block, in Hash256 root, EpochConfiguration? after)
     {
         Require.That(block.Epoch == Epoch.Number && block.Sequence == Executed + 1 && !IsBehind, "blocks are executed one after the other");
-        bool ends = !block.NextCommittee.IsZero;
-        Require.That(ends == (after?.Number > block.Epoch));
+        Require.That(block.EndsEpoch == (after?.Number > block.Epoch));
         (Executed, Root, Epoch) = (block.Sequence, root, after ?? Epoch);
-        return Input.Executed(block.Sequence, root, ends ? null : after?.Pending, block.Epoch);
+        return Input.Executed(block.Sequence, root, block.EndsEpoch ? null : after?.Pending, block.Epoch);
     }
 
     /// <summary>The epoch's end is durable, and the rest of it will never be executed here.</summary>

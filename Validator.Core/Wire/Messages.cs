@@ -113,6 +113,9 @@ public sealed class Block : IMessage
     /// <summary>Digest of the next epoch's number and committee in an epoch's last block; zero in every other.</summary>
     public required Hash256 NextCommittee { get; init; }
 
+    /// <summary>The last block of its epoch.</summary>
+    public bool EndsEpoch => !NextCommittee.IsZero;
+
     /// <summary>Per lane, the newest vertex to include.</summary>
     public required LaneTip[] Cut { get; init; }
 

@@ -51,7 +51,7 @@ internal sealed class ExecutionThread(
         executor.Execute(item.Block, _ordered.AsSpan(0, count), result);
         Array.Clear(_ordered, 0, count);
         // At each epoch's end too (rule E6).
-        bool due = result.Sequence % snapshotBlocks == 0 || !item.Block.NextCommittee.IsZero;
+        bool due = result.Sequence % snapshotBlocks == 0 || item.Block.EndsEpoch;
         SnapshotState? snapshot = due ? executor.Capture() : null;
         ExecutedBlock executed = new(item.Block, item.Certificate, held, result, snapshot, _epochs.Execute(item.Block, executor.Committee, Current()));
         return Hand(topology.ExecutionToLedger, LedgerItem.Executed(executed));

@@ -191,7 +191,7 @@ internal sealed class FetchService(
             }
 
             blocks.Add(final.Block);
-            if (!final.Block.NextCommittee.IsZero)
+            if (final.Block.EndsEpoch)
             {
                 // Another committee certifies what follows, so this one needs a certificate of its own.
                 whole = blocks.Count;

@@ -66,7 +66,7 @@ internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks)
             return null;
         }
 
-        ulong epoch = anchor.Block.Epoch + (anchor.Block.NextCommittee.IsZero ? 0u : 1u);
+        ulong epoch = anchor.Block.Epoch + (anchor.Block.EndsEpoch ? 1u : 0u);
         for (ulong next = sequence + 1; ledger.FindFinal(next) is { } final; next++)
         {
             Block block = final.Block;

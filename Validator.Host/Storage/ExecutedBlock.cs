@@ -16,5 +16,5 @@ internal sealed record ExecutedBlock(
     EpochConfiguration? Epoch = null) : IExecutedBlock
 {
     /// <summary>The last of its epoch.</summary>
-    public bool EndsEpoch => !Block.NextCommittee.IsZero;
+    public bool EndsEpoch => Block.EndsEpoch;
 }

@@ -92,7 +92,7 @@ internal sealed partial class RocksLedger
         using RocksDbBatch batch = new(_database);
         foreach (FinalRecord final in gone)
         {
-            if (final == last || !final.Block.NextCommittee.IsZero)
+            if (final == last || final.Block.EndsEpoch)
             {
                 DeleteVertices(batch, final.Block.Epoch, final.Block.Cut);
             }

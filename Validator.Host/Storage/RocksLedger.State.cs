@@ -188,7 +188,7 @@ internal sealed partial class RocksLedger
             return false;
         }
 
-        ulong epoch = anchor.Block.Epoch + (anchor.Block.NextCommittee.IsZero ? 0u : 1u);
+        ulong epoch = anchor.Block.Epoch + (anchor.Block.EndsEpoch ? 1u : 0u);
         for (ulong next = snapshot + 1; FindFinal(next) is { } final && final.Block.Epoch == epoch; next++)
         {
             if (final.Block.ExecutedSequence >= snapshot)

@@ -37,7 +37,7 @@ public sealed class BlockBuilderTests
         }
 
         // Rule E2: nothing stands on the epoch's last block.
-        Assert.False(parent.NextCommittee.IsZero);
+        Assert.True(parent.EndsEpoch);
         _samples.Hold(0, 1, tip);
         Assert.Null(Draft(parent));
         Assert.Equal(3ul, parent.ExecutedSequence);
@@ -73,7 +73,7 @@ public sealed class BlockBuilderTests
         _now += Interval;
         Block states = Draft(ordering)!;
         Assert.Equal((1ul, ChainSamples.Root(1)), (states.ExecutedSequence, states.ExecutedRoot));
-        Assert.False(states.NextCommittee.IsZero);
+        Assert.True(states.EndsEpoch);
     }
 
     // Protects bounds: no more blocks in flight than the pipeline has, none at or below the final one, and none that we may have
