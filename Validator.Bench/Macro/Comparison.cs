@@ -87,17 +87,11 @@ internal sealed class Comparison(LadderOptions options, string other, TextWriter
 
     private void Row(string name, List<double> theirs, List<double> ours)
     {
-        double before = Median(theirs), now = Median(ours);
+        double before = Statistics.Median(theirs), now = Statistics.Median(ours);
         string ratio = before > 0 ? (now / before).ToString("0.00", CultureInfo.InvariantCulture) : "";
         output.WriteLine($"| {name} | {Text(theirs)} | {Text(ours)} | {ratio} |");
     }
 
     private static string Text(List<double> values) => string.Create(CultureInfo.InvariantCulture,
-        $"{Median(values):#,0.##} ({values.Min():#,0.##} to {values.Max():#,0.##})");
-
-    private static double Median(List<double> values)
-    {
-        double[] sorted = [.. values.Order()];
-        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
-    }
+        $"{Statistics.Median(values):#,0.##} ({values.Min():#,0.##} to {values.Max():#,0.##})");
 }

@@ -92,7 +92,7 @@ internal static class GuardParts
             ratios[i] = Spend(slow, Part) / fastly;
         }
 
-        return ratios.Order().ElementAt(Rounds / 2);
+        return Statistics.Median(ratios);
     }
 
     /// <summary>Processor seconds per operation. The process does nothing else meanwhile, so its time is this work's.</summary>

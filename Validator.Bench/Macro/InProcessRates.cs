@@ -70,7 +70,7 @@ internal sealed record InProcessRates(double ValidatedPerSecond, double ChecksPe
         }
 
         // The first round is the JIT's.
-        return Math.Round(rates.Skip(1).Order().ElementAt(Rounds / 2));
+        return Math.Round(Statistics.Median(rates.Skip(1)));
     }
 
     private static Func<int> Validating(byte[][] vertices, int thread)

@@ -56,7 +56,7 @@ internal sealed record Machine(
             File.Delete(path);
         }
 
-        return times.Order().ElementAt(times.Length / 2);
+        return Statistics.Median(times);
     }
 }
 

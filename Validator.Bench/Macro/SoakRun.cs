@@ -262,16 +262,11 @@ internal sealed class SoakRun : IDisposable
             return;
         }
 
-        double early = Median(values[(values.Length / 4)..(values.Length / 2)]), late = Median(values[(values.Length * 3 / 4)..]);
+        double early = Statistics.Median(values[(values.Length / 4)..(values.Length / 2)]);
+        double late = Statistics.Median(values[(values.Length * 3 / 4)..]);
         string text = string.Create(CultureInfo.InvariantCulture, $"{what}: median {early:0.0} {unit} in the second quarter, {late:0.0} {unit} in the last");
         _output.WriteLine("        " + text);
         AddIf(late > (early * share) + allowance, text + ": it grows");
-    }
-
-    private static double Median(double[] values)
-    {
-        Array.Sort(values);
-        return values[values.Length / 2];
     }
 
     private void AddIf(bool failed, string failure)
