@@ -51,13 +51,13 @@ internal sealed class Step(int self, ulong epoch, bool signs)
     public void SignVertex(VertexHeader vertex, ulong token) =>
         _effects.SignVertex(HeaderOf(MessageKind.Vertex, 0, vertex.Height, vertex.Hash), vertex, token);
 
-    public void SignViewChange(ViewChange change)
+    public void SignViewChange(UnsignedViewChange change)
     {
         Require.That(Signs);
         _effects.SignViewChange(change);
     }
 
-    public void SignNewView(NewView newView)
+    public void SignNewView(UnsignedNewView newView)
     {
         Require.That(Signs);
         _effects.SignNewView(newView);

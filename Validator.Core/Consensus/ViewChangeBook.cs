@@ -11,8 +11,10 @@ namespace Validator.Core.Consensus;
 internal sealed class ViewChangeBook(Committee committee, int self, ulong epoch)
 {
     private readonly ViewChange?[] _newest = new ViewChange?[committee.Count];
-    private ViewChange? _toSign;
-    private NewView? _newViewToSign;
+    private SignedHeader? _toSign;
+
+    // What we decided, before or after it was signed.
+    private SignedHeader? _newView;
 
     /// <summary>Our newest, as signed; null before.</summary>
     public ViewChange? Own { get; private set; }
@@ -27,20 +29,14 @@ internal sealed class ViewChangeBook(Committee committee, int self, ulong epoch)
         Require.That(committed is null || committed.View < view);
         Claims claims = new(CertificateBook.ClaimOf(prepared), CertificateBook.ClaimOf(committed));
         Hash256 digest = ClaimsCodec.Digest(claims);
-        _toSign = new ViewChange
-        {
-            Signed = new Signed(new SignedHeader(MessageKind.ViewChange, self, epoch, view, 0, digest), []),
-            Claims = claims,
-            Prepared = prepared,
-            Committed = committed,
-        };
-        step.SignViewChange(_toSign);
+        _toSign = new SignedHeader(MessageKind.ViewChange, self, epoch, view, 0, digest);
+        step.SignViewChange(new UnsignedViewChange(_toSign.Value, claims, prepared, committed));
     }
 
     /// <summary>Our ViewChange is signed; false where it is one that we do not wait for.</summary>
     public bool OnSigned(ViewChange message)
     {
-        bool awaited = _toSign?.Signed.Header == message.Signed.Header;
+        bool awaited = _toSign == message.Signed.Header;
         Own = awaited ? message : Own;
         return awaited;
     }
@@ -57,7 +53,7 @@ internal sealed class ViewChangeBook(Committee committee, int self, ulong epoch)
     /// </summary>
     public void TrySignNewView(ulong view, Step step)
     {
-        if (_newViewToSign is not null)
+        if (_newView is not null)
         {
             return;
         }
@@ -84,33 +80,27 @@ internal sealed class ViewChangeBook(Committee committee, int self, ulong epoch)
 
         ViewChangeSummary[] changes = [.. summaries];
         Hash256 digest = NewViewCodec.Digest(changes);
-        _newViewToSign = new NewView
-        {
-            Signed = new Signed(new SignedHeader(MessageKind.NewView, self, epoch, view, 0, digest), []),
-            ViewChanges = changes,
-            Prepared = prepared,
-            Committed = committed,
-        };
-        step.SignNewView(_newViewToSign);
+        _newView = new SignedHeader(MessageKind.NewView, self, epoch, view, 0, digest);
+        step.SignNewView(new UnsignedNewView(_newView.Value, changes, prepared, committed));
     }
 
     /// <summary>Our NewView is signed, and it is the one that we wait for.</summary>
-    public bool Awaits(NewView message) => _newViewToSign?.Signed.Header == message.Signed.Header;
+    public bool Awaits(NewView message) => _newView == message.Signed.Header;
 
     /// <summary>We decided these claims for that view.</summary>
     public bool IsOurs(ulong view, in Claims claims)
     {
         Hash256 digest = ClaimsCodec.Digest(claims);
-        return Is(_toSign) || Is(Own);
+        return Is(_toSign) || Is(Own?.Signed.Header);
 
-        bool Is(ViewChange? own) => own is not null && own.Signed.Header.View == view && own.Signed.Header.Digest == digest;
+        bool Is(SignedHeader? own) => own?.View == view && own?.Digest == digest;
     }
 
     /// <summary>We decided this NewView.</summary>
-    public bool IsOurNewView(in Hash256 digest) => _newViewToSign?.Signed.Header.Digest == digest;
+    public bool IsOurNewView(in Hash256 digest) => _newView?.Digest == digest;
 
     /// <summary>A later view was entered.</summary>
-    public void Entered() => _newViewToSign = null;
+    public void Entered() => _newView = null;
 
     /// <summary>A ViewChange of our own that was stored before a restart.</summary>
     public void Recover(Signed stored, ViewChange? change)
@@ -123,5 +113,5 @@ internal sealed class ViewChangeBook(Committee committee, int self, ulong epoch)
     }
 
     /// <summary>A NewView of our own that was stored before a restart; null for one of a view that was left.</summary>
-    public void Recover(NewView? newView) => _newViewToSign = newView;
+    public void Recover(NewView? newView) => _newView = newView?.Signed.Header;
 }

@@ -97,9 +97,9 @@ public sealed class EffectBuffer
         entry.Number = token;
     }
 
-    internal void SignViewChange(ViewChange change) => Add(Case.SignViewChange).Body = change;
+    internal void SignViewChange(UnsignedViewChange change) => Add(Case.SignViewChange).Body = change;
 
-    internal void SignNewView(NewView newView) => Add(Case.SignNewView).Body = newView;
+    internal void SignNewView(UnsignedNewView newView) => Add(Case.SignNewView).Body = newView;
 
     internal void PersistBlock(Block block) => Add(Case.PersistBlock).Body = block;
 
@@ -207,10 +207,10 @@ public sealed class EffectBuffer
                 handler.SignVertex(in entry.Header, Require.Is<VertexHeader>(entry.Body), entry.Number);
                 break;
             case Case.SignViewChange:
-                handler.SignViewChange(Require.Is<ViewChange>(entry.Body));
+                handler.SignViewChange(Require.Is<UnsignedViewChange>(entry.Body));
                 break;
             case Case.SignNewView:
-                handler.SignNewView(Require.Is<NewView>(entry.Body));
+                handler.SignNewView(Require.Is<UnsignedNewView>(entry.Body));
                 break;
             case Case.PersistBlock:
                 handler.PersistBlock(Require.Is<Block>(entry.Body));

@@ -24,11 +24,11 @@ public interface IEffectHandler
     /// <summary>Sign an own vertex. Its payload is the batch that waits under the token; 0 for an empty one.</summary>
     void SignVertex(in SignedHeader header, VertexHeader vertex, ulong token);
 
-    /// <summary>Sign this, whose own signature is empty and for the shell to fill.</summary>
-    void SignViewChange(ViewChange change);
+    /// <summary>Sign this; the shell makes the message.</summary>
+    void SignViewChange(UnsignedViewChange change);
 
-    /// <summary>Sign this, whose own signature is empty and for the shell to fill.</summary>
-    void SignNewView(NewView newView);
+    /// <summary>Sign this; the shell makes the message.</summary>
+    void SignNewView(UnsignedNewView newView);
 
     /// <summary>Store an accepted block in the vote store, ordered before the next signature.</summary>
     void PersistBlock(Block block);

@@ -130,9 +130,9 @@ public sealed class CoreShell<TPayload>
         public void SignVertex(in SignedHeader header, VertexHeader vertex, ulong token) =>
             ports.Own(OwnRecord<TPayload>.OwnVertex(in header, vertex, ports.TakeBatch(token)));
 
-        public void SignViewChange(ViewChange change) => ports.Own(OwnRecord<TPayload>.Of(change));
+        public void SignViewChange(UnsignedViewChange change) => ports.Own(OwnRecord<TPayload>.Of(change));
 
-        public void SignNewView(NewView newView) => ports.Own(OwnRecord<TPayload>.Of(newView));
+        public void SignNewView(UnsignedNewView newView) => ports.Own(OwnRecord<TPayload>.Of(newView));
 
         public void PersistBlock(Block block) => ports.Own(OwnRecord<TPayload>.Accept(block));
 

@@ -104,11 +104,9 @@ public struct OwnRecord<TPayload>
     public static OwnRecord<TPayload> OwnVertex(in SignedHeader header, VertexHeader vertex, TPayload payload) =>
         new() { _case = Case.Vertex, _header = header, _body = vertex, Payload = payload };
 
-    /// <param name="change">With an empty signature.</param>
-    public static OwnRecord<TPayload> Of(ViewChange change) => new() { _case = Case.ViewChange, _header = change.Signed.Header, _body = change };
+    public static OwnRecord<TPayload> Of(UnsignedViewChange change) => new() { _case = Case.ViewChange, _header = change.Header, _body = change };
 
-    /// <param name="newView">With an empty signature.</param>
-    public static OwnRecord<TPayload> Of(NewView newView) => new() { _case = Case.NewView, _header = newView.Signed.Header, _body = newView };
+    public static OwnRecord<TPayload> Of(UnsignedNewView newView) => new() { _case = Case.NewView, _header = newView.Header, _body = newView };
 
     public static OwnRecord<TPayload> Accept(Block block) => new() { _case = Case.Block, _body = block };
 
@@ -118,7 +116,7 @@ public struct OwnRecord<TPayload>
 
     public static OwnRecord<TPayload> EnterEpoch(ulong epoch, EpochEntry entry) => new() { _case = Case.EnterEpoch, _epoch = epoch, _entry = entry };
 
-    /// <summary>With our signature, which its body bears as well.</summary>
+    /// <summary>With our signature: of a ViewChange or a NewView the message is made here.</summary>
     public void Sign(byte[] signature)
     {
         Require.That(Next == OwnRecordStage.Signer);
@@ -130,8 +128,8 @@ public struct OwnRecord<TPayload>
         };
         _body = _case switch
         {
-            Case.ViewChange => Require.Is<ViewChange>(_body).With(_signed),
-            Case.NewView => Require.Is<NewView>(_body).With(_signed),
+            Case.ViewChange => Require.Is<UnsignedViewChange>(_body).With(_signed),
+            Case.NewView => Require.Is<UnsignedNewView>(_body).With(_signed),
             _ => _body,
         };
     }

@@ -163,9 +163,16 @@ public sealed class ViewChange : IMessage
     public required Claims Claims { get; init; }
     public Certificate? Prepared { get; init; }
     public Certificate? Committed { get; init; }
+}
 
-    /// <summary>The same, with this header and signature.</summary>
-    public ViewChange With(Signed signed) => new() { Signed = signed, Claims = Claims, Prepared = Prepared, Committed = Committed };
+/// <summary>A ViewChange before it is signed.</summary>
+public sealed record UnsignedViewChange(SignedHeader Header, Claims Claims, Certificate? Prepared, Certificate? Committed)
+{
+    public ViewChange With(Signed signed)
+    {
+        Require.That(signed.Header == Header);
+        return new ViewChange { Signed = signed, Claims = Claims, Prepared = Prepared, Committed = Committed };
+    }
 }
 
 /// <summary>A ViewChange inside a NewView, without its certificates.</summary>
@@ -183,9 +190,16 @@ public sealed class NewView : IMessage
     public required ViewChangeSummary[] ViewChanges { get; init; }
     public Certificate? Prepared { get; init; }
     public Certificate? Committed { get; init; }
+}
 
-    /// <summary>The same, with this header and signature.</summary>
-    public NewView With(Signed signed) => new() { Signed = signed, ViewChanges = ViewChanges, Prepared = Prepared, Committed = Committed };
+/// <summary>A NewView before it is signed.</summary>
+public sealed record UnsignedNewView(SignedHeader Header, ViewChangeSummary[] ViewChanges, Certificate? Prepared, Certificate? Committed)
+{
+    public NewView With(Signed signed)
+    {
+        Require.That(signed.Header == Header);
+        return new NewView { Signed = signed, ViewChanges = ViewChanges, Prepared = Prepared, Committed = Committed };
+    }
 }
 
 /// <summary>Two signed headers of one sender and slot with different digests: they convict it, nothing else does.</summary>

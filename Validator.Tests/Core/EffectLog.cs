@@ -16,7 +16,7 @@ internal sealed class EffectLog : IEffectHandler
     public List<VertexHeader> Vertices { get; } = [];
 
     /// <summary>ViewChanges and NewViews that are to be signed.</summary>
-    public List<IMessage> Bodies { get; } = [];
+    public List<object> Bodies { get; } = [];
 
     public List<(int To, IMessage Message)> Sent { get; } = [];
 
@@ -45,16 +45,16 @@ internal sealed class EffectLog : IEffectHandler
         Add(Signed, header);
     }
 
-    public void SignViewChange(ViewChange change)
+    public void SignViewChange(UnsignedViewChange change)
     {
         Bodies.Add(change);
-        Add(Signed, change.Signed.Header);
+        Add(Signed, change.Header);
     }
 
-    public void SignNewView(NewView newView)
+    public void SignNewView(UnsignedNewView newView)
     {
         Bodies.Add(newView);
-        Add(Signed, newView.Signed.Header);
+        Add(Signed, newView.Header);
     }
 
     public void PersistBlock(Block block) => Add();

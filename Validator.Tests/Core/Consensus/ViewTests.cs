@@ -133,12 +133,12 @@ public sealed class ViewTests
         _book.TrySignNewView(2, _step);
         _book.TrySignNewView(2, _step);
         Assert.Equal(1, _effects.Count);
-        NewView made = Assert.IsType<NewView>(EffectLog.Of(_effects).Bodies[0]);
+        UnsignedNewView made = Assert.IsType<UnsignedNewView>(EffectLog.Of(_effects).Bodies[0]);
         Assert.Equal([1, 2, 3], made.ViewChanges.Select(change => change.Sender));
         Assert.Same(high, made.Prepared);
         Assert.Same(committed, made.Committed);
-        Assert.True(_book.IsOurNewView(made.Signed.Header.Digest));
-        NewView signed = made.With(new Signed(made.Signed.Header, [1]));
+        Assert.True(_book.IsOurNewView(made.Header.Digest));
+        NewView signed = made.With(new Signed(made.Header, [1]));
         Assert.True(_book.Awaits(signed));
         _book.Entered();
         Assert.False(_book.Awaits(signed));
@@ -152,16 +152,16 @@ public sealed class ViewTests
         Certificate prepared = ChainSamples.Certificate(_blocks[0], Phase.Prepared);
         Assert.Throws<InvariantViolationException>(() => _book.Sign(0, prepared, null, _step));
         _book.Sign(1, prepared, null, _step);
-        ViewChange change = Assert.IsType<ViewChange>(EffectLog.Of(_effects).Bodies[0]);
+        UnsignedViewChange change = Assert.IsType<UnsignedViewChange>(EffectLog.Of(_effects).Bodies[0]);
         Claims claims = change.Claims;
         Assert.True(_book.IsOurs(1, claims));
         Assert.False(_book.IsOurs(2, claims));
         Assert.False(_book.IsOurs(1, default));
         Assert.Null(_book.Own);
-        ViewChange signed = change.With(new Signed(change.Signed.Header, [1]));
+        ViewChange signed = change.With(new Signed(change.Header, [1]));
         Assert.True(_book.OnSigned(signed));
         Assert.Same(signed, _book.Own);
-        Assert.False(_book.OnSigned(signed.With(ChainSamples.Signed(MessageKind.ViewChange, 0, 2, 0, default))));
+        Assert.False(_book.OnSigned(ViewChangeOf(0, 2, prepared, null)));
     }
 
     private bool Allows(Block block) => Allows(block, out _);

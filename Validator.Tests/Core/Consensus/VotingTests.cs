@@ -155,7 +155,7 @@ public sealed class VotingTests
         _core.At(1);
         _core.Changer.OnSigned(ChainSamples.Signed(MessageKind.Stop, 1, 3, 0, default));
         Assert.Equal((3UL, false), (_core.View.Number, _core.View.Active));
-        ViewChange change = (ViewChange)Assert.Single(_core.Done.Bodies);
+        UnsignedViewChange change = (UnsignedViewChange)Assert.Single(_core.Done.Bodies);
         Assert.Equal(block.Hash, change.Claims.Prepared.BlockHash);
         Assert.Null(_core.Slots.Find(0, 1));
         _core.Vote(MessageKind.Commit, 2, block);

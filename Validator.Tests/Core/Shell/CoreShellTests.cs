@@ -98,7 +98,6 @@ public sealed class CoreShellTests
         SignedHeader header = (SignedHeader)s_samples[typeof(SignedHeader)];
         Block block = (Block)s_samples[typeof(Block)];
         Certificate certificate = (Certificate)s_samples[typeof(Certificate)];
-        ViewChange change = (ViewChange)s_samples[typeof(ViewChange)];
         NewView newView = (NewView)s_samples[typeof(NewView)];
         VertexHeader vertex = (VertexHeader)s_samples[typeof(VertexHeader)];
         Assert.Equal((nameof(IOwnRecordWriter<int>.WriteBlock), block), Written(OwnRecord<int>.Accept(block)));
@@ -108,8 +107,8 @@ public sealed class CoreShellTests
         AssertSigned<Signed>(OwnRecord<int>.Vote(header));
         AssertSigned<PrePrepare>(OwnRecord<int>.Proposal(header, block));
         AssertSigned<SignedVertex>(OwnRecord<int>.OwnVertex(header, vertex, 7));
-        AssertSigned<ViewChange>(OwnRecord<int>.Of(change));
-        AssertSigned<NewView>(OwnRecord<int>.Of(newView));
+        AssertSigned<ViewChange>(OwnRecord<int>.Of((UnsignedViewChange)s_samples[typeof(UnsignedViewChange)]));
+        AssertSigned<NewView>(OwnRecord<int>.Of((UnsignedNewView)s_samples[typeof(UnsignedNewView)]));
     }
 
     // Protects the data path: on its way through buffer, shell and records a vote costs no object beside its signature, and an answer none at all.
@@ -192,6 +191,10 @@ public sealed class CoreShellTests
 
         Signed signed = (Signed)samples[typeof(Signed)];
         SignedVertex vertex = (SignedVertex)samples[typeof(SignedVertex)];
+        ViewChange change = (ViewChange)samples[typeof(ViewChange)];
+        NewView newView = (NewView)samples[typeof(NewView)];
+        samples[typeof(UnsignedViewChange)] = new UnsignedViewChange(change.Signed.Header, change.Claims, change.Prepared, change.Committed);
+        samples[typeof(UnsignedNewView)] = new UnsignedNewView(newView.Signed.Header, newView.ViewChanges, newView.Prepared, newView.Committed);
         samples[typeof(SignedHeader)] = signed.Header;
         samples[typeof(IMessage)] = signed;
         samples[typeof(VertexHeader)] = vertex.Vertex;
