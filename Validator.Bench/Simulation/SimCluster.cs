@@ -300,12 +300,8 @@ public sealed class SimCluster
 
     public void CrashAndRestart(SimNode node, long downMicros)
     {
-        if (!node.Running)
-        {
-            // A second crash of one life would tear the store of votes twice, which no disk does.
-            return;
-        }
-
+        // A second crash of one life would tear the store of votes twice, which no disk does.
+        Require.That(node.Running);
         Trace(node.Index, "crash");
         node.Crash();
         int incarnation = node.Incarnation;

@@ -98,6 +98,8 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
         }
     }
 
+    bool ISimLedgerPorts.Goes() => Running;
+
     bool ISimLedgerPorts.TryTake(out SimLedgerItem item) =>
         _fromSigner.TryDequeue(out item) || _fromExecution.TryDequeue(out item) || _fromCore.TryDequeue(out item);
 
@@ -180,7 +182,7 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
 
     void ISimLedgerAudience.ChunkDurable()
     {
-        if (Running && Cluster.World.CrashesInCatchUp())
+        if (Cluster.World.CrashesInCatchUp())
         {
             Cluster.CrashAndRestart(this);
         }

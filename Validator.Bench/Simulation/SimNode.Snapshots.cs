@@ -211,12 +211,6 @@ public partial class SimNode
 
     void ISimLedgerAudience.Install(SnapshotManifest manifest)
     {
-        // A chunk of the same group may have been its last.
-        if (!Running)
-        {
-            return;
-        }
-
         if (Disk.Landing > 0)
         {
             Cluster.World.Met(Fault.Landed);

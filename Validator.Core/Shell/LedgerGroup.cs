@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Validator.Core.Primitives;
 
 namespace Validator.Core.Shell;
@@ -10,6 +9,9 @@ public interface ILedgerPorts<TVertex, TExecuted, TPayload> : ILedgerAudience<TV
 {
     /// <summary>The next that waits: own vertices first, since their clients do, then executed blocks.</summary>
     bool TryTake(out LedgerItem<TVertex, TExecuted, TPayload> item);
+
+    /// <summary>Before each acknowledgement. False: the process ends, and nothing more is acknowledged.</summary>
+    bool Goes();
 
     /// <summary>Goes with the next sync, after all that was added before.</summary>
     void Add(in LedgerItem<TVertex, TExecuted, TPayload> item);
@@ -107,7 +109,7 @@ public sealed class LedgerGroup<TVertex, TExecuted, TPayload>(ILedgerPorts<TVert
     }
 
     /// <summary>Syncs and acknowledges what was gathered.</summary>
-    /// <returns>False when nothing is acknowledged, nor ever will be.</returns>
+    /// <returns>False when nothing more is acknowledged, ever.</returns>
     public bool Commit()
     {
         Require.That(!_failed && _group.Count > 0);
@@ -117,8 +119,16 @@ public sealed class LedgerGroup<TVertex, TExecuted, TPayload>(ILedgerPorts<TVert
             return false;
         }
 
-        foreach (ref readonly LedgerItem<TVertex, TExecuted, TPayload> item in CollectionsMarshal.AsSpan(_group))
+        for (int i = 0; i < _group.Count; i++)
         {
+            LedgerItem<TVertex, TExecuted, TPayload> item = _group[i];
+            if (!ports.Goes())
+            {
+                _group.RemoveRange(0, i);
+                _failed = true;
+                return false;
+            }
+
             if (item.Ends is { } ended)
             {
                 Require.That(ended == _epoch, "the ledger leaves each epoch once");

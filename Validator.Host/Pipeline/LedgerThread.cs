@@ -105,11 +105,6 @@ internal sealed class LedgerThread(
     /// </summary>
     void ILedgerAudience.Install(SnapshotManifest manifest)
     {
-        if (Faults.Faulted)
-        {
-            return;
-        }
-
         if (!ledger.Install(manifest, _standing.With(manifest), executor, out string? error))
         {
             Faults.Fail(ExitCodes.Store, $"ledger: {error}; the snapshot is not in place");
@@ -122,6 +117,8 @@ internal sealed class LedgerThread(
         Votes.DurablyExecuted(manifest.Sequence);
         Hand(topology.LedgerToCore, installed);
     }
+
+    bool ILedgerPorts.Goes() => !Faults.Faulted;
 
     bool ILedgerPorts.TryTake(out LedgerItem item) =>
         topology.SignerToLedger.TryTake(out item) || topology.ExecutionToLedger.TryTake(out item) || topology.CoreToLedger.TryTake(out item);

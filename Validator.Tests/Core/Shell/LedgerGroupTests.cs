@@ -23,6 +23,11 @@ public sealed class LedgerGroupTests
 
         public bool Fails { get; init; }
 
+        /// <summary>The process ends with this, where it is told.</summary>
+        public string? Ends { get; init; }
+
+        public bool Goes() => Ends is null || !Done.Contains(Ends);
+
         public bool TryTake(out Item item) => Waiting.TryDequeue(out item);
 
         public void Add(in Item item) => item.WriteTo(this);
@@ -64,9 +69,10 @@ public sealed class LedgerGroupTests
 
     private static readonly Block s_last = BlockOf(0, last: true);
 
-    private static (Group Group, Ports Ports) Make(bool fails, params Item[] waiting)
+    private static (Group Group, Ports Ports) Make(bool fails, params Item[] waiting) => Make(new Ports { Fails = fails }, waiting);
+
+    private static (Group Group, Ports Ports) Make(Ports ports, params Item[] waiting)
     {
-        Ports ports = new() { Fails = fails };
         Array.ForEach(waiting, ports.Waiting.Enqueue);
         return (new Group(ports, 0), ports);
     }
@@ -103,6 +109,18 @@ public sealed class LedgerGroupTests
         Assert.True(group.IsDue(0, hurries: false));
         Assert.Equal(!fails, group.Commit());
         Assert.Equal(done, Told(ports));
+    }
+
+    // Protects whoever waits from a process that ends: nobody is told by it any more, and what nobody was told of is still there to be failed.
+    [Fact]
+    public void A_process_that_ends_tells_nobody_more()
+    {
+        (Group group, Ports ports) = Make(new Ports { Ends = "tell own VoteStore 7" }, Own(), Final(), Chunk());
+        Assert.True(group.Gather());
+        Assert.False(group.Commit());
+        Assert.Equal("own, executed, chunk, sync 10, tell own VoteStore 7", Told(ports));
+        Assert.Equal(2, group.Items.Count);
+        Assert.Throws<InvariantViolationException>(() => group.Commit());
     }
 
     // Protects what an epoch's end looks through: all before it is committed, and nothing comes with it. A vertex of it that comes later is not
