@@ -1,5 +1,4 @@
 using Validator.Core.Effects;
-using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 
@@ -54,33 +53,5 @@ public sealed class LedgerStanding(EpochConfiguration epoch, ulong executed, Has
     {
         (Epoch, Executed, Root) = (With(manifest), manifest.Sequence, manifest.State.Root);
         return Input.SnapshotInstalled(manifest.Epoch);
-    }
-}
-
-/// <summary>The epoch while blocks are executed, ahead of the ledger.</summary>
-/// <param name="epoch">After the newest executed block.</param>
-/// <param name="executed">Its sequence.</param>
-public sealed class EpochTrack(EpochConfiguration epoch, ulong executed)
-{
-    private EpochConfiguration _epoch = epoch;
-    private ulong _next = executed + 1;
-
-    /// <summary>A block was executed.</summary>
-    /// <param name="committee">After it.</param>
-    /// <param name="durable">The ledger's: a gap says that a snapshot went in place, with nothing under way.</param>
-    /// <returns>The epoch after it; null where the block changed nothing of it.</returns>
-    public EpochConfiguration? Execute(Block block, CommitteeState committee, EpochConfiguration durable)
-    {
-        _epoch = block.Sequence == _next ? _epoch : durable;
-        Require.That(_epoch.Number == block.Epoch);
-        _next = block.Sequence + 1;
-        bool ended = !block.NextCommittee.IsZero;
-        if (!ended && committee.Pending == _epoch.Pending)
-        {
-            return null;
-        }
-
-        _epoch = ended ? EpochConfiguration.After(block, committee.Members, committee.Pending) : _epoch with { Pending = committee.Pending };
-        return _epoch;
     }
 }
