@@ -15,8 +15,8 @@ internal sealed class EpochClose
     private readonly int _self;
     private readonly ulong _lengthBlocks;
 
-    // What the last block states when no change is pending.
-    private readonly Hash256 _unchanged;
+    // What the last block states when no change is pending; reckoned when one is asked for, as a start need not wait for it.
+    private Hash256? _unchanged;
 
     // The block whose execution made the change pending, and the digest that states it.
     private ulong _changeSequence = NoChange;
@@ -29,7 +29,6 @@ internal sealed class EpochClose
         _epoch = epoch;
         _self = self;
         _lengthBlocks = lengthBlocks;
-        _unchanged = GenesisCodec.CommitteeDigest(epoch.Number + 1, epoch.Members);
         if (epoch.Pending is { } pending)
         {
             NoteChange(pending);
@@ -51,7 +50,7 @@ internal sealed class EpochClose
     {
         Require.That(!ChangePending && change.Sequence != NoChange);
         _changeSequence = change.Sequence;
-        _changed = GenesisCodec.CommitteeDigest(_epoch.Number + 1, change.Members);
+        _changed = DigestOf(change.Members);
         LeavesUs = _self >= 0 && Member.Find(change.Members, _epoch.Members[_self].ConsensusKey) < 0;
         Require.That(!_changed.IsZero);
     }
@@ -64,10 +63,12 @@ internal sealed class EpochClose
     {
         Require.That(sequence > _epoch.Start.Sequence);
         return executed >= _changeSequence ? _changed
-            : _lengthBlocks != 0 && sequence - _epoch.Start.Sequence == _lengthBlocks ? _unchanged
+            : _lengthBlocks != 0 && sequence - _epoch.Start.Sequence == _lengthBlocks ? _unchanged ??= DigestOf(_epoch.Members)
             : Hash256.Zero;
     }
 
     /// <summary>The block names the committee that the own execution, which has come as far as it states, leads to.</summary>
     public bool Bears(Block block) => block.NextCommittee == NextCommittee(block.Sequence, block.ExecutedSequence);
+
+    private Hash256 DigestOf(Member[] next) => GenesisCodec.CommitteeDigest(_epoch.Number + 1, next);
 }

@@ -26,13 +26,23 @@ internal sealed class Stops(Committee committee, int self, long repeatMicros)
     /// <summary>
     /// The highest view that others of more than F weight ask for: one of them is honest. 0 where there is none.
     /// </summary>
-    public ulong ToJoin => HighestWith(committee.Faulty + 1, includeSelf: false);
+    public ulong ToJoin { get; private set; }
 
     /// <summary>The highest view that a quorum asks for, ourselves included.</summary>
-    public ulong ToEnter => HighestWith(committee.Quorum, includeSelf: true);
+    public ulong ToEnter { get; private set; }
 
     /// <summary>That member sent Stop or ViewChange of that view, or voted in it.</summary>
-    public void Raise(int member, ulong view) => _views[member] = Math.Max(_views[member], view);
+    public void Raise(int member, ulong view)
+    {
+        if (view <= _views[member])
+        {
+            return;
+        }
+
+        _views[member] = view;
+        ToJoin = HighestWith(committee.Faulty + 1, includeSelf: false);
+        ToEnter = HighestWith(committee.Quorum, includeSelf: true);
+    }
 
     public void Send(ulong view, Step step)
     {

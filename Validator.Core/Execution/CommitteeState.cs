@@ -26,6 +26,8 @@ public enum ChangeRefusal : byte
 /// <summary>The committee as part of the executed state (rules E2 and E4). Deterministic; not thread-safe.</summary>
 public sealed class CommitteeState
 {
+    // Of epoch and members alone, and of all.
+    private Hash256 _membersDigest;
     private Hash256 _digest;
 
     public CommitteeState(ulong epoch, Member[] members, PendingCommittee? pending = null)
@@ -94,16 +96,21 @@ public sealed class CommitteeState
     {
         Require.That(last.Epoch == Epoch);
         ulong next = Epoch + 1;
-        if (Pending is { } pending && last.NextCommittee == GenesisCodec.CommitteeDigest(next, pending.Members))
+        Hash256 digest = default;
+        if (Pending is { } pending && (digest = GenesisCodec.CommitteeDigest(next, pending.Members)) == last.NextCommittee)
         {
             Members = pending.Members;
             Pending = null;
         }
+        else
+        {
+            // A change that the block's statement does not cover yet waits for the next epoch's end.
+            digest = GenesisCodec.CommitteeDigest(next, Members);
+        }
 
-        // A change that the block's statement does not cover yet waits for the next epoch's end.
-        Require.That(last.NextCommittee == GenesisCodec.CommitteeDigest(next, Members));
+        Require.That(last.NextCommittee == digest);
         Epoch = next;
-        UpdateDigest();
+        UpdateDigest(digest);
     }
 
     private bool GoOn(Member[] members)
@@ -125,9 +132,12 @@ public sealed class CommitteeState
         return members;
     }
 
-    private void UpdateDigest()
+    private void UpdateDigest() => UpdateDigest(_membersDigest.IsZero ? GenesisCodec.CommitteeDigest(Epoch, Members) : _membersDigest);
+
+    /// <param name="digest">Of epoch and members.</param>
+    private void UpdateDigest(Hash256 digest)
     {
-        Hash256 digest = GenesisCodec.CommitteeDigest(Epoch, Members);
+        _membersDigest = digest;
         if (Pending is { } pending)
         {
             Span<byte> both = stackalloc byte[8 + (2 * Hash256.Size)];

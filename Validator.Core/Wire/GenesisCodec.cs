@@ -227,7 +227,7 @@ public static class GenesisCodec
     public static string? MembersRefusal(Member[] members)
     {
         HashSet<string> names = [];
-        HashSet<Hash256> keys = [];
+        List<byte[]> keys = [];
         foreach (Member member in members)
         {
             if (!IsName(member.Name))
@@ -245,9 +245,18 @@ public static class GenesisCodec
                 return $"member {member.Name}: consensus and transport key must have {Limits.PublicKeyBytes} bytes (ML-DSA-87)";
             }
 
-            if (!keys.Add(Hash256.Of(member.ConsensusKey)) || !keys.Add(Hash256.Of(member.TransportKey)))
+            keys.Add(member.ConsensusKey);
+            keys.Add(member.TransportKey);
+        }
+
+        // Equal ones come side by side.
+        keys.Sort((a, b) => a.AsSpan().SequenceCompareTo(b));
+        for (int i = 1; i < keys.Count; i++)
+        {
+            if (keys[i].AsSpan().SequenceEqual(keys[i - 1]))
             {
-                return $"member {member.Name}: each key must occur once, and consensus and transport key must differ";
+                Member twice = members.Last(m => m.ConsensusKey.AsSpan().SequenceEqual(keys[i]) || m.TransportKey.AsSpan().SequenceEqual(keys[i]));
+                return $"member {twice.Name}: each key must occur once, and consensus and transport key must differ";
             }
         }
 

@@ -95,7 +95,14 @@ internal ref struct WireReader(ReadOnlySpan<byte> data)
     public byte[] Signature()
     {
         ReadOnlySpan<byte> bytes = Take(Limits.SignatureBytes);
-        return bytes.IsEmpty ? [] : bytes.ToArray();
+        if (bytes.IsEmpty)
+        {
+            return [];
+        }
+
+        byte[] signature = GC.AllocateUninitializedArray<byte>(Limits.SignatureBytes);
+        bytes.CopyTo(signature);
+        return signature;
     }
 
     public void Tag(byte tag) => Check(U8() == tag, DecodeError.WrongTag);
