@@ -12,7 +12,12 @@ public sealed class SimCluster
     private const int OrderBits = 24;
 
     // By time, then by order of creation: time above the low bits, which count.
-    private readonly PriorityQueue<Event, long> _events = new();
+    private readonly PriorityQueue<int, long> _events = new();
+
+    // By the place that the queue has of each; those that are done are free.
+    private readonly Stack<int> _freePlaces = [];
+    private Event[] _places = new Event[1024];
+    private int _placesUsed;
     private readonly bool[,] _linked;
     private readonly long[,] _linkFreeAt;
 
@@ -144,7 +149,11 @@ public sealed class SimCluster
         while (_events.TryPeek(out _, out long next) && next >> OrderBits <= time)
         {
             Now = Math.Max(Now, next >> OrderBits);
-            Happen(_events.Dequeue());
+            int place = _events.Dequeue();
+            Event item = _places[place];
+            _places[place] = default;
+            _freePlaces.Push(place);
+            Happen(item);
             if (done is not null && done())
             {
                 return;
@@ -160,13 +169,23 @@ public sealed class SimCluster
     public void At(SimNode node, long time, Action action) =>
         Enqueue(time, new Event { Node = node, Incarnation = node.Incarnation, Action = action });
 
-    private void Enqueue(long time, Event item)
+    private void Enqueue(long time, in Event item)
     {
         Require.That(time < 1L << (63 - OrderBits) && _order < 1L << OrderBits);
-        _events.Enqueue(item, (Math.Max(time, Now) << OrderBits) | _order++);
+        if (!_freePlaces.TryPop(out int place))
+        {
+            place = _placesUsed++;
+            if (place == _places.Length)
+            {
+                Array.Resize(ref _places, 2 * place);
+            }
+        }
+
+        _places[place] = item;
+        _events.Enqueue(place, (Math.Max(time, Now) << OrderBits) | _order++);
     }
 
-    private void Happen(Event item)
+    private void Happen(in Event item)
     {
         if (item.Node is { } node)
         {
@@ -187,19 +206,26 @@ public sealed class SimCluster
                 Arrive(item.From, node, message);
                 return;
             }
+
+            if (item.Action is null)
+            {
+                Tick(node, item.WakeAt);
+                return;
+            }
         }
 
         item.Action!();
     }
 
-    /// <summary>An action, of a node where there is one, or a message that arrives there.</summary>
-    private sealed class Event
+    /// <summary>An action, of a node where there is one, a message that arrives there, or its waking: the most of all.</summary>
+    private struct Event
     {
         public SimNode? Node { get; init; }
         public int Incarnation { get; init; }
         public Action? Action { get; init; }
         public int From { get; init; }
         public SimMessage? Message { get; init; }
+        public long WakeAt { get; init; }
     }
 
     public void After(SimNode node, long delay, Action action) => At(node, Now + delay, action);
@@ -221,22 +247,25 @@ public sealed class SimCluster
         }
 
         node.WakeAt = due;
-        At(node, due, () =>
-        {
-            if (node.WakeAt == due)
-            {
-                node.WakeAt = long.MaxValue;
-            }
+        Enqueue(due, new Event { Node = node, Incarnation = node.Incarnation, WakeAt = due });
+    }
 
-            if (node.Clock.Monotonic(Now) >= node.Core.NextDeadline)
-            {
-                node.Feed(Input.Tick);
-            }
-            else if (node.Running)
-            {
-                Wake(node, node.Core.NextDeadline);
-            }
-        });
+    /// <param name="due">When it was to be; the node may have been paused then.</param>
+    private void Tick(SimNode node, long due)
+    {
+        if (node.WakeAt == due)
+        {
+            node.WakeAt = long.MaxValue;
+        }
+
+        if (node.Clock.Monotonic(Now) >= node.Core.NextDeadline)
+        {
+            node.Feed(Input.Tick);
+        }
+        else if (node.Running)
+        {
+            Wake(node, node.Core.NextDeadline);
+        }
     }
 
     /// <summary>The machine of a member that a peer is connected to.</summary>

@@ -13,6 +13,10 @@ namespace Validator.Bench.Simulation;
 /// </summary>
 public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] transactions) : IHeldVertex
 {
+    /// <summary>An own one, whose root was reckoned when its batch was handed to Core; null for an empty one.</summary>
+    public SimVertex(VertexHeader header, byte[] signature, SimBatch? batch)
+        : this(header, signature, [.. batch?.Transactions ?? []]) => _root = batch?.Root;
+
     /// <summary>What was found of another that has the same header and the same transactions holds of this one.</summary>
     public SimVertex(VertexHeader header, byte[] signature, SimVertex like, DecodeError fault)
         : this(header, signature, like.Transactions)
@@ -155,11 +159,12 @@ public sealed class SimMessage
     public SimMessage(IMessage message)
     {
         _message = message;
+        Type = message.Type;
     }
 
     public SimMessage(SimVertex vertex)
+        : this(SignedVertex.Of(vertex.Header, vertex.Signature))
     {
-        _message = SignedVertex.Of(vertex.Header, vertex.Signature);
         _vertex = vertex;
     }
 
@@ -175,7 +180,7 @@ public sealed class SimMessage
     public IMessage? Message => _message;
 
     /// <summary>0 where there is no message.</summary>
-    public FrameType Type => _message?.Type ?? 0;
+    public FrameType Type { get; private set; }
 
     public SimVertex? Vertex => _vertex;
 
@@ -220,10 +225,12 @@ public sealed class SimMessage
         Committee committee = epoch.Committee;
         if (!FrameCodec.TryRead(bytes, committee.Count, out _message, out DecodeError error))
         {
+            Type = 0;
             _bytes ??= bytes.ToArray();
             return error;
         }
 
+        Type = _message.Type;
         bool envelopesHold = true;
         List<SignatureCheck> checks = s_checks ??= [];
         checks.Clear();

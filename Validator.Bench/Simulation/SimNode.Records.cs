@@ -72,7 +72,7 @@ public partial class SimNode
 
         if (record.Vertex is { } header)
         {
-            SimVertex vertex = new(header, record.Signed.Signature, [.. record.Payload.Batch?.Transactions ?? []]);
+            SimVertex vertex = new(header, record.Signed.Signature, record.Payload.Batch);
             record.Payload = record.Payload with { Vertex = vertex };
             if (record.Next == OwnRecordStage.Ledger)
             {

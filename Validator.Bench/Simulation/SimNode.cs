@@ -407,7 +407,8 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         }
 
         _creditOut = false;
-        SealedBatch given = new(token, SimVertex.RootOf(payload, transactions.Length), (uint)payload.Length, (uint)transactions.Length);
+        batch.Root = SimVertex.RootOf(payload, transactions.Length);
+        SealedBatch given = new(token, batch.Root, (uint)payload.Length, (uint)transactions.Length);
         ToCore(Input.ClientBatch(given, left.Epoch));
     }
 

@@ -61,6 +61,9 @@ public sealed class SimBatch : IClientBatch<ulong>
     /// <summary>The own vertex of an ended epoch that holds them and that no block ordered; zero for none.</summary>
     public Hash256 Replaces { get; set; }
 
+    /// <summary>Of its transactions, once it is handed to Core.</summary>
+    public Hash256 Root { get; set; }
+
     public static SimBatch Of(Hash256 replaces, ulong[] transactions)
     {
         SimBatch batch = new() { Replaces = replaces };
