@@ -12,7 +12,7 @@ public sealed class Coalition(SimCluster cluster, SimRandom random, ulong epoch 
 {
     private readonly Dictionary<ulong, Coalition> _others = [];
 
-    private readonly Dictionary<(MessageKind Kind, ulong View, ulong Sequence, Hash256 Digest), SortedDictionary<int, byte[]>> _votes = [];
+    private readonly Dictionary<(MessageKind Kind, ulong View, ulong Sequence, Hash256 Digest), byte[]?[]> _votes = [];
     private readonly Dictionary<(Phase Phase, ulong View, ulong Sequence), Certificate> _certificates = [];
     private readonly Dictionary<(ulong View, int Sender), List<ViewChange>> _changes = [];
     private readonly Dictionary<ulong, bool[]> _sides = [];
@@ -72,20 +72,25 @@ public sealed class Coalition(SimCluster cluster, SimRandom random, ulong epoch 
             return;
         }
 
+        Committee committee = cluster.EpochOf(epoch).Committee;
         var key = (kind, h.View, h.Sequence, h.Digest);
-        if (!_votes.TryGetValue(key, out SortedDictionary<int, byte[]>? votes))
+        if (!_votes.TryGetValue(key, out byte[]?[]? votes))
         {
-            _votes.Add(key, votes = []);
+            _votes.Add(key, votes = new byte[]?[committee.Count]);
         }
 
-        Committee committee = cluster.EpochOf(epoch).Committee;
         if (kind == MessageKind.Prepare && (h.Sender == committee.Leader(h.Epoch, h.View)) != (h.Kind == MessageKind.PrePrepare))
         {
             return;
         }
 
         votes[h.Sender] = vote.Signature;
-        ulong weight = votes.Keys.Aggregate(0UL, (sum, sender) => sum + committee.Weight(sender));
+        ulong weight = 0;
+        for (int sender = 0; sender < votes.Length; sender++)
+        {
+            weight += votes[sender] is null ? 0 : committee.Weight(sender);
+        }
+
         if (weight >= committee.Quorum)
         {
             SawCertificate(new Certificate
@@ -95,7 +100,7 @@ public sealed class Coalition(SimCluster cluster, SimRandom random, ulong epoch 
                 View = h.View,
                 Sequence = h.Sequence,
                 BlockHash = h.Digest,
-                Votes = [.. votes.Select(v => new CertificateVote(v.Key, v.Value))],
+                Votes = [.. votes.Index().Where(v => v.Item is not null).Select(v => new CertificateVote(v.Index, v.Item!))],
             });
         }
     }

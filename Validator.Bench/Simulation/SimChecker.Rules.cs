@@ -244,6 +244,6 @@ public sealed partial class SimChecker
             weight += IsByzantine(place) || (signers is not null && signers.Contains(place)) ? member.Weight : 0;
         }
 
-        return 3 * weight > 2 * (ulong)members.Sum(m => m.Weight);
+        return 3 * weight > 2 * TotalOf(members);
     }
 }

@@ -186,11 +186,22 @@ public sealed partial class SimChecker(SimCluster cluster)
         }
 
         // From the weights themselves, not as Core reckons it.
-        ulong total = (ulong)epoch.Members.Sum(m => m.Weight);
+        ulong total = TotalOf(epoch.Members);
         if (3 * senders.Weight <= 2 * total)
         {
             throw Fail(node, "certificate", $"certificate of {certificate.Sequence} has weight {senders.Weight} of {total}");
         }
+    }
+
+    private static ulong TotalOf(Member[] members)
+    {
+        ulong total = 0;
+        foreach (Member member in members)
+        {
+            total += member.Weight;
+        }
+
+        return total;
     }
 
     /// <summary>Equal roots, and nothing final that no client submitted or that was final before.</summary>

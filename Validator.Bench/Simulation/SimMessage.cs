@@ -34,6 +34,7 @@ public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] tra
     private static byte[]? s_payload;
     private DecodeError? _fault;
     private Hash256? _root;
+    private CommitteeChange[]? _changes;
 
     public VertexHeader Header { get; } = header;
     public byte[] Signature { get; } = signature;
@@ -69,7 +70,7 @@ public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] tra
     }
 
     /// <summary>The committee changes among the transactions, in order.</summary>
-    public IEnumerable<CommitteeChange> Changes => Transactions.Select(ChangeOf).OfType<CommitteeChange>();
+    public CommitteeChange[] Changes => _changes ??= [.. Transactions.Select(ChangeOf).OfType<CommitteeChange>()];
 
     /// <summary>Null for a transaction that is no committee change.</summary>
     public static CommitteeChange? ChangeOf(ulong transaction) =>

@@ -40,7 +40,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     public Reason? Halted { get; private set; }
     public HashSet<ulong> AcceptedTransactions { get; } = [];
     public ulong ViewChanges { get; private set; }
-    public SortedDictionary<Reason, int> Rejections { get; } = [];
+    public Dictionary<Reason, int> Rejections { get; } = [];
     public List<Evidence> Convictions { get; } = [];
 
     protected SimCluster Cluster { get; } = cluster;
