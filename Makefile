@@ -69,7 +69,7 @@ secret-code: ## instructions, divisions and branches of the functions that handl
 	@bash eng/secret-code.sh $(ISA) $(ARGS)
 
 sim: build ## simulated clusters from seeds; ARGS="--seeds 1000", "--seed 7 --verbose", "--minutes 5", "--first 20000"
-	@DOTNET_TieredCompilation=0 DOTNET_GCgen0size=0x10000000 dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- sim $(ARGS)
+	@DOTNET_TieredCompilation=0 DOTNET_GCgen0size=0x10000000 DOTNET_ReadyToRun=0 dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- sim $(ARGS)
 
 sim-mutations: setup ## plants bugs one at a time and shows which check catches each, after how many seeds; ARGS="name ..."
 	@bash eng/mutations.sh $(ARGS)
