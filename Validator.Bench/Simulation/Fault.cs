@@ -93,6 +93,7 @@ public enum Fault : byte
     Pruned,
     LongAbsence,
     LostLedger,
+    CrashBetweenStores,
     CaughtUp,
     CrashInCatchUp,
     WrongChunk,

@@ -166,7 +166,11 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
 
     void ISimLedgerAudience.VertexDurable(SimVertex vertex) => Answer(Input.VertexDurable(vertex.Header.Hash, vertex.Header.Epoch));
 
-    void ISimLedgerAudience.OwnVertexDurable(SimVertex vertex, in SimOwnRecord own) => ToVotes(own);
+    void ISimLedgerAudience.OwnVertexDurable(SimVertex vertex, in SimOwnRecord own)
+    {
+        ToVotes(own);
+        Cluster.World.AfterOwnVertex(this);
+    }
 
     void ISimLedgerAudience.ExecutedDurable(SimFinal executed)
     {

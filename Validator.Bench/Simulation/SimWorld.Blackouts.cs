@@ -39,6 +39,61 @@ public sealed partial class SimWorld
         }
     }
 
+    // Of the one that is about to lose its ledger: power fails when the ledger has its next own vertex.
+    private bool _strikesBetweenStores;
+
+    // It takes no transactions.
+    private SimNode? _quiet;
+
+    private void LoseLedger(SimNode node)
+    {
+        Met(Fault.LostLedger);
+        node.LoseLedger();
+        // Its clients do not wait until it is back where it was.
+        for (long t = 0; t < 4_000_000; t += 100_000)
+        {
+            Cluster.Schedule(Cluster.Now + t, () =>
+            {
+                if (node.Running && !_faultsOver)
+                {
+                    Submit(node);
+                }
+            });
+        }
+    }
+
+    /// <summary>
+    /// Its own vertex is in the ledger, and the record of it in no vote store yet. When it is back, the others get that vertex
+    /// before it makes another, and then its ledger is lost: the votes alone tell how high its lane is.
+    /// </summary>
+    public void AfterOwnVertex(SimNode node)
+    {
+        if (!_strikesBetweenStores || _faultsOver || node.Index != Wiped)
+        {
+            return;
+        }
+
+        _strikesBetweenStores = false;
+        _quiet = node;
+        Met(Fault.CrashBetweenStores);
+        Cluster.CrashAndRestart(node, _stores.Between(1_000, 200_000));
+        Cluster.Schedule(Cluster.Now + _stores.Between(400_000, 1_500_000), () =>
+        {
+            _quiet = null;
+            if (_faultsOver)
+            {
+                return;
+            }
+
+            if (node.Running)
+            {
+                Cluster.CrashAndRestart(node);
+            }
+
+            LoseLedger(node);
+        });
+    }
+
     /// <summary>A faulty member that sees somebody come back votes no more in this view, and wants the next one.</summary>
     public bool Forsakes() => !_faultsOver && _blackouts > 0 && (Cluster.Now < _darkUntil || _dark.Chance(0.3));
 

@@ -188,18 +188,13 @@ public sealed partial class SimWorld
         // Not where vertices of theirs may be lost beyond repair: those who hold them are reckoned with F.
         if (_losesLedger || (!WipedBeyondFaulty && _ledgers.Chance(0.6)))
         {
-            Met(Fault.LostLedger);
-            node.LoseLedger();
-            // Its clients do not wait until it is back where it was.
-            for (long t = 0; t < 4_000_000; t += 100_000)
+            if (_stores.Chance(0.5))
             {
-                Cluster.Schedule(Cluster.Now + t, () =>
-                {
-                    if (node.Running && !_faultsOver)
-                    {
-                        Submit(node);
-                    }
-                });
+                _strikesBetweenStores = true;
+            }
+            else
+            {
+                LoseLedger(node);
             }
 
             return;

@@ -14,6 +14,7 @@ public sealed partial class SimWorld
     // Apart, so that worlds of one epoch are what they were.
     private readonly SimRandom _epochs;
     private readonly SimRandom _ledgers;
+    private readonly SimRandom _stores;
     private readonly SimRandom _clocks;
     private readonly SimRandom _revivals;
     private readonly int _newcomers;
@@ -41,6 +42,7 @@ public sealed partial class SimWorld
         _dark = new SimRandom(seed ^ 0x4461726B);
         _clocks = new SimRandom(seed ^ 0x436C6F636B73);
         _revivals = new SimRandom(seed ^ 0x52657669766564);
+        _stores = new SimRandom(seed ^ 0x53746F726573);
         SimRandom stages = new(seed ^ 0x537461676573);
         KeyKind keys = !faults ? KeyKind.Short : seed % 200 == 0 ? KeyKind.Real : _random.Chance(0.4) ? KeyKind.Padded : KeyKind.Short;
         ReadsBytes = keys != KeyKind.Short;
@@ -381,6 +383,11 @@ public sealed partial class SimWorld
     /// <summary>A client hands a new transaction to a running node.</summary>
     public void Submit(SimNode node)
     {
+        if (node == _quiet)
+        {
+            return;
+        }
+
         ulong transaction = ++_nextTransaction;
         if (Signs && _signing.Chance(0.4))
         {
