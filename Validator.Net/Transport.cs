@@ -38,6 +38,31 @@ public enum TransportEventKind : byte
 public readonly record struct TransportEvent(TransportEventKind Kind, Channel Channel, int Peer, PooledBuffer? Buffer);
 
 /// <summary>
+/// A transport's rounds, for a thread that has other work too: <see cref="Begin"/>, then <see cref="Turn"/> again and again,
+/// sleeping in <see cref="Sleep"/> when nothing is left to do, until <see cref="IsOver"/>; then <see cref="Close"/>. One thread.
+/// </summary>
+public interface ITransportRounds
+{
+    void Begin();
+
+    /// <summary>One bounded round, without sleeping. True when there is more to do at once.</summary>
+    bool Turn();
+
+    /// <summary>The last look between <see cref="Parker.Prepare"/> and the sleep.</summary>
+    bool HasWork { get; }
+
+    /// <summary>Sleeps after <see cref="Parker.Prepare"/> until woken, a datagram or a timer comes, or the time is up.</summary>
+    /// <param name="milliseconds">0 only looks; -1: no limit of the caller's.</param>
+    void Sleep(int milliseconds);
+
+    /// <summary>True once <see cref="ITransport.Stop"/> was called.</summary>
+    bool IsOver { get; }
+
+    /// <summary>Says goodbye to all and frees everything.</summary>
+    void Close();
+}
+
+/// <summary>
 /// Authenticated, encrypted, ordered frames between committee members. Identity is the peer's transport key;
 /// addresses are hints. One thread consumes Events; each sending thread has an outbox of its own.
 /// Best effort: frames for an absent peer or over a full queue are dropped and counted, and the layer above asks again.
@@ -53,8 +78,11 @@ public interface ITransport : IDisposable
     /// <summary>Where the socket is bound; the port is real even if 0 was asked for. Valid after construction.</summary>
     IPEndPoint LocalEndPoint { get; }
 
-    /// <summary>Starts the network thread. Once.</summary>
+    /// <summary>Starts the network thread, or lets <see cref="Rounds"/> begin. Once.</summary>
     void Start();
+
+    /// <summary>What the thread of <see cref="TransportOptions.Loop"/> runs; null: the transport has one of its own.</summary>
+    ITransportRounds? Rounds { get; }
 
     /// <summary>A queue for one producer thread. Created at any time; each costs its ring for the transport's life.</summary>
     Outbox CreateOutbox();

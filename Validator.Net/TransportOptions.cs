@@ -71,6 +71,9 @@ public sealed record TransportOptions
     /// <summary>Woken when Events has something.</summary>
     public required IWaker Consumer { get; init; }
 
+    /// <summary>Where the thread that runs <see cref="ITransport.Rounds"/> sleeps; null: one of the transport's own.</summary>
+    public Parker? Loop { get; init; }
+
     /// <summary>ALPN, 1 to 255 ASCII bytes: transport version and chain, so that strangers fail in the handshake.</summary>
     public string ApplicationProtocol { get; init; } = "validator/1";
 

@@ -83,16 +83,16 @@ internal static class WorkerRates
         ValidationContext context = new(
             genesis, board, chain, new SignatureCache(64), new VertexCache(1), pending, new PayloadBudget(long.MaxValue), pool, accounts, new NodeMetrics(),
             new PeerFaults(Members, static _ => { }));
-        Topology topology = new(count);
+        Topology topology = new(cores: 4 + count);
         FetchIntake fetches = new(Members, topology.ValidationToFetch);
         Faults faults = new();
-        using Parker core = topology.Core.Parker;
+        using Parker core = topology.Core.Loop.Parker;
         SpscRing<Input>[] rings = [topology.ValidationToCore.Ring, .. topology.Workers.Select(w => w.ToCore.Ring)];
         ValidationWorker[] workers =
             [.. topology.Workers.Select(stage => new ValidationWorker(new FrameValidator(context, new BatchedVerifier(chain)), fetches, stage, faults))];
         SpscRing<TransportEvent> events = new(RingCapacity);
         ValidationScheduler scheduler = new(new FrameValidator(context, new BatchedVerifier(chain)), events, fetches, topology, faults);
-        PipelineThread[] threads = [scheduler, .. workers];
+        StageLoop[] loops = [scheduler.Loop, .. workers.Select(w => w.Loop)];
         long taken = 0;
         bool ended = false;
         Thread sink = new(() =>
@@ -120,14 +120,14 @@ internal static class WorkerRates
             }
         });
         sink.Start();
-        Array.ForEach(threads, t => t.Start());
+        Array.ForEach(loops, l => l.Start(faults));
         int next = 0;
         Feed(WarmUp);
         long before = Volatile.Read(ref taken);
         long start = Stopwatch.GetTimestamp();
         Feed(Length);
         double rate = (Volatile.Read(ref taken) - before) * Transactions / Stopwatch.GetElapsedTime(start).TotalSeconds;
-        Array.ForEach(threads, t => Require.That(t.Stop(10_000)));
+        Array.ForEach(loops, l => Require.That(l.Stop(10_000)));
         Volatile.Write(ref ended, true);
         sink.Join();
         Require.That(!faults.Faulted);

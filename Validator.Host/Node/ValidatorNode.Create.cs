@@ -62,7 +62,7 @@ public sealed partial class ValidatorNode
             throw;
         }
 
-        return Create(context, stores, options => new QuicTransport(options));
+        return Create(context, stores, options => new QuicTransport(options), Environment.ProcessorCount);
     }
 
     private static void ListenForTwin(NodeContext context, NodeStores stores, ILogger log)
@@ -98,11 +98,11 @@ public sealed partial class ValidatorNode
     }
 
     /// <summary>Binds the socket and starts all threads. The node owns the stores from here on, failure included.</summary>
-    internal static ValidatorNode Create(NodeContext context, NodeStores stores, Func<TransportOptions, ITransport> transport)
+    internal static ValidatorNode Create(NodeContext context, NodeStores stores, Func<TransportOptions, ITransport> transport, int cores)
     {
         try
         {
-            ValidatorNode node = new(context, stores, transport);
+            ValidatorNode node = new(context, stores, transport, new Topology(cores));
             node.Start();
             return node;
         }
@@ -113,8 +113,9 @@ public sealed partial class ValidatorNode
         }
     }
 
-    private ValidatorNode(NodeContext context, NodeStores stores, Func<TransportOptions, ITransport> transport)
+    private ValidatorNode(NodeContext context, NodeStores stores, Func<TransportOptions, ITransport> transport, Topology topology)
     {
+        _topology = topology;
         _context = context;
         _stores = stores;
         _log = context.Logs.CreateLogger("validator");
@@ -146,6 +147,7 @@ public sealed partial class ValidatorNode
         {
             EventRingCapacity = _topology.NetworkToValidation.Capacity,
             OutboxCapacity = _topology.CoreToNetwork.Capacity,
+            Loop = _topology.Network.Loop.Parker,
         };
         _transport = transport(options);
         _links.Attach(_transport);
@@ -165,8 +167,8 @@ public sealed partial class ValidatorNode
         {
             Changed = () =>
             {
-                _topology.Batcher.Parker.Wake();
-                _topology.Core.Parker.Wake();
+                _topology.Batcher.Loop.Parker.Wake();
+                _topology.Core.Loop.Parker.Wake();
             },
         };
         FinalClock finals = new();
@@ -199,7 +201,11 @@ public sealed partial class ValidatorNode
         {
             Snapshots = new SnapshotServer(stores.Ledger, genesis.Parameters.WindowBlocks),
         };
-        _prune = stores.Ledger is RocksLedger store ? new PruneThread(store, RetentionOf(context), _log, _topology, this) : null;
+        if (stores.Ledger is RocksLedger store)
+        {
+            _ = new PruneThread(store, RetentionOf(context), _log, _topology, this);
+        }
+
         _core = new CoreThread(shell, epoch, _links, SenderOf(), metrics, _log, _topology, this)
         {
             Epochs = _epochs,

@@ -57,12 +57,12 @@ public sealed partial class ValidatorNode
     public bool IsHealthy(out string reason)
     {
         reason = _faulted ? "stopped by a failure" : "";
-        foreach (PipelineThread thread in Threads())
+        foreach (StageLoop loop in _topology.Loops)
         {
             // Deleting old blocks takes its time.
-            if (thread != _prune && thread.SinceAdvance > s_mostBetweenRounds)
+            if (loop != _topology.Prune.Loop && loop.SinceAdvance > s_mostBetweenRounds)
             {
-                reason = $"the {thread.Name} thread has not advanced for {thread.SinceAdvance.TotalSeconds:0} s";
+                reason = $"the {loop.At} thread has not advanced for {loop.SinceAdvance.TotalSeconds:0} s";
             }
         }
 

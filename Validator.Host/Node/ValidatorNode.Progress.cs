@@ -63,11 +63,11 @@ public sealed partial class ValidatorNode
 
     private string StuckWrite()
     {
-        foreach (PipelineThread thread in new PipelineThread[] { _votes, _ledger })
+        foreach (StageLoop loop in (StageLoop[])[_topology.Votes.Loop, _topology.Ledger.Loop])
         {
-            if (thread.SinceAdvance is var since && since > s_longestWrite)
+            if (loop.SinceAdvance is var since && since > s_longestWrite)
             {
-                return $"disk: a write of the {thread.Name} thread has not returned for {since.TotalSeconds:0} s";
+                return $"disk: a write of the {loop.Name} thread has not returned for {since.TotalSeconds:0} s";
             }
         }
 

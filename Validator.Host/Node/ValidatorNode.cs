@@ -42,7 +42,6 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly ValidationScheduler _validation;
     private readonly ValidationWorker[] _workers;
     private readonly FetchService _fetch;
-    private readonly PruneThread? _prune;
     private readonly EvidenceStore _evidence;
     private readonly DiskWatch _disk;
     private readonly ClockWatch _clock;
@@ -53,7 +52,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly EpochBoard _epochs;
     private readonly LinkTable _links;
     private readonly TokenTable<ClientBatch> _batches = FreePlaces.TableOf<ClientBatch>(MaxWaitingBatches);
-    private readonly Topology _topology = new(workers: Math.Max(0, Environment.ProcessorCount - 4));
+    private readonly Topology _topology;
     private readonly TaskCompletionSource<int> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lifecycle = new();
     private volatile bool _faulted;
@@ -104,20 +103,16 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
 
     private void Start()
     {
-        foreach (PipelineThread thread in Threads())
+        _transport.Start();
+        foreach (StageLoop loop in _topology.Loops)
         {
-            thread.Start();
+            loop.Start(this, loop == _topology.Network.Loop ? _transport.Rounds : null);
         }
 
-        _transport.Start();
         _disk.Start();
         _clock.Start();
         _progress.Start();
     }
-
-    // In the order of the pipeline, so that each thread finds its successor still running while it empties its rings.
-    private IEnumerable<PipelineThread> Threads() =>
-        [_batcher, _validation, .. _workers, _core, _signer, _execution, _ledger, _votes, _fetch, .. _prune is null ? [] : new[] { _prune }];
 
     private void Stop()
     {
@@ -126,9 +121,9 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
         _clock.Dispose();
         _progress.Dispose();
         bool ended = true;
-        foreach (PipelineThread thread in Threads())
+        foreach (StageLoop loop in _topology.Loops)
         {
-            ended &= thread.Stop(ended ? 500 : 50);
+            ended &= loop.Stop(ended ? 500 : 50);
         }
 
         _transport.Stop();
@@ -137,12 +132,12 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
         {
             KeepEvidence();
             FailPending(_faulted ? SubmissionFailure.StorageFailed : SubmissionFailure.Stopping);
-            foreach (PipelineThread thread in Threads())
+            _transport.Dispose();
+            foreach (StageLoop loop in _topology.Loops)
             {
-                thread.Dispose();
+                loop.Dispose();
             }
 
-            _transport.Dispose();
             _key.Dispose();
             _epochs.Dispose();
             _accounts.Dispose();

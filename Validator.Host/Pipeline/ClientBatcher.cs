@@ -29,7 +29,7 @@ internal sealed record ClientBatcherOptions
 /// credit that Core gives. Submitters share a short lock; it guards this boundary alone, no thread of the node takes it
 /// except the batcher's own.
 /// </summary>
-internal sealed class ClientBatcher : PipelineThread
+internal sealed class ClientBatcher : PipelineStage
 {
     private readonly ClientBatcherOptions _options;
     private readonly TokenTable<ClientBatch> _sealed;
@@ -184,11 +184,15 @@ internal sealed class ClientBatcher : PipelineThread
         }
     }
 
-    protected override bool HasWork => DiskHasRoom()
-        ? Credits.Count > 0 && Volatile.Read(ref _pendingBytes) > 0
+    public override bool HasWork => DiskHasRoom()
+        ? IsDue && HasRoom(_core)
         : Volatile.Read(ref _pendingBytes) > Volatile.Read(ref _againBytes);
 
-    protected override bool Work()
+    public override int IdleMilliseconds => IsDue ? RetryMilliseconds : -1;
+
+    private bool IsDue => Credits.Count > 0 && Volatile.Read(ref _pendingBytes) > 0;
+
+    public override bool Work()
     {
         if (!DiskHasRoom())
         {
@@ -201,7 +205,7 @@ internal sealed class ClientBatcher : PipelineThread
         }
 
         BatchCredits credits = Credits;
-        if (Stopping || Volatile.Read(ref _pendingBytes) == 0 || !credits.TrySpend(out BatchCredits left))
+        if (Stopping || Volatile.Read(ref _pendingBytes) == 0 || !HasRoom(_core) || !credits.TrySpend(out BatchCredits left))
         {
             return false;
         }

@@ -21,7 +21,7 @@ internal sealed partial class CoreThread
     public required EpochBoard Epochs { get; init; }
 
     /// <summary>Woken when an epoch begins: frames of it may have come before.</summary>
-    public required PipelineThread[] Validation { get; init; }
+    public required PipelineStage[] Validation { get; init; }
 
     /// <summary>Votes of a later epoch than the ledger's (rule E7). Null: none, or they are in use.</summary>
     public RocksVoteStore? LaterVotes { get; set; }
@@ -109,9 +109,9 @@ internal sealed partial class CoreThread
 
     void IShellPorts<OwnPayload>.Replay()
     {
-        foreach (PipelineThread thread in Validation)
+        foreach (PipelineStage stage in Validation)
         {
-            thread.Waker.Wake();
+            stage.Waker.Wake();
         }
     }
 

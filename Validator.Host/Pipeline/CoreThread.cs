@@ -22,7 +22,7 @@ namespace Validator.Host.Pipeline;
 internal sealed partial class CoreThread(
     CoreShell<OwnPayload> shell, EpochContext epoch, LinkTable links, FrameSender sender, NodeMetrics metrics, ILogger log, Topology topology,
     IFaultSink faults)
-    : PipelineThread(topology.Core, faults), IShellPorts<OwnPayload>
+    : PipelineStage(topology.Core, faults), IShellPorts<OwnPayload>
 {
     private const int MostPerRing = 64;
 
@@ -102,9 +102,9 @@ internal sealed partial class CoreThread(
 
     public bool PeerUp(int peer) => peer >= 0 && Volatile.Read(ref _peerUp[peer]);
 
-    protected override bool HasWork => AnyIn(_answers) || (!IsBlocked && !Halted() && AnyIn(_outside));
+    public override bool HasWork => AnyIn(_answers) || (!IsBlocked && !Halted() && AnyIn(_outside));
 
-    protected override int IdleMilliseconds
+    public override int IdleMilliseconds
     {
         get
         {
@@ -125,7 +125,7 @@ internal sealed partial class CoreThread(
 
     private bool IsBlocked => ToSigner.IsBlocked || ToLedger.IsBlocked || ToExecution.IsBlocked || ToFetch.IsBlocked;
 
-    protected override bool Work()
+    public override bool Work()
     {
         int done = 0;
         _roundMicros = Clock.MonotonicMicros();

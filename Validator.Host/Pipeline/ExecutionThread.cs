@@ -15,7 +15,7 @@ internal readonly record struct ExecuteItem(Block Block, Certificate Certificate
 /// <param name="snapshotBlocks">Blocks between two captures of a snapshot's digests.</param>
 internal sealed class ExecutionThread(
     Executor executor, EpochConfiguration epoch, VertexSource vertices, ulong snapshotBlocks, Topology topology, IFaultSink faults)
-    : PipelineThread(topology.Execution, faults)
+    : PipelineStage(topology.Execution, faults)
 {
     private OrderedVertex[] _ordered = [];
     private readonly EpochTrack _epochs = new(epoch, executor.Sequence);
@@ -23,11 +23,13 @@ internal sealed class ExecutionThread(
     /// <summary>The epoch of the state on disk.</summary>
     public required Func<EpochConfiguration> Current { get; init; }
 
-    protected override bool HasWork => !topology.CoreToExecution.IsEmpty;
+    public override bool HasWork => !topology.CoreToExecution.IsEmpty && HasRoom(topology.ExecutionToLedger);
 
-    protected override bool Work()
+    public override int IdleMilliseconds => topology.CoreToExecution.IsEmpty ? -1 : RetryMilliseconds;
+
+    public override bool Work()
     {
-        if (!topology.CoreToExecution.TryTake(out ExecuteItem item))
+        if (!HasRoom(topology.ExecutionToLedger) || !topology.CoreToExecution.TryTake(out ExecuteItem item))
         {
             return false;
         }

@@ -60,7 +60,10 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
     public int Count => _candidates.Count;
 
     /// <summary>Another epoch has begun, and frames of it wait here for <see cref="Replay"/>.</summary>
-    public bool HasReplay => _early.Count > 0 && _epoch != context.Epochs.Current;
+    public bool HasReplay => ReplayCount > 0;
+
+    /// <summary>How many they are.</summary>
+    public int ReplayCount => _epoch != context.Epochs.Current ? _early.Count : 0;
 
     /// <summary>Adds what came before its epoch. Before the first <see cref="Add"/> of a batch.</summary>
     public void Replay()

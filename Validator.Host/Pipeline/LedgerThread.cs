@@ -22,7 +22,7 @@ internal sealed record LiveBlock(ulong Sequence, long OffsetMicros, bool Steps);
 internal sealed class LedgerThread(
     ILedger ledger, VertexCache cache, RecentTransactions recent, FinalSignal signal, NodeMetrics metrics, IFaultSink faults, EpochBoard epochs,
     Executor executor, EpochConfiguration epoch, Topology topology)
-    : PipelineThread(topology.Ledger, faults), ILedgerPorts, ILedgerWriter
+    : PipelineStage(topology.Ledger, faults), ILedgerPorts, ILedgerWriter
 {
     private readonly Dictionary<Hash256, ClientBatch> _batches = [];
     private readonly VertexSource _vertices = new(cache, ledger);
@@ -88,12 +88,12 @@ internal sealed class LedgerThread(
         Volatile.Write(ref _epoch, _standing.Epoch);
     }
 
-    protected override bool HasWork => Group.Holds || !topology.CoreToLedger.IsEmpty || !topology.SignerToLedger.IsEmpty || !topology.ExecutionToLedger.IsEmpty;
+    public override bool HasWork => Group.Holds || !topology.CoreToLedger.IsEmpty || !topology.SignerToLedger.IsEmpty || !topology.ExecutionToLedger.IsEmpty;
 
-    protected override int IdleMilliseconds =>
+    public override int IdleMilliseconds =>
         Group.IsEmpty ? -1 : (int)Math.Clamp((Group.LingersUntil - Clock.MonotonicMicros() + 999) / 1000, 0, LedgerGroup.LingerMicros / 1000);
 
-    protected override bool Work()
+    public override bool Work()
     {
         bool any = Group.Gather();
         return Group.IsDue(Clock.MonotonicMicros(), hurries: Stopping || Volatile.Read(ref _proposes)) ? Group.Commit() : any;

@@ -10,16 +10,16 @@ namespace Validator.Host.Pipeline;
 /// writing.
 /// </summary>
 internal sealed class PruneThread(RocksLedger ledger, Retention retention, ILogger log, Topology topology, IFaultSink faults)
-    : PipelineThread(topology.Prune, faults, ThreadPriority.BelowNormal)
+    : PipelineStage(topology.Prune, faults)
 {
     private ChainPosition _compacted = ledger.FirstKept;
     private bool _indexing;
 
-    protected override bool HasWork => false;
+    public override bool HasWork => false;
 
-    protected override int IdleMilliseconds => 1_000;
+    public override int IdleMilliseconds => 1_000;
 
-    protected override bool Work()
+    public override bool Work()
     {
         if (Stopping)
         {

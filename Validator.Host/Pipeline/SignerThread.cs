@@ -10,7 +10,7 @@ namespace Validator.Host.Pipeline;
 /// <summary>Signs what Core hands over, in order, and passes everything on: own vertices to the ledger, the rest to the vote store.</summary>
 internal sealed class SignerThread(
     ISigner signer, Hash256 chainId, SignatureCache cache, NodeMetrics metrics, Topology topology, IFaultSink faults)
-    : PipelineThread(topology.Signer, faults)
+    : PipelineStage(topology.Signer, faults)
 {
     private const int MostPerRound = 64;
 
@@ -24,12 +24,16 @@ internal sealed class SignerThread(
     /// <summary>What Core asks for from now on is signed. Core's thread.</summary>
     public void SignAgain() => _signs = true;
 
-    protected override bool HasWork => !topology.CoreToSigner.IsEmpty;
+    public override bool HasWork => !topology.CoreToSigner.IsEmpty && Fits;
 
-    protected override bool Work()
+    public override int IdleMilliseconds => topology.CoreToSigner.IsEmpty ? -1 : RetryMilliseconds;
+
+    private bool Fits => HasRoom(topology.SignerToVotes) && HasRoom(topology.SignerToLedger);
+
+    public override bool Work()
     {
         int done = 0;
-        while (done < MostPerRound && topology.CoreToSigner.TryTake(out OwnRecord record))
+        while (done < MostPerRound && Fits && topology.CoreToSigner.TryTake(out OwnRecord record))
         {
             done++;
             if (!Pass(ref record))

@@ -7,15 +7,20 @@ using Validator.Net.Rings;
 
 namespace Validator.Host.Pipeline;
 
-/// <summary>A thread of the pipeline: its name, as top shows it, and what it alone changes.</summary>
-internal sealed class Stage(string name, string owns)
+/// <summary>A stage of the pipeline: its name, what it alone changes, and the thread that does its work.</summary>
+internal sealed class Stage
 {
-    public string Name => name;
+    public Stage(string name, string owns, StageLoop loop)
+    {
+        (Name, Owns, Loop) = (name, owns, loop);
+        loop.Add(this);
+    }
 
-    public string Owns => owns;
+    public string Name { get; }
 
-    /// <summary>Where it sleeps. It exists before the thread, so that whoever fills a ring of it can be made first.</summary>
-    public Parker Parker { get; } = new();
+    public string Owns { get; }
+
+    public StageLoop Loop { get; }
 }
 
 /// <summary>A bounded ring from one stage to another.</summary>
@@ -34,7 +39,7 @@ internal abstract class StageLink(Stage from, Stage to, int capacity, string ful
     public abstract Type Item { get; }
 
     /// <summary>Wakes the stage that empties it. Not for links to the network, which is woken by its outboxes.</summary>
-    public IWaker Consumer => to.Parker;
+    public IWaker Consumer => to.Loop.Parker;
 }
 
 /// <summary>A ring with one writer and one reader.</summary>
@@ -64,23 +69,43 @@ internal sealed class Topology
     private const string Keeps = "Core keeps the item and takes nothing from outside";
     private const string Same = "the same";
 
-    public Topology(int workers)
+    /// <summary>Up to so many cores one thread runs all that does not wait for a disk: wake-ups cost more than what runs side by side would save.</summary>
+    private const int FewCores = 2;
+
+    /// <summary>Cores that the threads without payload keep busy; each beyond has a worker of validation.</summary>
+    private const int CoresWithoutWorkers = 4;
+
+    /// <param name="cores">Those that this process may use: its affinity and its share.</param>
+    public Topology(int cores)
     {
+        StageLoop? one = cores <= FewCores ? new StageLoop("pipeline") : null;
+        StageLoop LoopOf(string name) => one ?? new StageLoop(name);
+        Network = new("network", "sockets, QUIC, send queues", LoopOf("network"));
+        Validation = new("validation", "decoding, verification", LoopOf("validation"));
+        Batcher = new("batcher", "clients' transactions", LoopOf("batcher"));
+        Core = new("core", "all protocol state", LoopOf("core"));
+        Signer = new("signer", "the consensus key", LoopOf("signer"));
+        Execution = new("execution", "dedup window, nonces, root", LoopOf("execution"));
+        Votes = new("vote-store", "the small database; new signatures leave here", new StageLoop("vote-store"));
+        Ledger = new("ledger", "the large database", new StageLoop("ledger"));
+        Fetch = new("fetch", "answers to peers", new StageLoop("fetch"));
+        Prune = new("prune", "what the ledger forgets, and its index", new StageLoop("prune"));
+
         // Core hands out at most a window's votes and two own vertices at a time, so answers always fit.
         const int work = 1024, outside = 2048, answers = 4096, frames = 4096;
         NetworkToValidation = new(Network, Validation, 8192, "network stops reading: QUIC's windows close");
-        Workers = [.. Enumerable.Range(1, workers).Select(n => new WorkerStage(new Stage($"validation-{n}", Validation.Owns), this, outside))];
-        ValidationToCore = new(Validation, Core, outside, "validation waits");
+        Workers = [.. Enumerable.Range(1, Math.Max(0, cores - CoresWithoutWorkers)).Select(n => new WorkerStage(n, this, outside))];
+        ValidationToCore = new(Validation, Core, outside, "validation takes no more");
         ValidationToFetch = new(Validation, Fetch, work, "the request is dropped and counted; the peer asks again");
-        BatcherToCore = new(Batcher, Core, work, "batcher waits; clients get 429");
+        BatcherToCore = new(Batcher, Core, work, "batcher takes no more; clients get 429");
         CoreToSigner = new(Core, Signer, work, Keeps);
         CoreToLedger = new(Core, Ledger, work, Same);
         CoreToExecution = new(Core, Execution, work, Same);
         CoreToFetch = new(Core, Fetch, work, Same);
-        SignerToVotes = new(Signer, Votes, work, "signer waits");
-        SignerToLedger = new(Signer, Ledger, work, "signer waits");
+        SignerToVotes = new(Signer, Votes, work, "signer takes no more");
+        SignerToLedger = new(Signer, Ledger, work, Same);
         LedgerToVotes = new(Ledger, Votes, work, "ledger waits");
-        ExecutionToLedger = new(Execution, Ledger, work, "execution waits");
+        ExecutionToLedger = new(Execution, Ledger, work, "execution takes no more");
         VotesToCore = new(Votes, Core, answers, "never in practice: Core's windows bound what is under way");
         LedgerToCore = new(Ledger, Core, answers, Same);
         CoreToNetwork = new(Core, Network, frames, "the frame is dropped and counted; who needs it asks again");
@@ -88,26 +113,26 @@ internal sealed class Topology
         FetchToNetwork = new(Fetch, Network, frames, Same);
     }
 
-    public Stage Network { get; } = new("network", "sockets, QUIC, send queues");
+    public Stage Network { get; }
 
     /// <summary>Also deals out frames with payload, where there are workers.</summary>
-    public Stage Validation { get; } = new("validation", "decoding, verification");
+    public Stage Validation { get; }
 
-    public Stage Core { get; } = new("core", "all protocol state");
+    public Stage Batcher { get; }
 
-    public Stage Signer { get; } = new("signer", "the consensus key");
+    public Stage Core { get; }
 
-    public Stage Votes { get; } = new("vote-store", "the small database; new signatures leave here");
+    public Stage Signer { get; }
 
-    public Stage Ledger { get; } = new("ledger", "the large database");
+    public Stage Execution { get; }
 
-    public Stage Execution { get; } = new("execution", "dedup window, nonces, root");
+    public Stage Votes { get; }
 
-    public Stage Fetch { get; } = new("fetch", "answers to peers");
+    public Stage Ledger { get; }
 
-    public Stage Batcher { get; } = new("batcher", "clients' transactions");
+    public Stage Fetch { get; }
 
-    public Stage Prune { get; } = new("prune", "what the ledger forgets, and its index");
+    public Stage Prune { get; }
 
     public OtherLink<TransportEvent> NetworkToValidation { get; }
 
@@ -154,6 +179,11 @@ internal sealed class Topology
     /// <summary>As ARCHITECTURE.md lists them.</summary>
     public IEnumerable<Stage> Stages => [Network, Validation, .. Workers.Select(w => w.Stage), Core, Signer, Votes, Ledger, Execution, Fetch, Batcher, Prune];
 
+    /// <summary>The threads, in the order of the pipeline: each finds its successor still running while it empties its rings.</summary>
+    public IEnumerable<StageLoop> Loops =>
+        new[] { Network, Batcher, Validation }.Concat(Workers.Select(w => w.Stage)).Concat([Core, Signer, Execution, Ledger, Votes, Fetch, Prune])
+            .Select(s => s.Loop).Distinct();
+
     public IEnumerable<StageLink> Links =>
     [
         NetworkToValidation, .. Workers.SelectMany(w => (StageLink[])[w.Frames, w.ToCore]), ValidationToCore, ValidationToFetch, BatcherToCore, CoreToSigner,
@@ -162,12 +192,19 @@ internal sealed class Topology
     ];
 
     /// <summary>A worker of validation, on a core of its own.</summary>
-    internal sealed class WorkerStage(Stage stage, Topology topology, int outside)
+    internal sealed class WorkerStage
     {
-        public Stage Stage => stage;
+        public WorkerStage(int number, Topology topology, int outside)
+        {
+            Stage = new Stage($"validation-{number}", topology.Validation.Owns, new StageLoop($"validation-{number}"));
+            Frames = new(topology.Validation, Stage, 256, "validation waits for its worker");
+            ToCore = new(Stage, topology.Core, outside, "the worker waits");
+        }
 
-        public StageLink<ReceivedFrame> Frames { get; } = new(topology.Validation, stage, 256, "validation waits for its worker");
+        public Stage Stage { get; }
 
-        public StageLink<Input> ToCore { get; } = new(stage, topology.Core, outside, "the worker waits");
+        public StageLink<ReceivedFrame> Frames { get; }
+
+        public StageLink<Input> ToCore { get; }
     }
 }

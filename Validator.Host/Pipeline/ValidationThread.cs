@@ -16,7 +16,7 @@ internal readonly record struct ReceivedFrame(int Peer, PooledBuffer Buffer);
 /// </summary>
 internal sealed class ValidationScheduler(
     FrameValidator validator, SpscRing<TransportEvent> events, FetchIntake fetches, Topology topology, IFaultSink faults)
-    : PipelineThread(topology.Validation, faults)
+    : PipelineStage(topology.Validation, faults)
 {
     private const int MostControlPerRound = 128;
     private const int MostBulkWaiting = 256;
@@ -25,10 +25,22 @@ internal sealed class ValidationScheduler(
     private readonly List<PooledBuffer> _batch = [];
     private Action<Input>? _pass;
 
-    protected override bool HasWork => !events.IsEmpty || _bulk.Count > 0 || validator.HasReplay;
+    public override bool HasWork => Waits && Fits;
 
-    protected override bool Work()
+    public override int IdleMilliseconds => Waits ? RetryMilliseconds : -1;
+
+    private bool Waits => !events.IsEmpty || _bulk.Count > 0 || validator.HasReplay;
+
+    /// <summary>Each frame of a round, one with payload after it, and what comes up again with an epoch, make an input each.</summary>
+    private bool Fits => HasRoom(topology.ValidationToCore, MostControlPerRound + 1 + validator.ReplayCount);
+
+    public override bool Work()
     {
+        if (!Fits)
+        {
+            return false;
+        }
+
         _pass ??= input => Hand(topology.ValidationToCore, input);
         validator.Replay();
         int taken = validator.Count;
@@ -96,16 +108,16 @@ internal sealed class ValidationScheduler(
 
 /// <summary>Validates frames with payload on a core of its own.</summary>
 internal sealed class ValidationWorker(FrameValidator validator, FetchIntake fetches, Topology.WorkerStage stage, IFaultSink faults)
-    : PipelineThread(stage.Stage, faults)
+    : PipelineStage(stage.Stage, faults)
 {
     private const int MostPerRound = 16;
 
     private readonly List<PooledBuffer> _batch = [];
     private Action<Input>? _pass;
 
-    protected override bool HasWork => !stage.Frames.IsEmpty || validator.HasReplay;
+    public override bool HasWork => !stage.Frames.IsEmpty || validator.HasReplay;
 
-    protected override bool Work()
+    public override bool Work()
     {
         _pass ??= input => Hand(stage.ToCore, input);
         validator.Replay();

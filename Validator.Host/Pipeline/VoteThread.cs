@@ -15,7 +15,7 @@ namespace Validator.Host.Pipeline;
 /// the network and back to Core. When the write fails nothing leaves, and the process ends.
 /// </summary>
 internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetrics metrics, Topology topology, IFaultSink faults)
-    : PipelineThread(topology.Votes, faults), IOwnRecordPorts<OwnPayload>, IOwnRecordWriter<OwnPayload>
+    : PipelineStage(topology.Votes, faults), IOwnRecordPorts<OwnPayload>, IOwnRecordWriter<OwnPayload>
 {
     /// <summary>Executed blocks between two sweeps of what lies behind them.</summary>
     private const ulong ForgetEvery = 64;
@@ -34,9 +34,9 @@ internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetri
     /// <summary>Records behind this block are no longer needed: its execution is on disk. Ledger thread.</summary>
     public void DurablyExecuted(ulong sequence) => Volatile.Write(ref _durablyExecuted, sequence);
 
-    protected override bool HasWork => !topology.SignerToVotes.IsEmpty || !topology.LedgerToVotes.IsEmpty;
+    public override bool HasWork => !topology.SignerToVotes.IsEmpty || !topology.LedgerToVotes.IsEmpty;
 
-    protected override bool Work()
+    public override bool Work()
     {
         OwnRecords<OwnPayload> records = _records ??= new OwnRecords<OwnPayload>(this);
         int added = 0;

@@ -15,7 +15,7 @@ namespace Validator.Host.Serving;
 internal sealed class FetchService(
     FetchIntake intake, FrameSender sender, ITransport transport, VertexSource vertices, ILedger ledger,
     EvidenceStore evidence, NodeMetrics metrics, Topology topology, IFaultSink faults)
-    : PipelineThread(topology.Fetch, faults, ThreadPriority.BelowNormal)
+    : PipelineStage(topology.Fetch, faults)
 {
     /// <summary>Payload bytes in one answer; a peer that lacks more asks again.</summary>
     private const int MaxAnswerBytes = 4 * 1024 * 1024;
@@ -42,7 +42,7 @@ internal sealed class FetchService(
 
     public required SnapshotServer Snapshots { get; init; }
 
-    protected override bool HasWork => !topology.CoreToFetch.IsEmpty || intake.Ring.Count > 0;
+    public override bool HasWork => !topology.CoreToFetch.IsEmpty || intake.Ring.Count > 0;
 
     /// <summary>Remembers an accepted block; also called with the recovered ones before the start.</summary>
     public void Remember(Block block)
@@ -59,7 +59,7 @@ internal sealed class FetchService(
         }
     }
 
-    protected override bool Work()
+    public override bool Work()
     {
         bool any = false;
         while (topology.CoreToFetch.TryTake(out IMessage? message))

@@ -7,10 +7,10 @@ using Validator.Net.Rings;
 namespace Validator.Net.Quic;
 
 /// <summary>
-/// The network thread. Each round: sleep until there is something; read datagrams; tell the consumer; take the
-/// producers' frames; dial who is due; write packets. Policy is here, QUIC itself in the shim.
+/// The network thread's rounds. Each: read datagrams; tell the consumer; take the producers' frames; dial who is due; write
+/// packets; then sleep until there is something. Policy is here, QUIC itself in the shim.
 /// </summary>
-internal sealed unsafe partial class QuicLoop
+internal sealed unsafe partial class QuicLoop : ITransportRounds
 {
     private const int Channels = 3;
     private const int ReceiveRounds = 4;
@@ -35,8 +35,10 @@ internal sealed unsafe partial class QuicLoop
     private readonly SpscRing<TransportEvent> _events;
     private readonly TransportStatistics _statistics;
     private readonly byte[] _ownKey;
+    private readonly ManualResetEventSlim _closed;
     private readonly FrameReader _reader;
-    private readonly QuicWaker _waker;
+    private readonly EndpointBell _bell;
+    private readonly Parker _parker;
     private readonly PathNotices _notices;
     private readonly PeerLink?[] _links;
 
@@ -52,16 +54,26 @@ internal sealed unsafe partial class QuicLoop
     private ulong _nextRoundTrips;
     private int _logsLeft = LogsPerSecond;
     private int _firstRead;
+    private bool _slept;
+    private bool _readable;
+    private bool _blocked;
+    private ulong _now;
 
-    internal QuicLoop(nint endpoint, TransportOptions options, SpscRing<TransportEvent> events, TransportStatistics statistics, byte[] ownKey)
+    /// <param name="closed">Set once nothing is left open.</param>
+    internal QuicLoop(
+        nint endpoint, TransportOptions options, SpscRing<TransportEvent> events, TransportStatistics statistics, byte[] ownKey,
+        ManualResetEventSlim closed)
     {
         _endpoint = endpoint;
         _options = options;
         _events = events;
         _statistics = statistics;
         _ownKey = ownKey;
+        _closed = closed;
         _reader = new FrameReader(events, options.ReceivePool, options.MaxFrameBytes);
-        _waker = new QuicWaker(endpoint);
+        _bell = new EndpointBell(endpoint);
+        _parker = options.Loop ?? new Parker();
+        _parker.SleepWithin(_bell);
         _notices = new PathNotices(options.Log is null ? null : e => Log(e.Level, e.Peer, e.Message, e.Reason));
         _names = new NameTable(options.Listen.Address, (host, family) => NameResolver.FindAsync(host, family), found => Post(new LinkCommand(LinkCommandKind.Named, -1, null, found)), (level, line) => Log(level, -1, line, CloseReason.None));
         _links = new PeerLink?[options.Places];
@@ -77,7 +89,7 @@ internal sealed unsafe partial class QuicLoop
 
     internal Outbox CreateOutbox()
     {
-        var outbox = new Outbox(_options.OutboxCapacity, _links.Length, _options.MaxFrameBytes, _waker);
+        var outbox = new Outbox(_options.OutboxCapacity, _links.Length, _options.MaxFrameBytes, _parker);
         lock (_outboxLock) Volatile.Write(ref _outboxes, [.. _outboxes, outbox]);
         return outbox;
     }
@@ -85,49 +97,90 @@ internal sealed unsafe partial class QuicLoop
     internal void Post(LinkCommand command)
     {
         _commands.Enqueue(command);
-        _waker.Wake();
+        _parker.Wake();
     }
 
     internal void RequestStop()
     {
         _stopping = true;
-        _waker.Wake();
+        _parker.Wake();
     }
 
+    /// <summary>On a thread of its own.</summary>
     internal void Run()
     {
-        bool readable = false;
-        foreach (PeerLink link in _active) BeginDialling(link, QuicNative.Now());
-        while (!_stopping)
+        Begin();
+        while (!IsOver)
         {
-            if (readable) QuicNative.Receive(_endpoint, ReceiveRounds);
-            PollEvents();
-            bool more = ReadFrames(out bool blocked);
-            more |= DrainOutboxes();
-            RunCommands();
-            ulong now = QuicNative.Now();
-            DialDue(now);
-            more |= QuicNative.Flush(_endpoint) != 0;
-            PollEvents();
-            ReleaseAcknowledged();
-            if (now >= _nextStatistics) PublishStatistics(now);
-            if (_options.RoundTrip is { } roundTrip && now >= _nextRoundTrips) SampleRoundTrips(now, roundTrip);
-            if (_told)
-            {
-                _told = false;
-                _options.Consumer.Wake();
-            }
-            Volatile.Write(ref _statistics.LoopedAt, System.Diagnostics.Stopwatch.GetTimestamp());
-            Volatile.Write(ref _statistics.AllocatedBytesNow, GC.GetAllocatedBytesForCurrentThread());
-            readable = Sleep(more, blocked, now);
+            if (Turn()) continue;
+            _parker.Prepare();
+            Sleep(HasWork ? 0 : -1);
         }
         Close();
     }
 
-    /// <summary>Says goodbye and frees everything. On the network thread, or instead of it.</summary>
-    internal void Close()
+    public bool IsOver => _stopping;
+
+    public void Begin()
     {
-        _waker.Close();
+        foreach (PeerLink link in _active) BeginDialling(link, QuicNative.Now());
+    }
+
+    public bool Turn()
+    {
+        // After a sleep it is known; between two rounds without one it is asked.
+        if (_slept ? _readable : QuicNative.Wait(_endpoint, 0) != 0) QuicNative.Receive(_endpoint, ReceiveRounds);
+        _slept = false;
+        PollEvents();
+        bool more = ReadFrames(out _blocked);
+        more |= DrainOutboxes();
+        RunCommands();
+        _now = QuicNative.Now();
+        DialDue(_now);
+        more |= QuicNative.Flush(_endpoint) != 0;
+        PollEvents();
+        ReleaseAcknowledged();
+        if (_now >= _nextStatistics) PublishStatistics(_now);
+        if (_options.RoundTrip is { } roundTrip && _now >= _nextRoundTrips) SampleRoundTrips(_now, roundTrip);
+        if (_told)
+        {
+            _told = false;
+            _options.Consumer.Wake();
+        }
+        Volatile.Write(ref _statistics.LoopedAt, System.Diagnostics.Stopwatch.GetTimestamp());
+        Volatile.Write(ref _statistics.AllocatedBytesNow, GC.GetAllocatedBytesForCurrentThread());
+        return more;
+    }
+
+    public bool HasWork
+    {
+        get
+        {
+            bool work = _stopping || !_commands.IsEmpty;
+            foreach (Outbox outbox in Volatile.Read(ref _outboxes)) work |= !outbox.Ring.IsEmpty;
+            return work;
+        }
+    }
+
+    public void Sleep(int milliseconds)
+    {
+        ulong until = Math.Min(QuicNative.NextTimer(_endpoint), _nextStatistics);
+        foreach (PeerLink link in _active)
+        {
+            if (MayDial(link)) until = Math.Min(until, link.NextDial);
+        }
+        if (_blocked) until = Math.Min(until, _now + BackpressureInterval);
+        if (milliseconds == 0) until = 0;
+        else if (milliseconds > 0) until = Math.Min(until, QuicNative.Now() + ((ulong)milliseconds * NanosecondsPerMillisecond));
+        _readable = QuicNative.Wait(_endpoint, until) != 0;
+        _slept = true;
+        _parker.Cancel();
+    }
+
+    /// <summary>Says goodbye and frees everything. On the network thread, or instead of it.</summary>
+    public void Close()
+    {
+        _bell.Close();
         PublishStatistics(QuicNative.Now());
         QuicNative.Free(_endpoint);
         foreach (PeerLink link in _active)
@@ -139,24 +192,8 @@ internal sealed unsafe partial class QuicLoop
         {
             while (outbox.Ring.TryDequeue(out OutboxItem item)) item.Frame.Release();
         }
+        _closed.Set();
         _options.Consumer.Wake();
-    }
-
-    private bool Sleep(bool more, bool blocked, ulong now)
-    {
-        if (more) return QuicNative.Wait(_endpoint, 0) != 0;
-        ulong until = Math.Min(QuicNative.NextTimer(_endpoint), _nextStatistics);
-        foreach (PeerLink link in _active)
-        {
-            if (MayDial(link)) until = Math.Min(until, link.NextDial);
-        }
-        if (blocked) until = Math.Min(until, now + BackpressureInterval);
-        _waker.Prepare();
-        bool work = _stopping || !_commands.IsEmpty;
-        foreach (Outbox outbox in Volatile.Read(ref _outboxes)) work |= !outbox.Ring.IsEmpty;
-        bool readable = QuicNative.Wait(_endpoint, work ? 0 : until) != 0;
-        _waker.Cancel();
-        return readable;
     }
 
     // ---------------------------------------------------------------- in

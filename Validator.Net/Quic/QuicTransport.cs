@@ -8,7 +8,8 @@ namespace Validator.Net.Quic;
 
 /// <summary>
 /// The transport over QUIC (RFC 9000) with mutual TLS 1.3: X25519MLKEM768 and ML-DSA-87 only, each peer's key pinned.
-/// One UDP socket and one thread; see QuicLoop for the loop and eng/native/quic_shim.h for the native part.
+/// One UDP socket, and one thread of its own or its owner's; see QuicLoop for the loop and eng/native/quic_shim.h for the native
+/// part.
 /// </summary>
 public sealed class QuicTransport : ITransport
 {
@@ -16,7 +17,8 @@ public sealed class QuicTransport : ITransport
 
     private readonly QuicLoop _loop;
     private readonly TransportOptions _options;
-    private readonly Thread _thread;
+    private readonly Thread? _thread;
+    private readonly ManualResetEventSlim _closed = new();
     private bool _started;
     private bool _stopped;
 
@@ -31,8 +33,8 @@ public sealed class QuicTransport : ITransport
         Statistics = new TransportStatistics(options.Places);
         nint endpoint = Open(options, out IPEndPoint bound);
         LocalEndPoint = bound;
-        _loop = new QuicLoop(endpoint, options, Events, Statistics, ownKey);
-        _thread = new Thread(Run) { Name = "network", IsBackground = true };
+        _loop = new QuicLoop(endpoint, options, Events, Statistics, ownKey, _closed);
+        _thread = options.Loop is null ? new Thread(Run) { Name = "network", IsBackground = true } : null;
     }
 
     /// <inheritdoc/>
@@ -49,12 +51,15 @@ public sealed class QuicTransport : ITransport
     {
         if (_started) throw new InvalidOperationException("the transport was started before");
         _started = true;
-        _thread.Start();
+        _thread?.Start();
     }
+
+    /// <inheritdoc/>
+    public ITransportRounds? Rounds => _thread is null ? _loop : null;
 
     private void Run()
     {
-        Kernel.NameThread(_thread.Name!);
+        Kernel.NameThread(_thread!.Name!);
         _loop.Run();
     }
 
@@ -101,7 +106,10 @@ public sealed class QuicTransport : ITransport
         _stopped = true;
         _loop.RequestStop();
         if (!_started) _loop.Close();
-        else if (!_thread.Join(StopLimit)) throw new TimeoutException("the network thread did not stop within 500 ms");
+        else if (!_closed.Wait(StopLimit) || _thread?.Join(StopLimit) == false)
+        {
+            throw new TimeoutException("the network thread did not stop within 500 ms");
+        }
     }
 
     /// <inheritdoc/>

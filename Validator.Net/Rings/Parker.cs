@@ -32,7 +32,15 @@ public sealed class Parker : IWaker, IDisposable
     // Pinned, since the kernel knows the word by its address; in managed memory, so that a late Wake does not touch freed memory.
     private readonly int[] _words = GC.AllocateArray<int>(2 * Line, pinned: true);
 
+    private IWaker? _bell;
+
     private ref int State => ref _words[Line];
+
+    /// <summary>
+    /// The consumer sleeps in a place of its own between <see cref="Prepare"/> and <see cref="Cancel"/>, not in
+    /// <see cref="Park"/>; the bell ends that sleep, or the next one. Before the consumer's thread starts.
+    /// </summary>
+    internal void SleepWithin(IWaker bell) => _bell = bell;
 
     /// <summary>Announces that the consumer is about to sleep. Consumer only.</summary>
     public void Prepare() => Interlocked.Exchange(ref State, Parked);
@@ -53,7 +61,16 @@ public sealed class Parker : IWaker, IDisposable
     public void Wake()
     {
         Interlocked.MemoryBarrier();
-        if (Volatile.Read(ref State) == Parked && Interlocked.Exchange(ref State, Awake) == Parked)
+        if (Volatile.Read(ref State) != Parked || Interlocked.Exchange(ref State, Awake) != Parked)
+        {
+            return;
+        }
+
+        if (_bell is { } bell)
+        {
+            bell.Wake();
+        }
+        else
         {
             Kernel.Wake(ref State);
         }

@@ -28,7 +28,8 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
     private readonly nint _endpoint;
     private readonly StreamOptions _options;
     private readonly IStreamOwner _owner;
-    private readonly QuicWaker _waker;
+    private readonly EndpointBell _bell;
+    private readonly Parker _parker = new();
     private readonly Thread _thread;
     private readonly Dictionary<ulong, StreamLink> _links = [];
     private readonly List<StreamLink> _order = [];
@@ -48,7 +49,8 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
         _owner = owner;
         _endpoint = Open(options, out IPEndPoint bound);
         LocalEndPoint = bound;
-        _waker = new QuicWaker(_endpoint);
+        _bell = new EndpointBell(_endpoint);
+        _parker.SleepWithin(_bell);
         _notices = new PathNotices(options.Log);
         _dialAt = new ulong[options.Targets.Length];
         _thread = new Thread(Run) { Name = options.Name, IsBackground = true };
@@ -72,7 +74,7 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
     public void Wake()
     {
         _woken = true;
-        _waker.Wake();
+        _parker.Wake();
     }
 
     /// <summary>Says goodbye to all and frees everything; tells the owner.</summary>
@@ -84,7 +86,7 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
         }
 
         _stopping = true;
-        _waker.Wake();
+        _parker.Wake();
         if (!_started)
         {
             Close();
@@ -142,7 +144,7 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
 
     private void Close()
     {
-        _waker.Close();
+        _bell.Close();
         QuicNative.Free(_endpoint);
         foreach (StreamLink link in _order)
         {
@@ -163,9 +165,9 @@ public sealed unsafe class StreamLoop : IWaker, IDisposable
 
         ulong until = Math.Min(Math.Min(QuicNative.NextTimer(_endpoint), next), _nextStatistics);
         until = blocked ? Math.Min(until, QuicNative.Now() + RetryAfter) : until;
-        _waker.Prepare();
+        _parker.Prepare();
         bool readable = QuicNative.Wait(_endpoint, _stopping || _woken ? 0 : until) != 0;
-        _waker.Cancel();
+        _parker.Cancel();
         return readable;
     }
 

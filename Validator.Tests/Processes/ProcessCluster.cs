@@ -40,12 +40,16 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
 
     public static Executable Binary { get; } = FindBinary();
 
+    /// <summary>The binary as it runs on a machine of that many cores: with one loop, or with a thread for each stage.</summary>
+    public static Executable WithCores(int cores) => new(["env", $"DOTNET_PROCESSOR_COUNT={cores:x}", .. Binary.Command]);
+
     /// <summary>A new chain with nothing started.</summary>
-    /// <param name="executables">How each is started, if not alike.</param>
+    /// <param name="executables">How each is started; by default every other one as on a machine of more cores, so that both tables of threads run.</param>
     public static ProcessCluster Create(int validators = 4, ulong epochLength = Validator.Host.Cli.InitOptions.DefaultEpochLength, Executable[]? executables = null)
     {
         TempFolder folder = new();
-        (string, Executable)[]? placed = executables is null ? null : Array.ConvertAll(executables, e => ("127.0.0.1", e));
+        executables ??= [.. Enumerable.Range(0, validators).Select(i => i % 2 == 0 ? Binary : WithCores(4))];
+        (string, Executable)[] placed = Array.ConvertAll(executables, e => ("127.0.0.1", e));
         return new ProcessCluster(folder, LocalCluster.Create(folder.Path, validators, Binary, placed, epochLength));
     }
 

@@ -18,14 +18,31 @@ public sealed partial class TopologyTests
 
     // Protects: the document's table names every stage, by the name that top shows, what it owns and where its code is.
     [Fact]
-    public void Threads_are_those_of_the_code()
+    public void Stages_are_those_of_the_code()
     {
-        Topology topology = new(workers: 1);
+        Topology topology = new(cores: 5);
         IEnumerable<(string, string)> made = topology.Stages.Select(s => (s.Name.Replace("-1", "-N", StringComparison.Ordinal), s.Owns));
-        string[] rows = [.. Rows("| thread |").Select(r => r[0])];
+        string[] rows = [.. Rows("| stage |").Select(r => r[0])];
         IEnumerable<(string, string)> named = rows.Zip(Stages()).SelectMany(r => Regex.Matches(r.First, "`([^`]+)`").Select(m => (m.Groups[1].Value, r.Second.Owns)));
         Assert.Equal(made, named);
         Assert.All(Stages(), s => Assert.True(File.Exists(Path.Combine(SourceTree.Root, s.Source)), s.Source));
+    }
+
+    // Protects: which thread runs what, with few cores and with many, is what the document says, and no stage is left out or run twice.
+    [Fact]
+    public void Threads_are_those_of_the_code()
+    {
+        string[][] rows = [.. Rows("| thread |")];
+        foreach ((int cores, int column) in (IEnumerable<(int, int)>)[(1, 1), (2, 1), (3, 2), (5, 2)])
+        {
+            Topology topology = new(cores);
+            HashSet<string> documented = [.. rows.Where(r => r[column].Length > 0).SelectMany(r => Regex.Matches(r[0], "`([^`]+)`")
+                .Select(m => m.Groups[1].Value).Where(name => name != "validation-N" || cores > 4)
+                .Select(name => r[column].StartsWith("the s", StringComparison.Ordinal) ? $"{name}: {name}" : $"{name}: {r[column]}"))];
+            Assert.Equal(documented, topology.Loops.Select(l => $"{l.Name}: {string.Join(", ", l.Stages.Select(s => s.Name))}".Replace("-1", "-N", StringComparison.Ordinal)).ToHashSet());
+            Assert.Equal(topology.Stages.Select(s => s.Name).Order(), topology.Loops.SelectMany(l => l.Stages).Select(s => s.Name).Order());
+            Assert.All(topology.Links.Where(l => l.To != topology.Network), l => Assert.Same(l.To.Loop.Parker, l.Consumer));
+        }
     }
 
     // Protects: the document's table is the one in the code, which makes all rings between threads: who fills one, who empties it, what it holds, how
@@ -33,7 +50,7 @@ public sealed partial class TopologyTests
     [Fact]
     public void Links_are_those_of_the_code()
     {
-        Topology topology = new(workers: 1);
+        Topology topology = new(cores: 5);
         Dictionary<StageLink, string> names = [];
         foreach (object owner in (object[])[topology, topology.Workers[0]])
         {
@@ -68,7 +85,7 @@ public sealed partial class TopologyTests
         Assert.Equal(drawn, File.ReadAllText(path));
     }
 
-    private static List<Stage> Stages() => [.. Rows("| thread |").Select(r => new Stage(Regex.Match(r[0], "`([^`]+)`").Groups[1].Value, r[1], r[2].Trim('`')))];
+    private static List<Stage> Stages() => [.. Rows("| stage |").Select(r => new Stage(Regex.Match(r[0], "`([^`]+)`").Groups[1].Value, r[1], r[2].Trim('`')))];
 
     private static List<Ring> Rings() =>
         [.. Rows("| link |").Select(r => new Ring(r[0].Trim('`'), r[1], r[2], r[3], int.Parse(r[4], CultureInfo.InvariantCulture), r[5]))];
@@ -152,6 +169,6 @@ public sealed partial class TopologyTests
         return ((int)Math.Round(x + (dx * scale)), (int)Math.Round(y + (dy * scale)));
     }
 
-    [GeneratedRegex(@"\bnew SpscRing<|\bSpscRing<[^=;]+> \w+ = new\(|\bPipelineThread\(\$?""")]
+    [GeneratedRegex(@"\bnew SpscRing<|\bSpscRing<[^=;]+> \w+ = new\(|\bPipelineStage\(\$?""")]
     private static partial Regex RingMade();
 }

@@ -44,6 +44,8 @@ internal sealed class MemoryNetwork
 
         public IPEndPoint LocalEndPoint => _options.Listen;
 
+        public ITransportRounds? Rounds => null;
+
         public void Start()
         {
             lock (_network._members)

@@ -95,7 +95,7 @@ public class PartsTests
     public async Task WhoLeavesTellsThoseWhoWait()
     {
         Faults faults = new();
-        using ClientBatcher batcher = new(new ClientBatcherOptions(), FreePlaces.TableOf<ClientBatch>(16), new Topology(workers: 0), faults);
+        ClientBatcher batcher = new(new ClientBatcherOptions(), FreePlaces.TableOf<ClientBatch>(16), new Topology(cores: 4), faults);
         Submission waits = TestCluster.Submission(0, 1, 1, wantsFinal: true);
         Submission ordered = TestCluster.Submission(0, 2, 1, wantsFinal: true);
         Submission late = TestCluster.Submission(0, 3, 1, wantsFinal: true);
@@ -131,12 +131,12 @@ public class PartsTests
     public void TheBatcherWaitsForCreditAndRefusesWhenFull()
     {
         TokenTable<ClientBatch> waiting = FreePlaces.TableOf<ClientBatch>(16);
-        Topology topology = new(workers: 0);
+        Topology topology = new(cores: 4);
         SpscRing<Input> core = topology.BatcherToCore.Ring;
         Faults faults = new();
         ClientBatcherOptions options = new() { MaxPayloadBytes = 130, MaxPendingBytes = 300 };
-        using ClientBatcher batcher = new(options, waiting, topology, faults);
-        batcher.Start();
+        ClientBatcher batcher = new(options, waiting, topology, faults);
+        batcher.Loop.Start(faults);
 
         Submission[] taken = Enumerable.Range(0, 4).Select(i => TestCluster.Submission(0, 5 * i, 5, wantsFinal: false)).ToArray();
         Assert.All(taken, submission => Assert.Equal(SubmitRefusal.None, batcher.TrySubmit(submission)));
@@ -171,7 +171,7 @@ public class PartsTests
         Assert.All(taken, submission => Assert.True(submission.Completion.Wait(TimeSpan.FromSeconds(10))));
         batcher.Close();
         Assert.Equal(SubmitRefusal.Draining, batcher.TrySubmit(refused));
-        Assert.True(batcher.Stop(1000));
+        Assert.True(batcher.Loop.Stop(1000));
         Assert.False(((IFaultSink)faults).Faulted);
     }
 

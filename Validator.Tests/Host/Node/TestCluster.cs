@@ -89,10 +89,13 @@ internal sealed class TestCluster : IAsyncDisposable
         return new NodeContext(config, Genesis, ChainId, keys, addresses, new NodeMetrics(), Logs());
     }
 
+    // Both tables of threads, beside each other: one loop, and a thread for each stage.
+    private static int CoresOf(int member) => member % 2 == 0 ? 2 : 5;
+
     public void Start(int member)
     {
         NodeContext context = ContextOf(member);
-        Nodes[member] = ValidatorNode.Create(context, _stores(context), _transport);
+        Nodes[member] = ValidatorNode.Create(context, _stores(context), _transport, CoresOf(member));
     }
 
     public async Task StopAsync(int member)

@@ -76,6 +76,8 @@ public class LinkTableTests
 
         public IPEndPoint LocalEndPoint => throw new NotSupportedException();
 
+        public ITransportRounds? Rounds => throw new NotSupportedException();
+
         public string[] TakeAll()
         {
             string[] all = [.. _calls];

@@ -26,7 +26,7 @@ public class VoteThreadTests
         using Parker network = new();
         Outbox outbox = new(64, 4, 1 << 20, network);
         FrameSender sender = new(outbox, new PinnedBufferPool(8 << 20, 1 << 20));
-        Topology topology = new(workers: 0);
+        Topology topology = new(cores: 4);
         SpscRing<Input> toCore = topology.VotesToCore.Ring;
         VoteThread thread = new(store, sender, new NodeMetrics(), topology, faults);
         for (ulong number = 1; number <= 3; number++)
@@ -37,13 +37,13 @@ public class VoteThreadTests
             Assert.True(topology.SignerToVotes.Ring.TryEnqueue(record));
         }
 
-        thread.Start();
+        thread.Loop.Start(faults);
         Assert.True(SpinWait.SpinUntil(() => faults.Faulted || toCore.Count == 3, TimeSpan.FromSeconds(10)));
-        Assert.True(thread.Stop(1000));
+        Assert.True(thread.Loop.Stop(1000));
         Assert.Equal(1, store.Commits);
         Assert.Equal(failure is null ? 3 : 0, outbox.Ring.Count);
         Assert.Equal(failure is null ? 3 : 0, toCore.Count);
         Assert.Equal(failure is null ? null : ExitCodes.Store, faults.ExitCode);
-        thread.Dispose();
+        thread.Loop.Dispose();
     }
 }
