@@ -17,16 +17,15 @@ echo "record: process $pid, $seconds s, event $event" >&2
 perf record -q -F 997 -e "$event" --call-graph fp -p "$pid" -o "$out/perf.data" -- sleep "$seconds"
 report() { perf report -i "$out/perf.data" --stdio --no-children -g none "$@" 2>/dev/null | grep -vE '^#|^$' | sed -E 's/[ -]+$//'; }
 report --percent-limit 0.3 --sort symbol >"$out/by-function.txt"
-# The kernel knows most threads as "validator": what a thread is shows in its stacks.
-perf script -i "$out/perf.data" -F tid,comm,ip,sym 2>/dev/null | awk '
-    /^[^ \t]/ { thread = $NF; comm[thread] = $0; sub(/ +[0-9]+ *$/, "", comm[thread]); samples[thread]++; all++; next }
-    match($0, /Validator_Host_[A-Za-z]+_[A-Za-z]+__Work/) { role[thread] = substr($0, RSTART, RLENGTH - 6); sub(/^Validator_Host_[A-Za-z]+_/, "", role[thread]) }
-    match($0, /Quic_QuicLoop__Run/) { role[thread] = "QuicLoop" }
-    END {
-        for (thread in samples)
-            printf "%6.2f%%  %-8s %s\n", 100 * samples[thread] / all, thread, thread in role ? role[thread] : comm[thread]
-    }' | sort -rn | awk '$1 + 0 >= 0.3' >"$out/by-thread.txt"
-echo "threads:"
+# A thread may run several stages in turn: what a sample belongs to shows in its stack.
+perf script -i "$out/perf.data" -F comm,tid,ip,sym 2>/dev/null | awk '
+    function count() { if (thread != "") { stages[thread " " (stage == "" ? "-" : stage)]++; all++ } }
+    /^[^ \t]/ { count(); thread = $0; sub(/ +[0-9]+ *$/, "", thread); stage = ""; next }
+    match($0, /Validator_Host_[A-Za-z]+_[A-Za-z]+__Work/) { stage = substr($0, RSTART, RLENGTH - 6); sub(/^Validator_Host_[A-Za-z]+_/, "", stage) }
+    match($0, /Quic_QuicLoop__(Turn|Sleep)/) { stage = "QuicLoop" }
+    END { count(); for (key in stages) { printf "%6.2f%%  %s\n", 100 * stages[key] / all, key } }' |
+    sort -rn | awk '$1 + 0 >= 0.3' >"$out/by-thread.txt"
+echo "threads, and the stages that they were at:"
 cat "$out/by-thread.txt"
 echo "functions:"
 head -25 "$out/by-function.txt"
