@@ -5,8 +5,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// The block that a leader proposes next, and when (rules P1 and V5): within window and pipeline, what is held and not ordered, or the root
-/// that is due, a pace after the block before. What it builds, others who know as much accept (rule P3).
+/// The block that a leader proposes next, and when (rules P1 and V5): within window and pipeline, what is held and not ordered,
+/// or the root that is due, a pace after the block before. What it builds, others who know as much accept (rule P3).
 /// </summary>
 internal sealed class BlockBuilder(
     GenesisParameters parameters, CoreSettings settings, FinalChain chain, BlockTree blocks, EpochClose close, LaneSet lanes, Pace pace)

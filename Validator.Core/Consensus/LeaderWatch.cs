@@ -25,8 +25,8 @@ public readonly record struct CoreProgress(
     long SignsWithinMicros, ulong TimestampMicros, bool CatchesUp);
 
 /// <summary>
-/// When the leader is given up (rule V1): the oldest work that waits here has waited too long, or the leader is out of reach. Also
-/// whether the order goes on at all, as seen from here.
+/// When the leader is given up (rule V1): the oldest work that waits here has waited too long, or the leader is out of reach.
+/// Also whether the order goes on at all, as seen from here.
 /// </summary>
 internal sealed class LeaderWatch(
     EpochConfiguration epoch, int self, CoreSettings settings, ViewState view, Stops stops, ViewTimer timer, Slots slots, BlockTree blocks, FinalChain chain,
@@ -64,7 +64,9 @@ internal sealed class LeaderWatch(
     /// <summary>The same at all who know the same final block, whatever they restarted through.</summary>
     private ulong FruitlessViews => view.Number - Math.Min(view.Number, chain.Certificate?.View ?? 0);
 
-    /// <summary>Of the fruitless ones those that we could sign in: who is bound (rule E9) gave no leader below a chance.</summary>
+    /// <summary>
+    /// Of the fruitless ones those that we could sign in: who is bound (rule E9) gave no leader below a chance.
+    /// </summary>
     private ulong TriedViews => Math.Min(FruitlessViews, view.Number - Math.Min(view.Number, past.FirstView));
 
     private bool WorkPending =>

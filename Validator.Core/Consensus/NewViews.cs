@@ -5,8 +5,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// ViewChange and NewView (rules V3, V4): the leader of a view that was entered signs one NewView over a quorum's ViewChanges, and
-/// with it the view begins. One of ours that was not decided here trips the guard (section 6).
+/// ViewChange and NewView (rules V3, V4): the leader of a view that was entered signs one NewView over a quorum's ViewChanges,
+/// and with it the view begins. One of ours that was not decided here trips the guard (section 6).
 /// </summary>
 internal sealed class NewViews(
     EpochConfiguration epoch, int self, ViewState view, Stops stops, ViewChangeBook changes, ViewChanger changer, Certificates certificates,

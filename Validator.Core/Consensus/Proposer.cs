@@ -5,8 +5,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// The leader's side of the normal case (rules P1, V4): the base first where it must be voted again, then what the builder has, each
-/// resting on the one before.
+/// The leader's side of the normal case (rules P1, V4): the base first where it must be voted again, then what the builder has,
+/// each resting on the one before.
 /// </summary>
 internal sealed class Proposer(
     int self, ulong epoch, ViewState view, BlockTree blocks, FinalChain chain, BlockBuilder builder, BlockJudge judge, VoteCounter counter, Voter voter,

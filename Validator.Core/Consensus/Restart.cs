@@ -5,8 +5,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// Back to the same votes after a restart (PROTOCOL.md, section 6): puts what the stores hold into the objects that decide, before
-/// the first input. A store that is not whole ends signing.
+/// Back to the same votes after a restart (PROTOCOL.md, section 6): puts what the stores hold into the objects that decide,
+/// before the first input. A store that is not whole ends signing.
 /// </summary>
 internal sealed class Restart(
     int self, FinalChain chain, BlockTree blocks, Slots slots, ViewState view, Stops stops, ViewChangeBook changes, CertificateBook prepared,

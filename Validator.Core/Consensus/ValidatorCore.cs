@@ -278,8 +278,8 @@ public sealed class ValidatorCore : IInputHandler
     }
 
     /// <summary>
-    /// At the first input: what recovered messages of our own already decide is drawn from them. Nobody else may be there to bring it
-    /// up again.
+    /// At the first input: what recovered messages of our own already decide is drawn from them. Nobody else may be there to
+    /// bring it up again.
     /// </summary>
     private void Resume()
     {

@@ -5,7 +5,9 @@ using Validator.Core.Wire;
 
 namespace Validator.Core.Consensus;
 
-/// <summary>Vertices of others, and own ones that our ledger lost (PROTOCOL.md, section 3): kept, or refused under a reason.</summary>
+/// <summary>
+/// Vertices of others, and own ones that our ledger lost (PROTOCOL.md, section 3): kept, or refused under a reason.
+/// </summary>
 internal sealed class VertexIntake(
     int self, LaneSet lanes, OwnLane own, OwnPast past, BlockTree blocks, Fetcher fetcher, Convictions convictions, TwinGuard guard, Step step)
 {

@@ -116,7 +116,9 @@ internal sealed class VoteCounter(
         }
     }
 
-    /// <summary>What recovered votes of our own already decide is drawn from them, as if they had just come back signed.</summary>
+    /// <summary>
+    /// What recovered votes of our own already decide is drawn from them, as if they had just come back signed.
+    /// </summary>
     public void Resume()
     {
         foreach (Slot slot in slots.BySequence())

@@ -6,8 +6,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// What we vote for: a Prepare where a proposal is allowed and good (rules P2, P3), a Commit where one is prepared (rule P4). What
-/// a vote rests on is stored before it, and what a proposal lacks is asked for.
+/// What we vote for: a Prepare where a proposal is allowed and good (rules P2, P3), a Commit where one is prepared (rule P4).
+/// What a vote rests on is stored before it, and what a proposal lacks is asked for.
 /// </summary>
 internal sealed class Voter(
     EpochConfiguration epoch, Slots slots, BlockJudge judge, BlockTree blocks, ViewState view, FinalChain chain, OwnPast past,

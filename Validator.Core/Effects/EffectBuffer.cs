@@ -4,8 +4,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Effects;
 
 /// <summary>
-/// Collects the effects of one or several inputs, in order, by a method for each case, and hands them to an <see cref="IEffectHandler"/>.
-/// Reused: no allocation once grown.
+/// Collects the effects of one or several inputs, in order, by a method for each case, and hands them to an
+/// <see cref="IEffectHandler"/>. Reused: no allocation once grown.
 /// </summary>
 public sealed class EffectBuffer
 {
@@ -39,7 +39,8 @@ public sealed class EffectBuffer
         Halt,
     }
 
-    // One shape for all cases, since most are votes: an object for each would be an allocation. Only this class knows which field is what.
+    // One shape for all cases, since most are votes: an object for each would be an allocation. Only this class knows which field
+    // is what.
     private struct Entry
     {
         public Case Case;

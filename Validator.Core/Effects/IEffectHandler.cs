@@ -4,11 +4,12 @@ using Validator.Core.Wire;
 namespace Validator.Core.Effects;
 
 /// <summary>
-/// What the shell must do, one method for each case, called in the order in which Core decided it. A case that is not handled does not compile.
+/// What the shell must do, one method for each case, called in the order in which Core decided it. A case that is not handled
+/// does not compile.
 /// </summary>
 /// <remarks>
-/// What is signed: sign the header, then store header, signature and body, sync, then send to all and answer with what was signed. Everything
-/// persisted before it, in this order, is durable with it.
+/// What is signed: sign the header, then store header, signature and body, sync, then send to all and answer with what was
+/// signed. Everything persisted before it, in this order, is durable with it.
 /// </remarks>
 public interface IEffectHandler
 {
@@ -39,7 +40,9 @@ public interface IEffectHandler
     /// <summary>Likewise the NewView that is entered.</summary>
     void PersistEntered(NewView newView);
 
-    /// <summary>Keep the vertex that waits under the token: header, signature, payload. Answer VertexDurable once it is synced.</summary>
+    /// <summary>
+    /// Keep the vertex that waits under the token: header, signature, payload. Answer VertexDurable once it is synced.
+    /// </summary>
     void StoreVertex(ulong token);
 
     /// <summary>Forget the vertex that waits under the token.</summary>
@@ -55,11 +58,15 @@ public interface IEffectHandler
     /// <summary>The shell may hand in one client batch. The next credit comes after it.</summary>
     void BatchCredit();
 
-    /// <summary>The block is final: execute the vertices in that order, and answer with Executed. Blocks come in sequence without gaps.</summary>
+    /// <summary>
+    /// The block is final: execute the vertices in that order, and answer with Executed. Blocks come in sequence without gaps.
+    /// </summary>
     /// <param name="certificate">The commit certificate that made it final: its own or a descendant's.</param>
     void Execute(Block block, VertexHeader[] order, Certificate certificate);
 
-    /// <summary>Keep the manifest of the snapshot that is being fetched, in place of an earlier one. Need not be synced.</summary>
+    /// <summary>
+    /// Keep the manifest of the snapshot that is being fetched, in place of an earlier one. Need not be synced.
+    /// </summary>
     void StoreManifest(SnapshotManifest manifest);
 
     /// <summary>Keep a chunk by its hash: it is what the hash says. Need not be synced.</summary>
@@ -69,15 +76,15 @@ public interface IEffectHandler
     void DropSnapshot();
 
     /// <summary>
-    /// Everything of the manifest is here, and nothing is handed out for execution. Put the state in place of ours, atomically and synced, and
-    /// answer with SnapshotInstalled. Blocks to execute come after that, from its sequence on.
+    /// Everything of the manifest is here, and nothing is handed out for execution. Put the state in place of ours, atomically
+    /// and synced, and answer with SnapshotInstalled. Blocks to execute come after that, from its sequence on.
     /// </summary>
     void InstallSnapshot(SnapshotManifest manifest);
 
     /// <summary>
-    /// The epoch is over, and peers keep nothing of it: its end proves the next one. Make it durable that this validator is in that epoch,
-    /// with the executed state behind it, and keep own transactions that the last block's cut does not cover, as at the end of an epoch
-    /// that was executed. Then answer with EpochEndStored.
+    /// The epoch is over, and peers keep nothing of it: its end proves the next one. Make it durable that this validator is in
+    /// that epoch, with the executed state behind it, and keep own transactions that the last block's cut does not cover, as at
+    /// the end of an epoch that was executed. Then answer with EpochEndStored.
     /// </summary>
     void StoreEpochEnd(EpochEnd end);
 
@@ -85,16 +92,20 @@ public interface IEffectHandler
     void Evidence(Evidence evidence);
 
     /// <summary>
-    /// The epoch's last block is executed, or known and stored (StoreEpochEnd). Make durable what is executed, then go on with a core for the
-    /// next epoch. This one has no effects after it.
+    /// The epoch's last block is executed, or known and stored (StoreEpochEnd). Make durable what is executed, then go on with a
+    /// core for the next epoch. This one has no effects after it.
     /// </summary>
-    /// <param name="provenFrom">For the next core: peers can prove a snapshot of the epoch of this block or of a later one.</param>
+    /// <param name="provenFrom">
+    /// For the next core: peers can prove a snapshot of the epoch of this block or of a later one.
+    /// </param>
     void EndEpoch(Block last, ulong provenFrom);
 
     /// <summary>Keep, durably: this validator, which lost its votes, signs again from this epoch on.</summary>
     void SignFrom(ulong epoch);
 
-    /// <summary>Something bears our signature that the vote store does not know: it is never to be trusted again. Nothing more is signed.</summary>
+    /// <summary>
+    /// Something bears our signature that the vote store does not know: it is never to be trusted again. Nothing more is signed.
+    /// </summary>
     void Contradicted();
 
     /// <summary>A view was entered or left; for logs and metrics.</summary>

@@ -14,7 +14,8 @@ public interface IInputHandler
     void OnTick();
 
     /// <summary>
-    /// A member's message other than a vertex. Its structure and every signature inside are checked; of a chunk, Core checks the bytes.
+    /// A member's message other than a vertex. Its structure and every signature inside are checked; of a chunk, Core checks the
+    /// bytes.
     /// </summary>
     void OnMessage(IMessage message, int from);
 

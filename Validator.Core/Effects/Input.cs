@@ -4,8 +4,9 @@ using Validator.Core.Wire;
 namespace Validator.Core.Effects;
 
 /// <summary>
-/// One step of Core's life, made by a method for each case and handed on to an <see cref="IInputHandler"/>. Times come with every input:
-/// monotonic for timers, wall for timestamps; both microseconds. A value, for rings: only this type knows which field is what.
+/// One step of Core's life, made by a method for each case and handed on to an <see cref="IInputHandler"/>. Times come with every
+/// input: monotonic for timers, wall for timestamps; both microseconds. A value, for rings: only this type knows which field is
+/// what.
 /// </summary>
 public struct Input
 {

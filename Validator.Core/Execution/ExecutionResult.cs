@@ -48,7 +48,9 @@ public sealed class ExecutionResult
     /// <summary>What the root is the hash of; default where the result was read back from its record.</summary>
     public StateRecord State { get; internal set; }
 
-    /// <summary>The committee change that this block made pending; null mostly. Not part of the stored execution record.</summary>
+    /// <summary>
+    /// The committee change that this block made pending; null mostly. Not part of the stored execution record.
+    /// </summary>
     public PendingCommittee? Change { get; internal set; }
     public uint Accepted { get; internal set; }
     public uint Rejected { get; internal set; }
@@ -60,7 +62,8 @@ public sealed class ExecutionResult
     public ReadOnlySpan<ulong> Rejections => _rejections.AsSpan(0, (int)Rejected);
 
     /// <summary>
-    /// The accounts whose nonces changed, as they are after the block, <see cref="AccountBytes"/> each: u32 place, then the record of
+    /// The accounts whose nonces changed, as they are after the block, <see cref="AccountBytes"/> each: u32 place, then the
+    /// record of
     /// <see cref="NonceTable"/>. Not part of the stored execution record.
     /// </summary>
     public ReadOnlySpan<byte> Accounts => _accounts.AsSpan(0, _accountBytes);

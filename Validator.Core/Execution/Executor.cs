@@ -92,7 +92,9 @@ public sealed class Executor
         result.Root = Root;
     }
 
-    /// <summary>What a snapshot at <see cref="Sequence"/> lists, with the account segments that the capture before had not.</summary>
+    /// <summary>
+    /// What a snapshot at <see cref="Sequence"/> lists, with the account segments that the capture before had not.
+    /// </summary>
     public SnapshotState Capture()
     {
         ReadOnlySpan<byte> hashes = Nonces.SegmentHashes();
@@ -145,7 +147,8 @@ public sealed class Executor
 
     private void ExecuteVertex(ReadOnlySpan<byte> ids, ReadOnlySpan<byte> payload, ExecutionResult result)
     {
-        // Envelopes and a committee change need their payload read. Account keys stand before envelopes, and a change is alone (FORMATS.md).
+        // Envelopes and a committee change need their payload read. Account keys stand before envelopes, and a change is alone
+        // (FORMATS.md).
         bool plain = payload.IsEmpty || (TransactionKind)payload[sizeof(uint)] is not (TransactionKind.AccountKey or TransactionKind.System);
         PayloadReader reader = new(payload);
         int runStart = 0;

@@ -182,7 +182,9 @@ public sealed class NonceTable
     }
 
     /// <summary>Appends stored records, 48 bytes each.</summary>
-    /// <returns>False when they cannot be what was executed: too many, an account twice, or a highest nonce not accepted.</returns>
+    /// <returns>
+    /// False when they cannot be what was executed: too many, an account twice, or a highest nonce not accepted.
+    /// </returns>
     public bool Load(ReadOnlySpan<byte> records)
     {
         Require.That(records.Length % RecordBytes == 0);

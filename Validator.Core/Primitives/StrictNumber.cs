@@ -5,8 +5,9 @@ using System.Numerics;
 namespace Validator.Core.Primitives;
 
 /// <summary>
-/// Numbers in what others wrote: ASCII digits and nothing else. The framework's readers let any number of NULs follow, blanks surround
-/// them, and by default the machine's culture decide; whoever reads the same text with another program gets another answer.
+/// Numbers in what others wrote: ASCII digits and nothing else. The framework's readers let any number of NULs follow, blanks
+/// surround them, and by default the machine's culture decide; whoever reads the same text with another program gets another
+/// answer.
 /// </summary>
 public static class StrictNumber
 {

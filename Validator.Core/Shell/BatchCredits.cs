@@ -3,8 +3,9 @@ using Validator.Core.Primitives;
 namespace Validator.Core.Shell;
 
 /// <summary>
-/// The credit of one core for a client batch (BatchCredit): it belongs to that core's epoch, and the next comes after it is spent. A value
-/// of one word, since one thread grants, another spends, and an epoch may begin between the two: each exchanges it whole.
+/// The credit of one core for a client batch (BatchCredit): it belongs to that core's epoch, and the next comes after it is
+/// spent. A value of one word, since one thread grants, another spends, and an epoch may begin between the two: each exchanges it
+/// whole.
 /// </summary>
 /// <param name="Word">The epoch's number, 32 bits of it, above the batches that its core still takes.</param>
 public readonly record struct BatchCredits(long Word)

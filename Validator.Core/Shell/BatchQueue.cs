@@ -11,14 +11,18 @@ public interface IClientBatch<TSubmission>
 
     int TransactionCount { get; }
 
-    /// <summary>The only epoch that a committee change is valid in, which is alone in its vertex (rule E4). Null for all else.</summary>
+    /// <summary>
+    /// The only epoch that a committee change is valid in, which is alone in its vertex (rule E4). Null for all else.
+    /// </summary>
     ulong? ChangeEpoch { get; }
 
     bool Fits(TSubmission submission);
 
     void Add(TSubmission submission);
 
-    /// <summary>We left the committee (rule E8): clients who wait are told, once. Their transactions stay, for another vertex.</summary>
+    /// <summary>
+    /// We left the committee (rule E8): clients who wait are told, once. Their transactions stay, for another vertex.
+    /// </summary>
     void TellLeft();
 }
 

@@ -5,7 +5,9 @@ using Validator.Core.Wire;
 
 namespace Validator.Core.Shell;
 
-/// <summary>Steps a core, carries out what it asks for, and goes on with the next epoch's when it has ended. One thread.</summary>
+/// <summary>
+/// Steps a core, carries out what it asks for, and goes on with the next epoch's when it has ended. One thread.
+/// </summary>
 public sealed class CoreShell<TPayload>
 {
     private readonly EffectBuffer _effects = new();
@@ -18,7 +20,10 @@ public sealed class CoreShell<TPayload>
     private (Block? Last, ulong ProvenFrom) _ended;
 
     /// <param name="settings">Of every core; what its votes let it do is the standing's.</param>
-    /// <param name="standing">It has entered <paramref name="epoch"/>. Where the core finds that its stores are older than what is final, it is contradicted.</param>
+    /// <param name="standing">
+    /// It has entered <paramref name="epoch"/>. Where the core finds that its stores are older than what is final, it is
+    /// contradicted.
+    /// </param>
     /// <param name="recovered">What the stores hold of the epoch.</param>
     public CoreShell(
         Genesis genesis, EpochConfiguration epoch, int self, CoreSettings settings, VoteStanding standing, RecoveredState recovered)
@@ -33,8 +38,8 @@ public sealed class CoreShell<TPayload>
     public VoteStanding Standing { get; }
 
     /// <summary>
-    /// What an earlier epoch's core was to have is let go of: a peer's vertex, and a batch of our own, which waits for the credits of
-    /// this one.
+    /// What an earlier epoch's core was to have is let go of: a peer's vertex, and a batch of our own, which waits for the
+    /// credits of this one.
     /// </summary>
     /// <returns>True where it was late, and is not to be taken.</returns>
     public bool LetGoIfLate(in Input input, IShellPorts<TPayload> ports)
@@ -72,8 +77,8 @@ public sealed class CoreShell<TPayload>
     }
 
     /// <summary>
-    /// Rule E3: the last block is final and executed, durably, or rule E6: it is known. What was signed before is forgotten, in the order of
-    /// own records; what has not been carried out yet is late; each epoch is entered once.
+    /// Rule E3: the last block is final and executed, durably, or rule E6: it is known. What was signed before is forgotten, in
+    /// the order of own records; what has not been carried out yet is late; each epoch is entered once.
     /// </summary>
     private void Enter(Block last, ulong provenFrom, IShellPorts<TPayload> ports)
     {

@@ -11,8 +11,8 @@ public enum EpochVerdict : byte
 }
 
 /// <summary>
-/// Messages of the next epoch that came before it began here (PROTOCOL.md, rule E3): peers are never in quite the same step. Bounded over all
-/// and per peer; what is too much is dropped, and comes again by Status. One thread.
+/// Messages of the next epoch that came before it began here (PROTOCOL.md, rule E3): peers are never in quite the same step.
+/// Bounded over all and per peer; what is too much is dropped, and comes again by Status. One thread.
 /// </summary>
 public sealed class EarlyMessages<T>
 {
@@ -30,7 +30,9 @@ public sealed class EarlyMessages<T>
     /// <param name="anyEpoch">Status and requests are read in any.</param>
     /// <param name="epoch">The message's.</param>
     /// <param name="current">Ours.</param>
-    /// <param name="isMember">Whether it came from a member of ours; of another committee, nothing else would mean what it says here.</param>
+    /// <param name="isMember">
+    /// Whether it came from a member of ours; of another committee, nothing else would mean what it says here.
+    /// </param>
     public static EpochVerdict Judge(bool anyEpoch, ulong epoch, ulong current, bool isMember) =>
         anyEpoch || (epoch == current && isMember) ? EpochVerdict.Now
         : epoch == current + 1 ? EpochVerdict.Early

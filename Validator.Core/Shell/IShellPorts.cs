@@ -14,7 +14,10 @@ public interface IShellPorts<TPayload>
     /// <summary>Before each effect. False: the process ends, and neither it nor what follows is carried out.</summary>
     bool Goes();
 
-    /// <summary>On the one way of own records: <see cref="OwnRecord{TPayload}.Next"/> says where to, and none overtakes another but a vertex.</summary>
+    /// <summary>
+    /// On the one way of own records: <see cref="OwnRecord{TPayload}.Next"/> says where to, and none overtakes another but a
+    /// vertex.
+    /// </summary>
     void Own(in OwnRecord<TPayload> record);
 
     /// <summary>Stores the vertex that waits under the token, and answers VertexDurable once it is synced.</summary>
@@ -54,7 +57,9 @@ public interface IShellPorts<TPayload>
     /// <summary>Puts the state in place of ours, after all that was handed over before, and answers SnapshotInstalled.</summary>
     void Install(SnapshotManifest manifest);
 
-    /// <summary>The next epoch is known from its certified start alone (rule E6); answers EpochEndStored once that is durable.</summary>
+    /// <summary>
+    /// The next epoch is known from its certified start alone (rule E6); answers EpochEndStored once that is durable.
+    /// </summary>
     void StoreEpochEnd(EpochEnd end);
 
     void Evidence(Evidence evidence);
@@ -84,8 +89,8 @@ public interface IShellPorts<TPayload>
     bool Resume(EpochConfiguration epoch, RecoveredState state);
 
     /// <summary>
-    /// From now on messages of this epoch are taken, and no other's. Batches that the ended core did not sign, or that no block ordered, wait for
-    /// the credits of the next.
+    /// From now on messages of this epoch are taken, and no other's. Batches that the ended core did not sign, or that no block
+    /// ordered, wait for the credits of the next.
     /// </summary>
     /// <returns>Own index in its committee, or -1.</returns>
     int Enter(EpochConfiguration epoch);

@@ -21,8 +21,8 @@ public interface ILedgerPorts<TVertex, TExecuted, TPayload> : ILedgerAudience<TV
 }
 
 /// <summary>
-/// The ledger's group commit (PROTOCOL.md, section 6): what waits is gathered, synced in one write, and acknowledged after it, in the same
-/// order. When the write fails nothing is acknowledged, ever.
+/// The ledger's group commit (PROTOCOL.md, section 6): what waits is gathered, synced in one write, and acknowledged after it, in
+/// the same order. When the write fails nothing is acknowledged, ever.
 /// </summary>
 /// <param name="epoch">The one that the ledger is in.</param>
 public sealed class LedgerGroup<TVertex, TExecuted, TPayload>(ILedgerPorts<TVertex, TExecuted, TPayload> ports, ulong epoch)
@@ -36,8 +36,9 @@ public sealed class LedgerGroup<TVertex, TExecuted, TPayload>(ILedgerPorts<TVert
     public const long MostBytes = 8L * 1024 * 1024;
 
     /// <summary>
-    /// How long others' vertices wait for more of them, microseconds. Their lanes tick independently, and one sync each would be most
-    /// of all syncs. Who votes needs them when the block that names them comes, which the leader's own sync and its pace delay longer.
+    /// How long others' vertices wait for more of them, microseconds. Their lanes tick independently, and one sync each would be
+    /// most of all syncs. Who votes needs them when the block that names them comes, which the leader's own sync and its pace
+    /// delay longer.
     /// </summary>
     public const long LingerMicros = 2_000;
 

@@ -16,8 +16,8 @@ public interface IExecutedBlock
 }
 
 /// <summary>
-/// One item on its way into the ledger: a vertex, an executed block, a part of a snapshot, or the way on to the next epoch. A value, for
-/// rings: only this type knows which field is what.
+/// One item on its way into the ledger: a vertex, an executed block, a part of a snapshot, or the way on to the next epoch. A
+/// value, for rings: only this type knows which field is what.
 /// </summary>
 public readonly struct LedgerItem<TVertex, TExecuted, TPayload>
     where TVertex : class, IHeldVertex

@@ -39,13 +39,14 @@ public enum OwnLaneStanding : byte
 
 /// <param name="Height">Of the own tip, or of the two vertices.</param>
 /// <param name="Unrecorded">
-/// The own tip, where a crash came before its record in the vote store: it is to be durable there before the core starts. Others get the
-/// vertex now, and nothing else would tell of it once it is ordered, or the ledger lost.
+/// The own tip, where a crash came before its record in the vote store: it is to be durable there before the core starts. Others
+/// get the vertex now, and nothing else would tell of it once it is ordered, or the ledger lost.
 /// </param>
 public readonly record struct OwnLaneFinding(OwnLaneStanding Standing, ulong Height = 0, Signed? Unrecorded = null);
 
 /// <summary>
-/// The ledger's half of what an epoch's core starts with (PROTOCOL.md, section 6), after that of the votes (<see cref="VoteRecovery"/>).
+/// The ledger's half of what an epoch's core starts with (PROTOCOL.md, section 6), after that of the votes
+/// (<see cref="VoteRecovery"/>).
 /// </summary>
 public static class LedgerRecovery
 {
@@ -83,8 +84,8 @@ public static class LedgerRecovery
     }
 
     /// <summary>
-    /// Brings the own tip up to what the ledger holds: a vertex is written there first, and leaves again after a restart. After both stores
-    /// are read.
+    /// Brings the own tip up to what the ledger holds: a vertex is written there first, and leaves again after a restart. After
+    /// both stores are read.
     /// </summary>
     /// <param name="self">Own index in the epoch's committee, or -1.</param>
     public static OwnLaneFinding RaiseOwnTip(RecoveredState state, int self)
@@ -121,8 +122,8 @@ public static class LedgerRecovery
     }
 
     /// <summary>
-    /// Whether the ledger is an older copy, which is no witness of where the own lane ended if the votes are lost one day (rule E9). Before
-    /// the own tip is raised.
+    /// Whether the ledger is an older copy, which is no witness of where the own lane ended if the votes are lost one day (rule
+    /// E9). Before the own tip is raised.
     /// </summary>
     /// <param name="votesAreLater">The votes are of a later epoch than the ledger.</param>
     /// <param name="ledgerTip">What the ledger noted; null where it does not know.</param>

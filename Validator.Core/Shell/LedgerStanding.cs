@@ -5,9 +5,9 @@ using Validator.Core.Wire;
 namespace Validator.Core.Shell;
 
 /// <summary>
-/// How far the ledger is: the newest block whose execution is durable, and the epoch after it. It moves in three ways, each after its sync, and
-/// what Core is told of it comes from here: block by block, on to the next epoch without its state (rule E6), and by a snapshot, which takes
-/// the place of blocks that were never executed here.
+/// How far the ledger is: the newest block whose execution is durable, and the epoch after it. It moves in three ways, each after
+/// its sync, and what Core is told of it comes from here: block by block, on to the next epoch without its state (rule E6), and
+/// by a snapshot, which takes the place of blocks that were never executed here.
 /// </summary>
 /// <param name="epoch">After the newest executed block, or the one that was gone on to.</param>
 /// <param name="executed">0 before the first block.</param>

@@ -15,8 +15,8 @@ public enum OwnRecordStage : byte
 
 /// <summary>
 /// One item on its way from Core to disk and network, in the order of the effects: what follows a record may rest on it
-/// (PROTOCOL.md, section 6). It is something to sign, something that the next signature may rest on, or the begin of an epoch. A value,
-/// for rings: only this type knows which field is what.
+/// (PROTOCOL.md, section 6). It is something to sign, something that the next signature may rest on, or the begin of an epoch. A
+/// value, for rings: only this type knows which field is what.
 /// </summary>
 /// <typeparam name="TPayload">The shell's, of an own vertex.</typeparam>
 public struct OwnRecord<TPayload>
@@ -88,10 +88,14 @@ public struct OwnRecord<TPayload>
     /// <summary>The own vertex; null for everything else.</summary>
     public readonly VertexHeader? Vertex => _case == Case.Vertex ? Require.Is<VertexHeader>(_body) : null;
 
-    /// <summary>The epoch that begins: what was signed in earlier ones serves nothing any more. Null for everything else.</summary>
+    /// <summary>
+    /// The epoch that begins: what was signed in earlier ones serves nothing any more. Null for everything else.
+    /// </summary>
     public readonly ulong? Begins => _case == Case.EnterEpoch ? _epoch : null;
 
-    /// <summary>A vertex is durable in the ledger before its record is in the vote store, and only from there anything leaves (rule L2).</summary>
+    /// <summary>
+    /// A vertex is durable in the ledger before its record is in the vote store, and only from there anything leaves (rule L2).
+    /// </summary>
     public readonly OwnRecordStage Next =>
         IsToSign && _signed is null ? OwnRecordStage.Signer
         : IsOwnVertex && !_inLedger ? OwnRecordStage.Ledger
@@ -184,6 +188,9 @@ public interface IOwnRecordWriter<TPayload>
     /// <summary>The NewView that is entered.</summary>
     void WriteEntered(NewView newView);
 
-    /// <summary>The epoch has begun: with an empty store in place of a lost one (rule E5), with the votes that were kept for it (rule E7), or as ever.</summary>
+    /// <summary>
+    /// The epoch has begun: with an empty store in place of a lost one (rule E5), with the votes that were kept for it (rule E7),
+    /// or as ever.
+    /// </summary>
     void WriteEpoch(ulong epoch, EpochEntry entry);
 }

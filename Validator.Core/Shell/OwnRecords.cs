@@ -9,7 +9,9 @@ public interface IOwnRecordPorts<TPayload>
     /// <summary>Goes with the next sync, after all that was added before.</summary>
     void Add(in OwnRecord<TPayload> record);
 
-    /// <summary>Makes durable all that was added. False: it is not known to be, or the process ends, and nothing may leave.</summary>
+    /// <summary>
+    /// Makes durable all that was added. False: it is not known to be, or the process ends, and nothing may leave.
+    /// </summary>
     bool Sync();
 
     /// <summary>To all others, for the first time.</summary>
@@ -23,8 +25,9 @@ public interface IOwnRecordPorts<TPayload>
 }
 
 /// <summary>
-/// The one place from which signed messages leave for the first time (PROTOCOL.md, section 6): what waited becomes durable in one synced
-/// write, with all that was persisted before it; then it is sent, and then Core is told. When the write fails nothing leaves, ever.
+/// The one place from which signed messages leave for the first time (PROTOCOL.md, section 6): what waited becomes durable in one
+/// synced write, with all that was persisted before it; then it is sent, and then Core is told. When the write fails nothing
+/// leaves, ever.
 /// </summary>
 public sealed class OwnRecords<TPayload>(IOwnRecordPorts<TPayload> ports)
 {

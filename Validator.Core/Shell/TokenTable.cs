@@ -14,9 +14,12 @@ public interface IFreePlaces
 
 /// <summary>
 /// Payloads that wait for Core's word under a token. Fixed number of places; a token names a place and its generation, so an
-/// old token finds no newer payload. Each is taken once. Whoever has a free place puts, and hands the token on; only Core's thread takes.
+/// old token finds no newer payload. Each is taken once. Whoever has a free place puts, and hands the token on; only Core's
+/// thread takes.
 /// </summary>
-/// <param name="free">Gives each place below <paramref name="capacity"/> once; what was done before a place was given is seen by its taker.</param>
+/// <param name="free">
+/// Gives each place below <paramref name="capacity"/> once; what was done before a place was given is seen by its taker.
+/// </param>
 public sealed class TokenTable<T>(int capacity, IFreePlaces free)
     where T : class
 {

@@ -4,8 +4,8 @@ using Validator.Core.Wire;
 namespace Validator.Core.Shell;
 
 /// <summary>
-/// What of the stored votes an epoch's core starts with (PROTOCOL.md, section 6): everything of that epoch, in the order in which it was stored.
-/// What is of an earlier one no longer serves.
+/// What of the stored votes an epoch's core starts with (PROTOCOL.md, section 6): everything of that epoch, in the order in which
+/// it was stored. What is of an earlier one no longer serves.
 /// </summary>
 /// <param name="epoch">Not before that of the votes (rule E7).</param>
 public readonly struct VoteRecovery(ulong epoch, RecoveredState state)

@@ -11,14 +11,18 @@ public enum EpochEntry : byte
     /// <summary>With those that it had in the epoch before, or in this one.</summary>
     Signs,
 
-    /// <summary>They were lost, and it cannot have voted in this epoch yet: an empty vote store takes their place (rule E5).</summary>
+    /// <summary>
+    /// They were lost, and it cannot have voted in this epoch yet: an empty vote store takes their place (rule E5).
+    /// </summary>
     Renews,
 
     /// <summary>The ledger, which was lost, has come to the epoch of the votes: what was signed in it binds (rule E7).</summary>
     Resumes,
 }
 
-/// <summary>Whether a validator may sign: what it knows of its votes (PROTOCOL.md, section 6 and rules E5, E7). One thread.</summary>
+/// <summary>
+/// Whether a validator may sign: what it knows of its votes (PROTOCOL.md, section 6 and rules E5, E7). One thread.
+/// </summary>
 /// <param name="whole">Its vote store is there, and nothing contradicts it.</param>
 /// <param name="votesEpoch">Of a whole store: what was signed before that epoch is forgotten.</param>
 /// <param name="signsFrom">Of a lost one: the epoch from which on it signs again; 0 while that is not known.</param>

@@ -3,7 +3,9 @@ using Validator.Core.Primitives;
 
 namespace Validator.Core.Wire;
 
-/// <summary>Votes of quorum weight (FORMATS.md, "Certificate"): senders strictly ascending, each below the committee's size.</summary>
+/// <summary>
+/// Votes of quorum weight (FORMATS.md, "Certificate"): senders strictly ascending, each below the committee's size.
+/// </summary>
 public static class CertificateCodec
 {
     public static int EncodedSize(Certificate value) => EncodedSize(value.Votes.Length);

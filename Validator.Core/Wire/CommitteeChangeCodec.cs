@@ -19,7 +19,9 @@ public enum CommitteeChangeKind : byte
     Keys = 4,
 }
 
-/// <summary>What a system transaction asks for (PROTOCOL.md, rule E4). Fields that Kind does not name are zero or empty.</summary>
+/// <summary>
+/// What a system transaction asks for (PROTOCOL.md, rule E4). Fields that Kind does not name are zero or empty.
+/// </summary>
 /// <param name="Epoch">The epoch whose committee signs it; it is valid in no other.</param>
 public sealed record CommitteeChange(
     CommitteeChangeKind Kind, ulong Epoch, string Name, uint Weight, byte[] ConsensusKey, byte[] TransportKey)

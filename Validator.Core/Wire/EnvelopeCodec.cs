@@ -89,8 +89,8 @@ public static class EnvelopeCodec
     }
 
     /// <summary>
-    /// The 112 bytes that are signed: tag, version, reserved, chain id, account, nonce, BLAKE3 of the data. Of one length, so that
-    /// many are hashed side by side.
+    /// The 112 bytes that are signed: tag, version, reserved, chain id, account, nonce, BLAKE3 of the data. Of one length, so
+    /// that many are hashed side by side.
     /// </summary>
     public static void WritePreimage(in Hash256 chainId, in Envelope envelope, Span<byte> destination)
     {

@@ -4,8 +4,8 @@ using Validator.Core.Primitives;
 namespace Validator.Core.Wire;
 
 /// <summary>
-/// An epoch's last block, the commit certificate of its own committee, and the next committee, which the block names: one link of the
-/// chain that proves every later committee to who knows this one (PROTOCOL.md, section 12).
+/// An epoch's last block, the commit certificate of its own committee, and the next committee, which the block names: one link of
+/// the chain that proves every later committee to who knows this one (PROTOCOL.md, section 12).
 /// </summary>
 public sealed record EpochEnd(Block Last, Certificate Certificate, Member[] Next) : IMessage
 {

@@ -7,7 +7,9 @@ namespace Validator.Core.Wire;
 /// <summary>Frames: one byte of type, then the body (FORMATS.md, "Frames").</summary>
 public static class FrameCodec
 {
-    /// <summary>Decodes one whole frame. Nothing is copied but signatures; a vertex's payload stays in <paramref name="data"/>.</summary>
+    /// <summary>
+    /// Decodes one whole frame. Nothing is copied but signatures; a vertex's payload stays in <paramref name="data"/>.
+    /// </summary>
     public static bool TryRead(ReadOnlySpan<byte> data, int committeeSize, [NotNullWhen(true)] out IMessage? message, out DecodeError error)
     {
         message = null;

@@ -5,7 +5,9 @@ namespace Validator.Core.Wire;
 /// <summary>How long a frame may be. Derived from the committee's size, so that no honest message is ever too long.</summary>
 public static class FrameLimits
 {
-    /// <summary>Most blocks in one FinalBlocks answer: 128 of the largest take 0.7 MB, about as much as a full certificate.</summary>
+    /// <summary>
+    /// Most blocks in one FinalBlocks answer: 128 of the largest take 0.7 MB, about as much as a full certificate.
+    /// </summary>
     public const int MaxFinalBlocks = 128;
 
     /// <summary>Bytes of the longest frame, type included.</summary>

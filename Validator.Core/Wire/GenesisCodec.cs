@@ -184,7 +184,9 @@ public static class GenesisCodec
         }
     }
 
-    /// <summary>What a network and a member may be called: 1 to <see cref="Limits.MaxNameBytes"/> characters of a-z 0-9 . - _</summary>
+    /// <summary>
+    /// What a network and a member may be called: 1 to <see cref="Limits.MaxNameBytes"/> characters of a-z 0-9 . - _
+    /// </summary>
     public static bool IsName(string name)
     {
         foreach (char c in name)

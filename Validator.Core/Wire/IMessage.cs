@@ -27,7 +27,10 @@ public enum FrameType : byte
     EpochEnd = 16,
 }
 
-/// <summary>One message between validators, as decoded or to be encoded: one type of object for each type of frame, but for votes and Stops.</summary>
+/// <summary>
+/// One message between validators, as decoded or to be encoded: one type of object for each type of frame, but for votes and
+/// Stops.
+/// </summary>
 public interface IMessage
 {
     FrameType Type { get; }

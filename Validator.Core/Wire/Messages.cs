@@ -16,7 +16,9 @@ public enum MessageKind : byte
     /// <summary>A committee change inside a system transaction. No message of its own, and never evidence.</summary>
     CommitteeChange = 8,
 
-    /// <summary>What a validator says of its votes to one that lost its own (rule E9). No message of its own, and never evidence.</summary>
+    /// <summary>
+    /// What a validator says of its votes to one that lost its own (rule E9). No message of its own, and never evidence.
+    /// </summary>
     VoteStatement = 9,
 }
 
@@ -31,8 +33,8 @@ public readonly record struct SignedHeader(
     MessageKind Kind, int Sender, ulong Epoch, ulong View, ulong Sequence, Hash256 Digest);
 
 /// <summary>
-/// A header with its ML-DSA-87 signature, 4627 bytes. A vote and a Stop are no more than that; a vertex and a proposal bring a body with it;
-/// ViewChange and NewView have it inside.
+/// A header with its ML-DSA-87 signature, 4627 bytes. A vote and a Stop are no more than that; a vertex and a proposal bring a
+/// body with it; ViewChange and NewView have it inside.
 /// </summary>
 public record Signed(SignedHeader Header, byte[] Signature) : IMessage
 {
@@ -221,7 +223,10 @@ public sealed record Status(ulong Epoch, ulong View, ulong FinalSequence, LaneTi
 
 public enum FetchKind : byte
 {
-    /// <summary>Vertices by hash: the vertex named and up to Count-1 of its nearest predecessors, oldest first, so that each finds its own predecessor in place.</summary>
+    /// <summary>
+    /// Vertices by hash: the vertex named and up to Count-1 of its nearest predecessors, oldest first, so that each finds its own
+    /// predecessor in place.
+    /// </summary>
     Vertices = 1,
 
     /// <summary>One block body by hash.</summary>
@@ -245,14 +250,17 @@ public readonly record struct FetchRequest(FetchKind Kind, ulong Epoch, int Auth
 
 /// <summary>The request again, by one who has not what it asks.</summary>
 /// <param name="FirstKept">
-/// The oldest block that its sender keeps, at least 1; of a snapshot, the first block of the epoch from which on it has one, or 1.
+/// The oldest block that its sender keeps, at least 1; of a snapshot, the first block of the epoch from which on it has one, or
+/// 1.
 /// </param>
 public sealed record NotFound(FetchRequest Request, ulong FirstKept) : IMessage
 {
     FrameType IMessage.Type => FrameType.NotFound;
 }
 
-/// <summary>Answer to FinalBlocks: bodies in sequence order, each the child of the one before, and a commit certificate of the last.</summary>
+/// <summary>
+/// Answer to FinalBlocks: bodies in sequence order, each the child of the one before, and a commit certificate of the last.
+/// </summary>
 public sealed record FinalBlocks(Block[] Blocks, Certificate Certificate) : IMessage
 {
     FrameType IMessage.Type => FrameType.FinalBlocks;

@@ -3,7 +3,9 @@ using Validator.Core.Primitives;
 
 namespace Validator.Core.Wire;
 
-/// <summary>What an entry of a payload is: a transaction of kind 0 to 2 (PROTOCOL.md, section 1), or what goes with them.</summary>
+/// <summary>
+/// What an entry of a payload is: a transaction of kind 0 to 2 (PROTOCOL.md, section 1), or what goes with them.
+/// </summary>
 public enum TransactionKind : byte
 {
     Opaque = 0,
@@ -24,7 +26,10 @@ public ref struct PayloadReader(ReadOnlySpan<byte> payload)
     private int _next;
     private bool _inTransactions;
 
-    /// <summary>Account keys at the payload's start, once <see cref="MoveNext"/> was called; each <see cref="PayloadWriter.AccountKeyBytes"/>.</summary>
+    /// <summary>
+    /// Account keys at the payload's start, once <see cref="MoveNext"/> was called; each
+    /// <see cref="PayloadWriter.AccountKeyBytes"/>.
+    /// </summary>
     public int AccountKeys { get; private set; }
 
     /// <summary>Where the current transaction's kind byte is.</summary>

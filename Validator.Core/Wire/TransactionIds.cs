@@ -71,10 +71,14 @@ public sealed class TransactionScratch
     /// <summary>Account keys at the payload's start.</summary>
     public int AccountKeys { get; private set; }
 
-    /// <summary>The payload's envelopes; filled by <c>VertexValidation.CheckPayload</c> alone. May be exchanged to keep one.</summary>
+    /// <summary>
+    /// The payload's envelopes; filled by <c>VertexValidation.CheckPayload</c> alone. May be exchanged to keep one.
+    /// </summary>
     public EnvelopeIndex Envelopes { get; set; } = new();
 
-    /// <summary>The committee change that is the payload's only transaction, or null; filled like <see cref="Envelopes"/>.</summary>
+    /// <summary>
+    /// The committee change that is the payload's only transaction, or null; filled like <see cref="Envelopes"/>.
+    /// </summary>
     public SignedCommitteeChange? Change { get; internal set; }
 
     /// <summary>Indexes and hashes a payload of exactly <paramref name="count"/> transactions.</summary>

@@ -56,7 +56,9 @@ public static class VertexCodec
         new(MessageKind.Vertex, header.Author, header.Epoch, 0, header.Height, header.Hash);
 
     /// <summary>Reads header, signature and payload; the payload is left where it is.</summary>
-    /// <param name="payloadOffset">Where the payload starts in <paramref name="data"/>; it has header.PayloadBytes and ends the data.</param>
+    /// <param name="payloadOffset">
+    /// Where the payload starts in <paramref name="data"/>; it has header.PayloadBytes and ends the data.
+    /// </param>
     public static bool TryRead(
         ReadOnlySpan<byte> data,
         int committeeSize,

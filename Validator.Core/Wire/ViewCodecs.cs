@@ -3,7 +3,9 @@ using Validator.Core.Primitives;
 
 namespace Validator.Core.Wire;
 
-/// <summary>A ViewChange with the certificates of its claims, in the order prepared, committed; none where the claim is absent.</summary>
+/// <summary>
+/// A ViewChange with the certificates of its claims, in the order prepared, committed; none where the claim is absent.
+/// </summary>
 public static class ViewChangeCodec
 {
     public static int EncodedSize(ViewChange value) =>
@@ -210,7 +212,9 @@ internal static class ClaimProofs
         reader.Check(below, DecodeError.ClaimNotBelowView);
     }
 
-    /// <summary>The highest claim of each kind by (view, sequence); two of them with different blocks cannot both be proven.</summary>
+    /// <summary>
+    /// The highest claim of each kind by (view, sequence); two of them with different blocks cannot both be proven.
+    /// </summary>
     public static bool TryHighest(ref WireReader reader, ReadOnlySpan<ViewChangeSummary> summaries, out Claims highest)
     {
         Claim prepared = default;

@@ -16,8 +16,8 @@ public enum EpochOutlook : byte
 }
 
 /// <summary>
-/// What a validator that kept its votes says of them, and what it binds itself to, so that one that lost its own can sign again in the same
-/// epoch (PROTOCOL.md, rule E9). No message: a file from operator to operator.
+/// What a validator that kept its votes says of them, and what it binds itself to, so that one that lost its own can sign again
+/// in the same epoch (PROTOCOL.md, rule E9). No message: a file from operator to operator.
 /// </summary>
 public sealed class VoteStatement
 {
@@ -43,7 +43,9 @@ public sealed class VoteStatement
     /// <summary>For whom: each was drawn by a validator after it had lost its votes, so this was signed after that.</summary>
     public required Hash256[] Requests { get; init; }
 
-    /// <summary>The highest prepared certificate that a Commit of its own rested on; null: it never sent one in this epoch.</summary>
+    /// <summary>
+    /// The highest prepared certificate that a Commit of its own rested on; null: it never sent one in this epoch.
+    /// </summary>
     public Certificate? Prepared { get; init; }
 
     /// <summary>Over all of the above.</summary>
@@ -70,8 +72,8 @@ public sealed class VoteStatement
 public static class VoteStatementCodec
 {
     /// <summary>
-    /// So far may the first view be above the signed one, and so high may it be: far more than views that come, far less than what would not come
-    /// in an epoch, or not fit.
+    /// So far may the first view be above the signed one, and so high may it be: far more than views that come, far less than
+    /// what would not come in an epoch, or not fit.
     /// </summary>
     public const ulong MostAhead = 1 << 20;
 

@@ -12,7 +12,9 @@ internal ref struct WireReader(ReadOnlySpan<byte> data)
 {
     private readonly ReadOnlySpan<byte> _data = data;
 
-    /// <summary>Vertices, blocks and ends of epochs state their committee's size in bytes 2 and 3; 0 where that is none that can be.</summary>
+    /// <summary>
+    /// Vertices, blocks and ends of epochs state their committee's size in bytes 2 and 3; 0 where that is none that can be.
+    /// </summary>
     public static int CommitteeSizeOf(ReadOnlySpan<byte> record)
     {
         int size = record.Length < 4 ? 0 : record[2] | (record[3] << 8);
@@ -143,7 +145,9 @@ internal ref struct WireReader(ReadOnlySpan<byte> data)
         return tips;
     }
 
-    /// <summary>Ends a top-level read: refuses trailing bytes. True when all went well and there is a value; else it is null.</summary>
+    /// <summary>
+    /// Ends a top-level read: refuses trailing bytes. True when all went well and there is a value; else it is null.
+    /// </summary>
     public bool Finish<T>([NotNullWhen(true)] ref T? value, out DecodeError error)
         where T : class
     {

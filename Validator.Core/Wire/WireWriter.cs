@@ -47,7 +47,10 @@ internal ref struct WireWriter(Span<byte> destination)
     }
 }
 
-/// <summary>First byte of everything hashed here, so that no two kinds of record share a preimage; a transaction's starts with 0 to 2, an account's with 0x80.</summary>
+/// <summary>
+/// First byte of everything hashed here, so that no two kinds of record share a preimage; a transaction's starts with 0 to 2, an
+/// account's with 0x80.
+/// </summary>
 internal static class WireTags
 {
     public const byte Vertex = 0x10;

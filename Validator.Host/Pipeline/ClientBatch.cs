@@ -28,8 +28,8 @@ internal sealed class ClientBatch(int maxPayloadBytes = Limits.MaxVertexPayloadB
     public int TransactionCount { get; private set; }
 
     /// <summary>
-    /// The own vertex of an ended epoch that holds these transactions and that no block ordered: it goes with the write that makes
-    /// the next one durable. Zero for none.
+    /// The own vertex of an ended epoch that holds these transactions and that no block ordered: it goes with the write that
+    /// makes the next one durable. Zero for none.
     /// </summary>
     public Hash256 Replaces { get; set; }
 
@@ -49,7 +49,9 @@ internal sealed class ClientBatch(int maxPayloadBytes = Limits.MaxVertexPayloadB
 
     public bool IsEmpty => _submissions.Count == 0;
 
-    /// <summary>The content of an earlier own vertex: its clients are gone, or wait elsewhere. Takes over the caller's reference.</summary>
+    /// <summary>
+    /// The content of an earlier own vertex: its clients are gone, or wait elsewhere. Takes over the caller's reference.
+    /// </summary>
     public static ClientBatch Of(HeldVertex vertex) => new()
     {
         IsSealed = true,
@@ -80,8 +82,8 @@ internal sealed class ClientBatch(int maxPayloadBytes = Limits.MaxVertexPayloadB
     }
 
     /// <summary>
-    /// Builds payload and ids, and releases the submissions' buffers. The payload has room in front of it for the rest of its frame, so
-    /// that it can be sent in place.
+    /// Builds payload and ids, and releases the submissions' buffers. The payload has room in front of it for the rest of its
+    /// frame, so that it can be sent in place.
     /// </summary>
     /// <param name="pool">Null, or full: arrays are used.</param>
     /// <param name="headBytes">Of a vertex's frame before its payload, in this epoch.</param>

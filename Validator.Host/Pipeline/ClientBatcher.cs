@@ -18,8 +18,8 @@ internal sealed record ClientBatcherOptions
     public long MaxPendingBytes { get; init; } = 32L * 1024 * 1024;
 
     /// <summary>
-    /// How long the oldest submission may have waited for a vertex while blocks become final, microseconds; beyond it others are refused. Under
-    /// more load than the cluster can order, clients get a quick answer instead of a queue.
+    /// How long the oldest submission may have waited for a vertex while blocks become final, microseconds; beyond it others are
+    /// refused. Under more load than the cluster can order, clients get a quick answer instead of a queue.
     /// </summary>
     public long MaxWaitMicros { get; init; } = 1_000_000;
 }
@@ -127,9 +127,12 @@ internal sealed class ClientBatcher : PipelineStage
     }
 
     /// <summary>
-    /// Voids the previous core's credits. Where nothing is signed, fails what is in no vertex yet. Core thread, or before the start.
+    /// Voids the previous core's credits. Where nothing is signed, fails what is in no vertex yet. Core thread, or before the
+    /// start.
     /// </summary>
-    /// <param name="leaves">We were a member of the previous epoch: clients of unordered transactions are told (PROTOCOL.md, rule E8).</param>
+    /// <param name="leaves">
+    /// We were a member of the previous epoch: clients of unordered transactions are told (PROTOCOL.md, rule E8).
+    /// </param>
     /// <param name="headBytes">Of a vertex's frame before its payload.</param>
     public void EnterEpoch(ulong epoch, bool signs, bool leaves = false, int headBytes = 0)
     {
@@ -147,8 +150,8 @@ internal sealed class ClientBatcher : PipelineStage
     }
 
     /// <summary>
-    /// Takes back a sealed batch that its epoch did not order; its clients go on waiting, unless we left. Any thread; the lock does not
-    /// matter at an epoch's end.
+    /// Takes back a sealed batch that its epoch did not order; its clients go on waiting, unless we left. Any thread; the lock
+    /// does not matter at an epoch's end.
     /// </summary>
     public void TakeBack(ClientBatch batch)
     {
@@ -256,7 +259,9 @@ internal sealed class ClientBatcher : PipelineStage
         while (Interlocked.CompareExchange(ref _credits, change(now).Word, now.Word) != now.Word);
     }
 
-    /// <summary>Except for transactions that an ended epoch's vertex made durable, or was about to: those were accepted.</summary>
+    /// <summary>
+    /// Except for transactions that an ended epoch's vertex made durable, or was about to: those were accepted.
+    /// </summary>
     private void FailFresh(SubmissionFailure failure)
     {
         while (_queue.TryTakeFresh(out ClientBatch? batch))

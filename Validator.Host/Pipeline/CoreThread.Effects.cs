@@ -10,7 +10,9 @@ using Validator.Net;
 
 namespace Validator.Host.Pipeline;
 
-/// <summary>Where Core's effects go, by way of <see cref="CoreShell{TPayload}"/>: rings of other threads, and the network.</summary>
+/// <summary>
+/// Where Core's effects go, by way of <see cref="CoreShell{TPayload}"/>: rings of other threads, and the network.
+/// </summary>
 internal sealed partial class CoreThread
 {
     bool IShellPorts<OwnPayload>.Goes() => !Faults.Faulted;

@@ -10,8 +10,9 @@ using Validator.Host.Storage;
 namespace Validator.Host.Pipeline;
 
 /// <summary>
-/// Replaces an epoch's core by the next epoch's, in one step of this thread. The last block is in the ledger, synced, when Core reports
-/// it executed. Late answers for the old core, and frames validated in its epoch, carry the old epoch's number and are dropped here.
+/// Replaces an epoch's core by the next epoch's, in one step of this thread. The last block is in the ledger, synced, when Core
+/// reports it executed. Late answers for the old core, and frames validated in its epoch, carry the old epoch's number and are
+/// dropped here.
 /// </summary>
 internal sealed partial class CoreThread
 {

@@ -22,7 +22,9 @@ internal sealed partial class CoreThread
     /// <summary>As of some hundred milliseconds ago; null before the first round. Any thread.</summary>
     public CoreProgress? Progress => _progress?.Value;
 
-    /// <summary>When a peer last sent its Status, and a vote or another message of the protocol that it had signed itself; 0 for never.</summary>
+    /// <summary>
+    /// When a peer last sent its Status, and a vote or another message of the protocol that it had signed itself; 0 for never.
+    /// </summary>
     public (long ReportedAt, long SignedAt) PeerHeard(int peer) =>
         peer < 0 ? default : (Volatile.Read(ref _reportedAt[peer]), Volatile.Read(ref _signedAt[peer]));
 
@@ -36,8 +38,8 @@ internal sealed partial class CoreThread
     }
 
     /// <summary>
-    /// Counts only what its signer sends itself: others relay it for ever. Vertices do not count, since a validator that lost its votes still
-    /// serves those that it authored before.
+    /// Counts only what its signer sends itself: others relay it for ever. Vertices do not count, since a validator that lost its
+    /// votes still serves those that it authored before.
     /// </summary>
     private void NoteSigner(in Input input)
     {

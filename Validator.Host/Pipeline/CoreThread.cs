@@ -170,8 +170,8 @@ internal sealed partial class CoreThread(
     }
 
     /// <summary>
-    /// True while the disk is below the hard mark: nothing from outside is taken and no timer runs, so that nothing more has to be
-    /// written. To the others it looks slow; backpressure holds what they send.
+    /// True while the disk is below the hard mark: nothing from outside is taken and no timer runs, so that nothing more has to
+    /// be written. To the others it looks slow; backpressure holds what they send.
     /// </summary>
     public Func<bool> Halted { get; init; } = static () => false;
 

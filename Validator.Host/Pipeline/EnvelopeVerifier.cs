@@ -7,8 +7,8 @@ namespace Validator.Host.Pipeline;
 
 /// <summary>
 /// Prepared keys of the accounts met last, shared by all threads that check envelopes: 66 KB each, taken from the system as they
-/// come to be used. The lock covers finding a key, and making one that is not there (80 us), never a check. Disposal waits for the
-/// keys that are lent out: a request may be cut off in the middle of its check when the node stops.
+/// come to be used. The lock covers finding a key, and making one that is not there (80 us), never a check. Disposal waits for
+/// the keys that are lent out: a request may be cut off in the middle of its check when the node stops.
 /// </summary>
 internal sealed class PreparedAccounts(int capacity = 1024) : IDisposable
 {
@@ -75,7 +75,9 @@ internal sealed class EnvelopeVerifier(PreparedAccounts accounts, Hash256 chainI
     private int[] _starts = [];
     private PreparedKeyCache.Lease[] _leases = [];
 
-    /// <param name="payload">Account keys and transactions, with the structure that <paramref name="envelopes"/> was made from.</param>
+    /// <param name="payload">
+    /// Account keys and transactions, with the structure that <paramref name="envelopes"/> was made from.
+    /// </param>
     /// <returns>Which envelope is the first whose signature does not hold; -1: all hold.</returns>
     public int FirstInvalid(ReadOnlyMemory<byte> payload, EnvelopeIndex envelopes)
     {

@@ -51,7 +51,9 @@ internal sealed class EpochContext
     /// <summary>Own lane, under these keys or earlier ones; -1 for none.</summary>
     public int OwnLane => Self >= 0 ? Self : Array.FindIndex(Members, m => m.Name == _ownName);
 
-    /// <summary>The link of a member; -1, all, stays -1. <see cref="Unreachable"/> where the transport does not know its key.</summary>
+    /// <summary>
+    /// The link of a member; -1, all, stays -1. <see cref="Unreachable"/> where the transport does not know its key.
+    /// </summary>
     public int LinkOf(int member) => member < 0 ? -1 : _links[member] < 0 ? Unreachable : _links[member];
 
     /// <summary>The member that a link reaches, or -1 for an outsider.</summary>

@@ -36,8 +36,8 @@ internal sealed class EvidenceStore(NodeSection node, EpochBoard epochs, ILogger
     }
 
     /// <summary>
-    /// Evidence of this epoch from earlier runs, if both signatures hold. Other files stay where they are, for operators: those that prove
-    /// nothing, and evidence of earlier epochs.
+    /// Evidence of this epoch from earlier runs, if both signatures hold. Other files stay where they are, for operators: those
+    /// that prove nothing, and evidence of earlier epochs.
     /// </summary>
     public List<Evidence> ReadAll(IVerifier verifier)
     {
@@ -89,7 +89,9 @@ internal sealed class EvidenceStore(NodeSection node, EpochBoard epochs, ILogger
         return !valid.Contains(false);
     }
 
-    /// <summary>Keeps a halt's certificates (section 8), and leaves the mark that the next start heeds. On Core's thread.</summary>
+    /// <summary>
+    /// Keeps a halt's certificates (section 8), and leaves the mark that the next start heeds. On Core's thread.
+    /// </summary>
     public void KeepHalt(Reason reason, Certificate? certificate, Certificate? conflicting)
     {
         KeepCertificate(certificate);

@@ -9,7 +9,9 @@ internal sealed class FetchIntake(int peers, StageLink link)
 {
     private const int MaxPerPeer = 64;
 
-    /// <summary>Requests a second of one peer: four times what Core's 256 outstanding ones, asked again every 300 ms, come to.</summary>
+    /// <summary>
+    /// Requests a second of one peer: four times what Core's 256 outstanding ones, asked again every 300 ms, come to.
+    /// </summary>
     private const double RequestsPerSecond = 4000;
 
     private readonly int[] _waiting = new int[peers];

@@ -22,8 +22,8 @@ internal sealed class FinalClock
     }
 
     /// <summary>
-    /// True when what arrived at that time has waited longer than the limit although blocks became final: more arrives than can be ordered.
-    /// While a leader is replaced, or nothing becomes final, nobody is refused for it.
+    /// True when what arrived at that time has waited longer than the limit although blocks became final: more arrives than can
+    /// be ordered. While a leader is replaced, or nothing becomes final, nobody is refused for it.
     /// </summary>
     public bool IsOverloaded(long now, long since, long most) =>
         now - Volatile.Read(ref _last) <= Gap && now - Math.Max(since, Volatile.Read(ref _resumed)) > most;

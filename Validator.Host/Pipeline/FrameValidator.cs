@@ -168,8 +168,8 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
     }
 
     /// <summary>
-    /// True for a frame of this epoch, and for kinds that are valid in any. A frame of the next epoch waits. Others are dropped: their
-    /// indices belong to another committee.
+    /// True for a frame of this epoch, and for kinds that are valid in any. A frame of the next epoch waits. Others are dropped:
+    /// their indices belong to another committee.
     /// </summary>
     private bool InEpoch(int peer, PooledBuffer buffer)
     {
@@ -225,7 +225,9 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         return hold;
     }
 
-    /// <summary>The payload stays in its receive buffer, which the vertex keeps. Of a known vertex the known buffer is kept.</summary>
+    /// <summary>
+    /// The payload stays in its receive buffer, which the vertex keeps. Of a known vertex the known buffer is kept.
+    /// </summary>
     private DecodeError TakeVertex(SignedVertex vertex, PooledBuffer buffer, ref Candidate candidate)
     {
         VertexHeader header = vertex.Vertex;

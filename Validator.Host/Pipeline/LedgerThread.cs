@@ -12,7 +12,9 @@ using Validator.Net.Rings;
 namespace Validator.Host.Pipeline;
 
 /// <param name="OffsetMicros">Own wall clock at its execution less its timestamp.</param>
-/// <param name="Steps">Its timestamp is its parent's plus the least step, so it says nothing of any clock (PROTOCOL.md, rule P3).</param>
+/// <param name="Steps">
+/// Its timestamp is its parent's plus the least step, so it says nothing of any clock (PROTOCOL.md, rule P3).
+/// </param>
 internal sealed record LiveBlock(ulong Sequence, long OffsetMicros, bool Steps);
 
 /// <summary>
@@ -52,13 +54,17 @@ internal sealed class LedgerThread(
     /// <summary>Gets back the batches that an ended epoch did not order.</summary>
     public required ClientBatcher Batcher { get; init; }
 
-    /// <summary>The epoch after the newest executed block: written before Core is told of the block that ends one. Any thread.</summary>
+    /// <summary>
+    /// The epoch after the newest executed block: written before Core is told of the block that ends one. Any thread.
+    /// </summary>
     public EpochConfiguration Epoch => Volatile.Read(ref _epoch);
 
     /// <summary>Newest executed block on disk, and the root after it. Any thread.</summary>
     public (ulong Sequence, Hash256 Root) Executed => (_executed.Sequence, _executed.Root);
 
-    /// <summary>The newest block executed since the start, and how far the wall clock was from its timestamp then. Any thread.</summary>
+    /// <summary>
+    /// The newest block executed since the start, and how far the wall clock was from its timestamp then. Any thread.
+    /// </summary>
     public LiveBlock? NewestBlock => _newest;
 
     /// <summary>When blocks became final here.</summary>
@@ -100,8 +106,8 @@ internal sealed class LedgerThread(
     }
 
     /// <summary>
-    /// Core waits for the answer with everything executed, so the executor is at rest and is filled from here; what it is handed next
-    /// comes by way of Core.
+    /// Core waits for the answer with everything executed, so the executor is at rest and is filled from here; what it is handed
+    /// next comes by way of Core.
     /// </summary>
     void ILedgerAudience.Install(SnapshotManifest manifest)
     {
@@ -289,7 +295,8 @@ internal sealed class LedgerThread(
     }
 
     /// <summary>
-    /// Tells waiting clients. Comes last: a client may ask again at once, and status, stream and committee must already show the block.
+    /// Tells waiting clients. Comes last: a client may ask again at once, and status, stream and committee must already show the
+    /// block.
     /// </summary>
     private void CompleteOwn(ExecutedBlock executed)
     {
@@ -306,8 +313,8 @@ internal sealed class LedgerThread(
     }
 
     /// <summary>
-    /// Own vertices of the ended epoch that its last block left out: their transactions were promised, so they go into vertices of the
-    /// next, with their clients.
+    /// Own vertices of the ended epoch that its last block left out: their transactions were promised, so they go into vertices
+    /// of the next, with their clients.
     /// </summary>
     private void TakeBackUnordered()
     {

@@ -9,10 +9,10 @@ using Validator.Net.Discovery;
 namespace Validator.Host.Pipeline;
 
 /// <summary>
-/// Whom the transport connects with, by link. A transport key has one link from when it is named by an executed change until some time after
-/// its membership, so links stay when the committee changes and its indices do not. Who is in it: the epoch's members, those
-/// that a pending change makes members (they have to catch up before their first vote), and for a while those who left (they have
-/// to learn that they did). Core's thread changes it, any thread reads.
+/// Whom the transport connects with, by link. A transport key has one link from when it is named by an executed change until some
+/// time after its membership, so links stay when the committee changes and its indices do not. Who is in it: the epoch's members,
+/// those that a pending change makes members (they have to catch up before their first vote), and for a while those who left
+/// (they have to learn that they did). Core's thread changes it, any thread reads.
 /// </summary>
 internal sealed class LinkTable(byte[] ownKey, NodeMetrics metrics, PeerAddressBook addresses)
 {

@@ -8,8 +8,8 @@ namespace Validator.Host.Pipeline;
 
 /// <summary>
 /// Per account the highest nonce that this validator has taken for its lane. What lies too far below it would be refused when it
-/// is executed, so its sender is told before it is promised anything. A bounded hint, not a rule: it forgets, and does not know other lanes.
-/// For one thread at a time.
+/// is executed, so its sender is told before it is promised anything. A bounded hint, not a rule: it forgets, and does not know
+/// other lanes. For one thread at a time.
 /// </summary>
 internal sealed class NonceLeads(int capacity = 1 << 16)
 {

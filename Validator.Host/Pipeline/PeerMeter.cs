@@ -15,7 +15,9 @@ internal sealed class PeerMeter(int peers, double perSecond, double most)
     private readonly long[] _at = new long[peers];
 
     /// <summary>Charges the peer.</summary>
-    /// <returns>False when it would overflow; the charge is then not added, so the peer is let in again as the bucket drains.</returns>
+    /// <returns>
+    /// False when it would overflow; the charge is then not added, so the peer is let in again as the bucket drains.
+    /// </returns>
     public bool TryCharge(int peer, double amount)
     {
         lock (_locks[peer])

@@ -5,8 +5,9 @@ using Validator.Net.Rings;
 namespace Validator.Host.Pipeline;
 
 /// <summary>
-/// A piece of work over its rings. Which thread does it, alone or with other stages in turn, is the topology's business: whatever two stages
-/// share goes through a ring or is safe between threads, and a stage that may share its thread never waits for room (<see cref="HasRoom"/>).
+/// A piece of work over its rings. Which thread does it, alone or with other stages in turn, is the topology's business: whatever
+/// two stages share goes through a ring or is safe between threads, and a stage that may share its thread never waits for room
+/// (<see cref="HasRoom"/>).
 /// </summary>
 internal abstract class PipelineStage
 {
@@ -38,7 +39,9 @@ internal abstract class PipelineStage
     /// <summary>The last look at the rings before sleeping.</summary>
     public abstract bool HasWork { get; }
 
-    /// <summary>Longest sleep in milliseconds; -1: until woken. Who waits for room is not woken and says <see cref="RetryMilliseconds"/>.</summary>
+    /// <summary>
+    /// Longest sleep in milliseconds; -1: until woken. Who waits for room is not woken and says <see cref="RetryMilliseconds"/>.
+    /// </summary>
     public virtual int IdleMilliseconds => -1;
 
     protected const int RetryMilliseconds = 1;
@@ -47,8 +50,8 @@ internal abstract class PipelineStage
     protected static bool HasRoom<T>(StageLink<T> link, int items = 1) => link.Ring.FreeSlots() >= items;
 
     /// <summary>
-    /// Puts an item in a ring of the next stage, waiting while it is full: backpressure. Gives up, false, when the node has failed or this
-    /// stage is asked to stop.
+    /// Puts an item in a ring of the next stage, waiting while it is full: backpressure. Gives up, false, when the node has
+    /// failed or this stage is asked to stop.
     /// </summary>
     protected bool Hand<T>(StageLink<T> link, in T item)
     {

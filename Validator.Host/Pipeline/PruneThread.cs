@@ -5,9 +5,9 @@ using Validator.Host.Storage;
 namespace Validator.Host.Pipeline;
 
 /// <summary>
-/// Maintains the transaction index and deletes history beyond the retention, in small unsynced writes; compacts once an eighth of the
-/// retention has been deleted. It waits for nobody and nobody waits for it: votes have a database of their own, and the ledger goes on
-/// writing.
+/// Maintains the transaction index and deletes history beyond the retention, in small unsynced writes; compacts once an eighth of
+/// the retention has been deleted. It waits for nobody and nobody waits for it: votes have a database of their own, and the
+/// ledger goes on writing.
 /// </summary>
 internal sealed class PruneThread(RocksLedger ledger, Retention retention, ILogger log, Topology topology, IFaultSink faults)
     : PipelineStage(topology.Prune, faults)

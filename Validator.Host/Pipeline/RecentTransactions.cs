@@ -8,8 +8,8 @@ namespace Validator.Host.Pipeline;
 
 /// <summary>
 /// Where recent transactions stand, by id. Fixed size, four places to a bucket, the oldest gives way. One thread writes;
-/// any thread reads, each place guarded by a version that is odd while it is written. The writer chooses among marks of its own, a
-/// cache line a bucket, and writes one line: it is told of every transaction, and few are ever asked for.
+/// any thread reads, each place guarded by a version that is odd while it is written. The writer chooses among marks of its own,
+/// a cache line a bucket, and writes one line: it is told of every transaction, and few are ever asked for.
 /// </summary>
 internal sealed unsafe class RecentTransactions
 {
@@ -71,7 +71,9 @@ internal sealed unsafe class RecentTransactions
         }
     }
 
-    /// <summary>Prefetches the entry itself, once the marks are loaded: a write that misses the cache holds up those behind it.</summary>
+    /// <summary>
+    /// Prefetches the entry itself, once the marks are loaded: a write that misses the cache holds up those behind it.
+    /// </summary>
     public void PrefetchPlace(in Hash256 id)
     {
         if (Sse.IsSupported)

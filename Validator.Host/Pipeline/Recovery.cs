@@ -87,8 +87,8 @@ internal static class Recovery
     }
 
     /// <summary>
-    /// A ledger of another key, beside a vote store of ours, was written before a change of keys or copied from another validator of the
-    /// chain. Without such a vote store it is more likely the wrong folder.
+    /// A ledger of another key, beside a vote store of ours, was written before a change of keys or copied from another validator
+    /// of the chain. Without such a vote store it is more likely the wrong folder.
     /// </summary>
     private static bool VotesAreOurs(StorageSection storage, StoreIdentity identity)
     {

@@ -7,7 +7,9 @@ using Validator.Net.Rings;
 
 namespace Validator.Host.Pipeline;
 
-/// <summary>Signs what Core hands over, in order, and passes everything on: own vertices to the ledger, the rest to the vote store.</summary>
+/// <summary>
+/// Signs what Core hands over, in order, and passes everything on: own vertices to the ledger, the rest to the vote store.
+/// </summary>
 internal sealed class SignerThread(
     ISigner signer, Hash256 chainId, SignatureCache cache, NodeMetrics metrics, Topology topology, IFaultSink faults)
     : PipelineStage(topology.Signer, faults)

@@ -36,8 +36,8 @@ internal sealed class ConsensusSigner(ReadOnlySpan<byte> seed) : ISigner
 }
 
 /// <summary>
-/// An epoch's keys by member, expanded once from the executed state's bytes and never read from elsewhere; shared by the verifying
-/// threads, and disposed by the <see cref="EpochBoard"/> after the last of them.
+/// An epoch's keys by member, expanded once from the executed state's bytes and never read from elsewhere; shared by the
+/// verifying threads, and disposed by the <see cref="EpochBoard"/> after the last of them.
 /// </summary>
 internal sealed class CommitteeKeys(PreparedVerificationKey[] keys)
 {

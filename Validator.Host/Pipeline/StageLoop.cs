@@ -9,8 +9,8 @@ using Validator.Net.Rings;
 namespace Validator.Host.Pipeline;
 
 /// <summary>
-/// One named thread that runs one stage, or several in turn, each a bounded piece at a time, and sleeps when none has work. An exception that leaves
-/// a stage is a broken invariant of our own: it ends the process, not just the thread.
+/// One named thread that runs one stage, or several in turn, each a bounded piece at a time, and sleeps when none has work. An
+/// exception that leaves a stage is a broken invariant of our own: it ends the process, not just the thread.
 /// </summary>
 internal sealed class StageLoop(string name, ThreadPriority priority = ThreadPriority.Normal) : IDisposable
 {
@@ -69,7 +69,8 @@ internal sealed class StageLoop(string name, ThreadPriority priority = ThreadPri
     }
 
     /// <summary>
-    /// Asks the stages to end once their rings are empty; false when they have not within the time. The transport's rounds go on until it is stopped.
+    /// Asks the stages to end once their rings are empty; false when they have not within the time. The transport's rounds go on
+    /// until it is stopped.
     /// </summary>
     public bool Stop(int timeoutMilliseconds)
     {
@@ -167,7 +168,9 @@ internal sealed class StageLoop(string name, ThreadPriority priority = ThreadPri
         }
     }
 
-    /// <summary>Until the transport is stopped: what other threads send at the end still leaves, and peers are answered.</summary>
+    /// <summary>
+    /// Until the transport is stopped: what other threads send at the end still leaves, and peers are answered.
+    /// </summary>
     private void RunRounds(ITransportRounds rounds)
     {
         while (!rounds.IsOver)

@@ -61,15 +61,18 @@ internal sealed class OtherLink<T>(Stage from, Stage to, int capacity, string fu
 }
 
 /// <summary>
-/// The pipeline as one table: each stage with what it owns, each link with who fills it, who empties it, how much it holds and what happens
-/// when it is full. Stages are made from it, and docs/ARCHITECTURE.md and docs/pipeline.svg are compared with it.
+/// The pipeline as one table: each stage with what it owns, each link with who fills it, who empties it, how much it holds and
+/// what happens when it is full. Stages are made from it, and docs/ARCHITECTURE.md and docs/pipeline.svg are compared with it.
 /// </summary>
 internal sealed class Topology
 {
     private const string Keeps = "Core keeps the item and takes nothing from outside";
     private const string Same = "the same";
 
-    /// <summary>Up to so many cores one thread runs all that does not wait for a disk: wake-ups cost more than what runs side by side would save.</summary>
+    /// <summary>
+    /// Up to so many cores one thread runs all that does not wait for a disk: wake-ups cost more than what runs side by side
+    /// would save.
+    /// </summary>
     private const int FewCores = 2;
 
     /// <summary>Cores that the threads without payload keep busy; each beyond has a worker of validation.</summary>
@@ -179,7 +182,9 @@ internal sealed class Topology
     /// <summary>As ARCHITECTURE.md lists them.</summary>
     public IEnumerable<Stage> Stages => [Network, Validation, .. Workers.Select(w => w.Stage), Core, Signer, Votes, Ledger, Execution, Fetch, Batcher, Prune];
 
-    /// <summary>The threads, in the order of the pipeline: each finds its successor still running while it empties its rings.</summary>
+    /// <summary>
+    /// The threads, in the order of the pipeline: each finds its successor still running while it empties its rings.
+    /// </summary>
     public IEnumerable<StageLoop> Loops =>
         new[] { Network, Batcher, Validation }.Concat(Workers.Select(w => w.Stage)).Concat([Core, Signer, Execution, Ledger, Votes, Fetch, Prune])
             .Select(s => s.Loop).Distinct();

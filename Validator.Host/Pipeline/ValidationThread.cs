@@ -31,7 +31,9 @@ internal sealed class ValidationScheduler(
 
     private bool Waits => !events.IsEmpty || _bulk.Count > 0 || validator.HasReplay;
 
-    /// <summary>Each frame of a round, one with payload after it, and what comes up again with an epoch, make an input each.</summary>
+    /// <summary>
+    /// Each frame of a round, one with payload after it, and what comes up again with an epoch, make an input each.
+    /// </summary>
     private bool Fits => HasRoom(topology.ValidationToCore, MostControlPerRound + 1 + validator.ReplayCount);
 
     public override bool Work()

@@ -12,15 +12,19 @@ using Validator.Host.Storage;
 namespace Validator.Host.Pipeline;
 
 /// <summary>
-/// Signing again where more than F lost their votes and no epoch can come any more (PROTOCOL.md, rule E9): three steps of operators, all while
-/// the validator at hand is stopped.
+/// Signing again where more than F lost their votes and no epoch can come any more (PROTOCOL.md, rule E9): three steps of
+/// operators, all while the validator at hand is stopped.
 /// </summary>
 public static class VoteRevival
 {
     private const long ReadingBytes = 8 << 20;
 
-    /// <summary>The first step, at one that lost its votes. The same again where it was done before, so that answers stay good.</summary>
-    /// <exception cref="StoreException">There is a vote store, or the mark of a contradiction; or the folder cannot be written.</exception>
+    /// <summary>
+    /// The first step, at one that lost its votes. The same again where it was done before, so that answers stay good.
+    /// </summary>
+    /// <exception cref="StoreException">
+    /// There is a vote store, or the mark of a contradiction; or the folder cannot be written.
+    /// </exception>
     public static LostVotes Lose(NodeContext context)
     {
         StorageSection storage = context.Config.Storage;
@@ -73,7 +77,8 @@ public static class VoteRevival
                 + " for; it would not vote before. If another statement asks for that, do not trust it");
         }
 
-        // Before anybody can build on it. What it once asked for others itself binds less than this, and must never be used any more.
+        // Before anybody can build on it. What it once asked for others itself binds less than this, and must never be used any
+        // more.
         VoteStoreSetup.Remove(storage.LostVotesFile);
         votes.Bind(Revival.BindingOf(unsigned, state.Limit));
         SignedHeader header = VoteStatementCodec.HeaderToSign(unsigned);
@@ -87,11 +92,17 @@ public static class VoteRevival
 
     /// <summary>The third, at one that lost its votes: a new vote store, where what others stated suffices.</summary>
     /// <param name="files">Statements, by the name of their file.</param>
-    /// <param name="ledgerKept">The operator's word: the ledger is the one that was there with the lost votes, or it is not.</param>
+    /// <param name="ledgerKept">
+    /// The operator's word: the ledger is the one that was there with the lost votes, or it is not.
+    /// </param>
     /// <param name="told">What was done, or why nothing was and what is left to do.</param>
     /// <returns>False: nothing was done.</returns>
-    /// <exception cref="StoreException">There is a vote store, or nothing was asked for with it; or the folder cannot be written.</exception>
-    /// <exception cref="ConfigException">A file is no good statement for this validator, or it has to be said whether the ledger was kept.</exception>
+    /// <exception cref="StoreException">
+    /// There is a vote store, or nothing was asked for with it; or the folder cannot be written.
+    /// </exception>
+    /// <exception cref="ConfigException">
+    /// A file is no good statement for this validator, or it has to be said whether the ledger was kept.
+    /// </exception>
     public static bool Recreate(NodeContext context, IReadOnlyList<(string Name, byte[] Bytes)> files, bool? ledgerKept, out string told)
     {
         StorageSection storage = context.Config.Storage;
@@ -171,8 +182,8 @@ public static class VoteRevival
     }
 
     /// <summary>
-    /// A ledger that was made anew shows that by itself. An older copy of one does not, and a vertex authored on top of it would be a second one in its slot: so
-    /// the operator has to say.
+    /// A ledger that was made anew shows that by itself. An older copy of one does not, and a vertex authored on top of it would
+    /// be a second one in its slot: so the operator has to say.
     /// </summary>
     private static bool IsLaneKnown(StorageSection storage, bool shown, bool authored, bool? ledgerKept)
     {
@@ -286,8 +297,8 @@ public static class VoteRevival
     }
 
     /// <summary>
-    /// The marks go before the store is there, or it would not be used; what asked for it goes after, or at the next start, before anything is signed. So a
-    /// crash in between costs nothing that cannot be repeated.
+    /// The marks go before the store is there, or it would not be used; what asked for it goes after, or at the next start,
+    /// before anything is signed. So a crash in between costs nothing that cannot be repeated.
     /// </summary>
     private static void Make(StorageSection storage, StoreIdentity identity, RevivalPlan plan, int self, LaneTip ownTip)
     {

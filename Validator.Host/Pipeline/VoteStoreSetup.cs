@@ -113,8 +113,9 @@ public static class VoteStoreSetup
     }
 
     /// <summary>
-    /// An empty vote store in the place of what was lost, once an epoch has come in which this key cannot have signed. What says that the
-    /// votes are lost goes last, so that a crash in between leads here again, and not to a store that nobody vouches for.
+    /// An empty vote store in the place of what was lost, once an epoch has come in which this key cannot have signed. What says
+    /// that the votes are lost goes last, so that a crash in between leads here again, and not to a store that nobody vouches
+    /// for.
     /// </summary>
     /// <exception cref="StoreException">The folder cannot be written.</exception>
     internal static RocksVoteStore Renew(StorageSection storage, StoreIdentity identity, ulong epoch)
@@ -137,7 +138,9 @@ public static class VoteStoreSetup
         }
     }
 
-    /// <summary>Why <c>run</c> must not sign with this vote store, beginning with the file that says so; null when it may.</summary>
+    /// <summary>
+    /// Why <c>run</c> must not sign with this vote store, beginning with the file that says so; null when it may.
+    /// </summary>
     public static string? Mark(StorageSection storage) =>
         File.Exists(storage.RestoredMarker)
             ? $"{storage.RestoredMarker}: the vote store came from a backup and may lack votes that were sent"
@@ -158,7 +161,10 @@ public static class VoteStoreSetup
     /// <summary>Where the vote store of a key goes when the validator gets another.</summary>
     private static string AsideOf(StorageSection storage, StoreIdentity identity) => $"{storage.VotesPath}-of-{identity.ConsensusKeyHash.ToString()[..16]}";
 
-    /// <summary>A vote store of this chain and another key is kept under that key's name: it is all that could ever let that key sign again.</summary>
+    /// <summary>
+    /// A vote store of this chain and another key is kept under that key's name: it is all that could ever let that key sign
+    /// again.
+    /// </summary>
     private static void PutAside(StorageSection storage, StoreIdentity owner)
     {
         try
@@ -224,7 +230,9 @@ public static class VoteStoreSetup
         return votedLately || ledger.VerticesAbove(epoch.Number, self, 0).Any() || WasMember(context, ledger, epoch.Number);
     }
 
-    /// <summary>A member may have signed in an epoch that is over, and of which the ledger holds no more than who its members were.</summary>
+    /// <summary>
+    /// A member may have signed in an epoch that is over, and of which the ledger holds no more than who its members were.
+    /// </summary>
     private static bool WasMember(NodeContext context, RocksLedger ledger, ulong before)
     {
         Hash256 key = Hash256.Of(context.Keys.ConsensusPublicKey);

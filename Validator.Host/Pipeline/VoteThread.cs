@@ -11,8 +11,8 @@ using Validator.Net.Rings;
 namespace Validator.Host.Pipeline;
 
 /// <summary>
-/// The disk and the network of <see cref="OwnRecords{TPayload}"/>: everything that waited goes into one synced write, and only after it to
-/// the network and back to Core. When the write fails nothing leaves, and the process ends.
+/// The disk and the network of <see cref="OwnRecords{TPayload}"/>: everything that waited goes into one synced write, and only
+/// after it to the network and back to Core. When the write fails nothing leaves, and the process ends.
 /// </summary>
 internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetrics metrics, Topology topology, IFaultSink faults)
     : PipelineStage(topology.Votes, faults), IOwnRecordPorts<OwnPayload>, IOwnRecordWriter<OwnPayload>

@@ -2,7 +2,9 @@ using Validator.Crypto.Simd;
 
 namespace Validator.Tests.Crypto;
 
-/// <summary>What every public call does with wrong lengths, empty input, contexts at the limit and buffers that overlap.</summary>
+/// <summary>
+/// What every public call does with wrong lengths, empty input, contexts at the limit and buffers that overlap.
+/// </summary>
 [Collection(CpuPathTests.Name)]
 public class ArgumentTests
 {
@@ -37,7 +39,8 @@ public class ArgumentTests
         }
     }
 
-    // A buffer one byte short or long, or empty: an argument error where the caller must know, an invalid verdict for what peers send.
+    // A buffer one byte short or long, or empty: an argument error where the caller must know, an invalid verdict for what peers
+    // send.
     [Fact]
     public void Wrong_lengths_are_refused()
     {

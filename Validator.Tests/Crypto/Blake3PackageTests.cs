@@ -11,8 +11,8 @@ public class Blake3PackageTests
 {
     private static readonly byte[] s_data = Random(40 * 1024, 5);
 
-    // Every length up to past the first chunk, and all around the boundaries of blocks, chunks and subtrees; each at another place
-    // in memory, in all three modes, one at a time and, where they are short, many at a time.
+    // Every length up to past the first chunk, and all around the boundaries of blocks, chunks and subtrees; each at another
+    // place in memory, in all three modes, one at a time and, where they are short, many at a time.
     [Fact]
     public void Every_length_and_mode_gives_their_bytes()
     {

@@ -13,8 +13,8 @@ namespace Validator.Tests.Crypto;
 [Collection(CpuPathTests.Name)]
 public class BouncyCastleTests
 {
-    // The same seeds give the same keys, seeds and expanded, and the same deterministic signatures; each accepts the other's hedged
-    // ones; a changed signature, message or context is refused by both.
+    // The same seeds give the same keys, seeds and expanded, and the same deterministic signatures; each accepts the other's
+    // hedged ones; a changed signature, message or context is refused by both.
     [Fact]
     public void Signatures_are_interchangeable()
     {
@@ -53,8 +53,8 @@ public class BouncyCastleTests
         }
     }
 
-    // Keys in the forms that other tools read and write: PKCS#8 with the seed, the expanded key, or both, and SubjectPublicKeyInfo.
-    // What is inside is ours, and ours signs with what comes out.
+    // Keys in the forms that other tools read and write: PKCS#8 with the seed, the expanded key, or both, and
+    // SubjectPublicKeyInfo. What is inside is ours, and ours signs with what comes out.
     [Fact]
     public void Keys_travel_in_pkcs8_and_spki()
     {

@@ -16,7 +16,8 @@ public unsafe class BoundaryForgeryTests
     private const int Bound = Gamma1 - Beta;
 
     // z at gamma1 - beta and beyond is refused, one below is accepted, for both signs; a full hint of 75 is accepted, and so is
-    // none of its encodings with a position twice. OpenSSL, BouncyCastle, the cold, the prepared and the batched check agree, on every path.
+    // none of its encodings with a position twice. OpenSSL, BouncyCastle, the cold, the prepared and the batched check agree, on
+    // every path.
     [Fact]
     public void The_bounds_are_exact()
     {
@@ -115,7 +116,9 @@ public unsafe class BoundaryForgeryTests
         return signature.AsSpan(0, ChallengeBytes).SequenceEqual(expected);
     }
 
-    /// <summary>Algorithm 7 without its check of z: the low parts and the hint must be right, or the equation would not hold.</summary>
+    /// <summary>
+    /// Algorithm 7 without its check of z: the low parts and the hint must be right, or the equation would not hold.
+    /// </summary>
     private sealed class LaxSigner
     {
         private readonly byte[] _secretKey = new byte[SecretKeyBytes];

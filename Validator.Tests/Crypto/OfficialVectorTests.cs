@@ -19,7 +19,7 @@ public class OfficialVectorTests
 
     // Signing, hedged with the randomness given: external and internal interface.
     [VectorFact("mldsa87/acvp-sigGen-87.json")]
-    public void Signing() => Check("mldsa87/acvp-sigGen-87.json", 30);
+    public void Signing_gives_the_official_bytes() => Check("mldsa87/acvp-sigGen-87.json", 30);
 
     // The older internal-interface set, deterministic and hedged.
     [VectorFact("mldsa87/acvp-sigGen-internal-old-87.json")]
@@ -27,7 +27,7 @@ public class OfficialVectorTests
 
     // Verification accepts and rejects as NIST says, cold, prepared and batched: pure, pre-hash, external mu, internal.
     [VectorFact("mldsa87/acvp-sigVer-87.json")]
-    public void Verification() => Check("mldsa87/acvp-sigVer-87.json", 60);
+    public void Verification_gives_the_official_answers() => Check("mldsa87/acvp-sigVer-87.json", 60);
 
     // The older set, whose cases say why a signature is bad (modified message, z, hint, challenge).
     [VectorFact("mldsa87/acvp-sigVer-internal-old-withreason-87.json")]

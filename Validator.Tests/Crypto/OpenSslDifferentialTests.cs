@@ -74,8 +74,8 @@ public class OpenSslDifferentialTests
         }
     });
 
-    // Every kind of forgery gets OpenSSL's and BouncyCastle's verdict from the single, the batched and the cold check, on every path: each field
-    // flipped bit by bit, hint counts and orders and unused bytes, z at its bound, other contexts, other keys.
+    // Every kind of forgery gets OpenSSL's and BouncyCastle's verdict from the single, the batched and the cold check, on every
+    // path: each field flipped bit by bit, hint counts and orders and unused bytes, z at its bound, other contexts, other keys.
     [Fact]
     public void Forgeries_are_judged_as_openssl_does()
     {

@@ -4,9 +4,10 @@ using Validator.Tests.Processes;
 namespace Validator.Tests.Fuzz;
 
 /// <summary>
-/// Every parser against inputs that are almost right: none may throw what its callers do not expect, hang, or take memory that the
-/// input does not justify; binary ones accept canonical bytes alone. Ten million inputs each with <c>make abuse</c>, in eight minutes at
-/// most, said where that stops it; some thousands with <c>make test</c>. What `make fuzz` found to reach further is among the seeds.
+/// Every parser against inputs that are almost right: none may throw what its callers do not expect, hang, or take memory that
+/// the input does not justify; binary ones accept canonical bytes alone. Ten million inputs each with <c>make abuse</c>, in eight
+/// minutes at most, said where that stops it; some thousands with <c>make test</c>. What `make fuzz` found to reach further is
+/// among the seeds.
 /// </summary>
 [Collection(nameof(ProcessTests))]
 public sealed class ParserFuzzTests
@@ -18,14 +19,14 @@ public sealed class ParserFuzzTests
     // Protects every validator from bytes of peers, clients, disks and operators.
     [Theory]
     [MemberData(nameof(Names))]
-    public void Survives(string name) => Run(ParserTargets.All().Single(target => target.Name == name));
+    public void Survives_any_input(string name) => Run(ParserTargets.All().Single(target => target.Name == name));
 
     // Protects an operator from a stack trace: what fuzzing or reading found once.
     [Theory]
     [InlineData("change-json", "{\"format\":1,\"chain_id\":\"\",\"epoch\":2,\"kind\":\"Leave\",\"name\":\"a\",\"signatures\":[null]}")]
     [InlineData("genesis-json", "{\"format\":1,\"network\":\"t\",\"timestamp_micros\":1,\"parameters\":{\"window_blocks\":1,\"timestamp_bound_micros\":1,\"max_vertex_payload_bytes\":1,\"max_block_vertices\":1,\"dedup_window\":1,\"epoch_length_blocks\":1},\"members\":[null]}")]
     [InlineData("configuration", "[node]\nid = \"a\"\ndata_dir = \"a\\u0000\"")]
-    public void SurvivesWhatWasFound(string name, string text) =>
+    public void Survives_what_was_found(string name, string text) =>
         ParserTargets.LookAt(name, System.Text.Encoding.UTF8.GetBytes(text), ParserTargets.All().Single(target => target.Name == name).Begin());
 
     /// <summary>Runs a worker per processor until the count, or the time, is reached.</summary>

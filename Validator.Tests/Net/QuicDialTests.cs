@@ -23,8 +23,8 @@ public sealed class QuicDialTests
         TransportNode.Until(both, () => first.Transport.IsUp(1) && second.Transport.IsUp(0));
     }
 
-    // Protects a pair that dials each other at the same moment: one connection stays, both agree on it, each is told once that the other is up,
-    // no frame is lost, and neither takes it for another process with its key.
+    // Protects a pair that dials each other at the same moment: one connection stays, both agree on it, each is told once that
+    // the other is up, no frame is lost, and neither takes it for another process with its key.
     [Fact]
     public void Dials_that_cross_end_in_one_connection_and_lose_nothing()
     {
@@ -38,8 +38,8 @@ public sealed class QuicDialTests
         Assert.True(crossed > 0, "no two dials crossed: this test shows nothing");
     }
 
-    // Protects the same where it takes time to learn that the own dial has come to something: frames of one side, sent on the connection that goes,
-    // cross the other side's decision.
+    // Protects the same where it takes time to learn that the own dial has come to something: frames of one side, sent on the
+    // connection that goes, cross the other side's decision.
     [Fact]
     public void Dials_that_cross_on_a_long_way_agree_too()
     {
@@ -95,8 +95,8 @@ public sealed class QuicDialTests
         return crossed;
     }
 
-    // Protects one list of addresses for everybody: the own one and those of others are found out by who answers, at most once each, and
-    // nothing of it looks like a stranger.
+    // Protects one list of addresses for everybody: the own one and those of others are found out by who answers, at most once
+    // each, and nothing of it looks like a stranger.
     [Fact]
     public void One_list_of_all_addresses_serves_everybody()
     {
@@ -126,7 +126,8 @@ public sealed class QuicDialTests
         Assert.Contains(lines, l => l.Reason == CloseReason.Self && l.Message.Contains("own address", StringComparison.Ordinal));
     }
 
-    // Protects who leads against a peer that has lost the connection which stands here: its dial is taken, not turned away as a crossing.
+    // Protects who leads against a peer that has lost the connection which stands here: its dial is taken, not turned away as a
+    // crossing.
     [Fact]
     public void A_dial_long_after_the_connection_stood_takes_its_place()
     {

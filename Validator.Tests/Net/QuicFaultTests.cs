@@ -11,7 +11,7 @@ public class QuicFaultTests
     [InlineData(CongestionControl.Cubic, Pacing.Auto, 1452)]
     [InlineData(CongestionControl.Cubic, Pacing.On, 16_000)]
     [InlineData(CongestionControl.Bbr, Pacing.On, 1200)]
-    public void FramesSurviveABadPath(CongestionControl control, Pacing pacing, int datagram)
+    public void Frames_survive_a_bad_path(CongestionControl control, Pacing pacing, int datagram)
     {
         TransportOptions Change(TransportOptions o) => o with { CongestionControl = control, Pacing = pacing, MaxDatagramBytes = datagram };
         using TransportNode first = TransportNode.Create(0, 2, Change);
@@ -47,7 +47,7 @@ public class QuicFaultTests
 
     // Protects the return from sudden death: the new process's stateless reset ends the old connection at once.
     [Fact]
-    public void APeerThatDiedInSilenceIsFoundAgain()
+    public void A_peer_that_died_in_silence_is_found_again()
     {
         // An idle timeout beyond the test's patience: only the reset can end the connection in time.
         static TransportOptions Patient(TransportOptions o) => o with { IdleTimeout = TimeSpan.FromMinutes(5), KeepAlive = TimeSpan.FromMilliseconds(200) };
@@ -70,7 +70,7 @@ public class QuicFaultTests
 
     // Protects against a lost partner and a dialler that came back: silence ends in PeerDown, and the newest connection counts.
     [Fact]
-    public void SilenceEndsTheConnectionAndANewerOneReplacesIt()
+    public void Silence_ends_the_connection_and_a_newer_one_replaces_it()
     {
         using TransportNode acceptor = TransportNode.Create(1, 2);
         TransportNode dialler = TransportNode.Create(0, 2);
@@ -102,7 +102,7 @@ public class QuicFaultTests
 
     // Protects keep-alive and idle timeout: an idle connection stays, a dead path is noticed by both ends.
     [Fact]
-    public void ADeadPathIsNoticed()
+    public void A_dead_path_is_noticed()
     {
         static TransportOptions Quick(TransportOptions o) => o with { IdleTimeout = TimeSpan.FromMilliseconds(600), KeepAlive = TimeSpan.FromMilliseconds(150) };
         using TransportNode first = TransportNode.Create(0, 2, Quick);
@@ -125,7 +125,7 @@ public class QuicFaultTests
 
     // Protects members from strangers: a handshake that falls silent makes way, though its own timeout is far off.
     [Fact]
-    public void SilentHandshakesMakeWay()
+    public void Silent_handshakes_make_way()
     {
         static TransportOptions One(TransportOptions o) => o with { MaxPendingHandshakes = 1, HandshakeTimeout = TimeSpan.FromMinutes(5) };
         using TransportNode stuck = TransportNode.Create(0, 3, One);
@@ -148,7 +148,7 @@ public class QuicFaultTests
     [InlineData("/ip6/::1/udp/{0}/quic-v1")]
     [InlineData("/ip4/127.0.0.1/udp/{0}/quic")]
     [InlineData("/dns4/localhost/udp/{0}/quic-v1")]
-    public void EveryKindOfAddressConnects(string pattern)
+    public void Every_kind_of_address_connects(string pattern)
     {
         static TransportOptions DualStack(TransportOptions o) => o with { Listen = new IPEndPoint(IPAddress.IPv6Any, 0), HandshakeTimeout = TimeSpan.FromMilliseconds(500) };
         using TransportNode first = TransportNode.Create(0, 2, DualStack);

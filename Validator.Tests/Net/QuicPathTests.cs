@@ -6,15 +6,17 @@ using Validator.Net.Discovery;
 
 namespace Validator.Tests.Net;
 
-/// <summary>Paths that change while their connection lives. Idle timeouts are beyond the tests' patience: they cannot be what heals.</summary>
+/// <summary>
+/// Paths that change while their connection lives. Idle timeouts are beyond the tests' patience: they cannot be what heals.
+/// </summary>
 public class QuicPathTests
 {
     private const int FramesEachWay = 60;
 
     private static TransportOptions Patient(TransportOptions o) => o with { IdleTimeout = TimeSpan.FromMinutes(5), KeepAlive = TimeSpan.FromMinutes(5) };
 
-    // Protects members behind a NAT that forgets them: who dialled goes on from another port on the same connection, again and again, and
-    // its share of the acceptor's handshakes goes with it.
+    // Protects members behind a NAT that forgets them: who dialled goes on from another port on the same connection, again and
+    // again, and its share of the acceptor's handshakes goes with it.
     [Fact]
     public void A_dialler_that_gets_another_port_keeps_its_connection()
     {
@@ -34,8 +36,8 @@ public class QuicPathTests
         Assert.Contains(pair.Logged, e => e.Message.StartsWith("its address has changed to 127.0.0.1:", StringComparison.Ordinal));
     }
 
-    // Protects the other side of it: QUIC's dialling side follows nobody (RFC 9000, section 9), so it dials again beside the connection
-    // whose answers come from elsewhere, and keeps the one that works.
+    // Protects the other side of it: QUIC's dialling side follows nobody (RFC 9000, section 9), so it dials again beside the
+    // connection whose answers come from elsewhere, and keeps the one that works.
     [Fact]
     public void An_acceptor_that_answers_from_elsewhere_is_dialled_anew()
     {
@@ -52,7 +54,8 @@ public class QuicPathTests
         Assert.Equal(0, pair.Acceptor.Transport.Statistics.Peers[0].ReplacedElsewhere);
     }
 
-    // Protects a standing connection whose path is dead for a while: it is dialled anew beside it, and kept when it comes to life first.
+    // Protects a standing connection whose path is dead for a while: it is dialled anew beside it, and kept when it comes to life
+    // first.
     [Fact]
     public void A_silent_path_is_dialled_beside_and_used_when_it_comes_back()
     {
@@ -66,8 +69,8 @@ public class QuicPathTests
         pair.Exchange();
     }
 
-    // Protects against black holes without ICMP: long packets vanish in one direction or both, under load and after silence; the same
-    // connection goes on with short ones, and goes back to long ones when the path carries them again.
+    // Protects against black holes without ICMP: long packets vanish in one direction or both, under load and after silence; the
+    // same connection goes on with short ones, and goes back to long ones when the path carries them again.
     [Theory]
     [InlineData(true, true)]
     [InlineData(true, false)]
@@ -96,8 +99,9 @@ public class QuicPathTests
         Assert.Equal(0, pair.Downs);
     }
 
-    // Protects a socket bound to any address: what comes to the second address of a host is answered from there, and not from the first of the
-    // route, which who dialled does not know; in each of many packets that go in one call. Of both on any address: PathTests, with processes.
+    // Protects a socket bound to any address: what comes to the second address of a host is answered from there, and not from the
+    // first of the route, which who dialled does not know; in each of many packets that go in one call. Of both on any address:
+    // PathTests, with processes.
     [Fact]
     public void The_address_that_was_asked_answers()
     {
@@ -116,8 +120,8 @@ public class QuicPathTests
         Assert.Equal(0, Enum.GetValues<SendFailure>().Sum(second.Transport.Statistics.Paths.Unsent));
     }
 
-    // Protects operators from silence: who cannot be reached, and what the system refuses to send, is counted and said, once and not for
-    // each packet.
+    // Protects operators from silence: who cannot be reached, and what the system refuses to send, is counted and said, once and
+    // not for each packet.
     [Fact]
     public void What_cannot_be_sent_is_counted_and_said()
     {
@@ -191,7 +195,10 @@ public class QuicPathTests
             Acceptor.Outbox.Flush();
         }
 
-        /// <summary>Frames both ways. Those of a connection that was replaced may be lost, as the transport promises no more: they are sent again.</summary>
+        /// <summary>
+        /// Frames both ways. Those of a connection that was replaced may be lost, as the transport promises no more: they are
+        /// sent again.
+        /// </summary>
         public void Exchange()
         {
             int downs = Downs;

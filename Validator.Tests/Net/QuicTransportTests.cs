@@ -13,7 +13,7 @@ public class QuicTransportTests
     [Theory]
     [InlineData(2, 3000)]
     [InlineData(4, 800)]
-    public void EveryFrameArrivesOnceAndInOrder(int count, int frames)
+    public void Every_frame_arrives_once_and_in_order(int count, int frames)
     {
         TransportNode[] nodes = TransportNode.Cluster(count);
         TransportNode.Until(nodes, () => nodes.All(n => Enumerable.Range(0, count).All(p => n == nodes[p] || n.Transport.IsUp(p))));
@@ -59,7 +59,7 @@ public class QuicTransportTests
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public void AnotherKeyIsRefusedAndCounted(int cheat)
+    public void Another_key_is_refused_and_counted(int cheat)
     {
         using TransportNode first = TransportNode.Create(0, 2, keySeed: cheat == 0 ? 77 : null);
         using TransportNode second = TransportNode.Create(1, 2, keySeed: cheat == 1 ? 77 : null);
@@ -76,7 +76,7 @@ public class QuicTransportTests
 
     // Protects ALPN's part: another transport version or chain does not connect.
     [Fact]
-    public void AnotherApplicationProtocolIsRefused()
+    public void Another_application_protocol_is_refused()
     {
         using TransportNode first = TransportNode.Create(0, 2);
         using TransportNode second = TransportNode.Create(1, 2, o => o with { ApplicationProtocol = "validator/2" });
@@ -88,7 +88,7 @@ public class QuicTransportTests
 
     // Protects recovery: a peer that stops, and one whose socket vanishes without a word, are found again.
     [Fact]
-    public void ARestartedPeerIsConnectedAgain()
+    public void A_restarted_peer_is_connected_again()
     {
         using TransportNode dialler = TransportNode.Create(0, 2);
         TransportNode acceptor = TransportNode.Create(1, 2);
@@ -126,7 +126,7 @@ public class QuicTransportTests
 
     // Protects the frame limit: a peer that announces more is cut off and counted, and its reconnect works.
     [Fact]
-    public void AnOversizeFrameClosesTheConnection()
+    public void An_oversize_frame_closes_the_connection()
     {
         using TransportNode first = TransportNode.Create(0, 2, o => o with { MaxFrameBytes = 1000 });
         using TransportNode second = TransportNode.Create(1, 2);
@@ -152,7 +152,7 @@ public class QuicTransportTests
 
     // Protects priority: a vote queued behind 8 MB of payload that is stuck arrives long before the payload's end.
     [Fact]
-    public void ControlOvertakesPayload()
+    public void Control_overtakes_payload()
     {
         TransportNode[] nodes = TransportNode.Cluster(2, o => o with
         {
@@ -184,7 +184,7 @@ public class QuicTransportTests
 
     // Protects memory: while nobody consumes, what a peer can push is bounded by ring, pool and window; then all arrives.
     [Fact]
-    public void ASlowConsumerHoldsTheSenderBack()
+    public void A_slow_consumer_holds_the_sender_back()
     {
         using TransportNode sender = TransportNode.Create(0, 2, o => o with { PayloadQueueBytes = 60_000_000 });
         using TransportNode receiver = TransportNode.Create(1, 2, o => o with
@@ -220,7 +220,7 @@ public class QuicTransportTests
 
     // Protects the bound on what we queue: beyond it the newest is dropped and counted, and its buffer comes back.
     [Fact]
-    public void AFullQueueDropsTheNewest()
+    public void A_full_queue_drops_the_newest()
     {
         using TransportNode sender = TransportNode.Create(0, 2, o => o with { SyncQueueBytes = 100_000 });
         using TransportNode receiver = TransportNode.Create(1, 2, o => o with { EventRingCapacity = 2 });
@@ -240,7 +240,7 @@ public class QuicTransportTests
 
     // Protects the socket: noise, truncated and mutated packets change counters and nothing else.
     [Fact]
-    public void MalformedDatagramsOnlyCount()
+    public void Malformed_datagrams_only_count()
     {
         TransportNode[] nodes = TransportNode.Cluster(2);
         TransportNode.Until(nodes, () => nodes[0].Transport.IsUp(1) && nodes[1].Transport.IsUp(0));
@@ -274,7 +274,7 @@ public class QuicTransportTests
 
     // Protects the steady state: the network threads allocate nothing for tens of thousands of frames.
     [Fact]
-    public void NoAllocationPerFrame()
+    public void No_allocation_per_frame()
     {
         TransportNode[] nodes = TransportNode.Cluster(2);
         TransportNode.Until(nodes, () => nodes[0].Transport.IsUp(1) && nodes[1].Transport.IsUp(0));
@@ -308,7 +308,7 @@ public class QuicTransportTests
 
     // Protects the end of membership: the connection closes and the key is refused from then on.
     [Fact]
-    public void ARemovedPeerStaysOut()
+    public void A_removed_peer_stays_out()
     {
         TransportNode[] nodes = TransportNode.Cluster(2, o => o with { ReconnectMin = TimeSpan.FromMilliseconds(20) });
         TransportNode.Until(nodes, () => nodes[0].Transport.IsUp(1) && nodes[1].Transport.IsUp(0));
@@ -319,10 +319,10 @@ public class QuicTransportTests
         foreach (TransportNode node in nodes) node.Dispose();
     }
 
-    // Protects the change of members: an empty place and one whose owner went are given to others while the transport runs; who is not
-    // known yet dials until it is, and who is no longer stays out.
+    // Protects the change of members: an empty place and one whose owner went are given to others while the transport runs; who
+    // is not known yet dials until it is, and who is no longer stays out.
     [Fact]
-    public void PlacesAreGivenToOthers()
+    public void Places_are_given_to_others()
     {
         TransportOptions With(TransportOptions o) => o with { ReconnectMin = TimeSpan.FromMilliseconds(20), MaxPeers = 4 };
         TransportNode first = TransportNode.Create(0, 2, With);

@@ -6,7 +6,8 @@ namespace Validator.Tests.Net;
 
 /// <summary>
 /// Stands between one dialler and one acceptor on loopback and forwards, loses, doubles or swaps their datagrams,
-/// seeded. The acceptor behind it can be exchanged, and it can do what NATs and tunnels do: take another port, swallow what is long.
+/// seeded. The acceptor behind it can be exchanged, and it can do what NATs and tunnels do: take another port, swallow what is
+/// long.
 /// </summary>
 internal sealed class UdpRelay : IDisposable
 {

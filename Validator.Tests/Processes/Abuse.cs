@@ -7,7 +7,9 @@ using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 
-/// <summary>What tests of attacks share. <c>make abuse</c> runs them at full length and strength, <c>make test</c> for seconds.</summary>
+/// <summary>
+/// What tests of attacks share. <c>make abuse</c> runs them at full length and strength, <c>make test</c> for seconds.
+/// </summary>
 internal static partial class Abuse
 {
     /// <summary>Milliseconds; below it a 99th percentile says more of the system's timers than of a validator.</summary>
@@ -19,8 +21,8 @@ internal static partial class Abuse
     public static int Size(int quick, int full) => Full ? full : quick;
 
     /// <summary>
-    /// Where times are compared, an attacker that shares this machine gives way to the validators as one elsewhere would: for the calling
-    /// thread and those that it starts.
+    /// Where times are compared, an attacker that shares this machine gives way to the validators as one elsewhere would: for the
+    /// calling thread and those that it starts.
     /// </summary>
     public static void GiveWay()
     {
@@ -97,10 +99,12 @@ internal static partial class Abuse
     }
 
     /// <summary>
-    /// Probes without an attack, then under it. What other programs on the machine do spoils a window now and then, and an attack that works
-    /// spoils each one: with <c>make abuse</c> the best of a few pairs must hold.
+    /// Probes without an attack, then under it. What other programs on the machine do spoils a window now and then, and an attack
+    /// that works spoils each one: with <c>make abuse</c> the best of a few pairs must hold.
     /// </summary>
-    /// <param name="most">How many times the quiet 99th percentile, or that of an idle machine if that is more, the one under attack may be.</param>
+    /// <param name="most">
+    /// How many times the quiet 99th percentile, or that of an idle machine if that is more, the one under attack may be.
+    /// </param>
     public static async Task CompareAsync(string what, double most, Func<Task<Times>> quiet, Func<Task<Times>> attacked)
     {
         double noise = IdleP99;
@@ -122,8 +126,8 @@ internal static partial class Abuse
     }
 
     /// <summary>
-    /// Resident bytes of one validator beside those of another, which does the same work and is not attacked: what its databases and
-    /// heap take on is in both.
+    /// Resident bytes of one validator beside those of another, which does the same work and is not attacked: what its databases
+    /// and heap take on is in both.
     /// </summary>
     public static long Surplus(NodeProcess attacked, NodeProcess other) => HttpAbuseTests.Resident(attacked) - HttpAbuseTests.Resident(other);
 

@@ -80,7 +80,9 @@ public sealed class ApiTests : IDisposable
         return ids;
     }
 
-    /// <summary>The vertex that a receipt names hashes to its name, is signed by its author, and holds the transactions.</summary>
+    /// <summary>
+    /// The vertex that a receipt names hashes to its name, is signed by its author, and holds the transactions.
+    /// </summary>
     private async Task CheckVertexAsync(NodeProcess node, JsonElement receipt, Chain chain)
     {
         string name = receipt.GetProperty("vertex").GetString()!;

@@ -5,7 +5,9 @@ using Validator.Tests.Crypto;
 
 namespace Validator.Tests.Processes;
 
-/// <summary>The binary that <c>make publish ARCH=arm64</c> makes, under qemu-user. <c>make test-arm64</c> builds both and runs these.</summary>
+/// <summary>
+/// The binary that <c>make publish ARCH=arm64</c> makes, under qemu-user. <c>make test-arm64</c> builds both and runs these.
+/// </summary>
 [Collection(nameof(ProcessTests))]
 public sealed class Arm64Tests
 {
@@ -68,7 +70,10 @@ public sealed class Arm64Tests
     }
 }
 
-/// <summary>With <c>make test-arm64</c> alone, where what is missing is a failure, but for vectors as in <see cref="VectorFactAttribute"/>.</summary>
+/// <summary>
+/// With <c>make test-arm64</c> alone, where what is missing is a failure, but for vectors as in
+/// <see cref="VectorFactAttribute"/>.
+/// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class Arm64FactAttribute : FactAttribute
 {

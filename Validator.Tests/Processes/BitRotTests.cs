@@ -13,9 +13,10 @@ public sealed class BitRotTests
 {
     private static readonly string[] s_kinds = ["ledger/*.sst", "ledger/*.blob", "ledger/*.log", "ledger/MANIFEST-*", "ledger/CURRENT", "votes/*.sst", "votes/MANIFEST-*", "votes/CURRENT"];
 
-    // Protects operators and readers from bad disks: a flipped bit in any kind of database file ends db verify with 3 and the folder's name; in
-    // keys, genesis or node.toml it ends run --check with that file's name. Payload that rots under a running validator is not served. What
-    // db verify tells to do about a ledger, done to the letter, brings all of it back from the others.
+    // Protects operators and readers from bad disks: a flipped bit in any kind of database file ends db verify with 3 and the
+    // folder's name; in keys, genesis or node.toml it ends run --check with that file's name. Payload that rots under a running
+    // validator is not served. What db verify tells to do about a ledger, done to the letter, brings all of it back from the
+    // others.
     [Fact]
     public async Task A_flipped_bit_is_named_and_the_ledger_comes_back_from_the_others()
     {

@@ -21,8 +21,8 @@ public sealed class ByzantinePeerTests
 {
     private const int LiarIndex = 3;
 
-    // Protects the others from whatever one member sends: floods of valid, repeated and undecodable frames, frames longer than agreed,
-    // all that there is asked for again and again, and nothing read of what it is sent.
+    // Protects the others from whatever one member sends: floods of valid, repeated and undecodable frames, frames longer than
+    // agreed, all that there is asked for again and again, and nothing read of what it is sent.
     [Theory]
     [InlineData("status", false)]
     [InlineData("replay", false)]
@@ -162,7 +162,8 @@ public sealed class ByzantinePeerTests
                 IReadOnlyList<byte[]> now = what == "replay" && _heard.Count > 0 ? _heard : frames;
                 bool sent = _transport.IsUp(0) && Send(now[i % now.Count]);
 
-                // Sixty thousand a second are many times its quota. Faster, it would take a processor that on machines of their own is not the victims'.
+                // Sixty thousand a second are many times its quota. Faster, it would take a processor that on machines of their
+                // own is not the victims'.
                 if (!sent || i % 64 == 0 || (what == "oversize" && Sent > 0))
                 {
                     Thread.Sleep(1);

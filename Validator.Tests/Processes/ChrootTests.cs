@@ -77,7 +77,10 @@ public sealed class ChrootTests
         return (process.ExitCode, process.ExitCode == 0 ? output : output + await errors);
     }
 
-    /// <summary>Three ports in a row, as --base-port wants them, below the range that the system hands out by itself and above that of FreePorts.</summary>
+    /// <summary>
+    /// Three ports in a row, as --base-port wants them, below the range that the system hands out by itself and above that of
+    /// FreePorts.
+    /// </summary>
     private static NodePorts FreeRow()
     {
         int first = 20_000 + (Environment.ProcessId % 3_000 * 3);

@@ -7,8 +7,9 @@ namespace Validator.Tests.Processes;
 [Collection(nameof(ProcessTests))]
 public sealed class ClockTests
 {
-    // Protects from standing still for an hour: with all clocks an hour ahead something becomes final, all are corrected, and the cluster goes on
-    // at once, at those that run on and at those that start anew, in one order; the log says what block time does.
+    // Protects from standing still for an hour: with all clocks an hour ahead something becomes final, all are corrected, and the
+    // cluster goes on at once, at those that run on and at those that start anew, in one order; the log says what block time
+    // does.
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -21,7 +21,8 @@ public sealed class CrashTests
     }
 
     // Protects liveness: without its leader the cluster changes view and is final again within two seconds; what the dead
-    // leader had accepted is final once its disk is back. A machine that stalls may miss the time, not the rest, and gets two more tries.
+    // leader had accepted is final once its disk is back. A machine that stalls may miss the time, not the rest, and gets two
+    // more tries.
     [Fact]
     public async Task A_killed_leader_is_replaced_within_two_seconds_and_nothing_is_lost()
     {

@@ -7,7 +7,8 @@ namespace Validator.Tests.Processes;
 [Collection(nameof(ProcessTests))]
 public sealed class DialTests
 {
-    // Protects a member whose address nobody knows, and who knows theirs: it dials, whatever its place in genesis, and is connected with all.
+    // Protects a member whose address nobody knows, and who knows theirs: it dials, whatever its place in genesis, and is
+    // connected with all.
     [Fact]
     public async Task A_member_that_nobody_knows_joins_by_dialling()
     {

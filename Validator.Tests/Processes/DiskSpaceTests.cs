@@ -13,8 +13,8 @@ public sealed class DiskSpaceTests
     private const int LowMb = 120;
     private const int HardMb = 70;
 
-    // Protects a validator and its cluster from a disk that fills: first clients are sent elsewhere while it goes on voting, then it
-    // stops voting, and it says so all the while; when there is room again it goes on, without a restart.
+    // Protects a validator and its cluster from a disk that fills: first clients are sent elsewhere while it goes on voting, then
+    // it stops voting, and it says so all the while; when there is room again it goes on, without a restart.
     [RootFact]
     public async Task A_disk_that_fills_stops_clients_then_votes_and_nothing_else()
     {

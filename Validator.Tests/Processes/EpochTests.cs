@@ -11,8 +11,8 @@ namespace Validator.Tests.Processes;
 [Collection(nameof(ProcessTests))]
 public sealed class EpochTests
 {
-    // Protects growth and operators' way to it: a validator that genesis does not have is made and started before anybody knows it, a
-    // quorum's change lets it in under load, it catches up, votes and authors, and comes back after SIGKILL.
+    // Protects growth and operators' way to it: a validator that genesis does not have is made and started before anybody knows
+    // it, a quorum's change lets it in under load, it catches up, votes and authors, and comes back after SIGKILL.
     [Fact]
     public async Task A_fifth_validator_joins_under_load()
     {
@@ -45,8 +45,8 @@ public sealed class EpochTests
         Assert.Equal(await cluster.ReadStreamAsync(cluster.Nodes[2], count), await cluster.ReadStreamAsync(fifth, count));
     }
 
-    // Protects the other changes: a validator's both keys are replaced, with a new vote store and the old ledger; another leaves, signs
-    // nothing more, says so, and the others are a smaller committee, which is what they find after a restart.
+    // Protects the other changes: a validator's both keys are replaced, with a new vote store and the old ledger; another leaves,
+    // signs nothing more, says so, and the others are a smaller committee, which is what they find after a restart.
     [Fact]
     public async Task Keys_are_changed_and_a_member_leaves()
     {
@@ -95,8 +95,8 @@ public sealed class EpochTests
         Assert.True(code != 0 && output.Contains("too_few_to_go_on", StringComparison.Ordinal), output);
     }
 
-    // Protects what was acknowledged where a process is killed anywhere around an epoch's end: everything said to be durable is final once,
-    // in one order everywhere.
+    // Protects what was acknowledged where a process is killed anywhere around an epoch's end: everything said to be durable is
+    // final once, in one order everywhere.
     [Fact]
     public async Task Kills_around_the_switch_lose_nothing_and_repeat_nothing()
     {
@@ -129,8 +129,8 @@ public sealed class EpochTests
         }
     }
 
-    // Protects a cluster from a lost disk: the validator follows, signs again by itself two epochs later, and from then on the cluster can
-    // do without another one.
+    // Protects a cluster from a lost disk: the validator follows, signs again by itself two epochs later, and from then on the
+    // cluster can do without another one.
     [Fact]
     public async Task A_validator_that_lost_its_votes_signs_again()
     {
@@ -157,8 +157,9 @@ public sealed class EpochTests
         Assert.True((await cluster.StatusAsync(loser)).Signing);
     }
 
-    // Protects a cluster from a lost ledger: with votes of a later epoch than the new ledger's the validator signs nothing until it is there
-    // again, and then goes on, so that the cluster can do without another one. The others' epoch cannot end without its votes.
+    // Protects a cluster from a lost ledger: with votes of a later epoch than the new ledger's the validator signs nothing until
+    // it is there again, and then goes on, so that the cluster can do without another one. The others' epoch cannot end without
+    // its votes.
     [Fact]
     public async Task A_validator_that_lost_its_ledger_signs_on()
     {
@@ -224,7 +225,9 @@ public sealed class EpochTests
 
     private static void Run(string[] arguments) => Assert.Equal(0, CommandLine.Run(arguments));
 
-    /// <summary>Submits until one is final: a validator that has just come back, or lost a peer, may refuse for a moment.</summary>
+    /// <summary>
+    /// Submits until one is final: a validator that has just come back, or lost a peer, may refuse for a moment.
+    /// </summary>
     private static async Task FinalAsync(ProcessCluster cluster, NodeProcess node, string transaction)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(transaction);

@@ -5,14 +5,16 @@ using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 
-/// <summary>docs/OPERATIONS.md, "Exit codes": each cause ends in its code and with words; no stack trace, and never in 70.</summary>
+/// <summary>
+/// docs/OPERATIONS.md, "Exit codes": each cause ends in its code and with words; no stack trace, and never in 70.
+/// </summary>
 [Collection(nameof(ProcessTests))]
 public sealed class ExitCodeTests
 {
     private static readonly TimeSpan s_patience = ProcessCluster.Patience;
 
-    // Protects supervisors: what passes by itself is 75 and is tried again, what an operator must mend is not; and run --check says what
-    // run would, on the same cause, without leaving a trace.
+    // Protects supervisors: what passes by itself is 75 and is tried again, what an operator must mend is not; and run --check
+    // says what run would, on the same cause, without leaving a trace.
     [Fact]
     public async Task A_start_that_cannot_be_says_why_and_check_says_the_same()
     {

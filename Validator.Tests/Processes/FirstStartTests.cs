@@ -74,8 +74,9 @@ public sealed class FirstStartTests
         }
     }
 
-    // Protects operators of a disk that is full: a start, the first or a later one, ends with the code for stores and a line that says so, where
-    // RocksDB would abort; nothing is left that stands in the way once there is room. Both stores on mount points of their own, too.
+    // Protects operators of a disk that is full: a start, the first or a later one, ends with the code for stores and a line that
+    // says so, where RocksDB would abort; nothing is left that stands in the way once there is room. Both stores on mount points
+    // of their own, too.
     [RootFact]
     public async Task A_start_on_a_full_disk_says_so_and_a_later_one_works()
     {

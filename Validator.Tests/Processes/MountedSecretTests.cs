@@ -13,9 +13,9 @@ public sealed class MountedSecretTests
     private const int ExitKeys = 4;
     private const string AsUser = "exec setpriv --reuid 54321 --regid 54321 --groups 54322 \"$@\"";
 
-    // Protects keys, tokens and TLS keys from everybody but their owner and the process's own group, and operators of containers from having to
-    // copy them: what fsGroup makes (root's files, 0440 to 0640, behind two links) is taken, and anything wider is refused with the command
-    // that mends it.
+    // Protects keys, tokens and TLS keys from everybody but their owner and the process's own group, and operators of containers
+    // from having to copy them: what fsGroup makes (root's files, 0440 to 0640, behind two links) is taken, and anything wider is
+    // refused with the command that mends it.
     [RootFact]
     public async Task Secrets_of_root_are_read_through_the_process_s_own_group()
     {

@@ -9,8 +9,8 @@ namespace Validator.Tests.Processes;
 [Collection(nameof(ProcessTests))]
 public sealed class NameTests
 {
-    // Protects clusters whose hints are names: they connect and finalize; a server that is silent at the start holds nothing up, and each
-    // name that fails is told of, with its reason, and counted; commands find the API by name as well.
+    // Protects clusters whose hints are names: they connect and finalize; a server that is silent at the start holds nothing up,
+    // and each name that fails is told of, with its reason, and counted; commands find the API by name as well.
     [Fact]
     public async Task A_cluster_whose_hints_are_names_comes_up_and_tells_which_names_fail()
     {
@@ -75,7 +75,8 @@ public sealed class NameTests
         await ProcessCluster.UntilLoggedAsync(node, words);
     }
 
-    // Protects the static binary on hosts of another glibc: whatever nsswitch.conf says, it asks the files and DNS, and loads no module.
+    // Protects the static binary on hosts of another glibc: whatever nsswitch.conf says, it asks the files and DNS, and loads no
+    // module.
     [ChrootFact]
     public async Task The_binary_loads_no_module_of_the_host()
     {

@@ -4,8 +4,8 @@ using Validator.Host.Tools.Localnet;
 namespace Validator.Tests.Processes;
 
 /// <summary>
-/// A network of this test's own: a namespace with a device for each validator, on a bridge in a further one, which this process reaches
-/// by a device of its own. All of it goes with the namespaces.
+/// A network of this test's own: a namespace with a device for each validator, on a bridge in a further one, which this process
+/// reaches by a device of its own. All of it goes with the namespaces.
 /// </summary>
 internal sealed class Namespaces : IDisposable
 {

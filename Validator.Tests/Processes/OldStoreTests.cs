@@ -19,8 +19,8 @@ public sealed class OldStoreTests
     private const string Signed = "6505e228fd78b900fc0b5cbbe7008b9e3a4727a165bf8c6a4e817ab6fb30322e";
     private const string Rejected = "e00ecb7dd8419dcd6c374414e2c7496f911226e341d7037071c5fa355ffa118e";
 
-    // Protects who upgrades: nothing is to be migrated, the validator goes on where it was, signs on, and knows by id what was ordered before
-    // there was an index; and a repeat of it stays one.
+    // Protects who upgrades: nothing is to be migrated, the validator goes on where it was, signs on, and knows by id what was
+    // ordered before there was an index; and a repeat of it stays one.
     [Fact]
     public async Task Stores_of_an_earlier_build_go_on()
     {

@@ -4,7 +4,9 @@ using Validator.Tests.Tidy;
 
 namespace Validator.Tests.Processes;
 
-/// <summary>docs/OPERATIONS.md, every block of commands, as four operators follow them: each has a folder, and an address for a machine.</summary>
+/// <summary>
+/// docs/OPERATIONS.md, every block of commands, as four operators follow them: each has a folder, and an address for a machine.
+/// </summary>
 [Collection(nameof(ProcessTests))]
 public sealed class OperationsTests
 {
@@ -13,8 +15,8 @@ public sealed class OperationsTests
     private readonly List<(string Kind, string[] Lines)> _blocks = DocumentCommandTests.Blocks("docs/OPERATIONS.md");
     private readonly StringBuilder _script = new();
 
-    // Protects operators: a committee is set up, loses half of its votes and gets over it, lets a member go, is restored and put back to an older
-    // store, by the document's own lines. On the default ports, since each operator has an address of its own.
+    // Protects operators: a committee is set up, loses half of its votes and gets over it, lets a member go, is restored and put
+    // back to an older store, by the document's own lines. On the default ports, since each operator has an address of its own.
     [Fact]
     public async Task Operations_can_be_followed_block_by_block()
     {

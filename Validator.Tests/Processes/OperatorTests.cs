@@ -17,7 +17,8 @@ public sealed class OperatorTests
 
     private static readonly TimeSpan s_patience = ProcessCluster.Patience;
 
-    // Protects the machine from the service, and operators from a unit that systemd does not take: well-formed, and hardened as documented.
+    // Protects the machine from the service, and operators from a unit that systemd does not take: well-formed, and hardened as
+    // documented.
     [Fact]
     public async Task The_unit_is_well_formed_and_leaves_little_open()
     {
@@ -28,8 +29,8 @@ public sealed class OperatorTests
         Assert.True(code is 0 or 77, output);
     }
 
-    // Protects a running validator from a restart for small things, and from a file with faults: SIGHUP takes what can change at once,
-    // names what needs a restart, and changes nothing at all when anything is wrong. The admin's request does the same.
+    // Protects a running validator from a restart for small things, and from a file with faults: SIGHUP takes what can change at
+    // once, names what needs a restart, and changes nothing at all when anything is wrong. The admin's request does the same.
     [Fact]
     public async Task Configuration_is_read_again_on_sighup()
     {
@@ -111,8 +112,8 @@ public sealed class OperatorTests
         Assert.True(process.ExitCode == 0, await log);
     }
 
-    // Protects secrets when somebody asks for help: the bundle has what it takes, and neither keys nor tokens. The configuration says whom to
-    // ask, with which token.
+    // Protects secrets when somebody asks for help: the bundle has what it takes, and neither keys nor tokens. The configuration
+    // says whom to ask, with which token.
     [Fact]
     public async Task A_support_bundle_has_no_secrets()
     {
@@ -153,8 +154,8 @@ public sealed class OperatorTests
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(archive));
     }
 
-    // Protects the cluster, and whoever looks for the cause, from a clock that is wrong or jumps: an hour forward and an hour back at
-    // one validator, the leader too, cost at most a view change; it says what is wrong, and when it is right again.
+    // Protects the cluster, and whoever looks for the cause, from a clock that is wrong or jumps: an hour forward and an hour
+    // back at one validator, the leader too, cost at most a view change; it says what is wrong, and when it is right again.
     [Theory]
     [InlineData(3600, "ahead of")]
     [InlineData(-3600, "behind")]
@@ -198,8 +199,9 @@ public sealed class OperatorTests
         }
     }
 
-    // Protects from an old backup that is started as if it were the newest: the twin watch refuses to sign with it, and says what to do;
-    // without the watch the validator finds out by itself, marks its store, follows, and the cluster has no fault to prove.
+    // Protects from an old backup that is started as if it were the newest: the twin watch refuses to sign with it, and says what
+    // to do; without the watch the validator finds out by itself, marks its store, follows, and the cluster has no fault to
+    // prove.
     [Fact]
     public async Task An_old_backup_is_found_out()
     {
@@ -244,8 +246,8 @@ public sealed class OperatorTests
         await AssertOneOrderAsync(cluster, [cluster.Nodes[0], cluster.Nodes[1], node]);
     }
 
-    // Protects from the same key run twice: with the watch the second does not start; without it the peers' closed connections give it
-    // away, whoever signed twice is proven to have, and the order stays one.
+    // Protects from the same key run twice: with the watch the second does not start; without it the peers' closed connections
+    // give it away, whoever signed twice is proven to have, and the order stays one.
     [Fact]
     public async Task Two_processes_with_one_key_are_found_out()
     {
@@ -280,8 +282,8 @@ public sealed class OperatorTests
         await AssertOneOrderAsync(cluster, honest);
     }
 
-    // Protects the package: it installs into a system as it is here, in an overlay that is thrown away; the binary runs, the unit is
-    // sound, the user exists, and removing it leaves keys and votes.
+    // Protects the package: it installs into a system as it is here, in an overlay that is thrown away; the binary runs, the unit
+    // is sound, the user exists, and removing it leaves keys and votes.
     [PackageFact]
     public async Task The_package_installs_and_leaves_data_when_removed()
     {

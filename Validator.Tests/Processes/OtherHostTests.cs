@@ -6,8 +6,8 @@ namespace Validator.Tests.Processes;
 [Collection(nameof(ProcessTests))]
 public sealed class OtherHostTests
 {
-    // Protects clients elsewhere than on the validator's own machine: every way to submit and to read works with a root and a token, over
-    // HTTPS and over QUIC, and what is wrong with a certificate is said.
+    // Protects clients elsewhere than on the validator's own machine: every way to submit and to read works with a root and a
+    // token, over HTTPS and over QUIC, and what is wrong with a certificate is said.
     [NamespaceFact]
     public async Task Commands_work_over_tls_and_quic_with_a_token()
     {

@@ -16,8 +16,9 @@ public sealed class PathTests
     // The validator whose port changed has sent its Status by then, and one round trip later all know the new one.
     private static readonly TimeSpan Moved = TimeSpan.FromSeconds(1);
 
-    // Protects members behind a NAT that forgets them, with nobody to spare: whenever all of a validator's packets begin to come from
-    // other ports, its clients and everybody's go on at once. Nobody else knows where it is, so all its connections lead through the NAT.
+    // Protects members behind a NAT that forgets them, with nobody to spare: whenever all of a validator's packets begin to come
+    // from other ports, its clients and everybody's go on at once. Nobody else knows where it is, so all its connections lead
+    // through the NAT.
     [Fact]
     public async Task A_validator_whose_ports_change_goes_on()
     {
@@ -75,9 +76,9 @@ public sealed class PathTests
         Assert.Equal(0, await cluster.MetricAsync(cluster.Nodes[3], "cretoai_send_errors_total"));
     }
 
-    // Protects against black holes: one validator's device, then everybody's, carries 1,300 bytes instead of 1,500, which refuses the
-    // own packets (EMSGSIZE) and swallows those of the others; under load and when idle finality goes on, on the same connections, and
-    // still does when the devices carry 1,500 again.
+    // Protects against black holes: one validator's device, then everybody's, carries 1,300 bytes instead of 1,500, which refuses
+    // the own packets (EMSGSIZE) and swallows those of the others; under load and when idle finality goes on, on the same
+    // connections, and still does when the devices carry 1,500 again.
     [NamespaceFact]
     public async Task A_network_that_carries_less_is_noticed()
     {
@@ -146,7 +147,8 @@ public sealed class PathTests
         }
     }
 
-    // Protects the same over IPv6, where a host has several addresses as a rule; and the lines about a firewall that forbids to send.
+    // Protects the same over IPv6, where a host has several addresses as a rule; and the lines about a firewall that forbids to
+    // send.
     [NamespaceFact]
     public async Task An_ipv6_host_answers_from_the_address_that_was_asked()
     {

@@ -44,7 +44,9 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
     public static Executable WithCores(int cores) => new(["env", $"DOTNET_PROCESSOR_COUNT={cores:x}", .. Binary.Command]);
 
     /// <summary>A new chain with nothing started.</summary>
-    /// <param name="executables">How each is started; by default every other one as on a machine of more cores, so that both tables of threads run.</param>
+    /// <param name="executables">
+    /// How each is started; by default every other one as on a machine of more cores, so that both tables of threads run.
+    /// </param>
     public static ProcessCluster Create(int validators = 4, ulong epochLength = Validator.Host.Cli.InitOptions.DefaultEpochLength, Executable[]? executables = null)
     {
         TempFolder folder = new();
@@ -53,7 +55,10 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
         return new ProcessCluster(folder, LocalCluster.Create(folder.Path, validators, Binary, placed, epochLength));
     }
 
-    /// <summary>A new chain with nothing started, whose validators are started elsewhere than on loopback; their configuration is yet to be adapted.</summary>
+    /// <summary>
+    /// A new chain with nothing started, whose validators are started elsewhere than on loopback; their configuration is yet to
+    /// be adapted.
+    /// </summary>
     public static ProcessCluster Create(Func<Executable, (string Host, Executable Executable)[]> place)
     {
         TempFolder folder = new();
@@ -124,7 +129,9 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
         return status;
     }
 
-    /// <summary>The sum of a metric over the labels that contain <paramref name="labels"/>. No answer is a failure, not a zero.</summary>
+    /// <summary>
+    /// The sum of a metric over the labels that contain <paramref name="labels"/>. No answer is a failure, not a zero.
+    /// </summary>
     public async Task<double> MetricAsync(NodeProcess node, string name, string labels = "") =>
         MetricsReader.Sum(await _http.GetStringAsync(node.Metrics), name, labels);
 
@@ -217,7 +224,8 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
     }
 
     /// <summary>
-    /// A validator that genesis does not have, as an operator makes one: keys by keygen, a node.toml, a vote store. Nothing is started.
+    /// A validator that genesis does not have, as an operator makes one: keys by keygen, a node.toml, a vote store. Nothing is
+    /// started.
     /// </summary>
     /// <param name="name">Its folder's too; in it, <c>keys/NAME.json</c> is the member file.</param>
     public NodeProcess Newcomer(string name)

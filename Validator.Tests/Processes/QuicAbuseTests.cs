@@ -8,8 +8,9 @@ namespace Validator.Tests.Processes;
 [Collection(nameof(ProcessTests))]
 public sealed class QuicAbuseTests
 {
-    // Protects finality from strangers: 2,000 Initials a second from many addresses, then 200 handshakes a second with a wrong key, at
-    // the leader; the cluster goes on at its pace, memory stays, nothing is logged per packet, and members still reconnect at once.
+    // Protects finality from strangers: 2,000 Initials a second from many addresses, then 200 handshakes a second with a wrong
+    // key, at the leader; the cluster goes on at its pace, memory stays, nothing is logged per packet, and members still
+    // reconnect at once.
     [Fact]
     public async Task Floods_of_handshakes_do_not_slow_the_cluster()
     {
@@ -91,8 +92,8 @@ public sealed class QuicAbuseTests
         await cluster.SubmitFinalAsync(victim, "still here"u8.ToArray());
     }
 
-    // Protects connections from a member that resets, ends and refuses streams: each time costs it its connection, and it may come
-    // back ever later; more streams than agreed cannot be opened at all.
+    // Protects connections from a member that resets, ends and refuses streams: each time costs it its connection, and it may
+    // come back ever later; more streams than agreed cannot be opened at all.
     [Theory]
     [InlineData("reset", true)]
     [InlineData("fin", true)]

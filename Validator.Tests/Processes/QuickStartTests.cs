@@ -13,7 +13,8 @@ public sealed partial class QuickStartTests
 {
     private const int ReadmePort = 20_000;
 
-    // Protects newcomers: every command of the two blocks is run as written, ends, and ends well, and what README shows of an answer comes.
+    // Protects newcomers: every command of the two blocks is run as written, ends, and ends well, and what README shows of an
+    // answer comes.
     [Fact]
     public async Task Readme_can_be_followed_line_by_line()
     {

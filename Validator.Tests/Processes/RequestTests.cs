@@ -14,7 +14,8 @@ public sealed class RequestTests
 {
     private static readonly TimeSpan s_patience = ProcessCluster.Patience;
 
-    // Protects from an order of something else than was meant: the kind and the encoding of a request, and every word of a command line.
+    // Protects from an order of something else than was meant: the kind and the encoding of a request, and every word of a
+    // command line.
     [Fact]
     public async Task What_is_said_is_what_is_ordered()
     {
@@ -119,8 +120,8 @@ public sealed class RequestTests
             node.Host, node.Ports.Api, Encoding.ASCII.GetBytes($"POST /v1/transactions HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\nContent-Length: 1\r\n\r\nx"))).Status;
     }
 
-    // Protects readers of a stream: it goes on at the right index after a restart that took longer than a moment, with nothing received
-    // before, and with what became final while nobody was connected.
+    // Protects readers of a stream: it goes on at the right index after a restart that took longer than a moment, with nothing
+    // received before, and with what became final while nobody was connected.
     [Fact]
     public async Task Tail_outlives_a_restart_and_misses_nothing()
     {
@@ -144,7 +145,8 @@ public sealed class RequestTests
         Assert.Contains("trying again for", await errors, StringComparison.Ordinal);
     }
 
-    // Protects pipelines: tail ends when its reader has had enough, also where nothing more becomes final; and does not wait for ever.
+    // Protects pipelines: tail ends when its reader has had enough, also where nothing more becomes final; and does not wait for
+    // ever.
     [Fact]
     public async Task Tail_ends_with_its_reader()
     {

@@ -13,8 +13,9 @@ public sealed class ResourceTests
     private const int ExitInterrupted = 130;
     private static readonly TimeSpan s_patience = ProcessCluster.Patience;
 
-    // Protects the stores, and so consensus, from clients that take every descriptor: connections beyond what is left over are refused and
-    // counted, new files of the databases are opened all the same, and the metrics page answers; afterwards there is room again.
+    // Protects the stores, and so consensus, from clients that take every descriptor: connections beyond what is left over are
+    // refused and counted, new files of the databases are opened all the same, and the metrics page answers; afterwards there is
+    // room again.
     [Fact]
     public async Task Idle_connections_never_take_the_stores_descriptors()
     {
@@ -90,7 +91,8 @@ public sealed class ResourceTests
         Assert.Contains("threads more, and a validator needs", output);
     }
 
-    // Protects the databases from log lines, and the start from whoever closes standard streams: what is closed is nowhere, not the next file.
+    // Protects the databases from log lines, and the start from whoever closes standard streams: what is closed is nowhere, not
+    // the next file.
     [PublishedFact]
     public async Task Closed_standard_streams_are_no_fault()
     {
@@ -121,8 +123,8 @@ public sealed class ResourceTests
         }
     }
 
-    // Protects consensus from whoever reads its log: a pipe that nobody reads, or a full disk, costs log lines and nothing else, and
-    // the process stops as it should.
+    // Protects consensus from whoever reads its log: a pipe that nobody reads, or a full disk, costs log lines and nothing else,
+    // and the process stops as it should.
     [Theory]
     [InlineData("mkfifo full; exec 7<>full; dd if=/dev/zero of=full oflag=nonblock bs=4096 2>/dev/null; exec \"$@\" 2>full")]
     [InlineData("exec \"$@\" 2>/dev/full")]
@@ -156,7 +158,8 @@ public sealed class ResourceTests
         }
     }
 
-    // Protects whoever stops a validator that has not started yet: it ends at once, with the code for that, wherever the start is.
+    // Protects whoever stops a validator that has not started yet: it ends at once, with the code for that, wherever the start
+    // is.
     [Fact]
     public async Task A_start_can_be_called_off_while_it_listens_for_twins()
     {

@@ -13,10 +13,10 @@ public sealed class RevivalTests
     private const int ExitFailed = 1;
     private const int ExitStore = 3;
 
-    // Protects a cluster from standing still for ever: two of four lose their vote stores under load, one its ledger too; nothing becomes final; step
-    // by step, with each step refused that is not due, they sign again, and all that was promised by those who kept their ledgers is final, once, in one
-    // order, with no evidence against anybody. Who kept its ledger takes transactions at once; who did not says no until the next epoch, which a change
-    // that changes nothing brings.
+    // Protects a cluster from standing still for ever: two of four lose their vote stores under load, one its ledger too; nothing
+    // becomes final; step by step, with each step refused that is not due, they sign again, and all that was promised by those
+    // who kept their ledgers is final, once, in one order, with no evidence against anybody. Who kept its ledger takes
+    // transactions at once; who did not says no until the next epoch, which a change that changes nothing brings.
     [Fact]
     public async Task Two_of_four_that_lost_their_votes_sign_again()
     {

@@ -30,8 +30,9 @@ public sealed class SingleNodeTests
         Assert.Equal(expected.Order(), names.Intersect([.. expected, .. new Topology(cores: 5).Loops.Select(l => l.Name), "pipeline"]).Order());
     }
 
-    // Protects databases across builds: the binary checksums with the processor's own instruction, and what it wrote is sound to Debian's
-    // RocksDB, which these tests run on and which goes by tables; and the other way round, once that has flushed the logs.
+    // Protects databases across builds: the binary checksums with the processor's own instruction, and what it wrote is sound to
+    // Debian's RocksDB, which these tests run on and which goes by tables; and the other way round, once that has flushed the
+    // logs.
     [Fact]
     public async Task Checksums_in_its_databases_are_RocksDBs_own()
     {

@@ -36,8 +36,8 @@ public sealed class SnapshotTests
         await AssertSameStateAsync(cluster);
     }
 
-    // Protects a validator whose votes are whole and whose ledger is not: votes that it has forgotten and meets again convict nobody,
-    // and once it is past them it signs as before.
+    // Protects a validator whose votes are whole and whose ledger is not: votes that it has forgotten and meets again convict
+    // nobody, and once it is past them it signs as before.
     [Fact]
     public async Task A_lost_ledger_comes_back_by_snapshot_and_the_validator_signs_on()
     {
@@ -60,8 +60,8 @@ public sealed class SnapshotTests
         await AssertSameStateAsync(cluster);
     }
 
-    // Protects one who was away for whole epochs, of which nobody keeps a block: by the ends of epochs to a snapshot of a later one, and it
-    // signs there; a kill on the way costs nothing.
+    // Protects one who was away for whole epochs, of which nobody keeps a block: by the ends of epochs to a snapshot of a later
+    // one, and it signs there; a kill on the way costs nothing.
     [Fact]
     public async Task A_validator_that_missed_epochs_comes_back_by_snapshot()
     {

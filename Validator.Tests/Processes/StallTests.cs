@@ -14,8 +14,9 @@ public sealed class StallTests : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    // Protects operators from a halt that nothing tells: two of four have lost their votes, so that nothing can become final, and all four are
-    // connected and well otherwise. Each of them says so, names the two, and takes nothing that it cannot bring to an end.
+    // Protects operators from a halt that nothing tells: two of four have lost their votes, so that nothing can become final, and
+    // all four are connected and well otherwise. Each of them says so, names the two, and takes nothing that it cannot bring to
+    // an end.
     [Fact]
     public async Task Two_of_four_without_votes_are_named_by_all()
     {
@@ -60,8 +61,9 @@ public sealed class StallTests : IDisposable
         await AssertAlertsHaveTheirMetricsAsync(cluster.Nodes[0]);
     }
 
-    // Protects clients, who are to be sent elsewhere by a validator that cannot serve them and by no other: a leader that takes seconds to be
-    // replaced costs nobody a refusal, a quorum that is gone does; what was taken meanwhile becomes final when it is back, by itself.
+    // Protects clients, who are to be sent elsewhere by a validator that cannot serve them and by no other: a leader that takes
+    // seconds to be replaced costs nobody a refusal, a quorum that is gone does; what was taken meanwhile becomes final when it
+    // is back, by itself.
     [Fact]
     public async Task A_slow_leader_change_refuses_nobody_and_a_lost_quorum_does()
     {
@@ -126,8 +128,8 @@ public sealed class StallTests : IDisposable
         Assert.True(await cluster.MetricAsync(others[0], "cretoai_stalled_seconds_total", "no_quorum_connected") > 0);
     }
 
-    // Protects operators of a disk that hangs without failing: the validator names its own, the others name the validator, and both go on by
-    // themselves when it answers again.
+    // Protects operators of a disk that hangs without failing: the validator names its own, the others name the validator, and
+    // both go on by themselves when it answers again.
     [AbuseFact]
     public async Task A_disk_that_does_not_answer_is_named()
     {

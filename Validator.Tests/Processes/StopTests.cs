@@ -16,9 +16,10 @@ namespace Validator.Tests.Processes;
 [Collection(nameof(ProcessTests))]
 public sealed class StopTests
 {
-    // Protects clients of a validator that is stopped: who waits for finality, over HTTP or QUIC, is told that there will be no answer here,
-    // a stream ends whole, and all that takes less than the promised two seconds (with room for a busy machine). Alone of four, it has no
-    // quorum, so nothing becomes final; what it called durable it still does when it is back. An index that it does not have, or of another chain, is refused and not waited for.
+    // Protects clients of a validator that is stopped: who waits for finality, over HTTP or QUIC, is told that there will be no
+    // answer here, a stream ends whole, and all that takes less than the promised two seconds (with room for a busy machine).
+    // Alone of four, it has no quorum, so nothing becomes final; what it called durable it still does when it is back. An index
+    // that it does not have, or of another chain, is refused and not waited for.
     [Fact]
     public async Task Who_waits_is_told_before_a_validator_stops()
     {

@@ -10,8 +10,8 @@ namespace Validator.Tests.Processes;
 [Collection(nameof(ProcessTests))]
 public sealed class TransactionTests
 {
-    // Protects clients who ask what became of a transaction: every validator has the same answer, the one that took it and the others, for
-    // what is final, for what execution rejected, and for what was sent twice; and after a restart too.
+    // Protects clients who ask what became of a transaction: every validator has the same answer, the one that took it and the
+    // others, for what is final, for what execution rejected, and for what was sent twice; and after a restart too.
     [Fact]
     public async Task Every_validator_says_the_same_of_a_transaction_after_a_restart_too()
     {

@@ -7,8 +7,9 @@ namespace Validator.Tests.Processes;
 [Collection(nameof(ProcessTests))]
 public sealed class UpgradeTests
 {
-    // Protects operators who upgrade, and those who must go back: each build refuses the other's format and says what to do, db migrate
-    // --dry-run changes nothing, db migrate keeps every vote and block, and a copy put back follows, since its votes are old.
+    // Protects operators who upgrade, and those who must go back: each build refuses the other's format and says what to do, db
+    // migrate --dry-run changes nothing, db migrate keeps every vote and block, and a copy put back follows, since its votes are
+    // old.
     [AbuseFact]
     public async Task Two_formats_go_forward_by_migration_and_back_by_the_copy()
     {

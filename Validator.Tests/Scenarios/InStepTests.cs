@@ -9,8 +9,9 @@ public class InStepTests
     private const int Intervals = 400;
     private const int PerInterval = 4;
 
-    // Protects latency under steady load: from its seal until it is final, a vertex waits for less than half a block interval on top of what
-    // network and disks take. Where each keeps a time of its own, it is 0.6 to 1.0 of one in these worlds; in step 0.2 to 0.3.
+    // Protects latency under steady load: from its seal until it is final, a vertex waits for less than half a block interval on
+    // top of what network and disks take. Where each keeps a time of its own, it is 0.6 to 1.0 of one in these worlds; in step
+    // 0.2 to 0.3.
     [Fact]
     public void Vertices_do_not_wait_for_the_next_block()
     {
@@ -37,7 +38,9 @@ public class InStepTests
         }
     }
 
-    /// <summary>Microseconds from seal to order, by Little's law: those that wait on average over those that come per microsecond.</summary>
+    /// <summary>
+    /// Microseconds from seal to order, by Little's law: those that wait on average over those that come per microsecond.
+    /// </summary>
     private static double MeanWait(Scenario scenario, long micros)
     {
         const long sample = 500;

@@ -7,13 +7,17 @@ using Validator.Bench.Simulation;
 
 namespace Validator.Tests.Scenarios;
 
-/// <summary>What the core says of whether the order goes on (<see cref="ValidatorCore.Progress"/>), by which a halt is told from an idle chain.</summary>
+/// <summary>
+/// What the core says of whether the order goes on (<see cref="ValidatorCore.Progress"/>), by which a halt is told from an idle
+/// chain.
+/// </summary>
 public sealed class ProgressTests
 {
     private const long Second = 1_000_000;
 
-    // Protects from false alarms: on a chain that goes on nothing is ever pending for long, under load, idle, or while a member is down. And from
-    // halts that nobody notices: where two of four are gone, those that are left say that work is pending, and how long who signs may be silent.
+    // Protects from false alarms: on a chain that goes on nothing is ever pending for long, under load, idle, or while a member
+    // is down. And from halts that nobody notices: where two of four are gone, those that are left say that work is pending, and
+    // how long who signs may be silent.
     [Fact]
     public void Work_is_pending_where_nothing_is_ordered_and_only_there()
     {
@@ -60,7 +64,8 @@ public sealed class ProgressTests
         Assert.True(node.Core.Progress().WorkPendingAtPeers);
     }
 
-    // Protects whoever waits for a clock: a proposal that is stamped an hour ahead waits for that time, and it is said until when.
+    // Protects whoever waits for a clock: a proposal that is stamped an hour ahead waits for that time, and it is said until
+    // when.
     [Fact]
     public void A_time_that_lies_ahead_is_named()
     {

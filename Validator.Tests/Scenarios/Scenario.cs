@@ -3,7 +3,9 @@ using Validator.Bench.Simulation;
 
 namespace Validator.Tests.Scenarios;
 
-/// <summary>A scripted world of equal validators, four unless told, on a sound network: the script decides what goes wrong.</summary>
+/// <summary>
+/// A scripted world of equal validators, four unless told, on a sound network: the script decides what goes wrong.
+/// </summary>
 internal sealed class Scenario
 {
     private const long Second = 1_000_000;
@@ -78,7 +80,9 @@ internal sealed class Scenario
 
     public void RunFor(long micros) => Cluster.RunUntil(Cluster.Now + micros);
 
-    /// <summary>Until the condition holds; fails with the cluster's state when it does not within the limit of virtual time.</summary>
+    /// <summary>
+    /// Until the condition holds; fails with the cluster's state when it does not within the limit of virtual time.
+    /// </summary>
     public void RunUntil(Func<bool> done, string what, long limitMicros = 120 * Second)
     {
         long limit = Cluster.Now + limitMicros;

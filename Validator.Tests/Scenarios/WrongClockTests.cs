@@ -8,8 +8,8 @@ public sealed class WrongClockTests
     private const long Second = 1_000_000;
     private const long Hour = 3_600 * Second;
 
-    // Protects: where all clocks were ahead and are set right, or where genesis is of a time to come (all clocks behind it), blocks go on at once, each a
-    // microsecond after the one before; what was on its way when they were set may cost one view.
+    // Protects: where all clocks were ahead and are set right, or where genesis is of a time to come (all clocks behind it),
+    // blocks go on at once, each a microsecond after the one before; what was on its way when they were set may cost one view.
     [Theory]
     [InlineData(Hour, 0)]
     [InlineData(0, -Hour)]

@@ -25,16 +25,17 @@ public sealed class SimulationTests
     }
 
     // Protects: seeds that failed when they were met go on passing. What is drawn from a seed has changed since for those below
-    // 323; that one sent vertices of another epoch, of which evidence was made. 469 asked for a block that all had pruned, for good, and
-    // 470 for vertices. In 2325 a peer that had been silent was never asked again how epochs ended. In 4004650 and 4008051 the checker took a
-    // view that a crash had undone for the one that a restarted leader was in. In 6000471 a silent peer kept one that was behind from asking
-    // the others for the snapshot that they still had. In 9003329 five faulty leaders in a row came after sixteen fruitless views, and each
-    // took 25 s. In 9003408 the quorum that was to go on was none of the committee that a late change made: the script's fault.
-    // In 1030 and 3038 who had lost its votes alone (rule E9) authored nothing in that epoch, and what it had promised in earlier ones waited for its end.
-    // In 2671 and 7691 all ledgers but one were lost, and its owner had pruned: one alone is not more than F, so nobody asked it for a snapshot. In
-    // 7139 each of four that stood still was asked three times for a chunk before the one that had offered the snapshot. In 7094 a quorum had to
-    // go on without the one that alone had a prepared block's body, after others had lost their votes. In 50705 those who were to sign from view
-    // 39 on waited 21 s in each view from 34 on, as if all had been tried in vain.
+    // 323; that one sent vertices of another epoch, of which evidence was made. 469 asked for a block that all had pruned, for
+    // good, and 470 for vertices. In 2325 a peer that had been silent was never asked again how epochs ended. In 4004650 and
+    // 4008051 the checker took a view that a crash had undone for the one that a restarted leader was in. In 6000471 a silent
+    // peer kept one that was behind from asking the others for the snapshot that they still had. In 9003329 five faulty leaders
+    // in a row came after sixteen fruitless views, and each took 25 s. In 9003408 the quorum that was to go on was none of the
+    // committee that a late change made: the script's fault. In 1030 and 3038 who had lost its votes alone (rule E9) authored
+    // nothing in that epoch, and what it had promised in earlier ones waited for its end. In 2671 and 7691 all ledgers but one
+    // were lost, and its owner had pruned: one alone is not more than F, so nobody asked it for a snapshot. In 7139 each of four
+    // that stood still was asked three times for a chunk before the one that had offered the snapshot. In 7094 a quorum had to go
+    // on without the one that alone had a prepared block's body, after others had lost their votes. In 50705 those who were to
+    // sign from view 39 on waited 21 s in each view from 34 on, as if all had been tried in vain.
     // In 9653 one crash was counted twice, and its store of votes came back torn in the middle.
     [Fact]
     public void Seeds_that_once_failed_pass()
@@ -142,8 +143,9 @@ public sealed class SimulationTests
         }
     }
 
-    // Protects: no transaction waits for a period to come round while a member floods with what changes nothing, so that a proposal falls
-    // due at an input of that member's and not at a tick. Each second transaction comes while the first is being ordered, and none after it.
+    // Protects: no transaction waits for a period to come round while a member floods with what changes nothing, so that a
+    // proposal falls due at an input of that member's and not at a tick. Each second transaction comes while the first is being
+    // ordered, and none after it.
     [Fact]
     public void Under_a_flood_no_transaction_waits_for_the_next_status()
     {

@@ -6,12 +6,13 @@ using Validator.Host;
 namespace Validator.Tests.Tidy;
 
 /// <summary>
-/// Commands in documents. A block without a language is commands, which <c>QuickStartTests</c> and <c>OperationsTests</c> run; what cannot run here is
-/// marked <c>text</c> and counted.
+/// Commands in documents. A block without a language is commands, which <c>QuickStartTests</c> and <c>OperationsTests</c> run;
+/// what cannot run here is marked <c>text</c> and counted.
 /// </summary>
 public sealed class DocumentCommandTests
 {
-    // Protects: nobody adds a block that no test runs without saying so here. toml is the node.toml that OperationsTests start with.
+    // Protects: nobody adds a block that no test runs without saying so here. toml is the node.toml that OperationsTests start
+    // with.
     [Theory]
     [InlineData("README.md", "commands commands commands")]
     [InlineData("docs/API.md", "text")]

@@ -14,8 +14,8 @@ public sealed class TidyTests
     private const int MostLinesOfTests = 600;
     private const int Width = 130;
 
-    /// <summary>Lines of code above <see cref="Width"/> outside of Core, Pipeline and tests. Only ever lowered.</summary>
-    private const int MostLongLines = 716;
+    /// <summary>Lines of code above <see cref="Width"/>. Only ever lowered.</summary>
+    private const int MostLongLines = 1685;
 
     // Protects: the protocol core stays a pure state machine, which needs hashes and nothing else.
     [Fact]
@@ -38,8 +38,8 @@ public sealed class TidyTests
         Assert.All(Includes(project, "PackageReference"), package => Assert.EndsWith("Analyzers", package));
     }
 
-    // Protects: the protocol's folders, and the binary's, form stairs, whose steps use those below them alone. A folder of another namespace is reached
-    // by a using directive or by a qualified name, and both are looked at.
+    // Protects: the protocol's folders, and the binary's, form stairs, whose steps use those below them alone. A folder of
+    // another namespace is reached by a using directive or by a qualified name, and both are looked at.
     [Theory]
     [InlineData("Core", "Primitives Wire Execution Effects Dag Consensus Shell")]
     [InlineData("Host", "Primitives Logging Storage Config Keys Contracts Pipeline Serving Node Metrics Api Cli Tools")]
@@ -71,7 +71,8 @@ public sealed class TidyTests
             sources.Where(f => f.StartsWith("Validator.Core/Wire/", StringComparison.Ordinal) && f.Count(c => c == '/') == 2), new Regex(@"\bWire\.Validation\b")));
     }
 
-    // Protects: the parts of the QUIC shim stand on each other in the order of quic_internal.h, which says what each of them offers.
+    // Protects: the parts of the QUIC shim stand on each other in the order of quic_internal.h, which says what each of them
+    // offers.
     [Fact]
     public void Parts_of_the_quic_shim_use_those_above_them()
     {
@@ -94,16 +95,39 @@ public sealed class TidyTests
         SourceTree.Files.Where(f => f.EndsWith(".cs", StringComparison.Ordinal) || f.EndsWith(".c", StringComparison.Ordinal))
             .Where(f => SourceTree.Lines(f).Length > (f.StartsWith("Validator.Tests/", StringComparison.Ordinal) ? MostLinesOfTests : MostLines)));
 
-    // Protects: lines stay as long as .editorconfig says. Comments do; of code above it there must not be more. Core and Pipeline, which are being taken
-    // apart, and tests are not held to it yet; code of the simulator neither.
+    // Protects: lines stay as long as .editorconfig says. Comments do; of code above it there must not be more.
     [Fact]
     public void Lines_do_not_get_longer()
     {
-        string[] held = [.. SourceTree.Sources.Where(f => !f.StartsWith("Validator.Tests/", StringComparison.Ordinal)
-            && !f.StartsWith("Validator.Core/", StringComparison.Ordinal) && !f.StartsWith("Validator.Host/Pipeline/", StringComparison.Ordinal))];
-        AssertNone(Matches(held, new Regex($@"^(?=.{{{Width + 1}}})\s*//")));
-        string[] counted = [.. held.Where(f => !f.StartsWith("Validator.Bench/Simulation/", StringComparison.Ordinal))];
-        Assert.InRange(counted.SelectMany(SourceTree.Lines).Count(l => l.Length > Width), 0, MostLongLines);
+        AssertNone(Matches(SourceTree.Sources, new Regex($@"^(?=.{{{Width + 1}}})\s*//")));
+        Assert.InRange(SourceTree.Sources.SelectMany(SourceTree.Lines).Count(l => l.Length > Width), 0, MostLongLines);
+    }
+
+    // Protects: tests are named in one way, as sentences, and each says in a comment what it protects.
+    [Fact]
+    public void Tests_are_named_as_sentences()
+    {
+        List<string> others = [];
+        int seen = 0;
+        foreach (string file in SourceTree.Sources.Where(f => f.StartsWith("Validator.Tests/", StringComparison.Ordinal)))
+        {
+            string[] lines = SourceTree.Lines(file);
+            for (int i = 0; i < lines.Length; i++)
+            {
+                if (Regex.IsMatch(lines[i], @"^    \[\w*(Fact|Theory)\b"))
+                {
+                    int name = Array.FindIndex(lines, i, l => l.StartsWith("    public ", StringComparison.Ordinal));
+                    seen++;
+                    if (!Regex.IsMatch(lines[name], @" [A-Z]\w*_\w+\(") || !lines[i - 1].StartsWith("    //", StringComparison.Ordinal))
+                    {
+                        others.Add($"{file}:{name + 1}: {lines[name].Trim()}");
+                    }
+                }
+            }
+        }
+
+        Assert.Equal([], others);
+        Assert.InRange(seen, 500, int.MaxValue);
     }
 
     // Protects: code has one project, and others refer to that.
@@ -133,8 +157,8 @@ public sealed class TidyTests
         AssertNone(Matches(shipped, new Regex(@"\bstring Library = (?!""validator_native"";)")));
     }
 
-    // Protects: names are resolved in one place (Validator.Net/Discovery/NameResolver.cs), and every HTTP client goes through it. The runtime's
-    // own resolver is the C library's, which loads modules of the host into a static binary.
+    // Protects: names are resolved in one place (Validator.Net/Discovery/NameResolver.cs), and every HTTP client goes through it.
+    // The runtime's own resolver is the C library's, which loads modules of the host into a static binary.
     [Fact]
     public void Names_are_resolved_in_one_place()
     {
@@ -142,7 +166,8 @@ public sealed class TidyTests
         AssertNone(Matches(shipped, new Regex(@"\bDns\.Get|\bDnsEndPoint\b|\bnew (SocketsHttpHandler|HttpClientHandler|ClientWebSocket|TcpClient|UdpClient)\b|HttpClient> \w+ = new\(\)|new HttpClient\(\)")));
     }
 
-    // Protects: numbers from outside are digits and nothing else. The framework's readers let NULs follow, and most of them blanks and signs.
+    // Protects: numbers from outside are digits and nothing else. The framework's readers let NULs follow, and most of them
+    // blanks and signs.
     [Fact]
     public void Numbers_are_read_in_one_place()
     {
@@ -206,8 +231,8 @@ public sealed class TidyTests
         }
     }
 
-    // Protects: what travels between Core and the shell says what it is (decision 83). A field that anybody may set, or a value that is only there
-    // for some cases, brings back the struct of which only some fields count.
+    // Protects: what travels between Core and the shell says what it is (decision 83). A field that anybody may set, or a value
+    // that is only there for some cases, brings back the struct of which only some fields count.
     [Fact]
     public void What_travels_has_no_open_fields()
     {
@@ -221,18 +246,19 @@ public sealed class TidyTests
         AssertNone(Matches(files, new Regex(@"[\w)\]]!(?!=)")));
     }
 
-    // Protects: the rules lead to the code. Where a symbol or a file is renamed, what PROTOCOL.md cites goes along.
+    // Protects: the rules lead to the code that is shipped, never to tests or the simulator. Where a symbol or a file is renamed,
+    // what PROTOCOL.md cites goes along.
     [Fact]
-    public void The_protocol_cites_what_there_is()
+    public void The_protocol_cites_what_is_shipped()
     {
-        string[] sources = [.. SourceTree.Sources.Where(f => f.StartsWith("Validator.", StringComparison.Ordinal))];
+        string[] sources = [.. SourceTree.Sources.Where(f => Regex.IsMatch(f, @"^Validator\.(Core|Host|Net|Crypto\.Simd)/"))];
         HashSet<string> words = [.. sources.SelectMany(f => SourceTree.Lines(f)).SelectMany(l => Regex.Matches(l, @"\w+")).Select(m => m.Value)];
         foreach (string name in Cited("Validator.Core/PROTOCOL.md"))
         {
             bool there = name.EndsWith(".cs", StringComparison.Ordinal)
                 ? sources.Any(f => f.EndsWith("/" + name, StringComparison.Ordinal) || f == "Validator." + name)
                 : name.Contains('/') ? SourceTree.Files.Any(f => f.Contains(name, StringComparison.Ordinal)) : name.Split('.').All(words.Contains);
-            Assert.True(there, $"PROTOCOL.md cites {name}, which is not there");
+            Assert.True(there, $"PROTOCOL.md cites {name}, which is not in what is shipped");
         }
     }
 

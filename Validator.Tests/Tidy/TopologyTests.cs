@@ -7,7 +7,9 @@ using Validator.Host.Pipeline;
 
 namespace Validator.Tests.Tidy;
 
-/// <summary>The pipeline's table in Topology.cs, the same in docs/ARCHITECTURE.md, and docs/pipeline.svg, which is drawn from it.</summary>
+/// <summary>
+/// The pipeline's table in Topology.cs, the same in docs/ARCHITECTURE.md, and docs/pipeline.svg, which is drawn from it.
+/// </summary>
 public sealed partial class TopologyTests
 {
     private const string Picture = "docs/pipeline.svg";
@@ -28,7 +30,8 @@ public sealed partial class TopologyTests
         Assert.All(Stages(), s => Assert.True(File.Exists(Path.Combine(SourceTree.Root, s.Source)), s.Source));
     }
 
-    // Protects: which thread runs what, with few cores and with many, is what the document says, and no stage is left out or run twice.
+    // Protects: which thread runs what, with few cores and with many, is what the document says, and no stage is left out or run
+    // twice.
     [Fact]
     public void Threads_are_those_of_the_code()
     {
@@ -45,8 +48,8 @@ public sealed partial class TopologyTests
         }
     }
 
-    // Protects: the document's table is the one in the code, which makes all rings between threads: who fills one, who empties it, what it holds, how
-    // much, and what happens when it is full.
+    // Protects: the document's table is the one in the code, which makes all rings between threads: who fills one, who empties
+    // it, what it holds, how much, and what happens when it is full.
     [Fact]
     public void Links_are_those_of_the_code()
     {

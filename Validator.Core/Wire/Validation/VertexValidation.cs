@@ -61,7 +61,9 @@ public static class VertexValidation
         return error == DecodeError.None ? envelopes.Finish() : error;
     }
 
-    /// <summary>Alone in its vertex, so that execution knows from the first byte of a payload whether to read the rest (rule E4).</summary>
+    /// <summary>
+    /// Alone in its vertex, so that execution knows from the first byte of a payload whether to read the rest (rule E4).
+    /// </summary>
     private static DecodeError TakeChange(ReadOnlySpan<byte> bytes, ulong epoch, TransactionScratch scratch)
     {
         if (scratch.Offsets.Length != 1)

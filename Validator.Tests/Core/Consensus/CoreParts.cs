@@ -5,7 +5,9 @@ using Validator.Core.Wire;
 
 namespace Validator.Tests.Core.Consensus;
 
-/// <summary>The objects of one core that count, vote, change views and make final, around a chain; member 1 of four unless said otherwise.</summary>
+/// <summary>
+/// The objects of one core that count, vote, change views and make final, around a chain; member 1 of four unless said otherwise.
+/// </summary>
 internal sealed class CoreParts
 {
     private readonly EffectBuffer _effects = new();

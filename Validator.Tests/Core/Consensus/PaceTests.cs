@@ -6,14 +6,16 @@ using Validator.Tests.Core.Wire;
 
 namespace Validator.Tests.Core.Consensus;
 
-/// <summary>How far apart blocks and own vertices are: a committee of one, whose shell takes as long for a signature as the test says.</summary>
+/// <summary>
+/// How far apart blocks and own vertices are: a committee of one, whose shell takes as long for a signature as the test says.
+/// </summary>
 public class PaceTests
 {
     private const long Interval = 10_000;
     private const long Second = 1_000_000;
 
-    // Protects latency under load: blocks that votes cannot keep up with are what votes wait for. What a disk always takes says nothing of
-    // load, and what is over is forgotten.
+    // Protects latency under load: blocks that votes cannot keep up with are what votes wait for. What a disk always takes says
+    // nothing of load, and what is over is forgotten.
     [Fact]
     public void Blocks_give_way_while_own_votes_wait()
     {

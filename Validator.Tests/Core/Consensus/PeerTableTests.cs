@@ -40,8 +40,8 @@ public sealed class PeerTableTests
         Assert.Equal(20ul, _peers.ProvenFrom(10));
     }
 
-    // Protects rule E6 where all ledgers but one are lost: the one with a history is followed as long as all others are there and know nothing above
-    // what is final here; one that is away, silent or further might have a snapshot that would be passed by.
+    // Protects rule E6 where all ledgers but one are lost: the one with a history is followed as long as all others are there and
+    // know nothing above what is final here; one that is away, silent or further might have a snapshot that would be passed by.
     [Fact]
     public void One_alone_is_followed_where_all_others_know_nothing()
     {

@@ -13,8 +13,8 @@ public sealed class RevivalTests
     private static readonly Hash256 s_chain = Hash256.Of([7]);
     private static readonly Hash256 s_request = Hash256.Of([8]);
 
-    // Protects agreement: those who state must be in each quorum. Of four equal members two will do and one will not; by weight, not by heads; the
-    // same one twice, and the asker's own word, count for nothing.
+    // Protects agreement: those who state must be in each quorum. Of four equal members two will do and one will not; by weight,
+    // not by heads; the same one twice, and the asker's own word, count for nothing.
     [Fact]
     public void Those_who_state_must_be_in_each_quorum()
     {
@@ -37,8 +37,8 @@ public sealed class RevivalTests
     public void A_statement_for_another_request_does_not_count() => Assert.Equal(
         RevivalRefusal.TooLittleWeight, Weigh(Epoch(1, 1, 1, 1), 3, Statement(0, 2), Statement(1, 2, request: Hash256.Of([9]))).Refusal);
 
-    // Protects one value per slot and what is committed: signing begins above every view that was signed for, and whoever stated must have bound
-    // itself for all of them; the highest prepared certificate by view comes along.
+    // Protects one value per slot and what is committed: signing begins above every view that was signed for, and whoever stated
+    // must have bound itself for all of them; the highest prepared certificate by view comes along.
     [Fact]
     public void Signing_begins_above_every_view_that_was_signed_for()
     {
@@ -53,8 +53,8 @@ public sealed class RevivalTests
         Assert.Equal((RevivalRefusal.None, 8ul), (three.Refusal, three.Limit.FirstView));
     }
 
-    // Protects the next epoch: where somebody committed to the last block of this one, the lost votes may reach into the next one's first view; into
-    // a committee that is not known, nothing is promised.
+    // Protects the next epoch: where somebody committed to the last block of this one, the lost votes may reach into the next
+    // one's first view; into a committee that is not known, nothing is promised.
     [Fact]
     public void An_epoch_that_may_be_over_binds_in_the_next()
     {
@@ -68,8 +68,8 @@ public sealed class RevivalTests
         Assert.Equal(RevivalRefusal.TooLittleWeight, Weigh(epoch, 3, Statement(0, 2), Statement(1, 2, epoch: 4)).Refusal);
     }
 
-    // Protects those who answer one after the other, and twice: stating again without having voted says the same, and after the binding was put to
-    // use it says more; the highest of all own records counts, and a Commit to an epoch's last block is told.
+    // Protects those who answer one after the other, and twice: stating again without having voted says the same, and after the
+    // binding was put to use it says more; the highest of all own records counts, and a Commit to an epoch's last block is told.
     [Fact]
     public void A_statement_is_of_all_that_is_in_the_store()
     {
@@ -110,8 +110,8 @@ public sealed class RevivalTests
         VoteStatement State() => Revival.State(votes, epoch, 1, s_chain, [s_request], epoch.Start);
     }
 
-    // Protects operators' machines from whatever a file holds: it comes back as it was, and cut or changed bytes are refused, or are another statement
-    // whose signed digest differs.
+    // Protects operators' machines from whatever a file holds: it comes back as it was, and cut or changed bytes are refused, or
+    // are another statement whose signed digest differs.
     [Fact]
     public void A_statement_comes_back_as_it_was() => CodecPropertyTests.ForSeeds(100, seed =>
     {
@@ -138,7 +138,8 @@ public sealed class RevivalTests
         Assert.False(VoteStatementCodec.TryRead(noise, out _, out _));
     });
 
-    // Protects clients and the lane: whose votes were lost authors on where its ledger was not, and else nothing in this epoch, whatever comes.
+    // Protects clients and the lane: whose votes were lost authors on where its ledger was not, and else nothing in this epoch,
+    // whatever comes.
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -158,8 +159,8 @@ public sealed class RevivalTests
         Assert.Equal(!laneKnown, core.Signs);
     }
 
-    // Protects from a wait of hours: views that nobody could use make no timeout longer, neither below the first view, which may lie far ahead,
-    // nor from it on; there it grows as ever. (Seed 50705: 21 s for each of nine views.)
+    // Protects from a wait of hours: views that nobody could use make no timeout longer, neither below the first view, which may
+    // lie far ahead, nor from it on; there it grows as ever. (Seed 50705: 21 s for each of nine views.)
     [Fact]
     public void Timeouts_grow_from_the_first_view_on()
     {
@@ -209,7 +210,8 @@ public sealed class RevivalTests
         }
     }
 
-    // Protects who signs anew from a statement that would bind it, and all who join it, to a view that never comes or does not fit.
+    // Protects who signs anew from a statement that would bind it, and all who join it, to a view that never comes or does not
+    // fit.
     [Theory]
     [InlineData(3, 4, true)]
     [InlineData(3, 3 + VoteStatementCodec.MostAhead, true)]

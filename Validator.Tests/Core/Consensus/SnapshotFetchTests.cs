@@ -75,8 +75,8 @@ public class SnapshotFetchTests
         Assert.Equal((Segments.Length + 1 - held - 8, 8, held), again.Progress);
     }
 
-    // Protects against a useless start and against peers that move on: an older snapshot is not taken, and where nobody has this one
-    // any longer a later one is asked for, whose equal chunks need not come again.
+    // Protects against a useless start and against peers that move on: an older snapshot is not taken, and where nobody has this
+    // one any longer a later one is asked for, whose equal chunks need not come again.
     [Fact]
     public void A_snapshot_that_peers_have_left_behind_gives_way_to_a_later_one()
     {
@@ -104,8 +104,9 @@ public class SnapshotFetchTests
         Assert.InRange(_asked.Sum(), Segments.Length, Segments.Length + 100);
     }
 
-    // Protects progress against one faulty peer: it offers a snapshot that all others have left behind, and of its last chunks some it does
-    // not have and some it never sends. The others are asked for theirs all the same. (Seed 6000471: not for two minutes.)
+    // Protects progress against one faulty peer: it offers a snapshot that all others have left behind, and of its last chunks
+    // some it does not have and some it never sends. The others are asked for theirs all the same. (Seed 6000471: not for two
+    // minutes.)
     [Fact]
     public void A_peer_that_keeps_silent_does_not_hold_up_a_later_snapshot()
     {
@@ -129,8 +130,9 @@ public class SnapshotFetchTests
         Assert.InRange(_now, 0, 5_000_000);
     }
 
-    // Protects the time in which a snapshot is there to be had: that three of five peers say nothing, and one has moved on, costs little more than
-    // their silence when the manifest was asked for, as who offered it is asked first and who was silent last. (Seed 7139: 24 s, and the snapshot was gone.)
+    // Protects the time in which a snapshot is there to be had: that three of five peers say nothing, and one has moved on, costs
+    // little more than their silence when the manifest was asked for, as who offered it is asked first and who was silent last.
+    // (Seed 7139: 24 s, and the snapshot was gone.)
     [Fact]
     public void Silent_peers_do_not_hold_up_the_one_that_offers()
     {
@@ -146,7 +148,8 @@ public class SnapshotFetchTests
         Assert.All(Enumerable.Range(1, 3), peer => Assert.InRange(_asked[peer], 1, 9));
     }
 
-    // Protects against a liar: whoever says to have what others lack is asked for its proof, and until that is here nothing is being caught up.
+    // Protects against a liar: whoever says to have what others lack is asked for its proof, and until that is here nothing is
+    // being caught up.
     [Fact]
     public void A_probe_binds_to_nothing_before_its_proof()
     {

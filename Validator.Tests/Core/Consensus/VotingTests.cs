@@ -4,7 +4,9 @@ using Validator.Core.Wire;
 
 namespace Validator.Tests.Core.Consensus;
 
-/// <summary>From a proposal to a final block, object by object: who counts, what is stored before what is signed, what is final.</summary>
+/// <summary>
+/// From a proposal to a final block, object by object: who counts, what is stored before what is signed, what is final.
+/// </summary>
 public sealed class VotingTests
 {
     private readonly CoreParts _core = new();
@@ -25,8 +27,8 @@ public sealed class VotingTests
         Assert.Same(certificate, _core.Prepared.HighestBelow(1));
     }
 
-    // Protects sections 6 and 8: a second, different vote convicts its sender and does not count; one of our own that was not decided
-    // here ends signing.
+    // Protects sections 6 and 8: a second, different vote convicts its sender and does not count; one of our own that was not
+    // decided here ends signing.
     [Fact]
     public void A_second_vote_convicts()
     {
@@ -43,8 +45,8 @@ public sealed class VotingTests
         Assert.Contains("Contradicted", _core.Done.Cases);
     }
 
-    // Protects rule P4 and section 6: the block is stored before the Prepare on it is signed, the certificate before the Commit; each
-    // is signed once.
+    // Protects rule P4 and section 6: the block is stored before the Prepare on it is signed, the certificate before the Commit;
+    // each is signed once.
     [Fact]
     public void What_a_vote_rests_on_is_stored_first()
     {
@@ -95,8 +97,8 @@ public sealed class VotingTests
         Assert.Equal(0UL, _core.Voter.AwaitedMicros);
     }
 
-    // Protects rule P5: a certificate makes its block's ancestors final too, in sequence; a body that is not here is asked for of one
-    // who voted, and nothing is skipped.
+    // Protects rule P5: a certificate makes its block's ancestors final too, in sequence; a body that is not here is asked for of
+    // one who voted, and nothing is skipped.
     [Fact]
     public void A_certificate_makes_all_below_it_final()
     {
@@ -137,8 +139,8 @@ public sealed class VotingTests
         Assert.Empty(diverged.Done.Executed);
     }
 
-    // Protects rule V2: more than F are joined, a quorum is followed, and the ViewChange states the highest certificate of the views
-    // below. Votes of the view that was left have no slot any more.
+    // Protects rule V2: more than F are joined, a quorum is followed, and the ViewChange states the highest certificate of the
+    // views below. Votes of the view that was left have no slot any more.
     [Fact]
     public void Views_are_joined_and_entered()
     {
@@ -162,8 +164,8 @@ public sealed class VotingTests
         Assert.Null(_core.Slots.Find(0, 1));
     }
 
-    // Protects rule V1: the leader is given up when what it was shown waits for too long, at once sooner when it is out of reach, and
-    // never while nothing waits; our Stop is repeated.
+    // Protects rule V1: the leader is given up when what it was shown waits for too long, at once sooner when it is out of reach,
+    // and never while nothing waits; our Stop is repeated.
     [Fact]
     public void A_leader_is_given_up_in_time()
     {

@@ -11,7 +11,7 @@ public sealed class LaneTests
     /// being forgotten with them: it stays held, with its whole chain, and what was dropped can come again.
     /// </summary>
     [Fact]
-    public void OnlyVariantsThatNobodyNamesAreForgotten()
+    public void Only_variants_that_nobody_names_are_forgotten()
     {
         Lane lane = new(0);
         LaneTip[] tip = Chain(lane, default, 4, 1);
@@ -38,7 +38,9 @@ public sealed class LaneTests
         Assert.Equal(0, lane.Bytes);
     }
 
-    /// <returns>Durable vertices on top of <paramref name="below"/>, lowest first; <paramref name="variant"/> tells them apart.</returns>
+    /// <returns>
+    /// Durable vertices on top of <paramref name="below"/>, lowest first; <paramref name="variant"/> tells them apart.
+    /// </returns>
     private static LaneTip[] Chain(Lane lane, LaneTip below, int length, byte variant)
     {
         LaneTip[] tips = new LaneTip[length];

@@ -35,7 +35,8 @@ public sealed class CommitteeStateTests
         ChangeRefusal Of(CommitteeChange change) => state.Result(change, out _);
     }
 
-    // Protects: a change that the last block does not state yet waits for the next epoch's end, and every state has its own digest.
+    // Protects: a change that the last block does not state yet waits for the next epoch's end, and every state has its own
+    // digest.
     [Fact]
     public void A_change_takes_effect_with_the_block_that_states_it()
     {

@@ -6,8 +6,8 @@ namespace Validator.Tests.Core.Execution;
 
 public class DedupWindowTests
 {
-    // A window of the size that chains have: verdicts are those of a dictionary while the table grows, in one leap at the end, and slides; and
-    // memory stops growing with the window's last id: 32 bytes an id, and 16 for the table.
+    // A window of the size that chains have: verdicts are those of a dictionary while the table grows, in one leap at the end,
+    // and slides; and memory stops growing with the window's last id: 32 bytes an id, and 16 for the table.
     [Fact]
     public void A_large_window_grows_once_and_finds_what_it_should()
     {

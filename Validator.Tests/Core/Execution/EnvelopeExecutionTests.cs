@@ -10,7 +10,8 @@ public class EnvelopeExecutionTests
     private static readonly Hash256 Start = Hash256.Of([1]);
 
     // Mixed vertices over several lanes: an envelope is accepted once per nonce however often and however late it comes, opaque
-    // transactions beside it are as ever, each rejection says why, and a restart from what was stored goes on with the same roots.
+    // transactions beside it are as ever, each rejection says why, and a restart from what was stored goes on with the same
+    // roots.
     [Fact]
     public void Envelopes_are_accepted_once() => CodecPropertyTests.ForSeeds(25, seed =>
     {

@@ -11,7 +11,7 @@ public class StrictNumberTests
     [InlineData("0", 0UL)]
     [InlineData("007", 7UL)]
     [InlineData("18446744073709551615", ulong.MaxValue)]
-    public void DigitsAreRead(string text, ulong expected)
+    public void Digits_are_read(string text, ulong expected)
     {
         Assert.True(StrictNumber.TryRead(text, out ulong value));
         Assert.Equal(expected, value);
@@ -36,7 +36,7 @@ public class StrictNumberTests
     [InlineData("\u0661")]
     [InlineData("\uff11")]
     [InlineData("18446744073709551616")]
-    public void NothingElseIsANumber(string text)
+    public void Nothing_else_is_a_number(string text)
     {
         Assert.False(StrictNumber.TryRead(text, out ulong _));
         Assert.False(StrictNumber.TryRead(text, out long _));
@@ -45,7 +45,7 @@ public class StrictNumberTests
 
     // Protects code points in node.toml.
     [Fact]
-    public void HexadecimalDigitsAreRead()
+    public void Hexadecimal_digits_are_read()
     {
         Assert.True(StrictNumber.TryReadHex("00eF", out uint value));
         Assert.Equal(0xEFU, value);
@@ -57,7 +57,7 @@ public class StrictNumberTests
 
     // Protects fractions: one form, whatever the machine's culture.
     [Fact]
-    public void FractionsAreReadInOneForm()
+    public void Fractions_are_read_in_one_form()
     {
         CultureInfo before = CultureInfo.CurrentCulture;
         try

@@ -82,7 +82,8 @@ public sealed class BatchQueueTests
         Assert.True(_queue.IsEmpty);
     }
 
-    // Protects a leaver's clients (rule E8): they are told, of what comes back later too, and none of it is lost; who comes back tells nobody.
+    // Protects a leaver's clients (rule E8): they are told, of what comes back later too, and none of it is lost; who comes back
+    // tells nobody.
     [Fact]
     public void Who_leaves_tells_those_who_wait_and_keeps_what_was_promised()
     {

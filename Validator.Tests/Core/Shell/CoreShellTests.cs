@@ -13,7 +13,8 @@ public sealed class CoreShellTests
 {
     private static readonly Dictionary<Type, object> s_samples = Samples();
 
-    // Protects the two switches behind the typed cases: what Core decides is what the shell is told, with every value in its place.
+    // Protects the two switches behind the typed cases: what Core decides is what the shell is told, with every value in its
+    // place.
     [Fact]
     public void Every_effect_comes_out_as_it_went_in()
     {
@@ -66,7 +67,8 @@ public sealed class CoreShellTests
         }
     }
 
-    // Protects the shell's routing: each effect reaches its port, and what is signed or persisted goes the one way of own records.
+    // Protects the shell's routing: each effect reaches its port, and what is signed or persisted goes the one way of own
+    // records.
     [Fact]
     public void Every_effect_reaches_its_port()
     {
@@ -91,7 +93,8 @@ public sealed class CoreShellTests
         }
     }
 
-    // Protects the order of own records: each is written as what it is, at the stage where it is due, and bears our signature by then.
+    // Protects the order of own records: each is written as what it is, at the stage where it is due, and bears our signature by
+    // then.
     [Fact]
     public void Every_own_record_is_written_as_what_it_is()
     {
@@ -111,7 +114,8 @@ public sealed class CoreShellTests
         AssertSigned<NewView>(OwnRecord<int>.Of((UnsignedNewView)s_samples[typeof(UnsignedNewView)]));
     }
 
-    // Protects the data path: on its way through buffer, shell and records a vote costs no object beside its signature, and an answer none at all.
+    // Protects the data path: on its way through buffer, shell and records a vote costs no object beside its signature, and an
+    // answer none at all.
     [Fact]
     public void Cases_cost_no_objects()
     {

@@ -111,7 +111,8 @@ public sealed class LedgerGroupTests
         Assert.Equal(done, Told(ports));
     }
 
-    // Protects whoever waits from a process that ends: nobody is told by it any more, and what nobody was told of is still there to be failed.
+    // Protects whoever waits from a process that ends: nobody is told by it any more, and what nobody was told of is still there
+    // to be failed.
     [Fact]
     public void A_process_that_ends_tells_nobody_more()
     {
@@ -123,8 +124,8 @@ public sealed class LedgerGroupTests
         Assert.Throws<InvariantViolationException>(() => group.Commit());
     }
 
-    // Protects what an epoch's end looks through: all before it is committed, and nothing comes with it. A vertex of it that comes later is not
-    // stored, and its batch goes into another.
+    // Protects what an epoch's end looks through: all before it is committed, and nothing comes with it. A vertex of it that
+    // comes later is not stored, and its batch goes into another.
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -11,8 +11,9 @@ public sealed class LedgerRecoveryTests
     private static readonly VertexHeader s_first = Vertex(0, 1, Hash256.Zero);
     private static readonly VertexHeader s_second = Vertex(0, 2, s_first.Hash);
 
-    // Protects one vertex per height: the ledger has one that a crash kept from the vote store. Others get it now, so it is recorded there first:
-    // once it is ordered, or the ledger lost, nothing else tells of it, and the validator would author another, or take its own for a stranger's.
+    // Protects one vertex per height: the ledger has one that a crash kept from the vote store. Others get it now, so it is
+    // recorded there first: once it is ordered, or the ledger lost, nothing else tells of it, and the validator would author
+    // another, or take its own for a stranger's.
     [Fact]
     public void A_vertex_that_only_the_ledger_has_is_recorded()
     {
@@ -24,7 +25,8 @@ public sealed class LedgerRecoveryTests
         Assert.Null(LedgerRecovery.RaiseOwnTip(State(s_second, s_first, s_second), 0).Unrecorded);
     }
 
-    // Protects from a twin: two own vertices of one height stop this validator; a tip that its ledger lost does not, nor a lane that was lost whole.
+    // Protects from a twin: two own vertices of one height stop this validator; a tip that its ledger lost does not, nor a lane
+    // that was lost whole.
     [Fact]
     public void Two_own_vertices_of_one_height_contradict_each_other()
     {

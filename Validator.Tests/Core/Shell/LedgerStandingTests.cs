@@ -13,7 +13,8 @@ public sealed class LedgerStandingTests
     private static readonly Genesis s_genesis = GenesisSamples.Four();
     private static readonly EpochConfiguration s_epoch = EpochConfiguration.First(s_genesis, GenesisCodec.ChainId(s_genesis));
 
-    // Protects the state: blocks are executed one after the other, what ends an epoch takes it on, and Core is told of a pending change alone.
+    // Protects the state: blocks are executed one after the other, what ends an epoch takes it on, and Core is told of a pending
+    // change alone.
     [Fact]
     public void The_ledger_goes_block_by_block_into_the_next_epoch()
     {
@@ -31,7 +32,8 @@ public sealed class LedgerStandingTests
         Assert.False(standing.IsBehind);
     }
 
-    // Protects rule E6: who passed by an epoch executes nothing before the snapshot of the next is in place, and goes on right above it.
+    // Protects rule E6: who passed by an epoch executes nothing before the snapshot of the next is in place, and goes on right
+    // above it.
     [Fact]
     public void An_epoch_passed_by_needs_a_snapshot()
     {

@@ -26,7 +26,8 @@ public class CodecPropertyTests
         }
     });
 
-    // Protects every switch over types of messages, which the compiler does not: a type that one of them forgets ends the process.
+    // Protects every switch over types of messages, which the compiler does not: a type that one of them forgets ends the
+    // process.
     [Fact]
     public void Every_type_of_message_is_encoded_checked_and_taken_by_Core()
     {

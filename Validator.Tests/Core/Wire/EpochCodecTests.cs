@@ -5,7 +5,8 @@ namespace Validator.Tests.Core.Wire;
 
 public class EpochCodecTests
 {
-    // A restart lives in the very epoch that was written, a pending change included; what is cut or changed is refused, or is its bytes.
+    // A restart lives in the very epoch that was written, a pending change included; what is cut or changed is refused, or is its
+    // bytes.
     [Fact]
     public void An_epoch_comes_back_as_it_was() => CodecPropertyTests.ForSeeds(50, seed =>
     {

@@ -62,7 +62,9 @@ internal sealed class RandomValues(int seed) : ValueSource
     }
 }
 
-/// <summary>Builds well-formed messages of every type for a committee of <paramref name="lanes"/>; signatures are filler.</summary>
+/// <summary>
+/// Builds well-formed messages of every type for a committee of <paramref name="lanes"/>; signatures are filler.
+/// </summary>
 internal sealed class MessageBuilder(ValueSource values, int lanes)
 {
     public static readonly FrameType[] AllTypes = Enum.GetValues<FrameType>();

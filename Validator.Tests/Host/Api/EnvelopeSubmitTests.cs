@@ -14,7 +14,7 @@ public class EnvelopeSubmitTests
     [InlineData("accounts")]
     [InlineData("json")]
     [InlineData("batch")]
-    public async Task AKeyIsSentOnce(string way)
+    public async Task A_key_is_sent_once(string way)
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         byte[] envelope = EnvelopeSamples.Sign(0, 1, "pay"u8, FakeNode.ChainId);
@@ -43,9 +43,10 @@ public class EnvelopeSubmitTests
         Assert.Equal(EnvelopeSamples.Entry(TransactionKind.Envelope, envelope), api.Node.Submitted[^1]);
     }
 
-    // Protects our vertices: what would make one invalid is refused before it gets there, by name, and nothing of its batch is taken.
+    // Protects our vertices: what would make one invalid is refused before it gets there, by name, and nothing of its batch is
+    // taken.
     [Fact]
-    public async Task ABadEnvelopeEndsHere()
+    public async Task A_bad_envelope_ends_here()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Node.Keys.Add(EnvelopeSamples.PublicKey(0));
@@ -75,7 +76,7 @@ public class EnvelopeSubmitTests
 
     // Protects a client that lost its place: the account says which nonces are spent, and a receipt says why one was refused.
     [Fact]
-    public async Task NoncesAreShown()
+    public async Task Nonces_are_shown()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         Hash256 account = EnvelopeSamples.Account(0);
@@ -93,7 +94,7 @@ public class EnvelopeSubmitTests
 
     // Protects memory: keys beyond the limit push out the least recently used, never one in use.
     [Fact]
-    public void KeysAreBounded()
+    public void Keys_are_bounded()
     {
         ClientKeys keys = new(2);
         Hash256[] accounts = [.. Enumerable.Range(0, 3).Select(EnvelopeSamples.Account)];

@@ -11,7 +11,7 @@ public class ReadTests
 
     // Protects dashboards and probes: the status fields, and readiness with its reason.
     [Fact]
-    public async Task TellsStatusAndReadiness()
+    public async Task Tells_status_and_readiness()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         (int status, JsonElement body) = await api.GetAsync("/v1/status");
@@ -26,7 +26,7 @@ public class ReadTests
 
     // Protects lookups: what is known is found by id, and everything else is a problem document, unknown paths too.
     [Fact]
-    public async Task FindsTransactionsAndSaysWhatIsMissing()
+    public async Task Finds_transactions_and_says_what_is_missing()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Node.Known[Hash256.Of("x"u8)] = new TransactionState(TransactionStage.Finalized, 5, 2, TransactionRejection.None);
@@ -53,7 +53,7 @@ public class ReadTests
 
     // Protects light clients: a block comes with the certificate that covers it and every block up to the certified one.
     [Fact]
-    public async Task ABlockComesWithItsProof()
+    public async Task A_block_comes_with_its_proof()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         Block first = Block(4, Hash256.Of("3"u8));
@@ -78,7 +78,7 @@ public class ReadTests
 
     // Protects vertex reads: header by default, payload only when asked.
     [Fact]
-    public async Task AVertexComesWithItsPayloadWhenAsked()
+    public async Task A_vertex_comes_with_its_payload_when_asked()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         VertexHeader header = new()

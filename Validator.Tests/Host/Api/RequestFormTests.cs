@@ -136,7 +136,8 @@ public sealed class RequestFormTests
         Assert.Equal(400, (await AskAsync(api, "POST /v1/accounts", Raw + "Content-Encoding: gzip\r\n", whole[..^9])).Status);
     }
 
-    // Protects caches, checkers and scripts: HEAD wherever GET is, with its headers and no body; OPTIONS and 405 name the methods.
+    // Protects caches, checkers and scripts: HEAD wherever GET is, with its headers and no body; OPTIONS and 405 name the
+    // methods.
     [Theory]
     [InlineData("/v1/status", "GET, HEAD, OPTIONS", 200)]
     [InlineData("/v1/finalized?from=0", "GET, HEAD, OPTIONS", 200)]
@@ -158,8 +159,8 @@ public sealed class RequestFormTests
         Assert.Equal(200, (int)metrics.StatusCode);
     }
 
-    // Protects a validator on loopback from pages: a name made to resolve here is refused, and so is a page of another site; a page of
-    // one's own behind a proxy, and one that is listed, may ask, and the browser is told so.
+    // Protects a validator on loopback from pages: a name made to resolve here is refused, and so is a page of another site; a
+    // page of one's own behind a proxy, and one that is listed, may ask, and the browser is told so.
     [Theory]
     [InlineData("GET /v1/status", "rebind.example", null, 403, false)]
     [InlineData(One, "rebind.example:8080", "http://rebind.example:8080", 403, false)]

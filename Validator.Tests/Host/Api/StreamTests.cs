@@ -14,7 +14,7 @@ public class StreamTests
 
     // Protects the stream's promise: nothing missing, nothing twice, across a resume by Last-Event-ID and while new ones come.
     [Fact]
-    public async Task ResumesWithoutGapOrRepeat()
+    public async Task Resumes_without_gap_or_repeat()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Node.Finalize(2500);
@@ -29,7 +29,7 @@ public class StreamTests
 
     // Protects followers that say nothing about where to begin: they get what becomes final from now on.
     [Fact]
-    public async Task BeginsNowByDefault()
+    public async Task Begins_now_by_default()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Node.Finalize(10);
@@ -39,7 +39,7 @@ public class StreamTests
 
     // Protects the binary form: fixed offsets, the same transactions.
     [Fact]
-    public async Task BinaryRecordsHaveFixedOffsets()
+    public async Task Binary_records_have_fixed_offsets()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Node.Finalize(3);
@@ -60,7 +60,7 @@ public class StreamTests
 
     // Protects memory: a subscriber that does not read is closed and counted, not buffered for.
     [Fact]
-    public async Task ASlowSubscriberIsClosed()
+    public async Task A_slow_subscriber_is_closed()
     {
         await using ApiFixture api = await ApiFixture.StartAsync(new ApiOptions { WriteTimeout = TimeSpan.FromMilliseconds(300) });
         api.Node.TransactionBytes = 60_000;
@@ -94,10 +94,10 @@ public class StreamTests
         }
     }
 
-    // Protects who resumes: an event's id, given back, goes on after it, and waits where this validator is behind; on another chain, or on
-    // the same made anew, it is refused, and so is an index that is not there yet, with the one that is next.
+    // Protects who resumes: an event's id, given back, goes on after it, and waits where this validator is behind; on another
+    // chain, or on the same made anew, it is refused, and so is an index that is not there yet, with the one that is next.
     [Fact]
-    public async Task CursorsAreOfTheirChain()
+    public async Task Cursors_are_of_their_chain()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Node.Finalize(3);
@@ -148,7 +148,7 @@ public class StreamTests
     [InlineData("/v1/finalized", "x", 400)]
     [InlineData("/v1/finalized?format=xml", null, 400)]
     [InlineData("/v1/finalized?from=4", null, 410)]
-    public async Task RefusesWithAReason(string path, string? lastEventId, int expected)
+    public async Task Refuses_with_a_reason(string path, string? lastEventId, int expected)
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Node.FirstFinalIndex = 5;
@@ -163,7 +163,7 @@ public class StreamTests
 
     // Protects graceful stops: open streams end, and the listeners close without waiting for their clients.
     [Fact]
-    public async Task StoppingEndsStreams()
+    public async Task Stopping_ends_streams()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         using HttpResponseMessage response = await Open(api, "/v1/finalized?from=0", null);
@@ -172,12 +172,12 @@ public class StreamTests
         Assert.Equal(0, await stream.ReadAsync(new byte[1]).AsTask().WaitAsync(Patience));
     }
 
-    // Protects the two seconds that a stop may take, and the client: a request that waits for finality is told that there will be no answer
-    // here, and whether it was durable.
+    // Protects the two seconds that a stop may take, and the client: a request that waits for finality is told that there will be
+    // no answer here, and whether it was durable.
     [Theory]
     [InlineData(true, "durable and may become final")]
     [InlineData(false, "may or may not")]
-    public async Task StoppingAnswersWhoWaits(bool durable, string words)
+    public async Task Stopping_answers_who_waits(bool durable, string words)
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Node.Complete = submission =>

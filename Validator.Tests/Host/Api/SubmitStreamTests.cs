@@ -24,7 +24,7 @@ public sealed class SubmitStreamTests : IDisposable
 
     // Protects clients' promises over QUIC: durable first, then what became of each, in runs, under the client's own numbers.
     [Fact]
-    public void ReceiptsComeByRange()
+    public void Receipts_come_by_range()
     {
         Start();
         _node.Complete = submission =>
@@ -52,9 +52,10 @@ public sealed class SubmitStreamTests : IDisposable
         Assert.Equal((StreamReceipt.Final, 1005UL, 1u, 102UL), (got[4].Kind, got[4].First, got[4].Count, got[4].Index));
     }
 
-    // Protects the node: while it is full nothing is refused and nothing lost; the client is held up, and its frames are taken in order after.
+    // Protects the node: while it is full nothing is refused and nothing lost; the client is held up, and its frames are taken in
+    // order after.
     [Fact]
-    public void AFullNodeHoldsTheClientUp()
+    public void A_full_node_holds_the_client_up()
     {
         Start();
         _node.Refusal = SubmitRefusal.Full;
@@ -71,9 +72,10 @@ public sealed class SubmitStreamTests : IDisposable
         Assert.Equal(Enumerable.Range(0, 20).Select(i => (ulong)(10 * i)), got.Where(r => r.Kind == StreamReceipt.Durable).Select(r => r.First));
     }
 
-    // Protects clients of a validator that stands still: what was held up is refused by a reason of its own, and what follows too.
+    // Protects clients of a validator that stands still: what was held up is refused by a reason of its own, and what follows
+    // too.
     [Fact]
-    public void AStallIsSaidToWhoWaits()
+    public void A_stall_is_said_to_who_waits()
     {
         Start();
         _node.Refusal = SubmitRefusal.Full;
@@ -92,7 +94,7 @@ public sealed class SubmitStreamTests : IDisposable
 
     // Protects our vertices, and tells the client what to mend; the stream goes on.
     [Fact]
-    public void WhatCannotBeTakenIsRefusedByReason()
+    public void What_cannot_be_taken_is_refused_by_reason()
     {
         Start();
         byte[] envelope = EnvelopeSamples.Entry(TransactionKind.Envelope, EnvelopeSamples.Sign(0, 1, "a"u8, FakeNode.ChainId));
@@ -117,7 +119,7 @@ public sealed class SubmitStreamTests : IDisposable
 
     // Protects a validator whose API has tokens: without one nothing is taken here either.
     [Fact]
-    public void TokensCountHereToo()
+    public void Tokens_count_here_too()
     {
         string token = ApiTokens.NewToken();
         Start(ApiTokens.Parse("tokens", $"submit {token}\nread {ApiTokens.NewToken()}\n"));
@@ -128,9 +130,10 @@ public sealed class SubmitStreamTests : IDisposable
         Assert.Equal((2UL, StreamReceipt.Durable), (Receipts(3)[1].First, Receipts(3)[1].Kind));
     }
 
-    // Protects the thread that serves all: an unknown frame ends its own connection, and what was under way ends without its client.
+    // Protects the thread that serves all: an unknown frame ends its own connection, and what was under way ends without its
+    // client.
     [Fact]
-    public void AFaultEndsTheConnection()
+    public void A_fault_ends_the_connection()
     {
         Start();
         ConcurrentBag<Submission> pending = [];

@@ -9,9 +9,10 @@ namespace Validator.Tests.Host.Api;
 
 public class SubmitTests
 {
-    // Protects clients' promises: 202 with the id once durable, 200 with index and block once final, and the same bytes handed on.
+    // Protects clients' promises: 202 with the id once durable, 200 with index and block once final, and the same bytes handed
+    // on.
     [Fact]
-    public async Task AnswersDurableThenFinal()
+    public async Task Answers_durable_then_final()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         string id = Hash256.Of("\u0000hello"u8).ToString();
@@ -26,7 +27,7 @@ public class SubmitTests
 
     // Protects a client that repeats itself: the receipt names the first index.
     [Fact]
-    public async Task ARepeatNamesTheFirstIndex()
+    public async Task A_repeat_names_the_first_index()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Node.Complete = submission =>
@@ -42,7 +43,7 @@ public class SubmitTests
 
     // Protects batches: both forms frame to the same payload, with one answer for all.
     [Fact]
-    public async Task BatchesAreOneSubmission()
+    public async Task Batches_are_one_submission()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         byte[] framed = [1, 0, 0, 0, 0, 65, 2, 0, 0, 0, 0, 66, 67];
@@ -73,7 +74,7 @@ public class SubmitTests
     [InlineData("/v1/transactions/batch", "application/json", "[]", 400, "no transaction")]
     [InlineData("/v1/transactions/batch", "application/octet-stream", "abc", 400, "cut short")]
     [InlineData("/v1/transactions/batch", "application/octet-stream", "\u0009\0\0\0\0abc", 400, "cut short")]
-    public async Task RefusesWhatItDoesNotUnderstand(string path, string type, string text, int expected, string part)
+    public async Task Refuses_what_it_does_not_understand(string path, string type, string text, int expected, string part)
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         (int status, JsonElement body, HttpResponseMessage response) = await api.PostAsync(path, Encoding.UTF8.GetBytes(text), type);
@@ -93,7 +94,7 @@ public class SubmitTests
     [InlineData("/v1/transactions/batch", "application/json", "[{\"bytes\":\"QQ==\",\"kind\":3}]", 400, "kind-refused")]
     [InlineData("/v1/transactions", "text/plain", "x", 415, "unsupported-media-type")]
     [InlineData("/v1/transactions/batch", "application/x-www-form-urlencoded", "x", 415, "unsupported-media-type")]
-    public async Task NamesWhatThisVersionDoesNotTake(string path, string type, string text, int expected, string name)
+    public async Task Names_what_this_version_does_not_take(string path, string type, string text, int expected, string name)
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         (int status, JsonElement body, HttpResponseMessage response) = await api.PostAsync(path, Encoding.UTF8.GetBytes(text), type);
@@ -109,7 +110,7 @@ public class SubmitTests
     [InlineData("/v1/transactions", Limits.MaxTransactionBytes + 1, true)]
     [InlineData("/v1/transactions/batch", Limits.MaxVertexPayloadBytes + 1, false)]
     [InlineData("/v1/transactions/batch", (4 * Limits.MaxVertexPayloadBytes) + 1, true)]
-    public async Task RefusesBodiesBeyondTheLimit(string path, int size, bool chunked)
+    public async Task Refuses_bodies_beyond_the_limit(string path, int size, bool chunked)
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         using HttpRequestMessage request = new(HttpMethod.Post, path) { Content = new ByteArrayContent(new byte[size]) };
@@ -121,7 +122,7 @@ public class SubmitTests
 
     // Protects the largest allowed transaction and batch.
     [Fact]
-    public async Task TakesTheLargest()
+    public async Task Takes_the_largest()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         Assert.Equal(202, (await api.PostAsync("/v1/transactions", new byte[Limits.MaxTransactionBytes])).Status);
@@ -129,8 +130,8 @@ public class SubmitTests
         Assert.Equal(202, (await api.PostJsonAsync("/v1/transactions/batch", $"[{string.Join(',', Enumerable.Repeat($"\"{large}\"", 7))}]")).Status);
     }
 
-    // Protects the node under pressure: a full queue answers 429 with Retry-After; not ready, draining and not signing 503; and a client
-    // from a promise that execution would not keep.
+    // Protects the node under pressure: a full queue answers 429 with Retry-After; not ready, draining and not signing 503; and a
+    // client from a promise that execution would not keep.
     [Theory]
     [InlineData(SubmitRefusal.Full, 429, "queue-full", "2")]
     [InlineData(SubmitRefusal.NotReady, 503, "not-ready", "1")]
@@ -138,7 +139,7 @@ public class SubmitTests
     [InlineData(SubmitRefusal.NotSigning, 503, "not-ready", "1")]
     [InlineData(SubmitRefusal.LaneLost, 503, "not-ready", "1")]
     [InlineData(SubmitRefusal.NonceTooOld, 409, "nonce-too-old", null)]
-    public async Task SaysWhenItCannotTakeMore(SubmitRefusal refusal, int expected, string type, string? retryAfter)
+    public async Task Says_when_it_cannot_take_more(SubmitRefusal refusal, int expected, string type, string? retryAfter)
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Node.Refusal = refusal;
@@ -149,13 +150,14 @@ public class SubmitTests
         Assert.Equal(1, api.Metrics.SubmissionsRefused[(int)refusal].Value);
     }
 
-    // Protects clients of a validator that stands still: in each form of a submission they are sent elsewhere, told why, and when to come again.
+    // Protects clients of a validator that stands still: in each form of a submission they are sent elsewhere, told why, and when
+    // to come again.
     [Theory]
     [InlineData("/v1/transactions", "application/octet-stream", "x")]
     [InlineData("/v1/transactions", "application/json", "{\"bytes\":\"QQ==\"}")]
     [InlineData("/v1/transactions/batch", "application/octet-stream", "\u0001\0\0\0\0A")]
     [InlineData("/v1/transactions/batch", "application/json", "[\"QQ==\"]")]
-    public async Task SaysWhyNothingBecomesFinal(string path, string type, string text)
+    public async Task Says_why_nothing_becomes_final(string path, string type, string text)
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Node.Refusal = SubmitRefusal.Stalled;
@@ -170,7 +172,7 @@ public class SubmitTests
 
     // Protects honesty about time: durable but not final in time is 202, not even durable is 504, a failed disk 503.
     [Fact]
-    public async Task SaysHowFarItCame()
+    public async Task Says_how_far_it_came()
     {
         await using ApiFixture api = await ApiFixture.StartAsync(new ApiOptions { WaitTimeout = TimeSpan.FromMilliseconds(50) });
         api.Node.Complete = submission => submission.CompleteDurable(Hash256.Zero);

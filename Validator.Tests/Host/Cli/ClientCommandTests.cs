@@ -57,8 +57,8 @@ public sealed class ClientCommandTests
         Assert.Equal(code, await command.WaitAsync(TimeSpan.FromSeconds(60)));
     }
 
-    // Protects readers who asked for "from now on": the index that a status named is waited for, also at a validator that came back behind it,
-    // whereas one that was asked for and is not there is refused.
+    // Protects readers who asked for "from now on": the index that a status named is waited for, also at a validator that came
+    // back behind it, whereas one that was asked for and is not there is refused.
     [Theory]
     [InlineData(false, "/v1/finalized?from=7&chain=00&wait=true")]
     [InlineData(true, "/v1/finalized?from=9&chain=00")]
@@ -181,7 +181,9 @@ public sealed class ClientCommandTests
 
         public string Api => $"http://127.0.0.1:{Port}";
 
-        /// <summary>Refuses the next request; its token, "" for none, or null where the command ended without asking again.</summary>
+        /// <summary>
+        /// Refuses the next request; its token, "" for none, or null where the command ended without asking again.
+        /// </summary>
         public async Task<string?> NextAsync(Task command)
         {
             Task<TcpClient> accepted = _accepting ??= _server.AcceptTcpClientAsync();

@@ -15,7 +15,7 @@ public class CommandLineTests
 {
     // Protects scripts: each kind of fault has its own exit code.
     [Fact]
-    public void ExitCodesTellWhatWasWrong()
+    public void Exit_codes_tell_what_was_wrong()
     {
         using TemporaryFolder folder = new();
         string cluster = folder.File("cluster");
@@ -50,7 +50,7 @@ public class CommandLineTests
 
     // Protects separate operators: keygen on each side, genesis from the public files alone, the same chain for all.
     [Fact]
-    public void GenesisIsBuiltFromPublicFiles()
+    public void Genesis_is_built_from_public_files()
     {
         using TemporaryFolder folder = new();
         List<string> build = ["genesis", "build", "--network", "test", "--out", folder.File("genesis.json")];
@@ -68,9 +68,10 @@ public class CommandLineTests
         Assert.Equal(2, CommandLine.Run([.. build]));
     }
 
-    // Protects clients that sign offline: what account sign writes is an envelope that holds for its chain, under the key beside it.
+    // Protects clients that sign offline: what account sign writes is an envelope that holds for its chain, under the key beside
+    // it.
     [Fact]
-    public void AnAccountSigns()
+    public void An_account_signs()
     {
         using TemporaryFolder folder = new();
         string key = folder.File("alice.key");
@@ -93,7 +94,7 @@ public class CommandLineTests
 
     // Protects keys: one is never written over, also where memory is the disk, and its folder is made as deep as it has to be.
     [Fact]
-    public void AKeyIsNeverWrittenOver()
+    public void A_key_is_never_written_over()
     {
         string folder = Path.Combine("/dev/shm", $"validator-test-{Guid.NewGuid():N}"), key = Path.Combine(folder, "a", "b", "alice.key");
         try
@@ -112,7 +113,7 @@ public class CommandLineTests
 
     // Protects small trials from false confidence: fewer than four validators are told that no fault is tolerated.
     [Fact]
-    public void WarnsBelowFour()
+    public void Warns_below_four()
     {
         Assert.Contains("Use 4", Initializer.Warning(3), StringComparison.Ordinal);
         Assert.Null(Initializer.Warning(4));
@@ -120,7 +121,7 @@ public class CommandLineTests
 
     // Protects the way from a node's own end to the process's exit code, with its listeners open in between.
     [Fact]
-    public async Task RunEndsWithTheNodesExitCode()
+    public async Task Run_ends_with_the_nodes_exit_code()
     {
         using TemporaryFolder folder = new();
         string[] configs = Initializer.Run(new InitOptions

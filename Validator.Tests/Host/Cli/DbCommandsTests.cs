@@ -41,7 +41,8 @@ public class DbCommandsTests
         Assert.False(IsFound(path));
     }
 
-    // Protects the commands themselves: a new validator's stores are sound, of this format, and a ledger that is not there is said so.
+    // Protects the commands themselves: a new validator's stores are sound, of this format, and a ledger that is not there is
+    // said so.
     [Fact]
     public void The_commands_answer_for_a_new_validator()
     {

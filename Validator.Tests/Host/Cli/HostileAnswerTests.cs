@@ -11,8 +11,8 @@ public sealed class HostileAnswerTests
 {
     private const string Status = "{\"chain_id\":\"00\",\"next_final_index\":0}";
 
-    // Protects whoever asks an address that is not a validator's, or a validator's that lies: no answer is kept beyond a bound, and the
-    // command ends as with any that is no validator's.
+    // Protects whoever asks an address that is not a validator's, or a validator's that lies: no answer is kept beyond a bound,
+    // and the command ends as with any that is no validator's.
     [Theory]
     [InlineData("tail", "/v1/status")]
     [InlineData("tail", "/v1/finalized")]

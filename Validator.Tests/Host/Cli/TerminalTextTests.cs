@@ -5,7 +5,8 @@ namespace Validator.Tests.Host.Cli;
 
 public sealed class TerminalTextTests
 {
-    // Protects whoever reads transactions of strangers on a terminal: nothing is obeyed, one line stays one, and it can be turned back.
+    // Protects whoever reads transactions of strangers on a terminal: nothing is obeyed, one line stays one, and it can be turned
+    // back.
     [Theory]
     [InlineData("plain, \u00e4\u4e16\U0001F600", "plain, \u00e4\u4e16\U0001F600", true)]
     [InlineData("\u001b]0;title\u0007\u001b[2J", "\\x1b]0;title\\x07\\x1b[2J", false)]

@@ -16,7 +16,7 @@ public class VoteCommandsTests
 {
     // Protects separate operators: after keygen and genesis build one explicit command, once, makes a signing validator of it.
     [Fact]
-    public void ANewKeyGetsItsVoteStoreOnce()
+    public void A_new_key_gets_its_vote_store_once()
     {
         using TemporaryFolder folder = new();
         string config = SeparateOperator(folder);
@@ -31,7 +31,7 @@ public class VoteCommandsTests
 
     // Protects against signing with an old copy of the votes: after mark-restored nothing is signed, and no new store is made.
     [Fact]
-    public void ARestoredVoteStoreDoesNotSign()
+    public void A_restored_vote_store_does_not_sign()
     {
         using TemporaryFolder folder = new();
         string config = SeparateOperator(folder);
@@ -45,7 +45,7 @@ public class VoteCommandsTests
 
     // Protects the same where the validator found it out itself: the mark of a contradiction outlives the process.
     [Fact]
-    public void AContradictedVoteStoreDoesNotSign()
+    public void A_contradicted_vote_store_does_not_sign()
     {
         using TemporaryFolder folder = new();
         string config = SeparateOperator(folder);
@@ -60,7 +60,7 @@ public class VoteCommandsTests
 
     // Protects a key whose votes are lost: where the ledger holds a vertex that it signed, an empty vote store is refused.
     [Fact]
-    public void AKeyThatTheLedgerKnowsGetsNoNewVoteStore()
+    public void A_key_that_the_ledger_knows_gets_no_new_vote_store()
     {
         using TemporaryFolder folder = new();
         string config = SeparateOperator(folder);
@@ -80,7 +80,7 @@ public class VoteCommandsTests
     // Protects operators who say what they believe: a ledger that holds nothing of this key's is called that, and which way is
     // open is said.
     [Fact]
-    public void AKeptLedgerWithoutOwnVerticesIsCalledThat()
+    public void A_kept_ledger_without_own_vertices_is_called_that()
     {
         using TemporaryFolder folder = new();
         NodeContext context = Context(SeparateOperator(folder));
@@ -101,10 +101,10 @@ public class VoteCommandsTests
             Assert.Throws<StoreException>(() => VoteRevival.Recreate(context, [], ledgerKept: true, out _)).Message;
     }
 
-    // Protects both keys of a change of keys: the new one gets a vote store and the ledger, and the old one's votes are neither lost nor
-    // replaced by an empty store.
+    // Protects both keys of a change of keys: the new one gets a vote store and the ledger, and the old one's votes are neither
+    // lost nor replaced by an empty store.
     [Fact]
-    public void NewKeysGetAStoreOfTheirOwn()
+    public void New_keys_get_a_store_of_their_own()
     {
         using TemporaryFolder folder = new();
         string config = SeparateOperator(folder);
@@ -133,7 +133,7 @@ public class VoteCommandsTests
 
     // Protects a halt from the supervisor that starts everything again.
     [Fact]
-    public void AHaltedValidatorDoesNotStart()
+    public void A_halted_validator_does_not_start()
     {
         using TemporaryFolder folder = new();
         string config = SeparateOperator(folder);

@@ -49,7 +49,7 @@ public class ConfigLoaderTests
 
     // Protects operators' existing files: every key is accepted and means what it says.
     [Fact]
-    public void AcceptsTheExampleFile()
+    public void Accepts_the_example_file()
     {
         NodeConfig config = Parse(Example);
         Assert.Equal(("node-1", "/data", "/data/genesis.json"), (config.Node.Id, config.Node.DataDir, config.Node.GenesisPath));
@@ -90,12 +90,12 @@ public class ConfigLoaderTests
     [InlineData("[metrics]\nbind = \"[::1]:9090\"", "metrics.bind: expected an IP address")]
     [InlineData("[metrics]\nbind = \"010.0.0.1\"", "metrics.bind: expected an IP address")]
     [InlineData("[api\n", "node.toml:4:5: expected ']'")]
-    public void NamesWhatIsWrong(string added, string expected) =>
+    public void Names_what_is_wrong(string added, string expected) =>
         Assert.Contains(expected, Assert.Throws<ConfigException>(() => Parse(Least + added)).Message, StringComparison.Ordinal);
 
     // Protects operators' time: all faults are told at once, missing keys too.
     [Fact]
-    public void TellsAllFaultsAtOnce()
+    public void Tells_all_faults_at_once()
     {
         string message = Assert.Throws<ConfigException>(() => Parse("[node]\nid = 1\n[api]\nport = 1")).Message;
         Assert.Contains("node.id: expected a string", message, StringComparison.Ordinal);
@@ -105,7 +105,7 @@ public class ConfigLoaderTests
 
     // Protects overrides: every key has a variable that wins over the file, and errors name the variable.
     [Fact]
-    public void EnvironmentOverridesTheFile()
+    public void Environment_overrides_the_file()
     {
         NodeConfig config = Parse(Example, new Hashtable
         {
@@ -128,7 +128,7 @@ public class ConfigLoaderTests
 
     // Protects moving a folder: relative paths count from the file, not from where the process was started.
     [Fact]
-    public void RelativePathsCountFromTheFile()
+    public void Relative_paths_count_from_the_file()
     {
         NodeConfig config = Parse("[node]\nid = \"n\"\ndata_dir = \".\"\ngenesis = \"../genesis.json\"\n");
         Assert.Equal(("/etc/validator", "/etc/genesis.json"), (config.Node.DataDir, config.Node.GenesisPath));
@@ -137,7 +137,7 @@ public class ConfigLoaderTests
 
     // Protects the meaning of hints: a named one is its member's alone, an unnamed one everybody's, an unknown name an error.
     [Fact]
-    public void HintsGoToTheMembersTheyName()
+    public void Hints_go_to_the_members_they_name()
     {
         byte[] key = new byte[Limits.PublicKeyBytes];
         Genesis genesis = new("t", 1, new GenesisParameters(), [new("a", key, key, 1), new("b", key, key, 1), new("c", key, key, 1)]);

@@ -9,7 +9,7 @@ public class GenesisFileTests
 {
     // Protects the chain id: JSON is only a form; what is written reads back to the same genesis, and edits are noticed.
     [Fact]
-    public void RoundTripsAndNoticesEdits()
+    public void Round_trips_and_notices_edits()
     {
         using TemporaryFolder folder = new();
         Genesis genesis = new("net-1", 1_700_000_000_000_000, new GenesisParameters { EpochLengthBlocks = 1000 }, [.. Enumerable.Range(0, 4).Select(Member)]);
@@ -35,7 +35,7 @@ public class GenesisFileTests
     [InlineData("member", "\"weight\": 1")]
     [InlineData("change", "\"epoch\": 7")]
     [InlineData("change", "\"sender\": 3")]
-    public void AMemberThatComesTwiceIsRefused(string kind, string twice)
+    public void A_member_that_comes_twice_is_refused(string kind, string twice)
     {
         using TemporaryFolder folder = new();
         string path = folder.File("file.json");
@@ -66,7 +66,7 @@ public class GenesisFileTests
 
     // Protects genesis building by separate operators: public files alone suffice, and hold no private byte.
     [Fact]
-    public void MemberFilesCarryPublicKeysAlone()
+    public void Member_files_carry_public_keys_alone()
     {
         using TemporaryFolder folder = new();
         using ValidatorKeys keys = ValidatorKeys.Create(new CryptoSection(folder.File("keys")));

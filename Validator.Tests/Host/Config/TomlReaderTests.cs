@@ -24,12 +24,12 @@ public class TomlReaderTests
     [InlineData("5e2", 500.0)]
     [InlineData("-inf", double.NegativeInfinity)]
     [InlineData("true", true)]
-    public void ReadsEveryKindOfValue(string text, object expected) =>
+    public void Reads_every_kind_of_value(string text, object expected) =>
         Assert.Equal(expected, TomlReader.ReadValue(text).Value);
 
     // Protects structure: headers, dotted and quoted keys, inline tables, multiline arrays with comments end up in one tree.
     [Fact]
-    public void ReadsTablesHoweverTheyAreWritten()
+    public void Reads_tables_however_they_are_written()
     {
         TomlTable root = TomlReader.Read("""
             top = 1 # comment
@@ -78,7 +78,7 @@ public class TomlReaderTests
     [InlineData("a = { b = 1, }", 1, 14, "expected a key")]
     [InlineData("a = \"\u0001\"", 1, 6, "control character")]
     [InlineData("# \u0007", 1, 3, "control character")]
-    public void RefusesWithLineAndColumn(string text, int line, int column, string part)
+    public void Refuses_with_line_and_column(string text, int line, int column, string part)
     {
         TomlException refused = Assert.Throws<TomlException>(() => TomlReader.Read(text));
         Assert.Contains(part, refused.Message, StringComparison.Ordinal);
@@ -87,7 +87,7 @@ public class TomlReaderTests
 
     // Protects against crashes: any text is either read or refused with a place, never another exception.
     [Fact]
-    public void NeverFailsOtherwiseOnAnyText()
+    public void Never_fails_otherwise_on_any_text()
     {
         Gen<string> text = Gen.Elements("[", "]", "{", "}", "=", ".", ",", "\"", "'", "\"\"\"", "'''", "\\", "\\u", "\n", "\r", "#", " ", "a", "b", "0", "1", "-", "e", "_", "inf", "\u00e9")
             .ArrayOf().Select(string.Concat);
@@ -106,7 +106,7 @@ public class TomlReaderTests
 
     // Protects round trips: any string in a basic string with escapes comes back as it was.
     [Fact]
-    public void ReadsBackEveryString() =>
+    public void Reads_back_every_string() =>
         Prop.ForAll<NonNull<string>>(given =>
         {
             string text = string.Concat(given.Get.EnumerateRunes().Select(r => $"\\U{r.Value:X8}"));

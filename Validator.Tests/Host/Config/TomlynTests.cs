@@ -27,7 +27,7 @@ public class TomlynTests
 
     // What ours reads, Tomlyn reads as the same values; what ours refuses, Tomlyn refuses, but for what ours leaves out by name.
     [Fact]
-    public void BothReadTheSame()
+    public void Both_read_the_same()
     {
         Mutator mutator = new([.. s_samples.Select(Encoding.UTF8.GetBytes)], 2048, 5);
         int read = 0, refused = 0;

@@ -10,7 +10,7 @@ public class KeyFileTests
 {
     // Protects private keys: written for the owner alone, read back, never overwritten, refused when others can read them.
     [Fact]
-    public void IsForTheOwnerAlone()
+    public void Is_for_the_owner_alone()
     {
         using TemporaryFolder folder = new();
         string path = folder.File("consensus.key");
@@ -32,7 +32,7 @@ public class KeyFileTests
     [InlineData("validator-key 1", "ssh-key", ":1: is not a key file")]
     [InlineData("ml-dsa-87", "ed25519", ":3: expected 'algorithm: ml-dsa-87'")]
     [InlineData("seed: ", "seed: zz", ":4: expected 'seed: ' and 64 hexadecimal digits")]
-    public void NamesTheDamage(string from, string to, string expected)
+    public void Names_the_damage(string from, string to, string expected)
     {
         using TemporaryFolder folder = new();
         string path = folder.File("k");
@@ -43,7 +43,7 @@ public class KeyFileTests
 
     // Protects the boundary between the two keys: the consensus key never serves TLS, and foreign keys are refused.
     [Fact]
-    public void KeysMustBeTwoAndTheMembers()
+    public void Keys_must_be_two_and_the_members()
     {
         using TemporaryFolder folder = new();
         CryptoSection files = new(folder.File("keys"));
@@ -59,7 +59,7 @@ public class KeyFileTests
 
     // Protects encrypted keys: the right passphrase alone opens one, and neither a cut nor a flipped bit anywhere gives a seed.
     [Fact]
-    public void APassphraseAloneOpensAnEncryptedKey()
+    public void A_passphrase_alone_opens_an_encrypted_key()
     {
         using TemporaryFolder folder = new();
         string path = folder.File("consensus.key");
@@ -108,7 +108,7 @@ public class KeyFileTests
     [InlineData(65536, 1, "password", "f6a5adc1ba723dddef9b5ac1d464e180fcd9dffc9d1cbf76cca2fed795d9ca98")]
     [InlineData(65536, 4, "password", "9025d48e68ef7395cca9079da4c4ec3affb3c8911fe4f86d1a2520856f63172c")]
     [InlineData(65536, 2, "differentpassword", "0b84d652cf6b0c4beaef0dfe278ba6a80df6696281d7e0d2891b817d8c458fde")]
-    public void ThePassphrasesKeyIsArgon2id(uint memoryKib, uint passes, string passphrase, string expected)
+    public void The_passphrases_key_is_Argon2id(uint memoryKib, uint passes, string passphrase, string expected)
     {
         using SecretBuffer key = SeedSeal.DeriveKey(Encoding.ASCII.GetBytes(passphrase), "somesalt"u8, new PassphraseCost(memoryKib, passes));
         Assert.Equal(expected, Convert.ToHexStringLower(key.Span));
@@ -117,7 +117,7 @@ public class KeyFileTests
     // Protects the file's format: a key of the seed 00 to 1f, sealed by another program (Python's cryptography: Argon2id at the
     // default cost, AES-256-GCM), opens here and gives the same seed.
     [Fact]
-    public void AFileSealedByAnotherProgramOpens()
+    public void A_file_sealed_by_another_program_opens()
     {
         using TemporaryFolder folder = new();
         string path = folder.File("consensus.key");
@@ -137,7 +137,7 @@ public class KeyFileTests
     // Protects the operator: a descriptor's line is the passphrase without its line feed, an empty or closed one is named, and
     // a plain key given a passphrase is refused.
     [Fact]
-    public void ADescriptorCarriesThePassphrase()
+    public void A_descriptor_carries_the_passphrase()
     {
         using TemporaryFolder folder = new();
         string path = folder.File("passphrase");

@@ -8,10 +8,10 @@ public class SecretFileTests
     private const uint Us = 1000;
     private const uint Other = 1001;
 
-    // Protects secrets: of all modes, owners and groups, those alone in which nobody but the owner, or root's files and ours a group of this
-    // process, can read them; everything else is refused, with the command that mends it.
+    // Protects secrets: of all modes, owners and groups, those alone in which nobody but the owner, or root's files and ours a
+    // group of this process, can read them; everything else is refused, with the command that mends it.
     [Fact]
-    public void OnlyTheOwnerAndOneGroupOfOursMayRead()
+    public void Only_the_owner_and_one_group_of_ours_may_read()
     {
         int taken = 0;
         for (uint mode = 0; mode < 0x1000; mode++)

@@ -9,7 +9,7 @@ public class StderrLogsTests
 {
     // Protects log collectors: one JSON object a line, named values as fields, and nothing below the level.
     [Fact]
-    public void WritesJsonLines()
+    public void Writes_json_lines()
     {
         using MemoryStream output = new();
         using (StderrLogs logs = new("info", json: true, output, TimeSpan.FromSeconds(30)))
@@ -31,7 +31,7 @@ public class StderrLogsTests
 
     // Protects the log from a moment without room: what did not get out is counted, and the next line is written again.
     [Fact]
-    public void GoesOnAfterAFullDisk()
+    public void Goes_on_after_a_full_disk()
     {
         using FullAtFirst output = new();
         using (StderrLogs logs = new("info", json: false, output, TimeSpan.FromSeconds(30)))

@@ -3,14 +3,17 @@ using Validator.Tests.Processes;
 
 namespace Validator.Tests.Host.Metrics;
 
-/// <summary>deploy/prometheus, by Prometheus' own tool. That each metric exists is <see cref="StallTests"/>' to say, of a live validator.</summary>
+/// <summary>
+/// deploy/prometheus, by Prometheus' own tool. That each metric exists is <see cref="StallTests"/>' to say, of a live validator.
+/// </summary>
 public class AlertRulesTests
 {
-    // Protects operators who load the rules as they are: they parse, stay silent on a validator that is well, and each fault raises its alert.
+    // Protects operators who load the rules as they are: they parse, stay silent on a validator that is well, and each fault
+    // raises its alert.
     [ToolTheory("promtool")]
     [InlineData("check", "alerts.yml")]
     [InlineData("test", "alerts_test.yml")]
-    public async Task PromtoolAgrees(string what, string file)
+    public async Task Promtool_agrees(string what, string file)
     {
         using Process process = Process.Start(new ProcessStartInfo(Tool.Path("promtool"), [what, "rules", file])
         {

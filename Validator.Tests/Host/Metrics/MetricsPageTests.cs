@@ -10,7 +10,7 @@ public class MetricsPageTests
 {
     // Protects operators' alerts: the three names they have, with genesis names as labels, and histograms that add up.
     [Fact]
-    public async Task HasTheNamesThatAlertsUse()
+    public async Task Has_the_names_that_alerts_use()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Metrics.FinalitySeconds.Observe(0.04, 3);
@@ -30,7 +30,7 @@ public class MetricsPageTests
 
     // Protects the format: Prometheus's own checker has nothing to say.
     [ToolFact("promtool")]
-    public async Task PromtoolFindsNothing()
+    public async Task Promtool_finds_nothing()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         using Process check = Process.Start(new ProcessStartInfo(Tool.Path("promtool"), "check metrics")
@@ -49,7 +49,7 @@ public class MetricsPageTests
 
     // Protects scrapers that ask for OpenMetrics: its names, its numbers and its end; all others keep the text form.
     [Fact]
-    public async Task OpenMetricsIsGivenToWhoPrefersIt()
+    public async Task OpenMetrics_is_given_to_who_prefers_it()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Metrics.VerticesFinalized.Add(7);
@@ -69,7 +69,7 @@ public class MetricsPageTests
     // Protects what a library that only counts up would do in silence: a count that begins anew is taken back, and what is no
     // longer named leaves the page.
     [Fact]
-    public async Task CountsBeginAnewAndSeriesLeave()
+    public async Task Counts_begin_anew_and_series_leave()
     {
         double count = 9;
         bool named = true;
@@ -101,7 +101,7 @@ public class MetricsPageTests
     // Protects histograms under way from the data path to the library: at every scrape buckets add up to the count, and in the
     // end all observations are there, each in its own bucket, with their sum.
     [Fact]
-    public async Task HistogramsAddUpAtEveryScrape()
+    public async Task Histograms_add_up_at_every_scrape()
     {
         Histogram histogram = new(0.001, 0.01, 0.1);
         MetricsRegistry registry = new(page => page.Histogram("h_seconds", "Times.", histogram));
@@ -140,7 +140,7 @@ public class MetricsPageTests
 
     // Protects the scrape itself: a real Prometheus takes the page and answers queries about it.
     [ToolFact("prometheus")]
-    public async Task ARealPrometheusScrapesIt()
+    public async Task A_real_prometheus_scrapes_it()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Metrics.VerticesFinalized.Add(42);

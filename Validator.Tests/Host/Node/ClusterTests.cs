@@ -14,7 +14,7 @@ public class ClusterTests
 
     /// <summary>Protects the slice as a whole: what four validators accept becomes final once, in one order everywhere.</summary>
     [Fact]
-    public async Task FourValidatorsFinalizeTheSameStream()
+    public async Task Four_validators_finalize_the_same_stream()
     {
         MemoryNetwork network = new(4);
         await using TestCluster cluster = new(4, MemoryStores.Open, network.Create);
@@ -30,7 +30,7 @@ public class ClusterTests
 
     /// <summary>The same over the real transport: mutual TLS on loopback.</summary>
     [Fact]
-    public async Task FourValidatorsFinalizeTheSameStreamOverQuic()
+    public async Task Four_validators_finalize_the_same_stream_over_QUIC()
     {
         await using TestCluster cluster = new(4, MemoryStores.Open, options => new QuicTransport(options));
         for (int i = 0; i < 4; i++)
@@ -43,9 +43,11 @@ public class ClusterTests
         await AssertNoBufferIsLostAsync(cluster);
     }
 
-    /// <summary>Protects what was acknowledged: all stop, all start again from disk, and the stream goes on where it was.</summary>
+    /// <summary>
+    /// Protects what was acknowledged: all stop, all start again from disk, and the stream goes on where it was.
+    /// </summary>
     [Fact]
-    public async Task TheStreamGoesOnAfterARestartOfAll()
+    public async Task The_stream_goes_on_after_a_restart_of_all()
     {
         await using TestCluster cluster = new(4, TestCluster.OpenStores, options => new QuicTransport(options));
         for (int round = 0; round < 3; round++)
@@ -65,9 +67,11 @@ public class ClusterTests
         }
     }
 
-    /// <summary>Protects a validator that lost its votes: it signs nothing, fetches what it missed, and follows from there on.</summary>
+    /// <summary>
+    /// Protects a validator that lost its votes: it signs nothing, fetches what it missed, and follows from there on.
+    /// </summary>
     [Fact]
-    public async Task AValidatorWithoutVotesCatchesUpAndFollows()
+    public async Task A_validator_without_votes_catches_up_and_follows()
     {
         MemoryNetwork network = new(4);
         bool wiped = false;
@@ -91,7 +95,7 @@ public class ClusterTests
 
     /// <summary>Protects clients of a node that stops without a quorum: each gets its answer, none hangs.</summary>
     [Fact]
-    public async Task StoppingAnswersEveryClient()
+    public async Task Stopping_answers_every_client()
     {
         MemoryNetwork network = new(4);
         await using TestCluster cluster = new(4, MemoryStores.Open, network.Create);
@@ -114,11 +118,11 @@ public class ClusterTests
     }
 
     /// <summary>
-    /// Protects clients that act on their answer: at the moment when one is told that it is final, status, stream, lookup and committee of
-    /// that validator show it already.
+    /// Protects clients that act on their answer: at the moment when one is told that it is final, status, stream, lookup and
+    /// committee of that validator show it already.
     /// </summary>
     [Fact]
-    public async Task WhoIsToldOfFinalityFindsItEverywhere()
+    public async Task Who_is_told_of_finality_finds_it_everywhere()
     {
         MemoryNetwork network = new(5);
         await using TestCluster cluster = new(4, MemoryStores.Open, network.Create, outsiders: 1);

@@ -18,9 +18,11 @@ public class EnvelopeVertexTests
         "test", 1, new GenesisParameters(),
         [.. Enumerable.Range(0, 4).Select(i => new Member($"m{i}", new byte[Limits.PublicKeyBytes], new byte[Limits.PublicKeyBytes], 1))]);
 
-    /// <summary>Protects Core: one bad envelope makes the whole vertex invalid and is counted; others of the same round pass.</summary>
+    /// <summary>
+    /// Protects Core: one bad envelope makes the whole vertex invalid and is counted; others of the same round pass.
+    /// </summary>
     [Fact]
-    public void AVertexIsAsGoodAsItsEnvelopes()
+    public void A_vertex_is_as_good_as_its_envelopes()
     {
         NodeMetrics metrics = new();
         using PreparedAccounts accounts = new(4);
@@ -65,9 +67,11 @@ public class EnvelopeVertexTests
         }
     }
 
-    /// <summary>Protects our lane: whatever clients' submissions share a vertex, its payload is the canonical one and within its limit.</summary>
+    /// <summary>
+    /// Protects our lane: whatever clients' submissions share a vertex, its payload is the canonical one and within its limit.
+    /// </summary>
     [Fact]
-    public void BatchesHaveCanonicalPayloads() => CodecPropertyTests.ForSeeds(15, seed =>
+    public void Batches_have_canonical_payloads() => CodecPropertyTests.ForSeeds(15, seed =>
     {
         Random random = new(seed);
         FakeNode node = new();

@@ -12,10 +12,11 @@ public class EpochTests
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 
     /// <summary>
-    /// Protects the switch under load: clients wait across many epochs, and what was accepted is final once, in one order everywhere.
+    /// Protects the switch under load: clients wait across many epochs, and what was accepted is final once, in one order
+    /// everywhere.
     /// </summary>
     [Fact]
-    public async Task TheStreamGoesOnAcrossEpochs()
+    public async Task The_stream_goes_on_across_epochs()
     {
         MemoryNetwork network = new(4);
         await using TestCluster cluster = new(4, MemoryStores.Open, network.Create, epochLength: 10);
@@ -36,11 +37,11 @@ public class EpochTests
     }
 
     /// <summary>
-    /// Protects what was acknowledged when validators end anywhere around a switch: all come back into one epoch, nothing is lost and
-    /// nothing comes twice, though own vertices of ended epochs are authored again.
+    /// Protects what was acknowledged when validators end anywhere around a switch: all come back into one epoch, nothing is lost
+    /// and nothing comes twice, though own vertices of ended epochs are authored again.
     /// </summary>
     [Fact]
-    public async Task RestartsAroundTheSwitchLoseNothing()
+    public async Task Restarts_around_the_switch_lose_nothing()
     {
         await using TestCluster cluster = new(4, TestCluster.OpenStores, options => new QuicTransport(options), epochLength: 5);
         for (int i = 0; i < 4; i++)
@@ -96,9 +97,11 @@ public class EpochTests
         }
     }
 
-    /// <summary>Protects the cluster from lost votes: such a validator follows, and signs again by itself two epochs later, for good.</summary>
+    /// <summary>
+    /// Protects the cluster from lost votes: such a validator follows, and signs again by itself two epochs later, for good.
+    /// </summary>
     [Fact]
-    public async Task AFollowerSignsAgainTwoEpochsLater()
+    public async Task A_follower_signs_again_two_epochs_later()
     {
         await using TestCluster cluster = new(4, TestCluster.OpenStores, options => new QuicTransport(options), epochLength: 20);
         for (int i = 0; i < 4; i++)

@@ -12,9 +12,11 @@ namespace Validator.Tests.Host.Node;
 
 public class HaltTests
 {
-    /// <summary>Protects section 8: of two conflicting commit certificates both are kept, and the next start knows of the halt.</summary>
+    /// <summary>
+    /// Protects section 8: of two conflicting commit certificates both are kept, and the next start knows of the halt.
+    /// </summary>
     [Fact]
-    public void BothConflictingCertificatesAreKept()
+    public void Both_conflicting_certificates_are_kept()
     {
         Genesis genesis = GenesisSamples.Four();
         ValidatorCore core = new(genesis, EpochConfiguration.First(genesis, Hash256.Of("chain"u8)), 0, new CoreSettings());

@@ -12,11 +12,11 @@ public class MembershipTests
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// Protects committee changes of every kind over the real transport: a newcomer that members do not know dials until they do, catches
-    /// up and votes; one with new keys takes its place again; who leaves follows; and all of it survives restarts.
+    /// Protects committee changes of every kind over the real transport: a newcomer that members do not know dials until they do,
+    /// catches up and votes; one with new keys takes its place again; who leaves follows; and all of it survives restarts.
     /// </summary>
     [Fact]
-    public async Task JoinKeysAndLeaveTakeEffectAndSurviveRestarts()
+    public async Task Join_keys_and_leave_take_effect_and_survive_restarts()
     {
         await using TestCluster cluster = new(4, TestCluster.OpenStores, options => new QuicTransport(options), outsiders: 1);
         for (int i = 0; i < 5; i++)

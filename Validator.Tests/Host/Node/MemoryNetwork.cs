@@ -6,7 +6,9 @@ using Validator.Net.Rings;
 
 namespace Validator.Tests.Host.Node;
 
-/// <summary>Transports of one process, joined by one thread each that copies frames over: what the node sees of a network.</summary>
+/// <summary>
+/// Transports of one process, joined by one thread each that copies frames over: what the node sees of a network.
+/// </summary>
 internal sealed class MemoryNetwork
 {
     private readonly MemoryTransport?[] _members;

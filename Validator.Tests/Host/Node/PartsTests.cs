@@ -13,7 +13,7 @@ public class PartsTests
 {
     /// <summary>Protects Core from a token of the past naming a newer payload.</summary>
     [Fact]
-    public void AnOldTokenFindsNothing()
+    public void An_old_token_finds_nothing()
     {
         TokenTable<string> table = FreePlaces.TableOf<string>(1);
         ulong first = table.TryPut("first");
@@ -30,7 +30,7 @@ public class PartsTests
 
     /// <summary>Protects memory: the cache forgets the oldest first and never keeps more bytes than it may.</summary>
     [Fact]
-    public void TheVertexCacheKeepsToItsBytes()
+    public void The_vertex_cache_keeps_to_its_bytes()
     {
         VertexCache cache = new(100_000);
         HeldVertex[] vertices = Enumerable.Range(1, 40).Select(height => Vertex((ulong)height, 5_000)).ToArray();
@@ -47,7 +47,7 @@ public class PartsTests
 
     /// <summary>Protects clients who ask where a transaction stands: final is never overwritten, and old ones give way.</summary>
     [Fact]
-    public void RecentTransactionsKeepTheFinalState()
+    public void Recent_transactions_keep_the_final_state()
     {
         RecentTransactions recent = new(64);
         Hash256 id = Hash256.Of([1]);
@@ -74,7 +74,7 @@ public class PartsTests
 
     /// <summary>Protects stream subscribers from sleeping through an advance, and from waiting for a stopped node.</summary>
     [Fact]
-    public async Task TheFinalSignalWakesAndCloses()
+    public async Task The_final_signal_wakes_and_closes()
     {
         FinalSignal signal = new();
         ValueTask<bool> first = signal.WaitAsync(0, CancellationToken.None);
@@ -89,10 +89,10 @@ public class PartsTests
         Assert.True(await signal.WaitAsync(0, CancellationToken.None));
     }
 
-    // Protects a leaver's clients (rule E8): who waits for what no block ordered is told so, once, whether it was in a vertex or in none; who comes
-    // back authors it.
+    // Protects a leaver's clients (rule E8): who waits for what no block ordered is told so, once, whether it was in a vertex or
+    // in none; who comes back authors it.
     [Fact]
-    public async Task WhoLeavesTellsThoseWhoWait()
+    public async Task Who_leaves_tells_those_who_wait()
     {
         Faults faults = new();
         ClientBatcher batcher = new(new ClientBatcherOptions(), FreePlaces.TableOf<ClientBatch>(16), new Topology(cores: 4), faults);
@@ -128,7 +128,7 @@ public class PartsTests
 
     /// <summary>Protects the bounds at the API: no batch without credit, refusal when full, nothing lost in between.</summary>
     [Fact]
-    public void TheBatcherWaitsForCreditAndRefusesWhenFull()
+    public void The_batcher_waits_for_credit_and_refuses_when_full()
     {
         TokenTable<ClientBatch> waiting = FreePlaces.TableOf<ClientBatch>(16);
         Topology topology = new(cores: 4);
@@ -175,9 +175,11 @@ public class PartsTests
         Assert.False(((IFaultSink)faults).Faulted);
     }
 
-    /// <summary>Protects who asks while much becomes final: an answer is whole, of that transaction, and never older than one before.</summary>
+    /// <summary>
+    /// Protects who asks while much becomes final: an answer is whole, of that transaction, and never older than one before.
+    /// </summary>
     [Fact]
-    public async Task RecentTransactionsAreReadWholeWhileTheyAreWritten()
+    public async Task Recent_transactions_are_read_whole_while_they_are_written()
     {
         const int ids = 64;
         RecentTransactions recent = new(16);

@@ -19,7 +19,7 @@ public class EvidenceStoreTests
     /// neither counts nor gossips again what it knew before.
     /// </summary>
     [Fact]
-    public void KeptEvidenceConvictsAfterARestart()
+    public void Kept_evidence_convicts_after_a_restart()
     {
         using TemporaryFolder folder = new();
         NodeSection node = new(DataDir: folder.Path);

@@ -39,9 +39,11 @@ public class FrameValidatorTests
         _validator = new FrameValidator(context, _verifier);
     }
 
-    /// <summary>Protects throughput: a certificate of votes already seen costs no verification, one with a stranger's costs that one.</summary>
+    /// <summary>
+    /// Protects throughput: a certificate of votes already seen costs no verification, one with a stranger's costs that one.
+    /// </summary>
     [Fact]
-    public void KnownVotesAreNotVerifiedAgain()
+    public void Known_votes_are_not_verified_again()
     {
         for (int sender = 0; sender < 3; sender++)
         {
@@ -59,7 +61,7 @@ public class FrameValidatorTests
 
     /// <summary>Protects the others from a peer whose frames are junk: a few are counted, many end its connection.</summary>
     [Fact]
-    public void APeerOfManyFaultsIsPunished()
+    public void A_peer_of_many_faults_is_punished()
     {
         _verifier.Bad = 2;
         for (int i = 0; i < 60; i++)
@@ -78,7 +80,7 @@ public class FrameValidatorTests
 
     /// <summary>Protects Core: nothing with a bad signature or without quorum reaches it, and each is counted.</summary>
     [Fact]
-    public void WhatDoesNotHoldIsCountedAndGoesNoFurther()
+    public void What_does_not_hold_is_counted_and_goes_no_further()
     {
         _verifier.Bad = 2;
         Take(Vote(2));
@@ -93,7 +95,7 @@ public class FrameValidatorTests
 
     /// <summary>Protects memory: payloads that wait for Core are bounded, and what Core takes or drops makes room.</summary>
     [Fact]
-    public void PayloadsThatWaitAreBounded()
+    public void Payloads_that_wait_are_bounded()
     {
         for (ulong height = 1; height <= 3; height++)
         {

@@ -16,11 +16,11 @@ public class LinkTableTests
     private static readonly Genesis Chain = new("t", 1, new GenesisParameters(), Four);
 
     /// <summary>
-    /// Protects what links are for: a key keeps its link while indices move; a change that is pending lets its key in; who left stays for
-    /// one epoch more; and a freed link is the last to be used again.
+    /// Protects what links are for: a key keeps its link while indices move; a change that is pending lets its key in; who left
+    /// stays for one epoch more; and a freed link is the last to be used again.
     /// </summary>
     [Fact]
-    public void LinksSurviveEpochs()
+    public void Links_survive_epochs()
     {
         Recorder transport = new();
         LinkTable table = TableOf(Four[0]);

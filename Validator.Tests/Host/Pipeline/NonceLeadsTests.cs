@@ -10,7 +10,8 @@ namespace Validator.Tests.Host.Pipeline;
 
 public sealed class NonceLeadsTests
 {
-    // Protects whoever got a receipt: of what one lane takes, execution finds no nonce too old; and nothing is refused but for that.
+    // Protects whoever got a receipt: of what one lane takes, execution finds no nonce too old; and nothing is refused but for
+    // that.
     [Fact]
     public void What_is_taken_is_not_too_old_and_what_is_refused_would_be()
     {

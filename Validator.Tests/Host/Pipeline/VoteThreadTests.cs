@@ -19,7 +19,7 @@ public class VoteThreadTests
     [Theory]
     [InlineData(null)]
     [InlineData("No space left on device")]
-    public void OnlyDurableVotesLeave(string? failure)
+    public void Only_durable_votes_leave(string? failure)
     {
         MemoryStores.Votes store = new() { Failure = failure };
         PartsTests.Faults faults = new();

@@ -8,9 +8,11 @@ public class DiskWatchTests
 {
     private const long MiB = 1 << 20;
 
-    /// <summary>Protects large and small disks alike: 5 % or 2 GiB, whichever is less, a quarter of it for the hard mark, or what is said.</summary>
+    /// <summary>
+    /// Protects large and small disks alike: 5 % or 2 GiB, whichever is less, a quarter of it for the hard mark, or what is said.
+    /// </summary>
     [Fact]
-    public void MarksFollowTheDisk()
+    public void Marks_follow_the_disk()
     {
         Assert.Equal((2048 * MiB, 512 * MiB), DiskWatch.Marks(new StorageSection(), 4_000_000 * MiB));
         Assert.Equal((50 * MiB, 50 * MiB / 4), DiskWatch.Marks(new StorageSection(), 1000 * MiB));
@@ -22,9 +24,12 @@ public class DiskWatchTests
         Assert.Equal((4096, 1024), DiskWatch.FileMarks(new StorageSection(), long.MaxValue));
     }
 
-    /// <summary>Protects validators on file systems that bound neither files nor bytes, and say so with all bits set: that is no full disk.</summary>
+    /// <summary>
+    /// Protects validators on file systems that bound neither files nor bytes, and say so with all bits set: that is no full
+    /// disk.
+    /// </summary>
     [Fact]
-    public void WhatIsWithoutBoundIsNoFullDisk()
+    public void What_is_without_bound_is_no_full_disk()
     {
         DiskRoom room = new DiskCounts(4096, ulong.MaxValue, ulong.MaxValue, ulong.MaxValue, 5000).Room;
         Assert.Equal(new DiskRoom(long.MaxValue, long.MaxValue, long.MaxValue, 5000), room);
@@ -35,7 +40,7 @@ public class DiskWatchTests
 
     /// <summary>Protects against flapping at a mark: a level is left upwards only with a tenth more.</summary>
     [Fact]
-    public void LevelsDoNotFlap()
+    public void Levels_do_not_flap()
     {
         DiskLevel level = DiskLevel.Ample;
         (long Free, DiskLevel Expected)[] steps =

@@ -5,7 +5,9 @@ using Validator.Host.Serving;
 
 namespace Validator.Tests.Host.Serving;
 
-/// <summary>When a chain counts as standing still, why, and what is said of it; by looks at made-up nodes, four a second.</summary>
+/// <summary>
+/// When a chain counts as standing still, why, and what is said of it; by looks at made-up nodes, four a second.
+/// </summary>
 public class StallDetectorTests
 {
     private const long Step = 250_000;
@@ -18,9 +20,10 @@ public class StallDetectorTests
     private readonly StallDetector _detector = new(TimeSpan.FromSeconds(5));
     private long _now = 1;
 
-    // Protects from false alarms: nothing to do, a leader that is changed, blocks that come slowly, and a process that was stopped itself.
+    // Protects from false alarms: nothing to do, a leader that is changed, blocks that come slowly, and a process that was
+    // stopped itself.
     [Fact]
-    public void NothingToDoAndShortWaitsAreNoStall()
+    public void Nothing_to_do_and_short_waits_are_no_stall()
     {
         Assert.Equal(StallNews.None, Run(Idle, 3600));
         Assert.Equal(StallNews.None, Run(Pending, 4.75));
@@ -40,7 +43,7 @@ public class StallDetectorTests
 
     // Protects the alarm and its end: from N seconds on, with the time since the last final block, until one is final again.
     [Fact]
-    public void WorkWithoutABlockIsAStallUntilThereIsOne()
+    public void Work_without_a_block_is_a_stall_until_there_is_one()
     {
         Run(Pending, 5);
         Assert.Equal(StallNews.Began, Run(Pending, 0.25));
@@ -56,7 +59,7 @@ public class StallDetectorTests
 
     // Protects whoever waits for an isolated validator: it needs no work to be told, and ends with the connection.
     [Fact]
-    public void NoQuorumConnectedIsAStallWithoutWork()
+    public void No_quorum_connected_is_a_stall_without_work()
     {
         ProgressSample alone = Idle with { Members = [Member(1, self: true), Member(2), Member(3, connected: false), Member(4, connected: false)] };
         Assert.Equal(StallNews.None, Run(alone, 4.5));
@@ -67,10 +70,10 @@ public class StallDetectorTests
         Assert.Equal(StallNews.Ended, Run(Idle, 0.25));
     }
 
-    // Protects the log and the reader: a cause that comes and goes with every view is not told each time; one that stays is, at once in the reason
-    // and soon in the log; a long stall is recalled once a minute.
+    // Protects the log and the reader: a cause that comes and goes with every view is not told each time; one that stays is, at
+    // once in the reason and soon in the log; a long stall is recalled once a minute.
     [Fact]
-    public void CausesAreToldWhenTheyHold()
+    public void Causes_are_told_when_they_hold()
     {
         ProgressSample views = Pending with { FruitlessViews = 9, View = 9 };
         Run(views, 5.25);
@@ -96,9 +99,10 @@ public class StallDetectorTests
         Assert.Equal(2, news.Count(n => n == StallNews.GoesOn));
     }
 
-    // Protects the operator's time: of several things that are wrong the one is named that has to be put right first, with names and numbers.
+    // Protects the operator's time: of several things that are wrong the one is named that has to be put right first, with names
+    // and numbers.
     [Fact]
-    public void TheNearestCauseIsNamed()
+    public void The_nearest_cause_is_named()
     {
         ProgressSample silent = Pending with
         {
@@ -119,21 +123,23 @@ public class StallDetectorTests
         AssertJudged(Pending with { TimeoutMicros = 60_000_000 }, StallCause.Leader, "replaced after 60 s");
     }
 
-    // Protects the process from a leader that stamps its proposal with any number: the watch looks from the thread pool, where nobody catches.
+    // Protects the process from a leader that stamps its proposal with any number: the watch looks from the thread pool, where
+    // nobody catches.
     [Theory]
     [InlineData(253_402_300_799_000_000, "says 9999-12-31T23:59:59Z, in ")]
     [InlineData(253_402_300_800_000_000, "says a time after the year 9999, in ")]
     [InlineData(ulong.MaxValue, "says a time after the year 9999, in ")]
-    public void AnyTimeCanBeNamed(ulong micros, string words)
+    public void Any_time_can_be_named(ulong micros, string words)
     {
         AssertJudged(Pending with { AwaitedMicros = micros }, StallCause.WaitingForTime, words);
         Run(Pending with { AwaitedMicros = micros }, 6);
         Assert.Equal(60, _detector.Current!.RetryAfterSeconds);
     }
 
-    // Protects clients from asking in vain, and from not asking: the time when a wait is over is known, all else is a matter of seconds.
+    // Protects clients from asking in vain, and from not asking: the time when a wait is over is known, all else is a matter of
+    // seconds.
     [Fact]
-    public void RetryAfterFollowsTheCause()
+    public void Retry_after_follows_the_cause()
     {
         Run(Pending with { AwaitedMicros = 1_000_000_000 + 23_000_000UL }, 6);
         Assert.Equal(23, _detector.Current!.RetryAfterSeconds);
@@ -145,7 +151,7 @@ public class StallDetectorTests
 
     // Protects the counters: what was counted as stalled by cause is the time of the stalls.
     [Fact]
-    public void TimeIsCountedOnce()
+    public void Time_is_counted_once()
     {
         long counted = 0;
         for (int i = 0; i < 4 * 25; i++)
@@ -157,10 +163,10 @@ public class StallDetectorTests
         Assert.InRange(counted, 19_000_000, 20_000_000);
     }
 
-    // Protects clients of a validator whose leader is replaced, or whose chain stands still: only where blocks become final, and more comes than they
-    // hold, is the queue full by its age.
+    // Protects clients of a validator whose leader is replaced, or whose chain stands still: only where blocks become final, and
+    // more comes than they hold, is the queue full by its age.
     [Fact]
-    public void OnlyLoadMakesAQueueTooOld()
+    public void Only_load_makes_a_queue_too_old()
     {
         const long Second = 1_000_000;
         FinalClock clock = new();

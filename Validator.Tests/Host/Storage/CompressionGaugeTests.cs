@@ -7,9 +7,12 @@ public class CompressionGaugeTests
 {
     private static readonly byte[] Text = [.. Enumerable.Range(0, 30_000).SelectMany(i => System.Text.Encoding.ASCII.GetBytes($"{{\"account\":{i}}}"))];
 
-    /// <summary>Protects the processor from compressing what cannot be, and the disk from what could: it follows what comes, but not a single value.</summary>
+    /// <summary>
+    /// Protects the processor from compressing what cannot be, and the disk from what could: it follows what comes, but not a
+    /// single value.
+    /// </summary>
     [Fact]
-    public void ItFollowsWhatComes()
+    public void It_follows_what_comes()
     {
         CompressionGauge gauge = new(sampleEveryBytes: 100_000);
         byte[] random = new byte[100_000];
@@ -31,9 +34,12 @@ public class CompressionGaugeTests
         Assert.True(gauge.IsWorthIt);
     }
 
-    /// <summary>Protects the meaning of the switch: values written either way are read back, and only those of one way are smaller on disk.</summary>
+    /// <summary>
+    /// Protects the meaning of the switch: values written either way are read back, and only those of one way are smaller on
+    /// disk.
+    /// </summary>
     [Fact]
-    public void TheDatabaseTakesTheSwitchWhileOpen()
+    public void The_database_takes_the_switch_while_open()
     {
         using TemporaryFolder folder = new();
         RocksDbOptions options = new() { Create = true, CacheBytes = 1 << 20, WriteBufferBytes = 16 << 20, BlobFamily = "default" };

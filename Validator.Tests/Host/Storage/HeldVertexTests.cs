@@ -13,9 +13,12 @@ public class HeldVertexTests
     private const int PayloadBytes = 600;
     private readonly PinnedBufferPool _pool = new(1 << 20, 64 * 1024);
 
-    /// <summary>Protects what is executed and stored: who has found a vertex reads its bytes, however quickly the cache forgets it and its buffer is used again.</summary>
+    /// <summary>
+    /// Protects what is executed and stored: who has found a vertex reads its bytes, however quickly the cache forgets it and its
+    /// buffer is used again.
+    /// </summary>
     [Fact]
-    public async Task AFoundVertexKeepsItsBytesWhileTheCacheForgets()
+    public async Task A_found_vertex_keeps_its_bytes_while_the_cache_forgets()
     {
         const int vertices = 20_000;
         VertexCache cache = new(16 * 1024);
@@ -53,7 +56,7 @@ public class HeldVertexTests
 
     /// <summary>Protects against another vertex's bytes: a reference too many or too few stops the process instead.</summary>
     [Fact]
-    public void ABodyIsReadOnlyWhileItIsHeld()
+    public void A_body_is_read_only_while_it_is_held()
     {
         VertexBody body = Body(7);
         body.Retain();
@@ -68,11 +71,11 @@ public class HeldVertexTests
     }
 
     /// <summary>
-    /// Protects peers: what is sent from where it lies is the frame that would be copied together, and a payload that goes into another
-    /// vertex, of another epoch, leaves the first one's bytes alone, which may still be on their way.
+    /// Protects peers: what is sent from where it lies is the frame that would be copied together, and a payload that goes into
+    /// another vertex, of another epoch, leaves the first one's bytes alone, which may still be on their way.
     /// </summary>
     [Fact]
-    public void AnOwnVertexIsFramedInPlaceOnce()
+    public void An_own_vertex_is_framed_in_place_once()
     {
         ClientBatch batch = Sealed(FrameSender.VertexHeadBytes(4));
         (byte[] payload, byte[] ids) = (batch.Payload.ToArray(), batch.Ids.ToArray());
@@ -93,9 +96,11 @@ public class HeldVertexTests
         Assert.Equal(0, _pool.RentedBytes);
     }
 
-    /// <summary>Protects a new epoch with another committee, and a pool without room: the frame is copied together then.</summary>
+    /// <summary>
+    /// Protects a new epoch with another committee, and a pool without room: the frame is copied together then.
+    /// </summary>
     [Fact]
-    public void WhereTheFrameDoesNotFitItIsCopied()
+    public void Where_the_frame_does_not_fit_it_is_copied()
     {
         ClientBatch otherCommittee = Sealed(FrameSender.VertexHeadBytes(7));
         HeldVertex vertex = otherCommittee.Hold(HeaderOf(3, otherCommittee), Signature(1));
@@ -110,9 +115,11 @@ public class HeldVertexTests
         Assert.True(copied.Payload.SequenceEqual(payload));
     }
 
-    /// <summary>Protects the process: a member may fill a vertex with the smallest transactions, whose ids are longer than any frame.</summary>
+    /// <summary>
+    /// Protects the process: a member may fill a vertex with the smallest transactions, whose ids are longer than any frame.
+    /// </summary>
     [Fact]
-    public void IdsMayBeLongerThanAnyBuffer()
+    public void Ids_may_be_longer_than_any_buffer()
     {
         Assert.True(Limits.MaxVertexTransactions * Hash256.Size > FrameLimits.MaxFrameBytes(4));
         byte[] ids = new byte[_pool.MaxBufferBytes + Hash256.Size];

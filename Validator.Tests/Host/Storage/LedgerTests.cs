@@ -10,12 +10,14 @@ namespace Validator.Tests.Host.Storage;
 
 public class LedgerTests
 {
-    /// <summary>Protects the stream: from any index, in pages of any size and after reopening, nothing is missing and nothing comes twice.</summary>
+    /// <summary>
+    /// Protects the stream: from any index, in pages of any size and after reopening, nothing is missing and nothing comes twice.
+    /// </summary>
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public void FinalizedStreamResumesExactly(int seed)
+    public void Finalized_stream_resumes_exactly(int seed)
     {
         using TemporaryFolder folder = new();
         Random random = new(seed);
@@ -35,7 +37,7 @@ public class LedgerTests
 
     /// <summary>Protects the stream's speed: a block of many pages is read from the disk once, not once for each page.</summary>
     [Fact]
-    public void ALargeBlockIsReadOnceForAllItsPages()
+    public void A_large_block_is_read_once_for_all_its_pages()
     {
         using TemporaryFolder folder = new();
         using RocksLedger ledger = Open(folder.Path);
@@ -57,9 +59,12 @@ public class LedgerTests
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, payload, 2 * payload);
     }
 
-    /// <summary>Protects envelopes from running twice: what execution knows of accounts is on disk with its block, and comes back as it was.</summary>
+    /// <summary>
+    /// Protects envelopes from running twice: what execution knows of accounts is on disk with its block, and comes back as it
+    /// was.
+    /// </summary>
     [Fact]
-    public void AccountsComeBackAsTheyWere()
+    public void Accounts_come_back_as_they_were()
     {
         using TemporaryFolder folder = new();
         NonceTable nonces = new();
@@ -78,9 +83,11 @@ public class LedgerTests
         Assert.Equal((nonces.Count, nonces.Digest()), (loaded.Count, loaded.Digest()));
     }
 
-    /// <summary>Protects operators from a riddle: a record cut anywhere, or with any of its lengths changed, is named as damage.</summary>
+    /// <summary>
+    /// Protects operators from a riddle: a record cut anywhere, or with any of its lengths changed, is named as damage.
+    /// </summary>
     [Fact]
-    public void ADamagedRecordIsNamedAsDamage()
+    public void A_damaged_record_is_named_as_damage()
     {
         using TemporaryFolder folder = new();
         using (RocksLedger ledger = Open(folder.Path))
@@ -114,9 +121,11 @@ public class LedgerTests
         }
     }
 
-    /// <summary>Protects round trips through blob files and families: vertices, blocks by hash and sequence, lanes above a height.</summary>
+    /// <summary>
+    /// Protects round trips through blob files and families: vertices, blocks by hash and sequence, lanes above a height.
+    /// </summary>
     [Fact]
-    public void WhatIsCommittedIsReadBack()
+    public void What_is_committed_is_read_back()
     {
         using TemporaryFolder folder = new();
         HeldVertex first = StoreSamples.Vertex(2, default, [[1, 2, 3]]);
@@ -154,7 +163,7 @@ public class LedgerTests
 
     /// <summary>Protects the configured totals: many families share one write buffer and one cache.</summary>
     [Fact]
-    public void BuffersAndCacheAreTotalsOverAllFamilies()
+    public void Buffers_and_cache_are_totals_over_all_families()
     {
         const long total = 2 << 20;
         using TemporaryFolder folder = new();
@@ -186,7 +195,7 @@ public class LedgerTests
 
     // Protects the syncs of votes: a flush leaves no faster than it may, whatever the disk could take.
     [Fact]
-    public void FlushesAreHeldToTheirRate()
+    public void Flushes_are_held_to_their_rate()
     {
         const int rate = 2 << 20;
         using TemporaryFolder folder = new();
@@ -221,11 +230,11 @@ public class LedgerTests
     }
 
     /// <summary>
-    /// Protects one vertex per slot where votes are lost: the ledger knows the newest own vertex, in this epoch and before it; one that was made later, that holds
-    /// more of us than it saw authored, or that was another key's, does not claim to.
+    /// Protects one vertex per slot where votes are lost: the ledger knows the newest own vertex, in this epoch and before it;
+    /// one that was made later, that holds more of us than it saw authored, or that was another key's, does not claim to.
     /// </summary>
     [Fact]
-    public void TheOwnLaneEndsWhereItWasAuthored()
+    public void The_own_lane_ends_where_it_was_authored()
     {
         using TemporaryFolder folder = new();
         HeldVertex first = StoreSamples.Vertex(1, default, [[1]]);

@@ -15,7 +15,7 @@ public class PruningTests
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public void WhatIsKeptIsServedAndTheStateIsWholeWithoutTheRest(int seed)
+    public void What_is_kept_is_served_and_the_state_is_whole_without_the_rest(int seed)
     {
         using TemporaryFolder folder = new();
         Executor executor = StoreSamples.NewExecutor();
@@ -59,9 +59,11 @@ public class PruningTests
         Assert.Equal(320u, again.FirstKept.Sequence);
     }
 
-    /// <summary>Protects disks: what is deleted is given back, payload and keys, without writing the payload that stays anew.</summary>
+    /// <summary>
+    /// Protects disks: what is deleted is given back, payload and keys, without writing the payload that stays anew.
+    /// </summary>
     [Fact]
-    public void DeletedRoomIsGivenBack()
+    public void Deleted_room_is_given_back()
     {
         using TemporaryFolder folder = new();
         using RocksLedger ledger = Open(folder.Path);

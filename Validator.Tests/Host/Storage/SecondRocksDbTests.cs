@@ -17,10 +17,10 @@ public class SecondRocksDbTests
 {
     private static readonly string[] s_ledger = ["default", "vertices", "edges", "metadata", "index_height", "index_timestamp", "finalized"];
 
-    // A ledger with blob files and a checkpoint of it hold, for the newer reader, key for key and byte for byte what ours reads; what
-    // the newer one has compacted and written is read by ours again, and goes on being a ledger.
+    // A ledger with blob files and a checkpoint of it hold, for the newer reader, key for key and byte for byte what ours reads;
+    // what the newer one has compacted and written is read by ours again, and goes on being a ledger.
     [Fact]
-    public void ALedgerIsReadAndWrittenByANewerRocksDb()
+    public void A_ledger_is_read_and_written_by_a_newer_RocksDB()
     {
         using TemporaryFolder folder = new();
         string path = folder.File("ledger");
@@ -66,10 +66,10 @@ public class SecondRocksDbTests
         Assert.Equal([7], after["default"].Single(entry => entry.Key is [0xFF, 1]).Value);
     }
 
-    // Votes: copied record by record into a database that the newer RocksDB makes with our file format, they are a vote store that
-    // ours opens, recovers from and goes on writing.
+    // Votes: copied record by record into a database that the newer RocksDB makes with our file format, they are a vote store
+    // that ours opens, recovers from and goes on writing.
     [Fact]
-    public void AVoteStoreComesBackFromANewerRocksDb()
+    public void A_vote_store_comes_back_from_a_newer_RocksDB()
     {
         using TemporaryFolder folder = new();
         string path = folder.File("votes"), made = folder.File("made");

@@ -13,11 +13,11 @@ public class SnapshotTests
     private const int Every = 100;
 
     /// <summary>
-    /// Protects the way back of a validator that lost all: what a pruned ledger serves is proven and whole, survives a restart half
-    /// fetched, and gives a ledger that goes on with the same state, and that prunes what it had before.
+    /// Protects the way back of a validator that lost all: what a pruned ledger serves is proven and whole, survives a restart
+    /// half fetched, and gives a ledger that goes on with the same state, and that prunes what it had before.
     /// </summary>
     [Fact]
-    public void AServedSnapshotIsInstalledAndGoesOn()
+    public void A_served_snapshot_is_installed_and_goes_on()
     {
         using TemporaryFolder folder = new();
         using RocksLedger server = Open(folder.File("server"));
@@ -68,7 +68,7 @@ public class SnapshotTests
 
     /// <summary>Protects peers from damage here: a chunk that is not what its hash says is not sent.</summary>
     [Fact]
-    public void DamagedChunksAreNotServed()
+    public void Damaged_chunks_are_not_served()
     {
         using TemporaryFolder folder = new();
         using RocksLedger server = Open(folder.File("server"));

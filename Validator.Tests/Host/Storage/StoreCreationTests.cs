@@ -11,10 +11,10 @@ public class StoreCreationTests
 {
     private static readonly RocksDbOptions s_options = new() { Create = true, WriteBufferBytes = 1 << 20, CacheBytes = 1 << 20 };
 
-    // Protects a first start after one that was cut short, by this release or one that made stores in place: a ledger that holds nothing is
-    // made again and said so, one that holds something, or is damaged, or is another program's, is not touched.
+    // Protects a first start after one that was cut short, by this release or one that made stores in place: a ledger that holds
+    // nothing is made again and said so, one that holds something, or is damaged, or is another program's, is not touched.
     [Fact]
-    public void ALedgerThatHoldsNothingIsMadeAgain()
+    public void A_ledger_that_holds_nothing_is_made_again()
     {
         using TemporaryFolder folder = new();
         string path = folder.File("ledger");
@@ -57,10 +57,10 @@ public class StoreCreationTests
         Assert.Equal(StoreFault.ForeignKind, Assert.Throws<StoreException>(() => Open(path, null)).Fault);
     }
 
-    // Protects the key: only a vote store that never held anything is replaced, and only by votes create; and one that stands in for a lost
-    // one is there with its epoch or not at all.
+    // Protects the key: only a vote store that never held anything is replaced, and only by votes create; and one that stands in
+    // for a lost one is there with its epoch or not at all.
     [Fact]
-    public void AVoteStoreThatHoldsNothingIsMadeAgainByItsCommandAlone()
+    public void A_vote_store_that_holds_nothing_is_made_again_by_its_command_alone()
     {
         using TemporaryFolder folder = new();
         string path = folder.File("votes");
@@ -79,9 +79,10 @@ public class StoreCreationTests
         Assert.False(RocksVoteStore.IsUnfinished(path));
     }
 
-    // Protects votes that are made anew (rule E9) where a link leads to a disk of their own: they come there, beside what its file system keeps.
+    // Protects votes that are made anew (rule E9) where a link leads to a disk of their own: they come there, beside what its
+    // file system keeps.
     [Fact]
-    public void VotesMadeAnewComeToWhereALinkLeads()
+    public void Votes_made_anew_come_to_where_a_link_leads()
     {
         using TemporaryFolder folder = new();
         string path = folder.File("votes"), disk = folder.File("disk");
@@ -98,10 +99,10 @@ public class StoreCreationTests
         Assert.Equal(plan.Limit, state.Limit);
     }
 
-    // Protects a store from two makers who are different users: one who cannot write the parent has its lock in the place, and is seen by
-    // one who can; an empty place is replaced all the same.
+    // Protects a store from two makers who are different users: one who cannot write the parent has its lock in the place, and is
+    // seen by one who can; an empty place is replaced all the same.
     [Fact]
-    public void TwoMakersMeetWhoeverTheyAre()
+    public void Two_makers_meet_whoever_they_are()
     {
         using TemporaryFolder folder = new();
         string path = folder.File("ledger");
@@ -124,7 +125,7 @@ public class StoreCreationTests
     // Protects containers: where only the volume can be written, and not the folder that it is mounted in, stores are made on
     // it, what was begun on it is replaced, by one process at a time, and nothing is left beside them.
     [RootFact]
-    public void AStoreIsMadeOnAVolumeWhoseParentCannotBeWritten()
+    public void A_store_is_made_on_a_volume_whose_parent_cannot_be_written()
     {
         using TemporaryFolder folder = new();
         string parent = folder.File("container"), ledger = Path.Combine(parent, "ledger"), votes = Path.Combine(parent, "votes");
@@ -186,10 +187,10 @@ public class StoreCreationTests
         }
     }
 
-    // Protects who starts again after a crash: keys without their public file, or a part of them, do not stand in the way, and keys that were
-    // finished are never touched.
+    // Protects who starts again after a crash: keys without their public file, or a part of them, do not stand in the way, and
+    // keys that were finished are never touched.
     [Fact]
-    public void KeysWhoseMakingWasCutShortAreMadeAgain()
+    public void Keys_whose_making_was_cut_short_are_made_again()
     {
         using TemporaryFolder folder = new();
         string keys = folder.File("keys");

@@ -10,7 +10,7 @@ public class StoreErrorsTests
     [InlineData("IO error: While fdatasync: /d/000012.log: Disk quota exceeded", StoreFault.DiskFull, "or a quota on it")]
     [InlineData("IO error: While open a file for random read: /d/1.sst: Too many open files", StoreFault.InputOutput, "LimitNOFILE=")]
     [InlineData("IO error: While open a file for random read: /d/1.sst: Too many open files in system", StoreFault.InputOutput, "fs.file-max")]
-    public void NamesWhatHasRunOut(string text, StoreFault fault, string advice)
+    public void Names_what_has_run_out(string text, StoreFault fault, string advice)
     {
         StoreException error = StoreErrors.Open("/d", text);
         Assert.Equal(fault, error.Fault);

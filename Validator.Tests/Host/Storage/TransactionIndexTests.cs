@@ -10,12 +10,13 @@ public class TransactionIndexTests
     private const int Segment = 40;
     private static readonly Retention All = new(ulong.MaxValue, ulong.MaxValue);
 
-    // Protects the one answer on a transaction: accepted ones have their index, those that execution dropped the reason, from memory and from
-    // disk, closed or put together, after a restart, and in a ledger that was written without an index; and what is gone is not found.
+    // Protects the one answer on a transaction: accepted ones have their index, those that execution dropped the reason, from
+    // memory and from disk, closed or put together, after a restart, and in a ledger that was written without an index; and what
+    // is gone is not found.
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public void EveryTransactionThatIsKeptHasItsAnswer(int seed)
+    public void Every_transaction_that_is_kept_has_its_answer(int seed)
     {
         using TemporaryFolder folder = new();
         Dictionary<Hash256, TransactionState> expected;
@@ -85,9 +86,10 @@ public class TransactionIndexTests
         Assert.Contains(Faults(damaged), fault => fault.Contains("index of transactions", StringComparison.Ordinal));
     }
 
-    // Protects answers after a quiet time: blocks that had nothing, before one that has more than a segment, are no gap to be made first.
+    // Protects answers after a quiet time: blocks that had nothing, before one that has more than a segment, are no gap to be
+    // made first.
     [Fact]
-    public void BlocksWithoutTransactionsAreNoGap()
+    public void Blocks_without_transactions_are_no_gap()
     {
         using TemporaryFolder folder = new();
         Open(folder.Path).Dispose();
@@ -110,9 +112,10 @@ public class TransactionIndexTests
         Assert.Null(index.Gap(1));
     }
 
-    // Protects answers at full load, when segments are closed and put together while clients ask: what is on disk is found at every moment.
+    // Protects answers at full load, when segments are closed and put together while clients ask: what is on disk is found at
+    // every moment.
     [Fact]
-    public async Task WhatIsOnDiskIsFoundAtEveryMoment()
+    public async Task What_is_on_disk_is_found_at_every_moment()
     {
         using TemporaryFolder folder = new();
         using RocksLedger ledger = Open(folder.Path);

@@ -7,9 +7,12 @@ namespace Validator.Tests.Host.Storage;
 
 public class VoteStoreTests
 {
-    /// <summary>Protects votes across SIGKILL: a copy of the files taken while the store is open holds every commit that returned, in order.</summary>
+    /// <summary>
+    /// Protects votes across SIGKILL: a copy of the files taken while the store is open holds every commit that returned, in
+    /// order.
+    /// </summary>
     [Fact]
-    public void EveryCommitThatReturnedSurvivesACrash()
+    public void Every_commit_that_returned_survives_a_crash()
     {
         using TemporaryFolder folder = new();
         string live = Create(folder, "votes");
@@ -38,9 +41,11 @@ public class VoteStoreTests
         }
     }
 
-    /// <summary>Protects the order of votes on a failing disk: after one commit that failed, none succeeds, not even with room again.</summary>
+    /// <summary>
+    /// Protects the order of votes on a failing disk: after one commit that failed, none succeeds, not even with room again.
+    /// </summary>
     [Fact]
-    public void AfterAFailedCommitNoneSucceeds()
+    public void After_a_failed_commit_none_succeeds()
     {
         using TemporaryFolder folder = new();
         string path = Create(folder, "votes");
@@ -60,13 +65,15 @@ public class VoteStoreTests
         Assert.Equal(1u, Assert.Single(Recover(path).Signed).Message.Header.Sequence);
     }
 
-    /// <summary>Protects against our own bugs, in release builds: no second digest in a slot gets to the disk, before or after a restart.</summary>
+    /// <summary>
+    /// Protects against our own bugs, in release builds: no second digest in a slot gets to the disk, before or after a restart.
+    /// </summary>
     [Theory]
     [InlineData(MessageKind.Prepare, false)]
     [InlineData(MessageKind.Commit, true)]
     [InlineData(MessageKind.Vertex, false)]
     [InlineData(MessageKind.Vertex, true)]
-    public void ASecondDigestInASlotIsABrokenInvariant(MessageKind kind, bool restarted)
+    public void A_second_digest_in_a_slot_is_a_broken_invariant(MessageKind kind, bool restarted)
     {
         using TemporaryFolder folder = new();
         string path = Create(folder, "votes");
@@ -92,9 +99,12 @@ public class VoteStoreTests
         }
     }
 
-    /// <summary>Protects what later votes rest on: forgetting keeps own tip, newest votes and the highest certificate, whatever their sequence.</summary>
+    /// <summary>
+    /// Protects what later votes rest on: forgetting keeps own tip, newest votes and the highest certificate, whatever their
+    /// sequence.
+    /// </summary>
     [Fact]
-    public void ForgettingKeepsWhatVotesRestOn()
+    public void Forgetting_keeps_what_votes_rest_on()
     {
         using TemporaryFolder folder = new();
         string path = Create(folder, "votes");
@@ -123,11 +133,12 @@ public class VoteStoreTests
     }
 
     /// <summary>
-    /// Protects against signing what was forgotten, once a ledger is lost: the point up to which votes are forgotten never goes back with
-    /// execution, and the epoch of the votes is known from them, from the start of a store that stands in for a lost one, too.
+    /// Protects against signing what was forgotten, once a ledger is lost: the point up to which votes are forgotten never goes
+    /// back with execution, and the epoch of the votes is known from them, from the start of a store that stands in for a lost
+    /// one, too.
     /// </summary>
     [Fact]
-    public void WhatWasForgottenStaysForgotten()
+    public void What_was_forgotten_stays_forgotten()
     {
         using TemporaryFolder folder = new();
         string path = Create(folder, "votes");
@@ -161,9 +172,11 @@ public class VoteStoreTests
         Assert.Empty(state.Signed);
     }
 
-    /// <summary>Protects against a store that is not ours, or not one: each refusal has its own fault and names the path.</summary>
+    /// <summary>
+    /// Protects against a store that is not ours, or not one: each refusal has its own fault and names the path.
+    /// </summary>
     [Fact]
-    public void ForeignStoresAreRefused()
+    public void Foreign_stores_are_refused()
     {
         using TemporaryFolder folder = new();
         string path = Create(folder, "votes");
@@ -180,11 +193,13 @@ public class VoteStoreTests
         Refuses(StoreFault.Locked, path, own);
     }
 
-    /// <summary>Protects an older binary from a newer store and a newer one from guessing: by the version in the identity record.</summary>
+    /// <summary>
+    /// Protects an older binary from a newer store and a newer one from guessing: by the version in the identity record.
+    /// </summary>
     [Theory]
     [InlineData(StoreIdentity.FormatVersion + 1, StoreFault.NewerFormat)]
     [InlineData(StoreIdentity.FormatVersion - 1, StoreFault.OlderFormat)]
-    public void OtherFormatsAreRefused(int version, StoreFault fault)
+    public void Other_formats_are_refused(int version, StoreFault fault)
     {
         byte[] record = StoreSamples.Identity.Encode(StoreKind.Votes, (ushort)version);
         StoreException refusal = Assert.Throws<StoreException>(() => StoreSamples.Identity.Check(record, StoreKind.Votes, "/data/votes"));
@@ -192,9 +207,11 @@ public class VoteStoreTests
         Assert.Contains("/data/votes", refusal.Message);
     }
 
-    /// <summary>Protects against voting on a damaged memory: a flipped byte in the log, or a lost file, is refused, never skipped.</summary>
+    /// <summary>
+    /// Protects against voting on a damaged memory: a flipped byte in the log, or a lost file, is refused, never skipped.
+    /// </summary>
     [Fact]
-    public void DamageIsRefused()
+    public void Damage_is_refused()
     {
         using TemporaryFolder folder = new();
         string path = Create(folder, "votes");
@@ -219,11 +236,13 @@ public class VoteStoreTests
         Refuses(StoreFault.Corrupt, headless, StoreSamples.Identity);
     }
 
-    /// <summary>Protects what rule E9 rests on: a store made anew begins with the limits, the certificate and the own tip, and keeps them.</summary>
+    /// <summary>
+    /// Protects what rule E9 rests on: a store made anew begins with the limits, the certificate and the own tip, and keeps them.
+    /// </summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void AStoreMadeAnewBindsFromTheStart(bool laneKnown)
+    public void A_store_made_anew_binds_from_the_start(bool laneKnown)
     {
         using TemporaryFolder folder = new();
         string path = folder.File("votes");

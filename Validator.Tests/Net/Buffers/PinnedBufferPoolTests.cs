@@ -7,7 +7,7 @@ public class PinnedBufferPoolTests
 {
     // Protects the bound: whatever is rented and returned, the bytes of all buffers stay within it, and nothing is lost.
     [Fact]
-    public void TheBoundHoldsForAnySequence()
+    public void The_bound_holds_for_any_sequence()
     {
         var random = new Random(7);
         var pool = new PinnedBufferPool(1_000_000, 100_000);
@@ -41,7 +41,7 @@ public class PinnedBufferPoolTests
 
     // Protects sharing: a buffer returns with its last reference, once; a release too many is caught.
     [Fact]
-    public void TheLastReferenceReturnsTheBuffer()
+    public void The_last_reference_returns_the_buffer()
     {
         var pool = new PinnedBufferPool(10_000, 5_000);
         Assert.True(pool.TryRent(10, out PooledBuffer? buffer));
@@ -55,7 +55,7 @@ public class PinnedBufferPoolTests
 
     // Protects the reserve: a caller that must leave bytes to others is refused first.
     [Fact]
-    public void TheReserveIsLeftToOthers()
+    public void The_reserve_is_left_to_others()
     {
         var pool = new PinnedBufferPool(4096, 1024);
         Assert.True(pool.TryRent(1000, out _, reserve: 2048));

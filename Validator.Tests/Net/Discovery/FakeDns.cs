@@ -129,7 +129,10 @@ internal sealed class FakeDns : IDisposable
         };
     }
 
-    /// <summary>Answers to questions of a name: addresses, another name's, none, an error, more than there is, a name that points to itself.</summary>
+    /// <summary>
+    /// Answers to questions of a name: addresses, another name's, none, an error, more than there is, a name that points to
+    /// itself.
+    /// </summary>
     public static byte[][] Samples(string name)
     {
         List<byte[]> samples = [];

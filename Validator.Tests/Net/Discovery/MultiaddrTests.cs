@@ -14,7 +14,7 @@ public class MultiaddrTests
     [InlineData("/dns/Node-1.example.org/udp/65535/quic", HostKind.Dns, "node-1.example.org", 65535)]
     [InlineData("/dns4/a/udp/9/quic", HostKind.Dns4, "a", 9)]
     [InlineData("/dns6/a.b/udp/9/quic", HostKind.Dns6, "a.b", 9)]
-    public void ValidTextIsRead(string text, HostKind kind, string host, int port)
+    public void Valid_text_is_read(string text, HostKind kind, string host, int port)
     {
         Assert.True(Multiaddr.TryParse(text, out PeerAddress address, out _));
         Assert.Equal(new PeerAddress(kind, host, (ushort)port), address);
@@ -49,7 +49,7 @@ public class MultiaddrTests
     [InlineData("/dns/a..b/udp/1/quic")]
     [InlineData("/dns/a b/udp/1/quic")]
     [InlineData("/ip4/10.0.0.5/udp/9001/webtransport")]
-    public void OtherTextIsRefusedWithAReason(string? text)
+    public void Other_text_is_refused_with_a_reason(string? text)
     {
         Assert.False(Multiaddr.TryParse(text, out _, out string error));
         Assert.NotEmpty(error);
@@ -57,7 +57,7 @@ public class MultiaddrTests
 
     // Protects stored addresses: text written is read back to an equal value; no text makes the parser throw.
     [Fact]
-    public void TextRoundTripsAndNothingThrows()
+    public void Text_round_trips_and_nothing_throws()
     {
         Prop.ForAll<uint, ushort>((ip, port) =>
         {

@@ -8,8 +8,8 @@ using Validator.Tests.Processes;
 namespace Validator.Tests.Net.Discovery;
 
 /// <summary>
-/// c-ares, and what is ours around it, against answers that are almost right, from a server on loopback and before its good ones. Some
-/// thousands; many more with <c>make abuse</c>. No target of `make fuzz`: it is C, whose branches that does not see.
+/// c-ares, and what is ours around it, against answers that are almost right, from a server on loopback and before its good ones.
+/// Some thousands; many more with <c>make abuse</c>. No target of `make fuzz`: it is C, whose branches that does not see.
 /// </summary>
 [Collection(nameof(ProcessTests))]
 public sealed class NameAnswerFuzzTests

@@ -14,7 +14,8 @@ public sealed class NameResolverTests
         return ([.. answer.Addresses.Select(a => a.ToString()).Order(StringComparer.Ordinal)], answer.Error);
     }
 
-    // Protects what operators rely on: both families, search domains, the hosts file before DNS, and answers that only TCP carries.
+    // Protects what operators rely on: both families, search domains, the hosts file before DNS, and answers that only TCP
+    // carries.
     [Fact]
     public async Task Names_are_found_in_the_hosts_file_and_in_dns()
     {
@@ -47,7 +48,8 @@ public sealed class NameResolverTests
         Assert.Empty(dns.Asked);
     }
 
-    // Protects against whoever answers before the server does, and against servers gone mad: nothing of theirs is taken, no name takes long.
+    // Protects against whoever answers before the server does, and against servers gone mad: nothing of theirs is taken, no name
+    // takes long.
     [Fact]
     public async Task Hostile_answers_are_passed_over_and_bounded()
     {
@@ -73,7 +75,8 @@ public sealed class NameResolverTests
         }
     }
 
-    // Protects whoever waits for a name: a silent server costs a bounded time, other names are answered meanwhile, and giving up is at once.
+    // Protects whoever waits for a name: a silent server costs a bounded time, other names are answered meanwhile, and giving up
+    // is at once.
     [Fact]
     public async Task A_silent_server_holds_nobody_up()
     {

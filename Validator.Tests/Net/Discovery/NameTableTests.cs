@@ -41,7 +41,8 @@ public sealed class NameTableTests
         Assert.All(_lines, line => Assert.Contains("'a.test' (network.bootstrap_peers) cannot be resolved to an IPv4 address: Domain name not found", line, StringComparison.Ordinal));
     }
 
-    // Protects connections through a server's bad hour: what was found stays known; and a change is seen, within 5 s while it matters.
+    // Protects connections through a server's bad hour: what was found stays known; and a change is seen, within 5 s while it
+    // matters.
     [Fact]
     public void What_was_found_stays_and_changes_are_seen()
     {

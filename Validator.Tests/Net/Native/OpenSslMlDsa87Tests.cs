@@ -6,7 +6,7 @@ public class OpenSslMlDsa87Tests
 {
     // Protects the handle wrappers: round trip, and every changed input makes the signature invalid.
     [Fact]
-    public void SignaturesVerifyOnlyForTheirOwnInputs()
+    public void Signatures_verify_only_for_their_own_inputs()
     {
         byte[] seed = new byte[OpenSslMlDsa87.SeedBytes];
         seed.AsSpan().Fill(7);

@@ -8,7 +8,7 @@ public class RingTests
 {
     // Protects the ring's contract: any sequence of puts and takes behaves as a bounded queue.
     [Fact]
-    public void ARingIsABoundedQueue()
+    public void A_ring_is_a_bounded_queue()
     {
         Prop.ForAll<bool[]>(puts =>
         {
@@ -37,7 +37,7 @@ public class RingTests
 
     // Protects publication between two threads, and that no wake-up is lost: every item arrives once and in order.
     [Fact]
-    public void TwoThreadsPassEveryItemInOrder()
+    public void Two_threads_pass_every_item_in_order()
     {
         const int items = 300_000;
         var ring = new SpscRing<(int Value, object Reference)>(64);
@@ -76,7 +76,7 @@ public class RingTests
 
     // Protects the pool's free lists: with several producers and consumers each item comes out exactly once.
     [Fact]
-    public void ManyThreadsShareEveryItemOnce()
+    public void Many_threads_share_every_item_once()
     {
         const int perThread = 50_000;
         var ring = new MpmcRing<int>(128);

@@ -11,7 +11,8 @@ public class StreamLoopTests
 {
     private const int MaxFrame = 200_000;
 
-    // Every frame arrives once, whole and in order, over the ring's end too; what there is no room for waits and holds the sender up.
+    // Every frame arrives once, whole and in order, over the ring's end too; what there is no room for waits and holds the sender
+    // up.
     [Fact]
     public void Frames_arrive_in_order_through_backpressure()
     {
@@ -42,8 +43,8 @@ public class StreamLoopTests
         Assert.Equal([1, 2, 3], client.Taken.First());
     }
 
-    // A validator on any address answers its clients from the one that they asked; who is behind a NAT that forgets it goes on from
-    // another port.
+    // A validator on any address answers its clients from the one that they asked; who is behind a NAT that forgets it goes on
+    // from another port.
     [Theory]
     [InlineData("0.0.0.0")]
     [InlineData("::")]
@@ -109,8 +110,8 @@ public class StreamLoopTests
         Wait(() => bad.Opened == 2);
     }
 
-    // Load costs no garbage on the validator's side: an object a frame would be 480,000 bytes. The queue of what is not acknowledged
-    // may still double, up to the frames of two rounds, when the machine is slow.
+    // Load costs no garbage on the validator's side: an object a frame would be 480,000 bytes. The queue of what is not
+    // acknowledged may still double, up to the frames of two rounds, when the machine is slow.
     [Fact]
     public void Steady_frames_do_not_allocate()
     {

@@ -68,7 +68,8 @@ public sealed class LoadRunTests
         Assert.NotEmpty(failures);
     }
 
-    // Protects the check of ids, which each stream computes for its share alone: one id that is no hash, in any one stream or in all.
+    // Protects the check of ids, which each stream computes for its share alone: one id that is no hash, in any one stream or in
+    // all.
     [Theory]
     [InlineData(0)]
     [InlineData(1)]

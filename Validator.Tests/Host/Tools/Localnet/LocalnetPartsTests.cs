@@ -43,8 +43,8 @@ public sealed class LocalnetPartsTests
             output.ToString());
     }
 
-    // Protects whoever looks at a local cluster that stands still: the screen says why, once for all who say the same, within its width, and
-    // leaves nothing of it behind when it goes on.
+    // Protects whoever looks at a local cluster that stands still: the screen says why, once for all who say the same, within its
+    // width, and leaves nothing of it behind when it goes on.
     [Fact]
     public void A_stall_is_on_the_screen_until_it_ends()
     {
@@ -115,7 +115,8 @@ public sealed class LocalnetPartsTests
         Assert.Equal(default, ProcessSample.Of(int.MaxValue));
     }
 
-    // Protects the start of a cluster: all ports differ, also those of UDP from those of TCP, and no outgoing socket takes one meanwhile.
+    // Protects the start of a cluster: all ports differ, also those of UDP from those of TCP, and no outgoing socket takes one
+    // meanwhile.
     [Fact]
     public void Free_ports_are_distinct()
     {
