@@ -38,6 +38,13 @@ internal static class Program
             return 0;
         }
 
+        if (args is ["log", .. var log])
+        {
+            double seconds = log.Length > 0 ? double.Parse(log[0], System.Globalization.CultureInfo.InvariantCulture) : 5;
+            Micro.LogTable.Run(seconds, log.Length > 1 ? log[1] : null);
+            return 0;
+        }
+
         if (args is ["guard", .. var guard])
         {
             return Macro.Guard.Run(guard);

@@ -29,7 +29,7 @@ internal sealed record Machine(
         $"{Cpu}, {Cores} cores, Linux {Kernel}, {FileSystem} (4 KiB synced in {SyncMs.ToString("F2", CultureInfo.InvariantCulture)} ms); "
         + $"commit {Commit}, {Binary}; {Date} UTC";
 
-    private static string FieldOf(string text, string name)
+    internal static string FieldOf(string text, string name)
     {
         string? line = text.Split('\n').FirstOrDefault(l => l.StartsWith(name, StringComparison.Ordinal));
         return line is null ? "unknown" : line[name.Length..].Trim(' ', '\t', ':', '\r');
