@@ -75,7 +75,7 @@ public sealed partial class ValidatorNode
         }
 
         using Parker parker = new();
-        LinkTable links = new(context.Keys.TransportPublicKey, context.Metrics, context.Addresses);
+        LinkTable links = new(context.Keys.TransportPublicKey, context.Metrics, context.Addresses, new PeerReports());
         links.Update(stores.Epoch);
         TransportOptions options = TransportOptionsOf(context, links, ReceivePoolOf(context), parker, null);
         string? met;
@@ -122,7 +122,7 @@ public sealed partial class ValidatorNode
         Genesis genesis = context.Genesis;
         NodeMetrics metrics = context.Metrics;
         const int links = NodeMetrics.MaxLinks;
-        _links = new LinkTable([.. context.Keys.TransportPublicKey], metrics, context.Addresses);
+        _links = new LinkTable([.. context.Keys.TransportPublicKey], metrics, context.Addresses, _reports);
         _epochs = new EpochBoard([.. context.Keys.ConsensusPublicKey], _links.Update, context.Config.Node.Id);
         EpochContext epoch = _epochs.Enter(stores.Epoch);
         if (epoch.Self < 0)
@@ -206,7 +206,7 @@ public sealed partial class ValidatorNode
             _ = new PruneThread(store, RetentionOf(context), _log, _topology, this);
         }
 
-        _core = new CoreThread(shell, epoch, _links, SenderOf(), metrics, _log, _topology, this)
+        _core = new CoreThread(shell, epoch, _links, _reports, SenderOf(), metrics, _log, _topology, this)
         {
             Epochs = _epochs,
             Ledger = _ledger,
@@ -222,7 +222,6 @@ public sealed partial class ValidatorNode
             LaneHeight = stores.Recovered.OwnTip.Height,
             PendingVertices = stores.Recovered.Vertices.Count,
         };
-        _links.Taken = _core.ForgetProgress;
         _clock = new ClockWatch(_ledger, () => Behind() == 0, _log);
         _progress = new ProgressWatch(TimeSpan.FromSeconds(context.Config.Consensus.StallSeconds), LookAtProgress, metrics, _log);
         stores.Recovered.Blocks.ForEach(_fetch.Remember);

@@ -86,7 +86,7 @@ public sealed partial class ValidatorNode
         for (int i = 0; i < reported.Length; i++)
         {
             int link = epoch.LinkOf(i);
-            reported[i] = i != epoch.Self && _core.PeerUp(link) ? _core.PeerProgress(link).FinalSequence : 0;
+            reported[i] = i != epoch.Self && _core.PeerUp(link) ? _reports.Progress(link).FinalSequence : 0;
         }
 
         ulong best = 0;
@@ -277,7 +277,7 @@ public sealed partial class ValidatorNode
         }
 
         PeerStatistics statistics = _transport.Statistics.Peers[peer];
-        (ulong view, ulong final) = _core.PeerProgress(peer);
+        (ulong view, ulong final) = _reports.Progress(peer);
         return new PeerStatus
         {
             Name = epoch.Members[member].Name,
@@ -285,7 +285,7 @@ public sealed partial class ValidatorNode
             Address = string.Join(' ', _links.AddressesOf(peer)),
             View = view,
             FinalSequence = final,
-            SignedSecondsAgo = _core.PeerHeard(peer).SignedAt is > 0 and long signedAt ? (Clock.MonotonicMicros() - signedAt) / 1e6 : null,
+            SignedSecondsAgo = _reports.HeardAt(peer).SignedAt is > 0 and long signedAt ? (Clock.MonotonicMicros() - signedAt) / 1e6 : null,
             RttMs = statistics.RttMicroseconds / 1000.0,
             BytesSent = (ulong)statistics.BytesOut,
             BytesReceived = (ulong)statistics.BytesIn,

@@ -47,7 +47,7 @@ public sealed partial class ValidatorNode
         for (int i = 0; i < members.Length; i++)
         {
             int link = epoch.LinkOf(i);
-            (long reportedAt, long signedAt) = _core.PeerHeard(link);
+            (long reportedAt, long signedAt) = _reports.HeardAt(link);
             bool self = i == epoch.Self;
             members[i] = new MemberView(
                 epoch.Members[i].Name, epoch.Committee.Weight(i), self,

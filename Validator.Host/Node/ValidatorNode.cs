@@ -51,6 +51,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly EnvelopeVerifiers _envelopes;
     private readonly EpochBoard _epochs;
     private readonly LinkTable _links;
+    private readonly PeerReports _reports = new();
     private readonly TokenTable<ClientBatch> _batches = FreePlaces.TableOf<ClientBatch>(MaxWaitingBatches);
     private readonly Topology _topology;
     private readonly TaskCompletionSource<int> _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);

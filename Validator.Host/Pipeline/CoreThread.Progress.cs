@@ -1,7 +1,6 @@
 using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Wire;
-using Validator.Host.Contracts;
 
 namespace Validator.Host.Pipeline;
 
@@ -10,9 +9,6 @@ internal sealed partial class CoreThread
 {
     private const long PublishEvery = 250_000;
 
-    // By link: when it last sent its Status, and something that it had signed itself; monotonic microseconds, 0 for never.
-    private readonly long[] _reportedAt = new long[NodeMetrics.MaxLinks];
-    private readonly long[] _signedAt = new long[NodeMetrics.MaxLinks];
     private volatile PublishedProgress? _progress;
     private long _publishAt;
     private long _roundMicros;
@@ -21,12 +17,6 @@ internal sealed partial class CoreThread
 
     /// <summary>As of some hundred milliseconds ago; null before the first round. Any thread.</summary>
     public CoreProgress? Progress => _progress?.Value;
-
-    /// <summary>
-    /// When a peer last sent its Status, and a vote or another message of the protocol that it had signed itself; 0 for never.
-    /// </summary>
-    public (long ReportedAt, long SignedAt) PeerHeard(int peer) =>
-        peer < 0 ? default : (Volatile.Read(ref _reportedAt[peer]), Volatile.Read(ref _signedAt[peer]));
 
     private void PublishProgress(long now)
     {
@@ -52,7 +42,7 @@ internal sealed partial class CoreThread
         };
         if (signed is not null && input.From >= 0 && signed.Header.Sender == input.From && _epoch.LinkOf(input.From) is >= 0 and int link)
         {
-            Volatile.Write(ref _signedAt[link], _roundMicros);
+            reports.NoteSigned(link, _roundMicros);
         }
     }
 }

@@ -20,15 +20,13 @@ namespace Validator.Host.Pipeline;
 /// </summary>
 /// <param name="epoch">That of the shell's core.</param>
 internal sealed partial class CoreThread(
-    CoreShell<OwnPayload> shell, EpochContext epoch, LinkTable links, FrameSender sender, NodeMetrics metrics, ILogger log, Topology topology,
-    IFaultSink faults)
+    CoreShell<OwnPayload> shell, EpochContext epoch, LinkTable links, PeerReports reports, FrameSender sender,
+    NodeMetrics metrics, ILogger log, Topology topology, IFaultSink faults)
     : PipelineStage(topology.Core, faults), IShellPorts<OwnPayload>
 {
     private const int MostPerRing = 64;
 
     // By link: peers stay when the committee changes.
-    private readonly ulong[] _peerView = new ulong[NodeMetrics.MaxLinks];
-    private readonly ulong[] _peerFinal = new ulong[NodeMetrics.MaxLinks];
     private readonly bool[] _peerUp = new bool[NodeMetrics.MaxLinks];
     private EpochContext _epoch = epoch;
     private ulong _view;
@@ -85,19 +83,6 @@ internal sealed partial class CoreThread(
     {
         get => Volatile.Read(ref _pendingVertices);
         init => _pendingVertices = value;
-    }
-
-    /// <summary>What a peer's last status said.</summary>
-    public (ulong View, ulong FinalSequence) PeerProgress(int peer) =>
-        peer < 0 ? default : (Volatile.Read(ref _peerView[peer]), Volatile.Read(ref _peerFinal[peer]));
-
-    /// <summary>The link has another owner. This thread, or before the start.</summary>
-    public void ForgetProgress(int link)
-    {
-        Volatile.Write(ref _peerView[link], 0);
-        Volatile.Write(ref _peerFinal[link], 0);
-        Volatile.Write(ref _reportedAt[link], 0);
-        Volatile.Write(ref _signedAt[link], 0);
     }
 
     public bool PeerUp(int peer) => peer >= 0 && Volatile.Read(ref _peerUp[peer]);
@@ -216,10 +201,7 @@ internal sealed partial class CoreThread(
 
         if (input.Message is Status status)
         {
-            int peer = _epoch.LinkOf(input.From);
-            Volatile.Write(ref _peerView[peer], status.View);
-            Volatile.Write(ref _peerFinal[peer], status.FinalSequence);
-            Volatile.Write(ref _reportedAt[peer], _roundMicros);
+            reports.Note(_epoch.LinkOf(input.From), status, _roundMicros);
         }
         else if (input.Change is not null)
         {

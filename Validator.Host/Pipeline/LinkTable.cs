@@ -14,7 +14,7 @@ namespace Validator.Host.Pipeline;
 /// those that a pending change makes members (they have to catch up before their first vote), and for a while those who left
 /// (they have to learn that they did). Core's thread changes it, any thread reads.
 /// </summary>
-internal sealed class LinkTable(byte[] ownKey, NodeMetrics metrics, PeerAddressBook addresses)
+internal sealed class LinkTable(byte[] ownKey, NodeMetrics metrics, PeerAddressBook addresses, PeerReports reports)
 {
     /// <summary>A member that left may connect for this long, or until the next epoch's end if that comes first.</summary>
     private const long GraceMicros = 60_000_000;
@@ -37,9 +37,6 @@ internal sealed class LinkTable(byte[] ownKey, NodeMetrics metrics, PeerAddressB
 
     /// <summary>When <see cref="CloseDue"/> has something to do, in monotonic microseconds.</summary>
     public long NextDueMicros => Volatile.Read(ref _nextDueMicros);
-
-    /// <summary>Called under way for a link that has a new owner. Set once before the start.</summary>
-    public Action<int>? Taken { get; set; }
 
     /// <summary>The member's name; null for a link that nobody has.</summary>
     public string? NameOf(int link) => Volatile.Read(ref _links[link])?.Name;
@@ -134,7 +131,7 @@ internal sealed class LinkTable(byte[] ownKey, NodeMetrics metrics, PeerAddressB
         {
             link = NextFree();
             metrics.NameLink(link, member.Name);
-            Taken?.Invoke(link);
+            reports.Forget(link);
         }
 
         if (_links[link] != wanted)

@@ -49,7 +49,23 @@ public class LinkTableTests
         Assert.Equal(long.MaxValue, table.NextDueMicros);
     }
 
-    private static LinkTable TableOf(Member self) => new(self.TransportKey, new NodeMetrics(), new PeerAddressBook([]));
+    // Protects a newcomer's standing: what the link's last owner reported is not taken for its own.
+    [Fact]
+    public void A_link_forgets_its_last_owner()
+    {
+        PeerReports reports = new();
+        LinkTable table = new(Four[0].TransportKey, new NodeMetrics(), new PeerAddressBook([]), reports);
+        table.Update(EpochOf(0, Four));
+        reports.Note(4, new Status(0, 3, 9, []), now: 5);
+        reports.NoteSigned(4, now: 6);
+        Assert.Equal(((3UL, 9UL), (5L, 6L)), (reports.Progress(4), reports.HeardAt(4)));
+        table.Update(EpochOf(1, [.. Four, MemberOf(5)]));
+        Assert.Equal(((0UL, 0UL), (0L, 0L)), (reports.Progress(4), reports.HeardAt(4)));
+        Assert.Equal((0UL, 0UL), reports.Progress(-1));
+    }
+
+    private static LinkTable TableOf(Member self) =>
+        new(self.TransportKey, new NodeMetrics(), new PeerAddressBook([]), new PeerReports());
 
     private static EpochConfiguration EpochOf(ulong number, Member[] members) =>
         new(number, members, EpochConfiguration.StartBlock(Chain, GenesisCodec.ChainId(Chain)));
