@@ -70,5 +70,11 @@ internal sealed class EpochClose
     /// <summary>The block names the committee that the own execution, which has come as far as it states, leads to.</summary>
     public bool Bears(Block block) => block.NextCommittee == NextCommittee(block.Sequence, block.ExecutedSequence);
 
+    public void AssertInvariants()
+    {
+        Require.That(ChangePending != _changed.IsZero);
+        Require.That(ChangePending || !LeavesUs);
+    }
+
     private Hash256 DigestOf(Member[] next) => GenesisCodec.CommitteeDigest(_epoch.Number + 1, next);
 }

@@ -173,6 +173,7 @@ public sealed class ValidatorCore : IInputHandler
         _own.AssertInvariants();
         _view.AssertInvariants();
         _catchUp.AssertInvariants();
+        _close.AssertInvariants();
         Require.That(_stops.Sent >= View);
     }
 
@@ -289,11 +290,11 @@ public sealed class ValidatorCore : IInputHandler
         _newViews.TrySign();
     }
 
-    /// <summary>What time and changed state make due, after every input.</summary>
+    /// <summary>After every input: does what has become due.</summary>
     private void Advance()
     {
-        // Whatever input comes first once it is due, for another may be there before the tick. With each status all is looked at
-        // again: what was asked for in vain is asked for anew.
+        // With every input, since another may come before the tick. With each Status everything is judged again, so requests
+        // without an answer are repeated.
         _step.Recheck |= _step.Now >= Math.Min(_status.DueMicros, Math.Min(_builder.DueMicros, _voter.DueMicros));
         while (_step.Recheck && !_step.Over)
         {

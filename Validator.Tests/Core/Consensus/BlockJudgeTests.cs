@@ -145,23 +145,5 @@ public sealed class BlockJudgeTests
         Assert.True(changed.Judge.Judge(states, false, Now).IsGood);
     }
 
-    // Protects rule E8: whom the change leaves out knows it; and that one epoch has one change.
-    [Fact]
-    public void A_change_tells_who_leaves()
-    {
-        Member[] members = _samples.Epoch.Members;
-        Assert.True(Of(0, members[1..]).LeavesUs);
-        Assert.False(Of(1, members[1..]).LeavesUs);
-        Assert.False(Of(-1, members[1..]).LeavesUs);
-        Assert.Throws<InvariantViolationException>(() => Of(0, members[1..]).NoteChange(new PendingCommittee(3, members[2..])));
-
-        EpochClose Of(int self, Member[] next)
-        {
-            EpochClose close = new(_samples.Epoch, self, 0);
-            close.NoteChange(new PendingCommittee(2, next));
-            return close;
-        }
-    }
-
     private Judgement Judge(Block block) => _samples.Judge.Judge(block, isBase: false, Now);
 }

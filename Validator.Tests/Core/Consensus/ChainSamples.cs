@@ -86,14 +86,16 @@ internal sealed class ChainSamples
     public static Hash256 Root(byte fill) => Hash256.Of([fill]);
 
     /// <summary>Filler signatures of three of four.</summary>
-    public static Certificate Certificate(Block block, Phase phase = Phase.Committed, ulong view = 0) => new()
+    /// <param name="without">The fourth.</param>
+    public static Certificate Certificate(Block block, Phase phase = Phase.Committed, ulong view = 0, int without = 3) => new()
     {
         Phase = phase,
         Epoch = block.Epoch,
         View = view,
         Sequence = block.Sequence,
         BlockHash = block.Hash,
-        Votes = [.. Enumerable.Range(0, 3).Select(sender => new CertificateVote(sender, new byte[Limits.SignatureBytes]))],
+        Votes = [.. Enumerable.Range(0, 4).Where(sender => sender != without)
+            .Select(sender => new CertificateVote(sender, new byte[Limits.SignatureBytes]))],
     };
 
     /// <summary>With a filler signature.</summary>

@@ -28,20 +28,32 @@ internal sealed class CoreParts
         Pace pace = new(settings, Timer);
         OwnLane own = new(self, Samples.Lanes, settings, Samples.Genesis.Parameters, pace, Timer);
         CatchUpDriver catchUp = new(epoch, Samples.Chain, Peers);
+        BlockBuilder builder = new(
+            Samples.Genesis.Parameters, settings, Samples.Chain, Samples.Blocks, Samples.Close, Samples.Lanes, pace);
         TwinGuard guard = new(Peers, Step);
         Convictions convictions = new(self, Samples.Lanes, Timer, guard, Step);
-        Fetcher fetcher = new(Samples.Lanes, Peers, Step);
+        Fetcher = new Fetcher(Samples.Lanes, Peers, Step);
         Changer = new ViewChanger(
             epoch, 32, View, Stops, Changes, Prepared, Committed, Slots, Samples.Blocks, Samples.Chain, Timer, Past, guard, Step);
         Certificates = new Certificates(epoch, Prepared, Committed, Slots, View, Samples.Chain, Past, Changer, guard, Step);
         Counter = new VoteCounter(
             epoch, self, Slots, View, Samples.Chain, Samples.Blocks, Past, pace, Certificates, convictions, guard, Step);
         Voter = new Voter(
-            epoch, Slots, Samples.Judge, Samples.Blocks, View, Samples.Chain, Past, own, fetcher, Step);
+            epoch, Slots, Samples.Judge, Samples.Blocks, View, Samples.Chain, Past, own, Fetcher, Step);
         Finalizer = new Finalizer(
-            Samples.Chain, Samples.Blocks, Slots, View, Samples.Lanes, own, Past, Timer, Samples.Close, catchUp, fetcher, guard, Step);
+            Samples.Chain, Samples.Blocks, Slots, View, Samples.Lanes, own, Past, Timer, Samples.Close, catchUp, Fetcher, guard,
+            Step);
         Watch = new LeaderWatch(
             epoch, self, settings, View, Stops, Timer, Slots, Samples.Blocks, Samples.Chain, Samples.Lanes, own, Past, catchUp, Peers, Step);
+        Proposer = new Proposer(
+            self, 0, View, Samples.Blocks, Samples.Chain, builder, Samples.Judge, Counter, Voter, Past, Fetcher, Peers, Step);
+        NewViews = new NewViews(
+            epoch, self, View, Stops, Changes, Changer, Certificates, builder, Past, convictions, guard, Step);
+        Vertices = new VertexIntake(self, Samples.Lanes, own, Past, Samples.Blocks, Fetcher, convictions, guard, Step);
+        Answers = new FetchAnswers(Fetcher, Samples.Blocks, Samples.Chain, Certificates, catchUp, Step);
+        Status = new StatusExchange(
+            epoch, self, settings, 32, Samples.Lanes, Samples.Chain, Slots, View, Stops, Changes, Timer, Fetcher, catchUp, Peers,
+            Step);
         At(0);
         foreach (int peer in Enumerable.Range(0, 4).Where(peer => peer != self))
         {
@@ -67,6 +79,12 @@ internal sealed class CoreParts
     public Voter Voter { get; }
     public Finalizer Finalizer { get; }
     public LeaderWatch Watch { get; }
+    public Fetcher Fetcher { get; }
+    public Proposer Proposer { get; }
+    public NewViews NewViews { get; }
+    public VertexIntake Vertices { get; }
+    public FetchAnswers Answers { get; }
+    public StatusExchange Status { get; }
 
     /// <summary>Begins a step, and forgets what earlier ones asked for.</summary>
     public void At(long micros)
