@@ -89,8 +89,8 @@ public sealed partial class SimChecker
     }
 
     /// <summary>
-    /// What a crash took with it binds nobody: a validator is in the view again whose NewView, or own one as its leader, is on
-    /// its disk.
+    /// After a crash only what was on disk binds: the validator is back in the view whose NewView it stored, or signed as its
+    /// leader.
     /// </summary>
     private void OnEnteredAgain(SimNode node)
     {

@@ -57,7 +57,7 @@ public sealed class SimDisk
     /// <summary>The executed committee; null before the first block.</summary>
     public CommitteeState? Committee { get; set; }
 
-    /// <summary>How each epoch ended, for ever.</summary>
+    /// <summary>How each epoch ended; never pruned.</summary>
     public SortedDictionary<ulong, EpochEnd> Ends { get; } = [];
 
     /// <summary>The epoch that this validator is in, where the executed state is of an earlier one.</summary>
@@ -71,7 +71,7 @@ public sealed class SimDisk
     /// <summary>Own vertices of ended epochs that no block ordered, until a durable one has their transactions again.</summary>
     public Dictionary<Hash256, ulong[]> Unordered { get; } = [];
 
-    /// <summary>From which epoch on this validator, which lost its votes, may sign again.</summary>
+    /// <summary>The first epoch in which this validator, which lost its votes, may sign again.</summary>
     public ulong? SignFrom { get; set; }
     public List<Evidence> Evidence { get; } = [];
 

@@ -70,7 +70,7 @@ public static class SimRun
         }
     }
 
-    /// <returns>False: it is a quorum no more.</returns>
+    /// <returns>False: those that are left are no longer a quorum.</returns>
     private static bool GoesOn(SimCluster cluster, List<int> quorum)
     {
         cluster.Trace(quorum[0], $"only {string.Join(", ", quorum)} go on");

@@ -94,7 +94,7 @@ public sealed partial class SimWorld
         });
     }
 
-    /// <summary>A faulty member that sees somebody come back votes no more in this view, and wants the next one.</summary>
+    /// <summary>A faulty member that sees somebody come back no longer votes in this view, and asks for the next.</summary>
     public bool Forsakes() => !_faultsOver && _blackouts > 0 && (Cluster.Now < _darkUntil || _dark.Chance(0.3));
 
     /// <summary>A faulty leader that enters a view makes two NewViews, whatever else it likes to do.</summary>

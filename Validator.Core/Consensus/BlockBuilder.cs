@@ -62,7 +62,7 @@ internal sealed class BlockBuilder(
                 close.NextCommittee(sequence, executed), cut);
     }
 
-    /// <summary>Before all is looked at again.</summary>
+    /// <summary>Called before everything is judged again.</summary>
     public void ForgetDue() => DueMicros = long.MaxValue;
 
     public void OnProposed(long now) => _lastMicros = now;

@@ -64,7 +64,7 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
     /// A peer has not what was asked. Who says that the next block is gone may lie; more than F weight may not. Then a snapshot
     /// is the way, whatever an archive among the others still has. Where so many lost their ledgers that fewer know of it, one
     /// that says so for a while is asked for a proof. Who has no snapshot of this epoch says where the epoch begins
-    /// of which it has one: whoever goes no further than more than F weight say does not pass by all snapshots.
+    /// of which it has one: one who goes no further than peers of more than F weight say never passes all snapshots.
     /// </summary>
     /// <param name="first">
     /// The oldest block that it keeps, or, of a snapshot, the first block of the epoch from which on it has one.

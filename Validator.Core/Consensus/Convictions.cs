@@ -6,7 +6,7 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// Who signed two messages in one slot (section 8): told once per offender. Two vertices, besides, keep their author's lane out
+/// Who signed two messages in one slot (section 8): reported once per offender. Two vertices also keep their author's lane out
 /// of proposals for the epoch, and stop it from being waited for (rule L4).
 /// </summary>
 internal sealed class Convictions(int self, LaneSet lanes, ViewTimer timer, TwinGuard guard, Step step)

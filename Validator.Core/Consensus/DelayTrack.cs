@@ -1,12 +1,12 @@
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// A delay that grows with load: what it is now, with its mean deviation, as of RFC 6298; the shortest of late; and what it is
-/// when nothing queues. All in microseconds, and 0 before the first.
+/// A delay that grows with load: smoothed, with its mean deviation (RFC 6298); the shortest recent one; and the one without
+/// queueing. All in microseconds, and 0 before the first measurement.
 /// </summary>
 internal struct DelayTrack
 {
-    /// <summary>The shortest of late is that of one to two of these, microseconds.</summary>
+    /// <summary>The shortest recent delay is that of the last one to two windows of this length, microseconds.</summary>
     private const long WindowMicros = 10_000_000;
 
     private long _windowStart;
@@ -20,7 +20,7 @@ internal struct DelayTrack
     public long DeviationMicros { get; private set; }
 
     /// <summary>
-    /// The shortest so far, which grows by a 64th in each window: what became slower for good is believed in some minutes.
+    /// The shortest so far, which grows by a 64th in each window, so that a path that became slower is believed within minutes.
     /// </summary>
     public long UnloadedMicros { get; private set; }
 

@@ -126,7 +126,7 @@ internal sealed class PeerTable(Committee committee, int self)
 
     /// <summary>
     /// Rule E6: an honest peer can prove a snapshot of the epoch that begins there, or of a later one. The highest that more than
-    /// F weight says, or everybody but those who are there and know no more than we do; 0 where there is none.
+    /// F weight says, or all except connected peers that know no more than we do; 0 where there is none.
     /// </summary>
     /// <param name="final">Newest block that is final here.</param>
     public ulong ProvenFrom(ulong final)

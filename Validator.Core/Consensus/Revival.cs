@@ -46,7 +46,7 @@ public static class Revival
         Require.That(votes.Limit is not { } known || known.Epoch == epoch.Number);
         ulong signed = votes.Limit?.LostView ?? 0;
 
-        // What lost votes may have committed to, those knew who stated when these were made anew.
+        // Those whose statements were used knew what the lost votes may have committed to.
         EpochOutlook outlook = votes.NextLimit is null ? EpochOutlook.GoesOn : EpochOutlook.MayBeOver;
         foreach ((Signed message, _, _, _) in votes.Signed)
         {

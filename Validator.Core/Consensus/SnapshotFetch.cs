@@ -17,9 +17,9 @@ internal enum ChunkResult : byte
 }
 
 /// <summary>
-/// Fetches a certified snapshot from several peers at once (PROTOCOL.md, section 10). Pure: it is told what comes and what time
-/// it is, and says what to ask of whom and what to keep. Chunks are found by their hash, so those of an earlier try, or of an
-/// earlier life, count. A peer that sends wrong bytes is asked no more, and one that is slow three times neither.
+/// State sync: fetches a certified snapshot from several peers at once (PROTOCOL.md, section 10). Pure: it is told what arrives
+/// and the time, and says what to ask from which peer and what to keep. Chunks are found by their hash, so those from an earlier
+/// attempt, or from before a restart, count. A peer that sent wrong bytes, or was too slow three times, is no longer asked.
 /// </summary>
 internal sealed class SnapshotFetch(int members)
 {
@@ -369,7 +369,7 @@ internal sealed class SnapshotFetch(int members)
         ask(new FetchRequest(FetchKind.Snapshot, epoch, 0, _above + 1, 1, Hash256.Zero), peer);
     }
 
-    /// <summary>It has no manifest of use.</summary>
+    /// <summary>It has no usable manifest.</summary>
     private void GiveUpOn(int peer)
     {
         _peers.NoteLacks(peer);

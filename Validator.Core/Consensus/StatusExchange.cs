@@ -29,7 +29,7 @@ internal sealed class StatusExchange(
 
         DueMicros = step.Now + settings.StatusIntervalMicros;
         Tell(-1);
-        // A leader that is gone is shown it too: whoever cannot be reached does not lead.
+        // A leader that is not connected counts as having seen it: one that cannot be reached has to be replaced.
         for (int i = 0; i < lanes.Count; i++)
         {
             // A leader that holds an author's evidence does not propose it, rightly (rule L4).
@@ -69,7 +69,7 @@ internal sealed class StatusExchange(
             PullLanes(status, from);
         }
 
-        // Half a period: who tells its Status more often than is agreed gets no more for it, at twenty times the bytes.
+        // Half a period: the answer has twenty times the bytes, so sending Status more often must not bring more answers.
         if ((status.View < view.Number || (stuck && status.View == view.Number)) && step.Now >= peers[from].RepeatAtMicros)
         {
             peers[from].RepeatAtMicros = step.Now + (settings.StatusIntervalMicros / 2);
@@ -169,7 +169,7 @@ internal sealed class StatusExchange(
             return;
         }
 
-        // One that signs no more (section 6) asks for nothing.
+        // A validator that no longer signs (section 6) asks for no view.
         if (step.Signs && stops.Own is { } stop)
         {
             step.Send(peer, stop);

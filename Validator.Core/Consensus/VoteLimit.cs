@@ -6,8 +6,8 @@ namespace Validator.Core.Consensus;
 /// </summary>
 /// <param name="FirstView">In views below it nothing but Stop is signed.</param>
 /// <param name="LostView">
-/// Above 0: what this key signed in this epoch before its votes were lost is not known, but for this: it is of lower views. So
-/// own messages of views below <see cref="FirstView"/> contradict nothing.
+/// Above 0: this key's votes of this epoch were lost, and all that is known of them is that their views are lower. So own
+/// messages of views below <see cref="FirstView"/> contradict nothing.
 /// </param>
 /// <param name="LaneKnown">
 /// Of lost votes: the own tip is the newest vertex that this key signed in this epoch, as its ledger was not lost.

@@ -22,7 +22,7 @@ internal sealed class Voter(
     /// <summary>Wall clock at which that proposal may be voted for; 0 where there is none.</summary>
     public ulong AwaitedMicros => DueMicros == long.MaxValue ? 0 : _awaited;
 
-    /// <summary>Before all is looked at again.</summary>
+    /// <summary>Called before everything is judged again.</summary>
     public void ForgetDue() => DueMicros = long.MaxValue;
 
     /// <summary>Sends the Prepares that proposals of this view deserve.</summary>

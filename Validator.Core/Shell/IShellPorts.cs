@@ -7,7 +7,7 @@ namespace Validator.Core.Shell;
 
 /// <summary>
 /// Where a core's effects go, one call each, in their order. An implementation hands on and returns; none may lose what it was
-/// handed, but for messages to peers, who ask again.
+/// handed, except messages to peers, which ask again.
 /// </summary>
 public interface IShellPorts<TPayload>
 {

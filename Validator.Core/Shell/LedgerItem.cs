@@ -52,7 +52,7 @@ public readonly struct LedgerItem<TVertex, TExecuted, TPayload>
     /// <summary>Nothing is written behind it before all of it is in place.</summary>
     public bool Closes => Ends is not null || _case == Case.Install;
 
-    /// <summary>Another's vertex: nobody here waits for it, but for a proposal of ours.</summary>
+    /// <summary>Another member's vertex: only a proposal of ours may wait for it.</summary>
     public bool Lingers => _case == Case.Vertex;
 
     /// <summary>Of another's vertex, or our own: its epoch; null for everything else.</summary>
@@ -121,7 +121,7 @@ public readonly struct LedgerItem<TVertex, TExecuted, TPayload>
         }
     }
 
-    /// <summary>It is durable: whoever waits for it is told.</summary>
+    /// <summary>It is durable: those who wait for it are told.</summary>
     public void Announce(ILedgerAudience<TVertex, TExecuted, TPayload> audience)
     {
         switch (_case)

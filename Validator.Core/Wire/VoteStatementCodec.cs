@@ -31,7 +31,7 @@ public sealed class VoteStatement
     /// <summary>It signed nothing, Stop included, of a higher view.</summary>
     public required ulong SignedView { get; init; }
 
-    /// <summary>It signs nothing but Stop in views below this one any more. Above <see cref="SignedView"/>.</summary>
+    /// <summary>From now on it signs nothing but Stop in views below this one. Above <see cref="SignedView"/>.</summary>
     public required ulong FirstView { get; init; }
 
     public required EpochOutlook Outlook { get; init; }

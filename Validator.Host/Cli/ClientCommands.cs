@@ -192,7 +192,7 @@ internal static class ClientCommands
         return rejected ? ExitCodes.Failed : ExitCodes.NotNow;
     }
 
-    /// <summary>A repeat's first is final: the same again was no failure to whoever only wanted it ordered.</summary>
+    /// <summary>A repeat counts as success: the same bytes are final already.</summary>
     private static string First(JsonElement answer) =>
         answer.TryGetProperty("first_index", out JsonElement index) ? $" of index {index.GetUInt64()}, which is final" : "";
 

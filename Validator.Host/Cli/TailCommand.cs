@@ -179,7 +179,7 @@ internal static class TailCommand
                     return (null, "the stream ended");
                 }
 
-                // While whoever reads our output takes its time, it is not the validator that is silent.
+                // While our output is read slowly, it is not the validator that is silent.
                 silent.CancelAfter(Timeout.InfiniteTimeSpan);
 
                 if (line.StartsWith("data: ", StringComparison.Ordinal))

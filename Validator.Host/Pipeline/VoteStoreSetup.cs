@@ -231,7 +231,7 @@ public static class VoteStoreSetup
     }
 
     /// <summary>
-    /// A member may have signed in an epoch that is over, and of which the ledger holds no more than who its members were.
+    /// A member may have signed in an ended epoch of which the ledger keeps only the members.
     /// </summary>
     private static bool WasMember(NodeContext context, RocksLedger ledger, ulong before)
     {

@@ -8,7 +8,7 @@ namespace Validator.Host.Serving;
 /// <summary>
 /// Notices a wall clock that jumps, or that is not the committee's. Nothing depends on it: timers run on the monotonic clock, and
 /// blocks are judged by their own rules (P3). A validator whose clock is behind votes late or not at all, one whose clock is
-/// ahead proposes in vain, and where all were ahead block time almost stands still. Operators should know why.
+/// ahead proposes without success, and where all were ahead block time almost stands still. Operators should know why.
 /// </summary>
 internal sealed class ClockWatch(LedgerThread ledger, Func<bool> caughtUp, ILogger log) : IDisposable
 {

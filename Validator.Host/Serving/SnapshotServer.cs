@@ -97,7 +97,7 @@ internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks)
             }
             else
             {
-                // A snapshot that was itself installed has no roots behind it but those that came with it.
+                // A snapshot that was itself installed has only the roots that came with it.
                 records.Clear();
                 first = sequence + 1;
             }
