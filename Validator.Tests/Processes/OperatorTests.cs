@@ -5,6 +5,7 @@ using System.IO.Compression;
 using System.Net.Sockets;
 using System.Text;
 using Validator.Host.Tools.Localnet;
+using Validator.Tests.Host.Metrics;
 
 namespace Validator.Tests.Processes;
 
@@ -19,14 +20,12 @@ public sealed class OperatorTests
 
     // Protects the machine from the service, and operators from a unit that systemd does not take: well-formed, and hardened as
     // documented.
-    [Fact]
+    [UnitFact]
     public async Task The_unit_is_well_formed_and_leaves_little_open()
     {
         (int code, string output) = await ShellAsync($"cd {Abuse.Root} && bash eng/unit-check.sh");
         Abuse.Print($"{output.Trim()}");
-
-        // 77: systemd-analyze is not to be had.
-        Assert.True(code is 0 or 77, output);
+        Assert.True(code == 0, output);
     }
 
     // Protects a running validator from a restart for small things, and from a file with faults: SIGHUP takes what can change at
@@ -301,11 +300,13 @@ public sealed class OperatorTests
                 validator --version
                 id validator
                 test "$(stat -c "%a %U" /var/lib/validator)" = "700 validator"
-                ! command -v systemd-analyze || systemd-analyze verify --man=no /lib/systemd/system/validator.service
+                if command -v systemd-analyze; then
+                    systemd-analyze verify --man=no /lib/systemd/system/validator.service
+                fi
                 validator init --validators 1 --out /tmp/chain --base-port 20300
                 touch /var/lib/validator/votes
                 dpkg -P validator
-                ! test -e /usr/bin/validator
+                test ! -e /usr/bin/validator
                 test -e /var/lib/validator/votes
             '
             """;
@@ -331,4 +332,13 @@ public sealed class OperatorTests
         copy.WaitForExit();
         Assert.Equal(0, copy.ExitCode);
     }
+}
+
+/// <summary>Needs systemd-analyze, which <c>eng/unit-check.sh</c> unpacks by apt-get where it is not installed.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class UnitFactAttribute : FactAttribute
+{
+    public UnitFactAttribute() => Skip = Array.Exists(["systemd-analyze", "apt-get"], tool => Tool.Path(tool) != tool)
+        ? null
+        : "Neither systemd-analyze nor apt-get is here.";
 }

@@ -147,6 +147,12 @@ public sealed class TidyTests
         AssertNone(Matches(SourceTree.Files.Where(f => !f.EndsWith(".json", StringComparison.Ordinal)), later));
     }
 
+    // Protects: a shell script that stops at the first failure stops at each. A negated command alone on a line never stops it,
+    // whatever it finds.
+    [Fact]
+    public void No_shell_line_begins_with_a_negation() => AssertNone(Matches(
+        SourceTree.Files.Where(f => Path.GetExtension(f) is ".sh" or ".cs"), new Regex(@"^\s*! \S")));
+
     // Protects: native code is linked under one logical name, statically in a published binary. The C
     // library's functions are found through it too, so that no second way of loading is needed.
     [Fact]
