@@ -115,10 +115,5 @@ internal sealed partial class RocksLedger
         _batch.Delete(Vertices, key);
         _batch.Delete(IndexHeight, HeightKey(header.Epoch, header.Author, header.Height, hash));
         _batch.Delete(State, Key((char)UnorderedKey, hash));
-        using RocksDbIterator edges = _database.Iterate(Edges);
-        for (edges.Seek(key); edges.Valid && edges.Key.StartsWith(key); edges.Next())
-        {
-            _batch.Delete(Edges, edges.Key);
-        }
     }
 }

@@ -102,8 +102,6 @@ internal sealed partial class RocksLedger
 
         batch.DeleteRange(Finalized, Sequence(_deleted + 1), Sequence(sequence + 1));
         batch.DeleteRange(Metadata, Key('G', gone[0].Result.FirstIndex), Key('G', next));
-        batch.DeleteRange(IndexTimestamp, TimeKey(gone[0].Block), TimeKey(last.Block));
-        batch.Delete(IndexTimestamp, TimeKey(last.Block));
         DeleteState(batch);
         _deleted = sequence;
         batch.Put(State, [PrunedKey], EncodeKept());
@@ -115,20 +113,14 @@ internal sealed partial class RocksLedger
     {
         bool follows = _prunedCut is { } known && known.Length == cut.Length && _prunedEpoch == epoch;
         using RocksDbIterator heights = _database.Iterate(IndexHeight);
-        using RocksDbIterator edges = _database.Iterate(Edges);
         for (int author = 0; author < cut.Length; author++)
         {
             byte[] from = HeightKey(epoch, author, follows ? _prunedCut![author].Height + 1 : 0, Hash256.Zero);
             byte[] end = HeightKey(epoch, author, cut[author].Height + 1, Hash256.Zero);
             for (heights.Seek(from); heights.Valid && heights.Key.SequenceCompareTo(end) < 0; heights.Next())
             {
-                ReadOnlySpan<byte> hash = heights.Key[18..];
-                batch.Delete(Vertices, hash);
+                batch.Delete(Vertices, heights.Key[18..]);
                 batch.Delete(IndexHeight, heights.Key);
-                for (edges.Seek(hash); edges.Valid && edges.Key.StartsWith(hash); edges.Next())
-                {
-                    batch.Delete(Edges, edges.Key);
-                }
             }
         }
 
@@ -169,14 +161,6 @@ internal sealed partial class RocksLedger
     {
         byte[] key = new byte[sizeof(ulong)];
         BinaryPrimitives.WriteUInt64BigEndian(key, sequence);
-        return key;
-    }
-
-    private static byte[] TimeKey(Block block)
-    {
-        byte[] key = new byte[16];
-        BinaryPrimitives.WriteUInt64BigEndian(key, block.TimestampMicros);
-        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(8), block.Sequence);
         return key;
     }
 }

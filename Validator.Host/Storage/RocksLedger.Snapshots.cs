@@ -137,7 +137,6 @@ internal sealed partial class RocksLedger
         byte[] sequence = Sequence(manifest.Sequence);
         batch.Put(Finalized, sequence, Encode(new ExecutedBlock(manifest.Anchor, certificate, [], result)));
         batch.Put(Metadata, Key('H', manifest.Anchor.Hash), sequence);
-        batch.Put(IndexTimestamp, TimeKey(manifest.Anchor), default);
         byte[] record = new byte[StateRecord.EncodedSize];
         for (int i = 0; i < manifest.Records.Length && manifest.FirstRecord + (ulong)i <= manifest.Sequence; i++)
         {

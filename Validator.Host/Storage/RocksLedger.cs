@@ -14,10 +14,10 @@ internal sealed record FinalRecord(Block Block, Certificate Certificate, Executi
 
 /// <summary>
 /// Vertices with payload and executed blocks with their outcome. One thread adds and commits; any thread reads. Families:
-/// vertices: hash to signature, header, payload. edges: vertex hash and parent's hash. index_height: epoch, author, height,
-/// vertex hash. finalized: block sequence to block, certificate, result, vertices in order. index_timestamp: block timestamp and
-/// sequence. metadata: H block hash to sequence; G first global index to sequence; O key hash: the newest vertex that this key
-/// authored. Integers in keys big-endian. The executed state (RocksLedger.State, RocksLedger.Accounts), where a transaction is
+/// vertices: hash to signature, header, payload. index_height: epoch, author, height, vertex hash. finalized: block sequence to
+/// block, certificate, result, vertices in order. metadata: H block hash to sequence; G first global index to sequence; O key hash:
+/// the newest vertex that this key authored. edges and index_timestamp, which nothing reads, are of older builds and empty.
+/// Integers in keys big-endian. The executed state (RocksLedger.State, RocksLedger.Accounts), where a transaction is
 /// found (TransactionIndex) and what is forgotten (RocksLedger.Pruning) have files of their own.
 /// </summary>
 internal sealed partial class RocksLedger : ILedger
@@ -54,6 +54,7 @@ internal sealed partial class RocksLedger : ILedger
         _committeeSize = committeeSize;
         _dedupWindow = dedupWindow;
         _transactions = Transactions;
+        EmptyUnread();
         ReadKept();
         ReadSnapshots();
         _index = new TransactionIndex(database, _newest.Sequence + 1, indexSegment);
@@ -146,12 +147,6 @@ internal sealed partial class RocksLedger : ILedger
         header.Hash.CopyTo(hash);
         _batch.Put(Vertices, hash, prefix, payload);
         _batch.Put(IndexHeight, HeightKey(header.Epoch, header.Author, header.Height, header.Hash), default);
-        AddEdge(header.Hash, header.Predecessor);
-        foreach (LaneTip parent in header.Parents)
-        {
-            AddEdge(header.Hash, parent.Hash);
-        }
-
         if (_gauge.Add(payload))
         {
             // If that fails, values are compressed as before: slower or larger, and no less safe.
@@ -193,7 +188,6 @@ internal sealed partial class RocksLedger : ILedger
             _batch.Put(Metadata, Key('G', executed.Result.FirstIndex), sequence);
         }
 
-        _batch.Put(IndexTimestamp, TimeKey(block), default);
         AddState(executed);
         if (executed.Epoch is { } epoch)
         {
@@ -355,14 +349,26 @@ internal sealed partial class RocksLedger : ILedger
             : _kept.Sequence;
     }
 
-    private void AddEdge(in Hash256 child, in Hash256 parent)
+    /// <summary>Deletes what older builds wrote and nobody reads.</summary>
+    private void EmptyUnread()
     {
-        if (!parent.IsZero)
+        byte[] end = new byte[(2 * Hash256.Size) + 1];
+        end.AsSpan().Fill(0xff);
+        foreach (int family in (int[])[Edges, IndexTimestamp])
         {
-            Span<byte> key = stackalloc byte[2 * Hash256.Size];
-            child.CopyTo(key);
-            parent.CopyTo(key[Hash256.Size..]);
-            _batch.Put(Edges, key, default);
+            using RocksDbIterator records = _database.Iterate(family);
+            records.Seek([]);
+            if (!records.Valid)
+            {
+                continue;
+            }
+
+            using RocksDbBatch batch = new(_database);
+            batch.DeleteRange(family, [], end);
+            if (_database.Write(batch, sync: false) is { } error)
+            {
+                throw new StoreException(StoreErrors.Classify(error), $"ledger: {error}");
+            }
         }
     }
 

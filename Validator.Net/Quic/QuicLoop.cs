@@ -54,8 +54,7 @@ internal sealed unsafe partial class QuicLoop : ITransportRounds
     private ulong _nextRoundTrips;
     private int _logsLeft = LogsPerSecond;
     private int _firstRead;
-    private bool _slept;
-    private bool _readable;
+    private bool _readable = true;
     private bool _blocked;
     private ulong _now;
 
@@ -128,9 +127,9 @@ internal sealed unsafe partial class QuicLoop : ITransportRounds
 
     public bool Turn()
     {
-        // After a sleep it is known; between two rounds without one it is asked.
-        if (_slept ? _readable : QuicNative.Wait(_endpoint, 0) != 0) QuicNative.Receive(_endpoint, ReceiveRounds);
-        _slept = false;
+        // After a sleep it is known; between two rounds without one, reading in vain costs no more than asking.
+        if (_readable) QuicNative.Receive(_endpoint, ReceiveRounds);
+        _readable = true;
         PollEvents();
         bool more = ReadFrames(out _blocked);
         more |= DrainOutboxes();
@@ -173,7 +172,6 @@ internal sealed unsafe partial class QuicLoop : ITransportRounds
         if (milliseconds == 0) until = 0;
         else if (milliseconds > 0) until = Math.Min(until, QuicNative.Now() + ((ulong)milliseconds * NanosecondsPerMillisecond));
         _readable = QuicNative.Wait(_endpoint, until) != 0;
-        _slept = true;
         _parker.Cancel();
     }
 

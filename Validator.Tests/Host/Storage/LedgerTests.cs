@@ -10,6 +10,9 @@ namespace Validator.Tests.Host.Storage;
 
 public class LedgerTests
 {
+    private static readonly string[] s_families = ["default", "vertices", "edges", "metadata", "index_height", "index_timestamp", "finalized"];
+    private static readonly RocksDbOptions s_options = new() { WriteBufferBytes = 1 << 20, CacheBytes = 1 << 20, BlobFamily = "vertices" };
+
     /// <summary>
     /// Protects the stream: from any index, in pages of any size and after reopening, nothing is missing and nothing comes twice.
     /// </summary>
@@ -122,6 +125,45 @@ public class LedgerTests
     }
 
     /// <summary>
+    // Protects small machines: of what nothing reads, nothing is written, and what older builds wrote of it goes.
+    [Fact]
+    public void What_nobody_reads_is_not_kept()
+    {
+        using TemporaryFolder folder = new();
+        using (RocksLedger ledger = Open(folder.Path))
+        {
+            StoreSamples.Fill(ledger, 20, new Random(1));
+        }
+
+        Assert.Equal([0, 0], Records(0));
+        Assert.Equal([3, 3], Records(3));
+        Open(folder.Path).Dispose();
+        Assert.Equal([0, 0], Records(0));
+
+        int[] Records(int added)
+        {
+            using RocksDb database = RocksDb.TryOpen(Path.Combine(folder.Path, "ledger"), s_families, s_options, out _)!;
+            return [.. new[] { 2, 5 }.Select(family =>
+            {
+                using RocksDbBatch batch = new(database);
+                for (int i = 0; i < added; i++)
+                {
+                    batch.Put(family, [.. Enumerable.Repeat((byte)(0x7f * i), 16 * (i + 1))], default);
+                }
+
+                Assert.Null(database.Write(batch, sync: false));
+                using RocksDbIterator records = database.Iterate(family);
+                int count = 0;
+                for (records.Seek([]); records.Valid; records.Next())
+                {
+                    count++;
+                }
+
+                return count;
+            })];
+        }
+    }
+
     /// Protects round trips through blob files and families: vertices, blocks by hash and sequence, lanes above a height.
     /// </summary>
     [Fact]
@@ -214,9 +256,7 @@ public class LedgerTests
     private static byte[] Overwrite(string path, byte[] key, byte[]? value)
     {
         const int finalized = 6;
-        string[] families = ["default", "vertices", "edges", "metadata", "index_height", "index_timestamp", "finalized"];
-        RocksDbOptions options = new() { WriteBufferBytes = 1 << 20, CacheBytes = 1 << 20, BlobFamily = "vertices" };
-        using RocksDb database = RocksDb.TryOpen(Path.Combine(path, "ledger"), families, options, out _)!;
+        using RocksDb database = RocksDb.TryOpen(Path.Combine(path, "ledger"), s_families, s_options, out _)!;
         using PinnedValue old = database.Get(finalized, key);
         byte[] record = old.Span.ToArray();
         if (value is not null)
