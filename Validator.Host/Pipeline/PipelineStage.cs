@@ -6,8 +6,8 @@ namespace Validator.Host.Pipeline;
 
 /// <summary>
 /// A piece of work over its rings. Which thread does it, alone or with other stages in turn, is the topology's business: whatever
-/// two stages share goes through a ring or is safe between threads, and a stage that may share its thread never waits for room
-/// (<see cref="HasRoom"/>).
+/// two stages share goes through a ring or is safe between threads, and a stage that may share its thread with the next never
+/// waits for room (<see cref="HasRoom"/>).
 /// </summary>
 internal abstract class PipelineStage
 {
@@ -59,7 +59,7 @@ internal abstract class PipelineStage
         while (!link.Ring.TryEnqueue(in item))
         {
             // Who waits for a stage of its own thread waits for ever.
-            Require.That(!Loop.IsShared);
+            Require.That(link.To.Loop != Loop);
             if (_faults.Faulted || Stopping)
             {
                 return false;

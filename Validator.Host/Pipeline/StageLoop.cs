@@ -33,8 +33,6 @@ internal sealed class StageLoop(string name, ThreadPriority priority = ThreadPri
     /// <summary>In the order in which they run: what one hands on, the next takes in the same turn.</summary>
     public IReadOnlyList<Stage> Stages => _table;
 
-    public bool IsShared => _table.Count > 1;
-
     /// <summary>Where the thread sleeps. It exists before the thread, so that whoever fills a ring can be made first.</summary>
     public Parker Parker { get; } = new();
 

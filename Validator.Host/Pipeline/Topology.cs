@@ -88,9 +88,12 @@ internal sealed class Topology
         Batcher = new("batcher", "clients' transactions", LoopOf("batcher"));
         Core = new("core", "all protocol state", LoopOf("core"));
         Signer = new("signer", "the consensus key", LoopOf("signer"));
-        Execution = new("execution", "dedup window, nonces, root", LoopOf("execution"));
         Votes = new("vote-store", "the small database; new signatures leave here", new StageLoop("vote-store"));
-        Ledger = new("ledger", "the large database", new StageLoop("ledger"));
+
+        // Execution reads from the ledger what is no longer in memory, and what it hands over is written next.
+        StageLoop writes = new("ledger");
+        Execution = new("execution", "dedup window, nonces, root", one is null ? new StageLoop("execution") : writes);
+        Ledger = new("ledger", "the large database", writes);
         Fetch = new("fetch", "answers to peers", new StageLoop("fetch"));
         Prune = new("prune", "what the ledger forgets, and its index", new StageLoop("prune"));
 

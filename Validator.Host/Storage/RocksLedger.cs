@@ -15,8 +15,8 @@ internal sealed record FinalRecord(Block Block, Certificate Certificate, Executi
 /// <summary>
 /// Vertices with payload and executed blocks with their outcome. One thread adds and commits; any thread reads. Families:
 /// vertices: hash to signature, header, payload. index_height: epoch, author, height, vertex hash. finalized: block sequence to
-/// block, certificate, result, vertices in order. metadata: H block hash to sequence; G first global index to sequence; O key hash:
-/// the newest vertex that this key authored. edges and index_timestamp, which nothing reads, are of older builds and empty.
+/// block, certificate, result, vertices in order. metadata: H block hash to sequence; G first global index to sequence; O key
+/// hash: the newest vertex that this key authored. edges and index_timestamp, which nothing reads, are of older builds and empty.
 /// Integers in keys big-endian. The executed state (RocksLedger.State, RocksLedger.Accounts), where a transaction is
 /// found (TransactionIndex) and what is forgotten (RocksLedger.Pruning) have files of their own.
 /// </summary>

@@ -31,7 +31,7 @@ public class SecondRocksDbTests
         }
 
         Dictionary<string, List<(byte[] Key, byte[] Value)>> ours = Read(path, s_ledger, "vertices");
-        Assert.All(s_ledger[1..], family => Assert.NotEmpty(ours[family]));
+        Assert.All(s_ledger[1..].Except(["edges", "index_timestamp"]), family => Assert.NotEmpty(ours[family]));
         string copy = folder.File("checkpoint");
         using (Theirs theirs = OpenTheirs(path, s_ledger))
         {
