@@ -10,8 +10,15 @@ namespace Validator.Tests.Host.Storage;
 
 public class LedgerTests
 {
-    private static readonly string[] s_families = ["default", "vertices", "edges", "metadata", "index_height", "index_timestamp", "finalized"];
-    private static readonly RocksDbOptions s_options = new() { WriteBufferBytes = 1 << 20, CacheBytes = 1 << 20, BlobFamily = "vertices" };
+    private static readonly string[] s_families =
+        ["default", "vertices", "edges", "metadata", "index_height", "index_timestamp", "finalized"];
+
+    private static readonly RocksDbOptions s_options = new()
+    {
+        WriteBufferBytes = 1 << 20,
+        CacheBytes = 1 << 20,
+        BlobFamily = "vertices",
+    };
 
     /// <summary>
     /// Protects the stream: from any index, in pages of any size and after reopening, nothing is missing and nothing comes twice.
