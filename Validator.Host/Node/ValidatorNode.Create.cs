@@ -179,19 +179,19 @@ public sealed partial class ValidatorNode
             Pool = _sendPool,
             DiskHasRoom = () => _disk.Level == DiskLevel.Ample,
         };
-        _votes = new VoteThread(stores.Votes, SenderOf(), metrics, _topology, this)
+        _votes = new VoteStage(stores.Votes, SenderOf(), metrics, _topology, this)
         {
             Renew = stores.RenewVotes,
             Resume = stores.ResumeVotes,
         };
-        _ledger = new LedgerThread(stores.Ledger, _cache, _recent, _signal, metrics, this, _epochs, stores.Executor, stores.Epoch, _topology)
+        _ledger = new LedgerStage(stores.Ledger, _cache, _recent, _signal, metrics, this, _epochs, stores.Executor, stores.Epoch, _topology)
         {
             Votes = _votes,
             Batcher = _batcher,
             Finals = finals,
         };
-        _signer = new SignerThread(_key, context.ChainId, signatures, metrics, _topology, this);
-        _execution = new ExecutionThread(
+        _signer = new SignerStage(_key, context.ChainId, signatures, metrics, _topology, this);
+        _execution = new ExecutionStage(
             stores.Executor, stores.Epoch, new VertexSource(_cache, stores.Ledger), (ulong)context.Config.Storage.SnapshotBlocks, _topology, this)
         {
             Current = () => _ledger.Epoch,
@@ -203,10 +203,10 @@ public sealed partial class ValidatorNode
         };
         if (stores.Ledger is RocksLedger store)
         {
-            _ = new PruneThread(store, RetentionOf(context), _log, _topology, this);
+            _ = new PruneStage(store, RetentionOf(context), _log, _topology, this);
         }
 
-        _core = new CoreThread(shell, epoch, _links, _reports, SenderOf(), metrics, _log, _topology, this)
+        _core = new CoreStage(shell, epoch, _links, _reports, SenderOf(), metrics, _log, _topology, this)
         {
             Epochs = _epochs,
             Ledger = _ledger,

@@ -34,11 +34,11 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly RecentTransactions _recent = new();
     private readonly FinalSignal _signal = new();
     private readonly ClientBatcher _batcher;
-    private readonly CoreThread _core;
-    private readonly SignerThread _signer;
-    private readonly VoteThread _votes;
-    private readonly LedgerThread _ledger;
-    private readonly ExecutionThread _execution;
+    private readonly CoreStage _core;
+    private readonly SignerStage _signer;
+    private readonly VoteStage _votes;
+    private readonly LedgerStage _ledger;
+    private readonly ExecutionStage _execution;
     private readonly ValidationScheduler _validation;
     private readonly ValidationWorker[] _workers;
     private readonly FetchService _fetch;

@@ -10,7 +10,7 @@ namespace Validator.Host.Serving;
 /// blocks are judged by their own rules (P3). A validator whose clock is behind votes late or not at all, one whose clock is
 /// ahead proposes without success, and where all were ahead block time almost stands still. Operators should know why.
 /// </summary>
-internal sealed class ClockWatch(LedgerThread ledger, Func<bool> caughtUp, ILogger log) : IDisposable
+internal sealed class ClockWatch(LedgerStage ledger, Func<bool> caughtUp, ILogger log) : IDisposable
 {
     private const long Second = 1_000_000;
 

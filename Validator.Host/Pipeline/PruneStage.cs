@@ -9,7 +9,7 @@ namespace Validator.Host.Pipeline;
 /// the retention has been deleted. It waits for nobody and nobody waits for it: votes have a database of their own, and the
 /// ledger goes on writing.
 /// </summary>
-internal sealed class PruneThread(RocksLedger ledger, Retention retention, ILogger log, Topology topology, IFaultSink faults)
+internal sealed class PruneStage(RocksLedger ledger, Retention retention, ILogger log, Topology topology, IFaultSink faults)
     : PipelineStage(topology.Prune, faults)
 {
     private ChainPosition _compacted = ledger.FirstKept;

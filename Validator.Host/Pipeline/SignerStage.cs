@@ -10,7 +10,7 @@ namespace Validator.Host.Pipeline;
 /// <summary>
 /// Signs what Core hands over, in order, and passes everything on: own vertices to the ledger, the rest to the vote store.
 /// </summary>
-internal sealed class SignerThread(
+internal sealed class SignerStage(
     ISigner signer, Hash256 chainId, SignatureCache cache, NodeMetrics metrics, Topology topology, IFaultSink faults)
     : PipelineStage(topology.Signer, faults)
 {

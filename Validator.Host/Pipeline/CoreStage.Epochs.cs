@@ -14,7 +14,7 @@ namespace Validator.Host.Pipeline;
 /// reports it executed. Late answers for the old core, and frames validated in its epoch, carry the old epoch's number and are
 /// dropped here.
 /// </summary>
-internal sealed partial class CoreThread
+internal sealed partial class CoreStage
 {
     private EpochContext? _before;
     private ulong _signsFrom = shell.Standing.SignsFrom;
@@ -28,7 +28,7 @@ internal sealed partial class CoreThread
     public RocksVoteStore? LaterVotes { get; set; }
 
     /// <summary>Says which epoch the executed state is in.</summary>
-    public required LedgerThread Ledger { get; init; }
+    public required LedgerStage Ledger { get; init; }
 
     /// <summary>The first epoch in which a validator that does not sign may sign again; 0 while unknown. Any thread.</summary>
     public ulong SignsFrom => Volatile.Read(ref _signsFrom);

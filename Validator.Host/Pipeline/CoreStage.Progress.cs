@@ -5,7 +5,7 @@ using Validator.Core.Wire;
 namespace Validator.Host.Pipeline;
 
 /// <summary>What the stall detector needs to know of Core's state and of members' messages.</summary>
-internal sealed partial class CoreThread
+internal sealed partial class CoreStage
 {
     private const long PublishEvery = 250_000;
 

@@ -13,7 +13,7 @@ namespace Validator.Host.Pipeline;
 /// <summary>
 /// Where Core's effects go, by way of <see cref="CoreShell{TPayload}"/>: rings of other threads, and the network.
 /// </summary>
-internal sealed partial class CoreThread
+internal sealed partial class CoreStage
 {
     bool IShellPorts<OwnPayload>.Goes() => !Faults.Faulted;
 

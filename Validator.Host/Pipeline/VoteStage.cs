@@ -14,7 +14,7 @@ namespace Validator.Host.Pipeline;
 /// The disk and the network of <see cref="OwnRecords{TPayload}"/>: everything that waited goes into one synced write, and only
 /// after it to the network and back to Core. When the write fails nothing leaves, and the process ends.
 /// </summary>
-internal sealed class VoteThread(IVoteStore first, FrameSender sender, NodeMetrics metrics, Topology topology, IFaultSink faults)
+internal sealed class VoteStage(IVoteStore first, FrameSender sender, NodeMetrics metrics, Topology topology, IFaultSink faults)
     : PipelineStage(topology.Votes, faults), IOwnRecordPorts<OwnPayload>, IOwnRecordWriter<OwnPayload>
 {
     /// <summary>Executed blocks between two sweeps of what lies behind them.</summary>

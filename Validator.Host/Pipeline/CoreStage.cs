@@ -19,7 +19,7 @@ namespace Validator.Host.Pipeline;
 /// behind (see <see cref="Outlet{T}"/>).
 /// </summary>
 /// <param name="epoch">That of the shell's core.</param>
-internal sealed partial class CoreThread(
+internal sealed partial class CoreStage(
     CoreShell<OwnPayload> shell, EpochContext epoch, LinkTable links, PeerReports reports, FrameSender sender,
     NodeMetrics metrics, ILogger log, Topology topology, IFaultSink faults)
     : PipelineStage(topology.Core, faults), IShellPorts<OwnPayload>
@@ -55,7 +55,7 @@ internal sealed partial class CoreThread(
 
     public required ClientBatcher Batcher { get; init; }
 
-    public required SignerThread Signer { get; init; }
+    public required SignerStage Signer { get; init; }
 
     public required EvidenceStore Evidence { get; init; }
 

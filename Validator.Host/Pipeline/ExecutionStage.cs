@@ -13,7 +13,7 @@ internal readonly record struct ExecuteItem(Block Block, Certificate Certificate
 /// <summary>Executes final blocks in sequence and hands the outcome to the ledger.</summary>
 /// <param name="epoch">The epoch after the executor's newest block.</param>
 /// <param name="snapshotBlocks">Blocks between two captures of a snapshot's digests.</param>
-internal sealed class ExecutionThread(
+internal sealed class ExecutionStage(
     Executor executor, EpochConfiguration epoch, VertexSource vertices, ulong snapshotBlocks, Topology topology, IFaultSink faults)
     : PipelineStage(topology.Execution, faults)
 {

@@ -21,7 +21,7 @@ internal sealed record LiveBlock(ulong Sequence, long OffsetMicros, bool Steps);
 /// The ledger's only writer: one group commit for all vertices and executed blocks that waited. After it vertices count as
 /// held, own ones go on to the vote store, and clients and Core learn of execution.
 /// </summary>
-internal sealed class LedgerThread(
+internal sealed class LedgerStage(
     ILedger ledger, VertexCache cache, RecentTransactions recent, FinalSignal signal, NodeMetrics metrics, IFaultSink faults, EpochBoard epochs,
     Executor executor, EpochConfiguration epoch, Topology topology)
     : PipelineStage(topology.Ledger, faults), ILedgerPorts, ILedgerWriter
@@ -43,7 +43,7 @@ internal sealed class LedgerThread(
 
     private sealed record ExecutedPoint(ulong Sequence, Hash256 Root);
 
-    public required VoteThread Votes { get; init; }
+    public required VoteStage Votes { get; init; }
 
     /// <summary>True for the leader, whose proposals wait for others' vertices to be durable here. Core thread.</summary>
     public bool Proposes

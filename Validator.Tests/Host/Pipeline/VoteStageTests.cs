@@ -13,7 +13,7 @@ using OwnRecord = Validator.Core.Shell.OwnRecord<Validator.Host.Pipeline.OwnPayl
 
 namespace Validator.Tests.Host.Pipeline;
 
-public class VoteThreadTests
+public class VoteStageTests
 {
     /// <summary>Protects the promise behind every vote: what could not be made durable never leaves, and the node ends.</summary>
     [Theory]
@@ -28,7 +28,7 @@ public class VoteThreadTests
         FrameSender sender = new(outbox, new PinnedBufferPool(8 << 20, 1 << 20));
         Topology topology = new(cores: 4);
         SpscRing<Input> toCore = topology.VotesToCore.Ring;
-        VoteThread thread = new(store, sender, new NodeMetrics(), topology, faults);
+        VoteStage thread = new(store, sender, new NodeMetrics(), topology, faults);
         for (ulong number = 1; number <= 3; number++)
         {
             SignedHeader header = new(MessageKind.Commit, 0, 0, 0, number, Hash256.Of([1]));
