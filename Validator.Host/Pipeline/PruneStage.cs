@@ -5,7 +5,7 @@ using Validator.Host.Storage;
 namespace Validator.Host.Pipeline;
 
 /// <summary>
-/// Maintains the transaction index and deletes history beyond the retention, in small unsynced writes; compacts once an eighth of
+/// Maintains the transaction index and deletes history beyond the retention, in small writes; compacts once an eighth of
 /// the retention has been deleted. It waits for nobody and nobody waits for it: votes have a database of their own, and the
 /// ledger goes on writing.
 /// </summary>

@@ -33,7 +33,13 @@ internal sealed partial class RocksVoteStore : IVoteStore
     private static readonly byte[] ForgottenKey = [(byte)'F'];
     private static readonly byte[] EpochKey = [(byte)'E'];
 
-    private static readonly RocksDbOptions Options = new() { WriteBufferBytes = 8 << 20, CacheBytes = 4 << 20, OpenFiles = DescriptorBudget.VoteFiles };
+    private static readonly RocksDbOptions Options = new()
+    {
+        LogBlocks = 8 * 1024,
+        WriteBufferBytes = 8 << 20,
+        CacheBytes = 4 << 20,
+        OpenFiles = DescriptorBudget.VoteFiles,
+    };
 
     private readonly string _path;
     private readonly RocksDb _database;

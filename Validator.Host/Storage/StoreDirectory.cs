@@ -1,4 +1,5 @@
 using System.Globalization;
+using Validator.Host.Storage.Log;
 using Validator.Host.Storage.Native;
 
 namespace Validator.Host.Storage;
@@ -21,6 +22,9 @@ internal static class StoreDirectory
 
     /// <summary>The most log bytes of a store that got its identity record and nothing else.</summary>
     private const long NewLogBytes = 4096;
+
+    /// <summary>The first format whose stores have a log of our own.</summary>
+    private const ushort FirstWithLog = 3;
 
     private const string Aside = "new";
     private const string CurrentFile = "CURRENT";
@@ -48,7 +52,7 @@ internal static class StoreDirectory
             string place = Place(path);
             string parent = Path.GetDirectoryName(place)!;
             DurableFile.MakeFolder(parent);
-            RequireRoom(Directory.Exists(place) ? place : parent, RoomToCreate, "to create a store");
+            RequireRoom(Directory.Exists(place) ? place : parent, RoomToCreate + LogRoom(options), "to create a store");
             using MakerLock only = new(place);
             if (Exists(place) && !replaces)
             {
@@ -142,6 +146,7 @@ internal static class StoreDirectory
                 }
             }
 
+            database.Log = StoreLog.Open(path, database, options.FamilyShare);
             return database;
         }
         catch
@@ -231,6 +236,8 @@ internal static class StoreDirectory
         {
             throw refusal;
         }
+
+        StoreLog.Probe(path, database);
     }
 
     /// <summary>Tries the lock that RocksDB takes, and releases it.</summary>
@@ -284,6 +291,11 @@ internal static class StoreDirectory
 
         if (done.Count > 0 && !dryRun)
         {
+            if (from < FirstWithLog)
+            {
+                AddLog(path, options, batch);
+            }
+
             batch.Put(identityFamily, identityKey, identity.Encode(kind));
             if (database.Write(batch, sync: true) is { } failure)
             {
@@ -294,6 +306,23 @@ internal static class StoreDirectory
         return done;
     }
 
+    /// <summary>The log counts once its key is written; another migration makes it again.</summary>
+    private static void AddLog(string path, RocksDbOptions options, RocksDbBatch batch)
+    {
+        RequireRoom(path, LogRoom(options), "for its log");
+        try
+        {
+            StoreLog.Create(path, options.LogBlocks, batch);
+            DurableFile.SyncFolder(path);
+        }
+        catch (IOException e)
+        {
+            throw Open(path, e.Message);
+        }
+    }
+
+    private static long LogRoom(RocksDbOptions options) => (long)options.LogBlocks * LogBlock.Size;
+
     private static StoreException Open(string path, string text) => StoreErrors.Open(path, text);
 
     private static void Write(
@@ -303,6 +332,7 @@ internal static class StoreDirectory
         using (RocksDb database = RocksDb.TryOpen(aside, families, options with { Create = true }, out string? error) ?? throw Open(path, error!))
         {
             using RocksDbBatch batch = new(database);
+            StoreLog.Create(aside, options.LogBlocks, batch);
             batch.Put(identityFamily, identityKey, identity);
             more?.Invoke(batch);
             if (database.Write(batch, sync: true) is { } failure)
@@ -387,7 +417,8 @@ internal static class StoreDirectory
     }
 
     private static bool IsOfANewStore(string name) =>
-        name is CurrentFile or "IDENTITY" or "LOCK" or MakerLock.Within || name.StartsWith("LOG", StringComparison.Ordinal)
+        name is CurrentFile or StoreLog.FileName or "IDENTITY" or "LOCK" or MakerLock.Within
+        || name.StartsWith("LOG", StringComparison.Ordinal)
         || name.StartsWith("MANIFEST-", StringComparison.Ordinal) || name.StartsWith("OPTIONS-", StringComparison.Ordinal)
         || (name.EndsWith(".log", StringComparison.Ordinal) && name[..^4].All(char.IsAsciiDigit)) || name.EndsWith(".dbtmp", StringComparison.Ordinal);
 

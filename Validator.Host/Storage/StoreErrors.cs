@@ -49,7 +49,7 @@ internal static class StoreErrors
             return StoreFault.Locked;
         }
 
-        if (Has("No space left") || Has("Disk quota exceeded"))
+        if (Has("No space left") || Has("Disk quota exceeded") || Has("the disk was full"))
         {
             return StoreFault.DiskFull;
         }

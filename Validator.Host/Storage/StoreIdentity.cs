@@ -10,9 +10,9 @@ public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
 {
     /// <summary>Version of the layout of keys and values, for both stores.</summary>
 #if VALIDATOR_TRIAL_FORMAT
-    public const ushort FormatVersion = 3;
+    public const ushort FormatVersion = 4;
 #else
-    public const ushort FormatVersion = 2;
+    public const ushort FormatVersion = 3;
 #endif
 
     internal const int EncodedSize = 16 + (2 * Hash256.Size);

@@ -15,8 +15,9 @@ internal sealed record StoreMigration(ushort From, string What, Action<StoreKind
     /// </summary>
     private static readonly StoreMigration[] s_all =
     [
+        new(2, "gives it a log of its own in place of RocksDB's", static (_, _, _) => { }),
 #if VALIDATOR_TRIAL_FORMAT
-        new(2, "adds a record for the trial", (_, batch, family) => batch.Put(family, "Z"u8, "trial"u8)),
+        new(3, "adds a record for the trial", (_, batch, family) => batch.Put(family, "Z"u8, "trial"u8)),
 #endif
     ];
 

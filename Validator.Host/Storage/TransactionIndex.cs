@@ -31,6 +31,9 @@ internal sealed class TransactionIndex
     public const long SegmentPayloadBytes = 256L * 1024 * 1024;
 
     private const int Merged = 16;
+
+    /// <summary>What a merge writes at once, at least.</summary>
+    private const int PartBytes = 256 * 1024;
     private const int State = 0;
     private const byte SegmentKey = (byte)'T';
     private const byte EntriesKey = (byte)'X';
@@ -257,6 +260,7 @@ internal sealed class TransactionIndex
         IndexSegment whole = new(run[0].Level + 1, run[0].First, run[^1].Last, run.Aggregate(0UL, (sum, s) => sum + s.Count));
         int parts = 1 << (whole.BucketBits - run[0].BucketBits);
         List<byte>[] split = [.. Enumerable.Range(0, parts).Select(_ => new List<byte>())];
+        using RocksDbBatch batch = new(_database);
         for (uint bucket = 0; bucket < 1u << run[0].BucketBits; bucket++)
         {
             foreach (IndexSegment segment in run)
@@ -269,7 +273,6 @@ internal sealed class TransactionIndex
                 }
             }
 
-            using RocksDbBatch batch = new(_database);
             for (int i = 0; i < parts; i++)
             {
                 if (split[i].Count > 0)
@@ -279,10 +282,18 @@ internal sealed class TransactionIndex
                 }
             }
 
+            // Each write is a sync.
+            if (batch.Data.Length < PartBytes && bucket + 1 < 1u << run[0].BucketBits)
+            {
+                continue;
+            }
+
             if (_database.Write(batch, sync: false) is { } error)
             {
                 return error;
             }
+
+            batch.Clear();
         }
 
         using RocksDbBatch named = new(_database);

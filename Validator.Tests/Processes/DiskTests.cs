@@ -21,7 +21,7 @@ public sealed class DiskTests
         {
             foreach (NodeProcess node in cluster.Nodes)
             {
-                traces.Add(await Strace.AttachAsync(node, "delay_exit=500000"));
+                traces.Add(await Strace.AttachAsync(node, "delay_exit=500000", "votes", "ledger"));
             }
 
             TimeSpan with = await cluster.SubmitFinalAsync(cluster.Nodes[0], "with delays"u8.ToArray());
@@ -52,7 +52,7 @@ public sealed class DiskTests
         {
             foreach (NodeProcess node in failing)
             {
-                traces.Add(await Strace.AttachAsync(node, $"error={error}", WriteAheadLog(node, store)));
+                traces.Add(await Strace.AttachAsync(node, $"error={error}", store));
             }
 
             Assert.Equal(HttpStatusCode.Accepted, await cluster.SubmitAsync(leader, "never final"u8.ToArray()));
@@ -134,9 +134,6 @@ public sealed class DiskTests
             return same;
         });
     }
-
-    private static string WriteAheadLog(NodeProcess node, string store) =>
-        Directory.GetFiles(Path.Combine(LocalCluster.StorePath(node), store), "*.log").Max(StringComparer.Ordinal)!;
 
     private static async Task AssertRefusedAsync(NodeProcess node, string word)
     {

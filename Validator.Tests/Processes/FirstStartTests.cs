@@ -93,11 +93,11 @@ public sealed class FirstStartTests
                 await AssertFullAsync(node);
             }
 
-            Run("mount", "-o", "remount,size=64m", ledger);
+            Run("mount", "-o", "remount,size=160m", ledger);
             await AssertStartsAsync(cluster, node);
 
             Directory.CreateDirectory(Path.GetDirectoryName(fill)!);
-            Run("bash", "-c", $"head -c 100M /dev/zero > '{fill}' 2>/dev/null; true");
+            Run("bash", "-c", $"head -c 200M /dev/zero > '{fill}' 2>/dev/null; true");
             await AssertFullAsync(node);
             File.Delete(fill);
             await AssertStartsAsync(cluster, node);

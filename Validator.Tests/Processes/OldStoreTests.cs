@@ -19,8 +19,8 @@ public sealed class OldStoreTests
     private const string Signed = "6505e228fd78b900fc0b5cbbe7008b9e3a4727a165bf8c6a4e817ab6fb30322e";
     private const string Rejected = "e00ecb7dd8419dcd6c374414e2c7496f911226e341d7037071c5fa355ffa118e";
 
-    // Protects who upgrades: nothing is to be migrated, the validator goes on where it was, signs on, and knows by id what was
-    // ordered before there was an index; and a repeat of it stays one.
+    // Protects who upgrades: the stores are refused as they are, migration gives them logs of their own, and the validator goes
+    // on where it was, signs on, and knows by id what was ordered before there was an index; and a repeat of it stays one.
     [Fact]
     public async Task Stores_of_an_earlier_build_go_on()
     {
@@ -35,7 +35,12 @@ public sealed class OldStoreTests
         }
 
         (int code, string output) = await ProcessCluster.RunAsync("db", "migrate", "--dry-run", "--config", config);
-        Assert.True(code == 0 && output.Contains("nothing would be done", StringComparison.Ordinal), output);
+        Assert.True(code == 0 && output.Contains("format 2 to 3: gives it a log of its own", StringComparison.Ordinal), output);
+        node.Start();
+        Assert.True(await node.WaitForExitAsync(ProcessCluster.Patience), "it runs on stores of an older format");
+        Assert.Contains("validator db migrate", node.LogTail(5));
+        (code, output) = await ProcessCluster.RunAsync("db", "migrate", "--config", config);
+        Assert.True(code == 0 && output.Contains("votes and ledger have format 3 now", StringComparison.Ordinal), output);
         await cluster.StartAllAsync();
         Assert.True((await cluster.StatusAsync(node)) is { Signing: true, NextFinalIndex: 2 });
 

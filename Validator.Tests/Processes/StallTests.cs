@@ -136,7 +136,7 @@ public sealed class StallTests : IDisposable
         await using ProcessCluster cluster = await ProcessCluster.StartAsync();
         NodeProcess[] hung = cluster.Nodes[2..];
         await cluster.SubmitFinalAsync(cluster.Nodes[0], "before"u8.ToArray());
-        Strace[] traces = await Task.WhenAll(hung.Select(n => Strace.AttachAsync(n, "delay_enter=15000000")));
+        Strace[] traces = await Task.WhenAll(hung.Select(n => Strace.AttachAsync(n, "delay_enter=15000000", "votes", "ledger")));
         try
         {
             Assert.Equal(HttpStatusCode.Accepted, await cluster.SubmitAsync(cluster.Nodes[0], [1]));

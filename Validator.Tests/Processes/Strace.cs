@@ -1,9 +1,10 @@
 using System.Diagnostics;
+using Validator.Host.Storage.Log;
 using Validator.Host.Tools.Localnet;
 
 namespace Validator.Tests.Processes;
 
-/// <summary>strace, attached to a running validator to delay or fail its syncs from outside.</summary>
+/// <summary>strace, attached to a running validator to delay or fail its synced writes from outside.</summary>
 internal sealed class Strace : IDisposable
 {
     private readonly Process _process;
@@ -16,15 +17,16 @@ internal sealed class Strace : IDisposable
     }
 
     /// <summary>Attaches to all threads, and returns once each is traced.</summary>
-    /// <param name="injection">As in <c>--inject=fdatasync,fsync:</c>, such as <c>delay_exit=500000</c>.</param>
-    /// <param name="file">Only the syncs of this file; empty: of all.</param>
-    public static async Task<Strace> AttachAsync(NodeProcess node, string injection, string file = "")
+    /// <param name="injection">As in <c>--inject=pwrite64,fdatasync:</c>, such as <c>delay_exit=500000</c>.</param>
+    /// <param name="logs">The logs whose synced writes are meant: of one kind of store, or of both.</param>
+    public static async Task<Strace> AttachAsync(NodeProcess node, string injection, params string[] logs)
     {
-        string[] only = file.Length == 0 ? [] : ["-P", file];
+        string store = LocalCluster.StorePath(node);
+        string[] only = [.. logs.SelectMany(l => (string[])["-P", Path.Combine(store, l, StoreLog.FileName)])];
         ProcessStartInfo start = new("strace",
         [
             "-f", "-qq", "-p", $"{node.ProcessId}", "-o", Path.Combine(node.Directory, "strace"),
-            .. only, "-e", "trace=fdatasync,fsync", $"--inject=fdatasync,fsync:{injection}",
+            .. only, "-e", "trace=pwrite64,fdatasync", $"--inject=pwrite64,fdatasync:{injection}",
         ])
         {
             RedirectStandardError = true,

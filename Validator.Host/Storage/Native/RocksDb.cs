@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Validator.Core.Primitives;
+using Validator.Host.Storage.Log;
 using static Validator.Host.Storage.Native.RocksDbNative;
 
 namespace Validator.Host.Storage.Native;
@@ -29,6 +30,7 @@ internal sealed unsafe class RocksDb : IDisposable
     private readonly nint _readOptions;
     private readonly nint _syncedWrite;
     private readonly nint _unsyncedWrite;
+    private readonly nint _loggedWrite;
     private readonly nint _cache;
     private nint _database;
 
@@ -54,6 +56,8 @@ internal sealed unsafe class RocksDb : IDisposable
         _syncedWrite = rocksdb_writeoptions_create();
         rocksdb_writeoptions_set_sync(_syncedWrite, 1);
         _unsyncedWrite = rocksdb_writeoptions_create();
+        _loggedWrite = rocksdb_writeoptions_create();
+        rocksdb_writeoptions_disable_wal(_loggedWrite, 1);
     }
 
     /// <summary>Opens with exactly these column families; family 0 is "default".</summary>
@@ -125,17 +129,22 @@ internal sealed unsafe class RocksDb : IDisposable
         return new RocksDbIterator(rocksdb_create_iterator_cf(_database, _readOptions, _families[family]));
     }
 
+    /// <summary>Takes the place of RocksDB's log from now on, and is disposed with the database.</summary>
+    public StoreLog? Log { get; set; }
+
     /// <summary>
-    /// Writes a batch atomically; with <paramref name="sync"/> it is on disk (fdatasync of the log) when this returns null.
+    /// Writes a batch atomically; with <paramref name="sync"/>, and always where there is a log of our own, it is on disk when
+    /// this returns null.
     /// </summary>
-    /// <returns>RocksDB's text on failure.</returns>
-    public string? Write(RocksDbBatch batch, bool sync)
-    {
-        Require.That(_database != 0);
-        byte* text = null;
-        rocksdb_write(_database, sync ? _syncedWrite : _unsyncedWrite, batch.Handle, &text);
-        return TakeError(text);
-    }
+    /// <returns>What failed, in words.</returns>
+    public string? Write(RocksDbBatch batch, bool sync) =>
+        Log is { } log ? log.Write(batch) : Write(batch, sync ? _syncedWrite : _unsyncedWrite);
+
+    /// <summary>Writes a batch that is in our log, to memory.</summary>
+    public string? WriteLogged(RocksDbBatch batch) => Write(batch, _loggedWrite);
+
+    /// <summary>Writes a batch, synced, to RocksDB's own log.</summary>
+    public string? WritePastLog(RocksDbBatch batch) => Write(batch, _syncedWrite);
 
     internal nint Family(int family) => _families[family];
 
@@ -212,11 +221,13 @@ internal sealed unsafe class RocksDb : IDisposable
 
     public void Dispose()
     {
-        nint database = Interlocked.Exchange(ref _database, 0);
-        if (database == 0)
+        if (_database == 0)
         {
             return;
         }
+
+        Log?.Dispose();
+        nint database = Interlocked.Exchange(ref _database, 0);
 
         foreach (nint family in _families)
         {
@@ -227,6 +238,7 @@ internal sealed unsafe class RocksDb : IDisposable
         rocksdb_readoptions_destroy(_readOptions);
         rocksdb_writeoptions_destroy(_syncedWrite);
         rocksdb_writeoptions_destroy(_unsyncedWrite);
+        rocksdb_writeoptions_destroy(_loggedWrite);
         rocksdb_cache_destroy(_cache);
     }
 
@@ -249,6 +261,14 @@ internal sealed unsafe class RocksDb : IDisposable
         {
             throw StoreErrors.Read(error);
         }
+    }
+
+    private string? Write(RocksDbBatch batch, nint options)
+    {
+        Require.That(_database != 0);
+        byte* text = null;
+        rocksdb_write(_database, options, batch.Handle, &text);
+        return TakeError(text);
     }
 
     /// <param name="path">An existing folder.</param>

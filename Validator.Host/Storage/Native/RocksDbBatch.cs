@@ -10,6 +10,18 @@ internal sealed unsafe class RocksDbBatch(RocksDb database) : IDisposable
 {
     private byte[] _room = [];
 
+    /// <summary>One that was written before.</summary>
+    /// <param name="data">What <see cref="Data"/> was then.</param>
+    public RocksDbBatch(RocksDb database, ReadOnlySpan<byte> data)
+        : this(database)
+    {
+        rocksdb_writebatch_destroy(Handle);
+        fixed (byte* bytes = data)
+        {
+            Handle = rocksdb_writebatch_create_from(bytes, (nuint)data.Length);
+        }
+    }
+
     internal nint Handle { get; private set; } = rocksdb_writebatch_create();
 
     /// <summary>Scratch memory for a value, until the next one is made.</summary>
@@ -21,14 +33,14 @@ internal sealed unsafe class RocksDbBatch(RocksDb database) : IDisposable
 
     public int Count => rocksdb_writebatch_count(Handle);
 
-    /// <summary>Bytes that it adds to the log.</summary>
-    public long Bytes
+    /// <summary>What it adds to the log; until the next change.</summary>
+    public ReadOnlySpan<byte> Data
     {
         get
         {
             nuint size;
-            _ = rocksdb_writebatch_data(Handle, &size);
-            return (long)size;
+            byte* bytes = rocksdb_writebatch_data(Handle, &size);
+            return new ReadOnlySpan<byte>(bytes, checked((int)size));
         }
     }
 

@@ -239,11 +239,17 @@ internal static unsafe partial class RocksDbNative
     [LibraryImport("validator_native")]
     internal static partial void rocksdb_writeoptions_set_sync(nint options, byte value);
 
+    [LibraryImport("validator_native", EntryPoint = "rocksdb_writeoptions_disable_WAL")]
+    internal static partial void rocksdb_writeoptions_disable_wal(nint options, int value);
+
     [LibraryImport("validator_native")]
     internal static partial void rocksdb_write(nint database, nint options, nint batch, byte** error);
 
     [LibraryImport("validator_native")]
     internal static partial nint rocksdb_writebatch_create();
+
+    [LibraryImport("validator_native")]
+    internal static partial nint rocksdb_writebatch_create_from(byte* data, nuint size);
 
     [LibraryImport("validator_native")]
     internal static partial void rocksdb_writebatch_destroy(nint batch);

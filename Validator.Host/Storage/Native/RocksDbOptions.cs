@@ -13,6 +13,9 @@ internal sealed record RocksDbOptions
     /// <summary>Read only: takes no lock and writes nothing.</summary>
     public bool ReadOnly { get; init; }
 
+    /// <summary>Of the log of our own that a new store gets, <see cref="Log.LogBlock.Size"/> bytes each.</summary>
+    public int LogBlocks { get; init; } = 16 * 1024;
+
     public required long WriteBufferBytes { get; init; }
     public required long CacheBytes { get; init; }
 

@@ -3,6 +3,7 @@ using Validator.Core.Consensus;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Storage;
+using Validator.Host.Storage.Log;
 using Validator.Host.Storage.Native;
 using Ours = Validator.Host.Storage.Native.RocksDb;
 using Theirs = RocksDbSharp.RocksDb;
@@ -41,6 +42,9 @@ public class SecondRocksDbTests
             {
                 checkpoint.Save(copy);
             }
+
+            // No part of it for other tools, and so to be copied beside; it was closed, and holds nothing that the tables lack.
+            File.Copy(Path.Combine(path, StoreLog.FileName), Path.Combine(copy, StoreLog.FileName));
 
             foreach (string family in s_ledger)
             {
@@ -101,6 +105,7 @@ public class SecondRocksDbTests
         }
 
         Assert.NotEmpty(Directory.GetFiles(made, "*.sst"));
+        File.Copy(Path.Combine(path, StoreLog.FileName), Path.Combine(made, StoreLog.FileName));
         using (RocksVoteStore store = RocksVoteStore.Open(made, StoreSamples.Identity))
         {
             RecoveredState state = new();

@@ -2,6 +2,7 @@ using Validator.Core.Consensus;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Storage;
+using Validator.Host.Storage.Log;
 
 namespace Validator.Tests.Host.Storage;
 
@@ -208,13 +209,15 @@ public class VoteStoreTests
     }
 
     /// <summary>
-    /// Protects against voting on a damaged memory: a flipped byte in the log, or a lost file, is refused, never skipped.
+    /// Protects against voting on a damaged memory: a flipped byte in the log after a crash, a lost file or an older log is
+    /// refused, never skipped.
     /// </summary>
     [Fact]
     public void Damage_is_refused()
     {
         using TemporaryFolder folder = new();
         string path = Create(folder, "votes");
+        string flipped = folder.File("flipped"), closed = folder.File("closed");
         using (RocksVoteStore store = RocksVoteStore.Open(path, StoreSamples.Identity))
         {
             for (ulong sequence = 1; sequence <= 20; sequence++)
@@ -222,14 +225,29 @@ public class VoteStoreTests
                 store.AddSigned(StoreSamples.Signed(MessageKind.Commit, 0, sequence, Hash256.Of("block"u8)), []);
                 Assert.True(store.Commit(out _));
             }
+
+            CopyOf(path, flipped);
         }
 
-        string log = Path.GetFileName(new DirectoryInfo(path).GetFiles("*.log").MaxBy(f => f.Length)!.FullName);
-        string flipped = CopyOf(path, folder.File("flipped"));
-        byte[] bytes = File.ReadAllBytes(Path.Combine(flipped, log));
-        bytes[bytes.Length / 3] ^= 1;
-        File.WriteAllBytes(Path.Combine(flipped, log), bytes);
+        CopyOf(path, closed);
+        using (FileStream log = new(Path.Combine(flipped, StoreLog.FileName), FileMode.Open))
+        {
+            log.Position = (10 * 4096) + 100;
+            int was = log.ReadByte();
+            log.Position--;
+            log.WriteByte((byte)(was ^ 1));
+        }
+
         Refuses(StoreFault.Corrupt, flipped, StoreSamples.Identity);
+        using (FileStream log = new(Path.Combine(closed, StoreLog.FileName), FileMode.Open))
+        {
+            log.SetLength(0);
+            log.SetLength(32 << 20);
+        }
+
+        Refuses(StoreFault.Corrupt, closed, StoreSamples.Identity);
+        File.Delete(Path.Combine(closed, StoreLog.FileName));
+        Refuses(StoreFault.Corrupt, closed, StoreSamples.Identity);
 
         string headless = CopyOf(path, folder.File("headless"));
         File.Delete(Path.Combine(headless, "CURRENT"));
