@@ -13,7 +13,7 @@ internal sealed unsafe partial class LogFile : ILogDisk
     private const int ReadWrite = 2;
     private const int CloseOnExec = 0x80000;
     private const int DataSync = 0x1000;
-    private const int ZeroBytes = 1 << 20;
+    private const int ZeroBytes = 1 << 16;
 
     private static readonly int Direct = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x10000 : 0x4000;
 
