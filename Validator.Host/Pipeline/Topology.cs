@@ -25,14 +25,17 @@ internal sealed class Stage
 
 /// <summary>A bounded ring from one stage to another.</summary>
 /// <param name="capacity">Items; a power of two.</param>
+/// <param name="reason">Why it holds so many.</param>
 /// <param name="full">What happens when it is full.</param>
-internal abstract class StageLink(Stage from, Stage to, int capacity, string full)
+internal abstract class StageLink(Stage from, Stage to, int capacity, string reason, string full)
 {
     public Stage From => from;
 
     public Stage To => to;
 
     public int Capacity => capacity;
+
+    public string Reason => reason;
 
     public string Full => full;
 
@@ -43,7 +46,8 @@ internal abstract class StageLink(Stage from, Stage to, int capacity, string ful
 }
 
 /// <summary>A ring with one writer and one reader.</summary>
-internal sealed class StageLink<T>(Stage from, Stage to, int capacity, string full) : StageLink(from, to, capacity, full)
+internal sealed class StageLink<T>(Stage from, Stage to, int capacity, string reason, string full)
+    : StageLink(from, to, capacity, reason, full)
 {
     public SpscRing<T> Ring { get; } = new(capacity);
 
@@ -55,14 +59,16 @@ internal sealed class StageLink<T>(Stage from, Stage to, int capacity, string fu
 }
 
 /// <summary>A link whose ring its owner makes, of this capacity: the transport's, and one that several fill.</summary>
-internal sealed class OtherLink<T>(Stage from, Stage to, int capacity, string full) : StageLink(from, to, capacity, full)
+internal sealed class OtherLink<T>(Stage from, Stage to, int capacity, string reason, string full)
+    : StageLink(from, to, capacity, reason, full)
 {
     public override Type Item => typeof(T);
 }
 
 /// <summary>
-/// The pipeline as one table: each stage with what it owns, each link with who fills it, who empties it, how much it holds and
-/// what happens when it is full. Stages are made from it, and docs/ARCHITECTURE.md and docs/pipeline.svg are compared with it.
+/// The pipeline as one table: each stage with what it owns, each link with who fills it, who empties it, how much it holds, why,
+/// and what happens when it is full. Stages are made from it, and docs/ARCHITECTURE.md and docs/pipeline.svg are compared with
+/// it.
 /// </summary>
 internal sealed class Topology
 {
@@ -94,29 +100,35 @@ internal sealed class Topology
         StageLoop writes = new("ledger");
         Execution = new("execution", "dedup window, nonces, root", one is null ? new StageLoop("execution") : writes);
         Ledger = new("ledger", "the large database", writes);
-        Fetch = new("fetch", "answers to peers", new StageLoop("fetch"));
-        Prune = new("prune", "what the ledger forgets, and its index", new StageLoop("prune"));
+        Fetch = new("fetch", "answers to peers", new StageLoop("fetch", ThreadPriority.BelowNormal));
+        Prune = new("prune", "what the ledger forgets, and its index", new StageLoop("prune", ThreadPriority.BelowNormal));
 
         // Core hands out at most a window's votes and two own vertices at a time, so answers always fit.
         const int work = 1024, outside = 2048, answers = 4096, frames = 4096;
-        NetworkToValidation = new(Network, Validation, 8192, "network stops reading: QUIC's windows close");
+        NetworkToValidation = new(Network, Validation, 8192,
+            "two seconds of a peer's control frames at its limit", "network stops reading: QUIC's windows close");
         Workers = [.. Enumerable.Range(1, Math.Max(0, cores - CoresWithoutWorkers)).Select(n => new WorkerStage(n, this, outside))];
-        ValidationToCore = new(Validation, Core, outside, "validation takes no more");
-        ValidationToFetch = new(Validation, Fetch, work, "the request is dropped and counted; the peer asks again");
-        BatcherToCore = new(Batcher, Core, work, "batcher takes no more; clients get 429");
-        CoreToSigner = new(Core, Signer, work, Keeps);
-        CoreToLedger = new(Core, Ledger, work, Same);
-        CoreToExecution = new(Core, Execution, work, Same);
-        CoreToFetch = new(Core, Fetch, work, Same);
-        SignerToVotes = new(Signer, Votes, work, "signer takes no more");
-        SignerToLedger = new(Signer, Ledger, work, Same);
-        LedgerToVotes = new(Ledger, Votes, work, "ledger waits");
-        ExecutionToLedger = new(Execution, Ledger, work, "execution takes no more");
-        VotesToCore = new(Votes, Core, answers, "never in practice: Core's windows bound what is under way");
-        LedgerToCore = new(Ledger, Core, answers, Same);
-        CoreToNetwork = new(Core, Network, frames, "the frame is dropped and counted; who needs it asks again");
-        VotesToNetwork = new(Votes, Network, frames, Same);
-        FetchToNetwork = new(Fetch, Network, frames, Same);
+        ValidationToCore = new(Validation, Core, outside,
+            "a round of validation, and all messages that waited for an epoch", "validation takes no more");
+        ValidationToFetch = new(Validation, Fetch, work,
+            "the requests that may wait of 16 peers", "the request is dropped and counted; the peer asks again");
+        BatcherToCore = new(Batcher, Core, work,
+            "more than the batches that Core gives credit for", "batcher takes no more; clients get 429");
+        CoreToSigner = new(Core, Signer, work, "what Core hands out of a window at a time, with room to spare", Keeps);
+        CoreToLedger = new(Core, Ledger, work, Same, Same);
+        CoreToExecution = new(Core, Execution, work, Same, Same);
+        CoreToFetch = new(Core, Fetch, work, Same, Same);
+        SignerToVotes = new(Signer, Votes, work, "as many as come to the signer", "signer takes no more");
+        SignerToLedger = new(Signer, Ledger, work, Same, Same);
+        LedgerToVotes = new(Ledger, Votes, work, Same, "ledger waits");
+        ExecutionToLedger = new(Execution, Ledger, work, "as many as come to execution", "execution takes no more");
+        VotesToCore = new(Votes, Core, answers,
+            "all that Core has handed out, which its windows bound", "never in practice");
+        LedgerToCore = new(Ledger, Core, answers, Same, Same);
+        CoreToNetwork = new(Core, Network, frames,
+            "eight slots sent again to each of 128 members", "the frame is dropped and counted; who needs it asks again");
+        VotesToNetwork = new(Votes, Network, frames, Same, Same);
+        FetchToNetwork = new(Fetch, Network, frames, Same, Same);
     }
 
     public Stage Network { get; }
@@ -205,8 +217,9 @@ internal sealed class Topology
         public WorkerStage(int number, Topology topology, int outside)
         {
             Stage = new Stage($"validation-{number}", topology.Validation.Owns, new StageLoop($"validation-{number}"));
-            Frames = new(topology.Validation, Stage, 256, "validation waits for its worker");
-            ToCore = new(Stage, topology.Core, outside, "the worker waits");
+            Frames = new(
+                topology.Validation, Stage, 256, "as many as validation keeps itself", "validation waits for its worker");
+            ToCore = new(Stage, topology.Core, outside, "as validation's own", "the worker waits");
         }
 
         public Stage Stage { get; }

@@ -16,7 +16,7 @@ public sealed partial class TopologyTests
 
     private sealed record Stage(string Name, string Owns, string Source);
 
-    private sealed record Ring(string Name, string From, string To, string Item, int Capacity, string Full);
+    private sealed record Ring(string Name, string From, string To, string Item, int Capacity, string Reason, string Full);
 
     // Protects: the document's table names every stage, by the name that top shows, what it owns and where its code is.
     [Fact]
@@ -64,7 +64,7 @@ public sealed partial class TopologyTests
         }
 
         Assert.Equal(names.Count, topology.Links.Count());
-        Assert.Equal(Rings(), topology.Links.Select(l => new Ring(names[l], NameOf(l.From), NameOf(l.To), ItemOf(l.Item), l.Capacity, l.Full)));
+        Assert.Equal(Rings(), topology.Links.Select(l => new Ring(names[l], NameOf(l.From), NameOf(l.To), ItemOf(l.Item), l.Capacity, l.Reason, l.Full)));
         AssertNone(SourceTree.Sources.Where(f => f.StartsWith("Validator.Host/", StringComparison.Ordinal) && !f.EndsWith("/Topology.cs", StringComparison.Ordinal)
             && SourceTree.Lines(f).Any(l => RingMade().IsMatch(l))));
     }
@@ -91,7 +91,7 @@ public sealed partial class TopologyTests
     private static List<Stage> Stages() => [.. Rows("| stage |").Select(r => new Stage(Regex.Match(r[0], "`([^`]+)`").Groups[1].Value, r[1], r[2].Trim('`')))];
 
     private static List<Ring> Rings() =>
-        [.. Rows("| link |").Select(r => new Ring(r[0].Trim('`'), r[1], r[2], r[3], int.Parse(r[4], CultureInfo.InvariantCulture), r[5]))];
+        [.. Rows("| link |").Select(r => new Ring(r[0].Trim('`'), r[1], r[2], r[3], int.Parse(r[4], CultureInfo.InvariantCulture), r[5], r[6]))];
 
     private static IEnumerable<string[]> Rows(string head) => SourceTree.Lines("docs/ARCHITECTURE.md")
         .SkipWhile(l => !l.StartsWith(head, StringComparison.Ordinal)).Skip(2).TakeWhile(l => l.StartsWith('|')).Select(l => l.Trim('|').Split('|', StringSplitOptions.TrimEntries));
