@@ -16,7 +16,7 @@ internal sealed record FinalRecord(Block Block, Certificate Certificate, Executi
 /// Vertices with payload and executed blocks with their outcome. One thread adds and commits; any thread reads. Families:
 /// vertices: hash to signature, header, payload. index_height: epoch, author, height, vertex hash. finalized: block sequence to
 /// block, certificate, result, vertices in order. metadata: H block hash to sequence; G first global index to sequence; O key
-/// hash: the newest vertex that this key authored. edges and index_timestamp, which nothing reads, are of older builds and empty.
+/// hash: the newest vertex that this key authored. edges and index_timestamp are of older formats, and empty.
 /// Integers in keys big-endian. The executed state (RocksLedger.State, RocksLedger.Accounts), where a transaction is
 /// found (TransactionIndex) and what is forgotten (RocksLedger.Pruning) have files of their own.
 /// </summary>
@@ -54,7 +54,6 @@ internal sealed partial class RocksLedger : ILedger
         _committeeSize = committeeSize;
         _dedupWindow = dedupWindow;
         _transactions = Transactions;
-        EmptyUnread();
         ReadKept();
         ReadSnapshots();
         _index = new TransactionIndex(database, _newest.Sequence + 1, indexSegment);
@@ -136,6 +135,15 @@ internal sealed partial class RocksLedger : ILedger
             OpenFiles = DescriptorBudget.Own.LedgerFiles,
         };
         return StoreDirectory.Migrate(path, Families, options, Metadata, IdentityKey, identity, StoreKind.Ledger, dryRun);
+    }
+
+    /// <summary>Deletes what earlier formats had and nobody read.</summary>
+    internal static void DropUnread(RocksDbBatch batch)
+    {
+        byte[] end = new byte[(2 * Hash256.Size) + 1];
+        end.AsSpan().Fill(0xff);
+        batch.DeleteRange(Edges, [], end);
+        batch.DeleteRange(IndexTimestamp, [], end);
     }
 
     public void AddVertex(VertexHeader header, ReadOnlySpan<byte> signature, ReadOnlySpan<byte> payload)
@@ -347,29 +355,6 @@ internal sealed partial class RocksLedger : ILedger
         firsts.SeekForPrevious(Key('G', index));
         return firsts.Valid && firsts.Key[0] == (byte)'G' ? Math.Max(Number(firsts.Value, "an index of transactions"), _kept.Sequence)
             : _kept.Sequence;
-    }
-
-    /// <summary>Deletes what older builds wrote and nobody reads.</summary>
-    private void EmptyUnread()
-    {
-        byte[] end = new byte[(2 * Hash256.Size) + 1];
-        end.AsSpan().Fill(0xff);
-        foreach (int family in (int[])[Edges, IndexTimestamp])
-        {
-            using RocksDbIterator records = _database.Iterate(family);
-            records.Seek([]);
-            if (!records.Valid)
-            {
-                continue;
-            }
-
-            using RocksDbBatch batch = new(_database);
-            batch.DeleteRange(family, [], end);
-            if (_database.Write(batch, sync: false) is { } error)
-            {
-                throw new StoreException(StoreErrors.Classify(error), $"ledger: {error}");
-            }
-        }
     }
 
     // Lengths of block, certificate and result, then these, then the vertices' hashes.

@@ -15,7 +15,13 @@ internal sealed record StoreMigration(ushort From, string What, Action<StoreKind
     /// </summary>
     private static readonly StoreMigration[] s_all =
     [
-        new(2, "gives it a log of its own in place of RocksDB's", static (_, _, _) => { }),
+        new(2, "gives it a log of its own in place of RocksDB's, and drops what nothing reads", static (kind, batch, _) =>
+        {
+            if (kind == StoreKind.Ledger)
+            {
+                RocksLedger.DropUnread(batch);
+            }
+        }),
 #if VALIDATOR_TRIAL_FORMAT
         new(3, "adds a record for the trial", (_, batch, family) => batch.Put(family, "Z"u8, "trial"u8)),
 #endif

@@ -67,6 +67,7 @@ internal sealed class StoreLog : IDisposable
     /// <summary>Checks what opening would, and changes nothing.</summary>
     /// <exception cref="StoreException">It is damaged, or the disk fails.</exception>
     public static void Probe(string folder, RocksDb database) => Read(folder, database, static (_, _) => { }).Dispose();
+
     /// <summary>
     /// Makes a batch durable and writes it to the database. What is too large for the log goes to RocksDB's own, once the
     /// database has flushed all that is in ours: so it comes after that, and before all that follows. After a failure every later

@@ -6,23 +6,12 @@ using static Validator.Host.Storage.Native.RocksDbNative;
 namespace Validator.Host.Storage.Native;
 
 /// <summary>Writes that become visible and durable together. One thread.</summary>
-internal sealed unsafe class RocksDbBatch(RocksDb database) : IDisposable
+/// <param name="data">What <see cref="Data"/> was of one that was written before; empty: a new one.</param>
+internal sealed unsafe class RocksDbBatch(RocksDb database, ReadOnlySpan<byte> data = default) : IDisposable
 {
     private byte[] _room = [];
 
-    /// <summary>One that was written before.</summary>
-    /// <param name="data">What <see cref="Data"/> was then.</param>
-    public RocksDbBatch(RocksDb database, ReadOnlySpan<byte> data)
-        : this(database)
-    {
-        rocksdb_writebatch_destroy(Handle);
-        fixed (byte* bytes = data)
-        {
-            Handle = rocksdb_writebatch_create_from(bytes, (nuint)data.Length);
-        }
-    }
-
-    internal nint Handle { get; private set; } = rocksdb_writebatch_create();
+    internal nint Handle { get; private set; } = Create(data);
 
     /// <summary>Scratch memory for a value, until the next one is made.</summary>
     public Span<byte> Room(int bytes)
@@ -95,6 +84,14 @@ internal sealed unsafe class RocksDbBatch(RocksDb database) : IDisposable
         {
             rocksdb_writebatch_destroy(Handle);
             Handle = 0;
+        }
+    }
+
+    private static nint Create(ReadOnlySpan<byte> data)
+    {
+        fixed (byte* bytes = data)
+        {
+            return data.IsEmpty ? rocksdb_writebatch_create() : rocksdb_writebatch_create_from(bytes, (nuint)data.Length);
         }
     }
 }

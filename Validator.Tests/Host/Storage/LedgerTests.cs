@@ -132,7 +132,8 @@ public class LedgerTests
     }
 
     /// <summary>
-    // Protects small machines: of what nothing reads, nothing is written, and what older builds wrote of it goes.
+    /// Protects small machines: of what nothing reads, nothing is written, and what older formats had of it goes.
+    /// </summary>
     [Fact]
     public void What_nobody_reads_is_not_kept()
     {
@@ -144,12 +145,20 @@ public class LedgerTests
 
         Assert.Equal([0, 0], Records(0));
         Assert.Equal([3, 3], Records(3));
-        Open(folder.Path).Dispose();
+        Assert.Single(RocksLedger.Migrate(Path.Combine(folder.Path, "ledger"), StoreSamples.Identity, 4 << 20, dryRun: false));
         Assert.Equal([0, 0], Records(0));
+        Open(folder.Path).Dispose();
 
         int[] Records(int added)
         {
             using RocksDb database = RocksDb.TryOpen(Path.Combine(folder.Path, "ledger"), s_families, s_options, out _)!;
+            if (added > 0)
+            {
+                using RocksDbBatch older = new(database);
+                older.Put(3, "I"u8, StoreSamples.Identity.Encode(StoreKind.Ledger, 2));
+                Assert.Null(database.Write(older, sync: false));
+            }
+
             return [.. new[] { 2, 5 }.Select(family =>
             {
                 using RocksDbBatch batch = new(database);
@@ -171,6 +180,7 @@ public class LedgerTests
         }
     }
 
+    /// <summary>
     /// Protects round trips through blob files and families: vertices, blocks by hash and sequence, lanes above a height.
     /// </summary>
     [Fact]
