@@ -39,7 +39,8 @@ public readonly record struct TransportEvent(TransportEventKind Kind, Channel Ch
 
 /// <summary>
 /// A transport's rounds, for a thread that has other work too: <see cref="Begin"/>, then <see cref="Turn"/> again and again,
-/// sleeping in <see cref="Sleep"/> when nothing is left to do, until <see cref="IsOver"/>; then <see cref="Close"/>. One thread.
+/// sleeping in <see cref="Sleep"/> when nothing is left to do, until <see cref="IsOver"/>; then, or once the other work has
+/// ended, <see cref="Finish"/>. One thread.
 /// </summary>
 public interface ITransportRounds
 {
@@ -58,8 +59,8 @@ public interface ITransportRounds
     /// <summary>True once <see cref="ITransport.Stop"/> was called.</summary>
     bool IsOver { get; }
 
-    /// <summary>Says goodbye to all and frees everything.</summary>
-    void Close();
+    /// <summary>Rounds alone until <see cref="IsOver"/>; then says goodbye to all and frees everything.</summary>
+    void Finish();
 }
 
 /// <summary>

@@ -188,12 +188,10 @@ internal sealed class ClientBatcher : PipelineStage
     }
 
     public override bool HasWork => DiskHasRoom()
-        ? IsDue && HasRoom(_core)
+        ? Credits.Count > 0 && Volatile.Read(ref _pendingBytes) > 0
         : Volatile.Read(ref _pendingBytes) > Volatile.Read(ref _againBytes);
 
-    public override int IdleMilliseconds => IsDue ? RetryMilliseconds : -1;
-
-    private bool IsDue => Credits.Count > 0 && Volatile.Read(ref _pendingBytes) > 0;
+    public override bool HasRoom => Fits(_core);
 
     public override bool Work()
     {
@@ -208,7 +206,7 @@ internal sealed class ClientBatcher : PipelineStage
         }
 
         BatchCredits credits = Credits;
-        if (Stopping || Volatile.Read(ref _pendingBytes) == 0 || !HasRoom(_core) || !credits.TrySpend(out BatchCredits left))
+        if (Stopping || Volatile.Read(ref _pendingBytes) == 0 || !credits.TrySpend(out BatchCredits left))
         {
             return false;
         }

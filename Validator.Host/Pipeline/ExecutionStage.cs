@@ -23,13 +23,13 @@ internal sealed class ExecutionStage(
     /// <summary>The epoch of the state on disk.</summary>
     public required Func<EpochConfiguration> Current { get; init; }
 
-    public override bool HasWork => !topology.CoreToExecution.IsEmpty && HasRoom(topology.ExecutionToLedger);
+    public override bool HasWork => !topology.CoreToExecution.IsEmpty;
 
-    public override int IdleMilliseconds => topology.CoreToExecution.IsEmpty ? -1 : RetryMilliseconds;
+    public override bool HasRoom => Fits(topology.ExecutionToLedger);
 
     public override bool Work()
     {
-        if (!HasRoom(topology.ExecutionToLedger) || !topology.CoreToExecution.TryTake(out ExecuteItem item))
+        if (!topology.CoreToExecution.TryTake(out ExecuteItem item))
         {
             return false;
         }

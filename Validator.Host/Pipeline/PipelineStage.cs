@@ -6,8 +6,8 @@ namespace Validator.Host.Pipeline;
 
 /// <summary>
 /// A piece of work over its rings. Which thread does it, alone or with other stages in turn, is the topology's business: whatever
-/// two stages share goes through a ring or is safe between threads, and a stage that may share its thread with the next never
-/// waits for room (<see cref="HasRoom"/>).
+/// two stages share goes through a ring or is safe between threads, and a stage that may share its thread with the next says
+/// whether there is room (<see cref="HasRoom"/>) and never waits for it.
 /// </summary>
 internal abstract class PipelineStage
 {
@@ -33,21 +33,22 @@ internal abstract class PipelineStage
     /// <summary>Asked to end once the rings are empty.</summary>
     protected bool Stopping => Loop.Stopping;
 
-    /// <summary>Does a bounded piece of work; false when there was none, or no room for what would come of it.</summary>
+    /// <summary>A bounded piece of work, called where there is room for what comes of it; false when there was none.</summary>
     public abstract bool Work();
 
     /// <summary>The last look at the rings before sleeping.</summary>
     public abstract bool HasWork { get; }
 
     /// <summary>
-    /// Longest sleep in milliseconds; -1: until woken. Who waits for room is not woken and says <see cref="RetryMilliseconds"/>.
+    /// Whether what comes of a piece of work can be handed on. Who waits for room is not woken by it: the loop looks.
     /// </summary>
+    public virtual bool HasRoom => true;
+
+    /// <summary>Longest sleep in milliseconds; -1: until woken.</summary>
     public virtual int IdleMilliseconds => -1;
 
-    protected const int RetryMilliseconds = 1;
-
     /// <summary>Whether that many items fit now. Producer only.</summary>
-    protected static bool HasRoom<T>(StageLink<T> link, int items = 1) => link.Ring.FreeSlots() >= items;
+    protected static bool Fits<T>(StageLink<T> link, int items = 1) => link.Ring.FreeSlots() >= items;
 
     /// <summary>
     /// Puts an item in a ring of the next stage, waiting while it is full: backpressure. Gives up, false, when the node has
@@ -66,7 +67,7 @@ internal abstract class PipelineStage
             }
 
             link.Consumer.Wake();
-            Thread.Sleep(RetryMilliseconds);
+            Thread.Sleep(StageLoop.RetryMilliseconds);
 
             // It is the consumer that does not advance.
             Loop.Advance();

@@ -26,16 +26,14 @@ internal sealed class SignerStage(
     /// <summary>What Core asks for from now on is signed. Core's thread.</summary>
     public void SignAgain() => _signs = true;
 
-    public override bool HasWork => !topology.CoreToSigner.IsEmpty && Fits;
+    public override bool HasWork => !topology.CoreToSigner.IsEmpty;
 
-    public override int IdleMilliseconds => topology.CoreToSigner.IsEmpty ? -1 : RetryMilliseconds;
-
-    private bool Fits => HasRoom(topology.SignerToVotes) && HasRoom(topology.SignerToLedger);
+    public override bool HasRoom => Fits(topology.SignerToVotes) && Fits(topology.SignerToLedger);
 
     public override bool Work()
     {
         int done = 0;
-        while (done < MostPerRound && Fits && topology.CoreToSigner.TryTake(out OwnRecord record))
+        while (done < MostPerRound && HasRoom && topology.CoreToSigner.TryTake(out OwnRecord record))
         {
             done++;
             if (!Pass(ref record))

@@ -17,6 +17,9 @@ internal sealed class StageLoop(string name, ThreadPriority priority = ThreadPri
     /// <summary>Longest sleep, milliseconds: a thread that does not wake in several of these hangs.</summary>
     private const int HeartbeatMilliseconds = 1000;
 
+    /// <summary>How soon somebody who waits for room in a ring looks again: nobody tells that there is some.</summary>
+    internal const int RetryMilliseconds = 1;
+
     private readonly List<Stage> _table = [];
     private readonly ManualResetEventSlim _drained = new();
     private PipelineStage[] _stages = [];
@@ -99,11 +102,9 @@ internal sealed class StageLoop(string name, ThreadPriority priority = ThreadPri
             _faults!.Fail(ExitCodes.Internal, $"{At} thread: {e.Message}", e);
         }
 
+        // What other threads send at the end still leaves, and peers are answered.
         _drained.Set();
-        if (_rounds is { } rounds)
-        {
-            RunRounds(rounds);
-        }
+        _rounds?.Finish();
     }
 
     private void RunStages()
@@ -113,11 +114,10 @@ internal sealed class StageLoop(string name, ThreadPriority priority = ThreadPri
         {
             Advance();
             bool any = _rounds?.Turn() == true;
-            int idle = HeartbeatMilliseconds;
             foreach (PipelineStage stage in _stages)
             {
                 Volatile.Write(ref _at, stage);
-                any |= stage.Work();
+                any |= stage.HasRoom && stage.Work();
             }
 
             Volatile.Write(ref _at, null);
@@ -131,9 +131,11 @@ internal sealed class StageLoop(string name, ThreadPriority priority = ThreadPri
                 return;
             }
 
+            int idle = HeartbeatMilliseconds;
             foreach (PipelineStage stage in _stages)
             {
-                idle = stage.IdleMilliseconds is >= 0 and int least && least < idle ? least : idle;
+                int own = stage is { HasRoom: false, HasWork: true } ? RetryMilliseconds : stage.IdleMilliseconds;
+                idle = own >= 0 ? Math.Min(idle, own) : idle;
             }
 
             if (idle > 0)
@@ -149,7 +151,7 @@ internal sealed class StageLoop(string name, ThreadPriority priority = ThreadPri
         bool stays = _stopping || _faults!.Faulted || _rounds?.HasWork == true;
         foreach (PipelineStage stage in _stages)
         {
-            stays |= stage.HasWork;
+            stays |= stage.HasRoom && stage.HasWork;
         }
 
         if (stays)
@@ -164,23 +166,5 @@ internal sealed class StageLoop(string name, ThreadPriority priority = ThreadPri
         {
             Parker.Park(milliseconds);
         }
-    }
-
-    /// <summary>
-    /// Until the transport is stopped: what other threads send at the end still leaves, and peers are answered.
-    /// </summary>
-    private void RunRounds(ITransportRounds rounds)
-    {
-        while (!rounds.IsOver)
-        {
-            Advance();
-            if (!rounds.Turn())
-            {
-                Parker.Prepare();
-                rounds.Sleep(rounds.HasWork ? 0 : HeartbeatMilliseconds);
-            }
-        }
-
-        rounds.Close();
     }
 }

@@ -88,20 +88,23 @@ internal sealed class Topology
     public Topology(int cores)
     {
         StageLoop? one = cores <= FewCores ? new StageLoop("pipeline") : null;
-        StageLoop LoopOf(string name) => one ?? new StageLoop(name);
-        Network = new("network", "sockets, QUIC, send queues", LoopOf("network"));
-        Validation = new("validation", "decoding, verification", LoopOf("validation"));
-        Batcher = new("batcher", "clients' transactions", LoopOf("batcher"));
-        Core = new("core", "all protocol state", LoopOf("core"));
-        Signer = new("signer", "the consensus key", LoopOf("signer"));
-        Votes = new("vote-store", "the small database; new signatures leave here", new StageLoop("vote-store"));
+        Stage Alone(string name, string owns, ThreadPriority priority = ThreadPriority.Normal) =>
+            new(name, owns, new StageLoop(name, priority));
+        Stage Together(string name, string owns, StageLoop? loop) => loop is null ? Alone(name, owns) : new(name, owns, loop);
+
+        Network = Together("network", "sockets, QUIC, send queues", one);
+        Validation = Together("validation", "decoding, verification", one);
+        Batcher = Together("batcher", "clients' transactions", one);
+        Core = Together("core", "all protocol state", one);
+        Signer = Together("signer", "the consensus key", one);
+        Votes = Alone("vote-store", "the small database; new signatures leave here");
 
         // Execution reads from the ledger what is no longer in memory, and what it hands over is written next.
-        StageLoop writes = new("ledger");
-        Execution = new("execution", "dedup window, nonces, root", one is null ? new StageLoop("execution") : writes);
-        Ledger = new("ledger", "the large database", writes);
-        Fetch = new("fetch", "answers to peers", new StageLoop("fetch", ThreadPriority.BelowNormal));
-        Prune = new("prune", "what the ledger forgets, and its index", new StageLoop("prune", ThreadPriority.BelowNormal));
+        StageLoop? writes = one is null ? null : new StageLoop("ledger");
+        Execution = Together("execution", "dedup window, nonces, root", writes);
+        Ledger = Together("ledger", "the large database", writes);
+        Fetch = Alone("fetch", "answers to peers", ThreadPriority.BelowNormal);
+        Prune = Alone("prune", "what the ledger forgets, and its index", ThreadPriority.BelowNormal);
 
         // Core hands out at most a window's votes and two own vertices at a time, so answers always fit.
         const int work = 1024, outside = 2048, answers = 4096, frames = 4096;

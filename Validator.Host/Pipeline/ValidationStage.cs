@@ -25,24 +25,15 @@ internal sealed class ValidationScheduler(
     private readonly List<PooledBuffer> _batch = [];
     private Action<Input>? _pass;
 
-    public override bool HasWork => Waits && Fits;
-
-    public override int IdleMilliseconds => Waits ? RetryMilliseconds : -1;
-
-    private bool Waits => !events.IsEmpty || _bulk.Count > 0 || validator.HasReplay;
+    public override bool HasWork => !events.IsEmpty || _bulk.Count > 0 || validator.HasReplay;
 
     /// <summary>
     /// Each frame of a round, one with payload after it, and what comes up again with an epoch, make an input each.
     /// </summary>
-    private bool Fits => HasRoom(topology.ValidationToCore, MostControlPerRound + 1 + validator.ReplayCount);
+    public override bool HasRoom => Fits(topology.ValidationToCore, MostControlPerRound + 1 + validator.ReplayCount);
 
     public override bool Work()
     {
-        if (!Fits)
-        {
-            return false;
-        }
-
         _pass ??= input => Hand(topology.ValidationToCore, input);
         validator.Replay();
         int taken = validator.Count;

@@ -109,6 +109,11 @@ internal sealed unsafe partial class QuicLoop : ITransportRounds
     internal void Run()
     {
         Begin();
+        Finish();
+    }
+
+    public void Finish()
+    {
         while (!IsOver)
         {
             if (Turn()) continue;
@@ -176,7 +181,7 @@ internal sealed unsafe partial class QuicLoop : ITransportRounds
     }
 
     /// <summary>Says goodbye and frees everything. On the network thread, or instead of it.</summary>
-    public void Close()
+    internal void Close()
     {
         _bell.Close();
         PublishStatistics(QuicNative.Now());
