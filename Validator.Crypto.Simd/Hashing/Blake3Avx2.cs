@@ -29,19 +29,8 @@ internal static unsafe class Blake3Avx2
         Vector256<uint> v14 = Vector256.Load(tail + 16);
         Vector256<uint> v15 = Vector256.Load(tail + 24);
 
-        // A loop, not seven copies: the ahead-of-time compiler stops inlining after a few.
-        fixed (byte* schedule = Blake3Scalar.Schedule)
-        {
-            for (byte* s = schedule; s < schedule + 112; s += 16)
-            {
-                Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-                    ref v12, ref v13, ref v14, ref v15, m + (8 * s[0]), m + (8 * s[2]), m + (8 * s[4]), m + (8 * s[6]),
-                    m + (8 * s[1]), m + (8 * s[3]), m + (8 * s[5]), m + (8 * s[7]));
-                Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
-                    ref v15, ref v12, ref v13, ref v14, m + (8 * s[8]), m + (8 * s[10]), m + (8 * s[12]), m + (8 * s[14]),
-                    m + (8 * s[9]), m + (8 * s[11]), m + (8 * s[13]), m + (8 * s[15]));
-            }
-        }
+        Rounds(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
+            ref v12, ref v13, ref v14, ref v15, m);
 
         (v0 ^ v8).Store(h);
         (v1 ^ v9).Store(h + 8);
@@ -51,6 +40,45 @@ internal static unsafe class Blake3Avx2
         (v5 ^ v13).Store(h + 40);
         (v6 ^ v14).Store(h + 48);
         (v7 ^ v15).Store(h + 56);
+    }
+
+    /// <summary>
+    /// Digests of eight messages of one block each, <paramref name="length"/> bytes of the 64 at each input, the rest zero: all
+    /// start from the key and end at once, so nothing but the message passes through memory.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void HashBlocks(byte** inputs, uint* key, uint length, uint flags, byte* output)
+    {
+        byte* mSpace = stackalloc byte[(16 * 8 * sizeof(uint)) + Scratch.Slack];
+        uint* m = (uint*)Scratch.Align(mSpace);
+        LoadBlocks(inputs, m);
+        Vector256<uint> v0 = Vector256.Create(key[0]), v1 = Vector256.Create(key[1]);
+        Vector256<uint> v2 = Vector256.Create(key[2]), v3 = Vector256.Create(key[3]);
+        Vector256<uint> v4 = Vector256.Create(key[4]), v5 = Vector256.Create(key[5]);
+        Vector256<uint> v6 = Vector256.Create(key[6]), v7 = Vector256.Create(key[7]);
+        Vector256<uint> v8 = Vector256.Create(Blake3Scalar.Iv0), v9 = Vector256.Create(Blake3Scalar.Iv1);
+        Vector256<uint> v10 = Vector256.Create(Blake3Scalar.Iv2), v11 = Vector256.Create(Blake3Scalar.Iv3);
+        Vector256<uint> v12 = Vector256<uint>.Zero, v13 = Vector256<uint>.Zero;
+        Vector256<uint> v14 = Vector256.Create(length), v15 = Vector256.Create(flags);
+        Rounds(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
+            ref v12, ref v13, ref v14, ref v15, m);
+        v0 ^= v8;
+        v1 ^= v9;
+        v2 ^= v10;
+        v3 ^= v11;
+        v4 ^= v12;
+        v5 ^= v13;
+        v6 ^= v14;
+        v7 ^= v15;
+        Transpose(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7);
+        v0.AsByte().Store(output);
+        v1.AsByte().Store(output + 32);
+        v2.AsByte().Store(output + 64);
+        v3.AsByte().Store(output + 96);
+        v4.AsByte().Store(output + 128);
+        v5.AsByte().Store(output + 160);
+        v6.AsByte().Store(output + 192);
+        v7.AsByte().Store(output + 224);
     }
 
     /// <summary>Turns 64 bytes of each of eight lanes into words side by side, 8 a row.</summary>
@@ -116,6 +144,28 @@ internal static unsafe class Blake3Avx2
         r5 = Avx2.Permute2x128(b1, b5, 0x31);
         r6 = Avx2.Permute2x128(b2, b6, 0x31);
         r7 = Avx2.Permute2x128(b3, b7, 0x31);
+    }
+
+    /// <summary>The seven rounds, in a loop: the ahead-of-time compiler stops inlining after a few copies.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Rounds(
+        ref Vector256<uint> v0, ref Vector256<uint> v1, ref Vector256<uint> v2, ref Vector256<uint> v3,
+        ref Vector256<uint> v4, ref Vector256<uint> v5, ref Vector256<uint> v6, ref Vector256<uint> v7,
+        ref Vector256<uint> v8, ref Vector256<uint> v9, ref Vector256<uint> v10, ref Vector256<uint> v11,
+        ref Vector256<uint> v12, ref Vector256<uint> v13, ref Vector256<uint> v14, ref Vector256<uint> v15, uint* m)
+    {
+        fixed (byte* schedule = Blake3Scalar.Schedule)
+        {
+            for (byte* s = schedule; s < schedule + 112; s += 16)
+            {
+                Quad(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
+                    ref v12, ref v13, ref v14, ref v15, m + (8 * s[0]), m + (8 * s[2]), m + (8 * s[4]), m + (8 * s[6]),
+                    m + (8 * s[1]), m + (8 * s[3]), m + (8 * s[5]), m + (8 * s[7]));
+                Quad(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, ref v10, ref v11, ref v8, ref v9,
+                    ref v15, ref v12, ref v13, ref v14, m + (8 * s[8]), m + (8 * s[10]), m + (8 * s[12]), m + (8 * s[14]),
+                    m + (8 * s[9]), m + (8 * s[11]), m + (8 * s[13]), m + (8 * s[15]));
+            }
+        }
     }
 
     /// <summary>Four independent G functions side by side: one alone waits for itself.</summary>

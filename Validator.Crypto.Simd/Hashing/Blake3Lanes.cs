@@ -100,6 +100,11 @@ internal static unsafe class Blake3Lanes
                     key, 0, new ReadOnlySpan<byte>(data + offsets[next], length), new Span<byte>(digests + (32 * next), 32));
                 next++;
             }
+            else if (same == 8 && Width == 8 && length <= BlockBytes)
+            {
+                HashBlocks(inputs, length, key, digests + (32 * next));
+                next += same;
+            }
             else if (same >= Math.Min(Width, 8) || next + same == count)
             {
                 Run(WidthFor(same), inputs, same, length, key, 0, 0, 0, Blake3Scalar.ChunkStart,
@@ -111,6 +116,19 @@ internal static unsafe class Blake3Lanes
                 next = Mixed(data, offsets, lengths, next, count, key, digests);
             }
         }
+    }
+
+    /// <summary>Eight messages of one block each.</summary>
+    private static void HashBlocks(byte** inputs, int length, uint* key, byte* digests)
+    {
+        byte* padded = stackalloc byte[8 * BlockBytes];
+        if (length < BlockBytes)
+        {
+            PadAll(8, inputs, length, padded);
+        }
+
+        Blake3Avx2.HashBlocks(
+            inputs, key, (uint)length, Blake3Scalar.ChunkStart | Blake3Scalar.ChunkEnd | Blake3Scalar.Root, digests);
     }
 
     /// <summary>Lanes of their own pace, until no short message is left; returns the first message not yet hashed.</summary>

@@ -21,9 +21,15 @@ internal static unsafe class Blake3Rows
         uint* key, byte* input, int length, ulong counter, uint flags, uint lastFlags, byte* output)
         where TOps : struct, IRowOps
     {
+        if (length < Blake3Scalar.BlockBytes)
+        {
+            Short<TOps>(key, input, length, counter, flags | Blake3Scalar.ChunkStart | Blake3Scalar.ChunkEnd | lastFlags, output);
+            return;
+        }
+
         LastBlock padded;
         byte* last = (byte*)&padded;
-        if (length is > 0 && (length & (Blake3Scalar.BlockBytes - 1)) == 0)
+        if ((length & (Blake3Scalar.BlockBytes - 1)) == 0)
         {
             last = input + length - Blake3Scalar.BlockBytes;
         }
@@ -56,6 +62,23 @@ internal static unsafe class Blake3Rows
         row1.AsByte().Store(output + 16);
     }
 
+    /// <summary>A chunk of less than one block: its padded words are made in registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Short<TOps>(uint* key, byte* input, int length, ulong counter, uint flags, byte* output)
+        where TOps : struct, IRowOps
+    {
+        byte* end = input + length;
+        bool lookBack = length >= 16;
+        Vector128<byte> w0 = LastBlock.Words(input, end, lookBack), w1 = LastBlock.Words(input + 16, end, lookBack);
+        Vector128<byte> w2 = LastBlock.Words(input + 32, end, lookBack), w3 = LastBlock.Words(input + 48, end, lookBack);
+        Vector128<uint> row0 = Vector128.Load(key), row1 = Vector128.Load(key + 4);
+        Rounds<TOps>(
+            ref row0, ref row1, out Vector128<uint> row2, out Vector128<uint> row3,
+            w0, w1, w2, w3, (uint)length, counter, flags);
+        (row0 ^ row2).AsByte().Store(output);
+        (row1 ^ row3).AsByte().Store(output + 16);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void CompressInPlace<TOps>(uint* cv, byte* block, uint blockLength, ulong counter, uint flags)
         where TOps : struct, IRowOps
@@ -82,6 +105,14 @@ internal static unsafe class Blake3Rows
     private static void Rounds<TOps>(
         ref Vector128<uint> row0, ref Vector128<uint> row1, out Vector128<uint> row2, out Vector128<uint> row3,
         byte* block, uint blockLength, ulong counter, uint flags)
+        where TOps : struct, IRowOps => Rounds<TOps>(
+            ref row0, ref row1, out row2, out row3, Vector128.Load(block), Vector128.Load(block + 16),
+            Vector128.Load(block + 32), Vector128.Load(block + 48), blockLength, counter, flags);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Rounds<TOps>(
+        ref Vector128<uint> row0, ref Vector128<uint> row1, out Vector128<uint> row2, out Vector128<uint> row3,
+        Vector128<byte> w0, Vector128<byte> w1, Vector128<byte> w2, Vector128<byte> w3, uint blockLength, ulong counter, uint flags)
         where TOps : struct, IRowOps
     {
         row2 = Vector128.Create(Blake3Scalar.Iv0, Blake3Scalar.Iv1, Blake3Scalar.Iv2, Blake3Scalar.Iv3);
@@ -89,8 +120,7 @@ internal static unsafe class Blake3Rows
 
         // The words of one round: of the columns' first and second halves, then of the diagonals', these turned as row 0 is.
         TOps.Deal(
-            Vector128.Load(block).AsUInt32(), Vector128.Load(block + 16).AsUInt32(),
-            Vector128.Load(block + 32).AsUInt32(), Vector128.Load(block + 48).AsUInt32(),
+            w0.AsUInt32(), w1.AsUInt32(), w2.AsUInt32(), w3.AsUInt32(),
             out Vector128<uint> m0, out Vector128<uint> m1, out Vector128<uint> m2, out Vector128<uint> m3);
         for (int round = 0; ; round++)
         {
@@ -154,7 +184,8 @@ internal unsafe struct LastBlock
         block->_w3 = Words(at + 48, end, lookBack);
     }
 
-    private static Vector128<byte> Words(byte* at, byte* end, bool lookBack)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector128<byte> Words(byte* at, byte* end, bool lookBack)
     {
         long left = end - at;
         return left >= 16 ? Vector128.Load(at) : left <= 0 ? Vector128<byte>.Zero : Last(at, (int)left, lookBack);

@@ -9,6 +9,23 @@ internal static unsafe class KeccakAvx2
 {
     internal static void Permute(ulong* s) => Rounds(s, KeccakScalar.RoundConstants);
 
+    /// <summary>Words of four lanes out of a state of <paramref name="width"/>, four at a time.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void Extract(ulong* state, int width, byte* output, int stride, int words)
+    {
+        for (int word = 0; word < words; word += 4, state += 4 * width, output += 32)
+        {
+            Vector256<ulong> w0 = Vector256.Load(state), w1 = Vector256.Load(state + width);
+            Vector256<ulong> w2 = Vector256.Load(state + (2 * width)), w3 = Vector256.Load(state + (3 * width));
+            Vector256<ulong> a0 = Avx2.UnpackLow(w0, w1), a1 = Avx2.UnpackHigh(w0, w1);
+            Vector256<ulong> a2 = Avx2.UnpackLow(w2, w3), a3 = Avx2.UnpackHigh(w2, w3);
+            Avx2.Permute2x128(a0, a2, 0x20).AsByte().Store(output);
+            Avx2.Permute2x128(a1, a3, 0x20).AsByte().Store(output + stride);
+            Avx2.Permute2x128(a0, a2, 0x31).AsByte().Store(output + (2 * stride));
+            Avx2.Permute2x128(a1, a3, 0x31).AsByte().Store(output + (3 * stride));
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<ulong> Rol(Vector256<ulong> x, int n) =>
         (x << n) | (x >>> (64 - n));

@@ -20,6 +20,14 @@ internal static unsafe class KeccakLanes
 
     internal static void Clear(ulong* state, int width) => new Span<ulong>(state, 25 * width).Clear();
 
+    internal static void ClearLane(ulong* state, int width, int lane)
+    {
+        for (int i = 0; i < 25; i++)
+        {
+            state[(i * width) + lane] = 0;
+        }
+    }
+
     /// <summary>Permutes all lanes.</summary>
     internal static void Permute(ulong* state, int width)
     {
@@ -41,7 +49,7 @@ internal static unsafe class KeccakLanes
         }
     }
 
-    /// <summary>XORs <paramref name="bytes"/> bytes, fewer than the rate, into one lane from the start of its block.</summary>
+    /// <summary>XORs <paramref name="bytes"/> bytes, at most the rate, into one lane from the start of its block.</summary>
     internal static void Absorb(ulong* state, int width, int lane, byte* input, int bytes)
     {
         ulong* at = state + lane;
@@ -72,6 +80,28 @@ internal static unsafe class KeccakLanes
         for (int i = 0; i < words; i++)
         {
             Unsafe.WriteUnaligned(output + (8 * i), state[(i * width) + lane]);
+        }
+    }
+
+    /// <summary>
+    /// Copies the first <paramref name="words"/> (at most 24) 64-bit words of every lane, lanes <paramref name="stride"/> bytes
+    /// apart; may write up to three words more of each. Four by four, as words stored singly and loaded as vectors are waited for.
+    /// </summary>
+    internal static void ExtractAll(ulong* state, int width, byte* output, int stride, int words)
+    {
+        if (!CpuPaths.UseAvx2)
+        {
+            for (int lane = 0; lane < width; lane++)
+            {
+                Extract(state, width, lane, output + (lane * stride), words);
+            }
+
+            return;
+        }
+
+        for (int lane = 0; lane < width; lane += 4)
+        {
+            KeccakAvx2.Extract(state + lane, width, output + (lane * stride), stride, words);
         }
     }
 

@@ -273,6 +273,29 @@ internal static unsafe class NttAvx2
         StoreBlock(p, r0, r1, r2, r3, r4, r5, r6, r7);
     }
 
+    /// <summary>Puts a polynomial in FIPS 204's order into a matrix, in lane order: blocks of 64 are transposed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void StoreEntry(int* matrix, int row, int column, int columns, int* poly)
+    {
+        int step = Ntt.MatrixIndex(1, 0, 0, columns);
+        matrix += Ntt.MatrixIndex(0, row, column, columns);
+        for (int* end = poly + N; poly < end; poly += 64, matrix += 8 * step)
+        {
+            Vector256<int> r0 = Vector256.Load(poly), r1 = Vector256.Load(poly + 8), r2 = Vector256.Load(poly + 16);
+            Vector256<int> r3 = Vector256.Load(poly + 24), r4 = Vector256.Load(poly + 32), r5 = Vector256.Load(poly + 40);
+            Vector256<int> r6 = Vector256.Load(poly + 48), r7 = Vector256.Load(poly + 56);
+            Transpose(ref r0, ref r1, ref r2, ref r3, ref r4, ref r5, ref r6, ref r7);
+            r0.Store(matrix);
+            r1.Store(matrix + step);
+            r2.Store(matrix + (2 * step));
+            r3.Store(matrix + (3 * step));
+            r4.Store(matrix + (4 * step));
+            r5.Store(matrix + (5 * step));
+            r6.Store(matrix + (6 * step));
+            r7.Store(matrix + (7 * step));
+        }
+    }
+
     /// <summary>Montgomery reduction of 64-bit sums of even and odd lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Reduce(Vector256<long> even, Vector256<long> odd, Vector256<int> qInverse, Vector256<int> q)

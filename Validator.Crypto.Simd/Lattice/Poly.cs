@@ -144,6 +144,32 @@ internal static unsafe class Poly
         }
     }
 
+    /// <summary>Once a key, so one vector width does.</summary>
+    internal static void Freeze(int* a)
+    {
+        if (CpuPaths.UseAvx2)
+        {
+            PolyAvx2.Freeze(a);
+        }
+        else
+        {
+            PolyScalar.Freeze(a);
+        }
+    }
+
+    /// <summary>As <see cref="KeyEncoding.UnpackNegatedT1"/>, once a key.</summary>
+    internal static void UnpackNegatedT1(int* result, byte* packedT1)
+    {
+        if (CpuPaths.UseAvx2)
+        {
+            PolyAvx2.UnpackNegatedT1(result, packedT1);
+        }
+        else
+        {
+            KeyEncoding.UnpackNegatedT1(result, packedT1);
+        }
+    }
+
     internal static int MakeHint(byte* positions, int* low, byte* packedHigh) =>
         CpuPaths.UseAvx512Lattice ? Poly512.MakeHint(positions, low, packedHigh)
         : CpuPaths.UseAvx2 ? PolyAvx2.MakeHint(positions, low, packedHigh)

@@ -9,58 +9,148 @@ internal static unsafe class Sampling
 {
     private const int MaxWidth = KeccakLanes.MaxWidth;
 
+    /// <summary>Bytes of a lane's squeezed block, in whole vectors: a rate is no multiple of them.</summary>
+    private const int BlockSpace = 192;
+
+    /// <summary>Words between two lanes' polynomials: a vector of candidates is stored whole, also where few are missing.</summary>
+    private const int PolySpace = N + Lanes;
+
+    /// <summary>The lane that hashes the public key, and one that has nothing more to do.</summary>
+    private const int HashOfKey = -1, Idle = -2;
+
     /// <summary>
     /// ExpandA (algorithm 32): the 8 by 7 matrix of the seed rho, in [0, q), in lane order, into a matrix of
     /// <paramref name="columns"/> (7 or 8) columns.
     /// </summary>
-    internal static void ExpandMatrix(byte* rho, int* matrix, int columns)
+    internal static void ExpandMatrix(byte* rho, int* matrix, int columns) => Expand(rho, matrix, columns, null);
+
+    /// <summary>The same of a public key, which begins with its seed, and the key's hash tr, 64 bytes.</summary>
+    internal static void ExpandMatrixAndHash(byte* publicKey, int* matrix, int columns, byte* tr) =>
+        Expand(publicKey, matrix, columns, tr);
+
+    /// <summary>
+    /// Each lane takes the next polynomial as soon as it has sampled one, so none waits for another's sixth block; the hash of
+    /// the public key, twenty blocks in sequence, takes one lane meanwhile.
+    /// </summary>
+    private static void Expand(byte* key, int* matrix, int columns, byte* tr)
     {
         int width = KeccakLanes.Width;
         byte* stateSpace = stackalloc byte[(KeccakLanes.MaxStateWords * sizeof(ulong)) + Scratch.Slack];
         ulong* state = (ulong*)Scratch.Align(stateSpace);
-        byte* polysSpace = stackalloc byte[((MaxWidth * N) * sizeof(int)) + Scratch.Slack];
+        byte* polysSpace = stackalloc byte[((MaxWidth * PolySpace) * sizeof(int)) + Scratch.Slack];
         int* polys = (int*)Scratch.Align(polysSpace);
+        byte* blocksSpace = stackalloc byte[(MaxWidth * BlockSpace) + Scratch.Slack];
+        byte* blocks = (byte*)Scratch.Align(blocksSpace);
+        int* entries = stackalloc int[MaxWidth];
         int* counts = stackalloc int[MaxWidth];
-        byte* seed = stackalloc byte[SeedBytes + 2];
-        byte* block = stackalloc byte[Shake.Rate128];
-        Unsafe.CopyBlockUnaligned(seed, rho, SeedBytes);
-        for (int first = 0; first < K * L; first += width)
+        int absorbed = 0, next = 0, busy = width;
+        KeccakLanes.Clear(state, width);
+        for (int lane = 0; lane < width; lane++)
         {
-            KeccakLanes.Clear(state, width);
-            for (int lane = 0; lane < width; lane++)
+            if (lane == 0 && tr is not null)
             {
-                seed[SeedBytes] = (byte)((first + lane) % L);
-                seed[SeedBytes + 1] = (byte)((first + lane) / L);
-                KeccakLanes.Absorb(state, width, lane, seed, SeedBytes + 2);
-                KeccakLanes.Pad(state, width, lane, SeedBytes + 2, Shake.Rate128);
+                entries[lane] = HashOfKey;
+                absorbed = AbsorbKey(state, width, lane, key, 0);
+            }
+            else
+            {
+                entries[lane] = next;
                 counts[lane] = 0;
+                SeedEntry(state, width, lane, key, next++);
             }
+        }
 
-            bool more;
-            do
-            {
-                KeccakLanes.Permute(state, width);
-                more = false;
-                for (int lane = 0; lane < width; lane++)
-                {
-                    KeccakLanes.Extract(state, width, lane, block, Shake.Rate128 / 8);
-                    counts[lane] = RejectUniform(polys + (lane * N), counts[lane], block);
-                    more |= counts[lane] < N;
-                }
-            }
-            while (more);
-
+        while (busy > 0)
+        {
+            KeccakLanes.Permute(state, width);
+            KeccakLanes.ExtractAll(state, width, blocks, BlockSpace, Shake.Rate128 / 8);
             for (int lane = 0; lane < width; lane++)
             {
-                StoreEntry(matrix, (first + lane) / L, (first + lane) % L, columns, polys + (lane * N));
+                int entry = entries[lane];
+                byte* block = blocks + (lane * BlockSpace);
+                if (entry == Idle)
+                {
+                    continue;
+                }
+
+                if (entry == HashOfKey)
+                {
+                    if (absorbed <= PublicKeyBytes)
+                    {
+                        absorbed = AbsorbKey(state, width, lane, key, absorbed);
+                        continue;
+                    }
+
+                    Unsafe.CopyBlockUnaligned(tr, block, TrBytes);
+                }
+                else
+                {
+                    int* poly = polys + (lane * PolySpace);
+                    counts[lane] = RejectUniform(poly, counts[lane], block);
+                    if (counts[lane] < N)
+                    {
+                        continue;
+                    }
+
+                    StoreEntry(matrix, entry / L, entry % L, columns, poly);
+                }
+
+                if (next == K * L)
+                {
+                    entries[lane] = Idle;
+                    busy--;
+                    continue;
+                }
+
+                entries[lane] = next;
+                counts[lane] = 0;
+                KeccakLanes.ClearLane(state, width, lane);
+                SeedEntry(state, width, lane, key, next++);
             }
         }
     }
 
-    /// <summary>Puts a polynomial given in FIPS 204's order into the matrix; changes it to lane order on the way.</summary>
-    internal static void StoreEntry(int* matrix, int row, int column, int columns, int* poly)
+    /// <summary>Absorbs and pads the seed of one entry of the matrix into a lane that is zero.</summary>
+    private static void SeedEntry(ulong* state, int width, int lane, byte* rho, int entry)
     {
+        byte* seed = stackalloc byte[SeedBytes + 2];
+        Unsafe.CopyBlockUnaligned(seed, rho, SeedBytes);
+        seed[SeedBytes] = (byte)(entry % L);
+        seed[SeedBytes + 1] = (byte)(entry / L);
+        KeccakLanes.Absorb(state, width, lane, seed, SeedBytes + 2);
+        KeccakLanes.Pad(state, width, lane, SeedBytes + 2, Shake.Rate128);
+    }
+
+    /// <summary>Absorbs the public key's block from <paramref name="from"/>, padded if it is the last; returns what comes after
+    /// it, which is past the key's end when all was absorbed.</summary>
+    private static int AbsorbKey(ulong* state, int width, int lane, byte* publicKey, int from)
+    {
+        int bytes = Math.Min(Shake.Rate256, PublicKeyBytes - from);
+        KeccakLanes.Absorb(state, width, lane, publicKey + from, bytes);
+        if (bytes < Shake.Rate256)
+        {
+            KeccakLanes.Pad(state, width, lane, bytes, Shake.Rate256);
+        }
+
+        return from + Shake.Rate256;
+    }
+
+    /// <summary>Puts a polynomial given in FIPS 204's order into the matrix, in lane order; may change it on the way.</summary>
+    private static void StoreEntry(int* matrix, int row, int column, int columns, int* poly)
+    {
+        if (CpuPaths.UseAvx2)
+        {
+            NttAvx2.StoreEntry(matrix, row, column, columns, poly);
+            return;
+        }
+
         Ntt.ToLaneOrder(poly);
+        StoreTransformed(matrix, row, column, columns, poly);
+    }
+
+    /// <summary>Puts a polynomial that is in lane order already into the matrix.</summary>
+    internal static void StoreTransformed(int* matrix, int row, int column, int columns, int* poly)
+    {
         for (int k = 0; k < N / Lanes; k++)
         {
             Unsafe.CopyBlockUnaligned(
@@ -192,9 +282,15 @@ internal static unsafe class Sampling
         return true;
     }
 
-    /// <summary>Three bytes a candidate, top bit dropped, kept if below q (algorithm 14); 56 candidates a block.</summary>
-    private static int RejectUniform(int* poly, int count, byte* block)
+    /// <summary>Three bytes a candidate, top bit dropped, kept if below q (algorithm 14); 56 candidates a block. Vector paths may
+    /// store up to 8 words past the polynomial and count them.</summary>
+    internal static int RejectUniform(int* poly, int count, byte* block)
     {
+        if (CpuPaths.UseAvx2)
+        {
+            return PolyAvx2.RejectUniform(poly, count, block);
+        }
+
         for (byte* end = block + Shake.Rate128; block < end && count < N; block += 3)
         {
             int candidate = block[0] | (block[1] << 8) | ((block[2] & 0x7F) << 16);

@@ -25,23 +25,16 @@ internal static unsafe class VerifyCore
     internal static void Prepare(byte* publicKey, byte* prepared)
     {
         int* matrix = (int*)prepared;
-        Sampling.ExpandMatrix(publicKey, matrix, Columns);
-        int* t = stackalloc int[N];
+        Sampling.ExpandMatrixAndHash(publicKey, matrix, Columns, prepared + MatrixBytes);
+        byte* tSpace = stackalloc byte[(N * sizeof(int)) + Scratch.Slack];
+        int* t = (int*)Scratch.Align(tSpace);
         for (int row = 0; row < K; row++)
         {
-            KeyEncoding.UnpackNegatedT1(t, publicKey + SeedBytes + (row * T1PolyBytes));
+            Poly.UnpackNegatedT1(t, publicKey + SeedBytes + (row * T1PolyBytes));
             Ntt.Forward(t);
-            PolyScalar.Freeze(t);
-
-            // StoreEntry takes FIPS order and swaps; the transform already gave lane order.
-            Ntt.ToLaneOrder(t);
-            Sampling.StoreEntry(matrix, row, L, Columns, t);
+            Poly.Freeze(t);
+            Sampling.StoreTransformed(matrix, row, L, Columns, t);
         }
-
-        Shake.Init256(out Shake shake);
-        shake.Absorb(new ReadOnlySpan<byte>(publicKey, PublicKeyBytes));
-        shake.Finish();
-        shake.Squeeze(new Span<byte>(prepared + MatrixBytes, TrBytes));
     }
 
     /// <summary>mu = H(tr, 0, |context|, context, message), 64 bytes (algorithms 3 and 8).</summary>

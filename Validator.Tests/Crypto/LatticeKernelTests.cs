@@ -1,3 +1,4 @@
+using Validator.Crypto.Simd;
 using Validator.Crypto.Simd.Hashing;
 using Validator.Crypto.Simd.Lattice;
 
@@ -173,4 +174,82 @@ public unsafe class LatticeKernelTests
 
         static byte[] Input(int lane) => Enumerable.Range(0, 20 + lane).Select(i => (byte)(i * (lane + 3))).ToArray();
     });
+
+    // Rejection keeps the right candidates, in order, where any number of a vector's eight is dropped, and stops when the
+    // polynomial is full (FIPS 204, algorithms 14 and 30).
+    [Fact]
+    public void Rejection_keeps_candidates_below_q_in_order() => EveryPath.Run(path =>
+    {
+        Random random = new(5);
+        byte* block = stackalloc byte[192];
+        int* poly = stackalloc int[N + MlDsaParameters.Lanes];
+        for (int round = 0; round < 2000; round++)
+        {
+            random.NextBytes(new Span<byte>(block, 192));
+            for (int i = 0; i < 56; i++)
+            {
+                if (random.Next(8) < round % 9)
+                {
+                    // At the bound, and above it; the top bit is no part of a candidate.
+                    int candidate = random.Next(3) == 0 ? Q - 1 : random.Next(2) == 0 ? Q : random.Next(Q, 1 << 23);
+                    (block[3 * i], block[(3 * i) + 1]) = ((byte)candidate, (byte)(candidate >> 8));
+                    block[(3 * i) + 2] = (byte)((candidate >> 16) | (random.Next(2) << 7));
+                }
+            }
+
+            int start = random.Next(2) == 0 ? 0 : random.Next(N);
+            List<int> expected = [];
+            for (int i = 0; i < 56 && start + expected.Count < N; i++)
+            {
+                int candidate = block[3 * i] | (block[(3 * i) + 1] << 8) | ((block[(3 * i) + 2] & 0x7F) << 16);
+                if (candidate < Q)
+                {
+                    expected.Add(candidate);
+                }
+            }
+
+            int count = Math.Min(Sampling.RejectUniform(poly, start, block), N);
+            Assert.True(start + expected.Count == count, path.Name);
+            Assert.True(expected.SequenceEqual(new Span<int>(poly + start, count - start).ToArray()), path.Name);
+        }
+    });
+
+    // A prepared key is the same bytes on every path; its hash is SHAKE256's of the key, and its matrix SHAKE128's samples.
+    [Fact]
+    public void A_prepared_key_is_the_same_on_every_path()
+    {
+        Random random = new(6);
+        for (int round = 0; round < 20; round++)
+        {
+            byte[] key = new byte[MlDsa87.PublicKeyBytes];
+            random.NextBytes(key);
+            if (round == 0)
+            {
+                key.AsSpan(MlDsaParameters.SeedBytes).Fill(0xFF);
+            }
+
+            byte[]? first = null;
+            EveryPath.Run(path =>
+            {
+                using PreparedVerificationKey prepared = PreparedVerificationKey.Create(key);
+                byte[] bytes = new ReadOnlySpan<byte>(prepared.Pointer, VerifyCore.PreparedBytes).ToArray();
+                first ??= bytes;
+                Assert.True(first.AsSpan().SequenceEqual(bytes), path.Name);
+            });
+            byte[] tr = System.Security.Cryptography.Shake256.HashData(key, MlDsaParameters.TrBytes);
+            Assert.Equal(tr, first.AsSpan(VerifyCore.MatrixBytes).ToArray());
+            int row = random.Next(MlDsaParameters.K), column = random.Next(MlDsaParameters.L);
+            byte[] stream = System.Security.Cryptography.Shake128.HashData(
+                [.. key.AsSpan(0, MlDsaParameters.SeedBytes), (byte)column, (byte)row], 6 * Shake.Rate128);
+            int[] sampled = Enumerable.Range(0, stream.Length / 3)
+                .Select(i => stream[3 * i] | (stream[(3 * i) + 1] << 8) | ((stream[(3 * i) + 2] & 0x7F) << 16))
+                .Where(candidate => candidate < Q).Take(N).ToArray();
+            ReadOnlySpan<int> matrix = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, int>(first.AsSpan(0, VerifyCore.MatrixBytes));
+            for (int i = 0; i < N; i++)
+            {
+                int at = (i & ~63) + (8 * (i % 8)) + (i / 8 % 8);
+                Assert.Equal(sampled[i], matrix[Ntt.MatrixIndex(at / 8, row, column, VerifyCore.Columns) + (at % 8)]);
+            }
+        }
+    }
 }
