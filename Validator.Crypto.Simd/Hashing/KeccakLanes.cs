@@ -85,7 +85,7 @@ internal static unsafe class KeccakLanes
 
     /// <summary>
     /// Copies the first <paramref name="words"/> (at most 24) 64-bit words of every lane, lanes <paramref name="stride"/> bytes
-    /// apart; may write up to three words more of each. Four by four, as words stored singly and loaded as vectors are waited for.
+    /// apart; may write up to three words more of each. Four by four: words stored singly and loaded as vectors are waited for.
     /// </summary>
     internal static void ExtractAll(ulong* state, int width, byte* output, int stride, int words)
     {

@@ -207,7 +207,8 @@ internal static unsafe class PolyAvx2
         Vector256<int> mask = Vector256.Create(1023);
         for (int i = 0; i < N; i += Lanes, packedT1 += 10)
         {
-            Vector128<ulong> raw = Vector128.Create(Unsafe.ReadUnaligned<ulong>(packedT1), Unsafe.ReadUnaligned<ulong>(packedT1 + 2));
+            Vector128<ulong> raw = Vector128.Create(
+                Unsafe.ReadUnaligned<ulong>(packedT1), Unsafe.ReadUnaligned<ulong>(packedT1 + 2));
             Vector256<byte> both = Vector256.Create(raw, raw).AsByte();
             Vector256<int> value = Avx2.And(Avx2.ShiftRightLogicalVariable(Avx2.Shuffle(both, bytes).AsInt32(), shifts), mask);
             Avx2.Subtract(Vector256<int>.Zero, Avx2.ShiftLeftLogical(value, D)).Store(result + i);

@@ -12,7 +12,7 @@ internal static unsafe class Sampling
     /// <summary>Bytes of a lane's squeezed block, in whole vectors: a rate is no multiple of them.</summary>
     private const int BlockSpace = 192;
 
-    /// <summary>Words between two lanes' polynomials: a vector of candidates is stored whole, also where few are missing.</summary>
+    /// <summary>Words between two lanes' polynomials: a vector of candidates is stored whole, even if few are missing.</summary>
     private const int PolySpace = N + Lanes;
 
     /// <summary>The lane that hashes the public key, and one that has nothing more to do.</summary>

@@ -244,7 +244,8 @@ public unsafe class LatticeKernelTests
             int[] sampled = Enumerable.Range(0, stream.Length / 3)
                 .Select(i => stream[3 * i] | (stream[(3 * i) + 1] << 8) | ((stream[(3 * i) + 2] & 0x7F) << 16))
                 .Where(candidate => candidate < Q).Take(N).ToArray();
-            ReadOnlySpan<int> matrix = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, int>(first.AsSpan(0, VerifyCore.MatrixBytes));
+            ReadOnlySpan<int> matrix =
+                System.Runtime.InteropServices.MemoryMarshal.Cast<byte, int>(first.AsSpan(0, VerifyCore.MatrixBytes));
             for (int i = 0; i < N; i++)
             {
                 int at = (i & ~63) + (8 * (i % 8)) + (i / 8 % 8);
