@@ -105,6 +105,14 @@ internal sealed class PeerTable(Committee committee, int self)
         return stuck;
     }
 
+    /// <summary>Whether the peer's newest Status says just that.</summary>
+    public bool SaidAll(int peer, Status status)
+    {
+        ref PeerProgress known = ref _progress[peer];
+        return known.Known && known.Epoch == status.Epoch && known.View == status.View && known.FinalSequence == status.FinalSequence
+            && known.Tips.AsSpan().SequenceEqual(status.Tips);
+    }
+
     /// <summary>All that was heard is forgotten; who is connected stays.</summary>
     public void ForgetReports() => Array.Clear(_progress);
 

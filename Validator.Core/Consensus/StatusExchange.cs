@@ -15,9 +15,14 @@ internal sealed class StatusExchange(
     /// <summary>Slots whose messages are sent again per status of a peer that does not move.</summary>
     private const int SlotsPerRepeat = 8;
 
-    private bool _returnKnown = settings.ReturnKnown;
+    /// <summary>Periods from one Status to the next where everybody is known to stand where we do: nothing can be missing.</summary>
+    private const int RestPeriods = 4;
 
-    /// <summary>When our next Status is due, monotonic microseconds.</summary>
+    private bool _returnKnown = settings.ReturnKnown;
+    private Status? _told;
+    private int _rests;
+
+    /// <summary>When our next Status is due, or known to say nothing, monotonic microseconds.</summary>
     public long DueMicros { get; private set; }
 
     public void Advance()
@@ -28,7 +33,12 @@ internal sealed class StatusExchange(
         }
 
         DueMicros = step.Now + settings.StatusIntervalMicros;
-        Tell(-1);
+        _rests = _rests + 1 < RestPeriods && IsAtRest() ? _rests + 1 : 0;
+        if (_rests == 0)
+        {
+            _told = Tell(-1);
+        }
+
         // A leader that is not connected counts as having seen it: one that cannot be reached has to be replaced.
         for (int i = 0; i < lanes.Count; i++)
         {
@@ -93,7 +103,32 @@ internal sealed class StatusExchange(
         fetcher.OnPeerDown(peer);
     }
 
-    private void Tell(int to) => step.Send(to, new Status(epoch.Number, view.Number, chain.Sequence, lanes.Tips()));
+    private Status Tell(int to)
+    {
+        Status status = new(epoch.Number, view.Number, chain.Sequence, lanes.Tips());
+        step.Send(to, status);
+        return status;
+    }
+
+    /// <summary>Nothing has changed since our last Status, nothing is under way, and all who are connected said the same.</summary>
+    private bool IsAtRest()
+    {
+        if (_told is not { } told || !view.Active || view.Accepted?.Sequence > chain.Sequence || lanes.HoldUnordered || catchUp.Active
+            || told.View != view.Number || told.FinalSequence != chain.Sequence || !lanes.HaveTips(told.Tips))
+        {
+            return false;
+        }
+
+        for (int peer = 0; peer < epoch.Committee.Count; peer++)
+        {
+            if (peers.IsConnected(peer) && !peers.SaidAll(peer, told))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     /// <summary>
     /// Rule E5: a validator that lost its votes learns from where on it may sign. Any peers of quorum weight include an honest

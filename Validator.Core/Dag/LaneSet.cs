@@ -87,6 +87,20 @@ internal sealed class LaneSet
     /// <summary>Held tip of each lane.</summary>
     public LaneTip[] Tips() => Array.ConvertAll(_lanes, static lane => lane.Tip);
 
+    /// <summary>Whether the newest held vertices are these.</summary>
+    public bool HaveTips(LaneTip[] tips)
+    {
+        for (int i = 0; i < _lanes.Length; i++)
+        {
+            if (_lanes[i].Tip != tips[i])
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>Each vertex of a cut is final, or held down to the final one (rule L3).</summary>
     public bool Hold(LaneTip[] cut)
     {

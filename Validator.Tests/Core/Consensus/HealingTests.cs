@@ -109,6 +109,38 @@ public sealed class HealingTests
         }
     }
 
+    // Protects section 10 and idle machines: while all are known to stand where we do, Status goes once a second; it goes at the
+    // usual time as soon as a peer says anything else, or says nothing, or something here has changed.
+    [Fact]
+    public void Status_becomes_rarer_only_while_everybody_stands_where_we_do()
+    {
+        long interval = new CoreSettings().StatusIntervalMicros;
+        long now = 0;
+        Assert.Equal([true, true], Told(2));
+        Status same = new(0, 0, 0, _core.Samples.Lanes.Tips());
+        Hear(0, same);
+        Hear(2, same);
+        Assert.Equal([true, true], Told(2));
+        Hear(3, same);
+        Assert.Equal([false, false, false, true, false], Told(5));
+
+        Hear(3, same with { FinalSequence = 1 });
+        Assert.Equal([true, true], Told(2));
+        Hear(3, same);
+        Assert.Equal([false], Told(1));
+        _core.Samples.Hold(2, 1);
+        Assert.Equal([true, true], Told(2));
+
+        void Hear(int peer, Status status) => _core.Status.OnStatus(status, peer);
+
+        bool[] Told(int periods) => [.. Enumerable.Range(0, periods).Select(_ =>
+        {
+            _core.At(now += interval);
+            _core.Status.Advance();
+            return _core.Done.Sent.Any(sent => sent is { To: -1, Message: Status });
+        })];
+    }
+
     // Protects section 10: what a peer has and we lack is asked of it: final blocks, a lane's vertices once that lane stands
     // still, and at once a twin. A status with another number of lanes says nothing.
     [Fact]
