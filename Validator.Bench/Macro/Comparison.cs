@@ -25,6 +25,7 @@ internal sealed class Comparison(LadderOptions options, string other, TextWriter
         new("processor s, all four", r => r.Localnet.CpuS),
         new("context switches a block, all four", r => r.SwitchesPerBlock),
         new("synced writes a block and validator", r => r.SyncsPerBlock),
+        new("datagrams a block, all four", r => r.DatagramsPerBlock),
         new("written bytes a payload byte, all four", r => r.WrittenPerByte),
         new("blocks a second", r => (double)r.Localnet.Blocks / r.Seconds),
         new("resident MB of the largest validator", r => r.Localnet.RssMbMax),
@@ -42,17 +43,11 @@ internal sealed class Comparison(LadderOptions options, string other, TextWriter
         Machine machine = Machine.Of(options);
         output.WriteLine($"\n{machine}");
         output.WriteLine($"against {Machine.Of(options with { Binary = other }).Commit}: {options.Pairs} turns of {options.Seconds} s each; medians (least to most)\n");
+        PrintIdle();
         bool correct = true;
         foreach (int rate in options.Rates)
         {
-            List<Turn> ours = [], theirs = [];
-            for (int pair = 0; pair < options.Pairs; pair++)
-            {
-                bool first = pair % 2 == 0;
-                (first ? ours : theirs).Add(Take(rate, first));
-                (first ? theirs : ours).Add(Take(rate, !first));
-            }
-
+            (List<Turn> ours, List<Turn> theirs) = ByTurns(isOurs => Take(rate, isOurs));
             Print(rate, ours, theirs);
             correct &= ours.TrueForAll(turn => turn.Rung.Correct);
         }
@@ -63,17 +58,46 @@ internal sealed class Comparison(LadderOptions options, string other, TextWriter
         return correct ? 0 : 1;
     }
 
+    private (List<T> Ours, List<T> Theirs) ByTurns<T>(Func<bool, T> take)
+    {
+        List<T> ours = [], theirs = [];
+        for (int pair = 0; pair < options.Pairs; pair++)
+        {
+            bool first = pair % 2 == 0;
+            (first ? ours : theirs).Add(take(first));
+            (first ? theirs : ours).Add(take(!first));
+        }
+
+        return (ours, theirs);
+    }
+
+    private LadderOptions Side(bool isOurs) => isOurs ? options : options with { Binary = other };
+
     private Turn Take(int rate, bool isOurs)
     {
         using ReferenceWork reference = new();
-        Rung rung = new RungRun(isOurs ? options : options with { Binary = other }).Run(rate);
+        Rung rung = new RungRun(Side(isOurs)).Run(rate);
         return new Turn(rung, 1e3 * reference.Stop());
+    }
+
+    private void PrintIdle()
+    {
+        (List<Idle> ours, List<Idle> theirs) = ByTurns(isOurs => Idle.Of(Side(isOurs)));
+        Head("no load");
+        Row("processor ms a second, all four", theirs.ConvertAll(idle => idle.CpuMillis), ours.ConvertAll(idle => idle.CpuMillis));
+        Row("context switches a second, all four", theirs.ConvertAll(idle => idle.Switches), ours.ConvertAll(idle => idle.Switches));
+        output.WriteLine();
+    }
+
+    private void Head(string what)
+    {
+        output.WriteLine($"| {what} | against | ours | ratio |");
+        output.WriteLine("|---|---:|---:|---:|");
     }
 
     private void Print(int rate, List<Turn> ours, List<Turn> theirs)
     {
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {rate:#,0} tx/s offered | against | ours | ratio |"));
-        output.WriteLine("|---|---:|---:|---:|");
+        Head(string.Create(CultureInfo.InvariantCulture, $"{rate:#,0} tx/s offered"));
         foreach (Figure figure in s_figures)
         {
             Row(figure.Name, theirs.ConvertAll(turn => figure.Of(turn.Rung)), ours.ConvertAll(turn => figure.Of(turn.Rung)));

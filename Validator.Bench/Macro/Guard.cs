@@ -17,7 +17,7 @@ internal static class Guard
         public bool Holds => AtLeast ? Measured >= Bound : Measured <= Bound;
     }
 
-    /// <param name="arguments"><c>--parts</c>: without clusters, in seconds. <c>--slack N</c>: ratios may miss their bounds
+    /// <param name="arguments"><c>--parts</c>: of clusters only what one costs in counts. <c>--slack N</c>: ratios may miss their bounds
     /// N-fold, which no busy machine causes; counts may not.</param>
     /// <returns>The exit code: 0 when all bounds hold.</returns>
     public static int Run(ReadOnlySpan<string> arguments)
@@ -44,10 +44,7 @@ internal static class Guard
         try
         {
             List<Check> checks = [.. GuardParts.Measure()];
-            if (clusters)
-            {
-                checks.AddRange(GuardCluster.Measure());
-            }
+            checks.AddRange(clusters ? GuardCluster.Measure() : GuardCluster.MeasureCounts());
 
             checks = checks.ConvertAll(c => c.IsCount ? c : c with { Bound = c.AtLeast ? c.Bound / slack : c.Bound * slack });
             Console.WriteLine("| figure | measured | bound | |");

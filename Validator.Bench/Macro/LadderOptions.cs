@@ -23,8 +23,8 @@ internal sealed record LadderOptions
 
     private static readonly int[] s_ladder = [100, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000, 80_000, 100_000, 120_000];
 
-    // What the ratios are asked for, and a rate that no machine of this kind carries.
-    private static readonly int[] s_comparison = [1, 500, 2_000, 5_000, 10_000, 60_000, 120_000];
+    // What the ratios are asked for, and a rate that no machine of this kind carries; none at all comes before them.
+    private static readonly int[] s_comparison = [500, 2_000, 5_000, 10_000, 60_000, 120_000];
 
     private int[]? _rates;
 

@@ -24,6 +24,7 @@ internal sealed record LocalnetFigures
     public double CpuLoadS { get; init; }
     public long BytesWritten { get; init; }
     public long Syncs { get; init; }
+    public long Datagrams { get; init; }
     public double VoteCommitP99Ms { get; init; }
     public double RoundTripP99Ms { get; init; }
 }
@@ -72,6 +73,14 @@ internal sealed record Rung
     /// <summary>Synced writes of one validator per final block.</summary>
     [JsonIgnore]
     public double SyncsPerBlock => PerBlock(Localnet.Syncs / 4.0);
+
+    /// <summary>Datagrams of the four validators to one another, per final block.</summary>
+    [JsonIgnore]
+    public double DatagramsPerBlock => PerBlock(Localnet.Datagrams);
+
+    /// <summary>Bytes written by all four validators, per final block.</summary>
+    [JsonIgnore]
+    public double WrittenPerBlock => PerBlock(Localnet.BytesWritten);
 
     /// <summary>Written by all four validators, per payload byte finalized once.</summary>
     public double WrittenPerByte => PerTransaction(Localnet.BytesWritten) / TransactionBytes;

@@ -36,6 +36,12 @@ internal sealed class SwitchCounter : IDisposable
         _stop.Dispose();
     }
 
+    /// <param name="thread">Its folder in /proc.</param>
+    /// <exception cref="IOException">It has ended.</exception>
+    public static long OfThread(string thread) => File.ReadLines(thread + "/status")
+        .Where(line => line.Contains("_ctxt_switches:", StringComparison.Ordinal))
+        .Sum(line => long.Parse(line.AsSpan(line.IndexOf(':') + 1).Trim(), CultureInfo.InvariantCulture));
+
     private void Loop(string children)
     {
         do
@@ -61,9 +67,7 @@ internal sealed class SwitchCounter : IDisposable
         {
             try
             {
-                _ofThread[thread] = File.ReadLines(thread + "/status")
-                    .Where(line => line.Contains("_ctxt_switches:", StringComparison.Ordinal))
-                    .Sum(line => long.Parse(line.AsSpan(line.IndexOf(':') + 1).Trim(), CultureInfo.InvariantCulture));
+                _ofThread[thread] = OfThread(thread);
             }
             catch (IOException)
             {

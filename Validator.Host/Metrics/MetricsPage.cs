@@ -166,6 +166,8 @@ internal static class MetricsPage
             return;
         }
 
+        page.Counter("cretoai_datagrams_received_total", "Datagrams that came on the peers' socket.", transport.DatagramsIn);
+        page.Counter("cretoai_datagrams_sent_total", "Datagrams that were sent on the peers' socket.", transport.DatagramsOut);
         page.Family("cretoai_datagrams_total", "counter", "Datagrams and handshakes that came to nothing, by why.");
         page.Sample(transport.DatagramsMalformed, ("what", "malformed"));
         page.Sample(transport.DatagramsUnknown, ("what", "unknown_connection"));

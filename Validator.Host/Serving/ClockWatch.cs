@@ -23,7 +23,7 @@ internal sealed class ClockWatch(LedgerStage ledger, Func<bool> caughtUp, ILogge
     /// <summary>How many live blocks in a row must agree.</summary>
     private const int Agreeing = 3;
 
-    private static readonly TimeSpan s_period = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_period = TimeSpan.FromSeconds(1);
 
     private readonly Lock _lock = new();
     private Timer? _timer;

@@ -45,6 +45,9 @@ public sealed record LoadReport
     /// <summary>All validators: group commits that were synced.</summary>
     public long? Syncs { get; init; }
 
+    /// <summary>Datagrams that the validators sent one another; counted to the second.</summary>
+    public long? Datagrams { get; init; }
+
     /// <summary>99 of 100 group commits of votes took no longer, sync included; linear within the histogram's buckets.</summary>
     public double? VoteCommitP99Ms { get; init; }
 

@@ -5,11 +5,12 @@ using Validator.Host.Tools.Load;
 namespace Validator.Host.Tools.Localnet;
 
 /// <summary>What a cluster has cost so far, summed over its validators; views and blocks are those of the furthest.</summary>
+/// <param name="Datagrams">Sent to other validators; brought up to date once a second.</param>
 /// <param name="VoteCommits">The vote stores' group commits, sync included, at or below each bound in seconds.</param>
 /// <param name="RoundTrips">Samples of QUIC's round trips between validators, likewise.</param>
 internal readonly record struct ClusterCost(
-    double CpuSeconds, long PeakResidentBytes, long WrittenBytes, long Syncs, long Views, long Blocks, SortedDictionary<double, double> VoteCommits,
-    SortedDictionary<double, double> RoundTrips)
+    double CpuSeconds, long PeakResidentBytes, long WrittenBytes, long Syncs, long Datagrams, long Views, long Blocks,
+    SortedDictionary<double, double> VoteCommits, SortedDictionary<double, double> RoundTrips)
 {
     /// <summary>Since an earlier sample: 99 of 100 votes were durable within so many seconds.</summary>
     public double VoteCommitP99(ClusterCost before) => P99(VoteCommits, before.VoteCommits);
@@ -19,7 +20,7 @@ internal readonly record struct ClusterCost(
 
     public static async Task<ClusterCost> OfAsync(LocalCluster cluster)
     {
-        ClusterCost sum = new(0, 0, 0, 0, 0, 0, [], []);
+        ClusterCost sum = new(0, 0, 0, 0, 0, 0, 0, [], []);
         foreach (NodeProcess node in cluster.Nodes)
         {
             ProcessSample sample = ProcessSample.Of(node.ProcessId);
@@ -33,6 +34,7 @@ internal readonly record struct ClusterCost(
                 Math.Max(sum.PeakResidentBytes, sample.PeakResidentBytes),
                 sum.WrittenBytes + sample.WrittenBytes,
                 sum.Syncs + (long)syncs,
+                sum.Datagrams + (long)MetricsReader.Sum(metrics, "cretoai_datagrams_sent_total"),
                 Math.Max(sum.Views, (long)(status?.View ?? 0)),
                 Math.Max(sum.Blocks, (long)(status?.FinalSequence ?? 0)),
                 sum.VoteCommits,

@@ -144,6 +144,7 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
             CpuS = Math.Round(after.CpuSeconds - before.CpuSeconds, 2),
             BytesWritten = after.WrittenBytes - before.WrittenBytes,
             Syncs = after.Syncs - before.Syncs,
+            Datagrams = after.Datagrams - before.Datagrams,
             VoteCommitP99Ms = Math.Round(1000 * after.VoteCommitP99(before), 1),
             RoundTripP99Ms = Math.Round(1000 * after.RoundTripP99(before), 1),
             BinaryBytes = _executable.Bytes,
