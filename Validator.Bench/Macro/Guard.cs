@@ -17,8 +17,10 @@ internal static class Guard
         public bool Holds => AtLeast ? Measured >= Bound : Measured <= Bound;
     }
 
-    /// <param name="arguments"><c>--parts</c>: of clusters only what one costs in counts. <c>--slack N</c>: ratios may miss their bounds
-    /// N-fold, which no busy machine causes; counts may not.</param>
+    /// <param name="arguments">
+    /// <c>--parts</c>: of clusters only what one costs in counts. <c>--slack N</c>: ratios may miss their bounds N-fold, which no
+    /// busy machine causes; counts may not.
+    /// </param>
     /// <returns>The exit code: 0 when all bounds hold.</returns>
     public static int Run(ReadOnlySpan<string> arguments)
     {

@@ -15,7 +15,7 @@ internal sealed class StatusExchange(
     /// <summary>Slots whose messages are sent again per status of a peer that does not move.</summary>
     private const int SlotsPerRepeat = 8;
 
-    /// <summary>Periods from one Status to the next where everybody is known to stand where we do: nothing can be missing.</summary>
+    /// <summary>Periods from one Status to the next where everybody is known to stand where we do.</summary>
     private const int RestPeriods = 4;
 
     private bool _returnKnown = settings.ReturnKnown;
@@ -110,11 +110,11 @@ internal sealed class StatusExchange(
         return status;
     }
 
-    /// <summary>Nothing has changed since our last Status, nothing is under way, and all who are connected said the same.</summary>
+    /// <summary>Nothing has changed since our last Status or is under way, and all who are connected said the same.</summary>
     private bool IsAtRest()
     {
-        if (_told is not { } told || !view.Active || view.Accepted?.Sequence > chain.Sequence || lanes.HoldUnordered || catchUp.Active
-            || told.View != view.Number || told.FinalSequence != chain.Sequence || !lanes.HaveTips(told.Tips))
+        if (_told is not { } told || !view.Active || view.Accepted?.Sequence > chain.Sequence || lanes.HoldUnordered
+            || catchUp.Active || told.View != view.Number || told.FinalSequence != chain.Sequence || !lanes.HaveTips(told.Tips))
         {
             return false;
         }
