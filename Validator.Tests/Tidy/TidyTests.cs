@@ -41,7 +41,7 @@ public sealed class TidyTests
     // Protects: the protocol's folders, and the binary's, form stairs, whose steps use those below them alone. A folder of
     // another namespace is reached by a using directive or by a qualified name, and both are looked at.
     [Theory]
-    [InlineData("Core", "Primitives Wire Execution Effects Dag Consensus Shell")]
+    [InlineData("Core", "Primitives Wire Trust Execution Effects Dag Consensus Shell")]
     [InlineData("Host", "Primitives Logging Storage Config Keys Contracts Pipeline Serving Node Metrics Api Cli Tools")]
     public void Folders_use_those_below_them(string project, string stair)
     {
