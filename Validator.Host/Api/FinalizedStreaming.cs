@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Globalization;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
@@ -187,7 +188,8 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
         response.Headers[FromHeader] = from.ToString(CultureInfo.InvariantCulture);
         await response.StartAsync(ended).ConfigureAwait(false);
         PipeWriter body = response.BodyWriter;
-        if (!await Flush(context, body, ended).ConfigureAwait(false) || HttpMethods.IsHead(context.Request.Method))
+        using StepLimit limit = new(ended);
+        if (!await Flush(context, body, limit).ConfigureAwait(false) || HttpMethods.IsHead(context.Request.Method))
         {
             return;
         }
@@ -212,7 +214,7 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
             }
             else
             {
-                bool? more = await Wait(reader, ended).ConfigureAwait(false);
+                bool? more = await Wait(reader, limit).ConfigureAwait(false);
                 if (more == false)
                 {
                     return;
@@ -226,7 +228,7 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
                 body.Write(": still here\n\n"u8);
             }
 
-            if (!await Flush(context, body, ended).ConfigureAwait(false))
+            if (!await Flush(context, body, limit).ConfigureAwait(false))
             {
                 return;
             }
@@ -234,40 +236,51 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
     }
 
     /// <returns>Null when it is time for a sign of life.</returns>
-    private async ValueTask<bool?> Wait(IFinalizedReader reader, CancellationToken ended)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool?> Wait(IFinalizedReader reader, StepLimit limit)
     {
-        using CancellationTokenSource pause = CancellationTokenSource.CreateLinkedTokenSource(ended);
-        pause.CancelAfter(policy.Options.KeepAlive);
         try
         {
-            return await reader.WaitAsync(pause.Token).ConfigureAwait(false);
+            return await reader.WaitAsync(limit.Begin(policy.Options.KeepAlive)).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (!ended.IsCancellationRequested)
+        catch (OperationCanceledException) when (!limit.StreamEnded)
         {
             return null;
+        }
+        finally
+        {
+            limit.End();
         }
     }
 
     /// <returns>False when the subscriber did not take what was written in time: the connection is gone.</returns>
-    private async ValueTask<bool> Flush(HttpContext context, PipeWriter body, CancellationToken ended)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> Flush(HttpContext context, PipeWriter body, StepLimit limit)
     {
-        ValueTask<FlushResult> flush = body.FlushAsync(ended);
-        if (flush.IsCompletedSuccessfully)
-        {
-            return !flush.Result.IsCompleted;
-        }
-
+        CancellationToken token = limit.Begin(policy.Options.WriteTimeout);
         try
         {
-            FlushResult result = await flush.AsTask().WaitAsync(policy.Options.WriteTimeout, ended).ConfigureAwait(false);
-            return !result.IsCompleted;
+            FlushResult result = await body.FlushAsync(token).ConfigureAwait(false);
+            if (!token.IsCancellationRequested)
+            {
+                return !result.IsCompleted;
+            }
         }
-        catch (TimeoutException)
+        catch (OperationCanceledException) when (!limit.StreamEnded)
+        {
+        }
+        finally
+        {
+            limit.End();
+        }
+
+        if (!limit.StreamEnded)
         {
             metrics.StreamsClosedSlow.Add();
             context.Abort();
-            return false;
         }
+
+        return false;
     }
 
     private void Write(PipeWriter body, FinalizedPage page, bool binary)

@@ -35,7 +35,10 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
     private readonly NodeMetrics _metrics;
     private readonly ApiTokens? _tokens;
     private readonly StreamLoop _loop;
-    private readonly ConcurrentQueue<Waiting> _news = new();
+    private readonly ConcurrentQueue<News> _news = new();
+
+    // Those whose submissions are gone; the stream's thread takes and puts them.
+    private readonly Stack<Waiting> _idle = new();
     private readonly List<Session> _sessions = [];
     private long _sweepAt;
     private volatile bool _draining;
@@ -63,41 +66,48 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
         public Submission? Held { get; set; }
     }
 
-    /// <summary>A submission on its way through the node. Its threads only note what happened.</summary>
-    private sealed class Waiting(SubmitStream stream, Session session, Submission submission, ulong first) : ISubmissionWatcher
+    /// <summary>What the node's threads note of a submission, in the order in which it happened.</summary>
+    private enum Step : byte
     {
-        private int _toldDurable;
-        private bool _finished;
+        Durable,
+        Ended,
+        Released,
+    }
 
-        public Session Session { get; } = session;
+    private readonly record struct News(Waiting Waiting, Step Step);
 
-        public Submission Submission { get; } = submission;
+    /// <summary>
+    /// A submission on its way through the node. The node's threads only note what happened; all else is the stream's thread's.
+    /// Used again once its last note has been read.
+    /// </summary>
+    private sealed class Waiting(SubmitStream stream) : ISubmissionWatcher
+    {
+        public Session? Session { get; set; }
 
-        public ulong First { get; } = first;
+        public Submission? Submission { get; set; }
 
-        public bool Finished => Volatile.Read(ref _finished);
+        public ulong First { get; set; }
 
-        /// <summary>The last receipt is sent; on the stream's thread.</summary>
-        public bool Told { get; set; }
+        public bool ToldDurable { get; set; }
 
         public SubmissionFailure Failure { get; private set; }
 
-        public bool TakeDurable() => Submission.IsDurable && Interlocked.Exchange(ref _toldDurable, 1) == 0;
-
-        public void Durable() => stream.Note(this);
+        public void Durable() => stream.Note(this, Step.Durable);
 
         public void Final()
         {
-            Volatile.Write(ref _finished, true);
-            stream.Note(this);
+            Failure = SubmissionFailure.None;
+            stream.Note(this, Step.Ended);
         }
 
         public void Failed(SubmissionFailure failure)
         {
             Failure = failure;
-            Volatile.Write(ref _finished, true);
-            stream.Note(this);
+            stream.Note(this, Step.Ended);
         }
+
+        // No wake-up: there is time until it is needed again.
+        public void Released() => stream._news.Enqueue(new News(this, Step.Released));
     }
 
     /// <param name="seed">Of the transport key; cleared by the caller.</param>
@@ -197,9 +207,9 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
 
     void IStreamOwner.Turn()
     {
-        while (_news.TryDequeue(out Waiting? waiting))
+        while (_news.TryDequeue(out News news))
         {
-            Tell(waiting);
+            Tell(news.Waiting, news.Step);
         }
 
         if (_draining)
@@ -228,9 +238,9 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
         }
     }
 
-    private void Note(Waiting waiting)
+    private void Note(Waiting waiting, Step step)
     {
-        _news.Enqueue(waiting);
+        _news.Enqueue(new News(waiting, step));
         _loop.Wake();
     }
 
@@ -276,9 +286,14 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
     /// <summary>False: the node is full, and the submission is kept for the next try.</summary>
     private bool Hand(Session session, ulong first, Submission submission)
     {
-        Waiting waiting = new(this, session, submission, first);
-        submission.Watcher = waiting;
-        int bytes = submission.Framed.Length;
+        if (submission.Watcher is null)
+        {
+            Waiting waiting = _idle.TryPop(out Waiting? idle) ? idle : new Waiting(this);
+            (waiting.Session, waiting.Submission, waiting.First, waiting.ToldDurable) = (session, submission, first, false);
+            submission.Watcher = waiting;
+        }
+
+        int bytes = submission.FramedBytes;
         int count = submission.Count;
         SubmitRefusal refusal = _node.TrySubmit(submission);
         if (refusal == SubmitRefusal.Full)
@@ -301,23 +316,32 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
         return true;
     }
 
-    private void Tell(Waiting waiting)
+    private void Tell(Waiting waiting, Step step)
     {
-        Session session = waiting.Session;
-        Submission submission = waiting.Submission;
-        // Read first: the next note reports what is noted later.
-        bool finished = waiting.Finished;
-        if (waiting.TakeDurable())
+        if (step == Step.Released)
         {
-            Send(session, SubmitStreamFrames.WriteDurable(_frame, waiting.First, submission.Count, submission.VertexHash));
+            waiting.Session = null;
+            waiting.Submission = null;
+            _idle.Push(waiting);
         }
-
-        if (!finished || waiting.Told)
+        else if (waiting.Submission is { } submission)
         {
-            return;
-        }
+            // The outcome may be noted before another thread has noted that all is durable.
+            if (!waiting.ToldDurable && submission.IsDurable)
+            {
+                waiting.ToldDurable = true;
+                Send(waiting.Session!, SubmitStreamFrames.WriteDurable(_frame, waiting.First, submission.Count, submission.VertexHash));
+            }
 
-        waiting.Told = true;
+            if (step == Step.Ended)
+            {
+                TellEnd(waiting.Session!, waiting, submission);
+            }
+        }
+    }
+
+    private void TellEnd(Session session, Waiting waiting, Submission submission)
+    {
         if (waiting.Failure != SubmissionFailure.None)
         {
             bool left = waiting.Failure == SubmissionFailure.LeftCommittee;
@@ -330,7 +354,8 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
         }
 
         session.Waiting--;
-        session.WaitingBytes -= submission.Framed.Length;
+        session.WaitingBytes -= submission.FramedBytes;
+        waiting.Submission = null;
         submission.Release();
     }
 

@@ -63,6 +63,9 @@ public interface INodeGateway
     /// <summary>Most framed bytes of one submission: the genesis limit of a vertex's payload.</summary>
     int MaxSubmissionBytes { get; }
 
+    /// <summary>Where submissions to this node come from.</summary>
+    SubmissionPool Submissions { get; }
+
     /// <summary>Public keys that clients have sent.</summary>
     ClientKeys Keys { get; }
 

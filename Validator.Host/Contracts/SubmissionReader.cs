@@ -92,26 +92,21 @@ public static class SubmissionReader
             }
         }
 
-        Hash256[] accounts = [];
-        byte[] payload;
-        int length = framed.Length;
         if (contents.Envelopes == 0)
         {
-            payload = ArrayPool<byte>.Shared.Rent(length);
-            framed.CopyTo(payload);
+            submission = node.Submissions.Take(framed.Length, contents.Transactions, [], wantsFinal);
+            framed.CopyTo(submission.Payload);
         }
         else
         {
-            error = TryAssemble(framed, node, out payload, out length, out accounts, out transaction);
+            error = TryAssemble(framed, node, contents.Transactions, wantsFinal, out submission, out transaction);
             if (error != FramingError.None)
             {
                 return error;
             }
         }
 
-        byte[] ids = ArrayPool<byte>.Shared.Rent(contents.Transactions * Hash256.Size);
-        HashIds(framed, contents.Transactions, ids);
-        submission = new Submission(payload, length, ids, contents.Transactions, accounts, wantsFinal);
+        HashIds(framed, contents.Transactions, submission!.RoomForIds);
         return FramingError.None;
     }
 
@@ -176,11 +171,9 @@ public static class SubmissionReader
 
     /// <summary>Finds the keys, puts keys and transactions together, and checks the signatures.</summary>
     private static FramingError TryAssemble(
-        ReadOnlySpan<byte> framed, INodeGateway node, out byte[] payload, out int length, out Hash256[] accounts, out int transaction)
+        ReadOnlySpan<byte> framed, INodeGateway node, int count, bool wantsFinal, out Submission? submission, out int transaction)
     {
-        payload = [];
-        length = 0;
-        accounts = [];
+        submission = null;
         SortedList<Hash256, byte[]> keys = t_accounts ??= [];
         keys.Clear();
         FramingError error = FindKeys(framed, node.Keys, keys, out transaction);
@@ -189,31 +182,30 @@ public static class SubmissionReader
             return error;
         }
 
-        int keyBytes = keys.Count * PayloadWriter.AccountKeyBytes;
-        length = keyBytes + framed.Length;
+        int length = (keys.Count * PayloadWriter.AccountKeyBytes) + framed.Length;
         if (length > node.MaxSubmissionBytes)
         {
             return FramingError.TooLarge;
         }
 
-        payload = ArrayPool<byte>.Shared.Rent(length);
-        accounts = [.. keys.Keys];
+        Submission made = node.Submissions.Take(length, count, [.. keys.Keys], wantsFinal);
         int at = 0;
         foreach (byte[] key in keys.Values)
         {
-            at += PayloadWriter.Append(payload.AsSpan(at), TransactionKind.AccountKey, key);
+            at += PayloadWriter.Append(made.Payload[at..], TransactionKind.AccountKey, key);
         }
 
-        framed.CopyTo(payload.AsSpan(at));
+        framed.CopyTo(made.Payload[at..]);
         keys.Clear();
-        int invalid = node.FirstInvalidEnvelope(payload.AsMemory(0, length), Index(payload.AsSpan(0, length), accounts.Length));
+        int invalid = node.FirstInvalidEnvelope(made.PayloadMemory, Index(made.Payload, made.Accounts.Length));
         if (invalid < 0)
         {
+            submission = made;
             return FramingError.None;
         }
 
         transaction = TransactionOf(framed, invalid);
-        ArrayPool<byte>.Shared.Return(payload);
+        made.Release();
         return FramingError.EnvelopeSignature;
     }
 

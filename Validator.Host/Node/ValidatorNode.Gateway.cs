@@ -25,6 +25,8 @@ public sealed partial class ValidatorNode
 
     public ulong FirstBlock => _stores.Ledger.FirstKept.Sequence;
 
+    public SubmissionPool Submissions { get; } = new();
+
     public ClientKeys Keys { get; } = new();
 
     public int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, EnvelopeIndex envelopes)
@@ -112,7 +114,7 @@ public sealed partial class ValidatorNode
     }
 
     public SubmitRefusal TrySubmit(Submission submission) =>
-        _faulted || _progress.Stall is not null ? RefusalOf(submission.Framed.Length)
+        _faulted || _progress.Stall is not null ? RefusalOf(submission.FramedBytes)
         : _core.Authors ? _batcher.TrySubmit(submission) : NotAuthoring;
 
     private SubmitRefusal NotAuthoring => _core.Signs ? SubmitRefusal.LaneLost : SubmitRefusal.NotSigning;

@@ -16,6 +16,10 @@ internal sealed class ClientBatch(int maxPayloadBytes = Limits.MaxVertexPayloadB
 {
     private readonly List<Submission> _submissions = [];
 
+    // One for the outcome that is to be told, one while it is told that all is durable, which another thread may do.
+    private int _holds = 1;
+    private int _ended;
+
     // Where each account's key is: a submission and its place there. Sorted, as a payload wants them.
     private SortedList<Hash256, (Submission From, int Key)>? _accounts;
     private VertexBody? _body;
@@ -64,15 +68,15 @@ internal sealed class ClientBatch(int maxPayloadBytes = Limits.MaxVertexPayloadB
 
     public bool Fits(Submission submission) =>
         (IsEmpty || !(submission.IsSystem || _submissions[0].IsSystem))
-        && PayloadBytes + submission.Framed.Length + NewKeyBytes(submission) <= maxPayloadBytes
+        && PayloadBytes + submission.FramedBytes + NewKeyBytes(submission) <= maxPayloadBytes
         && TransactionCount + submission.Count <= Limits.MaxVertexTransactions;
 
-    /// <summary>Takes a reference to the submission until <see cref="Seal"/>.</summary>
+    /// <summary>Takes a reference to the submission until all is told, and its payload until <see cref="Seal"/>.</summary>
     public void Add(Submission submission)
     {
         submission.AddReference();
         _submissions.Add(submission);
-        PayloadBytes += submission.Framed.Length + NewKeyBytes(submission);
+        PayloadBytes += submission.FramedBytes + NewKeyBytes(submission);
         for (int key = 0; key < submission.Accounts.Length; key++)
         {
             (_accounts ??= []).TryAdd(submission.Accounts[key], (submission, key));
@@ -114,7 +118,7 @@ internal sealed class ClientBatch(int maxPayloadBytes = Limits.MaxVertexPayloadB
             at += submission.Framed.Length;
             submission.Ids.CopyTo(ids[(index * Hash256.Size)..]);
             index += submission.Count;
-            submission.Release();
+            submission.GiveUpPayload();
         }
     }
 
@@ -147,14 +151,19 @@ internal sealed class ClientBatch(int maxPayloadBytes = Limits.MaxVertexPayloadB
     /// <summary>Its epoch ended before it was ordered, and nothing more becomes of it.</summary>
     public void CompleteEpochEnded()
     {
-        foreach (Submission submission in _submissions)
+        if (TryEnd())
         {
-            for (int i = 0; i < submission.Count; i++)
+            foreach (Submission submission in _submissions)
             {
-                submission.SetState(i, new TransactionState(TransactionStage.Rejected, 0, 0, TransactionRejection.EpochEnded));
+                for (int i = 0; i < submission.Count; i++)
+                {
+                    submission.SetState(i, new TransactionState(TransactionStage.Rejected, 0, 0, TransactionRejection.EpochEnded));
+                }
+
+                submission.CompleteFinal();
             }
 
-            submission.CompleteFinal();
+            LetGo();
         }
 
         Release();
@@ -171,29 +180,44 @@ internal sealed class ClientBatch(int maxPayloadBytes = Limits.MaxVertexPayloadB
         return keys * PayloadWriter.AccountKeyBytes;
     }
 
+    /// <summary>By the thread that synced it, while another may tell the outcome.</summary>
     public void CompleteDurable(in Hash256 vertexHash)
     {
+        if (!TryHold())
+        {
+            return;
+        }
+
         foreach (Submission submission in _submissions)
         {
             submission.CompleteDurable(vertexHash);
         }
+
+        LetGo();
     }
 
+    /// <param name="vertexHash">Of the vertex that was ordered: what is final is durable, whoever tells it first.</param>
     /// <param name="states">One per transaction, in payload order.</param>
     /// <param name="finality">Told the seconds since acceptance, once per transaction.</param>
-    public void CompleteFinal(ReadOnlySpan<TransactionState> states, Histogram finality)
+    public void CompleteFinal(in Hash256 vertexHash, ReadOnlySpan<TransactionState> states, Histogram finality)
     {
         Require.That(states.Length == TransactionCount);
-        int index = 0;
-        foreach (Submission submission in _submissions)
+        if (TryEnd())
         {
-            for (int i = 0; i < submission.Count; i++)
+            int index = 0;
+            foreach (Submission submission in _submissions)
             {
-                submission.SetState(i, states[index++]);
+                for (int i = 0; i < submission.Count; i++)
+                {
+                    submission.SetState(i, states[index++]);
+                }
+
+                submission.CompleteDurable(vertexHash);
+                submission.CompleteFinal();
+                finality.ObserveSince(submission.AcceptedTimestamp, submission.Count);
             }
 
-            submission.CompleteFinal();
-            finality.ObserveSince(submission.AcceptedTimestamp, submission.Count);
+            LetGo();
         }
 
         Release();
@@ -201,28 +225,63 @@ internal sealed class ClientBatch(int maxPayloadBytes = Limits.MaxVertexPayloadB
 
     public void TellLeft() => Fail(SubmissionFailure.LeftCommittee);
 
-    /// <summary>Tells the waiting clients. The transactions stay, for another vertex.</summary>
+    /// <summary>Tells the waiting clients, once. The transactions stay, for another vertex.</summary>
     public void Fail(SubmissionFailure failure)
     {
+        if (!TryEnd())
+        {
+            return;
+        }
+
         foreach (Submission submission in _submissions)
         {
             submission.Fail(failure);
         }
 
-        // Told once, whatever becomes of the batch.
-        _submissions.Clear();
+        LetGo();
     }
 
     /// <summary>Tells the waiting clients; the batch is abandoned.</summary>
     public void Abandon(SubmissionFailure failure)
     {
-        for (int i = 0; !IsSealed && i < _submissions.Count; i++)
-        {
-            _submissions[i].Release();
-        }
-
         Fail(failure);
         Release();
+    }
+
+    /// <summary>True once: for who tells the outcome, whatever becomes of the batch.</summary>
+    private bool TryEnd() => Interlocked.Exchange(ref _ended, 1) == 0;
+
+    private bool TryHold()
+    {
+        int holds = Volatile.Read(ref _holds);
+        while (holds > 0)
+        {
+            int seen = Interlocked.CompareExchange(ref _holds, holds + 1, holds);
+            if (seen == holds)
+            {
+                return true;
+            }
+
+            holds = seen;
+        }
+
+        return false;
+    }
+
+    /// <summary>Who is last releases the submissions: nothing more is told.</summary>
+    private void LetGo()
+    {
+        if (Interlocked.Decrement(ref _holds) > 0)
+        {
+            return;
+        }
+
+        foreach (Submission submission in _submissions)
+        {
+            submission.Release();
+        }
+
+        _submissions.Clear();
     }
 
     private void Release()

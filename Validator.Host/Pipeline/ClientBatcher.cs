@@ -95,7 +95,7 @@ internal sealed class ClientBatcher : PipelineStage
     /// <summary>Thread-pool threads. Takes a reference to the submission on None, holds nothing otherwise.</summary>
     public SubmitRefusal TrySubmit(Submission submission)
     {
-        int bytes = submission.Framed.Length;
+        int bytes = submission.FramedBytes;
         lock (_lock)
         {
             long now = Clock.MonotonicMicros();

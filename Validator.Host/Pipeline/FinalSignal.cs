@@ -1,56 +1,74 @@
 namespace Validator.Host.Pipeline;
 
-/// <summary>Tells stream subscribers that more is final. One thread advances; any number wait.</summary>
+/// <summary>
+/// Tells stream subscribers that more is final. One thread advances; any number wait, each with a <see cref="FinalWait"/> of its
+/// own, which is on the list of waits at most once. Nothing is allocated.
+/// </summary>
 internal sealed class FinalSignal
 {
-    private static readonly TaskCompletionSource<bool> Idle = new();
-
-    private TaskCompletionSource<bool> _next = Idle;
+    private FinalWait? _waits;
     private ulong _nextIndex;
     private volatile bool _closed;
 
     /// <summary>The global index that the next final transaction will get; everything below can be read.</summary>
     public ulong NextIndex => Volatile.Read(ref _nextIndex);
 
-    /// <summary>Everything below is durable. Wakes whoever waits; costs nothing when nobody does.</summary>
+    /// <summary>Nothing more will come.</summary>
+    public bool IsClosed => _closed;
+
+    /// <summary>Everything below is durable. Wakes whoever waits for it; costs nothing when nobody does.</summary>
     public void Advance(ulong nextIndex)
     {
         Volatile.Write(ref _nextIndex, nextIndex);
-        Interlocked.Exchange(ref _next, Idle).TrySetResult(true);
+        WakeAll();
     }
 
     /// <summary>Nothing more will come.</summary>
     public void Close()
     {
         _closed = true;
-        Interlocked.Exchange(ref _next, Idle).TrySetResult(false);
+        WakeAll();
     }
 
-    /// <summary>Completes when the index is final, true, or when nothing more will come, false.</summary>
-    public async ValueTask<bool> WaitAsync(ulong index, CancellationToken cancellation)
+    /// <summary>Puts a wait on the list; it may be woken before this returns.</summary>
+    internal void Add(FinalWait wait)
     {
-        while (NextIndex <= index)
+        FinalWait? first = Volatile.Read(ref _waits);
+        while (true)
         {
-            if (_closed)
+            wait.Next = first;
+            FinalWait? seen = Interlocked.CompareExchange(ref _waits, wait, first);
+            if (ReferenceEquals(seen, first))
             {
-                return false;
+                return;
             }
 
-            TaskCompletionSource<bool> wait = Volatile.Read(ref _next);
-            if (ReferenceEquals(wait, Idle))
-            {
-                TaskCompletionSource<bool> fresh = new(TaskCreationOptions.RunContinuationsAsynchronously);
-                TaskCompletionSource<bool> seen = Interlocked.CompareExchange(ref _next, fresh, wait);
-                wait = ReferenceEquals(seen, wait) ? fresh : seen;
-            }
+            first = seen;
+        }
+    }
 
-            // The wait is registered; an advance or a close from before it has to be seen here.
-            if (NextIndex <= index && !_closed)
+    private void WakeAll()
+    {
+        bool closed, again;
+        do
+        {
+            closed = _closed;
+            again = false;
+            FinalWait? wait = Interlocked.Exchange(ref _waits, null);
+            while (wait is not null)
             {
-                await wait.Task.WaitAsync(cancellation);
+                FinalWait? next = wait.Next;
+                if (!wait.TryWake(NextIndex, closed))
+                {
+                    Add(wait);
+                    again = true;
+                }
+
+                wait = next;
             }
         }
 
-        return true;
+        // A close meanwhile did not find those on the list.
+        while (again && _closed && !closed);
     }
 }

@@ -306,7 +306,7 @@ internal sealed class LedgerStage(
             if (_batches.Remove(vertex.Header.Hash, out ClientBatch? batch))
             {
                 Volatile.Write(ref _pendingOwn, _pendingOwn - batch.TransactionCount);
-                batch.CompleteFinal(_states.AsSpan(at, batch.TransactionCount), metrics.FinalitySeconds);
+                batch.CompleteFinal(vertex.Header.Hash, _states.AsSpan(at, batch.TransactionCount), metrics.FinalitySeconds);
                 at += batch.TransactionCount;
             }
         }

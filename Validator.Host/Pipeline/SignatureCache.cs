@@ -6,24 +6,25 @@ namespace Validator.Host.Pipeline;
 /// <summary>
 /// Remembers which signatures were found valid, by the BLAKE3 of (member, preimage, signature), so that a certificate made
 /// of votes already seen costs hashes only. Fixed size, two places per bucket, the older one is replaced.
-/// Any thread reads and writes: a place is one reference, and a lost race only costs a verification.
+/// Any thread reads and writes, a bucket guarded by a version that is odd while it is written: a lost race only costs a
+/// verification.
 /// </summary>
 internal sealed class SignatureCache
 {
-    private sealed class Entry(Hash256 key)
+    private struct Bucket
     {
-        public readonly Hash256 Key = key;
+        public uint Version;
+        public Hash256 Newest;
+        public Hash256 Older;
     }
 
-    private readonly Entry?[] _entries;
-    private readonly int _mask;
+    private readonly Bucket[] _buckets;
 
     /// <param name="capacity">Signatures remembered; a power of two.</param>
     public SignatureCache(int capacity = 1 << 15)
     {
         Require.That(capacity >= 2 && (capacity & (capacity - 1)) == 0);
-        _entries = new Entry?[capacity];
-        _mask = (capacity / 2) - 1;
+        _buckets = new Bucket[capacity / 2];
     }
 
     /// <summary>The preimage names the member, so this says who signed what, and how.</summary>
@@ -38,20 +39,32 @@ internal sealed class SignatureCache
 
     public bool Contains(in Hash256 key)
     {
-        int bucket = 2 * (key.GetHashCode() & _mask);
-        return Volatile.Read(ref _entries[bucket])?.Key == key || Volatile.Read(ref _entries[bucket + 1])?.Key == key;
+        ref Bucket bucket = ref BucketOf(key);
+        uint version = Volatile.Read(ref bucket.Version);
+        bool found = bucket.Newest == key || bucket.Older == key;
+
+        // What was compared is whole only if nobody wrote meanwhile.
+        Volatile.ReadBarrier();
+        return found && (version & 1) == 0 && bucket.Version == version;
     }
 
     public void Add(in Hash256 key)
     {
-        int bucket = 2 * (key.GetHashCode() & _mask);
-        Entry? newest = Volatile.Read(ref _entries[bucket]);
-        if (newest?.Key == key)
+        ref Bucket bucket = ref BucketOf(key);
+        uint version = Volatile.Read(ref bucket.Version);
+        if ((version & 1) != 0 || Interlocked.CompareExchange(ref bucket.Version, version + 1, version) != version)
         {
             return;
         }
 
-        Volatile.Write(ref _entries[bucket + 1], newest);
-        Volatile.Write(ref _entries[bucket], new Entry(key));
+        if (bucket.Newest != key)
+        {
+            bucket.Older = bucket.Newest;
+            bucket.Newest = key;
+        }
+
+        Volatile.Write(ref bucket.Version, version + 2);
     }
+
+    private ref Bucket BucketOf(in Hash256 key) => ref _buckets[key.GetHashCode() & (_buckets.Length - 1)];
 }

@@ -37,6 +37,9 @@ internal sealed class FakeNode : INodeGateway
 
     public int MaxSubmissionBytes => Limits.MaxVertexPayloadBytes;
 
+    /// <summary>Without reuse: a submission that is used after its release is caught.</summary>
+    public SubmissionPool Submissions { get; } = new(reuse: false);
+
     public ClientKeys Keys { get; } = new(8);
 
     /// <summary>Its envelopes are those of this chain.</summary>

@@ -153,6 +153,8 @@ public class CommandLineTests
 
         public int MaxSubmissionBytes => _inner.MaxSubmissionBytes;
 
+        public SubmissionPool Submissions => _inner.Submissions;
+
         public ClientKeys Keys { get; } = new();
 
         public FramingError CheckChange(ReadOnlySpan<byte> change) => FramingError.None;

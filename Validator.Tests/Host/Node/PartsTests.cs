@@ -72,23 +72,6 @@ public class PartsTests
         Assert.True(recent.TryFind(Hash256.Of(BitConverter.GetBytes(9_999)), out _));
     }
 
-    /// <summary>Protects stream subscribers from sleeping through an advance, and from waiting for a stopped node.</summary>
-    [Fact]
-    public async Task The_final_signal_wakes_and_closes()
-    {
-        FinalSignal signal = new();
-        ValueTask<bool> first = signal.WaitAsync(0, CancellationToken.None);
-        Assert.False(first.IsCompleted);
-        signal.Advance(1);
-        Assert.True(await first);
-        Assert.True(await signal.WaitAsync(0, CancellationToken.None));
-        ValueTask<bool> second = signal.WaitAsync(1, CancellationToken.None);
-        signal.Close();
-        Assert.False(await second);
-        Assert.False(await signal.WaitAsync(1, CancellationToken.None));
-        Assert.True(await signal.WaitAsync(0, CancellationToken.None));
-    }
-
     // Protects a leaver's clients (rule E8): who waits for what no block ordered is told so, once, whether it was in a vertex or
     // in none; who comes back authors it.
     [Fact]

@@ -59,6 +59,8 @@ internal sealed class FakeCluster : IAsyncDisposable
 
         public int MaxSubmissionBytes => Limits.MaxVertexPayloadBytes;
 
+        public SubmissionPool Submissions { get; } = new(reuse: false);
+
         public ClientKeys Keys { get; } = new();
 
         public FramingError CheckChange(ReadOnlySpan<byte> change) => FramingError.ChangeMalformed;
