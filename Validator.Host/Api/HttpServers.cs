@@ -173,6 +173,9 @@ public sealed class HttpServers : IAsyncDisposable
                 }
             });
         });
+
+        // What is flushed is sent by the thread that flushed it: a block's page for a subscriber wakes no second thread.
+        builder.Services.Configure<SocketTransportOptions>(sockets => sockets.UnsafePreferInlineScheduling = true);
         builder.Services.AddSingleton<IConnectionListenerFactory>(services => new BoundedListeners(
             services.GetRequiredService<IOptions<SocketTransportOptions>>().Value, most, () => metrics.HttpRefused[(int)HttpRefusal.Connections].Add(), logs.CreateLogger("api")));
         builder.Services.AddRoutingCore();

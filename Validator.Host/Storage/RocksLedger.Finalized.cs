@@ -10,6 +10,8 @@ namespace Validator.Host.Storage;
 /// <summary>Final transactions by global index.</summary>
 internal sealed partial class RocksLedger
 {
+    private readonly NewestFinals _newestFinals = new();
+
     public int ReadFinalized(FinalizedCursor cursor, ulong end, FinalizedPage page)
     {
         int added = 0;

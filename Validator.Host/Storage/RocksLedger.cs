@@ -208,6 +208,7 @@ internal sealed partial class RocksLedger : ILedger
 
         AddAccounts(_batch, executed.Result.Accounts);
         AddToIndex(executed);
+        _newestFinals.Add(executed);
     }
 
     public bool Commit([NotNullWhen(false)] out string? error)
@@ -220,6 +221,7 @@ internal sealed partial class RocksLedger : ILedger
         }
 
         _newest = _added ?? _newest;
+        _newestFinals.Commit();
         _index.Committed();
         return true;
     }
@@ -314,6 +316,11 @@ internal sealed partial class RocksLedger : ILedger
             return null;
         }
 
+        if (_newestFinals.Find(sequence) is { } newest)
+        {
+            return newest;
+        }
+
         Span<byte> key = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64BigEndian(key, sequence);
         using PinnedValue value = _database.Get(Finalized, key);
@@ -351,6 +358,11 @@ internal sealed partial class RocksLedger : ILedger
     /// <summary>The block that holds a global index, or the last one with an index below it; else the first.</summary>
     private ulong BlockOf(ulong index)
     {
+        if (_newestFinals.FindByIndex(index) is { } newest)
+        {
+            return Math.Max(newest.Block.Sequence, _kept.Sequence);
+        }
+
         using RocksDbIterator firsts = _database.Iterate(Metadata);
         firsts.SeekForPrevious(Key('G', index));
         return firsts.Valid && firsts.Key[0] == (byte)'G' ? Math.Max(Number(firsts.Value, "an index of transactions"), _kept.Sequence)
