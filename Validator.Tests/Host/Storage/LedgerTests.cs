@@ -36,6 +36,11 @@ public class LedgerTests
         {
             accepted = StoreSamples.Fill(ledger, 60, random);
             CheckStream(ledger, accepted, 0);
+            for (int i = 0; i < 10; i++)
+            {
+                // The newest blocks are read as they were executed, the others as they were written.
+                CheckStream(ledger, accepted, random.Next(accepted.Count));
+            }
         }
 
         using RocksLedger again = Open(folder.Path);
