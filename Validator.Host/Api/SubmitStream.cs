@@ -330,7 +330,8 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
             if (!waiting.ToldDurable && submission.IsDurable)
             {
                 waiting.ToldDurable = true;
-                Send(waiting.Session!, SubmitStreamFrames.WriteDurable(_frame, waiting.First, submission.Count, submission.VertexHash));
+                int bytes = SubmitStreamFrames.WriteDurable(_frame, waiting.First, submission.Count, submission.VertexHash);
+                Send(waiting.Session!, bytes);
             }
 
             if (step == Step.Ended)

@@ -151,7 +151,8 @@ public sealed class Submission
         get
         {
             RequireHeld();
-            return WantsFinal ? MemoryMarshal.Cast<byte, TransactionState>(_rest.Span[(Count * Hash256.Size)..])[..Count] : default;
+            Span<byte> bytes = _rest.Span[(Count * Hash256.Size)..];
+            return WantsFinal ? MemoryMarshal.Cast<byte, TransactionState>(bytes)[..Count] : default;
         }
     }
 

@@ -153,11 +153,12 @@ internal sealed class ClientBatch(int maxPayloadBytes = Limits.MaxVertexPayloadB
     {
         if (TryEnd())
         {
+            TransactionState over = new(TransactionStage.Rejected, 0, 0, TransactionRejection.EpochEnded);
             foreach (Submission submission in _submissions)
             {
                 for (int i = 0; i < submission.Count; i++)
                 {
-                    submission.SetState(i, new TransactionState(TransactionStage.Rejected, 0, 0, TransactionRejection.EpochEnded));
+                    submission.SetState(i, over);
                 }
 
                 submission.CompleteFinal();

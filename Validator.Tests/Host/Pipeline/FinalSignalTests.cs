@@ -61,7 +61,7 @@ public class FinalSignalTests
         }
 
         await Task.WhenAll(readers).WaitAsync(s_patience);
-        Task<bool>[] last = [.. Enumerable.Range(0, 4).Select(_ => new FinalWait(signal).Until(end, CancellationToken.None).AsTask())];
+        Task<bool>[] last = [.. readers.Select(_ => new FinalWait(signal).Until(end, CancellationToken.None).AsTask())];
         signal.Close();
         Assert.All(await Task.WhenAll(last).WaitAsync(s_patience), Assert.False);
 

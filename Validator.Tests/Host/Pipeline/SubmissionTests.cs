@@ -105,7 +105,8 @@ public class SubmissionTests
 
     private static Submission Create(FakeNode node, int count)
     {
-        Assert.Equal(FramingError.None, SubmissionReader.TryCreate(Framed(count), node, wantsFinal: true, out Submission? made, out _));
+        FramingError error = SubmissionReader.TryCreate(Framed(count), node, wantsFinal: true, out Submission? made, out _);
+        Assert.Equal(FramingError.None, error);
         return made!;
     }
 
