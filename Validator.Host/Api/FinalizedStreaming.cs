@@ -266,15 +266,16 @@ internal sealed class FinalizedStreaming(INodeGateway node, NodeMetrics metrics,
                 return !result.IsCompleted;
             }
         }
-        catch (OperationCanceledException) when (!limit.StreamEnded)
+        catch (OperationCanceledException) when (limit.Expired)
         {
+            // A flush that is called off aborts the request, so the stream has ended too, by now or soon.
         }
         finally
         {
             limit.End();
         }
 
-        if (!limit.StreamEnded)
+        if (limit.Expired)
         {
             metrics.StreamsClosedSlow.Add();
             context.Abort();

@@ -7,14 +7,19 @@ namespace Validator.Host.Api;
 internal sealed class StepLimit(CancellationToken ended) : IDisposable
 {
     private CancellationTokenSource? _source;
+    private long _expires;
 
     /// <summary>The stream as a whole is over.</summary>
     public bool StreamEnded => ended.IsCancellationRequested;
+
+    /// <summary>The step that was begun last has taken, or took, too long.</summary>
+    public bool Expired => Environment.TickCount64 >= _expires;
 
     /// <summary>Cancelled when the step has taken too long, or the stream is over.</summary>
     public CancellationToken Begin(TimeSpan limit)
     {
         _source ??= CancellationTokenSource.CreateLinkedTokenSource(ended);
+        _expires = Environment.TickCount64 + (long)limit.TotalMilliseconds;
         _source.CancelAfter(limit);
         return _source.Token;
     }
@@ -22,11 +27,11 @@ internal sealed class StepLimit(CancellationToken ended) : IDisposable
     /// <summary>The step is over, in time or not.</summary>
     public void End()
     {
-        _source?.CancelAfter(Timeout.InfiniteTimeSpan);
-        if (_source is { IsCancellationRequested: true } spent)
+        // False also where the timer has run, but cancels only later: that must not be the next step's.
+        if (_source is { } source && !source.TryReset())
         {
             _source = null;
-            spent.Dispose();
+            source.Dispose();
         }
     }
 
