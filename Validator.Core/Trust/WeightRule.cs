@@ -9,7 +9,7 @@ namespace Validator.Core.Trust;
 public readonly record struct MemberStanding(ulong Stake, uint Reputation, uint Uptime, uint Old);
 
 /// <summary>
-/// The weights of the next epoch (PROTOCOL.md, T rules): from stake, reputation and uptime, with a cap on each member, and with a
+/// The weights of the next epoch (docs/TRUST.md): from stake, reputation and uptime, with a cap on each member, and with a
 /// bounded step from the weights before. The total is 10,000 a member.
 /// </summary>
 public static class WeightRule
