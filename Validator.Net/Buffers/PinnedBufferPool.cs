@@ -15,6 +15,9 @@ public sealed class PinnedBufferPool
     /// <summary>Free buffers remembered per class; beyond that they are left to the garbage collector.</summary>
     private const int MaxFreePerClass = 4 * 1024;
 
+    /// <summary>Three times the length at most, as classes go by half powers of two.</summary>
+    private const int MostClassesAbove = 3;
+
     private readonly int[] _capacities;
     private readonly MpmcRing<PooledBuffer>[] _free;
     private long _bytes;
@@ -71,10 +74,13 @@ public sealed class PinnedBufferPool
 
     private PooledBuffer? Take(int sizeClass)
     {
-        if (_free[sizeClass].TryDequeue(out PooledBuffer? buffer)) return buffer;
-        // A buffer that is a little too large is better than a new one.
-        bool larger = sizeClass + 1 < _free.Length && _free[sizeClass + 1].TryDequeue(out buffer);
-        return larger ? buffer : Allocate(sizeClass, _capacities[sizeClass]);
+        // A buffer that is somewhat too large is better than a new one: lengths change with the load, and what is free stays.
+        int largest = Math.Min(sizeClass + MostClassesAbove, _free.Length - 1);
+        for (int i = sizeClass; i <= largest; i++)
+        {
+            if (_free[i].TryDequeue(out PooledBuffer? buffer)) return buffer;
+        }
+        return Allocate(sizeClass, _capacities[sizeClass]);
     }
 
     internal void Return(PooledBuffer buffer)
