@@ -106,7 +106,8 @@ Lattice_PolyLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<In
 Lattice_PolyLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<Int64>>__UnpackZ|1|loop
 Lattice_PolyLanes_3<Lattice_LaneOps128__Lattice_Pair_1<Int32>__Lattice_Pair_1<Int64>>__MakeHint|5|loop over hints, which are part of the signature
 Hashing_KeccakScalar__Rounds|1|loop
-Hashing_KeccakAvx2__Rounds|1|loop
+Hashing_KeccakAvx2__Rounds|-,1|loop
+Hashing_KeccakAvx2__RoundsInMemory|2,-|loop, stack
 Hashing_KeccakVector_2<Hashing_Keccak128__S_P_CoreLib_System_Runtime_Intrinsics_Vector128_1<UInt64>>__Rounds|1|loop
 Hashing_KeccakVector_2<Hashing_Keccak512__S_P_CoreLib_System_Runtime_Intrinsics_Vector512_1<UInt64>>__Rounds|-,1|loop
 Hashing_KeccakLanes__Permute|4,6|path, ready

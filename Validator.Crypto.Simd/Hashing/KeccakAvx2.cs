@@ -7,7 +7,17 @@ namespace Validator.Crypto.Simd.Hashing;
 /// <summary>Four Keccak-f[1600] permutations at a time with AVX2; lane i of state word w lies at s[4 w + i].</summary>
 internal static unsafe class KeccakAvx2
 {
-    internal static void Permute(ulong* s) => Rounds(s, KeccakScalar.RoundConstants);
+    internal static void Permute(ulong* s)
+    {
+        if (Avx512F.VL.IsSupported)
+        {
+            Rounds(s, KeccakScalar.RoundConstants);
+        }
+        else
+        {
+            RoundsInMemory(s, KeccakScalar.RoundConstants);
+        }
+    }
 
     /// <summary>Words of four lanes out of a state of <paramref name="width"/>, four at a time.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -189,4 +199,141 @@ internal static unsafe class KeccakAvx2
         a23.Store(s + 92);
         a24.Store(s + 96);
     }
+
+    /// <summary>
+    /// The same where there are 16 registers: from one copy of the state to another, a row of the new one at a time, so that what
+    /// is held beside it are the columns' parities, before and after. All else spills, and in no good order.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void RoundsInMemory(ulong* s, ulong* constants)
+    {
+        byte* space = stackalloc byte[(100 * sizeof(ulong)) + Scratch.Slack];
+        ulong* a = s, e = (ulong*)Scratch.Align(space);
+        Vector256<ulong> c0 = Column(a);
+        Vector256<ulong> c1 = Column(a + 4);
+        Vector256<ulong> c2 = Column(a + 8);
+        Vector256<ulong> c3 = Column(a + 12);
+        Vector256<ulong> c4 = Column(a + 16);
+        for (int round = 0; round < 24; round++)
+        {
+            Vector256<ulong> d0 = c4 ^ Rol(c1, 1), d1 = c0 ^ Rol(c2, 1), d2 = c1 ^ Rol(c3, 1);
+            Vector256<ulong> d3 = c2 ^ Rol(c4, 1), d4 = c3 ^ Rol(c0, 1);
+
+            Vector256<ulong> b0 = Vector256.Load(a) ^ d0;
+            Vector256<ulong> b1 = Rol(Vector256.Load(a + 24) ^ d1, 44);
+            Vector256<ulong> b2 = Rol(Vector256.Load(a + 48) ^ d2, 43);
+            Vector256<ulong> b3 = Rol(Vector256.Load(a + 72) ^ d3, 21);
+            Vector256<ulong> b4 = Rol(Vector256.Load(a + 96) ^ d4, 14);
+            Vector256<ulong> t = Vector256.Create(constants[round]) ^ b0 ^ Avx2.AndNot(b1, b2);
+            t.Store(e);
+            c0 = t;
+            t = b1 ^ Avx2.AndNot(b2, b3);
+            t.Store(e + 4);
+            c1 = t;
+            t = b2 ^ Avx2.AndNot(b3, b4);
+            t.Store(e + 8);
+            c2 = t;
+            t = b3 ^ Avx2.AndNot(b4, b0);
+            t.Store(e + 12);
+            c3 = t;
+            t = b4 ^ Avx2.AndNot(b0, b1);
+            t.Store(e + 16);
+            c4 = t;
+
+            b0 = Rol(Vector256.Load(a + 12) ^ d3, 28);
+            b1 = Rol(Vector256.Load(a + 36) ^ d4, 20);
+            b2 = Rol(Vector256.Load(a + 40) ^ d0, 3);
+            b3 = Rol(Vector256.Load(a + 64) ^ d1, 45);
+            b4 = Rol(Vector256.Load(a + 88) ^ d2, 61);
+            t = b0 ^ Avx2.AndNot(b1, b2);
+            t.Store(e + 20);
+            c0 ^= t;
+            t = b1 ^ Avx2.AndNot(b2, b3);
+            t.Store(e + 24);
+            c1 ^= t;
+            t = b2 ^ Avx2.AndNot(b3, b4);
+            t.Store(e + 28);
+            c2 ^= t;
+            t = b3 ^ Avx2.AndNot(b4, b0);
+            t.Store(e + 32);
+            c3 ^= t;
+            t = b4 ^ Avx2.AndNot(b0, b1);
+            t.Store(e + 36);
+            c4 ^= t;
+
+            b0 = Rol(Vector256.Load(a + 4) ^ d1, 1);
+            b1 = Rol(Vector256.Load(a + 28) ^ d2, 6);
+            b2 = Rol(Vector256.Load(a + 52) ^ d3, 25);
+            b3 = Rol(Vector256.Load(a + 76) ^ d4, 8);
+            b4 = Rol(Vector256.Load(a + 80) ^ d0, 18);
+            t = b0 ^ Avx2.AndNot(b1, b2);
+            t.Store(e + 40);
+            c0 ^= t;
+            t = b1 ^ Avx2.AndNot(b2, b3);
+            t.Store(e + 44);
+            c1 ^= t;
+            t = b2 ^ Avx2.AndNot(b3, b4);
+            t.Store(e + 48);
+            c2 ^= t;
+            t = b3 ^ Avx2.AndNot(b4, b0);
+            t.Store(e + 52);
+            c3 ^= t;
+            t = b4 ^ Avx2.AndNot(b0, b1);
+            t.Store(e + 56);
+            c4 ^= t;
+
+            b0 = Rol(Vector256.Load(a + 16) ^ d4, 27);
+            b1 = Rol(Vector256.Load(a + 20) ^ d0, 36);
+            b2 = Rol(Vector256.Load(a + 44) ^ d1, 10);
+            b3 = Rol(Vector256.Load(a + 68) ^ d2, 15);
+            b4 = Rol(Vector256.Load(a + 92) ^ d3, 56);
+            t = b0 ^ Avx2.AndNot(b1, b2);
+            t.Store(e + 60);
+            c0 ^= t;
+            t = b1 ^ Avx2.AndNot(b2, b3);
+            t.Store(e + 64);
+            c1 ^= t;
+            t = b2 ^ Avx2.AndNot(b3, b4);
+            t.Store(e + 68);
+            c2 ^= t;
+            t = b3 ^ Avx2.AndNot(b4, b0);
+            t.Store(e + 72);
+            c3 ^= t;
+            t = b4 ^ Avx2.AndNot(b0, b1);
+            t.Store(e + 76);
+            c4 ^= t;
+
+            b0 = Rol(Vector256.Load(a + 8) ^ d2, 62);
+            b1 = Rol(Vector256.Load(a + 32) ^ d3, 55);
+            b2 = Rol(Vector256.Load(a + 56) ^ d4, 39);
+            b3 = Rol(Vector256.Load(a + 60) ^ d0, 41);
+            b4 = Rol(Vector256.Load(a + 84) ^ d1, 2);
+            t = b0 ^ Avx2.AndNot(b1, b2);
+            t.Store(e + 80);
+            c0 ^= t;
+            t = b1 ^ Avx2.AndNot(b2, b3);
+            t.Store(e + 84);
+            c1 ^= t;
+            t = b2 ^ Avx2.AndNot(b3, b4);
+            t.Store(e + 88);
+            c2 ^= t;
+            t = b3 ^ Avx2.AndNot(b4, b0);
+            t.Store(e + 92);
+            c3 ^= t;
+            t = b4 ^ Avx2.AndNot(b0, b1);
+            t.Store(e + 96);
+            c4 ^= t;
+
+            ulong* other = a;
+            a = e;
+            e = other;
+        }
+
+        // After an even number of rounds the state is where it was. The copy may hold a secret.
+        new Span<ulong>(e, 100).Clear();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<ulong> Column(ulong* a) => Vector256.Load(a) ^ Vector256.Load(a + 20) ^ Vector256.Load(a + 40)
+        ^ Vector256.Load(a + 60) ^ Vector256.Load(a + 80);
 }

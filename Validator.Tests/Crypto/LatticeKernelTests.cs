@@ -175,6 +175,39 @@ public unsafe class LatticeKernelTests
         static byte[] Input(int lane) => Enumerable.Range(0, 20 + lane).Select(i => (byte)(i * (lane + 3))).ToArray();
     });
 
+    // The permutation for processors without AVX-512's registers is the scalar one, on those with them too.
+    [Fact]
+    public void Keccak_in_memory_permutes_as_the_oracle_does()
+    {
+        if (!CpuPaths.CanRun(CpuPath.Avx2))
+        {
+            return;
+        }
+
+        Random random = new(4);
+        ulong* four = stackalloc ulong[100];
+        ulong* one = stackalloc ulong[25];
+        for (int round = 0; round < 200; round++)
+        {
+            random.NextBytes(new Span<byte>(four, 800));
+            ulong[] before = new Span<ulong>(four, 100).ToArray();
+            KeccakAvx2.RoundsInMemory(four, KeccakScalar.RoundConstants);
+            for (int lane = 0; lane < 4; lane++)
+            {
+                for (int i = 0; i < 25; i++)
+                {
+                    one[i] = before[(4 * i) + lane];
+                }
+
+                KeccakScalar.Permute(one);
+                for (int i = 0; i < 25; i++)
+                {
+                    Assert.Equal(one[i], four[(4 * i) + lane]);
+                }
+            }
+        }
+    }
+
     // Rejection keeps the right candidates, in order, where any number of a vector's eight is dropped, and stops when the
     // polynomial is full (FIPS 204, algorithms 14 and 30).
     [Fact]
