@@ -30,37 +30,123 @@ byte committed[HONEST * SLOTS];
 byte claim[HONEST * VIEWS];             /* in the ViewChange of each view: 1 + slot of the highest certificate, 0: none */
 byte final = 1;
 
+/* j = 1 if block m is n or descends from it. */
+inline descends(m, n) {
+    g = m;
+    do :: SEQ(g) > SEQ(n) -> g = g / 2 :: else -> break od;
+    j = (g == n);
+    g = 0
+}
+
+/*
+ * What the honest ones of a set list in their ViewChanges of view v. f is 1 + the highest view such that enough of the NewView's
+ * senders list z in it or in a later one, without the liar; o the same with it, who may list what it likes.
+ */
+inline rank(v, z) {
+    x1 = 0; x2 = 0; x3 = 0;
+    for (p : 0 .. HONEST - 1) {
+        t = 0; l = 0;
+        for (q : 0 .. SLOTS - 1) {
+            if
+            :: q < v * SEQS && (set & (1 << p)) != 0 && ACCEPTED(p, q) != 0 -> t = ACCEPTED(p, q); l = q / SEQS + 1
+            :: else
+            fi
+        }
+        if :: t != 0 -> descends(t, z) :: else -> j = 0 fi;
+        if
+        :: j == 1 && l > x1 -> x3 = x2; x2 = x1; x1 = l
+        :: j == 1 && l <= x1 && l > x2 -> x3 = x2; x2 = l
+        :: j == 1 && l <= x2 -> x3 = l
+        :: else
+        fi
+    }
+    f = (set == 7 -> x3 : x2);
+    o = (set == 7 -> x2 : x1);
+    x1 = 0; x2 = 0; x3 = 0; j = 0; t = 0; l = 0; p = 0; q = 0
+}
+
+/* i = 1 if b can be where view v begins, when y, certified in slot k (y = 1, k = 0: nothing), is the highest claim: V4. */
+inline weigh(v, b, y, k) {
+    a = 0; c = 0; e = 0;
+#ifndef NO_LISTS
+    for (z : 2 .. BLOCKS - 1) {
+        rank(v, z);
+        if
+        :: o > 0 ->
+            descends(z, y);
+            if
+            :: j == 1 && z != y && o >= (k) / SEQS + 1 ->
+                if :: f >= (k) / SEQS + 1 && SEQ(z) > a -> a = SEQ(z) :: else fi;
+                if :: z == b -> e = 1 :: else fi
+            :: j == 0 ->
+                descends(y, z);
+                if
+                :: j == 0 && o > (k) / SEQS + 1 ->
+                    if :: f > (k) / SEQS + 1 && SEQ(z) > c -> c = SEQ(z) :: else fi;
+                    if :: z == b -> e = 2 :: else fi
+                :: else
+                fi
+            :: else
+            fi;
+            j = 0
+        :: else
+        fi
+    }
+#endif
+    if
+    :: e == 1 && SEQ(b) >= a -> i = 1
+    :: e == 2 && a == 0 && SEQ(b) >= c -> i = 1
+    :: else
+    fi;
+    if
+    :: a == 0 && c == 0 && ((b == y && PREPARED(k, b)) || (b / 2 == y && (y == 1 || FINAL(k, y)))) -> i = 1
+    :: else
+    fi;
+    a = 0; c = 0; e = 0; z = 0; f = 0; o = 0
+}
+
 /* i = 1 if a NewView of view v can permit b as the first block: V3 and V4. */
 inline base_permits(v, b) {
     i = 0;
     if
     :: v == 0 -> i = (SEQ(b) == 1)
     :: else ->
-        /* The lowest bound that two honest ViewChanges give. */
-        bound = 255;
-        for (p : 0 .. HONEST - 1) {
-            for (q : 0 .. HONEST - 1) {
+        /* Each two of the honest with the liar, and all. */
+        set = 3;
+        do
+        :: set <= 7 ->
+            bound = 0;
+            for (p : 0 .. HONEST - 1) {
                 if
-                :: p < q && view[p] >= v && view[q] >= v ->
-                    k = (CLAIM(p, v) > CLAIM(q, v) -> CLAIM(p, v) : CLAIM(q, v));
-                    bound = (k < bound -> k : bound)
+                :: (set & (1 << p)) != 0 && view[p] < v -> bound = 255
+                :: (set & (1 << p)) != 0 && view[p] >= v && CLAIM(p, v) > bound -> bound = CLAIM(p, v)
                 :: else
                 fi
             }
-        }
-        i = (bound == 0 && SEQ(b) == 1);
-        k = 0;
-        do
-        :: k < v * SEQS ->
-            if
-            :: k + 1 >= bound && (PREPARED(k, b) || (FINAL(k, b / 2) && b > 1)) -> i = 1
-            :: else
-            fi;
-            k++
+            p = 0;
+            if :: bound == 0 -> weigh(v, b, 1, 0) :: else fi;
+            h = 0;
+            do
+            :: h < v * SEQS && i == 0 && bound != 255 ->
+                if
+                :: h + 1 >= bound ->
+                    for (y : 2 .. BLOCKS - 1) {
+                        if
+                        :: SEQ(y) == h % SEQS + 1 && (PREPARED(h, y) || FINAL(h, y)) -> weigh(v, b, y, h)
+                        :: else
+                        fi
+                    }
+                    y = 0
+                :: else
+                fi;
+                h++
+            :: else -> break
+            od;
+            set = (set == 3 -> 5 : set + 1)
         :: else -> break
         od
     fi;
-    k = 0; p = 0; q = 0; bound = 0
+    k = 0; p = 0; q = 0; bound = 0; set = 0; h = 0
 }
 
 /* i = 1 if replica r may accept b in view v: P2. s is the block's sequence; j counts what was accepted at it or above. */
@@ -82,7 +168,7 @@ inline judge(r, v, b) {
     j = 0; k = 0; f = 0
 }
 
-/* All blocks under a commit certificate lie on one chain. */
+/* All final blocks lie on one chain. */
 inline agree(m) {
     d_step {
         i = m; k = final;
@@ -95,7 +181,7 @@ inline agree(m) {
 }
 
 proctype honest(byte r) {
-    byte v, b, s, i, j, k, p, q, f, bound;
+    byte v, b, s, i, j, k, p, q, f, bound, set, h, y, z, a, c, e, o, g, t, l, x1, x2, x3;
 end:
     do
     :: view[r] < VIEWS -> atomic {
@@ -109,7 +195,14 @@ end:
         :: b < BLOCKS ->
             d_step { judge(r, v, b) }
             if
-            :: i == 1 -> ACCEPTED(r, SLOT(v, s)) = b; break
+            :: i == 1 ->
+                ACCEPTED(r, SLOT(v, s)) = b;
+                /* P5: all have prepared it. */
+                if
+                :: ACCEPTED(0, SLOT(v, s)) == b && ACCEPTED(1, SLOT(v, s)) == b && ACCEPTED(2, SLOT(v, s)) == b -> agree(b)
+                :: else
+                fi;
+                break
             :: true
             fi;
             b++
