@@ -96,6 +96,37 @@ public sealed partial class ByzantineNode
         Send(-1, status);
     }
 
+    /// <summary>What it accepted is left out, cut short, of too high a view, or of another chain.</summary>
+    private Acceptances LyingList(in Acceptances own, ulong view)
+    {
+        Cluster.World.Met(Fault.LyingList);
+        ulong claimed = _random.Chance(0.5) ? view - 1 : (ulong)_random.Below((int)Math.Min(view, 1_000));
+        switch (_random.Below(7))
+        {
+            case 0:
+                return default;
+            case 5 or 6:
+                return _coalition.BorrowedList(view);
+            case 1 when own.Entries.Length > 1:
+                return new Acceptances(own.First, own.Entries[..^1].ToArray());
+            case 2 when !own.Entries.IsEmpty:
+                return new Acceptances(own.First, [.. own.Entries.ToArray().Select(entry => entry with { View = claimed })]);
+            default:
+                Block[] known = [.. _coalition.Blocks.Values.Where(b => b.Sequence > Core.FinalSequence).TakeLast(24)];
+                Block? top = known.Length == 0 ? null : known[_random.Below(known.Length)];
+                Stack<Acceptance> chain = [];
+                Block? block = top;
+                while (block is not null && block.Sequence > Core.FinalSequence)
+                {
+                    chain.Push(new Acceptance(claimed, block.Hash));
+                    block = _coalition.FindBlock(block.Parent);
+                }
+
+                return top is null || chain.Count > Limits.MaxListed ? own
+                    : new Acceptances(top.Sequence + 1 - (ulong)chain.Count, [.. chain]);
+        }
+    }
+
     private void VoteForUnseen()
     {
         Cluster.World.Met(Fault.VoteForUnseen);

@@ -319,8 +319,10 @@ public sealed partial class ByzantineNode : SimNode
         ViewChange Variant() => _random.Below(4) switch
         {
             0 => change,
-            1 => _coalition.MakeChange(Index, view, null, null),
-            _ => _coalition.MakeChange(Index, view, _coalition.Pick(Phase.Prepared, view), _coalition.Pick(Phase.Committed, view)),
+            1 => _coalition.MakeChange(Index, view, null, null, LyingList(change.Claims.Accepted, view)),
+            _ => _coalition.MakeChange(
+                Index, view, _coalition.Pick(Phase.Prepared, view), _coalition.Pick(Phase.Committed, view),
+                LyingList(change.Claims.Accepted, view)),
         };
         Cluster.World.Met(Fault.LyingViewChange);
         ViewChange first = Variant();
@@ -341,7 +343,8 @@ public sealed partial class ByzantineNode : SimNode
         Func<int, bool> whom = peer => toAll || !FirstSide(view, peer);
         Cluster.After(this, _random.Between(1, 60_000), () =>
         {
-            if (_coalition.LowestNewView(Index, view) is not { } low)
+            Acceptances borrowed = _random.Chance(0.5) ? _coalition.BorrowedList(view) : default;
+            if (_coalition.LowestNewView(Index, view, borrowed) is not { } low)
             {
                 return;
             }
@@ -349,17 +352,22 @@ public sealed partial class ByzantineNode : SimNode
             Equivocations++;
             Cluster.World.Met(Fault.TwoNewViews);
             SendWhere(whom, low.Signed, newView: low);
-            bool final = Coalition.Rank(low.Committed).CompareTo(Coalition.Rank(low.Prepared)) >= 0;
-            Certificate? certificate = final ? low.Committed : low.Prepared;
-            Hash256 hash = certificate?.BlockHash ?? Core.Configuration.Start.Hash;
-            if (_coalition.FindBlock(hash) is not { } block)
+            SimBase.Result begins = Cluster.Check.BaseOf(low);
+            if (_coalition.FindBlock(begins.Block.BlockHash) is not { } block)
             {
                 return;
             }
 
-            if (!final)
+            if (!begins.IsFinal)
             {
                 Push(view, block, whom);
+            }
+
+            if (!borrowed.Entries.IsEmpty && borrowed.Entries[^1].BlockHash != block.Hash
+                && _coalition.FindBlock(borrowed.Entries[^1].BlockHash) is { } listed)
+            {
+                // Where the list would count for more than it does.
+                Push(view, listed, whom);
             }
 
             for (int i = 0; i < 3; i++)

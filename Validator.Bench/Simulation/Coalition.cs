@@ -136,9 +136,10 @@ public sealed class Coalition(SimCluster cluster, SimRandom random, ulong epoch 
         return known.Length == 0 || random.Chance(0.3) ? null : known[random.Below(known.Length)];
     }
 
-    public ViewChange MakeChange(int place, ulong view, Certificate? prepared, Certificate? committed)
+    public ViewChange MakeChange(
+        int place, ulong view, Certificate? prepared, Certificate? committed, Acceptances accepted = default)
     {
-        Claims claims = new(ClaimOf(prepared), ClaimOf(committed));
+        Claims claims = new(ClaimOf(prepared), ClaimOf(committed), accepted);
         return new ViewChange
         {
             Signed = cluster.Sign(place, MessageKind.ViewChange, epoch, view, 0, ClaimsCodec.Digest(claims)),
@@ -148,20 +149,48 @@ public sealed class Coalition(SimCluster cluster, SimRandom random, ulong epoch 
         };
     }
 
-    /// <summary>A valid NewView with as low a base as the ViewChanges known allow; null below a quorum.</summary>
-    public NewView? LowestNewView(int place, ulong view)
+    /// <summary>
+    /// What some honest member lists in that view, whole or without its newest, as of a view that a liar may name: so the old
+    /// list of one that was away has supporters enough, or an ancestor a later view than its descendant.
+    /// </summary>
+    public Acceptances BorrowedList(ulong view)
+    {
+        Acceptances[] known = [.. _changes
+            .Where(c => c.Key.View == view && !cluster.Check.IsByzantine(cluster.PlaceOf(epoch, c.Key.Sender)))
+            .Select(c => c.Value[0].Claims.Accepted).Where(list => !list.Entries.IsEmpty)];
+        if (known.Length == 0)
+        {
+            return default;
+        }
+
+        Acceptances list = known[random.Below(known.Length)];
+        int kept = list.Entries.Length - (list.Entries.Length > 1 && random.Chance(0.5) ? 1 : 0);
+        return new Acceptances(list.First, [.. list.Entries[..kept].ToArray().Select(entry => entry with { View = view - 1 })]);
+    }
+
+    /// <summary>
+    /// A valid NewView with as low a base as the ViewChanges known allow, or with that list of ours in it; null below a quorum.
+    /// </summary>
+    public NewView? LowestNewView(int place, ulong view, Acceptances accepted)
     {
         foreach (int member in cluster.World.Byzantine)
         {
             if (cluster.MemberOf(epoch, member) >= 0)
             {
-                SawChange(MakeChange(member, view, null, null));
+                SawChange(MakeChange(member, view, null, null, accepted));
             }
         }
 
         List<ViewChange> lowest = [.. _changes.Where(c => c.Key.View == view)
-            .Select(c => c.Value.MinBy(change => Height(change.Claims))!)
+            .Select(c => c.Value.OrderBy(change => change.Claims.Accepted.Equals(accepted) ? 0 : 1))
+            .Select(known => known.MinBy(change => Height(change.Claims))!)
             .OrderBy(change => Height(change.Claims)).ThenBy(change => change.Signed.Header.Sender)];
+        if (!accepted.Entries.IsEmpty)
+        {
+            // Ours, whoever lists the same, and any others.
+            lowest = [.. lowest.OrderBy(change => Lists(change.Claims.Accepted, accepted) ? 0 : 1).ThenBy(_ => random.Next())];
+        }
+
         Committee committee = cluster.EpochOf(epoch).Committee;
         ulong weight = 0;
         int count = 0;
@@ -175,6 +204,8 @@ public sealed class Coalition(SimCluster cluster, SimRandom random, ulong epoch 
             return null;
         }
 
+        // With all of them the same F is less of a share.
+        count = random.Chance(0.3) ? lowest.Count : count;
         ViewChange[] chosen = [.. lowest.Take(count).OrderBy(c => c.Signed.Header.Sender)];
         ViewChangeSummary[] summaries = Array.ConvertAll(
             chosen, c => new ViewChangeSummary(c.Signed.Header.Sender, c.Claims, c.Signed.Signature));
@@ -185,6 +216,12 @@ public sealed class Coalition(SimCluster cluster, SimRandom random, ulong epoch 
             Prepared = chosen.Select(c => c.Prepared).MaxBy(Rank),
             Committed = chosen.Select(c => c.Committed).MaxBy(Rank),
         };
+    }
+
+    private static bool Lists(in Acceptances list, in Acceptances wanted)
+    {
+        Hash256 first = wanted.Entries[0].BlockHash;
+        return list.Entries.ToArray().Any(entry => entry.BlockHash == first);
     }
 
     public static (ulong View, ulong Sequence) Rank(Certificate? c) => c is null ? default : (c.View, c.Sequence);

@@ -55,6 +55,11 @@ public enum Fault : byte
     RevivalRefused,
     OldVoteReleased,
 
+    // Of the fast path.
+    FastFinality,
+    SlowFinality,
+    ListedBase,
+
     // Byzantine members.
     Twins,
     ForkedProposal,
@@ -75,6 +80,7 @@ public enum Fault : byte
     WrongPayload,
     SelectiveSend,
     LyingViewChange,
+    LyingList,
     ForsakenView,
     TwoNewViews,
     LyingStatus,

@@ -229,8 +229,12 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
             return null;
         }
 
-        switch (random.Below(5))
+        switch (random.Below(6))
         {
+            case 5:
+                // A list that ends with nothing.
+                Acceptances nothing = new(prepared.Sequence, [new Acceptance(1, Hash256.Zero)]);
+                return Encode(Known.MakeChange(place, view, prepared, null, nothing));
             case 0:
                 // A claim that is not below its own view.
                 return Encode(Known.MakeChange(place, Math.Max(prepared.View, 1), prepared, null));

@@ -109,21 +109,23 @@ public sealed partial class SimChecker
         return bound.Epoch == entry.Epoch && bound.View == entry.View && !bound.Digest.IsZero;
     }
 
-    private static Entry EntryOf(NewView newView, int life)
+    private Entry EntryOf(NewView newView, int life)
     {
-        Claim prepared = default;
-        Claim committed = default;
-        foreach (ViewChangeSummary change in newView.ViewChanges)
+        SignedHeader header = newView.Signed.Header;
+        SimBase.Result begins = BaseOf(newView);
+        if (begins.IsListed)
         {
-            prepared = Higher(prepared, change.Claims.Prepared);
-            committed = Higher(committed, change.Claims.Committed);
+            cluster.World.Met(Fault.ListedBase);
         }
 
-        bool final = (committed.View, committed.Sequence).CompareTo((prepared.View, prepared.Sequence)) >= 0;
-        SignedHeader header = newView.Signed.Header;
-        return new Entry(header.Epoch, header.View, final ? committed : prepared, final, header.Digest, life);
+        return new Entry(header.Epoch, header.View, begins.Block, begins.IsFinal, header.Digest, life);
+    }
 
-        static Claim Higher(in Claim a, in Claim b) => (b.View, b.Sequence).CompareTo((a.View, a.Sequence)) > 0 ? b : a;
+    /// <summary>Where a view begins by that NewView.</summary>
+    public SimBase.Result BaseOf(NewView newView)
+    {
+        EpochConfiguration epoch = cluster.EpochOf(newView.Signed.Header.Epoch);
+        return SimBase.Of(newView, epoch.Members, epoch.Start, _parentOf);
     }
 
     /// <summary>
@@ -159,6 +161,7 @@ public sealed partial class SimChecker
             throw Fail(node, "states its Commits", $"signs {header} that states {highest}, after a Commit in {least}");
         }
 
+        CheckList(node, change, highest);
         foreach (var slot in _lostCommits.GetValueOrDefault(node.Index) ?? [])
         {
             if (slot.Epoch == header.Epoch && slot.View < header.View && highest.CompareTo((slot.View, slot.Sequence)) < 0
@@ -183,6 +186,11 @@ public sealed partial class SimChecker
         foreach (var key in _committedTo.Keys.Where(k => k.Node == node.Index).ToArray())
         {
             _committedTo.Remove(key);
+        }
+
+        foreach (var key in _newestAccepted.Keys.Where(k => k.Node == node.Index).ToArray())
+        {
+            _newestAccepted.Remove(key);
         }
     }
 
@@ -224,7 +232,7 @@ public sealed partial class SimChecker
         }
 
         Entry entered = _entered[node];
-        Claim proven = entered.Base.IsAbsent ? new Claim(0, start.Sequence, start.Hash) : entered.Base;
+        Claim proven = entered.Base;
         return entered.Epoch == header.Epoch && entered.View == header.View && (entered.IsFinal
             ? parent == proven.BlockHash && header.Sequence == proven.Sequence + 1
             : header.Digest == proven.BlockHash && header.Sequence == proven.Sequence);

@@ -89,6 +89,7 @@ public sealed partial class SimChecker(SimCluster cluster)
         {
             _newest[(node.Index, header.Epoch)] = (header.View, header.Sequence);
             _acceptedBound[node.Index] = (header.Epoch, header.View, header.Sequence, header.Digest);
+            OnAccepted(node, (header.Epoch, header.View, header.Sequence, header.Digest));
         }
         else if (slot == MessageKind.Commit)
         {
@@ -131,6 +132,23 @@ public sealed partial class SimChecker(SimCluster cluster)
         if (cluster.World.ChecksRules)
         {
             CheckCertificate(node, certificate);
+        }
+
+        if (certificate.Phase == Phase.Prepared)
+        {
+            // From the weights themselves: every member's vote is in it.
+            Member[] members = cluster.EpochOf(certificate.Epoch).Members;
+            if (certificate.Votes.Length < members.Length || (block.EndsEpoch && certificate.BlockHash == block.Hash))
+            {
+                string what = $"block {block.Sequence} final by {certificate.Votes.Length} Prepares of {members.Length}";
+                throw Fail(node, "certificate", what);
+            }
+
+            cluster.World.Met(Fault.FastFinality);
+        }
+        else
+        {
+            cluster.World.Met(Fault.SlowFinality);
         }
 
         if (certificate.Sequence < block.Sequence)

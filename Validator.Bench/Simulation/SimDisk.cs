@@ -47,6 +47,9 @@ public sealed class SimDisk
     public SortedDictionary<ulong, VoteLimit> Limits { get; } = [];
     public ulong OwnTipEpoch { get; set; }
 
+    /// <summary>What others stated that this key accepted, where its votes were made anew.</summary>
+    public (ulong Epoch, Acceptances Accepted) Stated { get; set; }
+
     /// <summary>As the vote store knows the own tip: it follows the ledger.</summary>
     public LaneTip VotesTip { get; set; }
     public ulong VotesTipEpoch { get; set; }
@@ -79,6 +82,7 @@ public sealed class SimDisk
     public SimDisk Copy()
     {
         SimDisk copy = new() { Entered = Entered, OwnTip = OwnTip, ForgottenBelow = ForgottenBelow, OwnTipEpoch = OwnTipEpoch, VotesTip = VotesTip, VotesTipEpoch = VotesTipEpoch, SignFrom = SignFrom, Landing = Landing, VotesEpoch = VotesEpoch, LedgerHasTip = LedgerHasTip };
+        copy.Stated = Stated;
         if (Committee is { } committee)
         {
             copy.Committee = new CommitteeState(committee.Epoch, committee.Members, committee.Pending);
@@ -141,6 +145,7 @@ public sealed class SimDisk
         Blocks.Clear();
         Limits.Clear();
         Entered = null;
+        Stated = default;
         ForgottenBelow = 0;
         VotesTip = default;
         VotesEpoch = 0;
@@ -163,10 +168,12 @@ public sealed class SimDisk
             Limits[next.Epoch] = next;
         }
 
-        if (plan.Prepared is { } prepared)
+        if (plan.Certificate is { } certificate)
         {
-            Prepared.Add(prepared);
+            Prepared.Add(certificate);
         }
+
+        Stated = (plan.Limit.Epoch, plan.Accepted);
     }
 
     public void LoseLedger()

@@ -42,7 +42,9 @@ public partial class SimNode
         }
 
         RecoveredState votes = Recovered();
-        VoteStatement statement = Revival.State(votes, epoch, self, Cluster.ChainId, requests, votes.LastFinal ?? epoch.Start, least);
+        Block final = votes.LastFinal ?? epoch.Start;
+        VoteStatement statement = Revival.State(
+            votes, epoch, self, Cluster.ChainId, requests, final, votes.LastFinalCertificate, least);
         Disk.Limits[epoch.Number] = Revival.BindingOf(statement, votes.Limit);
         Cluster.Trace(Index, $"states: signed up to view {statement.SignedView}, bound below {statement.FirstView}");
         return statement;
@@ -54,7 +56,7 @@ public partial class SimNode
         Require.That(!Running && !HasVotes);
         EpochConfiguration epoch = CurrentEpoch();
         RevivalPlan plan = Revival.Weigh(epoch, Cluster.MemberOf(epoch.Number, Index), request, statements, Disk.LedgerHasTip);
-        Cluster.Trace(Index, $"votes begin anew: {plan.Refusal}, epoch {epoch.Number}, from view {plan.Limit.FirstView}, prepared {plan.Prepared?.Sequence}, lane {(Disk.LedgerHasTip ? "known" : "lost")}");
+        Cluster.Trace(Index, $"votes begin anew: {plan.Refusal}, epoch {epoch.Number}, from view {plan.Limit.FirstView}, certificate {plan.Certificate?.Sequence}, listed {plan.Accepted.Entries.Length}, lane {(Disk.LedgerHasTip ? "known" : "lost")}");
         if (plan.Refusal != RevivalRefusal.None)
         {
             return false;

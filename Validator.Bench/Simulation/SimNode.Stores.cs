@@ -233,6 +233,7 @@ public partial class SimNode
             recovery.SetOwnTip(Disk.VotesTipEpoch, Disk.VotesTip);
         }
 
+        recovery.SetStated(Disk.Stated.Epoch, Disk.Stated.Accepted);
         recovery.SetForgotten(Disk.ForgottenBelow);
         foreach (VoteLimit limit in Disk.Limits.Values)
         {

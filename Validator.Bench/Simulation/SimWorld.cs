@@ -27,6 +27,7 @@ public sealed partial class SimWorld
     private readonly long _loadGap;
     private Coalition? _coalition;
     private readonly SimRandom _signing;
+    private readonly SimRandom _stages;
     private readonly uint[] _nonces = new uint[SimEnvelopes.Accounts];
     private ulong _nextTransaction;
     private bool _loading;
@@ -43,7 +44,7 @@ public sealed partial class SimWorld
         _clocks = new SimRandom(seed ^ 0x436C6F636B73);
         _revivals = new SimRandom(seed ^ 0x52657669766564);
         _stores = new SimRandom(seed ^ 0x53746F726573);
-        SimRandom stages = new(seed ^ 0x537461676573);
+        _stages = new SimRandom(seed ^ 0x537461676573);
         KeyKind keys = !faults ? KeyKind.Short : seed % 200 == 0 ? KeyKind.Real : _random.Chance(0.4) ? KeyKind.Padded : KeyKind.Short;
         ReadsBytes = keys != KeyKind.Short;
         Keys = new SimKeys(keys);
@@ -105,7 +106,7 @@ public sealed partial class SimWorld
             _strikes = _random.Chance(0.6) ? _random.Between(1, 40) / 2_000.0 : 0;
             _faultGap = _random.Between(300_000, 3_000_000);
             ExecutionMicros = _random.Chance(0.7) ? 200 : _random.Between(200, 60_000);
-            StageMicros = stages.Chance(0.5) ? stages.Between(20, 20_000) : 0;
+            StageMicros = _stages.Chance(0.5) ? _stages.Between(20, 20_000) : 0;
             ForgetEvery = (int)_random.Between(1, 64);
             DrawByzantine();
             DrawRoles();
@@ -316,7 +317,7 @@ public sealed partial class SimWorld
                 cluster, index, Settings, new SimRandom(_random.Next()), _coalition ??= new Coalition(cluster, new SimRandom(_random.Next())));
         }
 
-        SimNode node = new(cluster, index, Settings);
+        SimNode node = new(cluster, index, Settings with { FastPath = !_stages.Chance(0.25) });
         node.Clock.SkewMicros = _random.Between(-400_000, 400_000);
         Met(Fault.ClockSkew);
         if (HasFaults && _random.Chance(0.5))

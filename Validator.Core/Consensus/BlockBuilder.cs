@@ -29,7 +29,8 @@ internal sealed class BlockBuilder(
     {
         ulong sequence = parent.Sequence + 1;
         if (close.IsLast(parent) || sequence <= chain.Sequence || sequence < from
-            || sequence > chain.Sequence + Math.Min(parameters.WindowBlocks, (ulong)settings.PipelineBlocks))
+            || sequence > chain.Sequence + Math.Min(parameters.WindowBlocks, (ulong)settings.PipelineBlocks)
+            || sequence > chain.Executed + Limits.MaxListed)
         {
             return null;
         }

@@ -63,6 +63,12 @@ internal sealed class BlockJudge(
             return Judgement.Waits(Lack.Finality);
         }
 
+        if (block.Sequence > chain.Executed + Limits.MaxListed)
+        {
+            // After a restart a ViewChange has to list it, from the executed block on (rule V3).
+            return Judgement.Waits(Lack.Execution);
+        }
+
         Judgement ancestors = JudgeAncestors(block);
         if (!ancestors.IsGood)
         {

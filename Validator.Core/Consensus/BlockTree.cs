@@ -32,14 +32,18 @@ internal sealed class BlockTree(FinalChain chain)
         }
     }
 
-    /// <summary>Keeps a body, and until it is final: it is voted for here (rule P5).</summary>
-    public void Accept(Block block)
+    /// <summary>Keeps a body until it is final: it is voted for here, or an ancestor of such a block (rules P5, V3).</summary>
+    /// <returns>False where it was kept so already, or is final.</returns>
+    public bool Accept(Block block)
     {
         Remember(block);
-        if (_entries.TryGetValue(block.Hash, out Entry? entry))
+        if (!_entries.TryGetValue(block.Hash, out Entry? entry) || entry.Accepted)
         {
-            entry.Accepted = true;
+            return false;
         }
+
+        entry.Accepted = true;
+        return true;
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using Validator.Core.Effects;
+using Validator.Core.Primitives;
 using Validator.Core.Wire;
 
 namespace Validator.Core.Consensus;
@@ -37,6 +38,26 @@ internal sealed class Certificates(
         }
     }
 
+    /// <summary>
+    /// A proof of finality that came from a peer with the blocks that it covers, or with a snapshot; its votes are verified.
+    /// </summary>
+    public void TakeFinal(Certificate certificate, int from)
+    {
+        Take(certificate, from);
+        if (certificate.Phase == Phase.Prepared && certificate.Epoch == epoch.Number)
+        {
+            OnAllPrepared(certificate);
+        }
+    }
+
+    /// <summary>All weight has prepared it, and it is no epoch's last block: final without Commits (rule P5).</summary>
+    public void OnAllPrepared(Certificate certificate)
+    {
+        Require.That(certificate.Phase == Phase.Prepared && certificate.IsOfAll(epoch.Committee.Count));
+        prepared.Add(certificate);
+        Aim(certificate);
+    }
+
     public void OnPrepared(Certificate certificate)
     {
         prepared.Add(certificate);
@@ -49,6 +70,11 @@ internal sealed class Certificates(
     {
         committed.Add(certificate);
         slots.Find(certificate.View, certificate.Sequence)?.Note(certificate);
+        Aim(certificate);
+    }
+
+    private void Aim(Certificate certificate)
+    {
         if (chain.Contradicts(certificate, out Certificate? other))
         {
             step.Halt(Reason.ConflictingCertificates, certificate, other);

@@ -31,6 +31,12 @@ public sealed record CoreSettings
     /// <summary>An idle validator authors an empty vertex this often, microseconds; 0: never.</summary>
     public long IdleVertexMicros { get; init; } = 10_000_000;
 
+    /// <summary>
+    /// A block that all members have prepared is final here at once (rule P5). Off, Commits are awaited; what others made final
+    /// so counts in either case.
+    /// </summary>
+    public bool FastPath { get; init; } = true;
+
     /// <summary>False: follow, serve and execute, but sign nothing (section 6).</summary>
     public bool Signs { get; init; } = true;
 

@@ -32,7 +32,7 @@ internal sealed class FetchAnswers(Fetcher fetcher, BlockTree blocks, FinalChain
             blocks.Remember(block);
         }
 
-        certificates.Take(answer.Certificate, from);
+        certificates.TakeFinal(answer.Certificate, from);
         if (!step.Halted)
         {
             chain.AimNearer(answer.Certificate);

@@ -53,7 +53,7 @@ internal sealed class FinalChain
     public ulong LastOrdering { get; private set; }
 
     /// <summary>
-    /// The commit certificate of the highest sequence beyond the tip: its block and all ancestors are final too.
+    /// The proof of the highest sequence beyond the tip: its block and all ancestors are final too.
     /// </summary>
     public Certificate? Target { get; private set; }
 
@@ -70,8 +70,11 @@ internal sealed class FinalChain
     /// <summary>True for the final block of its sequence, as far as is remembered.</summary>
     public bool Holds(Block block) => _hashes.TryGetValue(block.Sequence, out Hash256 hash) && hash == block.Hash;
 
+    /// <summary>Of the final chain's block at that height, as far as is remembered; else zero.</summary>
+    public Hash256 HashAt(ulong sequence) => _hashes.GetValueOrDefault(sequence);
+
     /// <summary>
-    /// Section 8: a commit certificate beside what is final, or beside another one, says that more than F were faulty.
+    /// Section 8: a proof of finality beside what is final, or beside another one, says that more than F were faulty.
     /// </summary>
     /// <param name="other">The certificate that it contradicts, where known.</param>
     public bool Contradicts(Certificate certificate, out Certificate? other)
@@ -82,10 +85,9 @@ internal sealed class FinalChain
             : Target is not null && Target.Sequence == certificate.Sequence && Target.BlockHash != certificate.BlockHash;
     }
 
-    /// <summary>Takes a commit certificate that reaches further than what is known.</summary>
+    /// <summary>Takes a proof of finality that reaches further than what is known.</summary>
     public void Aim(Certificate certificate)
     {
-        Require.That(certificate.Phase == Phase.Committed);
         if (certificate.Sequence > Sequence && (Target is null || certificate.Sequence > Target.Sequence))
         {
             Target = certificate;
@@ -95,7 +97,6 @@ internal sealed class FinalChain
     /// <summary>Takes one whose chain is here in place of one that reaches further; that one is learned again.</summary>
     public void AimNearer(Certificate certificate)
     {
-        Require.That(certificate.Phase == Phase.Committed);
         if (certificate.Sequence > Sequence)
         {
             Target = certificate;
@@ -122,7 +123,8 @@ internal sealed class FinalChain
     public void Append(Block block, Certificate certificate, bool orders)
     {
         Require.That(block.Sequence == Sequence + 1 && block.Parent == Tip.Hash);
-        Require.That(certificate.Phase == Phase.Committed && certificate.Sequence >= block.Sequence);
+        Require.That(certificate.Phase == Phase.Committed || certificate.IsOfAll(block.Cut.Length));
+        Require.That(certificate.Sequence >= block.Sequence);
         Require.That(!Diverges(block));
         if (block.ExecutedSequence > Executed)
         {

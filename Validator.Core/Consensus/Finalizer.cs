@@ -6,12 +6,12 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// From a commit certificate to final, executed blocks (rules P5, P6, E3): in sequence, each once what its cut names is held. A
+/// From a proof of finality to final, executed blocks (rules P5, P6, E3): in sequence, each once what its cut names is held. A
 /// chain or a root that contradicts ours stops the process (section 8).
 /// </summary>
 internal sealed class Finalizer(
     FinalChain chain, BlockTree blocks, Slots slots, ViewState view, LaneSet lanes, OwnLane own, OwnPast past, ViewTimer timer, EpochClose close,
-    CatchUpDriver catchUp, Fetcher fetcher, TwinGuard guard, Step step)
+    CatchUpDriver catchUp, Certificates certificates, Fetcher fetcher, TwinGuard guard, Step step)
 {
     /// <summary>Makes final what is certified and here, and asks for what is lacking.</summary>
     public void TryFinalize()
@@ -70,6 +70,13 @@ internal sealed class Finalizer(
     public void OnSnapshotInstalled()
     {
         SnapshotManifest manifest = catchUp.OnInstalled();
+        // First, since a ViewChange that this leads to is of what was final before (rule V3).
+        certificates.TakeFinal(manifest.Certificate, -1);
+        if (step.Halted)
+        {
+            return;
+        }
+
         chain.Adopt(manifest);
         if (manifest.Pending is { } pending && !close.ChangePending)
         {
@@ -98,12 +105,36 @@ internal sealed class Finalizer(
             return;
         }
 
+        KeepForViewChange(block, certificate);
         VertexHeader[] order = lanes.Order(chain.Tip.Cut, block.Cut);
         step.Effects.Execute(block, order, certificate);
         chain.Append(block, certificate, orders: order.Length > 0);
         NoteOrdered();
         ForgetBehindFinal();
         step.Recheck = true;
+    }
+
+    /// <summary>
+    /// After a restart the final block is the executed one, and a ViewChange lists what lies above it without a gap (rule V3).
+    /// And where we send no Commit, the vote store has to know the proof by itself: the ledger may be lost (rule E7).
+    /// </summary>
+    private void KeepForViewChange(Block block, Certificate certificate)
+    {
+        if (!step.Signs)
+        {
+            return;
+        }
+
+        if (blocks.Accept(block))
+        {
+            step.Effects.PersistBlock(block);
+        }
+
+        bool commits = certificate.View == view.Number && slots.Find(certificate.View, certificate.Sequence) is not null;
+        if (certificate.Phase == Phase.Prepared && certificate.Sequence == block.Sequence && !commits)
+        {
+            step.Effects.PersistPrepared(certificate);
+        }
     }
 
     private void NoteOrdered()

@@ -14,6 +14,11 @@ internal sealed class Proposer(
 {
     public void TryPropose()
     {
+        if (view.AwaitsBase)
+        {
+            return;
+        }
+
         Hash256 parentHash = view.Foundation;
         if (blocks.Find(parentHash) is not { } parent)
         {

@@ -43,6 +43,26 @@ public sealed class RecoveredState
     /// <summary>Evidence kept in this epoch: a convicted author's lane stays out of proposals.</summary>
     public List<Evidence> Evidence { get; } = [];
 
+    /// <summary>
+    /// The newest block that was accepted here, by (view, sequence), with its body where that is kept; null for none.
+    /// </summary>
+    public (SignedHeader Vote, Block? Body)? NewestAcceptance()
+    {
+        (SignedHeader Vote, Block? Body)? newest = null;
+        foreach ((Signed message, Block? block, _, _) in Signed)
+        {
+            SignedHeader header = message.Header;
+            bool accepts = header.Kind is MessageKind.PrePrepare or MessageKind.Prepare;
+            var place = (header.View, header.Sequence);
+            if (accepts && (newest is not { Vote: var known } || place.CompareTo((known.View, known.Sequence)) > 0))
+            {
+                newest = (header, block);
+            }
+        }
+
+        return newest is { Body: null, Vote: var vote } ? (vote, Blocks.Find(b => b.Hash == vote.Digest)) : newest;
+    }
+
     /// <summary>Own votes below this sequence are forgotten: it was executed when they were.</summary>
     public ulong ForgottenBelow { get; set; }
 
@@ -51,6 +71,9 @@ public sealed class RecoveredState
 
     /// <summary>The same of the next epoch, for the shell to hand to its core.</summary>
     public VoteLimit? NextLimit { get; set; }
+
+    /// <summary>What others stated that this key may have accepted before its votes were lost (rule E9).</summary>
+    public Acceptances Stated { get; set; }
 
     /// <summary>Own lane's newest vertex ever signed in this epoch, final or not; height 0 when none.</summary>
     public LaneTip OwnTip { get; set; }

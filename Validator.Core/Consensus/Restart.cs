@@ -10,7 +10,8 @@ namespace Validator.Core.Consensus;
 /// </summary>
 internal sealed class Restart(
     int self, FinalChain chain, BlockTree blocks, Slots slots, ViewState view, Stops stops, ViewChangeBook changes, CertificateBook prepared,
-    CertificateBook committed, LaneSet lanes, OwnLane own, OwnPast past, Convictions convictions, CatchUpDriver catchUp, Step step)
+    CertificateBook committed, OwnAcceptances acceptances, LaneSet lanes, OwnLane own, OwnPast past, Convictions convictions,
+    CatchUpDriver catchUp, Step step)
 {
     public void Recover(RecoveredState state)
     {
@@ -28,9 +29,11 @@ internal sealed class Restart(
 
         foreach (Certificate certificate in state.PreparedCertificates)
         {
-            prepared.Add(certificate);
+            // One that others stated may be a commit certificate (rule E9).
+            BookOf(certificate).Add(certificate);
         }
 
+        RecoverAcceptances(state);
         catchUp.Recover(state);
         RecoverView(state);
         if (chain.Certificate is { } newest && newest.View == view.Number && newest.Sequence == chain.Sequence)
@@ -53,7 +56,7 @@ internal sealed class Restart(
         // Certificates of the view we are in open its slots again.
         foreach (Certificate certificate in state.PreparedCertificates)
         {
-            if (certificate.View == view.Number)
+            if (certificate.View == view.Number && certificate.Phase == Phase.Prepared)
             {
                 slots.Find(view.Number, certificate.Sequence)?.Note(certificate);
             }
@@ -68,8 +71,22 @@ internal sealed class Restart(
             return;
         }
 
-        committed.Add(chain.Certificate!);
+        BookOf(chain.Certificate!).Add(chain.Certificate!);
         lanes.Finalize(chain.Tip.Cut, 0);
+    }
+
+    private CertificateBook BookOf(Certificate certificate) => certificate.Phase == Phase.Committed ? committed : prepared;
+
+    private void RecoverAcceptances(RecoveredState state)
+    {
+        (SignedHeader Vote, Block? Body)? newest = state.NewestAcceptance();
+        if (newest is { Body: null, Vote: var vote } && vote.Sequence > chain.Sequence && vote.Sequence >= past.ForgottenBelow)
+        {
+            // Written before the vote, and not forgotten: the store is not whole.
+            step.StopSigning();
+        }
+
+        acceptances.Recover(newest?.Vote.View ?? 0, newest?.Body, newest is null ? state.Stated : default);
     }
 
     private void RecoverLanes(RecoveredState state)

@@ -23,8 +23,12 @@ public enum RevivalRefusal : byte
 
 /// <summary>What a validator that lost its votes begins anew with.</summary>
 /// <param name="Next">For the epoch after, where it may have begun before the votes were lost.</param>
+/// <param name="Certificate">The highest that was stated, of either phase.</param>
+/// <param name="Accepted">What so many state to have accepted that all may have, and so we: it is listed as if we had.</param>
 /// <param name="Spare">Of those who stated, this much weight may have lied without harm.</param>
-public sealed record RevivalPlan(RevivalRefusal Refusal, VoteLimit Limit, VoteLimit? Next, Certificate? Prepared, ulong Weight, ulong Spare);
+public sealed record RevivalPlan(
+    RevivalRefusal Refusal, VoteLimit Limit, VoteLimit? Next, Certificate? Certificate, Acceptances Accepted, ulong Weight,
+    ulong Spare);
 
 /// <summary>
 /// Signing again in the epoch in which the votes were lost, by the word of those who kept theirs (PROTOCOL.md, rule E9). Pure;
@@ -39,12 +43,15 @@ public static class Revival
     /// <param name="votes">Of the epoch, as read from its store.</param>
     /// <param name="requests">Of those who lost theirs.</param>
     /// <param name="final">The newest executed block, or the epoch's start.</param>
+    /// <param name="proof">What proves that block; null for the epoch's start.</param>
     /// <param name="least">Binds itself to at least that view: above what others have signed for.</param>
     public static VoteStatement State(
-        RecoveredState votes, EpochConfiguration epoch, int self, in Hash256 chainId, Hash256[] requests, Block final, ulong least = 0)
+        RecoveredState votes, EpochConfiguration epoch, int self, in Hash256 chainId, Hash256[] requests, Block final,
+        Certificate? proof, ulong least = 0)
     {
         Require.That(votes.Limit is not { } known || known.Epoch == epoch.Number);
-        ulong signed = votes.Limit?.LostView ?? 0;
+        proof = proof?.Epoch == epoch.Number ? proof : null;
+        ulong signed = Math.Max(votes.Limit?.LostView ?? 0, proof?.View ?? 0);
 
         // Those whose statements were used knew what the lost votes may have committed to.
         EpochOutlook outlook = votes.NextLimit is null ? EpochOutlook.GoesOn : EpochOutlook.MayBeOver;
@@ -57,6 +64,10 @@ public static class Revival
             }
         }
 
+        (SignedHeader Vote, Block? Body)? newest = votes.NewestAcceptance();
+        Acceptances accepted = OwnAcceptances.ListOf(
+            newest?.Vote.View ?? 0, newest?.Body, newest is null ? votes.Stated : default, final.Sequence,
+            hash => votes.Blocks.Find(b => b.Hash == hash));
         return new VoteStatement
         {
             ChainId = chainId,
@@ -69,7 +80,8 @@ public static class Revival
             FinalSequence = final.Sequence,
             FinalHash = final.Hash,
             Requests = requests,
-            Prepared = Highest(votes.PreparedCertificates),
+            Certificate = Highest(proof is null ? votes.PreparedCertificates : votes.PreparedCertificates.Append(proof)),
+            Accepted = accepted,
             Signature = [],
         };
 
@@ -134,11 +146,41 @@ public static class Revival
         // Who committed to the last block may have seen others go on; none of these did, so nobody left the next epoch's first
         // view.
         VoteLimit? next = Array.Exists(counted, s => s.Outlook != EpochOutlook.GoesOn) ? new VoteLimit(epoch.Number + 1, 1, 1, laneKnown) : null;
-        Certificate? prepared = Highest(counted.Select(s => s.Prepared).OfType<Certificate>());
-        return new RevivalPlan(refusal, new VoteLimit(epoch.Number, first, first, laneKnown), next, prepared, bound.Weight, bound.Weight - others - 1);
+        Certificate? certificate = Highest(counted.Select(s => s.Certificate).OfType<Certificate>());
+        IEnumerable<VoteStatement> binding = counted.Where(s => s.FirstView > highest).DistinctBy(s => s.Author);
+        Acceptances accepted = Accepted(binding.Select(s => (s.Accepted, (ulong)epoch.Committee.Weight(s.Author))), others + 1);
+        VoteLimit limit = new(epoch.Number, first, first, laneKnown);
+        return new RevivalPlan(refusal, limit, next, certificate, accepted, bound.Weight, bound.Weight - others - 1);
     }
 
-    private static RevivalPlan Refused(RevivalRefusal refusal, ulong weight) => new(refusal, default, null, null, weight, 0);
+    /// <summary>
+    /// What honest ones of that weight may all have accepted. Each with the view in which so many did; what lies further below
+    /// than a list reaches was executed by an honest one.
+    /// </summary>
+    private static Acceptances Accepted(IEnumerable<(Acceptances Accepted, ulong Weight)> stated, ulong least)
+    {
+        List<Candidate> candidates = Candidates.Of(stated, least);
+        if (candidates.Count == 0)
+        {
+            return default;
+        }
+
+        ulong top = candidates[0].Sequence;
+        candidates.RemoveAll(c => top - c.Sequence >= Limits.MaxListed);
+        ulong first = candidates[^1].Sequence;
+        Acceptance[] entries = new Acceptance[top - first + 1];
+        foreach (Candidate candidate in candidates)
+        {
+            // Of two at one sequence neither was accepted by all; the later view stays.
+            ref Acceptance entry = ref entries[candidate.Sequence - first];
+            entry = entry.IsAbsent ? new Acceptance(candidate.View, candidate.BlockHash) : entry;
+        }
+
+        return new Acceptances(first, entries);
+    }
+
+    private static RevivalPlan Refused(RevivalRefusal refusal, ulong weight) =>
+        new(refusal, default, null, null, default, weight, 0);
 
     private static Certificate? Highest(IEnumerable<Certificate> certificates) => certificates.MaxBy(c => (c.View, c.Sequence));
 }

@@ -92,8 +92,16 @@ internal sealed class Slot(ulong view, ulong sequence, int members)
     /// </summary>
     public Certificate? Certify(Committee committee, Phase phase, in Hash256 digest) =>
         phase == Phase.Prepared
-            ? Prepared is null ? Prepares.Certify(committee, phase, digest) : null
-            : Committed is null ? Commits.Certify(committee, phase, digest) : null;
+            ? Prepared is null ? Prepares.Certify(committee, phase, digest, committee.Quorum) : null
+            : Committed is null ? Commits.Certify(committee, phase, digest, committee.Quorum) : null;
+
+    /// <summary>
+    /// The proof of finality that one more Prepare completes (rule P5): of all weight, and where Commits have not come first.
+    /// Null for an epoch's last block.
+    /// </summary>
+    public Certificate? CertifyAll(Committee committee, in Hash256 digest) =>
+        Prepared is not null && Committed is null && Block is { EndsEpoch: false } block && block.Hash == digest
+            ? Prepares.Certify(committee, Phase.Prepared, digest, committee.Total) : null;
 
     /// <summary>A vote of our own that was stored before a restart.</summary>
     public void Recover(Signed vote)

@@ -33,6 +33,7 @@ public sealed class ValidatorCore : IInputHandler
     private readonly Certificates _certificates;
     private readonly ViewChanger _changer;
     private readonly NewViews _newViews;
+    private readonly BaseChooser _baseChooser;
     private readonly Voter _voter;
     private readonly BlockBuilder _builder;
     private readonly Proposer _proposer;
@@ -75,17 +76,23 @@ public sealed class ValidatorCore : IInputHandler
         Pace pace = new(settings, timer);
         BlockJudge judge = new(genesis.Parameters, epoch, reach, _chain, _blocks, _close, _lanes);
         TwinGuard guard = new(_peers, _step);
+        OwnAcceptances acceptances = new(_chain, _blocks);
         _own = new OwnLane(self, _lanes, settings, genesis.Parameters, pace, timer);
         _convictions = new Convictions(self, _lanes, timer, guard, _step);
         _vertices = new VertexIntake(self, _lanes, _own, _past, _blocks, _fetcher, _convictions, guard, _step);
-        _changer = new ViewChanger(epoch, window, _view, _stops, changes, _prepared, _committed, _slots, _blocks, _chain, timer, _past, guard, _step);
+        _changer = new ViewChanger(
+            epoch, window, _view, _stops, changes, _prepared, _committed, _slots, _blocks, _chain, acceptances, timer, _past,
+            guard, _step);
         _certificates = new Certificates(epoch, _prepared, _committed, _slots, _view, _chain, _past, _changer, guard, _step);
-        _counter = new VoteCounter(epoch, self, _slots, _view, _chain, _blocks, _past, pace, _certificates, _convictions, guard, _step);
-        _voter = new Voter(epoch, _slots, judge, _blocks, _view, _chain, _past, _own, _fetcher, _step);
+        _counter = new VoteCounter(
+            epoch, self, settings, _slots, _view, _chain, _blocks, _past, pace, _certificates, _convictions, guard, _step);
+        _voter = new Voter(epoch, _slots, judge, _blocks, _view, _chain, _past, acceptances, _own, _fetcher, _step);
         _builder = new BlockBuilder(genesis.Parameters, settings, _chain, _blocks, _close, _lanes, pace);
         _proposer = new Proposer(self, Epoch, _view, _blocks, _chain, _builder, judge, _counter, _voter, _past, _fetcher, _peers, _step);
         _newViews = new NewViews(epoch, self, _view, _stops, changes, _changer, _certificates, _builder, _past, _convictions, guard, _step);
-        _finalizer = new Finalizer(_chain, _blocks, _slots, _view, _lanes, _own, _past, timer, _close, _catchUp, _fetcher, guard, _step);
+        _baseChooser = new BaseChooser(epoch, self, _view, _blocks, _chain, _fetcher, _peers);
+        _finalizer = new Finalizer(
+            _chain, _blocks, _slots, _view, _lanes, _own, _past, timer, _close, _catchUp, _certificates, _fetcher, guard, _step);
         _answers = new FetchAnswers(_fetcher, _blocks, _chain, _certificates, _catchUp, _step);
         _status = new StatusExchange(
             epoch, self, settings, window, _lanes, _chain, _slots, _view, _stops, changes, timer, _fetcher, _catchUp, _peers, _step);
@@ -93,7 +100,8 @@ public sealed class ValidatorCore : IInputHandler
         if (recovered is not null)
         {
             new Restart(
-                self, _chain, _blocks, _slots, _view, _stops, changes, _prepared, _committed, _lanes, _own, _past, _convictions, _catchUp, _step)
+                self, _chain, _blocks, _slots, _view, _stops, changes, _prepared, _committed, acceptances, _lanes, _own, _past,
+                _convictions, _catchUp, _step)
                 .Recover(recovered);
         }
     }
@@ -320,6 +328,11 @@ public sealed class ValidatorCore : IInputHandler
 
     private void Vote()
     {
+        if (MayVote)
+        {
+            _baseChooser.TryChoose();
+        }
+
         if (MayVote && Leader != Self)
         {
             _voter.TryPrepareAll();

@@ -23,11 +23,12 @@ internal sealed class ViewChangeBook(Committee committee, int self, ulong epoch)
 
     /// <summary>Signs the ViewChange of a view that is entered.</summary>
     /// <param name="prepared">The highest prepared certificate of the views below; likewise <paramref name="committed"/>.</param>
-    public void Sign(ulong view, Certificate? prepared, Certificate? committed, Step step)
+    /// <param name="accepted">In the views below.</param>
+    public void Sign(ulong view, Certificate? prepared, Certificate? committed, in Acceptances accepted, Step step)
     {
         Require.That(prepared is null || prepared.View < view);
         Require.That(committed is null || committed.View < view);
-        Claims claims = new(CertificateBook.ClaimOf(prepared), CertificateBook.ClaimOf(committed));
+        Claims claims = new(CertificateBook.ClaimOf(prepared), CertificateBook.ClaimOf(committed), accepted);
         Hash256 digest = ClaimsCodec.Digest(claims);
         _toSign = new SignedHeader(MessageKind.ViewChange, self, epoch, view, 0, digest);
         step.SignViewChange(new UnsignedViewChange(_toSign.Value, claims, prepared, committed));

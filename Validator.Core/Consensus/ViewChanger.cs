@@ -6,11 +6,12 @@ namespace Validator.Core.Consensus;
 
 /// <summary>
 /// From one view to a higher one (rules V2, V3): joins what more than F ask for, enters what a quorum asks for, and signs one
-/// ViewChange for it, with the highest certificates of the views below.
+/// ViewChange for it, with the highest certificates of the views below, and what was accepted in them.
 /// </summary>
 internal sealed class ViewChanger(
     EpochConfiguration epoch, uint window, ViewState view, Stops stops, ViewChangeBook changes, CertificateBook prepared, CertificateBook committed,
-    Slots slots, BlockTree blocks, FinalChain chain, ViewTimer timer, OwnPast past, TwinGuard guard, Step step)
+    Slots slots, BlockTree blocks, FinalChain chain, OwnAcceptances acceptances, ViewTimer timer, OwnPast past, TwinGuard guard,
+    Step step)
 {
     public void OnStop(Signed message, int from)
     {
@@ -80,13 +81,19 @@ internal sealed class ViewChanger(
         committed.Prune(number);
         ForgetBehindView();
         step.TellView(number, Reason.Entered);
-        if (step.Signs && !past.IsSilent(number))
+        if (step.Signs && !past.IsSilent(number) && !FinalIsOf(number))
         {
-            changes.Sign(number, prepared.HighestBelow(number), committed.HighestBelow(number), step);
+            changes.Sign(number, prepared.HighestBelow(number), committed.HighestBelow(number), acceptances.List(), step);
         }
 
         step.Recheck = true;
     }
+
+    /// <summary>
+    /// What is final here rests on a certificate of that view or of a later one, so no claim covers it, and no list. A crash
+    /// between two stores leads there. That view has its NewView (rule V3).
+    /// </summary>
+    private bool FinalIsOf(ulong number) => chain.Certificate is { } certificate && certificate.View >= number;
 
     private void ForgetBehindView()
     {

@@ -24,8 +24,13 @@ internal sealed class ViewState
     /// <summary>The NewView that this view rests on; null in view 0, and before it comes.</summary>
     public NewView? NewView { get; private set; }
 
-    /// <summary>The block of the highest certificate that the NewView claims.</summary>
+    /// <summary>The block of the highest certificate that the NewView claims, or what was chosen in its place.</summary>
     public Claim Base { get; private set; }
+
+    /// <summary>
+    /// What the ViewChanges list was weighed against that certificate: the first acceptance may rest on the base.
+    /// </summary>
+    public bool BaseIsChosen { get; private set; } = true;
 
     /// <summary>The base is final: the first block is a child of it. Else it is the base itself, voted again.</summary>
     public bool BaseIsFinal { get; private set; } = true;
@@ -37,7 +42,10 @@ internal sealed class ViewState
     public Hash256 Foundation => Accepted?.Hash ?? Base.BlockHash;
 
     /// <summary>The next acceptance is the base again.</summary>
-    public bool VotesBase => Accepted is null && !BaseIsFinal;
+    public bool VotesBase => Accepted is null && BaseIsChosen && !BaseIsFinal;
+
+    /// <summary>The next acceptance rests on the base, and that is not known yet.</summary>
+    public bool AwaitsBase => Accepted is null && !BaseIsChosen;
 
     public void Enter(ulong view, long now)
     {
@@ -57,6 +65,19 @@ internal sealed class ViewState
         Adopt(message);
     }
 
+    /// <summary>Rule V4: what the view's first block is, or extends.</summary>
+    /// <param name="listed">In place of the highest certificate's block, and voted again; null: that one stays.</param>
+    public void Choose(Candidate? listed)
+    {
+        Require.That(Active && !BaseIsChosen);
+        BaseIsChosen = true;
+        if (listed is { } block)
+        {
+            Base = new Claim(block.View, block.Sequence, block.BlockHash);
+            BaseIsFinal = false;
+        }
+    }
+
     public void Accept(Block block)
     {
         Require.That(Active);
@@ -72,7 +93,8 @@ internal sealed class ViewState
         Require.That(parent is null || (parent.View == Number && parent.Sequence + 1 == block.Sequence));
         isBase = VotesBase && block.Hash == Base.BlockHash;
         return isBase
-            || (Accepted is null && BaseIsFinal && block.Parent == Base.BlockHash && block.Sequence == Base.Sequence + 1)
+            || (Accepted is null && BaseIsChosen && BaseIsFinal
+                && block.Parent == Base.BlockHash && block.Sequence == Base.Sequence + 1)
             || (Accepted is not null && block.Parent == Accepted.Hash && block.Sequence == Accepted.Sequence + 1)
             || (parent is not null && parent.Certifies(block.Parent));
     }
@@ -111,6 +133,7 @@ internal sealed class ViewState
     private void Adopt(NewView message)
     {
         NewView = message;
+        BaseIsChosen = false;
         Claim prepared = CertificateBook.ClaimOf(message.Prepared);
         Claim committed = CertificateBook.ClaimOf(message.Committed);
         BaseIsFinal = CertificateBook.Compare(committed, prepared) >= 0;

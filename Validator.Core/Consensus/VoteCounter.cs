@@ -9,8 +9,8 @@ namespace Validator.Core.Consensus;
 /// (PROTOCOL.md, section 4; rule P1). Each sender counts once in a slot and phase; a second message convicts it.
 /// </summary>
 internal sealed class VoteCounter(
-    EpochConfiguration epoch, int self, Slots slots, ViewState view, FinalChain chain, BlockTree blocks, OwnPast past, Pace pace,
-    Certificates certificates, Convictions convictions, TwinGuard guard, Step step)
+    EpochConfiguration epoch, int self, CoreSettings settings, Slots slots, ViewState view, FinalChain chain, BlockTree blocks,
+    OwnPast past, Pace pace, Certificates certificates, Convictions convictions, TwinGuard guard, Step step)
 {
     public void OnPrePrepare(PrePrepare message, int from)
     {
@@ -156,6 +156,11 @@ internal sealed class VoteCounter(
         if (slot.Certify(epoch.Committee, Phase.Prepared, digest) is { } certificate)
         {
             certificates.OnPrepared(certificate);
+        }
+
+        if (settings.FastPath && slot.CertifyAll(epoch.Committee, digest) is { } proof)
+        {
+            certificates.OnAllPrepared(proof);
         }
     }
 

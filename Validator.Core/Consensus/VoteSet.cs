@@ -26,10 +26,13 @@ internal sealed class VoteSet(int members)
         return weight;
     }
 
-    /// <summary>A certificate from the votes on <paramref name="digest"/>, or null below quorum weight.</summary>
-    public Certificate? Certify(Committee committee, Phase phase, in Hash256 digest)
+    /// <summary>
+    /// A certificate from the votes on <paramref name="digest"/>, of no more than it takes; null below that weight.
+    /// </summary>
+    /// <param name="least">The quorum's weight, or all of it.</param>
+    public Certificate? Certify(Committee committee, Phase phase, in Hash256 digest, ulong least)
     {
-        if (Weight(committee, digest) < committee.Quorum)
+        if (Weight(committee, digest) < least)
         {
             return null;
         }
@@ -37,7 +40,7 @@ internal sealed class VoteSet(int members)
         List<CertificateVote> votes = [];
         SignedHeader header = default;
         ulong weight = 0;
-        for (int i = 0; i < _votes.Length && weight < committee.Quorum; i++)
+        for (int i = 0; i < _votes.Length && weight < least; i++)
         {
             if (_votes[i] is { } vote && vote.Header.Digest == digest)
             {

@@ -11,7 +11,7 @@ namespace Validator.Core.Consensus;
 /// </summary>
 internal sealed class Voter(
     EpochConfiguration epoch, Slots slots, BlockJudge judge, BlockTree blocks, ViewState view, FinalChain chain, OwnPast past,
-    OwnLane own, Fetcher fetcher, Step step)
+    OwnAcceptances acceptances, OwnLane own, Fetcher fetcher, Step step)
 {
     // While a proposal waits: the wall clock at which it may be voted for.
     private ulong _awaited;
@@ -57,8 +57,20 @@ internal sealed class Voter(
         Require.That(slot.View == view.Number);
         slot.Accept(block, step.Now);
         view.Accept(block);
+        acceptances.Note(view.Number, block);
         own.KeepStep(block, step.Now);
         Persist(block);
+        // Ancestors that we did not accept ourselves: a ViewChange lists them too, after a restart as well (rule V3).
+        Block? below = blocks.Find(block.Parent);
+        while (below is not null && below.Sequence > chain.Sequence)
+        {
+            if (blocks.Accept(below))
+            {
+                step.Effects.PersistBlock(below);
+            }
+
+            below = blocks.Find(below.Parent);
+        }
     }
 
     /// <summary>Asks for what a proposal lacks, or waits for its time.</summary>

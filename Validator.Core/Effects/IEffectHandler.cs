@@ -61,7 +61,7 @@ public interface IEffectHandler
     /// <summary>
     /// The block is final: execute the vertices in that order, and answer with Executed. Blocks come in sequence without gaps.
     /// </summary>
-    /// <param name="certificate">The commit certificate that made it final: its own or a descendant's.</param>
+    /// <param name="certificate">What proved it final: its own or a descendant's.</param>
     void Execute(Block block, VertexHeader[] order, Certificate certificate);
 
     /// <summary>

@@ -35,6 +35,12 @@ public static class Limits
     /// </summary>
     public const int MaxAccounts = 1 << 20;
 
+    /// <summary>
+    /// Blocks that a ViewChange lists, and so how far above the executed block anything is accepted (rules P3 and V3): far more
+    /// than pipelines hold, and NewViews of 128 members stay in a frame.
+    /// </summary>
+    public const int MaxListed = 256;
+
     /// <summary>Ids in a segment of the dedup window, and in a chunk of a snapshot.</summary>
     public const int DedupSegmentIds = 1024;
 

@@ -54,6 +54,15 @@ public readonly struct VoteRecovery(ulong epoch, RecoveredState state)
     /// <summary>Block sequences go on across epochs, and so does what is forgotten.</summary>
     public void SetForgotten(ulong below) => state.ForgottenBelow = below;
 
+    /// <summary>What others stated, where these votes were made anew.</summary>
+    public void SetStated(ulong statedEpoch, in Acceptances accepted)
+    {
+        if (statedEpoch == epoch)
+        {
+            state.Stated = accepted;
+        }
+    }
+
     /// <summary>Of this epoch, or for the next one's core (rule E9).</summary>
     public void AddLimit(VoteLimit limit)
     {

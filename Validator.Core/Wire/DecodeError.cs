@@ -54,6 +54,7 @@ public enum DecodeError : byte
     NoQuorum,
     NotLeader,
     ClaimMalformed,
+    ListMalformed,
     ClaimNotBelowView,
     ClaimsConflict,
     CertificateMissing,

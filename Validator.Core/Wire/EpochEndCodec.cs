@@ -67,9 +67,8 @@ public static class EpochEndCodec
             return null;
         }
 
-        bool covers = certificate.Phase == Phase.Committed && certificate.Epoch == last.Epoch
-            && certificate.Sequence == last.Sequence && certificate.BlockHash == last.Hash;
-        reader.Check(epoch == last.Epoch && epoch < ulong.MaxValue && covers, DecodeError.ChainBroken);
+        bool ends = epoch == last.Epoch && epoch < ulong.MaxValue && last.EndsEpoch;
+        reader.Check(ends && certificate.Proves(last), DecodeError.ChainBroken);
         reader.Check(reader.Ok && last.NextCommittee == GenesisCodec.CommitteeDigest(epoch + 1, next), DecodeError.ChainBroken);
         reader.Check(reader.Ok && GenesisCodec.MembersRefusal(next) is null, DecodeError.ChangeMalformed);
         return new EpochEnd(last, certificate, next);

@@ -16,8 +16,9 @@ public static class FrameLimits
         Require.That(committeeSize is > 0 and <= Limits.MaxCommittee);
         int certificate = CertificateCodec.EncodedSize(committeeSize);
         int vertex = VertexCodec.HeaderSize(committeeSize) + Limits.SignatureBytes + Limits.MaxVertexPayloadBytes;
-        int viewChange = WireSizes.Signed + WireSizes.Claims + (2 * certificate);
-        int newView = WireSizes.Signed + WireSizes.NewViewFixed + (committeeSize * WireSizes.Summary) + (2 * certificate);
+        int viewChange = WireSizes.Signed + WireSizes.Claims + AcceptancesCodec.MaxBytes + (2 * certificate);
+        int summary = WireSizes.Summary + AcceptancesCodec.MaxBytes;
+        int newView = WireSizes.Signed + WireSizes.NewViewFixed + (committeeSize * summary) + (2 * certificate);
         int finalBlocks = WireSizes.FinalBlocksFixed + (MaxFinalBlocks * BlockCodec.EncodedSize(committeeSize)) + certificate;
         int snapshot = Math.Max(SnapshotManifestCodec.MaxBytes(committeeSize), SnapshotChunkCodec.MaxBytes);
         snapshot = Math.Max(snapshot, EpochEndCodec.MaxBytes(committeeSize));

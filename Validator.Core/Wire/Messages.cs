@@ -145,6 +145,16 @@ public sealed class Certificate : IMessage
     public required ulong Sequence { get; init; }
     public required Hash256 BlockHash { get; init; }
     public required CertificateVote[] Votes { get; init; }
+
+    /// <summary>Every member's vote is in it, so all weight.</summary>
+    public bool IsOfAll(int members) => Votes.Length == members;
+
+    /// <summary>
+    /// It is of that block, and makes it final with all its ancestors: a quorum's Commits, or, but for an epoch's last block, all
+    /// members' Prepares (rule P5).
+    /// </summary>
+    public bool Proves(Block block) => Epoch == block.Epoch && Sequence == block.Sequence && BlockHash == block.Hash
+        && (Phase == Phase.Committed || (IsOfAll(block.Cut.Length) && !block.EndsEpoch));
 }
 
 /// <summary>The highest certificate of one kind that a ViewChange states; absent when Sequence is 0.</summary>
@@ -153,8 +163,41 @@ public readonly record struct Claim(ulong View, ulong Sequence, Hash256 BlockHas
     public bool IsAbsent => Sequence == 0;
 }
 
-/// <summary>What ViewChange signs (rule V3): its digest is the BLAKE3 of both claims' encoding.</summary>
-public readonly record struct Claims(Claim Prepared, Claim Committed);
+/// <summary>That a ViewChange's sender accepted this block; absent where the hash is zero.</summary>
+/// <param name="View">The newest view in which it accepted it, or a descendant of it.</param>
+public readonly record struct Acceptance(ulong View, Hash256 BlockHash)
+{
+    public bool IsAbsent => BlockHash.IsZero;
+}
+
+/// <summary>What a ViewChange lists (rule V3): an entry for each sequence from the first on. Empty by default.</summary>
+public readonly struct Acceptances : IEquatable<Acceptances>
+{
+    private readonly Acceptance[]? _entries;
+
+    /// <param name="first">Sequence of the first entry.</param>
+    /// <param name="entries">At most <see cref="Limits.MaxListed"/>; neither the first nor the last is absent.</param>
+    public Acceptances(ulong first, Acceptance[] entries)
+    {
+        Require.That(entries.Length <= Limits.MaxListed);
+        First = entries.Length == 0 ? 0 : first;
+        _entries = entries;
+    }
+
+    public ulong First { get; }
+
+    public ReadOnlySpan<Acceptance> Entries => _entries;
+
+    public bool Equals(Acceptances other) => First == other.First && Entries.SequenceEqual(other.Entries);
+
+    public override bool Equals(object? obj) => obj is Acceptances other && Equals(other);
+
+    public override int GetHashCode() => HashCode.Combine(First, Entries.Length);
+}
+
+/// <summary>What ViewChange signs (rule V3): its digest is the BLAKE3 of the claims' encoding.</summary>
+/// <param name="Accepted">Needs no certificate: it counts where others list the same.</param>
+public readonly record struct Claims(Claim Prepared, Claim Committed, Acceptances Accepted = default);
 
 /// <summary>ViewChange(v) with the certificates of its claims; null where the claim is absent.</summary>
 public sealed class ViewChange : IMessage

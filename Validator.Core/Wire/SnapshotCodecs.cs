@@ -169,13 +169,11 @@ public static class SnapshotManifestCodec
         ref WireReader reader, ulong epoch, ulong first, StateRecord[] states, Block anchor, Block[] chain, Certificate certificate)
     {
         Block last = chain[^1];
-        bool covers = certificate.Phase == Phase.Committed && certificate.Epoch == last.Epoch
-            && certificate.Sequence == last.Sequence && certificate.BlockHash == last.Hash;
         bool stated = chain[0].ExecutedSequence == first + (ulong)(states.Length - 1) && chain[0].ExecutedRoot == states[^1].Root;
         bool follows = anchor.Epoch == epoch || (anchor.Epoch + 1 == epoch && anchor.EndsEpoch);
         bool anchored = follows && chain[0].Epoch == epoch && anchor.Sequence >= first
             && anchor.Sequence - first < (ulong)states.Length && states[anchor.Sequence - first].BlockHash == anchor.Hash;
-        reader.Check(covers && stated && anchored, DecodeError.ChainBroken);
+        reader.Check(certificate.Proves(last) && stated && anchored, DecodeError.ChainBroken);
     }
 }
 

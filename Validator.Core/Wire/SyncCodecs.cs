@@ -176,9 +176,7 @@ public static class FinalBlocksCodec
             return null;
         }
 
-        bool covers = certificate.Phase == Phase.Committed && certificate.Epoch == blocks[^1].Epoch
-            && certificate.Sequence == blocks[^1].Sequence && certificate.BlockHash == blocks[^1].Hash;
-        reader.Check(covers, DecodeError.ChainBroken);
+        reader.Check(certificate.Proves(blocks[^1]), DecodeError.ChainBroken);
         return new FinalBlocks(blocks, certificate);
     }
 }

@@ -9,7 +9,7 @@ namespace Validator.Core.Wire;
 public static class ViewChangeCodec
 {
     public static int EncodedSize(ViewChange value) =>
-        WireSizes.Signed + WireSizes.Claims + ClaimProofs.EncodedSize(value.Prepared, value.Committed);
+        WireSizes.Signed + ClaimsCodec.EncodedSize(value.Claims) + ClaimProofs.EncodedSize(value.Prepared, value.Committed);
 
     public static bool TryRead(
         ReadOnlySpan<byte> data, int committeeSize, [NotNullWhen(true)] out ViewChange? value, out DecodeError error)
@@ -60,14 +60,14 @@ public static class ViewChangeCodec
 public static class NewViewCodec
 {
     public static int EncodedSize(NewView value) =>
-        WireSizes.Signed + WireSizes.NewViewFixed + (value.ViewChanges.Length * WireSizes.Summary)
+        WireSizes.Signed + DigestedSize(value.ViewChanges) + (value.ViewChanges.Length * Limits.SignatureBytes)
         + ClaimProofs.EncodedSize(value.Prepared, value.Committed);
 
     /// <summary>What a NewView signs: BLAKE3 of sender and claims of each summary.</summary>
     public static Hash256 Digest(ReadOnlySpan<ViewChangeSummary> viewChanges)
     {
         Require.That(viewChanges.Length <= Limits.MaxCommittee);
-        Span<byte> encoded = stackalloc byte[WireSizes.NewViewFixed + (Limits.MaxCommittee * WireSizes.SummaryDigested)];
+        byte[] encoded = new byte[DigestedSize(viewChanges)];
         WireWriter writer = new(encoded);
         WriteFixed(ref writer, viewChanges.Length);
         foreach (ref readonly ViewChangeSummary summary in viewChanges)
@@ -75,7 +75,8 @@ public static class NewViewCodec
             WriteDigested(ref writer, summary);
         }
 
-        return Hash256.Of(encoded[..writer.Written]);
+        Require.That(writer.Written == encoded.Length);
+        return Hash256.Of(encoded);
     }
 
     public static bool TryRead(
@@ -143,10 +144,9 @@ public static class NewViewCodec
         for (int i = 0; i < summaries.Length && reader.Ok; i++)
         {
             int sender = reader.Member(committeeSize);
-            reader.Reserved(6);
             reader.Check(sender > last, DecodeError.NotAscending);
             last = sender;
-            Claims claims = ClaimsCodec.ReadBoth(ref reader);
+            Claims claims = ClaimsCodec.ReadRest(ref reader);
             ClaimProofs.CheckBelow(ref reader, claims, view);
             summaries[i] = new ViewChangeSummary(sender, claims, reader.Signature());
         }
@@ -163,8 +163,18 @@ public static class NewViewCodec
     private static void WriteDigested(ref WireWriter writer, in ViewChangeSummary summary)
     {
         writer.U16(summary.Sender);
-        writer.Zeros(6);
-        ClaimsCodec.WriteBoth(ref writer, summary.Claims);
+        ClaimsCodec.WriteRest(ref writer, summary.Claims);
+    }
+
+    private static int DigestedSize(ReadOnlySpan<ViewChangeSummary> viewChanges)
+    {
+        int size = WireSizes.NewViewFixed;
+        foreach (ref readonly ViewChangeSummary summary in viewChanges)
+        {
+            size += ClaimsCodec.EncodedSize(summary.Claims);
+        }
+
+        return size;
     }
 }
 
@@ -209,6 +219,11 @@ internal static class ClaimProofs
     {
         bool below = (claims.Prepared.IsAbsent || claims.Prepared.View < view)
             && (claims.Committed.IsAbsent || claims.Committed.View < view);
+        foreach (ref readonly Acceptance accepted in claims.Accepted.Entries)
+        {
+            below &= accepted.View < view;
+        }
+
         reader.Check(below, DecodeError.ClaimNotBelowView);
     }
 

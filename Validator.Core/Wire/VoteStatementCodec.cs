@@ -44,9 +44,13 @@ public sealed class VoteStatement
     public required Hash256[] Requests { get; init; }
 
     /// <summary>
-    /// The highest prepared certificate that a Commit of its own rested on; null: it never sent one in this epoch.
+    /// The highest of: the prepared certificate that a Commit of its own rested on, and what proves its newest executed block, of
+    /// either phase; null: there is none in this epoch.
     /// </summary>
-    public Certificate? Prepared { get; init; }
+    public Certificate? Certificate { get; init; }
+
+    /// <summary>What it accepted above its newest executed block, as a ViewChange of its own would list it.</summary>
+    public Acceptances Accepted { get; init; }
 
     /// <summary>Over all of the above.</summary>
     public required byte[] Signature { get; init; }
@@ -63,7 +67,8 @@ public sealed class VoteStatement
         FinalSequence = FinalSequence,
         FinalHash = FinalHash,
         Requests = Requests,
-        Prepared = Prepared,
+        Certificate = Certificate,
+        Accepted = Accepted,
         Signature = signature,
     };
 }
@@ -124,9 +129,11 @@ public static class VoteStatementCodec
         reader.Check(firstView > signedView && firstView - signedView <= MostAhead && firstView <= HighestView, DecodeError.ClaimNotBelowView);
         ulong finalSequence = reader.U64();
         Hash256 finalHash = reader.Hash();
-        byte prepared = reader.U8();
-        reader.Check(prepared <= 1, DecodeError.ClaimMalformed);
-        reader.Reserved(7);
+        byte certified = reader.U8();
+        reader.Check(certified <= 1, DecodeError.ClaimMalformed);
+        reader.Reserved(1);
+        int listed = reader.U16();
+        reader.Reserved(4);
         reader.Need(requestCount, Hash256.Size);
         if (!reader.Ok)
         {
@@ -139,10 +146,15 @@ public static class VoteStatementCodec
             requests[i] = reader.Hash();
         }
 
-        Certificate? certificate = prepared == 1 ? CertificateCodec.Read(ref reader, committeeSize) : null;
-        bool fits = certificate is null
-            || (certificate.Phase == Phase.Prepared && certificate.Epoch == epoch && certificate.View <= signedView);
+        Certificate? certificate = certified == 1 ? CertificateCodec.Read(ref reader, committeeSize) : null;
+        bool fits = certificate is null || (certificate.Epoch == epoch && certificate.View <= signedView);
         reader.Check(fits, DecodeError.CertificateContradictsClaim);
+        Acceptances accepted = AcceptancesCodec.Read(ref reader, listed);
+        foreach (ref readonly Acceptance entry in accepted.Entries)
+        {
+            reader.Check(entry.View <= signedView, DecodeError.ClaimNotBelowView);
+        }
+
         byte[] signature = reader.Signature();
         return !reader.Ok ? null : new VoteStatement
         {
@@ -156,13 +168,16 @@ public static class VoteStatementCodec
             FinalSequence = finalSequence,
             FinalHash = finalHash,
             Requests = requests,
-            Prepared = certificate,
+            Certificate = certificate,
+            Accepted = accepted,
             Signature = signature,
         };
     }
 
     private static int UnsignedSize(VoteStatement value) =>
-        FixedBytes + (value.Requests.Length * Hash256.Size) + (value.Prepared is { } prepared ? CertificateCodec.EncodedSize(prepared) : 0);
+        FixedBytes + (value.Requests.Length * Hash256.Size)
+        + (value.Certificate is { } certificate ? CertificateCodec.EncodedSize(certificate) : 0)
+        + AcceptancesCodec.EncodedSize(value.Accepted);
 
     private static void WriteUnsigned(ref WireWriter writer, VoteStatement value)
     {
@@ -177,16 +192,20 @@ public static class VoteStatementCodec
         writer.U64(value.FirstView);
         writer.U64(value.FinalSequence);
         writer.Hash(value.FinalHash);
-        writer.U8(value.Prepared is null ? (byte)0 : (byte)1);
-        writer.Zeros(7);
+        writer.U8(value.Certificate is null ? (byte)0 : (byte)1);
+        writer.Zeros(1);
+        writer.U16(value.Accepted.Entries.Length);
+        writer.Zeros(4);
         foreach (Hash256 request in value.Requests)
         {
             writer.Hash(request);
         }
 
-        if (value.Prepared is { } prepared)
+        if (value.Certificate is { } certificate)
         {
-            CertificateCodec.Write(ref writer, prepared);
+            CertificateCodec.Write(ref writer, certificate);
         }
+
+        AcceptancesCodec.Write(ref writer, value.Accepted);
     }
 }

@@ -64,6 +64,7 @@ internal static class WireTags
     public const byte Manifest = 0x18;
     public const byte EpochEnd = 0x19;
     public const byte VoteStatement = 0x1A;
+    public const byte StatedAcceptances = 0x1B;
 }
 
 /// <summary>Sizes in bytes of the fixed parts, see FORMATS.md.</summary>
@@ -76,11 +77,13 @@ internal static class WireSizes
     public const int BlockFixed = 136;
     public const int Claim = 48;
     public const int Claims = 8 + (2 * Claim);
+    public const int Acceptance = 8 + Hash256.Size;
     public const int CertificateFixed = 64;
     public const int CertificateVote = 2 + Limits.SignatureBytes;
     public const int NewViewFixed = 8;
-    public const int SummaryDigested = 8 + (2 * Claim);
-    public const int Summary = SummaryDigested + Limits.SignatureBytes;
+
+    /// <summary>A summary in a NewView without what it lists.</summary>
+    public const int Summary = 8 + (2 * Claim) + Limits.SignatureBytes;
     public const int StatusFixed = 32;
     public const int FetchRequest = 56;
     public const int FinalBlocksFixed = 8;

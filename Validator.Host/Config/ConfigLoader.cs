@@ -96,7 +96,8 @@ public static class ConfigLoader
             ViewTimeoutMs: timeout,
             StallSeconds: settings.Integer("consensus.stall_seconds", Math.Max(5, 4 * timeout / 1000), 1, 3600),
             BlockIntervalMs: settings.Integer("consensus.block_interval_ms", 10, 1, 1000),
-            TwinWatchSeconds: settings.Integer("consensus.twin_watch_seconds", 0, 0, 600));
+            TwinWatchSeconds: settings.Integer("consensus.twin_watch_seconds", 0, 0, 600),
+            FastPath: settings.Boolean("consensus.fast_path", true));
     }
 
     private static NetworkSection Network(Settings settings, List<string> notices)

@@ -35,6 +35,7 @@ public sealed record NodeSection(
 /// <param name="MaxPendingMb">The same in MiB of payload.</param>
 /// <param name="TwinWatchSeconds">How long to listen for another process with this key before signing; 0: not at all.</param>
 /// <param name="StallSeconds">When the chain counts as standing still.</param>
+/// <param name="FastPath">What all members have prepared is final here without Commits.</param>
 /// <param name="BlockIntervalMs">Least time between two proposals, and between two own vertices; load stretches it.</param>
 public sealed record ConsensusSection(
     string Algorithm = "bft",
@@ -44,7 +45,8 @@ public sealed record ConsensusSection(
     int ViewTimeoutMs = 500,
     int BlockIntervalMs = 10,
     int TwinWatchSeconds = 0,
-    int StallSeconds = 5);
+    int StallSeconds = 5,
+    bool FastPath = true);
 
 /// <param name="Host">Address to bind, from listen_addr; its port is not opened.</param>
 /// <param name="QuicPort">UDP port of the QUIC transport.</param>

@@ -21,6 +21,8 @@ internal sealed record SettingKey(string Path, TomlKind Kind, string Default, st
         new("consensus.max_pending_mb", TomlKind.Integer, "1024", "16 to 1000000: the same in MiB of payload, an equal share for each lane"),
         new("consensus.stall_seconds", TomlKind.Integer, "5, and at least four view timeouts", "1 to 3600: when nothing has become final for so long though work is pending, or no quorum was connected, ready says so and submissions are refused"),
         new("consensus.twin_watch_seconds", TomlKind.Integer, "0", "0 to 600: listen so long at each start for another process with this key before anything is signed; 0: not at all"),
+        new("consensus.fast_path", TomlKind.Boolean, "true",
+            "a block that all members have prepared is final here at once; false: it waits for commits"),
         new("network.listen_addr", TomlKind.String, "0.0.0.0:9000", "ADDRESS:PORT; QUIC binds the address with quic_port, this port stays closed"),
         new("network.quic_port", TomlKind.Integer, "9001", "1 to 65535: UDP port between validators"),
         new("network.bootstrap_peers", TomlKind.Array, "[]", "hints where members may be: /ip4/ADDRESS/udp/PORT/quic-v1[/p2p/NAME], also /ip6, /dns"),

@@ -294,6 +294,7 @@ public sealed partial class ValidatorNode
         BlockIntervalMicros = section.BlockIntervalMs * 1000L,
         MaxPendingVertices = section.MaxPendingVertices,
         MaxPendingBytes = (long)section.MaxPendingMb << 20,
+        FastPath = section.FastPath,
     };
 
     // Buffers are a quarter larger than their content on average, and half at most.

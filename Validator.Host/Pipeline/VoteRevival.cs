@@ -57,7 +57,7 @@ public static class VoteRevival
         }
 
         StoreIdentity identity = StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey);
-        (EpochConfiguration epoch, Block final, _, _) = ReadEpoch(context);
+        (EpochConfiguration epoch, Block final, Certificate? proof, _, _) = ReadEpoch(context);
         int self = SelfIn(context, epoch);
         using RocksVoteStore votes = RocksVoteStore.Open(storage.VotesPath, identity);
         if (votes.Epoch() is var later && later > epoch.Number)
@@ -68,7 +68,8 @@ public static class VoteRevival
 
         RecoveredState state = new();
         votes.Recover(epoch.Number, epoch.Members.Length, state);
-        VoteStatement unsigned = Revival.State(state, epoch, self, context.ChainId, [.. requests.Select(r => r.Nonce)], final, least);
+        Hash256[] nonces = [.. requests.Select(r => r.Nonce)];
+        VoteStatement unsigned = Revival.State(state, epoch, self, context.ChainId, nonces, final, proof, least);
 
         if (unsigned.FirstView - unsigned.SignedView > VoteStatementCodec.MostAhead)
         {
@@ -114,7 +115,7 @@ public static class VoteRevival
         }
 
         LostVotes request = OwnRequest(context);
-        (EpochConfiguration epoch, _, LaneTip? ownTip, bool authored) = ReadEpoch(context);
+        (EpochConfiguration epoch, _, _, LaneTip? ownTip, bool authored) = ReadEpoch(context);
         int self = SelfIn(context, epoch);
         bool laneKnown = IsLaneKnown(storage, ownTip is not null, authored, ledgerKept);
         List<VoteStatement> statements = [.. files.Select(f => ReadStatement(f.Name, f.Bytes, context, epoch, request))];
@@ -161,13 +162,14 @@ public static class VoteRevival
             : throw new StoreException(StoreFault.ForeignChain, $"{path}: is of {request.Name} of chain {request.ChainId}; remove it, and repeat 'validator votes lost'");
     }
 
-    private static (EpochConfiguration Epoch, Block Final, LaneTip? OwnTip, bool Authored) ReadEpoch(NodeContext context)
+    private static (EpochConfiguration Epoch, Block Final, Certificate? Proof, LaneTip? OwnTip, bool Authored) ReadEpoch(
+        NodeContext context)
     {
         StorageSection storage = context.Config.Storage;
         EpochConfiguration first = EpochConfiguration.First(context.Genesis, context.ChainId);
         if (!StoreDirectory.Exists(storage.LedgerPath))
         {
-            return (first, first.Start, null, false);
+            return (first, first.Start, null, null, false);
         }
 
         using RocksLedger ledger = RocksLedger.Open(
@@ -175,10 +177,11 @@ public static class VoteRevival
             context.Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes, takeOver: static () => true);
         EpochConfiguration epoch = ledger.ReadEpoch() ?? first;
         int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
-        Block final = ledger.LastFinal()?.Block ?? epoch.Start;
+        FinalRecord? last = ledger.LastFinal();
+        Block final = last?.Block ?? epoch.Start;
         bool ordered = self >= 0 && final.Epoch == epoch.Number && final.Cut[self].Height > 0;
         bool authored = ordered || (self >= 0 && ledger.VerticesAbove(epoch.Number, self, 0).Any());
-        return (epoch, final, self < 0 ? null : ledger.OwnTip(epoch, self), authored);
+        return (epoch, final, last?.Certificate, self < 0 ? null : ledger.OwnTip(epoch, self), authored);
     }
 
     /// <summary>
@@ -253,7 +256,8 @@ public static class VoteRevival
 
         List<SignatureCheck> checks = [];
         bool holds = statement.CommitteeSize == epoch.Members.Length
-            && (statement.Prepared is not { } prepared || SignatureChecks.OfCertificate(prepared, epoch.Committee, checks) == DecodeError.None);
+            && (statement.Certificate is not { } certificate
+                || SignatureChecks.OfCertificate(certificate, epoch.Committee, checks) == DecodeError.None);
         checks.Add(new SignatureCheck(statement.Author, VoteStatementCodec.HeaderToSign(statement), statement.Signature));
         return holds && Verifies(context, epoch, checks)
             ? statement : throw new ConfigException($"{name}: the signatures in it do not hold");

@@ -64,7 +64,7 @@ public sealed record StoredVertex(VertexHeader Header, byte[] Signature, byte[] 
 /// <param name="Block">The block asked for.</param>
 /// <param name="Between">Its descendants up to the certified one, in sequence order; empty when its own certificate is
 /// held.</param>
-/// <param name="Certificate">A commit certificate of the last of those.</param>
+/// <param name="Certificate">Proves the last of those (rule P5).</param>
 /// <param name="FirstIndex">Global index of its first transaction.</param>
 /// <param name="TransactionCount">Transactions that got an index in it.</param>
 /// <param name="ExecutedRoot">The root after its execution.</param>

@@ -98,6 +98,17 @@ internal sealed partial class RocksVoteStore
         return whole;
     }
 
+    private static bool RecoverStated(ReadOnlySpan<byte> value, VoteRecovery recovery)
+    {
+        if (!StatedAcceptances.TryRead(value, out ulong epoch, out Acceptances accepted))
+        {
+            return false;
+        }
+
+        recovery.SetStated(epoch, accepted);
+        return true;
+    }
+
     private bool RecoverLimit(ReadOnlySpan<byte> value, VoteRecovery recovery)
     {
         if (value.Length != LimitBytes || value[24] > 1)

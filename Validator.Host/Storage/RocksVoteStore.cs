@@ -15,7 +15,8 @@ namespace Validator.Host.Storage;
 /// One thread adds and commits; any thread may find; recovery comes before both. Keys: S number: a signed record and its body; B
 /// sequence hash: an accepted block; C sequence view: a prepared certificate; N: the NewView entered; T: own lane's newest vertex
 /// ever signed; F: the sequence below which votes are forgotten; E: the epoch below which they are; L epoch: what is not signed
-/// in it (rule E9). What belongs to an ended epoch is deleted, and not read back.
+/// in it, and A: what was stated to have been accepted in it (rule E9). What belongs to an ended epoch is deleted, and not read
+/// back.
 /// </summary>
 internal sealed partial class RocksVoteStore : IVoteStore
 {
@@ -32,6 +33,7 @@ internal sealed partial class RocksVoteStore : IVoteStore
     private static readonly byte[] TipKey = [(byte)'T'];
     private static readonly byte[] ForgottenKey = [(byte)'F'];
     private static readonly byte[] EpochKey = [(byte)'E'];
+    private static readonly byte[] StatedKey = [(byte)'A'];
 
     private static readonly RocksDbOptions Options = new()
     {
@@ -96,11 +98,16 @@ internal sealed partial class RocksVoteStore : IVoteStore
                 Put(batch, next);
             }
 
-            if (plan.Prepared is { } prepared)
+            if (plan.Certificate is { } certificate)
             {
-                byte[] value = new byte[CertificateCodec.EncodedSize(prepared)];
-                CertificateCodec.Write(prepared, value);
-                batch.Put(0, KeyOf(prepared.Sequence, prepared.View), value);
+                byte[] value = new byte[CertificateCodec.EncodedSize(certificate)];
+                CertificateCodec.Write(certificate, value);
+                batch.Put(0, KeyOf(certificate.Sequence, certificate.View), value);
+            }
+
+            if (!plan.Accepted.Entries.IsEmpty)
+            {
+                batch.Put(0, StatedKey, StatedAcceptances.Encode(plan.Limit.Epoch, plan.Accepted));
             }
 
             if (ownTip.Height > 0)
@@ -278,6 +285,8 @@ internal sealed partial class RocksVoteStore : IVoteStore
         {
             _batch.Delete(0, NewViewKey);
         }
+
+        _batch.Delete(0, StatedKey);
     }
 
     /// <summary>The epoch of the votes; what this key signed in earlier ones is forgotten (PROTOCOL.md, rule E7).</summary>
@@ -334,6 +343,7 @@ internal sealed partial class RocksVoteStore : IVoteStore
                 (byte)'T' => RecoverTip(records.Value, committeeSize, recovery),
                 (byte)'F' => RecoverForgotten(records.Value, recovery),
                 LimitKey => RecoverLimit(records.Value, recovery),
+                (byte)'A' => RecoverStated(records.Value, recovery),
                 (byte)'E' => records.Value.Length == sizeof(ulong),
                 _ => true,
             };
@@ -373,7 +383,7 @@ internal sealed partial class RocksVoteStore : IVoteStore
     /// <param name="other">For a record that belongs to no epoch.</param>
     private static ulong EpochOf(RocksDbIterator records, ulong other) => records.Key[0] switch
     {
-        SignedKey or BlockKey or CertificateKey or LimitKey or (byte)'N' or (byte)'T' when records.Value.Length >= 16
+        SignedKey or BlockKey or CertificateKey or LimitKey or (byte)'N' or (byte)'T' or (byte)'A' when records.Value.Length >= 16
             => BinaryPrimitives.ReadUInt64LittleEndian(records.Value[8..]),
         (byte)'E' when records.Value.Length == sizeof(ulong) => BinaryPrimitives.ReadUInt64LittleEndian(records.Value),
         _ => other,

@@ -73,7 +73,7 @@ internal interface ILedger : IDisposable
     /// <summary>An executed block by hash.</summary>
     Block? FindBlock(in Hash256 hash);
 
-    /// <summary>An executed block with the commit certificate that made it final: its own or a descendant's.</summary>
+    /// <summary>An executed block with the proof that made it final: its own or a descendant's.</summary>
     (Block Block, Certificate Certificate)? FindFinal(ulong sequence);
 
     // Snapshots: see RocksLedger.State and RocksLedger.Snapshots.

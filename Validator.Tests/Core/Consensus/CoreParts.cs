@@ -33,16 +33,20 @@ internal sealed class CoreParts
         TwinGuard guard = new(Peers, Step);
         Convictions convictions = new(self, Samples.Lanes, Timer, guard, Step);
         Fetcher = new Fetcher(Samples.Lanes, Peers, Step);
+        Acceptances = new OwnAcceptances(Samples.Chain, Samples.Blocks);
         Changer = new ViewChanger(
-            epoch, 32, View, Stops, Changes, Prepared, Committed, Slots, Samples.Blocks, Samples.Chain, Timer, Past, guard, Step);
+            epoch, 32, View, Stops, Changes, Prepared, Committed, Slots, Samples.Blocks, Samples.Chain, Acceptances, Timer, Past,
+            guard, Step);
         Certificates = new Certificates(epoch, Prepared, Committed, Slots, View, Samples.Chain, Past, Changer, guard, Step);
         Counter = new VoteCounter(
-            epoch, self, Slots, View, Samples.Chain, Samples.Blocks, Past, pace, Certificates, convictions, guard, Step);
-        Voter = new Voter(
-            epoch, Slots, Samples.Judge, Samples.Blocks, View, Samples.Chain, Past, own, Fetcher, Step);
-        Finalizer = new Finalizer(
-            Samples.Chain, Samples.Blocks, Slots, View, Samples.Lanes, own, Past, Timer, Samples.Close, catchUp, Fetcher, guard,
+            epoch, self, settings, Slots, View, Samples.Chain, Samples.Blocks, Past, pace, Certificates, convictions, guard,
             Step);
+        Voter = new Voter(
+            epoch, Slots, Samples.Judge, Samples.Blocks, View, Samples.Chain, Past, Acceptances, own, Fetcher, Step);
+        Finalizer = new Finalizer(
+            Samples.Chain, Samples.Blocks, Slots, View, Samples.Lanes, own, Past, Timer, Samples.Close, catchUp, Certificates,
+            Fetcher, guard, Step);
+        BaseChooser = new BaseChooser(epoch, self, View, Samples.Blocks, Samples.Chain, Fetcher, Peers);
         Watch = new LeaderWatch(
             epoch, self, settings, View, Stops, Timer, Slots, Samples.Blocks, Samples.Chain, Samples.Lanes, own, Past, catchUp, Peers, Step);
         Proposer = new Proposer(
@@ -73,6 +77,7 @@ internal sealed class CoreParts
     public PeerTable Peers { get; }
     public CertificateBook Prepared { get; } = new();
     public CertificateBook Committed { get; } = new();
+    public OwnAcceptances Acceptances { get; }
     public ViewChanger Changer { get; }
     public Certificates Certificates { get; }
     public VoteCounter Counter { get; }
@@ -82,6 +87,7 @@ internal sealed class CoreParts
     public Fetcher Fetcher { get; }
     public Proposer Proposer { get; }
     public NewViews NewViews { get; }
+    public BaseChooser BaseChooser { get; }
     public VertexIntake Vertices { get; }
     public FetchAnswers Answers { get; }
     public StatusExchange Status { get; }

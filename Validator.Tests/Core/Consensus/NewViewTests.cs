@@ -21,6 +21,9 @@ public sealed class NewViewTests
         Assert.True(_core.View.Active);
         Assert.Equal(["PersistEntered"], _core.Done.Cases);
         _core.Proposer.TryPropose();
+        Assert.Empty(_core.Done.Signed);
+        _core.BaseChooser.TryChoose();
+        _core.Proposer.TryPropose();
         SignedHeader proposed = Assert.Single(_core.Done.Signed);
         Assert.Equal((MessageKind.PrePrepare, 1UL, block.Hash), (proposed.Kind, proposed.View, proposed.Digest));
         _core.View.AssertInvariants();
@@ -32,6 +35,7 @@ public sealed class NewViewTests
     public void A_leader_proposes_what_is_held()
     {
         _core.NewViews.OnSigned(Enter());
+        _core.BaseChooser.TryChoose();
         _core.Proposer.TryPropose();
         Assert.Empty(_core.Done.Signed);
         LaneTip[] tips = _core.Samples.Hold(2, 1);

@@ -45,12 +45,34 @@ public sealed class RevivalTests
         EpochConfiguration epoch = Epoch(1, 1, 1, 1);
         RevivalPlan plan = Weigh(epoch, 3, Statement(0, 2, prepared: (2, 9)), Statement(1, 3, prepared: (1, 20)));
         Assert.Equal(new VoteLimit(5, 5, 5), plan.Limit);
-        Assert.Equal((2ul, 9ul), (plan.Prepared!.View, plan.Prepared.Sequence));
+        Assert.Equal((2ul, 9ul), (plan.Certificate!.View, plan.Certificate.Sequence));
         Assert.Null(plan.Next);
 
         Assert.Equal(RevivalRefusal.NotBound, Weigh(epoch, 3, Statement(0, 2), Statement(1, 6)).Refusal);
         RevivalPlan three = Weigh(epoch, 3, Statement(0, 2), Statement(1, 6), Statement(2, 6));
         Assert.Equal((RevivalRefusal.None, 8ul), (three.Refusal, three.Limit.FirstView));
+    }
+
+    // Protects what may be final without Commits, with the lost votes: what all who count may have accepted is listed from now
+    // on, as of the view that they all state; the executed block's proof counts as a certificate, and its view as one that was
+    // signed for.
+    [Fact]
+    public void What_all_may_have_accepted_is_stated()
+    {
+        EpochConfiguration epoch = Epoch(1, 1, 1, 1);
+        Hash256 a = Hash256.Of([1]), b = Hash256.Of([2]);
+        Acceptances both = new(9, [new Acceptance(2, a), new Acceptance(2, b)]);
+        Acceptances one = new(9, [new Acceptance(1, a)]);
+        Assert.Equal(one, Weigh(epoch, 3, Statement(0, 2, accepted: both), Statement(1, 2, accepted: one)).Accepted);
+        Assert.Equal(default, Weigh(epoch, 3, Statement(0, 2, accepted: both), Statement(1, 2)).Accepted);
+
+        Block[] chain = [Block(9, Hash256.Zero), Block(10, Hash256.Zero)];
+        RecoveredState votes = new();
+        votes.Blocks.AddRange(chain);
+        votes.Signed.Add((Vote(MessageKind.Prepare, 2, chain[1]), null, null, null));
+        VoteStatement said = Revival.State(votes, epoch, 1, s_chain, [s_request], epoch.Start, Certificate(6, 8));
+        Assert.Equal((6ul, 6ul), (said.Certificate!.View, said.SignedView));
+        Assert.Equal(new Acceptance(2, chain[1].Hash), said.Accepted.Entries[^1]);
     }
 
     // Protects the next epoch: where somebody committed to the last block of this one, the lost votes may reach into the next
@@ -85,7 +107,7 @@ public sealed class RevivalTests
 
         VoteStatement first = State();
         Assert.Equal((3ul, 5ul, EpochOutlook.GoesOn), (first.SignedView, first.FirstView, first.Outlook));
-        Assert.Equal(2ul, first.Prepared!.View);
+        Assert.Equal(2ul, first.Certificate!.View);
         votes.Limit = Revival.BindingOf(first, null);
         Assert.Equal(new VoteLimit(5, 5, 0), votes.Limit);
         Assert.Equal((3ul, 5ul), (State().SignedView, State().FirstView));
@@ -99,15 +121,15 @@ public sealed class RevivalTests
 
         // One whose votes were made anew speaks for what it lost, too.
         RecoveredState anew = new() { Limit = new VoteLimit(5, 9, 9, LaneKnown: true) };
-        VoteStatement word = Revival.State(anew, epoch, 1, s_chain, [s_request], epoch.Start);
+        VoteStatement word = Revival.State(anew, epoch, 1, s_chain, [s_request], epoch.Start, null);
         Assert.Equal((9ul, 11ul), (word.SignedView, word.FirstView));
         Assert.Equal(new VoteLimit(5, 11, 9, LaneKnown: true), Revival.BindingOf(word, anew.Limit));
         Assert.Equal(EpochOutlook.GoesOn, word.Outlook);
         anew.NextLimit = new VoteLimit(6, 1, 1);
-        Assert.Equal(EpochOutlook.MayBeOver, Revival.State(anew, epoch, 1, s_chain, [s_request], epoch.Start).Outlook);
-        Assert.Equal(40ul, Revival.State(anew, epoch, 1, s_chain, [s_request], epoch.Start, least: 40).FirstView);
+        Assert.Equal(EpochOutlook.MayBeOver, Revival.State(anew, epoch, 1, s_chain, [s_request], epoch.Start, null).Outlook);
+        Assert.Equal(40ul, Revival.State(anew, epoch, 1, s_chain, [s_request], epoch.Start, null, least: 40).FirstView);
 
-        VoteStatement State() => Revival.State(votes, epoch, 1, s_chain, [s_request], epoch.Start);
+        VoteStatement State() => Revival.State(votes, epoch, 1, s_chain, [s_request], epoch.Start, null);
     }
 
     // Protects operators' machines from whatever a file holds: it comes back as it was, and cut or changed bytes are refused, or
@@ -116,8 +138,10 @@ public sealed class RevivalTests
     public void A_statement_comes_back_as_it_was() => CodecPropertyTests.ForSeeds(100, seed =>
     {
         Random random = new(seed);
+        Acceptances accepted = new(9, [new Acceptance(0, Hash256.Of([1])), default, new Acceptance(0, Hash256.Of([2]))]);
         VoteStatement statement = Statement(
-            1, (ulong)random.Next(9), (EpochOutlook)random.Next(3), prepared: seed % 2 == 0 ? (0, (ulong)random.Next(1, 99)) : null);
+            1, (ulong)random.Next(9), (EpochOutlook)random.Next(3),
+            prepared: seed % 2 == 0 ? (0, (ulong)random.Next(1, 99)) : null, accepted: seed % 3 == 0 ? accepted : default);
         byte[] encoded = VoteStatementCodec.Encode(statement);
         Assert.True(VoteStatementCodec.TryRead(encoded, out VoteStatement? read, out DecodeError error), error.ToString());
         Assert.Equal(encoded, VoteStatementCodec.Encode(read));
@@ -239,7 +263,7 @@ public sealed class RevivalTests
 
     private static VoteStatement Statement(
         int author, ulong signed, EpochOutlook outlook = EpochOutlook.GoesOn, ulong epoch = 5, (ulong View, ulong Sequence)? prepared = null,
-        Hash256? request = null) => new()
+        Hash256? request = null, Acceptances accepted = default) => new()
         {
             ChainId = s_chain,
             Epoch = epoch,
@@ -251,7 +275,8 @@ public sealed class RevivalTests
             FinalSequence = 8,
             FinalHash = Hash256.Of([3]),
             Requests = [Hash256.Of([6]), request ?? s_request],
-            Prepared = prepared is { } at ? Certificate(at.View, at.Sequence) : null,
+            Certificate = prepared is { } at ? Certificate(at.View, at.Sequence) : null,
+            Accepted = accepted,
             Signature = new byte[Limits.SignatureBytes],
         };
 

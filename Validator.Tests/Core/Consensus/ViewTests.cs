@@ -67,6 +67,8 @@ public sealed class ViewTests
         _view.Enter(1, 10);
         Assert.False(_view.Active);
         _view.Activate(newView);
+        Assert.True(_view.AwaitsBase);
+        _view.Choose(null);
         Block highest = prepared > 0 ? _blocks[prepared] : committed > 0 ? _blocks[committed - 1] : _samples.Start;
         Assert.Equal((highest.Hash, final), (_view.Base.BlockHash, _view.BaseIsFinal));
         Assert.Equal(!final, _view.VotesBase);
@@ -150,8 +152,8 @@ public sealed class ViewTests
     public void Own_claims_are_known()
     {
         Certificate prepared = ChainSamples.Certificate(_blocks[0], Phase.Prepared);
-        Assert.Throws<InvariantViolationException>(() => _book.Sign(0, prepared, null, _step));
-        _book.Sign(1, prepared, null, _step);
+        Assert.Throws<InvariantViolationException>(() => _book.Sign(0, prepared, null, default, _step));
+        _book.Sign(1, prepared, null, default, _step);
         UnsignedViewChange change = Assert.IsType<UnsignedViewChange>(EffectLog.Of(_effects).Bodies[0]);
         Claims claims = change.Claims;
         Assert.True(_book.IsOurs(1, claims));

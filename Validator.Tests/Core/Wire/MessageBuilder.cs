@@ -168,8 +168,8 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
     {
         Claim prepared = values.Choose(4) == 0 ? default : new Claim(values.U64() >> 1, Number(), values.Hash());
         Claim committed = values.Choose(4) == 0 ? default : new Claim(values.U64() >> 1, Number(), values.Hash());
-        Claims claims = new(prepared, committed);
         ulong view = Math.Max(prepared.View, committed.View) + 1;
+        Claims claims = new(prepared, committed, Accepted(view));
         Signed signed = Sign(MessageKind.ViewChange, view, 0, ClaimsCodec.Digest(claims));
         return new ViewChange
         {
@@ -178,6 +178,19 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
             Prepared = Proof(Phase.Prepared, signed.Header.Epoch, prepared),
             Committed = Proof(Phase.Committed, signed.Header.Epoch, committed),
         };
+    }
+
+    /// <summary>Some entries, or none; in the middle some are absent.</summary>
+    private Acceptances Accepted(ulong below)
+    {
+        Acceptance[] entries = new Acceptance[values.Choose(4)];
+        for (int i = 0; i < entries.Length; i++)
+        {
+            bool absent = i > 0 && i < entries.Length - 1 && values.Choose(2) == 0;
+            entries[i] = absent ? default : new Acceptance(below - 1, values.Hash());
+        }
+
+        return new Acceptances(Number(), entries);
     }
 
     public NewView NewView(int least = 1, int sender = -1, ulong view = 0)
@@ -194,7 +207,7 @@ internal sealed class MessageBuilder(ValueSource values, int lanes)
             Claim c = values.Choose(4) == 0 ? default : new Claim(view - 1, (ulong)(5 + i), values.Hash());
             prepared = p.IsAbsent ? prepared : p;
             committed = c.IsAbsent ? committed : c;
-            summaries[i] = new ViewChangeSummary(lanes - count + i, new Claims(p, c), values.Signature());
+            summaries[i] = new ViewChangeSummary(lanes - count + i, new Claims(p, c, Accepted(view)), values.Signature());
         }
 
         Signed signed = Sign(MessageKind.NewView, view, 0, NewViewCodec.Digest(summaries), sender);

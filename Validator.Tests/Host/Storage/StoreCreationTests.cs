@@ -89,7 +89,7 @@ public class StoreCreationTests
         Directory.CreateDirectory(Path.Combine(disk, "lost+found"));
         Directory.CreateSymbolicLink(path, disk);
         Assert.True(RocksVoteStore.IsFree(path));
-        RevivalPlan plan = new(RevivalRefusal.None, new VoteLimit(0, 7, 7), null, null, 2, 0);
+        RevivalPlan plan = new(RevivalRefusal.None, new VoteLimit(0, 7, 7), null, null, default, 2, 0);
         RocksVoteStore.Create(path, StoreSamples.Identity, plan, 0, default);
         Assert.False(RocksVoteStore.IsFree(path));
         Assert.Equal(disk, new DirectoryInfo(path).LinkTarget);

@@ -255,7 +255,8 @@ public class VoteStoreTests
     }
 
     /// <summary>
-    /// Protects what rule E9 rests on: a store made anew begins with the limits, the certificate and the own tip, and keeps them.
+    /// Protects what rule E9 rests on: a store made anew begins with the limits, the certificate, what was stated as accepted and
+    /// the own tip, and keeps them for that epoch.
     /// </summary>
     [Theory]
     [InlineData(true)]
@@ -266,10 +267,12 @@ public class VoteStoreTests
         string path = folder.File("votes");
         VoteLimit limit = new(0, 9, 9, laneKnown), next = new(1, 1, 1, laneKnown);
         Certificate prepared = StoreSamples.Certificate(Phase.Prepared, 3, StoreSamples.Block(7, Hash256.Of("parent"u8)));
+        Acceptances accepted = laneKnown ? new(8, [new Acceptance(2, Hash256.Of("accepted"u8))]) : default;
         LaneTip tip = laneKnown ? new LaneTip(5, Hash256.Of("vertex"u8)) : default;
-        RocksVoteStore.Create(path, StoreSamples.Identity, new RevivalPlan(RevivalRefusal.None, limit, next, prepared, 2, 0), 1, tip);
+        RevivalPlan plan = new(RevivalRefusal.None, limit, next, prepared, accepted, 2, 0);
+        RocksVoteStore.Create(path, StoreSamples.Identity, plan, 1, tip);
         Assert.Equal(StoreFault.Exists, Assert.Throws<StoreException>(() => RocksVoteStore.Create(
-            path, StoreSamples.Identity, new RevivalPlan(RevivalRefusal.None, limit, null, null, 2, 0), 1, tip)).Fault);
+            path, StoreSamples.Identity, new RevivalPlan(RevivalRefusal.None, limit, null, null, default, 2, 0), 1, tip)).Fault);
         Check();
 
         // Stated for others since: bound higher, and else the same.
@@ -288,6 +291,7 @@ public class VoteStoreTests
             RecoveredState state = Recover(path);
             Assert.Equal((limit, next, tip), (state.Limit, state.NextLimit, state.OwnTip));
             Assert.Equal((3ul, 7ul), (state.PreparedCertificates.Single().View, state.PreparedCertificates.Single().Sequence));
+            Assert.Equal(accepted, state.Stated);
             Assert.Empty(state.Signed);
         }
     }
