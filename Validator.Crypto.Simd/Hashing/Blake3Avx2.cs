@@ -14,6 +14,8 @@ internal static unsafe class Blake3Avx2
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void Compress(uint* h, uint* m, uint* tail)
     {
+        byte* rowSpace = stackalloc byte[(4 * 8 * sizeof(uint)) + Scratch.Slack];
+        uint* row = (uint*)Scratch.Align(rowSpace);
         Vector256<uint> v0 = Vector256.Load(h);
         Vector256<uint> v1 = Vector256.Load(h + 8);
         Vector256<uint> v2 = Vector256.Load(h + 16);
@@ -29,8 +31,24 @@ internal static unsafe class Blake3Avx2
         Vector256<uint> v14 = Vector256.Load(tail + 16);
         Vector256<uint> v15 = Vector256.Load(tail + 24);
 
-        Rounds(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m);
+        if (Avx512F.VL.IsSupported)
+        {
+            Rounds(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
+                ref v12, ref v13, ref v14, ref v15, m);
+        }
+        else
+        {
+            v8.Store(row);
+            v9.Store(row + 8);
+            v10.Store(row + 16);
+            v11.Store(row + 24);
+            RoundsInMemory(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, row,
+                ref v12, ref v13, ref v14, ref v15, m);
+            v8 = Vector256.Load(row);
+            v9 = Vector256.Load(row + 8);
+            v10 = Vector256.Load(row + 16);
+            v11 = Vector256.Load(row + 24);
+        }
 
         (v0 ^ v8).Store(h);
         (v1 ^ v9).Store(h + 8);
@@ -49,8 +67,8 @@ internal static unsafe class Blake3Avx2
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void HashBlocks(byte** inputs, uint* key, uint length, uint flags, byte* output)
     {
-        byte* mSpace = stackalloc byte[(16 * 8 * sizeof(uint)) + Scratch.Slack];
-        uint* m = (uint*)Scratch.Align(mSpace);
+        byte* mSpace = stackalloc byte[(20 * 8 * sizeof(uint)) + Scratch.Slack];
+        uint* m = (uint*)Scratch.Align(mSpace), row = m + (16 * 8);
         LoadBlocks(inputs, m);
         Vector256<uint> v0 = Vector256.Create(key[0]), v1 = Vector256.Create(key[1]);
         Vector256<uint> v2 = Vector256.Create(key[2]), v3 = Vector256.Create(key[3]);
@@ -60,8 +78,24 @@ internal static unsafe class Blake3Avx2
         Vector256<uint> v10 = Vector256.Create(Blake3Scalar.Iv2), v11 = Vector256.Create(Blake3Scalar.Iv3);
         Vector256<uint> v12 = Vector256<uint>.Zero, v13 = Vector256<uint>.Zero;
         Vector256<uint> v14 = Vector256.Create(length), v15 = Vector256.Create(flags);
-        Rounds(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
-            ref v12, ref v13, ref v14, ref v15, m);
+        if (Avx512F.VL.IsSupported)
+        {
+            Rounds(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, ref v8, ref v9, ref v10, ref v11,
+                ref v12, ref v13, ref v14, ref v15, m);
+        }
+        else
+        {
+            v8.Store(row);
+            v9.Store(row + 8);
+            v10.Store(row + 16);
+            v11.Store(row + 24);
+            RoundsInMemory(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, row,
+                ref v12, ref v13, ref v14, ref v15, m);
+            v8 = Vector256.Load(row);
+            v9 = Vector256.Load(row + 8);
+            v10 = Vector256.Load(row + 16);
+            v11 = Vector256.Load(row + 24);
+        }
         v0 ^= v8;
         v1 ^= v9;
         v2 ^= v10;
@@ -166,6 +200,72 @@ internal static unsafe class Blake3Avx2
                     m + (8 * s[9]), m + (8 * s[11]), m + (8 * s[13]), m + (8 * s[15]));
             }
         }
+    }
+
+    /// <summary>
+    /// The same where there are 16 registers, which the state alone would fill: its third row lies in memory, from where each of
+    /// its words is taken and put back once a half of G.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void RoundsInMemory(
+        ref Vector256<uint> v0, ref Vector256<uint> v1, ref Vector256<uint> v2, ref Vector256<uint> v3,
+        ref Vector256<uint> v4, ref Vector256<uint> v5, ref Vector256<uint> v6, ref Vector256<uint> v7, uint* c,
+        ref Vector256<uint> v12, ref Vector256<uint> v13, ref Vector256<uint> v14, ref Vector256<uint> v15, uint* m)
+    {
+        fixed (byte* schedule = Blake3Scalar.Schedule)
+        {
+            for (byte* s = schedule; s < schedule + 112; s += 16)
+            {
+                QuadInMemory(ref v0, ref v1, ref v2, ref v3, ref v4, ref v5, ref v6, ref v7, c, c + 8, c + 16, c + 24,
+                    ref v12, ref v13, ref v14, ref v15, m + (8 * s[0]), m + (8 * s[2]), m + (8 * s[4]), m + (8 * s[6]),
+                    m + (8 * s[1]), m + (8 * s[3]), m + (8 * s[5]), m + (8 * s[7]));
+                QuadInMemory(ref v0, ref v1, ref v2, ref v3, ref v5, ref v6, ref v7, ref v4, c + 16, c + 24, c, c + 8,
+                    ref v15, ref v12, ref v13, ref v14, m + (8 * s[8]), m + (8 * s[10]), m + (8 * s[12]), m + (8 * s[14]),
+                    m + (8 * s[9]), m + (8 * s[11]), m + (8 * s[13]), m + (8 * s[15]));
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void QuadInMemory(
+        ref Vector256<uint> a0, ref Vector256<uint> a1, ref Vector256<uint> a2, ref Vector256<uint> a3,
+        ref Vector256<uint> b0, ref Vector256<uint> b1, ref Vector256<uint> b2, ref Vector256<uint> b3,
+        uint* c0, uint* c1, uint* c2, uint* c3,
+        ref Vector256<uint> d0, ref Vector256<uint> d1, ref Vector256<uint> d2, ref Vector256<uint> d3,
+        uint* x0, uint* x1, uint* x2, uint* x3, uint* y0, uint* y1, uint* y2, uint* y3)
+    {
+        a0 += b0 + Vector256.Load(x0);
+        a1 += b1 + Vector256.Load(x1);
+        a2 += b2 + Vector256.Load(x2);
+        a3 += b3 + Vector256.Load(x3);
+        d0 = Right16(d0 ^ a0);
+        d1 = Right16(d1 ^ a1);
+        d2 = Right16(d2 ^ a2);
+        d3 = Right16(d3 ^ a3);
+        b0 = Right12(b0 ^ AddTo(c0, d0));
+        b1 = Right12(b1 ^ AddTo(c1, d1));
+        b2 = Right12(b2 ^ AddTo(c2, d2));
+        b3 = Right12(b3 ^ AddTo(c3, d3));
+        a0 += b0 + Vector256.Load(y0);
+        a1 += b1 + Vector256.Load(y1);
+        a2 += b2 + Vector256.Load(y2);
+        a3 += b3 + Vector256.Load(y3);
+        d0 = Right8(d0 ^ a0);
+        d1 = Right8(d1 ^ a1);
+        d2 = Right8(d2 ^ a2);
+        d3 = Right8(d3 ^ a3);
+        b0 = Right7(b0 ^ AddTo(c0, d0));
+        b1 = Right7(b1 ^ AddTo(c1, d1));
+        b2 = Right7(b2 ^ AddTo(c2, d2));
+        b3 = Right7(b3 ^ AddTo(c3, d3));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> AddTo(uint* place, Vector256<uint> value)
+    {
+        Vector256<uint> sum = Vector256.Load(place) + value;
+        sum.Store(place);
+        return sum;
     }
 
     /// <summary>Four independent G functions side by side: one alone waits for itself.</summary>
