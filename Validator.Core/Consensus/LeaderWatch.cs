@@ -69,7 +69,8 @@ internal sealed class LeaderWatch(
     /// </summary>
     private ulong TriedViews => Math.Min(FruitlessViews, view.Number - Math.Min(view.Number, past.FirstView));
 
-    private bool WorkPending =>
+    /// <summary>Something here waits for its order, or for a view.</summary>
+    public bool WorkPending =>
         !view.Active || view.Accepted?.Sequence > chain.Sequence || lanes.HoldUnordered || own.HasUnsigned || catchUp.Active;
 
     public void Advance()

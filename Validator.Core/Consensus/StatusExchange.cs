@@ -10,7 +10,8 @@ namespace Validator.Core.Consensus;
 /// </summary>
 internal sealed class StatusExchange(
     EpochConfiguration epoch, int self, CoreSettings settings, uint window, LaneSet lanes, FinalChain chain, Slots slots, ViewState view,
-    Stops stops, ViewChangeBook changes, ViewTimer timer, Fetcher fetcher, CatchUpDriver catchUp, PeerTable peers, Step step)
+    Stops stops, ViewChangeBook changes, ViewTimer timer, Fetcher fetcher, CatchUpDriver catchUp, LeaderWatch watch,
+    PeerTable peers, Step step)
 {
     /// <summary>Slots whose messages are sent again per status of a peer that does not move.</summary>
     private const int SlotsPerRepeat = 8;
@@ -113,8 +114,8 @@ internal sealed class StatusExchange(
     /// <summary>Nothing has changed since our last Status or is under way, and all who are connected said the same.</summary>
     private bool IsAtRest()
     {
-        if (_told is not { } told || !view.Active || view.Accepted?.Sequence > chain.Sequence || lanes.HoldUnordered
-            || catchUp.Active || told.View != view.Number || told.FinalSequence != chain.Sequence || !lanes.HaveTips(told.Tips))
+        if (_told is not { } told || watch.WorkPending || told.View != view.Number || told.FinalSequence != chain.Sequence
+            || !lanes.HaveTips(told.Tips))
         {
             return false;
         }

@@ -94,9 +94,10 @@ public sealed class ValidatorCore : IInputHandler
         _finalizer = new Finalizer(
             _chain, _blocks, _slots, _view, _lanes, _own, _past, timer, _close, _catchUp, _certificates, _fetcher, guard, _step);
         _answers = new FetchAnswers(_fetcher, _blocks, _chain, _certificates, _catchUp, _step);
-        _status = new StatusExchange(
-            epoch, self, settings, window, _lanes, _chain, _slots, _view, _stops, changes, timer, _fetcher, _catchUp, _peers, _step);
         _watch = new LeaderWatch(epoch, self, settings, _view, _stops, timer, _slots, _blocks, _chain, _lanes, _own, _past, _catchUp, _peers, _step);
+        _status = new StatusExchange(
+            epoch, self, settings, window, _lanes, _chain, _slots, _view, _stops, changes, timer, _fetcher, _catchUp, _watch,
+            _peers, _step);
         if (recovered is not null)
         {
             new Restart(

@@ -113,17 +113,8 @@ public sealed class CommitteeState
         UpdateDigest(digest);
     }
 
-    private bool GoOn(Member[] members)
-    {
-        Committee committee = Committee.Of(members);
-        ulong weight = 0;
-        foreach (Member member in members)
-        {
-            weight += Member.Find(Members, member.ConsensusKey) >= 0 ? member.Weight : 0;
-        }
-
-        return weight >= committee.Quorum;
-    }
+    private bool GoOn(Member[] members) =>
+        Committee.Of(members).CanGoOn(Array.ConvertAll(members, member => Member.Find(Members, member.ConsensusKey) >= 0));
 
     private Member[] With(int at, Member member)
     {

@@ -94,6 +94,22 @@ public sealed class Committee
 
     public uint Weight(int member) => _weights[member];
 
+    /// <summary>
+    /// Members that stay, with the same key, weigh the quorum: only they are known to be able to go on (PROTOCOL.md, rule E4).
+    /// </summary>
+    /// <param name="stays">By member: it was one before.</param>
+    public bool CanGoOn(ReadOnlySpan<bool> stays)
+    {
+        Require.That(stays.Length == Count);
+        ulong staying = 0;
+        for (int i = 0; i < stays.Length; i++)
+        {
+            staying += stays[i] ? _weights[i] : 0;
+        }
+
+        return staying >= Quorum;
+    }
+
     /// <summary>The leader of a view: members in turn.</summary>
     public int Leader(ulong epoch, ulong view) => (int)((epoch + view) % (ulong)Count);
 }

@@ -27,7 +27,8 @@ public sealed class StakeBook
     private readonly int _mostAccounts;
     private readonly ulong _unbondingEpochs;
     private readonly StakeTable _table = new();
-    private readonly List<string> _members = [""];
+    // Their numbers, from 1 on.
+    private readonly Dictionary<string, ushort> _members = [];
 
     // What a claim looks through: the keys of each account's deposits and withdrawals, by member and epoch.
     private readonly Dictionary<Hash256, List<StakeKey>> _positions = [];
@@ -94,8 +95,8 @@ public sealed class StakeBook
     {
         if (NumberOf(member) == 0)
         {
-            _members.Add(member);
-            Require.That(_members.Count <= ushort.MaxValue);
+            Require.That(member.Length > 0 && _members.Count < ushort.MaxValue);
+            _members.Add(member, (ushort)(_members.Count + 1));
         }
     }
 
@@ -373,7 +374,8 @@ public sealed class StakeBook
     private List<StakeKey> PositionsOf(in Hash256 account) =>
         _positions.TryGetValue(account, out List<StakeKey>? positions) ? positions : [];
 
-    private ushort NumberOf(string member) => member.Length == 0 ? (ushort)0 : (ushort)Math.Max(_members.IndexOf(member), 0);
+    /// <summary>0 for one that nobody knows.</summary>
+    private ushort NumberOf(string member) => _members.GetValueOrDefault(member);
 
     private void Add(in StakeKey key, ulong amount) => Write(key, new StakeValue(unchecked(_table[key].First + amount)));
 

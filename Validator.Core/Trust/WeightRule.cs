@@ -97,25 +97,9 @@ public static class WeightRule
         return CanGoOn(unmoved, stays) ? unmoved : null;
     }
 
-    /// <summary>
-    /// They are a committee, and those of them that were members before, with the same key, weigh its quorum: only they are known
-    /// to be able to go on (rule E4).
-    /// </summary>
-    public static bool CanGoOn(ReadOnlySpan<uint> weights, ReadOnlySpan<bool> stays)
-    {
-        if (Committee.Refusal(weights) is not null)
-        {
-            return false;
-        }
-
-        ulong staying = 0;
-        for (int i = 0; i < weights.Length; i++)
-        {
-            staying += stays[i] ? weights[i] : 0;
-        }
-
-        return staying >= new Committee(weights).Quorum;
-    }
+    /// <summary>They are a committee whose members that stay can go on.</summary>
+    public static bool CanGoOn(ReadOnlySpan<uint> weights, ReadOnlySpan<bool> stays) =>
+        Committee.Refusal(weights) is null && new Committee(weights).CanGoOn(stays);
 
     /// <summary>Shares of a sum, 2^-60 each; equal ones where nobody has any.</summary>
     private static UInt128[] Shares(ReadOnlySpan<MemberStanding> members, Func<MemberStanding, ulong> of)

@@ -56,8 +56,8 @@ internal sealed class CoreParts
         Vertices = new VertexIntake(self, Samples.Lanes, own, Past, Samples.Blocks, Fetcher, convictions, guard, Step);
         Answers = new FetchAnswers(Fetcher, Samples.Blocks, Samples.Chain, Certificates, catchUp, Step);
         Status = new StatusExchange(
-            epoch, self, settings, 32, Samples.Lanes, Samples.Chain, Slots, View, Stops, Changes, Timer, Fetcher, catchUp, Peers,
-            Step);
+            epoch, self, settings, 32, Samples.Lanes, Samples.Chain, Slots, View, Stops, Changes, Timer, Fetcher, catchUp, Watch,
+            Peers, Step);
         At(0);
         foreach (int peer in Enumerable.Range(0, 4).Where(peer => peer != self))
         {
