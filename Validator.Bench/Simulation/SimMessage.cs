@@ -265,6 +265,9 @@ public sealed class SimMessage
         return error;
     }
 
+    /// <summary>Where nothing is decoded: its signature is of the key that the member it names has in its epoch.</summary>
+    public bool IsOfItsSender(SimCluster cluster) => _message is not Signed signed || cluster.Verify(signed.Header, signed.Signature);
+
     /// <summary>Transactions of another length than ours become numbers that nobody submitted.</summary>
     private static ulong[] TransactionsOf(ReadOnlySpan<byte> payload, out bool envelopesHold)
     {

@@ -272,6 +272,12 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
                 return;
             }
         }
+        else if (Cluster.Check.IsByzantine(from) && !message.IsOfItsSender(Cluster))
+        {
+            // Signed for an epoch in which its number became another's.
+            Cluster.Check.OnRefused(this, from, message, DecodeError.None);
+            return;
+        }
 
         if (!anyEpoch && !message.Fits(Core.Committee.Count))
         {
