@@ -60,6 +60,11 @@ public enum Fault : byte
     SlowFinality,
     ListedBase,
 
+    // Of strong finality.
+    Strong67,
+    Strong75,
+    Strong82,
+
     // Byzantine members.
     Twins,
     ForkedProposal,

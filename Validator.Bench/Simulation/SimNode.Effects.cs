@@ -2,6 +2,7 @@ using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Shell;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 
 namespace Validator.Bench.Simulation;
@@ -68,6 +69,12 @@ public partial class SimNode
     {
         ViewChanges += reason == Reason.Entered ? 1u : 0u;
         Cluster.Trace(Index, $"view {view} {reason}");
+    }
+
+    void ISimShellPorts.LevelReached(FinalityLevel level, ulong sequence)
+    {
+        _levels[(int)level] = Math.Max(_levels[(int)level], sequence);
+        Cluster.Check.OnLevel(this, level, sequence);
     }
 
     void ISimShellPorts.Rejected(Reason reason, int from) => Count(reason);

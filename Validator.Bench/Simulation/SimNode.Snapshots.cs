@@ -222,6 +222,7 @@ public partial class SimNode
         }
 
         Disk.Install(manifest, _standing.With(manifest).Members);
+        Cluster.Check.OnDurable(this, Disk.LastExecuted);
         Disk.Landing = 0;
         _nonces = Disk.Nonces();
         if (_nonces.Digest() != manifest.State.NoncesDigest || Hash256.Of(ListOf(Disk.History.Segments())) != manifest.State.DedupDigest)

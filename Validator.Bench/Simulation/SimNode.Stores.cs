@@ -58,6 +58,7 @@ public partial class SimNode
         Hash256 root = record.Root;
         Disk.Records[block.Sequence] = record;
         Disk.Finals.Add(new SimFinal(block, certificate, order, root));
+        Cluster.Check.OnDurable(this, block.Sequence);
         Cluster.Check.OnExecuted(this, block, order, root, verdicts);
         ForgetBelow(block.Sequence);
         TakeSnapshot(block);

@@ -2,6 +2,7 @@ using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Shell;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 
 namespace Validator.Bench.Simulation;
@@ -25,6 +26,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     private int _forgotten;
     private BatchQueue<SimBatch, ulong> _queue = NewQueue();
     private bool _wasMember;
+    private readonly ulong[] _levels = new ulong[FinalityLevels.Count];
 
     public int Index { get; } = index;
     public SimDisk Disk { get; private set; } = new();
@@ -38,6 +40,10 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     /// <summary>When the next Tick is due; for the cluster.</summary>
     public long WakeAt { get; set; } = long.MaxValue;
     public Reason? Halted { get; private set; }
+
+    /// <summary>The highest sequence of that level of strong finality, in this life.</summary>
+    public ulong Level(FinalityLevel level) => _levels[(int)level];
+
     public HashSet<ulong> AcceptedTransactions { get; } = [];
     public ulong ViewChanges { get; private set; }
     public Dictionary<Reason, int> Rejections { get; } = [];
@@ -63,6 +69,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         _waiting = SimPlaces.TableOf<SimVertex>(MostWaiting);
         _batches = SimPlaces.TableOf<SimBatch>(MostBatches);
         _underWay = _executing = 0;
+        Array.Clear(_levels);
         _early = new EarlyMessages<SimEarly>();
         _execFreeAt = Cluster.Now;
         _queue = NewQueue();

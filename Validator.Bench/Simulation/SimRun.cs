@@ -1,4 +1,5 @@
 using Validator.Core.Effects;
+using Validator.Core.Trust;
 
 namespace Validator.Bench.Simulation;
 
@@ -51,7 +52,19 @@ public static class SimRun
             TopUp(cluster);
         }
 
+        RequireStrongFinality(cluster);
         cluster.Check.AtTheEnd();
+    }
+
+    /// <summary>Where all that are healed sign, what is final gets the level of a quorum with the blocks that follow.</summary>
+    private static void RequireStrongFinality(SimCluster cluster)
+    {
+        ulong final = (ulong)cluster.Check.Chain.Count;
+        cluster.World.StartLoad();
+        RunUntil(cluster, HealMicros, "what is final does not become strong", () => cluster.Nodes.All(
+            n => cluster.Check.IsByzantine(n.Index) || !cluster.IsMember(n) || n.Level(FinalityLevel.Strong67) >= final));
+        cluster.World.StopLoad();
+        WaitUntilAllIsFinal(cluster, HealMicros);
     }
 
     /// <summary>Enough was ordered for the run to mean something.</summary>

@@ -55,7 +55,9 @@ internal sealed class BlockJudge(
     {
         if (block.Sequence <= chain.Sequence)
         {
-            return chain.Holds(block) ? Judgement.Good : new Judgement(Reason.WrongParent);
+            // Whoever prepares it shows that it has executed what it states (rule S2).
+            return !chain.Holds(block) ? new Judgement(Reason.WrongParent)
+                : chain.Executed < block.ExecutedSequence ? Judgement.Waits(Lack.Execution) : Judgement.Good;
         }
 
         if (block.Sequence > chain.Sequence + reach)

@@ -11,7 +11,7 @@ namespace Validator.Core.Consensus;
 /// </summary>
 internal sealed class Finalizer(
     FinalChain chain, BlockTree blocks, Slots slots, ViewState view, LaneSet lanes, OwnLane own, OwnPast past, ViewTimer timer, EpochClose close,
-    CatchUpDriver catchUp, Certificates certificates, Fetcher fetcher, TwinGuard guard, Step step)
+    CatchUpDriver catchUp, Certificates certificates, StrongFinality strong, Fetcher fetcher, TwinGuard guard, Step step)
 {
     /// <summary>Makes final what is certified and here, and asks for what is lacking.</summary>
     public void TryFinalize()
@@ -108,7 +108,9 @@ internal sealed class Finalizer(
         KeepForViewChange(block, certificate);
         VertexHeader[] order = lanes.Order(chain.Tip.Cut, block.Cut);
         step.Effects.Execute(block, order, certificate);
+        Block parent = chain.Tip;
         chain.Append(block, certificate, orders: order.Length > 0);
+        strong.OnFinal(block, parent, slots.Find(view.Number, block.Sequence));
         NoteOrdered();
         ForgetBehindFinal();
         step.Recheck = true;

@@ -38,6 +38,7 @@ public sealed class ValidatorCore : IInputHandler
     private readonly BlockBuilder _builder;
     private readonly Proposer _proposer;
     private readonly Finalizer _finalizer;
+    private readonly StrongFinality _strong;
     private readonly FetchAnswers _answers;
     private readonly StatusExchange _status;
     private readonly LeaderWatch _watch;
@@ -84,15 +85,16 @@ public sealed class ValidatorCore : IInputHandler
             epoch, window, _view, _stops, changes, _prepared, _committed, _slots, _blocks, _chain, acceptances, timer, _past,
             guard, _step);
         _certificates = new Certificates(epoch, _prepared, _committed, _slots, _view, _chain, _past, _changer, guard, _step);
+        _strong = new StrongFinality(Committee, _chain);
         _counter = new VoteCounter(
-            epoch, self, settings, _slots, _view, _chain, _blocks, _past, pace, _certificates, _convictions, guard, _step);
+            epoch, self, settings, _slots, _view, _chain, _blocks, _past, pace, _certificates, _strong, _convictions, guard, _step);
         _voter = new Voter(epoch, _slots, judge, _blocks, _view, _chain, _past, acceptances, _own, _fetcher, _step);
         _builder = new BlockBuilder(genesis.Parameters, settings, _chain, _blocks, _close, _lanes, pace);
         _proposer = new Proposer(self, Epoch, _view, _blocks, _chain, _builder, judge, _counter, _voter, _past, _fetcher, _peers, _step);
         _newViews = new NewViews(epoch, self, _view, _stops, changes, _changer, _certificates, _builder, _past, _convictions, guard, _step);
         _baseChooser = new BaseChooser(epoch, self, _view, _blocks, _chain, _fetcher, _peers);
         _finalizer = new Finalizer(
-            _chain, _blocks, _slots, _view, _lanes, _own, _past, timer, _close, _catchUp, _certificates, _fetcher, guard, _step);
+            _chain, _blocks, _slots, _view, _lanes, _own, _past, timer, _close, _catchUp, _certificates, _strong, _fetcher, guard, _step);
         _answers = new FetchAnswers(_fetcher, _blocks, _chain, _certificates, _catchUp, _step);
         _watch = new LeaderWatch(epoch, self, settings, _view, _stops, timer, _slots, _blocks, _chain, _lanes, _own, _past, _catchUp, _peers, _step);
         _status = new StatusExchange(
@@ -319,6 +321,7 @@ public sealed class ValidatorCore : IInputHandler
             return;
         }
 
+        _strong.Tell(_step);
         _watch.Advance();
         _status.Advance();
         _catchUp.Advance(_step);

@@ -10,7 +10,7 @@ namespace Validator.Core.Consensus;
 /// </summary>
 internal sealed class VoteCounter(
     EpochConfiguration epoch, int self, CoreSettings settings, Slots slots, ViewState view, FinalChain chain, BlockTree blocks,
-    OwnPast past, Pace pace, Certificates certificates, Convictions convictions, TwinGuard guard, Step step)
+    OwnPast past, Pace pace, Certificates certificates, StrongFinality strong, Convictions convictions, TwinGuard guard, Step step)
 {
     public void OnPrePrepare(PrePrepare message, int from)
     {
@@ -40,7 +40,7 @@ internal sealed class VoteCounter(
 
         slot.Propose(message, block);
         blocks.Remember(block);
-        CountPrepares(slot, header.Digest);
+        CountPrepare(slot, header);
         step.Recheck = true;
     }
 
@@ -83,7 +83,7 @@ internal sealed class VoteCounter(
         if (prepare)
         {
             ShowOurProposal(slot, header);
-            CountPrepares(slot, header.Digest);
+            CountPrepare(slot, header);
         }
         else
         {
@@ -112,7 +112,7 @@ internal sealed class VoteCounter(
         else if (blocks.Find(header.Digest) is { } block)
         {
             slot.Propose(message, block);
-            CountPrepares(slot, header.Digest);
+            CountPrepare(slot, header);
         }
     }
 
@@ -134,6 +134,11 @@ internal sealed class VoteCounter(
         Reason reason = slots.Fault(header, view.Number, chain.Sequence);
         if (reason != Reason.None)
         {
+            if (reason == Reason.OldSequence && header.Kind != MessageKind.Commit)
+            {
+                strong.Note(header);
+            }
+
             step.Reject(reason, from);
             return null;
         }
@@ -149,6 +154,16 @@ internal sealed class VoteCounter(
         {
             step.Send(vote.Sender, proposal.With(block));
         }
+    }
+
+    private void CountPrepare(Slot slot, in SignedHeader vote)
+    {
+        if (vote.Sequence <= chain.Sequence)
+        {
+            strong.Note(vote);
+        }
+
+        CountPrepares(slot, vote.Digest);
     }
 
     private void CountPrepares(Slot slot, in Hash256 digest)

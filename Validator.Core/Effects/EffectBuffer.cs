@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 
 namespace Validator.Core.Effects;
@@ -35,6 +36,7 @@ public sealed class EffectBuffer
         SignFrom,
         Contradicted,
         ViewChanged,
+        LevelReached,
         Rejected,
         Halt,
     }
@@ -166,6 +168,13 @@ public sealed class EffectBuffer
         entry.Reason = reason;
     }
 
+    internal void LevelReached(FinalityLevel level, ulong sequence)
+    {
+        ref Entry entry = ref Add(Case.LevelReached);
+        entry.Member = (int)level;
+        entry.Number = sequence;
+    }
+
     internal void Rejected(Reason reason, int from)
     {
         ref Entry entry = ref Add(Case.Rejected);
@@ -242,6 +251,9 @@ public sealed class EffectBuffer
                 break;
             case Case.ViewChanged:
                 handler.ViewChanged(entry.Number, entry.Reason);
+                break;
+            case Case.LevelReached:
+                handler.LevelReached((FinalityLevel)entry.Member, entry.Number);
                 break;
             case Case.Rejected:
                 handler.Rejected(entry.Reason, entry.Member);

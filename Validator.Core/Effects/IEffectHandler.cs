@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 
 namespace Validator.Core.Effects;
@@ -110,6 +111,11 @@ public interface IEffectHandler
 
     /// <summary>A view was entered or left; for logs and metrics.</summary>
     void ViewChanged(ulong view, Reason reason);
+
+    /// <summary>
+    /// The final block of that sequence, and all below it, have this level of strong finality. It only rises in an epoch.
+    /// </summary>
+    void LevelReached(FinalityLevel level, ulong sequence);
 
     /// <summary>A message was refused; for counting.</summary>
     /// <param name="from">Committee index, or -1.</param>

@@ -1,6 +1,7 @@
 using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 
 namespace Validator.Core.Shell;
@@ -185,6 +186,8 @@ public sealed class CoreShell<TPayload>
         }
 
         public void ViewChanged(ulong view, Reason reason) => ports.ViewChanged(view, reason);
+
+        public void LevelReached(FinalityLevel level, ulong sequence) => ports.LevelReached(level, sequence);
 
         public void Rejected(Reason reason, int from) => ports.Rejected(reason, from);
 

@@ -1,6 +1,7 @@
 using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 
 namespace Validator.Core.Shell;
@@ -65,6 +66,8 @@ public interface IShellPorts<TPayload>
     void Evidence(Evidence evidence);
 
     void ViewChanged(ulong view, Reason reason);
+
+    void LevelReached(FinalityLevel level, ulong sequence);
 
     /// <param name="from">By committee index, or -1.</param>
     void Rejected(Reason reason, int from);

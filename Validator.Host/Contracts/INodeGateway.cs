@@ -83,6 +83,9 @@ public interface INodeGateway
     /// <summary>The committee as of the last executed block.</summary>
     EpochConfiguration Epoch { get; }
 
+    /// <summary>Levels of strong finality.</summary>
+    FinalityBoard Finality { get; }
+
     /// <summary>How long a client should wait after <see cref="SubmitRefusal.Full"/>.</summary>
     TimeSpan RetryAfter { get; }
 

@@ -62,6 +62,9 @@ public sealed record NodeStatus
     /// <summary>64 hexadecimal digits: root after <see cref="ExecutedSequence"/>.</summary>
     public string ExecutedRoot { get; init; } = "";
 
+    /// <summary>Newest block of each level of strong finality (PROTOCOL.md, rule S2); 0 for none since the start.</summary>
+    public StrongSequences StrongSequences { get; init; }
+
     /// <summary>How many blocks the furthest peer is ahead of us.</summary>
     public ulong LagBlocks { get; init; }
 
@@ -83,6 +86,9 @@ public sealed record NodeStatus
 
     public PeerStatus[] Peers { get; init; } = [];
 }
+
+/// <summary>By the share of the weight that has executed it.</summary>
+public readonly record struct StrongSequences(ulong Strong67, ulong Strong75, ulong Strong82);
 
 /// <summary>Why nothing becomes final.</summary>
 /// <param name="Cause">halted, disk, no_quorum_connected, catching_up, no_quorum_signing, waiting_for_time, view_changes or

@@ -218,6 +218,7 @@ public sealed partial class ValidatorNode
             Halted = () => _disk.Level == DiskLevel.Full,
             Signer = _signer,
             Evidence = _evidence,
+            Finality = _finality,
             Storage = context.Config.Storage,
             LaneHeight = stores.Recovered.OwnTip.Height,
             PendingVertices = stores.Recovered.Vertices.Count,

@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Host.Contracts;
@@ -162,6 +163,8 @@ public sealed partial class ValidatorNode
             FinalSequence = final,
             ExecutedSequence = executed,
             ExecutedRoot = root.ToString(),
+            StrongSequences = new StrongSequences(
+                _finality.Reached(FinalityLevel.Strong67), _finality.Reached(FinalityLevel.Strong75), _finality.Reached(FinalityLevel.Strong82)),
             LagBlocks = furthest - final,
             FirstFinalIndex = FirstFinalIndex,
             NextFinalIndex = _signal.NextIndex,
@@ -174,6 +177,8 @@ public sealed partial class ValidatorNode
             Peers = [.. peers],
         };
     }
+
+    public FinalityBoard Finality => _finality;
 
     public EpochConfiguration Epoch => _ledger.Epoch;
 

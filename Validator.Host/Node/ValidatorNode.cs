@@ -33,6 +33,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly PinnedBufferPool _sendPool;
     private readonly RecentTransactions _recent = new();
     private readonly FinalSignal _signal = new();
+    private readonly FinalityBoard _finality = new();
     private readonly ClientBatcher _batcher;
     private readonly CoreStage _core;
     private readonly SignerStage _signer;

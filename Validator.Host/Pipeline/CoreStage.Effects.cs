@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Shell;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 using Validator.Host.Contracts;
 using Validator.Host.Primitives;
@@ -127,6 +128,8 @@ internal sealed partial class CoreStage
         metrics.ViewChanges.Add(reason == Reason.Entered ? 1 : 0);
         log.LogInformation("view {View}: {Reason}", view, reason);
     }
+
+    void IShellPorts<OwnPayload>.LevelReached(FinalityLevel level, ulong sequence) => Finality.Raise(level, sequence);
 
     void IShellPorts<OwnPayload>.Rejected(Reason reason, int from)
     {

@@ -59,6 +59,8 @@ internal sealed partial class CoreStage(
 
     public required EvidenceStore Evidence { get; init; }
 
+    public required FinalityBoard Finality { get; init; }
+
     /// <summary>Where the mark of a contradiction goes.</summary>
     public required StorageSection Storage { get; init; }
 

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 
 namespace Validator.Tests.Core;
@@ -21,6 +22,8 @@ internal sealed class EffectLog : IEffectHandler
     public List<(int To, IMessage Message)> Sent { get; } = [];
 
     public List<Block> Executed { get; } = [];
+
+    public List<(FinalityLevel Level, ulong Sequence)> Levels { get; } = [];
 
     public List<Evidence> Convicted { get; } = [];
 
@@ -94,6 +97,8 @@ internal sealed class EffectLog : IEffectHandler
     public void Contradicted() => Add();
 
     public void ViewChanged(ulong view, Reason reason) => Add();
+
+    public void LevelReached(FinalityLevel level, ulong sequence) => Add(Levels, (level, sequence));
 
     public void Rejected(Reason reason, int from) => Add();
 

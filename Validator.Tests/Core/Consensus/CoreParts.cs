@@ -38,14 +38,15 @@ internal sealed class CoreParts
             epoch, 32, View, Stops, Changes, Prepared, Committed, Slots, Samples.Blocks, Samples.Chain, Acceptances, Timer, Past,
             guard, Step);
         Certificates = new Certificates(epoch, Prepared, Committed, Slots, View, Samples.Chain, Past, Changer, guard, Step);
+        Strong = new StrongFinality(epoch.Committee, Samples.Chain);
         Counter = new VoteCounter(
-            epoch, self, settings, Slots, View, Samples.Chain, Samples.Blocks, Past, pace, Certificates, convictions, guard,
+            epoch, self, settings, Slots, View, Samples.Chain, Samples.Blocks, Past, pace, Certificates, Strong, convictions, guard,
             Step);
         Voter = new Voter(
             epoch, Slots, Samples.Judge, Samples.Blocks, View, Samples.Chain, Past, Acceptances, own, Fetcher, Step);
         Finalizer = new Finalizer(
             Samples.Chain, Samples.Blocks, Slots, View, Samples.Lanes, own, Past, Timer, Samples.Close, catchUp, Certificates,
-            Fetcher, guard, Step);
+            Strong, Fetcher, guard, Step);
         BaseChooser = new BaseChooser(epoch, self, View, Samples.Blocks, Samples.Chain, Fetcher, Peers);
         Watch = new LeaderWatch(
             epoch, self, settings, View, Stops, Timer, Slots, Samples.Blocks, Samples.Chain, Samples.Lanes, own, Past, catchUp, Peers, Step);
@@ -81,6 +82,7 @@ internal sealed class CoreParts
     public ViewChanger Changer { get; }
     public Certificates Certificates { get; }
     public VoteCounter Counter { get; }
+    public StrongFinality Strong { get; }
     public Voter Voter { get; }
     public Finalizer Finalizer { get; }
     public LeaderWatch Watch { get; }

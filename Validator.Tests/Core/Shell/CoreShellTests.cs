@@ -3,6 +3,7 @@ using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Shell;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 using Validator.Tests.Core.Wire;
 
@@ -206,6 +207,7 @@ public sealed class CoreShellTests
         samples[typeof(ulong)] = 9ul;
         samples[typeof(int)] = 3;
         samples[typeof(Reason)] = Reason.Timeout;
+        samples[typeof(FinalityLevel)] = FinalityLevel.Strong75;
         samples[typeof(Hash256)] = Hash256.Of([1]);
         samples[typeof(SealedBatch)] = new SealedBatch(9, Hash256.Of([2]), 30, 4);
         samples[typeof(PendingCommittee)] = new PendingCommittee(9, GenesisSamples.Four().Members);

@@ -69,6 +69,8 @@ internal sealed class FakeNode : INodeGateway
 
     public AccountState? FindAccount(in Hash256 account) => Accounts.TryGetValue(account, out AccountState state) ? state : null;
 
+    public FinalityBoard Finality { get; } = new();
+
     public TimeSpan RetryAfter => TimeSpan.FromMilliseconds(1500);
 
     public ulong NextFinalIndex

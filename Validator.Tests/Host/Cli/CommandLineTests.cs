@@ -165,6 +165,8 @@ public class CommandLineTests
 
         public AccountState? FindAccount(in Hash256 account) => null;
 
+        public FinalityBoard Finality => _inner.Finality;
+
         public TimeSpan RetryAfter => _inner.RetryAfter;
 
         public ulong NextFinalIndex => 0;

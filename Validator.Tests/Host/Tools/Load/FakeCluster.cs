@@ -53,6 +53,8 @@ internal sealed class FakeCluster : IAsyncDisposable
 
     private sealed class Node(FakeCluster cluster, int self) : INodeGateway
     {
+        public FinalityBoard Finality { get; } = new();
+
         public string[] MemberNames(ulong epoch, int members) => [.. Enumerable.Range(1, members).Select(i => $"node-{i}")];
 
         public Hash256 ChainId => Hash256.Of("load"u8);
