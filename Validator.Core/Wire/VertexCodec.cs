@@ -106,11 +106,13 @@ public static class VertexCodec
     public static int WriteHeader(VertexHeader header, Span<byte> destination)
     {
         WireWriter writer = new(destination);
-        WriteFields(
-            ref writer, header.Epoch, header.Author, header.Height, header.Predecessor, header.Parents, header.TransactionRoot,
-            header.PayloadBytes, header.TransactionCount);
+        WriteHeader(ref writer, header);
         return writer.Written;
     }
+
+    internal static void WriteHeader(ref WireWriter writer, VertexHeader header) => WriteFields(
+        ref writer, header.Epoch, header.Author, header.Height, header.Predecessor, header.Parents, header.TransactionRoot,
+        header.PayloadBytes, header.TransactionCount);
 
     /// <summary>Header and signature; the payload follows, so that it need not be copied.</summary>
     public static int WritePrefix(VertexHeader header, byte[] signature, Span<byte> destination)
@@ -134,7 +136,7 @@ public static class VertexCodec
     private static bool CountFits(uint payloadBytes, uint count) =>
         (count == 0) == (payloadBytes == 0) && count <= payloadBytes / (Limits.TransactionFramingBytes + 1);
 
-    private static VertexHeader? ReadHeader(ref WireReader reader, ReadOnlySpan<byte> data, int committeeSize)
+    internal static VertexHeader? ReadHeader(ref WireReader reader, ReadOnlySpan<byte> data, int committeeSize)
     {
         int start = reader.Position;
         reader.Tag(WireTags.Vertex);

@@ -1,9 +1,11 @@
 using System.Buffers;
 using System.Collections;
 using System.Text;
+using Validator.Bench;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Core.Wire.Validation;
 using Validator.Host.Api;
 using Validator.Host.Config;
 using Validator.Host.Contracts;
@@ -63,6 +65,7 @@ internal static partial class ParserTargets
         new("payloads", PayloadSamples, 16 * 1024, Payload),
         new("changes", ChangeBytesSamples, 16 * 1024, () => ChangeBytes),
         new("statements", StatementSamples, 16 * 1024, () => Statement),
+        new("proofs", ProofSamples, 32 * 1024, () => Proof),
         new("lost-votes", () => [Encoding.ASCII.GetBytes(new LostVotes(Hash256.Of([1]), "node-1", Hash256.Of([2])).Text)], 512, () => Lost),
         new("requests", RequestSamples, 1024, Requests),
         new("gzip", GzipSamples, 1024, Packed),
@@ -82,6 +85,27 @@ internal static partial class ParserTargets
         byte[] bytes = input.ToArray();
         Check(input.SequenceEqual(CodecPropertyTests.Encode(frame, bytes)), "accepted, and not canonical");
     }
+
+    // What anybody hands on as a proof.
+    private static void Proof(ReadOnlySpan<byte> input)
+    {
+        if (!TransactionProofCodec.TryRead(input, out TransactionProof? proof, out DecodeError error))
+        {
+            Check(error != DecodeError.None, "refused without a reason");
+            return;
+        }
+
+        Check(input.SequenceEqual(TransactionProofCodec.Encode(proof)), "accepted, and not canonical");
+        TransactionProofChecks.Of(proof, s_proven.Value.ChainId, s_proven.Value.Epoch(0));
+    }
+
+    private static readonly Lazy<ProofSample> s_proven = new(() => new ProofSample(members: 2, ends: 1, inEpoch: 4));
+
+    private static byte[][] ProofSamples() =>
+    [
+        TransactionProofCodec.Encode(s_proven.Value.Prove(2, 0, 33, 4)),
+        TransactionProofCodec.Encode(s_proven.Value.Prove(6, 1, 99, 6, accepted: false)),
+    ];
 
     // A bad disk's bytes: what stores hold is read with the same care as what peers send.
     private static void Record(ReadOnlySpan<byte> input)
