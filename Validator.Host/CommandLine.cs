@@ -97,6 +97,7 @@ public static class CommandLine
             AccountCommands.Account(),
             ClientCommands.Submit(),
             TailCommand.Create(),
+            ProofCommands.Proof(),
             ClientCommands.Status(),
             ClientCommands.Health(),
             ClientCommands.Ready(),
@@ -120,6 +121,7 @@ public static class CommandLine
         return root;
     }
 
+    /// <summary>By the command's words.</summary>
     private static readonly Dictionary<string, string> Examples = new(StringComparer.Ordinal)
     {
         ["validator"] = """
@@ -135,16 +137,16 @@ public static class CommandLine
               validator keygen --name alice --out alice/keys
               validator keygen --name alice --out alice/keys --passphrase-fd 3 3<passphrase
             """,
-        ["build"] = """
+        ["genesis build"] = """
               validator genesis build --network test --member alice.json --member bob.json --member carol.json --member dave.json --out genesis.json
             """,
-        ["verify"] = """
+        ["genesis verify"] = """
               validator genesis verify genesis.json
             """,
-        ["create"] = """
+        ["votes create"] = """
               validator votes create --config /etc/validator/node.toml --never-signed
             """,
-        ["mark-restored"] = """
+        ["votes mark-restored"] = """
               validator votes mark-restored --config /etc/validator/node.toml
             """,
         ["run"] = """
@@ -171,16 +173,25 @@ public static class CommandLine
               validator submit --kind 1 --file signed.bin
               validator submit "hello" --config /etc/validator/node.toml
             """,
-        ["new"] = """
+        ["account new"] = """
               validator account new --out alice.key
               validator account new --out alice.key --passphrase-fd 3 3<passphrase
             """,
-        ["sign"] = """
+        ["account sign"] = """
               validator account sign "pay bob" --key alice.key --chain-id $(validator status | jq -r .chain_id) --nonce 7 --out signed.bin
             """,
         ["tail"] = """
               validator tail --from 0
               validator tail --text --reconnect 1h
+            """,
+        ["proof get"] = """
+              validator proof get 3f1c...e9 --out payment.proof
+            """,
+        ["proof verify"] = """
+              validator proof verify payment.proof --genesis genesis.json --transaction payment.bin
+              validator proof verify payment.proof --genesis genesis.json --epoch-end-out epoch.end
+              validator proof get 3f1c...e9 --from-epoch 8 --out later.proof
+              validator proof verify later.proof --genesis genesis.json --from-epoch-end epoch.end
             """,
         ["status"] = """
               validator status --api http://127.0.0.1:8080
@@ -201,7 +212,9 @@ public static class CommandLine
             int code = inner.Invoke(parseResult);
             TextWriter output = parseResult.InvocationConfiguration.Output;
             Command command = parseResult.CommandResult.Command;
-            if (Examples.TryGetValue(command is RootCommand ? "validator" : command.Name, out string? examples))
+            string words = command.Parents.OfType<Command>().SingleOrDefault() is { } above and not RootCommand
+                ? $"{above.Name} {command.Name}" : command.Name;
+            if (Examples.TryGetValue(command is RootCommand ? "validator" : words, out string? examples))
             {
                 output.WriteLine("Examples:");
                 output.WriteLine(examples);

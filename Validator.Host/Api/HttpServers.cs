@@ -197,6 +197,7 @@ public sealed class HttpServers : IAsyncDisposable
         Map("/v1/transactions", s_submit, submit.SubmitOne, "wait", "kind");
         Map("/v1/transactions/batch", s_submit, submit.SubmitBatch, "wait", "kind", "ids");
         Map("/v1/transactions/{id}", s_read, read.Transaction);
+        Map("/v1/transactions/{id}/proof", s_read, new ProofEndpoints(node).Transaction, "from_epoch", "format");
         Map("/v1/accounts", s_submit, accounts.Add);
         Map("/v1/accounts/{id}", s_read, accounts.Show);
         Map("/v1/vertices/{hash}", s_read, read.Vertex, "payload");

@@ -82,15 +82,7 @@ internal sealed class ReadEndpoints(INodeGateway node)
 
         if (!node.TryFindTransaction(id, out TransactionState state))
         {
-            return node.NotIndexed is { } missing ? NotIndexed(context, missing) : Problem.WriteAsync(
-                context, StatusCodes.Status404NotFound, "not-found", "Not found",
-                $"it is neither durable in a vertex of this validator nor among the ordered transactions that are kept here, from block {node.FirstBlock} on",
-                json =>
-                {
-                    json.WriteNumber("first_block", node.FirstBlock);
-                    json.WriteNumber("first_index", node.FirstFinalIndex);
-                    json.WriteNumber("next_index", node.NextFinalIndex);
-                });
+            return Unknown(context, node);
         }
 
         return WriteAsync(context, json =>
@@ -99,6 +91,19 @@ internal sealed class ReadEndpoints(INodeGateway node)
             SubmitEndpoints.WriteState(json, state);
         });
     }
+
+    /// <summary>No such transaction is known here, or it is not indexed yet.</summary>
+    internal static Task Unknown(HttpContext context, INodeGateway node) => node.NotIndexed is { } missing
+        ? NotIndexed(context, missing)
+        : Problem.WriteAsync(
+            context, StatusCodes.Status404NotFound, "not-found", "Not found",
+            $"it is neither durable in a vertex of this validator nor among the ordered transactions that are kept here, from block {node.FirstBlock} on",
+            json =>
+            {
+                json.WriteNumber("first_block", node.FirstBlock);
+                json.WriteNumber("first_index", node.FirstFinalIndex);
+                json.WriteNumber("next_index", node.NextFinalIndex);
+            });
 
     private static Task NotIndexed(HttpContext context, (ulong First, ulong Last) missing)
     {
@@ -243,7 +248,7 @@ internal sealed class ReadEndpoints(INodeGateway node)
     private static bool TryHash(HttpContext context, string name, out Hash256 hash) =>
         Hash256.TryParse((string)context.Request.RouteValues[name]!, out hash);
 
-    private static Task WriteAsync(HttpContext context, Action<Utf8JsonWriter> write)
+    internal static Task WriteAsync(HttpContext context, Action<Utf8JsonWriter> write)
     {
         context.Response.ContentType = "application/json";
         using (Utf8JsonWriter json = new(context.Response.BodyWriter))

@@ -122,6 +122,17 @@ public interface INodeGateway
     /// <summary>The names of an epoch's members, of which there are <paramref name="members"/>. May read the disk.</summary>
     string[] MemberNames(ulong epoch, int members);
 
+    /// <summary>
+    /// The proof that an ordered transaction is final, without the ends of epochs before its certificate's. Null where this node
+    /// cannot make it. May read the disk, the whole block too.
+    /// </summary>
+    /// <param name="gone">It was ordered, and what the proof takes is no longer kept here.</param>
+    TransactionProof? FindProof(in Hash256 id, out bool gone);
+
+    /// <summary>How epochs ended, from one up to another, for a proof. Read from the disk one by one.</summary>
+    /// <exception cref="StoreException">One of them is not known here.</exception>
+    IEnumerable<ProofEpochEnd> ReadEpochEnds(ulong from, ulong to);
+
     /// <summary>The account's nonces as of the last executed block on disk; null when it has none. May read the disk.</summary>
     AccountState? FindAccount(in Hash256 account);
 

@@ -251,6 +251,12 @@ public sealed partial class ValidatorNode
 
     public StoredBlock? FindBlock(ulong sequence) => _stores.Ledger.ShowBlock(sequence);
 
+    public TransactionProof? FindProof(in Hash256 id, out bool gone) =>
+        new TransactionProver(_stores.Ledger, ChainId).Prove(id, out gone);
+
+    public IEnumerable<ProofEpochEnd> ReadEpochEnds(ulong from, ulong to) =>
+        new TransactionProver(_stores.Ledger, ChainId).Ends(from, to, _context.Genesis.Members);
+
     public AccountState? FindAccount(in Hash256 account) => _stores.Ledger.FindAccount(account);
 
     public IFinalizedReader OpenFinalized(ulong fromIndex) => new FinalizedReader(_stores.Ledger, _signal, fromIndex);

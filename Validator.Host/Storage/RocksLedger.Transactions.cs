@@ -14,6 +14,9 @@ internal sealed partial class RocksLedger
     /// <param name="place">As in the index.</param>
     private delegate void TakeTransaction(ReadOnlySpan<byte> id, ulong place);
 
+    /// <param name="first">The number of its first transaction in the block, from 0.</param>
+    private delegate void TakeVertex(VertexHeader header, int first);
+
     /// <summary>Blocks that are kept but not indexed yet; mostly null. Any thread.</summary>
     public (ulong First, ulong Last)? NotIndexed => _index.Gap(_kept.Sequence);
 
@@ -176,25 +179,36 @@ internal sealed partial class RocksLedger
     /// <returns>Bytes of payload read.</returns>
     private long ReadBlock(FinalRecord final, TransactionScratch scratch, TakeTransaction take)
     {
-        uint count = final.Result.Accepted + final.Result.Rejected;
         ulong index = final.Result.FirstIndex;
-        int transaction = 0;
+        return ReadVertices(final, scratch, (header, first) =>
+        {
+            for (int i = 0; i < header.TransactionCount; i++)
+            {
+                bool accepted = final.Result.IsAccepted(first + i);
+                take(scratch.Ids.Slice(i * Hash256.Size, Hash256.Size), accepted ? index++ : TransactionIndex.Dropped | final.Result.Sequence);
+            }
+        });
+    }
+
+    /// <summary>Reads a block's vertices in order; the ids of each are in the scratch while it is looked at.</summary>
+    /// <returns>Bytes of payload read.</returns>
+    private long ReadVertices(FinalRecord final, TransactionScratch scratch, TakeVertex take)
+    {
+        uint count = final.Result.Accepted + final.Result.Rejected;
+        uint transaction = 0;
         long bytes = 0;
         foreach (Hash256 hash in final.Order)
         {
             if (!TryGetVertex(hash, out VertexHeader? header, out _, out byte[]? payload)
                 || !scratch.TryCompute(payload, (int)header.TransactionCount, out Hash256 root, out _) || root != header.TransactionRoot
-                || header.TransactionCount > count - (uint)transaction)
+                || header.TransactionCount > count - transaction)
             {
                 throw Damaged($"vertex {hash}");
             }
 
             bytes += payload.Length;
-            for (int i = 0; i < header.TransactionCount; i++)
-            {
-                bool accepted = final.Result.IsAccepted(transaction++);
-                take(scratch.Ids.Slice(i * Hash256.Size, Hash256.Size), accepted ? index++ : TransactionIndex.Dropped | final.Result.Sequence);
-            }
+            take(header, (int)transaction);
+            transaction += header.TransactionCount;
         }
 
         return bytes;

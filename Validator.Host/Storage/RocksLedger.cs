@@ -238,19 +238,26 @@ internal sealed partial class RocksLedger : ILedger
             return false;
         }
 
-        // Each epoch's committee has its own size; a record states it.
-        int members = VertexCodec.CommitteeSizeOf(value.Span[Math.Min(value.Span.Length, Limits.SignatureBytes)..]);
-        int headerEnd = Limits.SignatureBytes + VertexCodec.HeaderSize(members);
-        if (members == 0 || value.Span.Length < headerEnd
-            || !VertexCodec.TryReadHeader(value.Span[Limits.SignatureBytes..headerEnd], members, out header, out _)
-            || header.Hash != hash || value.Span.Length - headerEnd != header.PayloadBytes)
-        {
-            throw Damaged($"vertex {hash}");
-        }
-
+        header = ReadHeader(hash, value.Span, out int headerEnd);
         signature = value.Span[..Limits.SignatureBytes].ToArray();
         payload = value.Span[headerEnd..].ToArray();
         return true;
+    }
+
+    public VertexHeader? FindVertexHeader(in Hash256 hash)
+    {
+        using PinnedValue value = _database.Get(Vertices, hash.ToArray());
+        return value.Found ? ReadHeader(hash, value.Span, out _) : null;
+    }
+
+    private static VertexHeader ReadHeader(in Hash256 hash, ReadOnlySpan<byte> value, out int headerEnd)
+    {
+        // Each epoch's committee has its own size; a record states it.
+        int members = VertexCodec.CommitteeSizeOf(value[Math.Min(value.Length, Limits.SignatureBytes)..]);
+        headerEnd = Limits.SignatureBytes + VertexCodec.HeaderSize(members);
+        return members > 0 && value.Length >= headerEnd
+            && VertexCodec.TryReadHeader(value[Limits.SignatureBytes..headerEnd], members, out VertexHeader? header, out _)
+            && header.Hash == hash && value.Length - headerEnd == header.PayloadBytes ? header : throw Damaged($"vertex {hash}");
     }
 
     /// <summary>

@@ -117,6 +117,12 @@ internal interface ILedger : IDisposable
         return false;
     }
 
+    /// <summary>Where an ordered transaction stands; null where it is not known, or no longer. Any thread.</summary>
+    OrderedTransaction? Locate(in Hash256 id) => null;
+
+    /// <summary>A vertex without its payload.</summary>
+    VertexHeader? FindVertexHeader(in Hash256 hash) => TryGetVertex(hash, out VertexHeader? header, out _, out _) ? header : null;
+
     /// <summary>Blocks that are kept but not indexed yet.</summary>
     (ulong First, ulong Last)? NotIndexed => null;
 

@@ -67,6 +67,20 @@ internal sealed class FakeNode : INodeGateway
         return new EnvelopeVerifier(accounts, ChainId).FirstInvalid(payload, envelopes);
     }
 
+    /// <summary>What it can prove, with the ends of epochs.</summary>
+    public TransactionProof? Proof { get; set; }
+
+    /// <summary>What of <see cref="Known"/> it cannot prove any more.</summary>
+    public bool ProofGone { get; set; }
+
+    public TransactionProof? FindProof(in Hash256 id, out bool gone)
+    {
+        gone = ProofGone;
+        return Proof?.Id == id ? Proof with { Ends = [] } : null;
+    }
+
+    public IEnumerable<ProofEpochEnd> ReadEpochEnds(ulong from, ulong to) => Proof!.Ends.Take((int)to).Skip((int)from);
+
     public AccountState? FindAccount(in Hash256 account) => Accounts.TryGetValue(account, out AccountState state) ? state : null;
 
     public FinalityBoard Finality { get; } = new();

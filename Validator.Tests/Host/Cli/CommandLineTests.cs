@@ -167,6 +167,10 @@ public class CommandLineTests
 
         public FinalityBoard Finality => _inner.Finality;
 
+        public TransactionProof? FindProof(in Hash256 id, out bool gone) => throw new NotSupportedException();
+
+        public IEnumerable<ProofEpochEnd> ReadEpochEnds(ulong from, ulong to) => throw new NotSupportedException();
+
         public TimeSpan RetryAfter => _inner.RetryAfter;
 
         public ulong NextFinalIndex => 0;

@@ -77,6 +77,10 @@ internal sealed class FakeCluster : IAsyncDisposable
 
         public AccountState? FindAccount(in Hash256 account) => null;
 
+        public TransactionProof? FindProof(in Hash256 id, out bool gone) => throw new NotSupportedException();
+
+        public IEnumerable<ProofEpochEnd> ReadEpochEnds(ulong from, ulong to) => throw new NotSupportedException();
+
         public TimeSpan RetryAfter => TimeSpan.FromSeconds(1);
 
         public ulong NextFinalIndex => 0;

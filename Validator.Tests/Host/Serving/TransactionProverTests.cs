@@ -1,0 +1,108 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Core.Wire.Validation;
+using Validator.Host.Serving;
+using Validator.Host.Storage;
+using Validator.Tests.Host.Storage;
+
+namespace Validator.Tests.Host.Serving;
+
+public class TransactionProverTests
+{
+    private static readonly Hash256 s_chain = Hash256.Of("chain"u8);
+
+    // Protects that whatever is kept can be proven: each transaction, accepted or rejected, in a block with others, repeats and
+    // envelopes, has a proof that holds, shows its index exactly if it has one, and comes back from its bytes. What is pruned, or
+    // needs what is, has none and says so.
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Every_transaction_that_is_kept_has_its_proof(int seed)
+    {
+        const int Blocks = 120;
+        using TemporaryFolder folder = new();
+        using RocksLedger ledger = RocksLedger.Open(
+            folder.Path, StoreSamples.Identity, StoreSamples.Members, StoreSamples.DedupWindow, 8 << 20, 4 << 20);
+        StoreSamples.Fill(ledger, Blocks, new Random(seed));
+        TransactionProver prover = new(ledger, s_chain);
+        int accepted = 0, rejected = 0;
+        foreach (Hash256 id in IdsFrom(ledger, 1, Blocks - 1))
+        {
+            Assert.True(ledger.TryFindTransaction(id, out TransactionState state));
+            TransactionProof proof = Prove(prover, id);
+            Assert.Equal((id, state.BlockSequence), (proof.Id, proof.Ordering.Sequence));
+            Assert.Equal(state.Stage == TransactionStage.Finalized ? state.Index : null, proof.Accepted?.Index);
+            accepted += proof.Accepted is null ? 0 : 1;
+            rejected += proof.Accepted is null ? 1 : 0;
+        }
+
+        Assert.True(accepted > 50 && rejected > 0, $"{accepted} accepted, {rejected} rejected");
+
+        // Nothing above the newest block states its execution yet.
+        Assert.All(IdsFrom(ledger, Blocks, Blocks), id => Assert.Null(Prove(prover, id).Accepted));
+        Assert.Null(prover.Prove(Hash256.Of("unknown"u8), out bool gone));
+        Assert.False(gone);
+
+        Hash256[] before = [.. IdsFrom(ledger, 1, Blocks)];
+        while (ledger.Prune(new Retention(60, ulong.MaxValue), out _) > 0)
+        {
+        }
+
+        ulong first = ledger.FirstKept.Sequence;
+        HashSet<Hash256> kept = [.. IdsFrom(ledger, (int)first, Blocks)];
+        HashSet<Hash256> opening = [.. IdsFrom(ledger, (int)first, (int)first)];
+        foreach (Hash256 id in before)
+        {
+            bool found = prover.Prove(id, out gone) is not null;
+            bool known = ledger.TryFindTransaction(id, out TransactionState state);
+            Assert.Equal((known && state.BlockSequence > first, known && state.BlockSequence == first), (found, gone));
+            Assert.True(known || !kept.Contains(id));
+        }
+
+        Assert.True(first > 1 && kept.Count > opening.Count);
+    }
+
+    private static TransactionProof Prove(TransactionProver prover, Hash256 id)
+    {
+        TransactionProof? proof = prover.Prove(id, out bool gone);
+        Assert.True(proof is not null && !gone);
+        byte[] encoded = TransactionProofCodec.Encode(proof);
+        Assert.True(TransactionProofCodec.TryRead(encoded, out TransactionProof? read, out DecodeError error), error.ToString());
+        Assert.Equal(encoded, TransactionProofCodec.Encode(read));
+
+        // The samples' first block has a parent of its own.
+        EpochConfiguration epoch = StoreSamples.First;
+        Block start = new()
+        {
+            Epoch = 0,
+            Sequence = 0,
+            Parent = s_chain,
+            TimestampMicros = 1,
+            ExecutedSequence = 0,
+            ExecutedRoot = Hash256.Zero,
+            NextCommittee = Hash256.Zero,
+            Cut = new LaneTip[epoch.Members.Length],
+            Hash = Hash256.Of("genesis"u8),
+        };
+        EpochConfiguration trusted = new(0, epoch.Members, start);
+        Assert.Equal(ProofFault.None, TransactionProofChecks.Of(read, s_chain, trusted).Fault);
+        return read;
+    }
+
+    private static IEnumerable<Hash256> IdsFrom(RocksLedger ledger, int first, int last)
+    {
+        TransactionScratch scratch = new();
+        for (int sequence = first; sequence <= last; sequence++)
+        {
+            foreach (Hash256 vertex in ledger.Final((ulong)sequence)!.Order)
+            {
+                Assert.True(ledger.TryGetVertex(vertex, out VertexHeader? header, out _, out byte[]? payload));
+                Assert.True(scratch.TryCompute(payload, (int)header.TransactionCount, out _, out _));
+                for (int i = 0; i < header.TransactionCount; i++)
+                {
+                    yield return new Hash256(scratch.Ids[(i * Hash256.Size)..]);
+                }
+            }
+        }
+    }
+}
