@@ -24,7 +24,8 @@ internal static class ChaosChecks
 
         foreach (NodeProcess node in cluster.Nodes)
         {
-            double convictions = await cluster.MetricAsync(node, "cretoai_byzantine_violations_total").ConfigureAwait(false);
+            double convictions = await cluster.MetricAsync(node, "cretoai_byzantine_violations_total", "kind=\"equivocating")
+                .ConfigureAwait(false);
             if (convictions > 0)
             {
                 failures.Add($"{node.Name} convicted somebody, and all were honest");

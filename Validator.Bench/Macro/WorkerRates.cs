@@ -82,7 +82,7 @@ internal static class WorkerRates
         // A cache so small that each signature is checked again in the next round.
         ValidationContext context = new(
             genesis, board, chain, new SignatureCache(64), new VertexCache(1), pending, new PayloadBudget(long.MaxValue), pool, accounts, new NodeMetrics(),
-            new PeerFaults(Members, static _ => { }));
+            new PeerFaults(Members, static _ => { }, static (_, _) => { }));
         Topology topology = new(cores: 4 + count);
         FetchIntake fetches = new(Members, topology.ValidationToFetch);
         Faults faults = new();

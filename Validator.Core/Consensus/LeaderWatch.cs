@@ -20,9 +20,10 @@ namespace Validator.Core.Consensus;
 /// Whoever signs, and is connected to a quorum, is heard to sign within so long while work is pending.
 /// </param>
 /// <param name="TimestampMicros">Wall clock at which the proposal at hand may be voted for; 0 when none waits for a time.</param>
+/// <param name="DelayMicros">From when a vertex is shown to the leader until it is ordered, smoothed; 0 before the first.</param>
 public readonly record struct CoreProgress(
     ulong Epoch, ulong View, int Leader, bool WorkPending, bool WorkPendingAtPeers, ulong FruitlessViews, long TimeoutMicros,
-    long SignsWithinMicros, ulong TimestampMicros, bool CatchesUp);
+    long SignsWithinMicros, ulong TimestampMicros, bool CatchesUp, long DelayMicros);
 
 /// <summary>
 /// When the leader is given up (rule V1): the oldest work that waits here has waited too long, or the leader is out of reach.
@@ -96,7 +97,8 @@ internal sealed class LeaderWatch(
         long timeout = timer.TimeoutMicros(TriedViews);
         return new CoreProgress(
             epoch.Number, view.Number, Leader, WorkPending, peers.WeightOf(0, PendsAt) > epoch.Committee.Faulty, FruitlessViews, timeout,
-            Math.Max(SilentTimeouts * settings.ViewTimeoutMicros, timeout + (2 * settings.ViewTimeoutMicros)), awaitedMicros, catchUp.Active);
+            Math.Max(SilentTimeouts * settings.ViewTimeoutMicros, timeout + (2 * settings.ViewTimeoutMicros)), awaitedMicros,
+            catchUp.Active, timer.Ordering.SmoothedMicros);
     }
 
     private long OldestWorkMicros()

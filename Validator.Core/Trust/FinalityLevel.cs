@@ -33,5 +33,13 @@ public static class FinalityLevels
             _ => 0,
         };
 
+    /// <summary>What a client that waits for strong finality waits for.</summary>
+    public static FinalityLevel AskedAt(ThreatLevel threat) => threat switch
+    {
+        ThreatLevel.High => FinalityLevel.Strong82,
+        ThreatLevel.Elevated => FinalityLevel.Strong75,
+        _ => FinalityLevel.Strong67,
+    };
+
     private static ulong Share(ulong percent, Committee committee) => Math.Max(committee.Quorum, ((percent * committee.Total) + 99) / 100);
 }

@@ -88,7 +88,7 @@ internal sealed class ReadEndpoints(INodeGateway node)
         return WriteAsync(context, json =>
         {
             SubmitEndpoints.WriteHash(json, "id", id);
-            SubmitEndpoints.WriteState(json, state);
+            SubmitEndpoints.WriteState(json, state, node.Finality);
         });
     }
 

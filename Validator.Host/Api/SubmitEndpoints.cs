@@ -1,10 +1,12 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 using Validator.Host.Contracts;
 using Validator.Host.Primitives;
@@ -16,7 +18,9 @@ namespace Validator.Host.Api;
 /// <param name="stopping">Clients that still wait then get an answer without the outcome.</param>
 internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, ApiPolicy policy, CancellationToken stopping)
 {
-    /// <summary>202 once in a durable vertex; with ?wait=finalized 200 once executed.</summary>
+    /// <summary>
+    /// 202 once in a durable vertex; with ?wait=finalized 200 once executed, with ?wait=strong once others have too.
+    /// </summary>
     public Task SubmitOne(HttpContext context) => Submit(context, batch: false);
 
     /// <summary>The same for many: framed as in a payload (application/octet-stream), or a JSON array.</summary>
@@ -24,10 +28,12 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
 
     private async Task Submit(HttpContext context, bool batch)
     {
-        if (!TryWait(context, out bool wantsFinal) || !TryKind(context, out byte? kind) || !RequestForm.TryFlag(context.Request, "ids", true, out _))
+        if (!TryWait(context, out WaitFor wait) || !TryKind(context, out byte? kind)
+            || !RequestForm.TryFlag(context.Request, "ids", true, out _))
         {
             await Refuse(context, RequestFault.BadRequest(
-                "expected ?wait=durable or ?wait=finalized, ?kind=0, 1 or 2, and for a batch ?ids=true or ?ids=false")).ConfigureAwait(false);
+                "expected ?wait=durable, ?wait=finalized or ?wait=strong, ?kind=0, 1 or 2, and for a batch ?ids=true or ?ids=false"))
+                .ConfigureAwait(false);
             return;
         }
 
@@ -64,7 +70,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         int transaction;
         using (body)
         {
-            framing = Create(body.Span, json, batch, kind, wantsFinal, out submission, out error, out transaction);
+            framing = Create(body.Span, json, batch, kind, wait != WaitFor.Durable, out submission, out error, out transaction);
         }
 
         if (submission is null)
@@ -75,7 +81,8 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
 
         try
         {
-            await HandInTurn(context, submission, batch).ConfigureAwait(false);
+            bool strong = wait == WaitFor.Strong || (wait == WaitFor.Finalized && node.FinalIsStrong);
+            await HandInTurn(context, submission, batch, strong).ConfigureAwait(false);
         }
         finally
         {
@@ -84,7 +91,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
     }
 
     /// <summary>Bounds those that wait for the node, of one address and of all.</summary>
-    private async Task HandInTurn(HttpContext context, Submission submission, bool batch)
+    private async Task HandInTurn(HttpContext context, Submission submission, bool batch, bool strong)
     {
         if (submission.Count > policy.Options.MaxBatchItems)
         {
@@ -109,7 +116,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
 
             try
             {
-                await Hand(context, submission, batch).ConfigureAwait(false);
+                await Hand(context, submission, batch, strong).ConfigureAwait(false);
             }
             finally
             {
@@ -159,8 +166,9 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         return result;
     }
 
-    private async Task Hand(HttpContext context, Submission submission, bool batch)
+    private async Task Hand(HttpContext context, Submission submission, bool batch, bool strong)
     {
+        long start = Stopwatch.GetTimestamp();
         SubmitRefusal refusal = node.TrySubmit(submission);
         if (refusal != SubmitRefusal.None)
         {
@@ -172,10 +180,17 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         metrics.TransactionsAccepted.Add(submission.Count);
         SubmissionFailure failure = SubmissionFailure.None;
         bool complete = true;
+        bool lacksStrength = false;
         using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
         try
         {
             failure = await submission.Completion.WaitAsync(policy.Options.WaitTimeout, ended.Token).ConfigureAwait(false);
+            if (strong && failure == SubmissionFailure.None)
+            {
+                TimeSpan left = policy.Options.WaitTimeout - Stopwatch.GetElapsedTime(start);
+                lacksStrength = !await BecomesStrong(submission, left, ended.Token).ConfigureAwait(false);
+                context.RequestAborted.ThrowIfCancellationRequested();
+            }
         }
         catch (TimeoutException)
         {
@@ -222,14 +237,43 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         }
         else
         {
-            await Answer(context, submission, batch, complete && submission.WantsFinal).ConfigureAwait(false);
+            await Answer(context, submission, batch, complete && submission.WantsFinal, lacksStrength).ConfigureAwait(false);
         }
     }
 
-    private static Task Answer(HttpContext context, Submission submission, bool batch, bool final)
+    /// <summary>
+    /// Waits until the newest block of the submission has the level that is asked for, which may change meanwhile.
+    /// </summary>
+    /// <returns>False when it does not come in time, or this process stops.</returns>
+    private async Task<bool> BecomesStrong(Submission submission, TimeSpan limit, CancellationToken ended)
+    {
+        ulong newest = 0;
+        foreach (TransactionState state in submission.States)
+        {
+            newest = Math.Max(newest, state.BlockSequence);
+        }
+
+        using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(ended);
+        patience.CancelAfter(limit > TimeSpan.Zero ? limit : TimeSpan.Zero);
+        try
+        {
+            while (node.Finality.LevelOf(newest) < node.StrongLevel)
+            {
+                await node.Finality.Until(node.StrongLevel, newest, patience.Token).ConfigureAwait(false);
+            }
+
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private Task Answer(HttpContext context, Submission submission, bool batch, bool final, bool lacksStrength)
     {
         HttpResponse response = context.Response;
-        response.StatusCode = final ? StatusCodes.Status200OK : StatusCodes.Status202Accepted;
+        response.StatusCode = final && !lacksStrength ? StatusCodes.Status200OK : StatusCodes.Status202Accepted;
         response.ContentType = "application/json";
         using (Utf8JsonWriter json = new(response.BodyWriter))
         {
@@ -261,19 +305,19 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         return response.BodyWriter.FlushAsync(context.RequestAborted).AsTask();
     }
 
-    private static void WriteOne(Utf8JsonWriter json, Submission submission, int index, bool final)
+    private void WriteOne(Utf8JsonWriter json, Submission submission, int index, bool final)
     {
         TransactionState state = final
             ? submission.States[index]
             : new TransactionState(TransactionStage.Durable, 0, 0, TransactionRejection.None);
         json.WriteStartObject();
         WriteHash(json, "id", new Hash256(submission.Ids[(index * Hash256.Size)..]));
-        WriteState(json, state);
+        WriteState(json, state, node.Finality);
         json.WriteEndObject();
     }
 
-    /// <summary>Writes status and what belongs to it: index and block, or reason and first_index.</summary>
-    public static void WriteState(Utf8JsonWriter json, in TransactionState state)
+    /// <summary>Writes status and what belongs to it: index, block and its level, or reason and first_index.</summary>
+    public static void WriteState(Utf8JsonWriter json, in TransactionState state, FinalityBoard finality)
     {
         switch (state.Stage)
         {
@@ -294,8 +338,10 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
                 break;
             default:
                 json.WriteString("status"u8, "durable"u8);
-                break;
+                return;
         }
+
+        json.WriteString("finality"u8, Names.Snake(finality.LevelOf(state.BlockSequence).ToString()));
     }
 
     public static void WriteHash(Utf8JsonWriter json, string name, in Hash256 hash)
@@ -382,11 +428,16 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         _ => Problem.BadRequest(context, "the framing is cut short; expected u32 LE length, u8 kind and the bytes for each transaction"),
     };
 
-    internal static bool TryWait(HttpContext context, out bool wantsFinal)
+    internal static bool TryWait(HttpContext context, out WaitFor wait)
     {
-        string? wait = context.Request.Query["wait"];
-        wantsFinal = wait == "finalized";
-        return wantsFinal || wait is null or "durable";
+        string? text = context.Request.Query["wait"];
+        wait = text switch
+        {
+            "finalized" => WaitFor.Finalized,
+            "strong" => WaitFor.Strong,
+            _ => WaitFor.Durable,
+        };
+        return wait != WaitFor.Durable || text is null or "durable";
     }
 
     /// <summary>Null where none is given: each transaction then states its own, or is opaque.</summary>
@@ -396,4 +447,14 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         kind = StrictNumber.TryRead(text, out byte given) ? given : null;
         return text is null || kind is not null;
     }
+}
+
+/// <summary>What a client waits for.</summary>
+internal enum WaitFor : byte
+{
+    Durable,
+    Finalized,
+
+    /// <summary>The level of strong finality that the threat level asks for.</summary>
+    Strong,
 }

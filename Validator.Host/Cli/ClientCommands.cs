@@ -19,11 +19,19 @@ namespace Validator.Host.Cli;
 /// <summary>submit, status, health and ready: a validator's API from the command line.</summary>
 internal static class ClientCommands
 {
+    private const string Finalized = "finalized";
+    private const string Strong = "strong";
+
     public static Command Submit()
     {
         Argument<string?> text = new("text") { Description = "The transaction as text, literally; -- before it where it begins with -", Arity = ArgumentArity.ZeroOrOne };
         Option<string?> file = new("--file") { Description = "A file with its bytes; - for standard input" };
-        Option<bool> wait = new("--wait") { Description = "Wait until it is final: exit code 0 for that alone" };
+        Option<string?> wait = new("--wait")
+        {
+            Description = "Wait until it is final, with strong until others have executed it too: exit code 0 for that alone",
+            HelpName = "finalized|strong",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         Option<string?> key = new("--key") { Description = "Sign it with this key, from validator account new" };
         Option<ulong?> nonce = new("--nonce") { Description = "With --key; default: one above the highest accepted" };
         Option<byte> kind = new("--kind") { Description = "1: the bytes are an envelope, from validator account sign", DefaultValueFactory = _ => 0 };
@@ -33,14 +41,22 @@ internal static class ClientCommands
         api.AddTo(command);
         command.Validators.Add(result =>
         {
-            if ((result.GetValue(text) is null) == (result.GetValue(file) is null))
+            bool waits = result.GetResult(wait) is not null;
+            (string? given, string asked) = Wish(result.GetValue(text), waits, result.GetValue(wait));
+            if ((given is null) == (result.GetValue(file) is null))
             {
                 result.AddError("submit: give either the text or --file");
+            }
+            else if (asked is not ("" or Finalized or Strong))
+            {
+                result.AddError($"submit: --wait takes {Finalized} or {Strong}, not '{asked}'");
             }
         });
         command.SetAction(parsed => Call(() =>
         {
-            byte[] bytes = parsed.GetValue(text) is { } given ? Encoding.UTF8.GetBytes(given) : ReadAll(parsed.GetValue(file)!, parsed.GetValue(kind));
+            bool waits = parsed.GetResult(wait) is not null;
+            (string? given, string asked) = Wish(parsed.GetValue(text), waits, parsed.GetValue(wait));
+            byte[] bytes = given is not null ? Encoding.UTF8.GetBytes(given) : ReadAll(parsed.GetValue(file)!, parsed.GetValue(kind));
             byte sent = parsed.GetValue(kind);
             if (parsed.GetValue(key) is { } path)
             {
@@ -51,17 +67,24 @@ internal static class ClientCommands
                 sent = (byte)TransactionKind.Envelope;
             }
 
-            string wish = parsed.GetValue(wait) ? "&wait=finalized" : "";
+            string wish = asked.Length > 0 ? $"&wait={asked}" : "";
             using HttpRequestMessage request = new(
                 HttpMethod.Post, string.Create(CultureInfo.InvariantCulture, $"{api.Address(parsed)}/v1/transactions?kind={sent}{wish}"))
             {
                 Content = new ByteArrayContent(bytes),
             };
             request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-            return Print(api, parsed, request, TimeSpan.FromSeconds(40), parsed.GetValue(wait));
+            return Print(api, parsed, request, TimeSpan.FromSeconds(40), asked.Length > 0);
         }));
         return command;
     }
+
+    /// <summary>What follows a bare --wait is the text, where there is no other.</summary>
+    private static (string? Text, string Wait) Wish(string? text, bool waits, string? value) =>
+        !waits ? (text, "")
+        : value is null ? (text, Finalized)
+        : text is null && value is not (Finalized or Strong) ? (value, Finalized)
+        : (text, value);
 
     public static Command Status() => Get("status", "Print a validator's status", "/v1/status");
 
@@ -156,7 +179,7 @@ internal static class ClientCommands
         (good ? Console.Out : Console.Error).WriteLine(Indented(body));
         return !final ? (good ? ExitCodes.Success : ExitCodes.Failed)
             : response.StatusCode == HttpStatusCode.GatewayTimeout || (!good && IsStopping(body)) ? ExitCodes.NotNow
-            : good ? Outcome(body) : ExitCodes.Failed;
+            : good ? Outcome(body, response.StatusCode == HttpStatusCode.OK) : ExitCodes.Failed;
     }
 
     /// <summary>
@@ -176,13 +199,20 @@ internal static class ClientCommands
         }
     }
 
-    private static int Outcome(string body)
+    /// <param name="complete">All that was waited for has come.</param>
+    private static int Outcome(string body, bool complete)
     {
         using JsonDocument answer = AnswerJson.Parse(body);
         string status = answer.RootElement.GetProperty("status").GetString() ?? "";
-        if (status == "finalized")
+        if (status == Finalized)
         {
-            return ExitCodes.Success;
+            if (complete)
+            {
+                return ExitCodes.Success;
+            }
+
+            Console.Error.WriteLine("final, and not strong yet: ask GET /v1/transactions/{id}");
+            return ExitCodes.NotNow;
         }
 
         bool rejected = status == "rejected";

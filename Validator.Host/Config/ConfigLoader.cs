@@ -89,6 +89,7 @@ public static class ConfigLoader
 
         int finality = settings.Integer("consensus.finality_timeout_ms", 500, 50, 60_000);
         int timeout = settings.Integer("consensus.view_timeout_ms", finality, 50, 60_000);
+        string adaptive = Only(settings, "consensus.adaptive", "report", "off", "enforce");
         return new ConsensusSection(
             FinalityTimeoutMs: finality,
             MaxPendingVertices: settings.Integer("consensus.max_pending_vertices", 10_000, 256, 1_000_000),
@@ -97,7 +98,8 @@ public static class ConfigLoader
             StallSeconds: settings.Integer("consensus.stall_seconds", Math.Max(5, 4 * timeout / 1000), 1, 3600),
             BlockIntervalMs: settings.Integer("consensus.block_interval_ms", 10, 1, 1000),
             TwinWatchSeconds: settings.Integer("consensus.twin_watch_seconds", 0, 0, 600),
-            FastPath: settings.Boolean("consensus.fast_path", true));
+            FastPath: settings.Boolean("consensus.fast_path", true),
+            Adaptive: adaptive == "off" ? AdaptiveMode.Off : adaptive == "enforce" ? AdaptiveMode.Enforce : AdaptiveMode.Report);
     }
 
     private static NetworkSection Network(Settings settings, List<string> notices)

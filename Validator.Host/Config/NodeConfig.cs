@@ -46,7 +46,21 @@ public sealed record ConsensusSection(
     int BlockIntervalMs = 10,
     int TwinWatchSeconds = 0,
     int StallSeconds = 5,
-    bool FastPath = true);
+    bool FastPath = true,
+    AdaptiveMode Adaptive = AdaptiveMode.Report);
+
+/// <summary>What the threat level does.</summary>
+public enum AdaptiveMode : byte
+{
+    /// <summary>It is not reckoned: wait=strong asks for 67 %.</summary>
+    Off,
+
+    /// <summary>It is told, and says what wait=strong asks for.</summary>
+    Report,
+
+    /// <summary>And wait=finalized asks for the same.</summary>
+    Enforce,
+}
 
 /// <param name="Host">Address to bind, from listen_addr; its port is not opened.</param>
 /// <param name="QuicPort">UDP port of the QUIC transport.</param>

@@ -23,6 +23,8 @@ internal sealed record SettingKey(string Path, TomlKind Kind, string Default, st
         new("consensus.twin_watch_seconds", TomlKind.Integer, "0", "0 to 600: listen so long at each start for another process with this key before anything is signed; 0: not at all"),
         new("consensus.fast_path", TomlKind.Boolean, "true",
             "a block that all members have prepared is final here at once; false: it waits for commits"),
+        new("consensus.adaptive", TomlKind.String, "report",
+            "off, report or enforce: the threat level is not reckoned; says what ?wait=strong asks for; and ?wait=finalized too"),
         new("network.listen_addr", TomlKind.String, "0.0.0.0:9000", "ADDRESS:PORT; QUIC binds the address with quic_port, this port stays closed"),
         new("network.quic_port", TomlKind.Integer, "9001", "1 to 65535: UDP port between validators"),
         new("network.bootstrap_peers", TomlKind.Array, "[]", "hints where members may be: /ip4/ADDRESS/udp/PORT/quic-v1[/p2p/NAME], also /ip6, /dns"),

@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 using Validator.Host.Storage;
 
@@ -85,6 +86,12 @@ public interface INodeGateway
 
     /// <summary>Levels of strong finality.</summary>
     FinalityBoard Finality { get; }
+
+    /// <summary>What ?wait=strong waits for now.</summary>
+    FinalityLevel StrongLevel => FinalityLevel.Strong67;
+
+    /// <summary>?wait=finalized waits for it too.</summary>
+    bool FinalIsStrong => false;
 
     /// <summary>How long a client should wait after <see cref="SubmitRefusal.Full"/>.</summary>
     TimeSpan RetryAfter { get; }

@@ -3,7 +3,10 @@ using Validator.Core.Primitives;
 
 namespace Validator.Host.Contracts;
 
-/// <summary>What convicts a validator; the <c>kind</c> label of <c>cretoai_byzantine_violations_total</c>.</summary>
+/// <summary>
+/// What convicts a validator, and from <see cref="InvalidSignature"/> on what this one alone holds against it; the <c>kind</c>
+/// label of <c>cretoai_byzantine_violations_total</c>.
+/// </summary>
 public enum Violation : byte
 {
     /// <summary>Two proposals or votes in one slot.</summary>
@@ -14,6 +17,15 @@ public enum Violation : byte
 
     /// <summary>Two of Stop, ViewChange or NewView in one slot.</summary>
     EquivocatingViewChange,
+
+    /// <summary>In a message that it sent; proves nothing to others.</summary>
+    InvalidSignature,
+
+    /// <summary>A frame that no codec accepts; likewise.</summary>
+    Malformed,
+
+    /// <summary>Work waited too long in a view that it led; likewise.</summary>
+    Timeout,
 }
 
 /// <summary>
@@ -78,6 +90,9 @@ public sealed class NodeMetrics
 
     /// <summary>Own client transactions: seconds from acceptance to execution.</summary>
     public Histogram FinalitySeconds { get; } = new(LatencyBounds);
+
+    /// <summary>The same, until the block has the level that wait=strong asks for.</summary>
+    public Histogram StrongSeconds { get; } = new(LatencyBounds);
 
     /// <summary>Vertices of all lanes that a final block ordered.</summary>
     public Counter VerticesFinalized { get; } = new();

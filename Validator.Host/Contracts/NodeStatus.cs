@@ -65,6 +65,9 @@ public sealed record NodeStatus
     /// <summary>Newest block of each level of strong finality (PROTOCOL.md, rule S2); 0 for none since the start.</summary>
     public StrongSequences StrongSequences { get; init; }
 
+    /// <summary>The threat level, and what ?wait=strong asks for.</summary>
+    public AdaptiveStatus Adaptive { get; init; } = new("off", "normal", 0, 0, 1, 0);
+
     /// <summary>How many blocks the furthest peer is ahead of us.</summary>
     public ulong LagBlocks { get; init; }
 
@@ -89,6 +92,14 @@ public sealed record NodeStatus
 
 /// <summary>By the share of the weight that has executed it.</summary>
 public readonly record struct StrongSequences(ulong Strong67, ulong Strong75, ulong Strong82);
+
+/// <param name="Mode">off, report or enforce.</param>
+/// <param name="Level">normal, elevated or high.</param>
+/// <param name="Threshold">The share of the weight that ?wait=strong asks for.</param>
+/// <param name="DetectionRate">The share that is detected as faulty.</param>
+/// <param name="Stability">1 where all are connected and delays are as usual.</param>
+public sealed record AdaptiveStatus(
+    string Mode, string Level, double Threshold, double DetectionRate, double Stability, ulong LevelChanges);
 
 /// <summary>Why nothing becomes final.</summary>
 /// <param name="Cause">halted, disk, no_quorum_connected, catching_up, no_quorum_signing, waiting_for_time, view_changes or

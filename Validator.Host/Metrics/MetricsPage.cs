@@ -22,8 +22,12 @@ internal static class MetricsPage
     private static void Consensus(MetricsRegistry page, NodeMetrics metrics, NodeStatus status)
     {
         page.Histogram("cretoai_finality_time_seconds", "Own client transactions: time from acceptance to execution.", metrics.FinalitySeconds);
+        page.Histogram(
+            "cretoai_strong_finality_time_seconds", "The same, until the block has the level that wait=strong asks for.", metrics.StrongSeconds);
         page.Counter("cretoai_vertices_finalized_total", "Vertices of all lanes ordered by final blocks.", metrics.VerticesFinalized.Value);
-        page.Family("cretoai_byzantine_violations_total", "counter", "Proven faults: two signed messages of one validator in one slot.");
+        page.Family(
+            "cretoai_byzantine_violations_total", "counter",
+            "Proven faults, two signed messages in one slot (equivocating_*); and what this validator alone saw.");
         foreach ((string name, int[] links) in metrics.Members)
         {
             foreach (Violation kind in Enum.GetValues<Violation>())
@@ -50,6 +54,7 @@ internal static class MetricsPage
         page.Gauge("cretoai_signs_from_epoch", "Where votes, or the ledger, were lost: the epoch from which on this validator signs again; 0 otherwise.", status.SignsFrom);
         page.Gauge("cretoai_view", "Current view.", status.View);
         page.Gauge("cretoai_final_sequence", "Sequence of the newest final block.", status.FinalSequence);
+        Adaptive(page, status);
         page.Gauge("cretoai_executed_sequence", "Sequence of the newest executed block.", status.ExecutedSequence);
         page.Gauge("cretoai_lag_blocks", "Blocks that the furthest peer is ahead.", status.LagBlocks);
         page.Gauge("cretoai_lane_height", "Height of the own lane.", status.LaneHeight);
@@ -68,6 +73,23 @@ internal static class MetricsPage
                 page.Sample(metrics.Rejected[(int)reason].Value, ("reason", Names.Snake(reason.ToString())));
             }
         }
+    }
+
+    private static void Adaptive(MetricsRegistry page, NodeStatus status)
+    {
+        page.Family("cretoai_strong_sequence", "gauge", "Newest block of each level of strong finality.");
+        page.Sample(status.StrongSequences.Strong67, ("level", "strong67"));
+        page.Sample(status.StrongSequences.Strong75, ("level", "strong75"));
+        page.Sample(status.StrongSequences.Strong82, ("level", "strong82"));
+        AdaptiveStatus adaptive = status.Adaptive;
+        page.Gauge("adaptive_quorum_threshold", "Share of the weight that wait=strong asks for.", adaptive.Threshold);
+        int level = adaptive.Level switch { "high" => 2, "elevated" => 1, _ => 0 };
+        page.Gauge("adaptive_quorum_threat_level", "0 normal, 1 elevated, 2 high.", level);
+        page.Gauge("adaptive_quorum_detection_rate", "Share of the weight that is detected as faulty.", adaptive.DetectionRate);
+        page.Gauge(
+            "adaptive_quorum_stability", "1 where all are connected and delays are as usual; below 0.7 it raises the level by a step.",
+            adaptive.Stability);
+        page.Counter("adaptive_quorum_level_changes_total", "Changes of the threat level.", adaptive.LevelChanges);
     }
 
     private static void Stalls(MetricsRegistry page, NodeMetrics metrics, NodeStatus status)

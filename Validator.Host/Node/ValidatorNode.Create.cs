@@ -122,7 +122,11 @@ public sealed partial class ValidatorNode
         Genesis genesis = context.Genesis;
         NodeMetrics metrics = context.Metrics;
         const int links = NodeMetrics.MaxLinks;
-        _links = new LinkTable([.. context.Keys.TransportPublicKey], metrics, context.Addresses, _reports);
+        _threat = new ThreatWatch(context.Config.Consensus.Adaptive, LookAtThreat, metrics, _log);
+        _links = new LinkTable([.. context.Keys.TransportPublicKey], metrics, context.Addresses, _reports)
+        {
+            Renamed = _threat.Forget,
+        };
         _epochs = new EpochBoard([.. context.Keys.ConsensusPublicKey], _links.Update, context.Config.Node.Id);
         EpochContext epoch = _epochs.Enter(stores.Epoch);
         if (epoch.Self < 0)
@@ -158,7 +162,7 @@ public sealed partial class ValidatorNode
         FrameSender SenderOf() => new(_transport.CreateOutbox(), _sendPool);
         ValidationContext validation = new(
             genesis, _epochs, context.ChainId, signatures, _cache, pending, new PayloadBudget(MaxPendingPayloadBytes), _receivePool, _accounts,
-            metrics, new PeerFaults(links, _transport.Punish));
+            metrics, new PeerFaults(links, _transport.Punish, _threat.Note));
         FrameValidator ValidatorOf() => new(validation, new BatchedVerifier(context.ChainId));
         FetchIntake fetches = new(links, _topology.ValidationToFetch);
         _workers = [.. _topology.Workers.Select(stage => new ValidationWorker(ValidatorOf(), fetches, stage, this))];
@@ -184,10 +188,12 @@ public sealed partial class ValidatorNode
             Renew = stores.RenewVotes,
             Resume = stores.ResumeVotes,
         };
+        _strong = new StrongClock(metrics.StrongSeconds, () => _finality.Reached(StrongLevel));
         _ledger = new LedgerStage(stores.Ledger, _cache, _recent, _signal, metrics, this, _epochs, stores.Executor, stores.Epoch, _topology)
         {
             Votes = _votes,
             Batcher = _batcher,
+            Strong = _strong,
             Finals = finals,
         };
         _signer = new SignerStage(_key, context.ChainId, signatures, metrics, _topology, this);
@@ -219,6 +225,8 @@ public sealed partial class ValidatorNode
             Signer = _signer,
             Evidence = _evidence,
             Finality = _finality,
+            Strong = _strong,
+            Threat = _threat,
             Storage = context.Config.Storage,
             LaneHeight = stores.Recovered.OwnTip.Height,
             PendingVertices = stores.Recovered.Vertices.Count,

@@ -163,6 +163,7 @@ public sealed partial class ValidatorNode
             FinalSequence = final,
             ExecutedSequence = executed,
             ExecutedRoot = root.ToString(),
+            Adaptive = _threat.Status(committee.Total, FinalityLevels.WeightOf(StrongLevel, committee)),
             StrongSequences = new StrongSequences(
                 _finality.Reached(FinalityLevel.Strong67), _finality.Reached(FinalityLevel.Strong75), _finality.Reached(FinalityLevel.Strong82)),
             LagBlocks = furthest - final,
@@ -179,6 +180,10 @@ public sealed partial class ValidatorNode
     }
 
     public FinalityBoard Finality => _finality;
+
+    public FinalityLevel StrongLevel => FinalityLevels.AskedAt(_threat.Level);
+
+    public bool FinalIsStrong => _threat.Enforces;
 
     public EpochConfiguration Epoch => _ledger.Epoch;
 

@@ -1,5 +1,6 @@
 using Validator.Core.Consensus;
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Host.Contracts;
 using Validator.Host.Pipeline;
 using Validator.Host.Primitives;
@@ -38,6 +39,20 @@ public sealed partial class ValidatorNode
             core.FruitlessViews,
             epoch.Members[epoch.Committee.Leader(epoch.Number, core.View)].Name,
             core.TimeoutMicros);
+    }
+
+    private (ThreatMember[] Members, long DelayMicros) LookAtThreat()
+    {
+        EpochContext epoch = _epochs.Current;
+        ThreatMember[] members = new ThreatMember[epoch.Members.Length];
+        for (int i = 0; i < members.Length; i++)
+        {
+            int link = epoch.LinkOf(i);
+            bool self = i == epoch.Self;
+            members[i] = new ThreatMember(self ? -1 : link, epoch.Committee.Weight(i), self || _core.PeerUp(link));
+        }
+
+        return (members, _core.Progress?.DelayMicros ?? 0);
     }
 
     private MemberView[] LookAtMembers(EpochContext epoch, long withinMicros)

@@ -34,6 +34,8 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly RecentTransactions _recent = new();
     private readonly FinalSignal _signal = new();
     private readonly FinalityBoard _finality = new();
+    private readonly StrongClock _strong;
+    private readonly ThreatWatch _threat;
     private readonly ClientBatcher _batcher;
     private readonly CoreStage _core;
     private readonly SignerStage _signer;
@@ -114,6 +116,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
         _disk.Start();
         _clock.Start();
         _progress.Start();
+        _threat.Start();
     }
 
     private void Stop()
@@ -122,6 +125,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
         _disk.Dispose();
         _clock.Dispose();
         _progress.Dispose();
+        _threat.Dispose();
         bool ended = true;
         foreach (StageLoop loop in _topology.Loops)
         {

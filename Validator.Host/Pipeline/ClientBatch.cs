@@ -200,7 +200,9 @@ internal sealed class ClientBatch(int maxPayloadBytes = Limits.MaxVertexPayloadB
     /// <param name="vertexHash">Of the vertex that was ordered: what is final is durable, whoever tells it first.</param>
     /// <param name="states">One per transaction, in payload order.</param>
     /// <param name="finality">Told the seconds since acceptance, once per transaction.</param>
-    public void CompleteFinal(in Hash256 vertexHash, ReadOnlySpan<TransactionState> states, Histogram finality)
+    /// <param name="strong">Measures the same until the block is strong.</param>
+    public void CompleteFinal(
+        in Hash256 vertexHash, ReadOnlySpan<TransactionState> states, Histogram finality, StrongClock strong)
     {
         Require.That(states.Length == TransactionCount);
         if (TryEnd())
@@ -216,6 +218,7 @@ internal sealed class ClientBatch(int maxPayloadBytes = Limits.MaxVertexPayloadB
                 submission.CompleteDurable(vertexHash);
                 submission.CompleteFinal();
                 finality.ObserveSince(submission.AcceptedTimestamp, submission.Count);
+                strong.Add(states[0].BlockSequence, submission.AcceptedTimestamp, submission.Count);
             }
 
             LetGo();

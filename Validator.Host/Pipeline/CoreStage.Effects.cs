@@ -26,7 +26,7 @@ internal sealed partial class CoreStage
         }
         else if (record.IsToSign)
         {
-            CountSigned(record.Header.Kind);
+            CountSigned(record.Header);
         }
 
         if (record.Vertex is { } vertex)
@@ -114,7 +114,7 @@ internal sealed partial class CoreStage
         };
         if (_epoch.LinkOf(header.Sender) is >= 0 and var link)
         {
-            metrics.ByzantineViolations(link, violation).Add();
+            Threat.Convict(link, violation);
         }
 
         log.LogWarning(
@@ -129,7 +129,11 @@ internal sealed partial class CoreStage
         log.LogInformation("view {View}: {Reason}", view, reason);
     }
 
-    void IShellPorts<OwnPayload>.LevelReached(FinalityLevel level, ulong sequence) => Finality.Raise(level, sequence);
+    void IShellPorts<OwnPayload>.LevelReached(FinalityLevel level, ulong sequence)
+    {
+        Finality.Raise(level, sequence);
+        Strong.Look();
+    }
 
     void IShellPorts<OwnPayload>.Rejected(Reason reason, int from)
     {
@@ -146,9 +150,9 @@ internal sealed partial class CoreStage
         Faults.Fail(ExitCodes.Halted, $"halted by safety: {reason}; nothing more is signed, keep the data directory");
     }
 
-    private void CountSigned(MessageKind kind)
+    private void CountSigned(in SignedHeader header)
     {
-        switch (kind)
+        switch (header.Kind)
         {
             case MessageKind.PrePrepare:
                 metrics.BlocksProposed.Add();
@@ -159,6 +163,11 @@ internal sealed partial class CoreStage
                 break;
             case MessageKind.Stop:
                 metrics.ViewTimeouts.Add();
+                if (_epoch.LinkOf(_epoch.Configuration.Leader(header.View - 1)) is >= 0 and int link)
+                {
+                    Threat.Note(link, LocalFault.Timeout);
+                }
+
                 break;
         }
     }

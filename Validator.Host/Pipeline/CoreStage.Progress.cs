@@ -23,6 +23,7 @@ internal sealed partial class CoreStage
         if (now >= _publishAt)
         {
             _publishAt = now + PublishEvery;
+            Strong.Look();
             _progress = new PublishedProgress(Core.Progress());
         }
     }

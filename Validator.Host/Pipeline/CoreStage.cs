@@ -3,6 +3,7 @@ using Validator.Core.Consensus;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Shell;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 using Validator.Host.Config;
 using Validator.Host.Contracts;
@@ -60,6 +61,10 @@ internal sealed partial class CoreStage(
     public required EvidenceStore Evidence { get; init; }
 
     public required FinalityBoard Finality { get; init; }
+
+    public required StrongClock Strong { get; init; }
+
+    public required ThreatWatch Threat { get; init; }
 
     /// <summary>Where the mark of a contradiction goes.</summary>
     public required StorageSection Storage { get; init; }

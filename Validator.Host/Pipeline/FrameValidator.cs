@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Shell;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Host.Contracts;
@@ -149,7 +150,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
             {
                 candidate.Vertex?.Release();
                 context.Metrics.SignaturesFailed.Add();
-                context.Faults.Add(candidate.Peer);
+                context.Faults.Add(candidate.Peer, LocalFault.InvalidSignature);
                 continue;
             }
 
@@ -197,7 +198,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
     private void CountMalformed(int peer)
     {
         context.Metrics.MalformedFrames[peer].Add();
-        context.Faults.Add(peer);
+        context.Faults.Add(peer, LocalFault.Malformed);
     }
 
     /// <summary>Gives the candidate's index back, whether its envelopes are worth a look or not.</summary>

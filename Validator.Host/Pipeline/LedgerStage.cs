@@ -54,6 +54,8 @@ internal sealed class LedgerStage(
     /// <summary>Gets back the batches that an ended epoch did not order.</summary>
     public required ClientBatcher Batcher { get; init; }
 
+    public required StrongClock Strong { get; init; }
+
     /// <summary>
     /// The epoch after the newest executed block: written before Core is told of the block that ends one. Any thread.
     /// </summary>
@@ -306,7 +308,8 @@ internal sealed class LedgerStage(
             if (_batches.Remove(vertex.Header.Hash, out ClientBatch? batch))
             {
                 Volatile.Write(ref _pendingOwn, _pendingOwn - batch.TransactionCount);
-                batch.CompleteFinal(vertex.Header.Hash, _states.AsSpan(at, batch.TransactionCount), metrics.FinalitySeconds);
+                ReadOnlySpan<TransactionState> states = _states.AsSpan(at, batch.TransactionCount);
+                batch.CompleteFinal(vertex.Header.Hash, states, metrics.FinalitySeconds, Strong);
                 at += batch.TransactionCount;
             }
         }

@@ -16,6 +16,9 @@ namespace Validator.Host.Pipeline;
 /// </summary>
 internal sealed class LinkTable(byte[] ownKey, NodeMetrics metrics, PeerAddressBook addresses, PeerReports reports)
 {
+    /// <summary>Told of a link that has another owner.</summary>
+    public Action<int> Renamed { get; init; } = static _ => { };
+
     /// <summary>A member that left may connect for this long, or until the next epoch's end if that comes first.</summary>
     private const long GraceMicros = 60_000_000;
 
@@ -132,6 +135,7 @@ internal sealed class LinkTable(byte[] ownKey, NodeMetrics metrics, PeerAddressB
             link = NextFree();
             metrics.NameLink(link, member.Name);
             reports.Forget(link);
+            Renamed(link);
         }
 
         if (_links[link] != wanted)

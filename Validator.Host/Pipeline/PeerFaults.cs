@@ -1,3 +1,5 @@
+using Validator.Core.Trust;
+
 namespace Validator.Host.Pipeline;
 
 /// <summary>
@@ -5,15 +7,17 @@ namespace Validator.Host.Pipeline;
 /// A few may come of a peer's bad memory; many close its connection.
 /// </summary>
 /// <param name="punish">Closes the peer's connection.</param>
-internal sealed class PeerFaults(int peers, Action<int> punish)
+/// <param name="note">Told of each.</param>
+internal sealed class PeerFaults(int peers, Action<int> punish, Action<int, LocalFault> note)
 {
     private const double Forgiven = 1;
     private const double Most = 64;
 
     private readonly PeerMeter _meter = new(peers, Forgiven, Most);
 
-    public void Add(int peer)
+    public void Add(int peer, LocalFault fault)
     {
+        note(peer, fault);
         if (!_meter.TryCharge(peer, 1))
         {
             _meter.Clear(peer);

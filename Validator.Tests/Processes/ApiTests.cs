@@ -48,6 +48,34 @@ public sealed class ApiTests : IDisposable
         await CheckStreamAsync(home, away);
     }
 
+    // Protects clients that wait for strong finality at a real cluster: it comes, by request and command line, and by three of
+    // four as well; the outcome that is looked up says it, and status and metrics page know the level.
+    [Fact]
+    public async Task Strong_finality_comes_and_is_told()
+    {
+        await using ProcessCluster cluster = await ProcessCluster.StartAsync();
+        NodeProcess node = cluster.Nodes[1];
+        JsonElement one = await PostAsync(node, "/v1/transactions?wait=strong", "bound"u8.ToArray(), null, 200);
+        Assert.StartsWith("strong", one.GetProperty("finality").GetString(), StringComparison.Ordinal);
+        ulong block = one.GetProperty("block").GetUInt64();
+        JsonElement status = await GetAsync(node, "/v1/status", 200);
+        Assert.True(status.GetProperty("strong_sequences").GetProperty("strong67").GetUInt64() >= block);
+        Assert.Equal("report", status.GetProperty("adaptive").GetProperty("mode").GetString());
+        await ProcessCluster.UntilAsync("all four have shown that they executed it", ProcessCluster.Patience, async () =>
+            (await GetAsync(node, $"/v1/transactions/{IdOf("bound")}", 200)).GetProperty("finality").GetString() == "strong82");
+        Assert.InRange(await cluster.MetricAsync(node, "adaptive_quorum_threshold"), 0.66, 0.76);
+        Assert.Equal(0, await cluster.MetricAsync(node, "adaptive_quorum_threat_level"));
+
+        Assert.True(await cluster.Nodes[3].StopAsync(ProcessCluster.Patience));
+        (int code, string output) = await ProcessCluster.RunAsync(
+            "submit", "by three", "--wait", "strong", "--api", node.Api.ToString());
+        Assert.Equal(0, code);
+        Assert.Contains("strong", output, StringComparison.Ordinal);
+        (code, output) = await ProcessCluster.RunAsync("submit", "--wait", "text after the option", "--api", node.Api.ToString());
+        Assert.Equal(0, code);
+        Assert.Equal(2, (await ProcessCluster.RunAsync("submit", "x", "--wait", "soon", "--api", node.Api.ToString())).Code);
+    }
+
     /// <summary>Raw, JSON, both batches, and a repeat.</summary>
     /// <returns>The accepted transactions' ids by global index.</returns>
     private async Task<Hash256[]> SubmitEveryWayAsync(NodeProcess node)

@@ -66,7 +66,7 @@ public sealed class Arm64Tests
         // A quorum of three has to have both now.
         cluster.Nodes[1].Kill();
         await cluster.SubmitFinalAsync(cluster.Nodes[2], "with the votes of both AArch64 validators"u8.ToArray());
-        Assert.Equal(0, await cluster.MetricAsync(cluster.Nodes[2], "cretoai_byzantine_violations_total"));
+        Assert.Equal(0, await cluster.MetricAsync(cluster.Nodes[2], "cretoai_byzantine_violations_total", "kind=\"equivocating"));
     }
 }
 

@@ -56,7 +56,7 @@ public sealed class ClockTests
         Assert.Equal(await cluster.ReadStreamAsync(cluster.Nodes[0], 9), await cluster.ReadStreamAsync(cluster.Nodes[3], 9));
         foreach (NodeProcess node in cluster.Nodes)
         {
-            Assert.Equal(0, await cluster.MetricAsync(node, "cretoai_byzantine_violations_total"));
+            Assert.Equal(0, await cluster.MetricAsync(node, "cretoai_byzantine_violations_total", "kind=\"equivocating"));
         }
     }
 

@@ -194,7 +194,7 @@ public sealed class OperatorTests
         Assert.Equal(order, await cluster.ReadStreamAsync(wrong, (int)count));
         foreach (NodeProcess node in cluster.Nodes)
         {
-            Assert.Equal(0, await cluster.MetricAsync(node, "cretoai_byzantine_violations_total"));
+            Assert.Equal(0, await cluster.MetricAsync(node, "cretoai_byzantine_violations_total", "kind=\"equivocating"));
         }
     }
 

@@ -126,7 +126,7 @@ public sealed class RevivalTests
         foreach (NodeProcess node in cluster.Nodes)
         {
             Assert.Equal(order, await cluster.ReadStreamAsync(node, count));
-            Assert.Equal(0, await cluster.MetricAsync(node, "cretoai_byzantine_violations_total"));
+            Assert.Equal(0, await cluster.MetricAsync(node, "cretoai_byzantine_violations_total", "kind=\"equivocating"));
             Assert.Empty(Directory.GetFiles(LocalCluster.StorePath(node), "votes.*"));
         }
 

@@ -53,6 +53,9 @@ public sealed record LoadReport
 
     /// <summary>99 of 100 samples of QUIC's round trips between validators were no longer.</summary>
     public double? RoundTripP99Ms { get; init; }
+
+    /// <summary>99 of 100 transactions had, so long after a validator took them, the level that wait=strong asks for.</summary>
+    public double? StrongFinalityP99Ms { get; init; }
     public long? BinaryBytes { get; init; }
     public string Framework { get; init; } = "";
 

@@ -8,7 +8,10 @@ internal static class Summary
         output.WriteLine();
         output.WriteLine($"{report.Validators} validators, {report.OfferedTps:F0} tx/s offered, seed {report.Seed}, run {report.Run:x16}");
         output.WriteLine($"finalized    {report.FinalizedTps:F1} tx/s");
-        output.WriteLine($"finality     p50 {report.FinalityMs.P50:F1} ms   p99 {report.FinalityMs.P99:F1} ms   max {report.FinalityMs.Max:F1} ms");
+        FinalityFigures finality = report.FinalityMs;
+        output.WriteLine(
+            $"finality     p50 {finality.P50:F1} ms   p99 {finality.P99:F1} ms   max {finality.Max:F1} ms"
+            + (report.StrongFinalityP99Ms is { } strong ? $"   strong p99 {strong:F1} ms" : ""));
         output.WriteLine(
             $"transactions submitted {report.Submitted}   accepted {report.Accepted}   finalized {report.Finalized}");
         output.WriteLine(

@@ -8,9 +8,11 @@ namespace Validator.Host.Tools.Localnet;
 /// <param name="Datagrams">Sent to other validators; brought up to date once a second.</param>
 /// <param name="VoteCommits">The vote stores' group commits, sync included, at or below each bound in seconds.</param>
 /// <param name="RoundTrips">Samples of QUIC's round trips between validators, likewise.</param>
+/// <param name="Strong">Transactions, from acceptance to strong finality, likewise.</param>
 internal readonly record struct ClusterCost(
     double CpuSeconds, long PeakResidentBytes, long WrittenBytes, long Syncs, long Datagrams, long Views, long Blocks,
-    SortedDictionary<double, double> VoteCommits, SortedDictionary<double, double> RoundTrips)
+    SortedDictionary<double, double> VoteCommits, SortedDictionary<double, double> RoundTrips,
+    SortedDictionary<double, double> Strong)
 {
     /// <summary>Since an earlier sample: 99 of 100 votes were durable within so many seconds.</summary>
     public double VoteCommitP99(ClusterCost before) => P99(VoteCommits, before.VoteCommits);
@@ -18,9 +20,12 @@ internal readonly record struct ClusterCost(
     /// <summary>Since an earlier sample, seconds.</summary>
     public double RoundTripP99(ClusterCost before) => P99(RoundTrips, before.RoundTrips);
 
+    /// <summary>Since an earlier sample, seconds.</summary>
+    public double StrongP99(ClusterCost before) => P99(Strong, before.Strong);
+
     public static async Task<ClusterCost> OfAsync(LocalCluster cluster)
     {
-        ClusterCost sum = new(0, 0, 0, 0, 0, 0, 0, [], []);
+        ClusterCost sum = new(0, 0, 0, 0, 0, 0, 0, [], [], []);
         foreach (NodeProcess node in cluster.Nodes)
         {
             ProcessSample sample = ProcessSample.Of(node.ProcessId);
@@ -29,6 +34,7 @@ internal readonly record struct ClusterCost(
             double syncs = MetricsReader.Sum(metrics, "cretoai_vote_syncs_total") + MetricsReader.Sum(metrics, "cretoai_ledger_syncs_total");
             Add(sum.VoteCommits, metrics, "cretoai_vote_commit_seconds");
             Add(sum.RoundTrips, metrics, "cretoai_round_trip_seconds");
+            Add(sum.Strong, metrics, "cretoai_strong_finality_time_seconds");
             sum = new ClusterCost(
                 sum.CpuSeconds + sample.CpuSeconds,
                 Math.Max(sum.PeakResidentBytes, sample.PeakResidentBytes),
@@ -38,7 +44,8 @@ internal readonly record struct ClusterCost(
                 Math.Max(sum.Views, (long)(status?.View ?? 0)),
                 Math.Max(sum.Blocks, (long)(status?.FinalSequence ?? 0)),
                 sum.VoteCommits,
-                sum.RoundTrips);
+                sum.RoundTrips,
+                sum.Strong);
         }
 
         return sum;

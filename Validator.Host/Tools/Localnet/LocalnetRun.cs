@@ -146,6 +146,7 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
             Syncs = after.Syncs - before.Syncs,
             Datagrams = after.Datagrams - before.Datagrams,
             VoteCommitP99Ms = Math.Round(1000 * after.VoteCommitP99(before), 1),
+            StrongFinalityP99Ms = Math.Round(1000 * after.StrongP99(before), 1),
             RoundTripP99Ms = Math.Round(1000 * after.RoundTripP99(before), 1),
             BinaryBytes = _executable.Bytes,
         };

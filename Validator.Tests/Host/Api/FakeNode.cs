@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 using Validator.Host.Contracts;
 using Validator.Host.Pipeline;
@@ -84,6 +85,10 @@ internal sealed class FakeNode : INodeGateway
     public AccountState? FindAccount(in Hash256 account) => Accounts.TryGetValue(account, out AccountState state) ? state : null;
 
     public FinalityBoard Finality { get; } = new();
+
+    public FinalityLevel StrongLevel { get; set; } = FinalityLevel.Strong67;
+
+    public bool FinalIsStrong { get; set; }
 
     public TimeSpan RetryAfter => TimeSpan.FromMilliseconds(1500);
 

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Host.Api;
 using Validator.Host.Contracts;
 using Validator.Host.Storage;
@@ -23,6 +24,45 @@ public class SubmitTests
 
         (status, body, _) = await api.PostJsonAsync("/v1/transactions?wait=finalized", "{\"kind\":0,\"bytes\":\"aGVsbG8=\"}");
         Assert.Equal((200, id, 100, 7), (status, body.GetProperty("id").GetString(), body.GetProperty("index").GetInt32(), body.GetProperty("block").GetInt32()));
+    }
+
+    // Protects clients that wait for strong finality: 200 once the level that is asked for has come, also where it is asked for
+    // more meanwhile, and 202 with what is final already where it does not come in time.
+    [Fact]
+    public async Task Strong_waits_for_the_level_that_is_asked_for()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync(new ApiOptions { WaitTimeout = TimeSpan.FromSeconds(1) });
+        (int status, JsonElement body, _) = await api.PostAsync("/v1/transactions?wait=strong", [1]);
+        Assert.Equal((202, "finalized", "final"), Told());
+        api.Node.Finality.Raise(FinalityLevel.Strong67, 7);
+        (status, body, _) = await api.PostAsync("/v1/transactions?wait=strong", [1]);
+        Assert.Equal((200, "finalized", "strong67"), Told());
+        api.Node.StrongLevel = FinalityLevel.Strong75;
+        (status, body, _) = await api.PostAsync("/v1/transactions?wait=strong", [1]);
+        Assert.Equal((202, "finalized", "strong67"), Told());
+        (status, body, _) = await api.PostAsync("/v1/transactions?wait=finalized", [1]);
+        Assert.Equal((200, "finalized", "strong67"), Told());
+        api.Node.FinalIsStrong = true;
+        (status, body, _) = await api.PostAsync("/v1/transactions?wait=finalized", [1]);
+        Assert.Equal((202, "finalized", "strong67"), Told());
+        (status, body, _) = await api.PostAsync("/v1/transactions", [1]);
+        Assert.Equal(202, status);
+        Assert.False(body.TryGetProperty("finality", out _));
+
+        const string batch = "/v1/transactions/batch?wait=strong";
+        Task<(int Status, JsonElement Body, HttpResponseMessage)> waiting = api.PostJsonAsync(batch, "[\"QQ==\",\"Qg==\"]");
+        await Task.Delay(50);
+        api.Node.StrongLevel = FinalityLevel.Strong82;
+        api.Node.Finality.Raise(FinalityLevel.Strong75, 8);
+        await Task.Delay(50);
+        Assert.False(waiting.IsCompleted);
+        api.Node.Finality.Raise(FinalityLevel.Strong82, 8);
+        (status, body, _) = await waiting;
+        body = body.GetProperty("transactions")[1];
+        Assert.Equal((200, "finalized", "strong82"), Told());
+
+        (int, string?, string?) Told() =>
+            (status, body.GetProperty("status").GetString(), body.GetProperty("finality").GetString());
     }
 
     // Protects a client that repeats itself: the receipt names the first index.

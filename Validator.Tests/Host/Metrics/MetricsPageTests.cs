@@ -3,6 +3,7 @@ using Validator.Host.Cli;
 using Validator.Host.Contracts;
 using Validator.Host.Metrics;
 using Validator.Tests.Host.Api;
+using Validator.Tests.Tidy;
 
 namespace Validator.Tests.Host.Metrics;
 
@@ -26,6 +27,24 @@ public class MetricsPageTests
         Assert.Contains("cretoai_vertices_finalized_total 7\n", page, StringComparison.Ordinal);
         Assert.Contains("cretoai_byzantine_violations_total{node_id=\"node-2\",kind=\"equivocating_vertex\"} 1\n", page, StringComparison.Ordinal);
         Assert.Contains("cretoai_peer_up{peer=\"node-2\"} 1\n", page, StringComparison.Ordinal);
+    }
+
+    // Protects operators who look a metric up: what docs/METRICS.md lists is on the page, of that type, and each family without
+    // the usual prefix is in the list.
+    [Fact]
+    public async Task The_list_of_metrics_is_that_of_the_page()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        Dictionary<string, string> page = (await Page(api)).Split('\n')
+            .Where(line => line.StartsWith("# TYPE ", StringComparison.Ordinal)).Select(line => line.Split(' '))
+            .ToDictionary(words => words[2], words => words[3]);
+        Dictionary<string, string> listed = File.ReadLines(Path.Combine(SourceTree.Root, "docs", "METRICS.md"))
+            .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
+            .Select(line => line.Split('|', StringSplitOptions.TrimEntries))
+            .ToDictionary(cells => cells[1].Trim('`'), cells => cells[2]);
+        Assert.Equal(listed, page.Where(family => listed.ContainsKey(family.Key)).ToDictionary());
+        string[] usual = ["cretoai_", "process_", "dotnet_"];
+        Assert.Equal([], page.Keys.Except(listed.Keys).Where(name => !usual.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal))));
     }
 
     // Protects the format: Prometheus's own checker has nothing to say.

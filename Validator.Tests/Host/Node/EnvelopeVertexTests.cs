@@ -30,7 +30,7 @@ public class EnvelopeVertexTests
         TokenTable<PendingVertex> pending = FreePlaces.TableOf<PendingVertex>(8);
         ValidationContext context = new(
             Genesis, TestCluster.BoardOf(Genesis), FakeNode.ChainId, new SignatureCache(64), new VertexCache(1 << 20), pending,
-            new PayloadBudget(1 << 20), pool, accounts, metrics, new PeerFaults(4, static _ => { }));
+            new PayloadBudget(1 << 20), pool, accounts, metrics, new PeerFaults(4, static _ => { }, static (_, _) => { }));
         Trusting author = new();
         FrameValidator validator = new(context, author);
         List<Input> passed = [];

@@ -1,6 +1,7 @@
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Shell;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Host.Contracts;
@@ -26,6 +27,7 @@ public class FrameValidatorTests
     private readonly FrameValidator _validator;
     private readonly List<Input> _passed = [];
     private readonly List<int> _punished = [];
+    private readonly List<(int Peer, LocalFault Fault)> _noted = [];
 
     public FrameValidatorTests()
     {
@@ -35,7 +37,8 @@ public class FrameValidatorTests
         _metrics = new NodeMetrics();
         ValidationContext context = new(
             _genesis, TestCluster.BoardOf(_genesis), Hash256.Of([1]), new SignatureCache(64), new VertexCache(1 << 20), _pending,
-            new PayloadBudget(2 * VertexWeight), _pool, new PreparedAccounts(4), _metrics, new PeerFaults(4, _punished.Add));
+            new PayloadBudget(2 * VertexWeight), _pool, new PreparedAccounts(4), _metrics,
+            new PeerFaults(4, _punished.Add, (peer, fault) => _noted.Add((peer, fault))));
         _validator = new FrameValidator(context, _verifier);
     }
 
@@ -90,6 +93,8 @@ public class FrameValidatorTests
         Assert.Equal(1, _metrics.MalformedFrames[3].Value);
         TakeBytes([(byte)FrameType.Vote, 1, 2, 3]);
         Assert.Equal(2, _metrics.MalformedFrames[3].Value);
+        LocalFault[] noted = [LocalFault.InvalidSignature, LocalFault.InvalidSignature, LocalFault.Malformed, LocalFault.Malformed];
+        Assert.Equal(noted.Select(fault => (3, fault)), _noted);
         Assert.Empty(_passed);
     }
 

@@ -68,7 +68,8 @@ public class SubmissionTests
             });
             start.SignalAndWait();
             TransactionState[] states = new TransactionState[batch.TransactionCount];
-            batch.CompleteFinal(vertex, states, new NodeMetrics().FinalitySeconds);
+            NodeMetrics metrics = new();
+            batch.CompleteFinal(vertex, states, metrics.FinalitySeconds, new StrongClock(metrics.StrongSeconds, static () => 0));
             await durable;
             Assert.All(watchers, w => Assert.Equal((1, 1, 0, 1), (w.Durables, w.Finals, w.Failures, w.Releases)));
         }
