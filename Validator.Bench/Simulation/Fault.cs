@@ -118,4 +118,17 @@ public enum Fault : byte
     NonceUsed,
     NonceTooOld,
     AccountsFull,
+
+    // Of trust.
+    OffenceProven,
+    RefusedProof,
+    ForgedProof,
+    Banned,
+    BanWaits,
+    Returned,
+    WeightMoved,
+    Rewarded,
+    StakeMoved,
+    RefusedStake,
+    Slashed,
 }

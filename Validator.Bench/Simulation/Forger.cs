@@ -330,7 +330,7 @@ public sealed class Forger(SimCluster cluster, SimRandom random, int place, Coal
         byte[] envelope = new byte[EnvelopeCodec.FixedBytes + 1];
         EnvelopeCodec.Write(envelope, EnvelopeCodec.AccountOf(keys[0]), 1, [1]);
         byte[] good = Entry(TransactionKind.Envelope, envelope);
-        envelope[0]++;
+        envelope[0] += 2;
         byte[] payload = random.Below(7) switch
         {
             0 => [.. first, .. Entry(TransactionKind.Envelope, envelope)],

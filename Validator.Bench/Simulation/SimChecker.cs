@@ -303,7 +303,7 @@ public sealed partial class SimChecker(SimCluster cluster)
     public void OnLastBlock(SimNode node, Block block, CommitteeState committee)
     {
         Member[] members = committee.Pending is { } pending && pending.Sequence <= block.ExecutedSequence ? pending.Members : committee.Members;
-        ulong length = cluster.Genesis.Parameters.EpochLengthBlocks;
+        ulong length = cluster.Genesis.Parameters.BlocksToEnd;
         bool due = members != committee.Members || (length > 0 && block.Sequence == cluster.EpochOf(block.Epoch).Start.Sequence + length);
         if (!due || block.NextCommittee != GenesisCodec.CommitteeDigest(block.Epoch + 1, members))
         {

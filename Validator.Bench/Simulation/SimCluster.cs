@@ -140,6 +140,14 @@ public sealed class SimCluster
     public bool Verify(in SignedHeader header, ReadOnlySpan<byte> signature) =>
         PlaceOf(header.Epoch, header.Sender) is >= 0 and var place && Keys.Verify(place, header, signature, ChainId);
 
+    /// <summary>Both signatures are by the key that comes with them.</summary>
+    public bool Holds(OffenceProof proof)
+    {
+        int place = Keys.PlaceOf(proof.ConsensusKey);
+        return place >= 0 && Keys.Verify(place, proof.Evidence.First.Header, proof.Evidence.First.Signature, ChainId)
+            && Keys.Verify(place, proof.Evidence.Second.Header, proof.Evidence.Second.Signature, ChainId);
+    }
+
     public void Trace(int node, string text) => _trace?.Append($"{Now,11} node {node}: ").AppendLine(text);
 
     public void Mix(ulong value) => TraceHash = (TraceHash ^ value) * 0x100000001B3;

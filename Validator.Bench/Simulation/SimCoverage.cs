@@ -36,6 +36,8 @@ public sealed class SimCoverage
     private int _skewed;
     private int _wiped;
     private int _bytes;
+    private int _trust;
+    private int _unbearable;
     private int _fullest;
     private long _quorumMicros;
     private long _healMicros;
@@ -57,6 +59,8 @@ public sealed class SimCoverage
         _blocks += (ulong)cluster.Check.Chain.Count;
         _transactions += (ulong)cluster.Check.FinalTransactions.Count;
         _bytes += world.ReadsBytes ? 1 : 0;
+        _trust += world.Genesis.Parameters.Trust is null ? 0 : 1;
+        _unbearable += world.Unbearable ? 1 : 0;
         _fullest = Math.Max(_fullest, cluster.Check.Fullest);
         _quorumMicros = Math.Max(_quorumMicros, cluster.QuorumMicros);
         _healMicros = Math.Max(_healMicros, cluster.HealMicros);
@@ -116,6 +120,9 @@ public sealed class SimCoverage
         met &= Row("a view change under load", _viewChange, _counted, 50);
         met &= Row("skewed weights", _skewed, _counted, 20);
         met &= Row("a disk lost, damaged or restored", _wiped, _counted, 10);
+        met &= Row("trust reckoned", _trust, Runs, 50);
+        met &= _unbearable * 50 <= Runs;
+        Console.WriteLine($"  {_unbearable} worlds in which reckoned weights gave the faulty more than F (at most one in fifty)");
         met &= Row("messages as bytes through the shell's checks", _bytes, Runs, 10);
         return met & PrintFaults() & PrintReasons() & PrintRefused();
     }

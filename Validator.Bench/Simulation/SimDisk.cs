@@ -40,6 +40,9 @@ public sealed class SimDisk
     /// <summary>Records of accounts by place, as execution left them.</summary>
     public SortedDictionary<int, byte[]> Accounts { get; } = [];
 
+    /// <summary>Chunks of the trust state, as execution left it; null before the first block.</summary>
+    public byte[][]? Trust { get; set; }
+
     /// <summary>Own votes below this sequence are forgotten.</summary>
     public ulong ForgottenBelow { get; set; }
 
@@ -83,6 +86,7 @@ public sealed class SimDisk
     {
         SimDisk copy = new() { Entered = Entered, OwnTip = OwnTip, ForgottenBelow = ForgottenBelow, OwnTipEpoch = OwnTipEpoch, VotesTip = VotesTip, VotesTipEpoch = VotesTipEpoch, SignFrom = SignFrom, Landing = Landing, VotesEpoch = VotesEpoch, LedgerHasTip = LedgerHasTip };
         copy.Stated = Stated;
+        copy.Trust = Trust;
         if (Committee is { } committee)
         {
             copy.Committee = new CommitteeState(committee.Epoch, committee.Members, committee.Pending);
@@ -190,6 +194,7 @@ public sealed class SimDisk
         Unordered.Clear();
         Landing = 0;
         Committee = null;
+        Trust = null;
         FirstKept = 1;
     }
 
@@ -201,6 +206,7 @@ public sealed class SimDisk
             : [.. StagedChunks[list].Chunk(Hash256.Size).Select(h => StagedChunks[new Hash256(h)])];
         byte[][] history = Listed(state.DedupDigest);
         byte[][] accounts = Listed(state.NoncesDigest);
+        Trust = state.TrustDigest.IsZero ? null : Listed(state.TrustDigest);
         LoseHistoryBelow(manifest);
         foreach (byte[] entry in history.SelectMany(s => s.Chunk(SimHistory.EntryBytes)))
         {

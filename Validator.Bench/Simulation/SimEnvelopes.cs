@@ -27,6 +27,8 @@ public static class SimEnvelopes
 
     public static ulong Number(int account, uint nonce, ulong which) => Flag | ((ulong)account << 48) | ((ulong)(nonce & 0xffffff) << 24) | (which & 0xffffff);
 
+    public static Hash256 IdOf(int account) => Ids[account];
+
     public static int AccountOf(ulong transaction) => (int)(transaction >> 48 & 0xff) % Accounts;
 
     public static ulong NonceOf(ulong transaction) => transaction >> 24 & 0xffffff;

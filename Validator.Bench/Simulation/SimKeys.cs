@@ -107,6 +107,10 @@ public sealed class SimKeys(KeyKind kind)
     /// <summary>Whose key a member has; its name may be an earlier machine's.</summary>
     public static int PlaceOf(Member member) => member.TransportKey[0];
 
+    /// <summary>Whose consensus key it is, or -1.</summary>
+    public int PlaceOf(byte[] consensusKey) => kind != KeyKind.Real ? consensusKey[0]
+        : Array.FindIndex(Signers.Value, signer => signer.PublicKey.SequenceEqual(consensusKey));
+
     private static byte[] Seed(int member)
     {
         byte[] seed = new byte[MlDsa87.SeedBytes];

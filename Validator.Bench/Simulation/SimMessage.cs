@@ -34,7 +34,6 @@ public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] tra
     private static byte[]? s_payload;
     private DecodeError? _fault;
     private Hash256? _root;
-    private CommitteeChange[]? _changes;
 
     public VertexHeader Header { get; } = header;
     public byte[] Signature { get; } = signature;
@@ -69,12 +68,14 @@ public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] tra
         return number;
     }
 
-    /// <summary>The committee changes among the transactions, in order.</summary>
-    public CommitteeChange[] Changes => _changes ??= [.. Transactions.Select(ChangeOf).OfType<CommitteeChange>()];
-
     /// <summary>Null for a transaction that is no committee change.</summary>
     public static CommitteeChange? ChangeOf(ulong transaction) =>
         IsSystem(transaction) && CommitteeChangeCodec.TryRead(SystemBytes[transaction], out SignedCommitteeChange? signed, out _) ? signed.Change : null;
+
+    /// <summary>Null for a transaction that is no proof of an offence.</summary>
+    public static OffenceProof? ProofOf(ulong transaction) =>
+        IsSystem(transaction) && OffenceProofCodec.TryRead(SystemBytes[transaction], out OffenceProof? proof, out _) ? proof
+            : null;
 
     /// <summary>As bytes, which are there until this thread asks for others.</summary>
     public static ReadOnlySpan<byte> PayloadOf(ReadOnlySpan<ulong> transactions)
@@ -138,9 +139,10 @@ public sealed class SimVertex(VertexHeader header, byte[] signature, ulong[] tra
     {
         TransactionScratch scratch = Scratch;
         DecodeError error = VertexValidation.CheckPayload(Header, PayloadOf(Transactions), cluster.Genesis.Parameters, scratch);
-        return error == DecodeError.None && scratch.Change is { } change
-            ? SignatureChecks.OfChange(change, cluster.EpochOf(Header.Epoch).Committee, [])
-            : error;
+        return error != DecodeError.None ? error
+            : scratch.Change is { } change ? SignatureChecks.OfChange(change, cluster.EpochOf(Header.Epoch).Committee, [])
+            : scratch.Proof is { } proof && !cluster.Holds(proof) ? DecodeError.EvidenceOtherSender
+            : DecodeError.None;
     }
 }
 
@@ -256,7 +258,8 @@ public sealed class SimMessage
             }
         }
 
-        _signaturesHold = envelopesHold;
+        _signaturesHold = envelopesHold
+            && (SimVertex.Scratch.Proof is not { } proof || _message is not SignedVertex || cluster.Holds(proof));
         foreach (ref readonly SignatureCheck check in CollectionsMarshal.AsSpan(checks))
         {
             _signaturesHold = _signaturesHold && cluster.Verify(check.Header, check.Signature);

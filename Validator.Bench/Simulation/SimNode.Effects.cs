@@ -63,6 +63,10 @@ public partial class SimNode
         Convictions.Add(evidence);
         Disk.Evidence.Add(evidence);
         Cluster.Check.OnEvidence(this, evidence);
+        if (!Cluster.Check.IsByzantine(Index))
+        {
+            Cluster.World.AfterEvidence(evidence);
+        }
     }
 
     void ISimShellPorts.ViewChanged(ulong view, Reason reason)

@@ -55,7 +55,9 @@ public partial class SimNode
         }
 
         return new StateRecord(
-            block.Sequence, 1, 0, previous, block.Hash, Hash256.Of(content), Hash256.Of(ListOf(Disk.History.Segments())), _nonces.Digest(), committee);
+            block.Sequence, 1, 0, previous, block.Hash, Hash256.Of(content), Hash256.Of(ListOf(Disk.History.Segments())),
+                _nonces.Digest(), committee,
+            _trust?.Digest() ?? default);
     }
 
     private void TakeSnapshot(Block block)
@@ -71,7 +73,8 @@ public partial class SimNode
         List<byte[]> history = Disk.History.Segments();
         byte[][] accounts = [.. AccountSegments()];
         Disk.Snapshots[block.Sequence] = new SimSnapshot(
-            block.Sequence, Disk.Committee!.Pending, ByHash([.. history, ListOf(history), .. accounts, ListOf(accounts)]));
+            block.Sequence, Disk.Committee!.Pending,
+            ByHash([.. history, ListOf(history), .. accounts, ListOf(accounts), .. Disk.Trust ?? [], ListOf(Disk.Trust ?? [])]));
         // One that can be proven always stays, and all after it.
         while (Disk.Snapshots.Count > 3 && Disk.Snapshots.Keys.Skip(1).Any(s => Stating(s) is not null))
         {
@@ -225,7 +228,9 @@ public partial class SimNode
         Cluster.Check.OnDurable(this, Disk.LastExecuted);
         Disk.Landing = 0;
         _nonces = Disk.Nonces();
-        if (_nonces.Digest() != manifest.State.NoncesDigest || Hash256.Of(ListOf(Disk.History.Segments())) != manifest.State.DedupDigest)
+        _trust = ReadTrust();
+        if (_nonces.Digest() != manifest.State.NoncesDigest || (_trust?.Digest() ?? default) != manifest.State.TrustDigest
+            || Hash256.Of(ListOf(Disk.History.Segments())) != manifest.State.DedupDigest)
         {
             throw Cluster.Check.Fail(this, "snapshot", $"the state at {manifest.Sequence} is not what was certified");
         }

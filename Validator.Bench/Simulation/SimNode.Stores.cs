@@ -40,20 +40,21 @@ public partial class SimNode
             }
         }
 
-        foreach (CommitteeChange asked in order.SelectMany(v => Disk.Vertices[v.Hash].Changes))
-        {
-            Cluster.Check.OnChange(committee.Apply(asked, block.Sequence));
-        }
-
+        _trust?.BeginBlock();
+        List<NonceVerdict> verdicts = ExecuteTransactions(order, committee, block);
         if (block.EndsEpoch)
         {
             _unordered = Disk.KeepUnordered(block, Cluster.MemberOf(block.Epoch, Index));
             Cluster.Check.OnLastBlock(this, block, committee);
-            committee.EndEpoch(block);
+        }
+
+        committee.AfterBlock(block, _trust);
+        if (block.EndsEpoch)
+        {
             Disk.Ends[block.Epoch] = new EpochEnd(block, certificate, committee.Members);
         }
 
-        List<NonceVerdict> verdicts = ExecuteEnvelopes(order);
+        WriteTrust(block, committee);
         StateRecord record = RecordOf(block, order, previous, committee.Digest, verdicts);
         Hash256 root = record.Root;
         Disk.Records[block.Sequence] = record;
@@ -66,7 +67,7 @@ public partial class SimNode
     }
 
     /// <summary>What the nonces of the block's envelopes are found to be; what changes reaches the disk with the block.</summary>
-    private List<NonceVerdict> ExecuteEnvelopes(VertexHeader[] order)
+    private List<NonceVerdict> ExecuteTransactions(VertexHeader[] order, CommitteeState committee, Block block)
     {
         List<NonceVerdict> verdicts = [];
         _nonces.BeginBlock();
@@ -77,6 +78,14 @@ public partial class SimNode
                 if (SimEnvelopes.Is(transaction))
                 {
                     verdicts.Add(SimEnvelopes.Execute(_nonces, transaction));
+                    if (verdicts[^1] == NonceVerdict.Fresh)
+                    {
+                        ExecuteStake(transaction);
+                    }
+                }
+                else if (SimVertex.IsSystem(transaction))
+                {
+                    ExecuteSystem(transaction, committee, block);
                 }
             }
         }

@@ -75,6 +75,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
         _queue = NewQueue();
         _wasMember = false;
         _nonces = Disk.Nonces();
+        _trust = ReadTrust();
         EpochConfiguration epoch = CurrentEpoch();
         VoteStanding standing = new(HasVotes, Disk.VotesEpoch, Disk.SignFrom ?? 0);
         EpochEntry entry = standing.Enter(epoch.Number);

@@ -27,6 +27,18 @@ public static class SimRun
 
     public static void Run(SimCluster cluster)
     {
+        try
+        {
+            RunWhole(cluster);
+        }
+        catch (SimulationFailure) when (cluster.World.Unbearable)
+        {
+            // The faulty weigh more than F: whatever comes of it, the rules were not broken before.
+        }
+    }
+
+    private static void RunWhole(SimCluster cluster)
+    {
         cluster.World.Run(LeastFaultMicros, MostFaultMicros, () => IsCounted(cluster));
         RunUntil(cluster, HealMicros, "those who lost their votes do not sign again", () => cluster.World.AllRevived);
         // More than F weight gone for good: what is left owes safety only.

@@ -107,6 +107,7 @@ public sealed partial class SimWorld
         {
             ScheduleFaults(leastMicros, mostMicros);
             ScheduleChanges(mostMicros);
+            ScheduleForgeries(mostMicros);
         }
 
         Cluster.RunUntil(leastMicros);

@@ -25,10 +25,15 @@ public sealed partial class SimWorld
     /// <summary>Some lost their votes, and were to begin anew.</summary>
     public bool VotesWereLost => _losers.Any(i => Cluster.Nodes[i].LostVotes);
 
-    /// <summary>Honest ones, and of the honest who are left there is one in each quorum.</summary>
+    /// <summary>
+    /// Honest ones, and of the honest who are left there is one in each quorum. Not where an epoch may end with another committee
+    /// than it has: then none begin anew (rule E9).
+    /// </summary>
     private void DrawLosers()
     {
-        if (Changes || Wiped >= 0 || Twin >= 0 || RolledBack >= 0 || Committee.Count < 2 || !_revivals.Chance(0.4))
+        bool committeeMayChange = Changes
+            || (Genesis.Parameters.Trust is { } trust && (trust.Weights != WeightMode.Fixed || Byzantine.Count > 0));
+        if (committeeMayChange || Wiped >= 0 || Twin >= 0 || RolledBack >= 0 || Committee.Count < 2 || !_revivals.Chance(0.4))
         {
             return;
         }

@@ -33,7 +33,8 @@ public sealed partial class SimWorld
     private bool _loading;
 
     /// <param name="epochLength">Blocks in one epoch, 0 for no end; drawn where faults are, if null.</param>
-    public SimWorld(ulong seed, bool faults = true, int? validators = null, ulong? epochLength = null)
+    /// <param name="trust">Reputation, stake and bans; drawn where faults are, if null.</param>
+    public SimWorld(ulong seed, bool faults = true, int? validators = null, ulong? epochLength = null, bool? trust = null)
     {
         Seed = seed;
         _random = new SimRandom(seed);
@@ -45,6 +46,7 @@ public sealed partial class SimWorld
         _revivals = new SimRandom(seed ^ 0x52657669766564);
         _stores = new SimRandom(seed ^ 0x53746F726573);
         _stages = new SimRandom(seed ^ 0x537461676573);
+        _trust = new SimRandom(seed ^ 0x5472757374);
         KeyKind keys = !faults ? KeyKind.Short : seed % 200 == 0 ? KeyKind.Real : _random.Chance(0.4) ? KeyKind.Padded : KeyKind.Short;
         ReadsBytes = keys != KeyKind.Short;
         Keys = new SimKeys(keys);
@@ -58,6 +60,11 @@ public sealed partial class SimWorld
             MaxBlockVertices = faults ? (uint)_random.Between(16, 256) : 1024,
             EpochLengthBlocks = epochLength ?? (faults && _epochs.Chance(Changes ? 0.7 : 0.4) ? (ulong)_epochs.Between(6, 60) : 0),
         }, members);
+        if (trust ?? (faults && epochLength is null && _trust.Chance(0.55)))
+        {
+            Genesis = Genesis with { Parameters = DrawTrust(Genesis.Parameters, members) };
+        }
+
         Committee = Genesis.ToCommittee();
         _newcomers = Changes ? (int)_epochs.Between(1, 3) : 0;
         int n = Places = weights.Length + _newcomers;

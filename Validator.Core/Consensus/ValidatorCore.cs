@@ -63,7 +63,7 @@ public sealed class ValidatorCore : IInputHandler
         _chain = new FinalChain(epoch.Start, reach);
         _blocks = new BlockTree(_chain);
         _slots = new Slots(Committee, reach);
-        _close = new EpochClose(epoch, self, genesis.Parameters.EpochLengthBlocks);
+        _close = new EpochClose(epoch, self, genesis.Parameters.BlocksToEnd);
         _step = new Step(self, Epoch, settings.Signs);
         _past = new OwnPast(self, recovered?.Limit ?? default, recovered?.ForgottenBelow ?? 0);
         _lanes = new LaneSet(Committee.Count, Epoch, new LaneLimits(settings.MaxPendingVertices, settings.MaxPendingBytes, settings.MaxOwnPendingVertices));

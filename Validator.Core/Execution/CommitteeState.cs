@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 
 namespace Validator.Core.Execution;
@@ -21,6 +22,9 @@ public enum ChangeRefusal : byte
 
     /// <summary>Those who are members before and after, with the same key, would weigh less than the new quorum.</summary>
     TooFewToGoOn,
+
+    /// <summary>Where trust reckons the weights, nobody sets one.</summary>
+    WeightsAreReckoned,
 }
 
 /// <summary>The committee as part of the executed state (rules E2 and E4). Deterministic; not thread-safe.</summary>
@@ -48,16 +52,67 @@ public sealed class CommitteeState
     public Hash256 Digest => _digest;
 
     /// <summary>Executes a system transaction of block <paramref name="sequence"/>; its signatures hold.</summary>
-    public ChangeRefusal Apply(CommitteeChange change, ulong sequence)
+    /// <param name="trust">Reckons the next committee's weights; null: they are as they were.</param>
+    /// <param name="nowMicros">The block's timestamp.</param>
+    public ChangeRefusal Apply(CommitteeChange change, ulong sequence, TrustState? trust = null, ulong nowMicros = 0)
     {
-        ChangeRefusal refusal = Result(change, out Member[] members);
-        if (refusal == ChangeRefusal.None)
+        if (trust is not null && trust.Parameters.Weights != WeightMode.Fixed && change.Kind == CommitteeChangeKind.Weight)
         {
-            Pending = new PendingCommittee(sequence, members);
-            UpdateDigest();
+            return ChangeRefusal.WeightsAreReckoned;
         }
 
-        return refusal;
+        ChangeRefusal refusal = Result(change, out Member[] members);
+        if (refusal != ChangeRefusal.None)
+        {
+            return refusal;
+        }
+
+        if (trust is not null)
+        {
+            if (trust.Close(Members, members, nowMicros) is not { } reckoned)
+            {
+                return ChangeRefusal.TooFewToGoOn;
+            }
+
+            members = reckoned;
+        }
+
+        SetPending(sequence, members);
+        return ChangeRefusal.None;
+    }
+
+    /// <summary>
+    /// After the transactions of each block. An epoch with trust that is as long as genesis says has its next committee reckoned;
+    /// after the last block of any, what that names takes effect.
+    /// </summary>
+    /// <returns>The committee that became pending by itself.</returns>
+    public PendingCommittee? AfterBlock(Block block, TrustState? trust)
+    {
+        PendingCommittee? made = null;
+        trust?.OnBlock(block);
+        if (trust is not null && !block.EndsEpoch && Pending is null && trust.IsDue(block.Sequence))
+        {
+            Member[]? members = trust.Close(Members, Members, block.TimestampMicros);
+            // They are a committee as they are, and nobody is new.
+            Require.That(members is not null);
+            SetPending(block.Sequence, members);
+            made = Pending;
+        }
+
+        if (block.EndsEpoch)
+        {
+            EndEpoch(block);
+            trust?.EndEpoch(block, Members);
+        }
+
+        trust?.AssertInvariants();
+        return made;
+    }
+
+    private void SetPending(ulong sequence, Member[] members)
+    {
+        Pending = new PendingCommittee(sequence, members);
+        UpdateDigest();
     }
 
     /// <summary>What the change would do now.</summary>

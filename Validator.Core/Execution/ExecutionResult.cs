@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 
 namespace Validator.Core.Execution;
@@ -22,8 +23,14 @@ public static class Rejection
     /// <summary>A committee change without effect: this, less the <see cref="ChangeRefusal"/>.</summary>
     public const ulong ChangeRefused = ulong.MaxValue - 2;
 
+    /// <summary>A proof of an offence without effect: this, less the <see cref="ProofRefusal"/>.</summary>
+    public const ulong ProofRefused = ulong.MaxValue - 16;
+
+    /// <summary>A stake operation without effect, whose nonce is used: this, less the <see cref="StakeRefusal"/>.</summary>
+    public const ulong StakeRefused = ulong.MaxValue - 32;
+
     /// <summary>Above it are reasons; up to it, first indices.</summary>
-    public const ulong HighestIndex = ulong.MaxValue - 16;
+    public const ulong HighestIndex = ulong.MaxValue - 64;
 }
 
 /// <summary>
@@ -52,6 +59,9 @@ public sealed class ExecutionResult
     /// The committee change that this block made pending; null mostly. Not part of the stored execution record.
     /// </summary>
     public PendingCommittee? Change { get; internal set; }
+
+    /// <summary>What of the trust state changed; null where genesis has none, or where the result was read back.</summary>
+    public TrustChanges? Trust { get; internal set; }
     public uint Accepted { get; internal set; }
     public uint Rejected { get; internal set; }
 
@@ -90,6 +100,7 @@ public sealed class ExecutionResult
         Rejected = 0;
         _accountBytes = 0;
         Change = null;
+        Trust = null;
         int bytes = VerdictBytes(transactions);
         if (_verdicts.Length < bytes)
         {

@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 using Validator.Crypto.Simd;
 
@@ -15,7 +16,9 @@ public sealed class Executor
     private readonly Blake3Hasher _ids = new();
     private readonly byte[] _digest = new byte[Hash256.Size];
     private ulong _loadUntil;
+    private ulong _nowMicros;
     private Hash256[] _captured = [];
+    private Hash256[] _capturedTrust = [];
 
     /// <param name="dedupWindow">Ordered transactions among which a repeat is dropped.</param>
     /// <param name="startingRoot">The root before the first block: the starting block's executed root.</param>
@@ -35,7 +38,10 @@ public sealed class Executor
     public static Executor ForGenesis(Genesis genesis, Hash256 chainId, ulong tableSeed = 0) =>
         new(
             genesis.Parameters.DedupWindow, EpochConfiguration.StartBlock(genesis, chainId).ExecutedRoot,
-            new CommitteeState(0, genesis.Members), tableSeed);
+            new CommitteeState(0, genesis.Members), tableSeed)
+        {
+            Trust = TrustState.ForGenesis(genesis),
+        };
 
     public uint DedupWindowSize { get; }
 
@@ -44,6 +50,9 @@ public sealed class Executor
 
     /// <summary>The committee at <see cref="Sequence"/>: after an epoch's last block already the next epoch's.</summary>
     public CommitteeState Committee { get; private set; }
+
+    /// <summary>Whom to trust at <see cref="Sequence"/>; null where genesis has no trust.</summary>
+    public TrustState? Trust { get; init; }
 
     /// <summary>Last executed block; 0 at genesis.</summary>
     public ulong Sequence { get; private set; }
@@ -75,17 +84,16 @@ public sealed class Executor
         result.Begin(block.Sequence, NextIndex, transactions);
         _ids.Reset();
         Nonces.BeginBlock();
+        Trust?.BeginBlock();
+        _nowMicros = block.TimestampMicros;
         foreach (ref readonly OrderedVertex vertex in order)
         {
             ExecuteVertex(vertex.Ids.Span, vertex.Payload.Span, result);
         }
 
         result.KeepChanges(Nonces);
-        if (block.EndsEpoch)
-        {
-            Committee.EndEpoch(block);
-        }
-
+        result.Change ??= Committee.AfterBlock(block, Trust);
+        result.Trust = Trust is { } trust ? TrustChanges.Of(trust, first: Sequence == 0) : null;
         _ids.Finalize(_digest);
         Root = NextRoot(block.Hash, result);
         Sequence = block.Sequence;
@@ -110,7 +118,26 @@ public sealed class Executor
         }
 
         _captured = accounts;
-        return new SnapshotState(Sequence, NextIndex, _window.SegmentDigests(), accounts) { NewAccounts = added };
+        return new SnapshotState(Sequence, NextIndex, _window.SegmentDigests(), accounts)
+        {
+            NewChunks = added,
+            Trust = CaptureTrust(added),
+        };
+    }
+
+    /// <param name="added">Gets the chunks that the capture before had not.</param>
+    private Hash256[] CaptureTrust(List<byte[]> added)
+    {
+        if (Trust is null)
+        {
+            return [];
+        }
+
+        HashSet<Hash256> before = [.. _capturedTrust];
+        byte[][] chunks = [.. Trust.Chunks()];
+        _capturedTrust = [.. chunks.Select(chunk => Hash256.Of(chunk))];
+        added.AddRange(chunks.Where((_, i) => !before.Contains(_capturedTrust[i])));
+        return _capturedTrust;
     }
 
     /// <summary>Finds the global index of a transaction that was accepted within the dedup window.</summary>
@@ -196,6 +223,7 @@ public sealed class Executor
                     NonceVerdict.AccountsFull => Rejection.AccountsFull,
                     _ => 0,
                 };
+                reason = reason == 0 && envelope.Purpose == EnvelopePurpose.Stake ? ExecuteStake(envelope) : reason;
                 return reason == 0 && _window.TryAdd(id, out reason);
             case TransactionKind.System:
                 if (_window.TryFind(id, out reason))
@@ -203,21 +231,40 @@ public sealed class Executor
                     return false;
                 }
 
-                Require.That(CommitteeChangeCodec.TryRead(reader.Bytes, out SignedCommitteeChange? change, out _));
-                ChangeRefusal refusal = Committee.Apply(change.Change, result.Sequence);
-                reason = refusal == ChangeRefusal.None ? 0 : Rejection.ChangeRefused - (ulong)refusal;
-                result.Change ??= refusal == ChangeRefusal.None ? Committee.Pending : null;
+                reason = OffenceProofCodec.IsProof(reader.Bytes) ? ExecuteProof(reader.Bytes)
+                    : ExecuteChange(reader.Bytes, result);
                 return reason == 0 && _window.TryAdd(id, out reason);
             default:
                 return _window.TryAdd(id, out reason);
         }
     }
 
+    private ulong ExecuteStake(in Envelope envelope)
+    {
+        StakeRefusal refusal = Trust?.Apply(new Hash256(envelope.Account), envelope.Data) ?? StakeRefusal.TrustOff;
+        return refusal == StakeRefusal.None ? 0 : Rejection.StakeRefused - (ulong)refusal;
+    }
+
+    private ulong ExecuteProof(ReadOnlySpan<byte> bytes)
+    {
+        Require.That(OffenceProofCodec.TryRead(bytes, out OffenceProof? proof, out _));
+        ProofRefusal refusal = Trust?.Apply(proof, _nowMicros) ?? ProofRefusal.TrustOff;
+        return refusal == ProofRefusal.None ? 0 : Rejection.ProofRefused - (ulong)refusal;
+    }
+
+    private ulong ExecuteChange(ReadOnlySpan<byte> bytes, ExecutionResult result)
+    {
+        Require.That(CommitteeChangeCodec.TryRead(bytes, out SignedCommitteeChange? change, out _));
+        ChangeRefusal refusal = Committee.Apply(change.Change, result.Sequence, Trust, _nowMicros);
+        result.Change ??= refusal == ChangeRefusal.None ? Committee.Pending : null;
+        return refusal == ChangeRefusal.None ? 0 : Rejection.ChangeRefused - (ulong)refusal;
+    }
+
     private Hash256 NextRoot(in Hash256 blockHash, ExecutionResult result)
     {
         StateRecord record = new(
             result.FirstIndex, result.Accepted, result.Rejected, Root, blockHash, new Hash256(_digest), _window.Digest(), Nonces.Digest(),
-            Committee.Digest);
+            Committee.Digest, Trust?.Digest() ?? default);
         result.State = record;
         return record.Root;
     }

@@ -8,6 +8,12 @@ namespace Validator.Core.Execution;
 /// <param name="Accounts">Digests of the segments of <see cref="NonceTable"/>.</param>
 public sealed record SnapshotState(ulong Sequence, ulong NextIndex, Hash256[] Segments, Hash256[] Accounts)
 {
-    /// <summary>Those account segments that the capture before had not: unlike ids, accounts change.</summary>
-    public IReadOnlyList<byte[]> NewAccounts { get; init; } = [];
+    /// <summary>Digests of the trust state's chunks; none where genesis has no trust.</summary>
+    public Hash256[] Trust { get; init; } = [];
+
+    /// <summary>What is stored by its hash for the snapshot alone.</summary>
+    public IEnumerable<Hash256> Stored => Accounts.Concat(Trust);
+
+    /// <summary>Account segments and trust chunks that the capture before had not: unlike ids, they change.</summary>
+    public IReadOnlyList<byte[]> NewChunks { get; init; } = [];
 }

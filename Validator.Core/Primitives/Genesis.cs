@@ -20,6 +20,14 @@ public sealed record GenesisParameters
 
     /// <summary>Blocks in one epoch; 0: epochs end on request only.</summary>
     public ulong EpochLengthBlocks { get; init; }
+
+    /// <summary>How trust is reckoned; null: weights are what genesis and committee changes say, and there is no stake.</summary>
+    public TrustParameters? Trust { get; init; }
+
+    /// <summary>
+    /// Blocks after which an epoch ends by itself; 0: it ends with a change alone, and where there is trust, execution makes one.
+    /// </summary>
+    public ulong BlocksToEnd => Trust is null ? EpochLengthBlocks : 0;
 }
 
 /// <summary>The start of a chain. Its canonical encoding (Wire/GenesisCodec) gives the chain id.</summary>

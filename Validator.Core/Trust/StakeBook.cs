@@ -14,7 +14,7 @@ public readonly record struct PoolView(ulong Stake, ulong Unbonding, ulong Owed)
 /// that a slash or a reward costs the same however many depositors there are; rounding is always in favour of those who stay.
 /// Deterministic; not thread-safe.
 /// </summary>
-public sealed class StakeBook
+public sealed partial class StakeBook
 {
     /// <summary>Deposits and withdrawals of one account: what a claim looks through.</summary>
     public const int MostPositions = 32;
@@ -59,6 +59,9 @@ public sealed class StakeBook
     public ulong Rewards => _table[Of(StakeRecordKind.Rewards)].First;
 
     public Hash256 Digest() => _table.Digest();
+
+    /// <summary>The records, for whoever stores and sends them.</summary>
+    public StakeTable Records => _table;
 
     public ulong Balance(in Hash256 account) => _table[Of(StakeRecordKind.Balance, account: account)].First;
 
@@ -352,7 +355,7 @@ public sealed class StakeBook
             return;
         }
 
-        List<StakeKey> positions = PositionsOf(key.Account);
+        List<StakeKey> positions = PositionsFor(key.Account);
         if (known)
         {
             positions.Remove(key);
@@ -360,11 +363,9 @@ public sealed class StakeBook
         else
         {
             positions.Add(key);
-            // In the same order everywhere, however a validator came to this state.
-            positions.Sort(static (a, b) => (a.Kind, a.Member, a.Epoch).CompareTo((b.Kind, b.Member, b.Epoch)));
+            positions.Sort(ByMemberAndEpoch);
         }
 
-        _positions[key.Account] = positions;
         if (positions.Count == 0)
         {
             _positions.Remove(key.Account);

@@ -110,4 +110,10 @@ public enum StakeRefusal : byte
 
     /// <summary>An account that holds nothing yet would be one too many.</summary>
     AccountsFull,
+
+    /// <summary>The data is no operation.</summary>
+    Malformed,
+
+    /// <summary>This chain's genesis has no trust, and so no stake.</summary>
+    TrustOff,
 }

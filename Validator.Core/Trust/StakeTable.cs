@@ -59,11 +59,24 @@ public sealed class StakeTable
     private readonly Dictionary<StakeKey, int> _places = new(new SeededComparer());
     private readonly List<byte[]> _segments = [];
     private readonly SortedSet<int> _dirty = [];
+    private readonly SortedSet<int> _changed = [];
     private byte[] _hashes = [];
 
     public int Count => _places.Count;
 
     public int Segments => (Count + SegmentRecords - 1) / SegmentRecords;
+
+    /// <summary>Places written since <see cref="BeginBlock"/>; those at <see cref="Count"/> and above are empty now.</summary>
+    public IReadOnlyCollection<int> Changed => _changed;
+
+    public void BeginBlock() => _changed.Clear();
+
+    /// <summary>The record at a place.</summary>
+    public ReadOnlySpan<byte> Record(int place)
+    {
+        Require.That((uint)place < (uint)Count);
+        return At(place);
+    }
 
     /// <summary>All zero where there is none.</summary>
     public StakeValue this[in StakeKey key]
@@ -98,7 +111,7 @@ public sealed class StakeTable
             BinaryPrimitives.WriteUInt64LittleEndian(record[ValueOffset..], value.First);
             BinaryPrimitives.WriteUInt64LittleEndian(record[(ValueOffset + 8)..], value.Second);
             BinaryPrimitives.WriteUInt128LittleEndian(record[(ValueOffset + 16)..], value.Wide);
-            _dirty.Add(place / SegmentRecords);
+            Touch(place);
         }
     }
 
@@ -116,7 +129,10 @@ public sealed class StakeTable
         _segments[segment].AsSpan(0, Math.Min(SegmentRecords, Count - (segment * SegmentRecords)) * RecordBytes);
 
     /// <summary>BLAKE3 over the hashes of the segments.</summary>
-    public Hash256 Digest()
+    public Hash256 Digest() => Hash256.Of(SegmentHashes());
+
+    /// <summary>Of each segment, 32 bytes each.</summary>
+    public ReadOnlySpan<byte> SegmentHashes()
     {
         Array.Resize(ref _hashes, Segments * Hash256.Size);
         foreach (int segment in _dirty)
@@ -128,14 +144,16 @@ public sealed class StakeTable
         }
 
         _dirty.Clear();
-        return Hash256.Of(_hashes);
+        return _hashes;
     }
 
-    /// <summary>Fills an empty table with the records of all segments.</summary>
+    /// <summary>Fills the table anew with the records of all segments.</summary>
     /// <returns>False where they are no table's: a length, a kind or a key twice.</returns>
     public bool Load(ReadOnlySpan<byte> records)
     {
-        Require.That(Count == 0);
+        _places.Clear();
+        _segments.Clear();
+        _dirty.Clear();
         if (records.Length % RecordBytes != 0)
         {
             return false;
@@ -171,12 +189,18 @@ public sealed class StakeTable
         {
             At(last).CopyTo(At(place));
             _places[ReadKey(At(place))] = place;
-            _dirty.Add(place / SegmentRecords);
+            Touch(place);
         }
 
         At(last).Clear();
         _places.Remove(key);
-        _dirty.Add(last / SegmentRecords);
+        Touch(last);
+    }
+
+    private void Touch(int place)
+    {
+        _dirty.Add(place / SegmentRecords);
+        _changed.Add(place);
     }
 
     /// <summary>

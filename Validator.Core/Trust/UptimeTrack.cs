@@ -9,6 +9,9 @@ namespace Validator.Core.Trust;
 /// </summary>
 public sealed class UptimeTrack(int members)
 {
+    private const int FixedBytes = 40;
+    private const int MemberBytes = 12;
+
     private readonly uint[] _up = new uint[members];
     private readonly ulong[] _heights = new ulong[members];
     private UInt128 _advanced;
@@ -43,6 +46,49 @@ public sealed class UptimeTrack(int members)
         Windows > 0 ? Ratio.Of(_up[member], Windows)
         : _blocks > 0 && timestampMicros - _beganMicros >= parameters.WindowMicros ? (Advanced(member) ? Ratio.One : 0)
         : null;
+
+    internal int EncodedSize => FixedBytes + (members * MemberBytes);
+
+    internal void Write(ref WireWriter writer)
+    {
+        writer.U8(WireTags.TrustUptime);
+        writer.Zeros(1);
+        writer.U16(members);
+        writer.U32(Windows);
+        writer.U32(_blocks);
+        writer.Zeros(4);
+        writer.U64(_beganMicros);
+        writer.U64((ulong)_advanced);
+        writer.U64((ulong)(_advanced >> 64));
+        for (int i = 0; i < members; i++)
+        {
+            writer.U32(_up[i]);
+            writer.U64(_heights[i]);
+        }
+    }
+
+    /// <returns>False where it is of another committee, or damaged.</returns>
+    internal bool Read(ReadOnlySpan<byte> data)
+    {
+        WireReader reader = new(data);
+        reader.Tag(WireTags.TrustUptime);
+        reader.Reserved(1);
+        reader.Check(reader.U16() == members, DecodeError.LaneCountDiffers);
+        Windows = reader.U32();
+        _blocks = reader.U32();
+        reader.Reserved(4);
+        _beganMicros = reader.U64();
+        _advanced = reader.U64();
+        _advanced |= (UInt128)reader.U64() << 64;
+        for (int i = 0; i < members; i++)
+        {
+            _up[i] = reader.U32();
+            _heights[i] = reader.U64();
+            reader.Check(_up[i] <= Windows, DecodeError.HeaderMalformed);
+        }
+
+        return reader.Finish(out _);
+    }
 
     private void CloseWindow(ulong timestampMicros)
     {

@@ -4,11 +4,23 @@ using Validator.Crypto.Simd;
 
 namespace Validator.Core.Wire;
 
+/// <summary>Who is meant by an envelope's data. Signed with it, so that nobody can give it another meaning.</summary>
+public enum EnvelopePurpose : byte
+{
+    /// <summary>The application.</summary>
+    Data = 1,
+
+    /// <summary>The ledger itself: a stake operation (PROTOCOL.md, section 17).</summary>
+    Stake = 2,
+}
+
 /// <summary>A signed envelope's fields, where they lie.</summary>
 public readonly ref struct Envelope
 {
     /// <summary>BLAKE3 of the signing key, see <see cref="EnvelopeCodec.AccountOf"/>; 32 bytes.</summary>
     public ReadOnlySpan<byte> Account { get; init; }
+
+    public EnvelopePurpose Purpose { get; init; }
 
     public ulong Nonce { get; init; }
 
@@ -25,8 +37,6 @@ public readonly ref struct Envelope
 /// </summary>
 public static class EnvelopeCodec
 {
-    public const byte Version = 1;
-
     /// <summary>Bytes before the data.</summary>
     public const int HeadBytes = 48;
 
@@ -59,7 +69,8 @@ public static class EnvelopeCodec
     /// <summary>Reads an envelope, the bytes of a transaction without its kind; its signature is not checked.</summary>
     public static bool TryRead(ReadOnlySpan<byte> bytes, out Envelope envelope)
     {
-        if (bytes.Length <= FixedBytes || bytes[0] != Version || bytes[1..NonceOffset].ContainsAnyExcept((byte)0))
+        if (bytes.Length <= FixedBytes || (EnvelopePurpose)bytes[0] is not (EnvelopePurpose.Data or EnvelopePurpose.Stake)
+            || bytes[1..NonceOffset].ContainsAnyExcept((byte)0))
         {
             envelope = default;
             return false;
@@ -68,6 +79,7 @@ public static class EnvelopeCodec
         envelope = new Envelope
         {
             Account = bytes.Slice(AccountOffset, Hash256.Size),
+            Purpose = (EnvelopePurpose)bytes[0],
             Nonce = BinaryPrimitives.ReadUInt64LittleEndian(bytes[NonceOffset..]),
             Data = bytes[HeadBytes..^Limits.SignatureBytes],
             Signature = bytes[^Limits.SignatureBytes..],
@@ -77,11 +89,13 @@ public static class EnvelopeCodec
 
     /// <summary>Writes everything but the signature, for which the last 4,627 bytes are left.</summary>
     /// <returns>Bytes of the whole envelope.</returns>
-    public static int Write(Span<byte> destination, in Hash256 account, ulong nonce, ReadOnlySpan<byte> data)
+    public static int Write(
+        Span<byte> destination, in Hash256 account, ulong nonce, ReadOnlySpan<byte> data,
+            EnvelopePurpose purpose = EnvelopePurpose.Data)
     {
         Require.That(data.Length is > 0 and <= MaxDataBytes);
         destination[..NonceOffset].Clear();
-        destination[0] = Version;
+        destination[0] = (byte)purpose;
         BinaryPrimitives.WriteUInt64LittleEndian(destination[NonceOffset..], nonce);
         account.CopyTo(destination[AccountOffset..]);
         data.CopyTo(destination[HeadBytes..]);
@@ -89,14 +103,14 @@ public static class EnvelopeCodec
     }
 
     /// <summary>
-    /// The 112 bytes that are signed: tag, version, reserved, chain id, account, nonce, BLAKE3 of the data. Of one length, so
+    /// The 112 bytes that are signed: tag, purpose, reserved, chain id, account, nonce, BLAKE3 of the data. Of one length, so
     /// that many are hashed side by side.
     /// </summary>
     public static void WritePreimage(in Hash256 chainId, in Envelope envelope, Span<byte> destination)
     {
         destination[..8].Clear();
         destination[0] = WireTags.Envelope;
-        destination[1] = Version;
+        destination[1] = (byte)envelope.Purpose;
         chainId.CopyTo(destination[8..]);
         envelope.Account.CopyTo(destination[40..]);
         BinaryPrimitives.WriteUInt64LittleEndian(destination[72..], envelope.Nonce);

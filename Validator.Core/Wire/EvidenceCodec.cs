@@ -45,7 +45,7 @@ public static class EvidenceCodec
     // The leader's PrePrepare is its Prepare (rule P1).
     private static MessageKind SlotKind(MessageKind kind) => kind == MessageKind.PrePrepare ? MessageKind.Prepare : kind;
 
-    private static Evidence? Read(ref WireReader reader, int committeeSize)
+    internal static Evidence? Read(ref WireReader reader, int committeeSize)
     {
         Signed? first = SignedCodec.Read(ref reader, committeeSize);
         Signed? second = SignedCodec.Read(ref reader, committeeSize);

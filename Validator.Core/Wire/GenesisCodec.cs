@@ -8,9 +8,11 @@ namespace Validator.Core.Wire;
 /// The canonical binary encoding of genesis (FORMATS.md, "Genesis"); its BLAKE3 is the chain id. A genesis that cannot run a
 /// chain is refused with a reason for the operator.
 /// </summary>
-public static class GenesisCodec
+public static partial class GenesisCodec
 {
+    /// <summary>Without trust, and with it.</summary>
     public const ushort FormatVersion = 1;
+    public const ushort TrustFormatVersion = 2;
 
     private const uint Magic = 0x4E_45_47_56; // "VGEN"
     private const int FixedBytes = 48;
@@ -35,19 +37,20 @@ public static class GenesisCodec
         }
 
         return genesis.TimestampMicros == 0 ? "timestamp must not be zero"
-            : ParameterRefusal(genesis.Parameters, genesis.Members.Length) ?? MembersRefusal(genesis.Members);
+            : ParameterRefusal(genesis.Parameters, genesis.Members.Length) ?? MembersRefusal(genesis.Members)
+            ?? TrustRefusal(genesis.Parameters, genesis.Members);
     }
 
     /// <summary>Encodes a genesis that <see cref="Refusal"/> accepts.</summary>
     public static byte[] Encode(Genesis genesis)
     {
         Require.That(Refusal(genesis) is null);
-        int size = FixedBytes + 1 + genesis.Network.Length + MembersSize(genesis.Members);
+        int size = FixedBytes + 1 + genesis.Network.Length + MembersSize(genesis.Members) + TrustSize(genesis.Parameters.Trust);
         byte[] encoded = new byte[size];
         WireWriter writer = new(encoded);
         GenesisParameters parameters = genesis.Parameters;
         writer.U32(Magic);
-        writer.U16(FormatVersion);
+        writer.U16(parameters.Trust is null ? FormatVersion : TrustFormatVersion);
         writer.U16(Limits.ProtocolVersion);
         writer.U64(genesis.TimestampMicros);
         writer.U32(parameters.WindowBlocks);
@@ -58,6 +61,7 @@ public static class GenesisCodec
         writer.U64(parameters.EpochLengthBlocks);
         WriteName(ref writer, genesis.Network);
         WriteMembers(ref writer, genesis.Members);
+        WriteTrust(ref writer, parameters.Trust);
         Require.That(writer.Written == size);
         return encoded;
     }
@@ -69,14 +73,15 @@ public static class GenesisCodec
         uint magic = reader.U32();
         uint format = reader.U16();
         uint protocol = reader.U16();
-        if (!reader.Ok || magic != Magic || format != FormatVersion || protocol != Limits.ProtocolVersion)
+        if (!reader.Ok || magic != Magic || format is not (FormatVersion or TrustFormatVersion)
+            || protocol != Limits.ProtocolVersion)
         {
             refusal = !reader.Ok || magic != Magic ? "not a genesis: wrong first bytes"
-                : $"genesis format {format} for protocol {protocol}; this binary knows format {FormatVersion} for protocol {Limits.ProtocolVersion}";
+                : $"genesis format {format} for protocol {protocol}; this binary knows formats {FormatVersion} and {TrustFormatVersion} for protocol {Limits.ProtocolVersion}";
             return false;
         }
 
-        Genesis? read = ReadBody(ref reader);
+        Genesis? read = ReadBody(ref reader, format == TrustFormatVersion);
         if (!reader.Finish(out DecodeError error) || read is null)
         {
             refusal = $"genesis is damaged: {error} near byte {reader.Position}";
@@ -101,7 +106,7 @@ public static class GenesisCodec
         return Hash256.Of(encoded);
     }
 
-    private static Genesis? ReadBody(ref WireReader reader)
+    private static Genesis? ReadBody(ref WireReader reader, bool hasTrust)
     {
         ulong timestamp = reader.U64();
         uint window = reader.U32();
@@ -116,7 +121,13 @@ public static class GenesisCodec
             EpochLengthBlocks = reader.U64(),
         };
         string network = ReadName(ref reader);
-        return ReadMembers(ref reader) is { } members ? new Genesis(network, timestamp, parameters, members) : null;
+        if (ReadMembers(ref reader) is not { } members)
+        {
+            return null;
+        }
+
+        parameters = hasTrust ? parameters with { Trust = ReadTrust(ref reader) } : parameters;
+        return new Genesis(network, timestamp, parameters, members);
     }
 
     /// <summary>Null after an error. What they may be is not checked.</summary>

@@ -36,13 +36,13 @@ public static class SnapshotManifestCodec
     private const int FixedBytes = 32;
     private const byte HasPending = 1;
 
-    public static int EncodedSize(SnapshotManifest value) => FixedBytes + (value.Records.Length * StateRecord.EncodedSize)
+    public static int EncodedSize(SnapshotManifest value) => FixedBytes + value.Records.Sum(r => r.EncodedSize)
         + BlockCodec.EncodedSize(value.Anchor.Cut.Length) + (value.Certified.Length * BlockCodec.EncodedSize(value.Certified[0].Cut.Length))
         + CertificateCodec.EncodedSize(value.Certificate)
         + (value.Pending is { } pending ? sizeof(ulong) + GenesisCodec.MembersSize(pending.Members) : 0);
 
     // Committees change by one member at a time.
-    internal static int MaxBytes(int committeeSize) => FixedBytes + (MaxRecords * StateRecord.EncodedSize)
+    internal static int MaxBytes(int committeeSize) => FixedBytes + (MaxRecords * StateRecord.MostSize)
         + ((1 + MaxCertified) * BlockCodec.EncodedSize(committeeSize)) + WireSizes.LaneTip + CertificateCodec.EncodedSize(committeeSize)
         + sizeof(ulong) + GenesisCodec.MaxMembersSize(committeeSize + 1);
 
@@ -104,7 +104,7 @@ public static class SnapshotManifestCodec
         reader.Check(anchorLanes <= Limits.MaxCommittee, DecodeError.LaneCountDiffers);
         reader.Check(records is > 0 and <= MaxRecords && certified is > 0 and <= MaxCertified, DecodeError.BlockCount);
         reader.Check(first > 0 && first <= ulong.MaxValue - MaxRecords, DecodeError.SequenceZero);
-        reader.Need(records, StateRecord.EncodedSize);
+        reader.Need(records, StateRecord.LeastSize);
         if (!reader.Ok)
         {
             return null;

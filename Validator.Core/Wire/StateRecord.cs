@@ -8,24 +8,31 @@ namespace Validator.Core.Wire;
 /// </summary>
 /// <param name="FirstIndex">Global index of the block's first accepted transaction.</param>
 /// <param name="IdsDigest">BLAKE3 of the accepted ids in order.</param>
+/// <param name="TrustDigest">Of the trust state; zero where genesis has none, and then it is not encoded.</param>
 public readonly record struct StateRecord(
     ulong FirstIndex, uint Accepted, uint Rejected, Hash256 PreviousRoot, Hash256 BlockHash, Hash256 IdsDigest, Hash256 DedupDigest,
-    Hash256 NoncesDigest, Hash256 CommitteeDigest)
+    Hash256 NoncesDigest, Hash256 CommitteeDigest, Hash256 TrustDigest = default)
 {
-    public const int EncodedSize = 24 + (6 * Hash256.Size);
+    private const byte HasTrust = 1;
+
+    /// <summary>Without trust.</summary>
+    public const int LeastSize = 24 + (6 * Hash256.Size);
+
+    public const int MostSize = LeastSize + Hash256.Size;
+
+    public int EncodedSize => TrustDigest.IsZero ? LeastSize : MostSize;
 
     public Hash256 Root
     {
         get
         {
-            Span<byte> encoded = stackalloc byte[EncodedSize];
-            Write(encoded);
-            return Hash256.Of(encoded);
+            Span<byte> encoded = stackalloc byte[MostSize];
+            return Hash256.Of(encoded[..Write(encoded)]);
         }
     }
 
     /// <summary>The digests of a snapshot's parts, by which its chunks are found; that of nothing needs no chunk.</summary>
-    public Hash256[] Parts => [DedupDigest, NoncesDigest];
+    public Hash256[] Parts => TrustDigest.IsZero ? [DedupDigest, NoncesDigest] : [DedupDigest, NoncesDigest, TrustDigest];
 
     /// <summary>The index that the next accepted transaction gets.</summary>
     public ulong NextIndex => FirstIndex + Accepted;
@@ -48,7 +55,8 @@ public readonly record struct StateRecord(
     internal void Write(ref WireWriter writer)
     {
         writer.U8(WireTags.ExecutedRoot);
-        writer.Zeros(7);
+        writer.U8(TrustDigest.IsZero ? (byte)0 : HasTrust);
+        writer.Zeros(6);
         writer.U64(FirstIndex);
         writer.U32(Accepted);
         writer.U32(Rejected);
@@ -58,13 +66,23 @@ public readonly record struct StateRecord(
         writer.Hash(DedupDigest);
         writer.Hash(NoncesDigest);
         writer.Hash(CommitteeDigest);
+        if (!TrustDigest.IsZero)
+        {
+            writer.Hash(TrustDigest);
+        }
     }
 
     internal static StateRecord Read(ref WireReader reader)
     {
         reader.Tag(WireTags.ExecutedRoot);
-        reader.Reserved(7);
-        return new StateRecord(
+        byte flags = reader.U8();
+        reader.Check(flags <= HasTrust, DecodeError.UnknownKind);
+        reader.Reserved(6);
+        StateRecord record = new(
             reader.U64(), reader.U32(), reader.U32(), reader.Hash(), reader.Hash(), reader.Hash(), reader.Hash(), reader.Hash(), reader.Hash());
+        record = flags == HasTrust ? record with { TrustDigest = reader.Hash() } : record;
+        // One encoding for each record.
+        reader.Check(flags == 0 || !record.TrustDigest.IsZero, DecodeError.ReservedNotZero);
+        return record;
     }
 }

@@ -81,6 +81,9 @@ public sealed class TransactionScratch
     /// </summary>
     public SignedCommitteeChange? Change { get; internal set; }
 
+    /// <summary>The proof of an offence that is the payload's only transaction, or null; filled like these.</summary>
+    public OffenceProof? Proof { get; internal set; }
+
     /// <summary>Indexes and hashes a payload of exactly <paramref name="count"/> transactions.</summary>
     public bool TryCompute(ReadOnlySpan<byte> payload, int count, out Hash256 root, out DecodeError error)
     {

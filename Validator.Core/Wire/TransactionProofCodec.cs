@@ -149,7 +149,7 @@ public static class TransactionProofCodec
         CertificateCodec.EncodedSize(value.Certificate),
         value.Lane.Sum(v => (long)VertexCodec.HeaderSize(v.Parents.Length)),
         EncodedSize(value.Path),
-        value.Accepted is { } shown ? (shown.Records.Length * (long)StateRecord.EncodedSize) + EncodedSize(shown.Path) : 0);
+        value.Accepted is { } shown ? shown.Records.Sum(r => (long)r.EncodedSize) + EncodedSize(shown.Path) : 0);
 
     /// <summary>Reads a proof of any chain and of any committees; nothing in it is checked but its form.</summary>
     public static bool TryRead(ReadOnlySpan<byte> data, [NotNullWhen(true)] out TransactionProof? value, out DecodeError error)
@@ -321,7 +321,7 @@ public static class TransactionProofCodec
 
     private static AcceptanceProof? ReadAcceptance(ref WireReader reader, int count, uint position)
     {
-        reader.Need(count, StateRecord.EncodedSize);
+        reader.Need(count, StateRecord.LeastSize);
         if (!reader.Ok)
         {
             return null;

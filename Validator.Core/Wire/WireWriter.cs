@@ -65,6 +65,9 @@ internal static class WireTags
     public const byte EpochEnd = 0x19;
     public const byte VoteStatement = 0x1A;
     public const byte StatedAcceptances = 0x1B;
+    public const byte OffenceProof = 0x1C;
+    public const byte TrustStanding = 0x1D;
+    public const byte TrustUptime = 0x1E;
 }
 
 /// <summary>Sizes in bytes of the fixed parts, see FORMATS.md.</summary>

@@ -204,6 +204,12 @@ public sealed class HttpServers : IAsyncDisposable
         Map("/v1/blocks/{sequence}", s_read, read.Block);
         Map("/v1/status", s_read, read.Status);
         Map("/v1/committee", s_read, read.Committee);
+        TrustEndpoints trust = new(node);
+        Map("/v1/trust", s_read, trust.Show);
+        Map("/v1/trust/{member}", s_read, trust.ShowMember, "before", "limit");
+        Map("/v1/stake/{account}", s_read, trust.ShowStake, "before", "limit");
+        Map("/v1/rewards", s_read, trust.Rewards, "before", "limit");
+        Map("/v1/evidence", s_read, trust.Evidence, "before", "limit");
         Map("/v1/finalized", s_read, context => stream.Serve(context, stopping), "from", "format", "chain", "wait");
         Map("/v1/admin/reload", s_submit, context => AdminEndpoints.Reload(context, OnReload));
 

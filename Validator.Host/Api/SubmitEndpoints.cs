@@ -402,7 +402,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         FramingError.TransactionTooLarge => Problem.TooLarge(context, $"a transaction may have {Limits.MaxTransactionBytes} bytes"),
         FramingError.KindNotAllowed => Problem.WriteAsync(
             context, StatusCodes.Status400BadRequest, "kind-refused", "The kind is not taken",
-            "kind 0 is opaque, kind 1 a signed envelope, kind 2 a committee change"),
+            "kind 0 is opaque, kind 1 a signed envelope, kind 2 a committee change or a proof of an offence"),
         FramingError.KindConflict => Problem.WriteAsync(
             context, StatusCodes.Status400BadRequest, "kind-conflict", "The kinds contradict each other",
             $"transaction {transaction} has another kind than ?kind={context.Request.Query["kind"]} says of all; nothing was taken"),
@@ -413,12 +413,22 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         FramingError.ChangeUnsigned => Problem.WriteAsync(
             context, StatusCodes.Status400BadRequest, "change-unsigned", "The change is not signed",
             "its signatures must be the committee's and of quorum weight"),
+        FramingError.TrustOff => Problem.WriteAsync(
+            context, StatusCodes.Status400BadRequest, "trust-off", "This chain has no trust",
+            "stake operations and proofs of offences are taken where genesis has trust parameters"),
+        FramingError.ProofMalformed =>
+            Problem.BadRequest(context, "a proof of an offence has the form of FORMATS.md and is alone in its request"),
+        FramingError.ProofSignature => Problem.WriteAsync(
+            context, StatusCodes.Status400BadRequest, "proof-unsigned", "The proof does not hold",
+            "both messages must be signed for this chain by the key that comes with them"),
+        FramingError.StakeMalformed =>
+            Problem.BadRequest(context, $"transaction {transaction}: the data is no stake operation (FORMATS.md)"),
         FramingError.Empty => Problem.BadRequest(context, "there is no transaction in the body"),
         FramingError.EmptyTransaction => Problem.BadRequest(context, "a transaction has at least one byte"),
         FramingError.AccountKey => Problem.BadRequest(
             context, $"account keys (kind {(int)TransactionKind.AccountKey}) have {Limits.PublicKeyBytes} bytes and stand before all transactions"),
         FramingError.EnvelopeMalformed => Problem.BadRequest(
-            context, $"transaction {transaction} is no envelope: version 1, 7 zero bytes, nonce, account, data, signature"),
+            context, $"transaction {transaction} is no envelope: purpose 1 or 2, 7 zero bytes, nonce, account, data, signature"),
         FramingError.AccountKeyUnknown => Problem.WriteAsync(
             context, StatusCodes.Status409Conflict, "account-key-needed", "The account's public key is not known here",
             $"transaction {transaction}: send the key once, to POST /v1/accounts or with the transactions; nothing was taken"),

@@ -20,7 +20,9 @@ internal static class AccountCommands
 
     /// <summary>Signs data for a chain.</summary>
     /// <returns>The envelope, bytes of a transaction of kind 1.</returns>
-    public static byte[] Sign(MlDsa87Signer signer, in Hash256 chainId, ulong nonce, ReadOnlySpan<byte> data)
+    public static byte[] Sign(
+        MlDsa87Signer signer, in Hash256 chainId, ulong nonce, ReadOnlySpan<byte> data,
+            EnvelopePurpose purpose = EnvelopePurpose.Data)
     {
         if (data.Length is 0 or > EnvelopeCodec.MaxDataBytes)
         {
@@ -28,7 +30,7 @@ internal static class AccountCommands
         }
 
         byte[] bytes = new byte[EnvelopeCodec.FixedBytes + data.Length];
-        EnvelopeCodec.Write(bytes, EnvelopeCodec.AccountOf(signer.PublicKey), nonce, data);
+        EnvelopeCodec.Write(bytes, EnvelopeCodec.AccountOf(signer.PublicKey), nonce, data, purpose);
         Require.That(EnvelopeCodec.TryRead(bytes, out Envelope envelope));
         Span<byte> preimage = stackalloc byte[EnvelopeCodec.PreimageBytes];
         EnvelopeCodec.WritePreimage(chainId, envelope, preimage);

@@ -26,7 +26,7 @@ public static class GenesisFile
         Genesis genesis = new(
             document.Network,
             document.TimestampMicros,
-            document.Parameters.ToParameters(),
+            document.Parameters.ToParameters() with { Trust = document.Trust?.ToParameters(path) },
             [.. document.Members.Select(m => ToMember(path, m))]);
         if (GenesisCodec.Refusal(genesis) is { } refusal)
         {
@@ -58,6 +58,7 @@ public static class GenesisFile
             Network = genesis.Network,
             TimestampMicros = genesis.TimestampMicros,
             Parameters = ParametersDocument.From(genesis.Parameters),
+            Trust = genesis.Parameters.Trust is { } trust ? TrustDocument.From(trust) : null,
             Members = [.. genesis.Members.Select(ToDocument)],
         };
         Serialize(path, JsonSerializer.SerializeToUtf8Bytes(document, ConfigJson.Default.GenesisDocument));
@@ -149,6 +150,7 @@ internal sealed class GenesisDocument
     public required string Network { get; init; }
     public required ulong TimestampMicros { get; init; }
     public required ParametersDocument Parameters { get; init; }
+    public TrustDocument? Trust { get; init; }
     public required MemberDocument[] Members { get; init; }
 }
 

@@ -77,9 +77,24 @@ public interface INodeGateway
     /// <returns>The first envelope whose signature does not hold; -1 when all do.</returns>
     int FirstInvalidEnvelope(ReadOnlyMemory<byte> payload, EnvelopeIndex envelopes);
 
-    /// <summary>Why a committee change cannot be taken: it must hold in the epoch that we are in. None when it can.</summary>
-    /// <param name="change">The system transaction's bytes.</param>
-    FramingError CheckChange(ReadOnlySpan<byte> change);
+    /// <summary>
+    /// Why a system transaction cannot be taken: a committee change must hold in the epoch that we are in, a proof of an offence
+    /// by itself. None when it can.
+    /// </summary>
+    /// <param name="transaction">Its bytes.</param>
+    FramingError CheckSystem(ReadOnlySpan<byte> transaction);
+
+    /// <summary>Genesis has trust, and so accounts have stake.</summary>
+    bool HasTrust => false;
+
+    /// <summary>What trust comes to after the newest executed block; null where genesis has none.</summary>
+    TrustSummary? Trust => null;
+
+    /// <summary>An account's stake after it; null where genesis has no trust.</summary>
+    AccountStake? StakeOf(Hash256 account) => null;
+
+    /// <summary>The history of an account, a member or all, the newest first. Reads the disk.</summary>
+    List<StoredTrustEvent> TrustEvents(in Hash256 subject, ulong before, int most) => [];
 
     /// <summary>The committee as of the last executed block.</summary>
     EpochConfiguration Epoch { get; }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 using Validator.Crypto.Simd;
 
@@ -35,6 +36,18 @@ public enum FramingError : byte
     /// <summary>A committee change whose signatures do not hold or are no quorum's.</summary>
     ChangeUnsigned,
     EnvelopeSignature,
+
+    /// <summary>Stake operations and proofs of offences need a genesis with trust.</summary>
+    TrustOff,
+
+    /// <summary>A proof of an offence that proves none, or cannot be read.</summary>
+    ProofMalformed,
+
+    /// <summary>A proof of an offence whose signatures do not hold by its key.</summary>
+    ProofSignature,
+
+    /// <summary>An envelope for the ledger itself whose data is no stake operation.</summary>
+    StakeMalformed,
 
     /// <summary>A transaction has another kind than the request as a whole states.</summary>
     KindConflict,
@@ -85,7 +98,7 @@ public static class SubmissionReader
         if (contents.Changes > 0)
         {
             error = contents.Transactions > 1 || contents.Keys > 0 ? FramingError.ChangeMalformed
-                : node.CheckChange(framed[Limits.TransactionFramingBytes..]);
+                : node.CheckSystem(framed[Limits.TransactionFramingBytes..]);
             if (error != FramingError.None)
             {
                 return error;
@@ -176,7 +189,7 @@ public static class SubmissionReader
         submission = null;
         SortedList<Hash256, byte[]> keys = t_accounts ??= [];
         keys.Clear();
-        FramingError error = FindKeys(framed, node.Keys, keys, out transaction);
+        FramingError error = FindKeys(framed, node, keys, out transaction);
         if (error != FramingError.None)
         {
             return error;
@@ -210,7 +223,7 @@ public static class SubmissionReader
     }
 
     private static FramingError FindKeys(
-        ReadOnlySpan<byte> framed, ClientKeys known, SortedList<Hash256, byte[]> keys, out int transaction)
+        ReadOnlySpan<byte> framed, INodeGateway node, SortedList<Hash256, byte[]> keys, out int transaction)
     {
         PayloadReader reader = new(framed);
         for (transaction = 0; reader.MoveNext(); transaction++)
@@ -225,13 +238,18 @@ public static class SubmissionReader
                 return FramingError.EnvelopeMalformed;
             }
 
+            if (envelope.Purpose == EnvelopePurpose.Stake && (!node.HasTrust || !StakeOperation.TryRead(envelope.Data, out _)))
+            {
+                return node.HasTrust ? FramingError.StakeMalformed : FramingError.TrustOff;
+            }
+
             Hash256 account = new(envelope.Account);
             if (keys.ContainsKey(account))
             {
                 continue;
             }
 
-            if (known.Find(account) is not { } key)
+            if (node.Keys.Find(account) is not { } key)
             {
                 return FramingError.AccountKeyUnknown;
             }

@@ -136,7 +136,10 @@ public sealed partial class ValidatorNode
                 + " committee change names it", context.Config.Node.Id, epoch.Number);
         }
 
-        _evidence = new EvidenceStore(context.Config.Node, _epochs, _log);
+        _trust = new TrustView(stores.Executor);
+        _trust.Publish(stores.Recovered.LastFinal?.TimestampMicros ?? genesis.TimestampMicros);
+        _courier = new EvidenceCourier(_trust, _epochs, MembersOf, this, _log);
+        _evidence = new EvidenceStore(context.Config.Node, _epochs, _log) { Kept = _courier.Add };
         stores.Recovered.Evidence.AddRange(_evidence.ReadAll(new BatchedVerifier(context.ChainId)));
         CoreShell<OwnPayload> shell = ShellOf(context, stores, epoch);
         ValidatorCore core = shell.Core;
@@ -195,12 +198,14 @@ public sealed partial class ValidatorNode
             Batcher = _batcher,
             Strong = _strong,
             Finals = finals,
+            Trust = _trust,
         };
         _signer = new SignerStage(_key, context.ChainId, signatures, metrics, _topology, this);
         _execution = new ExecutionStage(
             stores.Executor, stores.Epoch, new VertexSource(_cache, stores.Ledger), (ulong)context.Config.Storage.SnapshotBlocks, _topology, this)
         {
             Current = () => _ledger.Epoch,
+            Trust = _trust,
         };
         _fetch = new FetchService(
             fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, _evidence, metrics, _topology, this)
@@ -250,6 +255,10 @@ public sealed partial class ValidatorNode
             _ledger.TakeBack(ClientBatch.Of(vertex));
         }
     }
+
+    /// <summary>Of an epoch that is over; null where nobody keeps that.</summary>
+    private Member[]? MembersOf(ulong epoch) => epoch == 0 ? _context.Genesis.Members
+        : _stores.Ledger.FindEpochEnd(epoch - 1)?.Next;
 
     /// <summary>What was durable in own vertices before the start still is.</summary>
     private void RememberDurable(NodeStores stores, EpochContext epoch, VertexSource vertices)

@@ -187,7 +187,25 @@ public sealed partial class ValidatorNode
 
     public EpochConfiguration Epoch => _ledger.Epoch;
 
-    public FramingError CheckChange(ReadOnlySpan<byte> change)
+    public bool HasTrust => _context.Genesis.Parameters.Trust is not null;
+
+    TrustSummary? INodeGateway.Trust => _trust.Summary();
+
+    AccountStake? INodeGateway.StakeOf(Hash256 account) => _trust.Of(account);
+
+    List<StoredTrustEvent> INodeGateway.TrustEvents(in Hash256 subject, ulong before, int most) =>
+        _stores.Ledger.FindEvents(subject, before, most);
+
+    public FramingError CheckSystem(ReadOnlySpan<byte> transaction) =>
+        OffenceProofCodec.IsProof(transaction) ? CheckProof(transaction) : CheckChange(transaction);
+
+    private FramingError CheckProof(ReadOnlySpan<byte> transaction) =>
+        !HasTrust ? FramingError.TrustOff
+        : !OffenceProofCodec.TryRead(transaction, out OffenceProof? proof, out _) ? FramingError.ProofMalformed
+        : _disposed || OffenceProofVerifier.Holds(proof, _accounts, _context.ChainId) ? FramingError.None
+        : FramingError.ProofSignature;
+
+    private FramingError CheckChange(ReadOnlySpan<byte> change)
     {
         if (!CommitteeChangeCodec.TryRead(change, out SignedCommitteeChange? signed, out _))
         {

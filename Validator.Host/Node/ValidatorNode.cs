@@ -46,6 +46,8 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
     private readonly ValidationWorker[] _workers;
     private readonly FetchService _fetch;
     private readonly EvidenceStore _evidence;
+    private readonly EvidenceCourier _courier;
+    private readonly TrustView _trust;
     private readonly DiskWatch _disk;
     private readonly ClockWatch _clock;
     private readonly ProgressWatch _progress;
@@ -126,6 +128,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
         _clock.Dispose();
         _progress.Dispose();
         _threat.Dispose();
+        _courier.Dispose();
         bool ended = true;
         foreach (StageLoop loop in _topology.Loops)
         {

@@ -138,12 +138,13 @@ internal sealed class ClientBatch(int maxPayloadBytes = Limits.MaxVertexPayloadB
     }
 
     /// <summary>
-    /// A committee change, alone in its vertex. It is valid only in the epoch that it is signed for, and so is the vertex.
+    /// A committee change or a proof of an offence, alone in its vertex.
     /// </summary>
     public bool IsSystem => First.Length > sizeof(uint) && First[sizeof(uint)] == (byte)TransactionKind.System;
 
     /// <summary>Of a committee change: the epoch that it is signed for (FORMATS.md, "Committee change").</summary>
-    public ulong? ChangeEpoch => IsSystem ? BinaryPrimitives.ReadUInt64LittleEndian(First[(Limits.TransactionFramingBytes + 8)..]) : null;
+    public ulong? ChangeEpoch => IsSystem && !OffenceProofCodec.IsProof(First[Limits.TransactionFramingBytes..])
+        ? BinaryPrimitives.ReadUInt64LittleEndian(First[(Limits.TransactionFramingBytes + 8)..]) : null;
 
     /// <summary>From the first transaction on.</summary>
     private ReadOnlySpan<byte> First => IsSealed ? Payload : IsEmpty ? default : _submissions[0].Framed;

@@ -167,6 +167,41 @@ internal sealed class EnvelopeVerifier(PreparedAccounts accounts, Hash256 chainI
     }
 }
 
+/// <summary>
+/// Checks the two signatures of a proof of an offence, by the key that comes with it. Any thread.
+/// </summary>
+internal static class OffenceProofVerifier
+{
+    public static bool Holds(OffenceProof proof, PreparedAccounts accounts, in Hash256 chainId)
+    {
+        PreparedKeyCache.Lease lease = accounts.Rent(proof.ConsensusKey);
+        try
+        {
+            VerificationItem[] items = [
+                ItemOf(proof.Evidence.First, lease, chainId), ItemOf(proof.Evidence.Second, lease, chainId)];
+            BatchVerifier.Verify(items);
+            return items[0].Valid && items[1].Valid;
+        }
+        finally
+        {
+            accounts.Return([lease]);
+        }
+    }
+
+    private static VerificationItem ItemOf(Signed signed, in PreparedKeyCache.Lease lease, in Hash256 chainId)
+    {
+        byte[] preimage = new byte[SignedHeaderCodec.PreimageBytes];
+        SignedHeaderCodec.WritePreimage(signed.Header, chainId, preimage);
+        return new VerificationItem
+        {
+            Key = lease.Key,
+            Message = preimage,
+            Context = new[] { (byte)signed.Header.Kind },
+            Signature = signed.Signature,
+        };
+    }
+}
+
 /// <summary>Lends a verifier to whoever checks a client's envelopes, on any thread.</summary>
 internal sealed class EnvelopeVerifiers(PreparedAccounts accounts, Hash256 chainId)
 {

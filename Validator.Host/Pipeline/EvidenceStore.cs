@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Host.Config;
@@ -20,8 +21,12 @@ internal sealed class EvidenceStore(NodeSection node, EpochBoard epochs, ILogger
 
     private int _kept;
 
+    /// <summary>Told of each that is kept, and of each of the last epochs that was read back.</summary>
+    public Action<Evidence> Kept { get; init; } = static _ => { };
+
     public void Keep(Evidence evidence)
     {
+        Kept(evidence);
         if (_kept++ >= MaxFiles)
         {
             return;
@@ -56,6 +61,11 @@ internal sealed class EvidenceStore(NodeSection node, EpochBoard epochs, ILogger
         }
 
         _kept = found.Count;
+        foreach (Evidence evidence in found.Where(e => e.First.Header.Epoch + TrustState.EvidenceEpochs >= epochs.Current.Number))
+        {
+            Kept(evidence);
+        }
+
         found.RemoveAll(e => e.First.Header.Epoch != epochs.Current.Number);
         return found;
     }

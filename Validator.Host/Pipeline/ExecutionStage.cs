@@ -20,6 +20,8 @@ internal sealed class ExecutionStage(
     private OrderedVertex[] _ordered = [];
     private readonly EpochTrack _epochs = new(epoch, executor.Sequence);
 
+    public required TrustView Trust { get; init; }
+
     /// <summary>The epoch of the state on disk.</summary>
     public required Func<EpochConfiguration> Current { get; init; }
 
@@ -50,7 +52,12 @@ internal sealed class ExecutionStage(
         }
 
         ExecutionResult result = new();
-        executor.Execute(item.Block, _ordered.AsSpan(0, count), result);
+        using (Trust.Exists ? Trust.Write() : default)
+        {
+            executor.Execute(item.Block, _ordered.AsSpan(0, count), result);
+            Trust.Publish(item.Block.TimestampMicros);
+        }
+
         Array.Clear(_ordered, 0, count);
         // At each epoch's end too (rule E6).
         bool due = result.Sequence % snapshotBlocks == 0 || item.Block.EndsEpoch;

@@ -54,6 +54,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         public int FirstCheck;
         public int Checks;
         public HeldVertex? Vertex;
+        public OffenceProof? Proof;
         public EnvelopeIndex? Envelopes;
     }
 
@@ -146,6 +147,8 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         {
             bool holds = !_valid.AsSpan(candidate.FirstCheck, candidate.Checks).Contains(false);
             holds = EnvelopesHold(ref candidate, holds) && holds;
+            holds = holds
+                && (candidate.Proof is not { } proof || OffenceProofVerifier.Holds(proof, context.Accounts, context.ChainId));
             if (!holds)
             {
                 candidate.Vertex?.Release();
@@ -251,6 +254,7 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
             return error;
         }
 
+        candidate.Proof = _scratch.Proof;
         VertexBody body = VertexBody.Of(buffer.Retain(), payload, _scratch.Ids, context.Pool);
         candidate.Vertex = new HeldVertex(header, signature, body);
         if (!_scratch.Envelopes.Entries.IsEmpty)

@@ -72,6 +72,8 @@ internal sealed class LedgerStage(
     /// <summary>When blocks became final here.</summary>
     public required FinalClock Finals { get; init; }
 
+    public required TrustView Trust { get; init; }
+
     /// <summary>Own client transactions in vertices that are not executed yet.</summary>
     public long PendingOwnTransactions => Volatile.Read(ref _pendingOwn);
 
@@ -113,17 +115,25 @@ internal sealed class LedgerStage(
     /// </summary>
     void ILedgerAudience.Install(SnapshotManifest manifest)
     {
-        if (!ledger.Install(manifest, _standing.With(manifest), executor, out string? error))
+        bool installed;
+        string? error;
+        using (Trust.Exists ? Trust.Write() : default)
+        {
+            installed = ledger.Install(manifest, _standing.With(manifest), executor, out error);
+            Trust.Publish(manifest.Anchor.TimestampMicros);
+        }
+
+        if (!installed)
         {
             Faults.Fail(ExitCodes.Store, $"ledger: {error}; the snapshot is not in place");
             return;
         }
 
-        Input installed = _standing.Install(manifest);
+        Input input = _standing.Install(manifest);
         Publish();
         signal.Advance(manifest.State.NextIndex);
         Votes.DurablyExecuted(manifest.Sequence);
-        Hand(topology.LedgerToCore, installed);
+        Hand(topology.LedgerToCore, input);
     }
 
     bool ILedgerPorts.Goes() => !Faults.Faulted;

@@ -218,12 +218,13 @@ internal static class Recovery
         // Where epochs were skipped, a snapshot will bring the committee with the rest.
         bool behind = last.Block.Sequence < epoch.Start.Sequence;
         whole = whole && (behind || state?.CommitteeDigest == executor.Committee.Digest) && executor.Nonces.Load(ledger.Accounts())
-            && state?.NoncesDigest == executor.Nonces.Digest() && state?.DedupDigest == executor.DedupDigest;
+            && state?.NoncesDigest == executor.Nonces.Digest() && state?.DedupDigest == executor.DedupDigest
+            && (executor.Trust is not { } trust || (ledger.ReadTrust(trust) && trust.Digest() == state?.TrustDigest));
         if (!whole || !executor.IsRestored)
         {
             throw new StoreException(
                 StoreFault.Corrupt,
-                $"the ledger's ids of executed transactions do not fit its blocks: {StoreErrors.LedgerAdvice}");
+                $"the ledger's executed state does not fit its blocks: {StoreErrors.LedgerAdvice}");
         }
     }
 

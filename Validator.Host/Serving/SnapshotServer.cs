@@ -54,7 +54,8 @@ internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks)
 
         byte[] chunk = hash == record.DedupDigest ? List(state.Segments)
             : hash == record.NoncesDigest ? List(state.Accounts)
-            : Array.IndexOf(state.Accounts, hash) >= 0 ? ledger.FindAccounts(hash) ?? []
+            : hash == record.TrustDigest ? List(state.Trust)
+            : state.Stored.Contains(hash) ? ledger.FindChunk(hash) ?? []
             : Segment(state, Array.IndexOf(state.Segments, hash));
         return Hash256.Of(chunk) == hash ? chunk : null;
     }

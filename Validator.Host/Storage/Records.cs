@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 
@@ -47,6 +48,34 @@ public enum TransactionRejection : byte
 
     /// <summary>A committee change after which the members who know the chain would be no quorum.</summary>
     TooFewToGoOn,
+
+    /// <summary>A change of a weight where trust reckons weights.</summary>
+    WeightsAreReckoned,
+
+    /// <summary>A stake operation or a proof of an offence, on a chain without trust.</summary>
+    TrustOff,
+
+    /// <summary>A proof of an offence of an epoch that is too long ago, or not begun.</summary>
+    OtherEpoch,
+
+    /// <summary>A proof whose key was not that member's.</summary>
+    NotTheMembersKey,
+
+    /// <summary>A proof of what is counted.</summary>
+    AlreadyCounted,
+
+    /// <summary>A proof against a member of which enough is counted.</summary>
+    EnoughCounted,
+
+    // Stake operations without effect; their nonce is used.
+    ZeroAmount,
+    TooLittleBalance,
+    TooLittleDeposit,
+    TooManyPositions,
+    PoolSpent,
+    NothingToClaim,
+    StakeAccountsFull,
+    StakeMalformed,
 }
 
 /// <param name="Index">Global index when finalized; the first one's when rejected as a repeat.</param>
@@ -70,3 +99,8 @@ public sealed record StoredVertex(VertexHeader Header, byte[] Signature, byte[] 
 /// <param name="ExecutedRoot">The root after its execution.</param>
 public sealed record StoredBlock(
     Block Block, Block[] Between, Certificate Certificate, ulong FirstIndex, uint TransactionCount, Hash256 ExecutedRoot);
+
+/// <summary>One entry of the history of trust and stake.</summary>
+/// <param name="Sequence">The block that it happened in.</param>
+/// <param name="Place">In that block's list, from 0 on.</param>
+public readonly record struct StoredTrustEvent(ulong Sequence, uint Place, TrustEvent Event);

@@ -88,6 +88,7 @@ internal sealed partial class RocksLedger
         }
 
         InstallAccounts(batch, state, executor);
+        InstallTrust(batch, state.TrustDigest, manifest.Sequence, executor);
         SnapshotState captured = executor.IsRestored ? executor.Capture() : throw Damaged("a snapshot's ids");
         if (from != next || !captured.Segments.AsSpan().SequenceEqual(segments) || executor.Nonces.Digest() != state.NoncesDigest
             || executor.Committee.Digest != state.CommitteeDigest)
@@ -137,11 +138,10 @@ internal sealed partial class RocksLedger
         byte[] sequence = Sequence(manifest.Sequence);
         batch.Put(Finalized, sequence, Encode(new ExecutedBlock(manifest.Anchor, certificate, [], result)));
         batch.Put(Metadata, Key('H', manifest.Anchor.Hash), sequence);
-        byte[] record = new byte[StateRecord.EncodedSize];
+        Span<byte> record = stackalloc byte[StateRecord.MostSize];
         for (int i = 0; i < manifest.Records.Length && manifest.FirstRecord + (ulong)i <= manifest.Sequence; i++)
         {
-            manifest.Records[i].Write(record);
-            batch.Put(State, Key('R', manifest.FirstRecord + (ulong)i), record);
+            batch.Put(State, Key('R', manifest.FirstRecord + (ulong)i), record[..manifest.Records[i].Write(record)]);
         }
 
         batch.Put(State, Key('S', snapshot.Sequence), Encode(snapshot));

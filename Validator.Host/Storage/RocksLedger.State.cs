@@ -9,8 +9,8 @@ namespace Validator.Host.Storage;
 /// <summary>
 /// The executed state beside the history, so that a restart and a snapshot need no block that is gone. Keys of the family
 /// "default": A account: place, nonces; D first index: ids of a block's accepted transactions; R sequence: what the executed root
-/// is the hash of; S sequence: a snapshot's digests; N hash: an account segment of a snapshot; P: what is kept; T, X: the index
-/// of transactions. All written with the block that they belong to.
+/// is the hash of; S sequence: a snapshot's digests; N hash: an account segment or trust chunk of a snapshot; P: what is kept; T,
+/// X: the index of transactions. All written with the block that they belong to.
 /// </summary>
 internal sealed partial class RocksLedger
 {
@@ -94,9 +94,8 @@ internal sealed partial class RocksLedger
             _batch.Put(State, Key('D', result.FirstIndex), AcceptedIds(executed));
         }
 
-        Span<byte> record = stackalloc byte[StateRecord.EncodedSize];
-        result.State.Write(record);
-        _batch.Put(State, Key('R', result.Sequence), record);
+        Span<byte> record = stackalloc byte[StateRecord.MostSize];
+        _batch.Put(State, Key('R', result.Sequence), record[..result.State.Write(record)]);
         if (executed.Snapshot is { } snapshot)
         {
             AddSnapshot(snapshot);
@@ -107,11 +106,19 @@ internal sealed partial class RocksLedger
 
     private static byte[] Encode(SnapshotState snapshot)
     {
-        byte[] value = new byte[12 + ((snapshot.Segments.Length + snapshot.Accounts.Length) * Hash256.Size)];
+        Hash256[] hashes = [.. snapshot.Segments, .. snapshot.Accounts, .. snapshot.Trust];
+        int head = snapshot.Trust.Length == 0 ? 12 : 16;
+        byte[] value = new byte[head + (hashes.Length * Hash256.Size)];
         BinaryPrimitives.WriteUInt64LittleEndian(value, snapshot.NextIndex);
         BinaryPrimitives.WriteInt32LittleEndian(value.AsSpan(8), snapshot.Segments.Length);
-        Span<byte> rest = value.AsSpan(12);
-        foreach (Hash256 hash in snapshot.Segments.Concat(snapshot.Accounts))
+        if (snapshot.Trust.Length > 0)
+        {
+            // Told apart by its length, which no whole number of hashes gives.
+            BinaryPrimitives.WriteInt32LittleEndian(value.AsSpan(12), snapshot.Accounts.Length);
+        }
+
+        Span<byte> rest = value.AsSpan(head);
+        foreach (Hash256 hash in hashes)
         {
             hash.CopyTo(rest);
             rest = rest[Hash256.Size..];
@@ -123,9 +130,9 @@ internal sealed partial class RocksLedger
     private void AddSnapshot(SnapshotState snapshot)
     {
         _batch.Put(State, Key('S', snapshot.Sequence), Encode(snapshot));
-        foreach (byte[] accounts in snapshot.NewAccounts)
+        foreach (byte[] chunk in snapshot.NewChunks)
         {
-            _batch.Put(State, Key('N', Hash256.Of(accounts)), accounts);
+            _batch.Put(State, Key('N', Hash256.Of(chunk)), chunk);
         }
 
         lock (_snapshots)
@@ -141,16 +148,16 @@ internal sealed partial class RocksLedger
         }
     }
 
-    /// <summary>Deletes a snapshot, and the account segments that no later one has.</summary>
+    /// <summary>Deletes a snapshot, and the account segments and trust chunks that no later one has.</summary>
     private void Forget(ulong sequence, SnapshotState newest)
     {
-        HashSet<Hash256> used = [.. newest.Accounts];
+        HashSet<Hash256> used = [.. newest.Stored];
         foreach (ulong kept in _snapshots)
         {
-            used.UnionWith(FindSnapshot(kept)?.Accounts ?? []);
+            used.UnionWith(FindSnapshot(kept)?.Stored ?? []);
         }
 
-        foreach (Hash256 segment in FindSnapshot(sequence)?.Accounts ?? [])
+        foreach (Hash256 segment in FindSnapshot(sequence)?.Stored ?? [])
         {
             if (!used.Contains(segment))
             {
@@ -161,8 +168,8 @@ internal sealed partial class RocksLedger
         _batch.Delete(State, Key('S', sequence));
     }
 
-    /// <summary>A kept snapshot's account segment by its hash.</summary>
-    public byte[]? FindAccounts(in Hash256 segment)
+    /// <summary>A kept snapshot's account segment or trust chunk by its hash.</summary>
+    public byte[]? FindChunk(in Hash256 segment)
     {
         using PinnedValue value = _database.Get(State, Key('N', segment));
         return value.Found ? value.Span.ToArray() : null;
@@ -240,20 +247,30 @@ internal sealed partial class RocksLedger
 
     private static SnapshotState DecodeSnapshot(ulong sequence, ReadOnlySpan<byte> value)
     {
-        uint segments = value.Length < 12 ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(value[8..]);
-        if (value.Length < 12 || (value.Length - 12) % Hash256.Size != 0 || segments > (value.Length - 12) / Hash256.Size)
+        bool hasTrust = value.Length >= 16 && (value.Length - 16) % Hash256.Size == 0;
+        int head = hasTrust ? 16 : 12;
+        if (value.Length < head || (value.Length - head) % Hash256.Size != 0)
         {
             throw Damaged($"the snapshot at block {sequence}");
         }
 
-        Hash256[] hashes = new Hash256[(value.Length - 12) / Hash256.Size];
+        Hash256[] hashes = new Hash256[(value.Length - head) / Hash256.Size];
         for (int i = 0; i < hashes.Length; i++)
         {
-            hashes[i] = new Hash256(value[(12 + (i * Hash256.Size))..]);
+            hashes[i] = new Hash256(value[(head + (i * Hash256.Size))..]);
+        }
+
+        uint segments = BinaryPrimitives.ReadUInt32LittleEndian(value[8..]);
+        ulong others = hasTrust ? segments + (ulong)BinaryPrimitives.ReadUInt32LittleEndian(value[12..]) : (ulong)hashes.Length;
+        if (segments > others || others > (ulong)hashes.Length)
+        {
+            throw Damaged($"the snapshot at block {sequence}");
         }
 
         ulong next = BinaryPrimitives.ReadUInt64LittleEndian(value);
-        return new SnapshotState(sequence, next, hashes[..(int)segments], hashes[(int)segments..]);
+        return new SnapshotState(
+            sequence, next, hashes[..(int)segments], hashes[(int)segments..(int)others])
+        { Trust = hashes[(int)others..] };
     }
 
     private ReadOnlySpan<byte> AcceptedIds(ExecutedBlock executed)

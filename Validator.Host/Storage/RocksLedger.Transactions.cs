@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 
 namespace Validator.Host.Storage;
@@ -225,13 +226,44 @@ internal static class TransactionOutcome
         Rejection.NonceUsed => new(TransactionStage.Rejected, 0, sequence, TransactionRejection.NonceUsed),
         Rejection.NonceTooOld => new(TransactionStage.Rejected, 0, sequence, TransactionRejection.NonceTooOld),
         Rejection.AccountsFull => new(TransactionStage.Rejected, 0, sequence, TransactionRejection.AccountsFull),
-        _ => new(TransactionStage.Rejected, 0, sequence, (ChangeRefusal)(Rejection.ChangeRefused - why) switch
+        _ => new(TransactionStage.Rejected, 0, sequence, why switch
         {
-            ChangeRefusal.WrongEpoch => TransactionRejection.EpochEnded,
-            ChangeRefusal.AnotherPending => TransactionRejection.AnotherPending,
-            ChangeRefusal.UnknownMember => TransactionRejection.UnknownMember,
-            ChangeRefusal.NoCommittee => TransactionRejection.NoCommittee,
-            _ => TransactionRejection.TooFewToGoOn,
+            <= Rejection.StakeRefused => Of((StakeRefusal)(Rejection.StakeRefused - why)),
+            <= Rejection.ProofRefused => Of((ProofRefusal)(Rejection.ProofRefused - why)),
+            _ => Of((ChangeRefusal)(Rejection.ChangeRefused - why)),
         }),
+    };
+
+    private static TransactionRejection Of(ChangeRefusal refusal) => refusal switch
+    {
+        ChangeRefusal.WrongEpoch => TransactionRejection.EpochEnded,
+        ChangeRefusal.AnotherPending => TransactionRejection.AnotherPending,
+        ChangeRefusal.UnknownMember => TransactionRejection.UnknownMember,
+        ChangeRefusal.NoCommittee => TransactionRejection.NoCommittee,
+        ChangeRefusal.WeightsAreReckoned => TransactionRejection.WeightsAreReckoned,
+        _ => TransactionRejection.TooFewToGoOn,
+    };
+
+    private static TransactionRejection Of(ProofRefusal refusal) => refusal switch
+    {
+        ProofRefusal.TrustOff => TransactionRejection.TrustOff,
+        ProofRefusal.OtherEpoch => TransactionRejection.OtherEpoch,
+        ProofRefusal.NotTheMembersKey => TransactionRejection.NotTheMembersKey,
+        ProofRefusal.AlreadyCounted => TransactionRejection.AlreadyCounted,
+        _ => TransactionRejection.EnoughCounted,
+    };
+
+    private static TransactionRejection Of(StakeRefusal refusal) => refusal switch
+    {
+        StakeRefusal.ZeroAmount => TransactionRejection.ZeroAmount,
+        StakeRefusal.UnknownMember => TransactionRejection.UnknownMember,
+        StakeRefusal.TooLittleBalance => TransactionRejection.TooLittleBalance,
+        StakeRefusal.TooLittleDeposit => TransactionRejection.TooLittleDeposit,
+        StakeRefusal.TooManyPositions => TransactionRejection.TooManyPositions,
+        StakeRefusal.PoolSpent => TransactionRejection.PoolSpent,
+        StakeRefusal.NothingToClaim => TransactionRejection.NothingToClaim,
+        StakeRefusal.AccountsFull => TransactionRejection.StakeAccountsFull,
+        StakeRefusal.TrustOff => TransactionRejection.TrustOff,
+        _ => TransactionRejection.StakeMalformed,
     };
 }

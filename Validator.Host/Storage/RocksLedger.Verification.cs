@@ -178,7 +178,10 @@ internal sealed partial class RocksLedger
         foreach (ulong sequence in Snapshots())
         {
             if (FindSnapshot(sequence) is not { } snapshot || FindState(sequence) is not { } state
-                || Hash256.Of(ListOf(snapshot.Segments)) != state.DedupDigest || Hash256.Of(ListOf(snapshot.Accounts)) != state.NoncesDigest)
+                || Hash256.Of(ListOf(snapshot.Segments)) != state.DedupDigest
+                    || Hash256.Of(ListOf(snapshot.Accounts)) != state.NoncesDigest
+                || (snapshot.Trust.Length == 0 ? !state.TrustDigest.IsZero
+                    : Hash256.Of(ListOf(snapshot.Trust)) != state.TrustDigest))
             {
                 found($"the snapshot at block {sequence} is not of its state");
             }

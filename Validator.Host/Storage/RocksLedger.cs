@@ -207,6 +207,11 @@ internal sealed partial class RocksLedger : ILedger
         }
 
         AddAccounts(_batch, executed.Result.Accounts);
+        if (executed.Result.Trust is { } trust)
+        {
+            AddTrust(_batch, block.Sequence, trust);
+        }
+
         AddToIndex(executed);
         _newestFinals.Add(executed);
     }

@@ -85,7 +85,7 @@ internal interface ILedger : IDisposable
 
     StateRecord? FindState(ulong sequence);
 
-    byte[]? FindAccounts(in Hash256 segment);
+    byte[]? FindChunk(in Hash256 segment);
 
     bool TryReadIds(ulong from, Span<byte> ids);
 
@@ -125,6 +125,9 @@ internal interface ILedger : IDisposable
 
     /// <summary>Blocks that are kept but not indexed yet.</summary>
     (ulong First, ulong Last)? NotIndexed => null;
+
+    /// <summary>The history of trust and stake of a subject, the newest first. Any thread.</summary>
+    List<StoredTrustEvent> FindEvents(in Hash256 subject, ulong before, int most) => [];
 
     /// <summary>What execution knows of an account; null when none of its envelopes was accepted yet.</summary>
     AccountState? FindAccount(in Hash256 account);

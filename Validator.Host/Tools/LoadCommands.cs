@@ -12,7 +12,14 @@ internal static class LoadCommands
 {
     public static Command Localnet()
     {
-        Option<int> validators = Number("--validators", "How many", 4, 1, Limits.MaxCommittee);
+        Option<int> validators = Number("--validators", "How many; default 4, with --trust 5", 0, 0, Limits.MaxCommittee);
+        Option<bool> trust = new(
+            "--trust")
+        { Description = "Reputation, stake and weights are reckoned (docs/TRUST.md), in short epochs" };
+        Option<string?> villain = new(
+            "--villain")
+        { Description = "With --trust: what the last member does instead of its duty" };
+        villain.AcceptOnlyFromAmong(Villain.Kinds);
         LoadSettings load = new();
         Option<string> transport = Transport();
         Option<string?> directory = new("--dir") { Description = "A new folder for the validators; kept. Default: a temporary one, removed" };
@@ -20,12 +27,22 @@ internal static class LoadCommands
         Option<string?> report = Report();
         Command command = new("localnet", "Start a cluster on this machine, load it, and check that nothing is lost, doubled or ordered differently")
         {
-            validators, transport, load.Rate, load.Size, load.Signed, load.Accounts, load.Duration, load.Seed, directory, keep, report,
+            validators, trust, villain, transport, load.Rate, load.Size, load.Signed, load.Accounts, load.Duration, load.Seed,
+                directory, keep, report,
         };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(villain) is not null && (!result.GetValue(trust) || result.GetValue(validators) is > 0 and < 4))
+            {
+                result.AddError("localnet: --villain goes with --trust, and with four validators or more");
+            }
+        });
         command.SetAction(parsed => CommandAction.Guard(() => new LocalnetRun(
             new LocalnetOptions
             {
-                Validators = parsed.GetValue(validators),
+                Validators = parsed.GetValue(validators) is > 0 and var wanted ? wanted : parsed.GetValue(trust) ? 5 : 4,
+                Trust = parsed.GetValue(trust),
+                Villain = parsed.GetValue(villain),
                 OverQuic = parsed.GetValue(transport) == "quic",
                 Rate = parsed.GetValue(load.Rate),
                 Size = parsed.GetValue(load.Size),

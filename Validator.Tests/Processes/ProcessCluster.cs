@@ -47,12 +47,14 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
     /// <param name="executables">
     /// How each is started; by default every other one as on a machine of more cores, so that both tables of threads run.
     /// </param>
-    public static ProcessCluster Create(int validators = 4, ulong epochLength = Validator.Host.Cli.InitOptions.DefaultEpochLength, Executable[]? executables = null)
+    /// <param name="trust">Genesis has trust, in short epochs, and the folder a key with stake.</param>
+    public static ProcessCluster Create(
+        int validators = 4, ulong epochLength = InitOptions.DefaultEpochLength, Executable[]? executables = null, bool trust = false)
     {
         TempFolder folder = new();
         executables ??= [.. Enumerable.Range(0, validators).Select(i => i % 2 == 0 ? Binary : WithCores(4))];
         (string, Executable)[] placed = Array.ConvertAll(executables, e => ("127.0.0.1", e));
-        return new ProcessCluster(folder, LocalCluster.Create(folder.Path, validators, Binary, placed, epochLength));
+        return new ProcessCluster(folder, LocalCluster.Create(folder.Path, validators, Binary, placed, epochLength, trust));
     }
 
     /// <summary>

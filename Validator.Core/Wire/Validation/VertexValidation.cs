@@ -6,9 +6,9 @@ namespace Validator.Core.Wire.Validation;
 public static class VertexValidation
 {
     /// <summary>
-    /// Checks the payload against its header and against what genesis allows, and leaves ids, offsets, envelopes and a committee
-    /// change in <paramref name="scratch"/>; their signatures are the caller's to check (<see cref="EnvelopeIndex"/>,
-    /// <see cref="SignatureChecks.OfChange"/>).
+    /// Checks the payload against its header and against what genesis allows, and leaves ids, offsets, envelopes, a committee
+    /// change and a proof of an offence in <paramref name="scratch"/>; their signatures are the caller's to check
+    /// (<see cref="EnvelopeIndex"/>, <see cref="SignatureChecks.OfChange"/>, <see cref="OffenceProof"/>).
     /// </summary>
     public static DecodeError CheckPayload(
         VertexHeader header, ReadOnlySpan<byte> payload, GenesisParameters parameters, TransactionScratch scratch)
@@ -45,6 +45,7 @@ public static class VertexValidation
     private static DecodeError CheckKinds(ReadOnlySpan<byte> payload, ulong epoch, TransactionScratch scratch)
     {
         scratch.Change = null;
+        scratch.Proof = null;
         EnvelopeIndex envelopes = scratch.Envelopes;
         DecodeError error = envelopes.Begin(payload, scratch.AccountKeys);
         ReadOnlySpan<int> offsets = scratch.Offsets;
@@ -54,7 +55,7 @@ public static class VertexValidation
             {
                 TransactionKind.Opaque => DecodeError.None,
                 TransactionKind.Envelope => envelopes.Add(payload, offsets[i] + 1, scratch.Lengths[i] - 1),
-                _ => TakeChange(payload.Slice(offsets[i] + 1, scratch.Lengths[i] - 1), epoch, scratch),
+                _ => TakeSystem(payload.Slice(offsets[i] + 1, scratch.Lengths[i] - 1), epoch, scratch),
             };
         }
 
@@ -64,14 +65,21 @@ public static class VertexValidation
     /// <summary>
     /// Alone in its vertex, so that execution knows from the first byte of a payload whether to read the rest (rule E4).
     /// </summary>
-    private static DecodeError TakeChange(ReadOnlySpan<byte> bytes, ulong epoch, TransactionScratch scratch)
+    private static DecodeError TakeSystem(ReadOnlySpan<byte> bytes, ulong epoch, TransactionScratch scratch)
     {
         if (scratch.Offsets.Length != 1)
         {
             return DecodeError.ChangeNotAlone;
         }
 
-        if (!CommitteeChangeCodec.TryRead(bytes, out SignedCommitteeChange? change, out DecodeError error))
+        DecodeError error;
+        if (OffenceProofCodec.IsProof(bytes))
+        {
+            scratch.Proof = OffenceProofCodec.TryRead(bytes, out OffenceProof? proof, out error) ? proof : null;
+            return error;
+        }
+
+        if (!CommitteeChangeCodec.TryRead(bytes, out SignedCommitteeChange? change, out error))
         {
             return error;
         }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Validator.Host.Config;
 using Validator.Host.Storage;
+using Validator.Host.Tools.Localnet;
 
 namespace Validator.Host.Tools.Load;
 
@@ -57,6 +58,9 @@ public sealed record LoadReport
     /// <summary>99 of 100 transactions had, so long after a validator took them, the level that wait=strong asks for.</summary>
     public double? StrongFinalityP99Ms { get; init; }
     public long? BinaryBytes { get; init; }
+
+    /// <summary>Of a cluster with trust: what became of the member that lied, or of the last one.</summary>
+    public TrustFigures? Trust { get; init; }
     public string Framework { get; init; } = "";
 
     /// <summary>The figures that the generator itself knows.</summary>

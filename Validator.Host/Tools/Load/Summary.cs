@@ -26,6 +26,17 @@ internal static class Summary
                 $"processes    validators' CPU {report.CpuS:F1} s   generator's {report.CpuLoadS:F1} s   RSS at most {report.RssMbMax:F0} MB");
         }
 
+        if (report.Trust is { } trust)
+        {
+            string detected = trust.DetectedS is { } seconds ? $"proven after {seconds:F1} s" : trust.Kind.Length > 0
+                ? "nothing proven" : "no lie";
+            output.WriteLine(
+                $"trust        {trust.Villain}{(trust.Kind.Length > 0 ? $" ({trust.Kind})" : "")}: {detected}   reputation {trust.ReputationBefore:F2} -> {trust.ReputationAfter:F2}   "
+                + $"slashed {trust.Slashed}   {(trust.Banned ? "banned" : "not banned")}   violations seen {trust.ViolationsSeen}");
+            output.WriteLine(
+                $"weights      {string.Join("   ", trust.Weights.Select(w => $"{w.Key} {trust.WeightsBefore.GetValueOrDefault(w.Key):F1} -> {w.Value:F1} %"))}");
+        }
+
         foreach (string note in result.Notes)
         {
             output.WriteLine($"note: {note}");

@@ -26,7 +26,7 @@ internal readonly record struct ClusterCost(
     public static async Task<ClusterCost> OfAsync(LocalCluster cluster)
     {
         ClusterCost sum = new(0, 0, 0, 0, 0, 0, 0, [], [], []);
-        foreach (NodeProcess node in cluster.Nodes)
+        foreach (NodeProcess node in cluster.Honest)
         {
             ProcessSample sample = ProcessSample.Of(node.ProcessId);
             NodeStatus? status = await cluster.StatusAsync(node).ConfigureAwait(false);
@@ -66,16 +66,17 @@ internal readonly record struct ClusterCost(
 /// <summary>Samples a running cluster for the screen; rates are those since the sample before.</summary>
 internal sealed class ClusterWatch(LocalCluster cluster, LoadRun run, TimeSpan duration)
 {
-    private readonly long[] _finalizedBefore = new long[cluster.Nodes.Length];
-    private readonly double[] _cpuBefore = Array.ConvertAll(cluster.Nodes, n => ProcessSample.Of(n.ProcessId).CpuSeconds);
+    private readonly long[] _finalizedBefore = new long[cluster.Honest.Length];
+    private readonly double[] _cpuBefore = Array.ConvertAll(cluster.Honest, n => ProcessSample.Of(n.ProcessId).CpuSeconds);
     private long _sampledAt = Stopwatch.GetTimestamp();
 
     public async Task<(NodeLine[] Nodes, ClusterLine All)> SampleAsync()
     {
-        NodeStatus?[] statuses = await Task.WhenAll(Array.ConvertAll(cluster.Nodes, n => cluster.StatusAsync(n))).ConfigureAwait(false);
+        NodeStatus?[] statuses = await Task.WhenAll(Array.ConvertAll(cluster.Honest, n => cluster.StatusAsync(n)))
+            .ConfigureAwait(false);
         double seconds = Math.Max(Stopwatch.GetElapsedTime(_sampledAt).TotalSeconds, 1e-3);
         _sampledAt = Stopwatch.GetTimestamp();
-        NodeLine[] lines = new NodeLine[cluster.Nodes.Length];
+        NodeLine[] lines = new NodeLine[cluster.Honest.Length];
         LatencyHistogram all = new();
         double rate = 0;
         for (int i = 0; i < lines.Length; i++)
@@ -83,10 +84,10 @@ internal sealed class ClusterWatch(LocalCluster cluster, LoadRun run, TimeSpan d
             LatencyHistogram own = new();
             run.Tallies[i].TakeRecentFinality(own);
             all.Add(own);
-            ProcessSample sample = ProcessSample.Of(cluster.Nodes[i].ProcessId);
+            ProcessSample sample = ProcessSample.Of(cluster.Honest[i].ProcessId);
             long finalized = run.Tallies[i].Finalized;
             lines[i] = new NodeLine(
-                cluster.Nodes[i].Name,
+                cluster.Honest[i].Name,
                 statuses[i] is not null,
                 statuses[i]?.View ?? 0,
                 statuses[i]?.FinalSequence ?? 0,

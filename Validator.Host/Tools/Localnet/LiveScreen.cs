@@ -25,11 +25,12 @@ public sealed class LiveScreen(TextWriter output, bool inPlace, string title)
 
     private int _drawnLines;
 
-    public void Show(IReadOnlyList<NodeLine> nodes, in ClusterLine cluster)
+    /// <param name="note">One more line; null: none.</param>
+    public void Show(IReadOnlyList<NodeLine> nodes, in ClusterLine cluster, string? note = null)
     {
         if (!inPlace)
         {
-            output.WriteLine(Plain(nodes, cluster));
+            output.WriteLine(Plain(nodes, cluster) + (note is null ? "" : $"\n       {note}"));
             output.Flush();
             return;
         }
@@ -41,6 +42,7 @@ public sealed class LiveScreen(TextWriter output, bool inPlace, string title)
         }
 
         List<string> lines = Lines(nodes, cluster);
+        lines.AddRange(note is null ? [] : Wrapped(note));
         foreach (string line in lines)
         {
             screen.Append(line.Length > Width ? line[..Width] : line).Append("\u001b[K\n");

@@ -28,16 +28,27 @@ public sealed class LocalCluster : IDisposable
     /// configuration.</param>
     public static LocalCluster Create(
         string directory, int validators, Executable executable, (string Host, Executable Executable)[]? placed = null,
-        ulong epochLength = InitOptions.DefaultEpochLength)
+        ulong epochLength = InitOptions.DefaultEpochLength, bool trust = false, bool villain = false)
     {
         NodePorts[] ports = NodePorts.Find(validators);
+        // The folder has to be empty before the validators' files are made.
+        string stakeKey = Path.Combine(Path.GetTempPath(), $"validator-stake-{Environment.ProcessId}-{ports[0].Quic}.key");
         string[] configs = Initializer.Run(new InitOptions
         {
             Validators = validators,
             Out = directory,
-            Parameters = new GenesisParameters { EpochLengthBlocks = epochLength },
+            Parameters = new GenesisParameters
+            {
+                EpochLengthBlocks = trust ? TrustDemo.EpochBlocks : epochLength,
+                Trust = trust ? TrustDemo.Parameters(stakeKey, Enumerable.Range(1, validators).Select(i => $"node-{i}")) : null,
+            },
             Ports = ports,
         });
+        if (trust)
+        {
+            File.Move(stakeKey, Path.Combine(directory, "stake.key"));
+        }
+
         NodeProcess[] nodes = new NodeProcess[validators];
         for (int i = 0; i < validators; i++)
         {
@@ -46,7 +57,7 @@ public sealed class LocalCluster : IDisposable
             nodes[i] = new NodeProcess(Path.GetFileName(folder), folder, configs[i], ports[i], own, host);
         }
 
-        return new LocalCluster(directory, executable, nodes);
+        return new LocalCluster(directory, executable, nodes) { Villain = villain ? nodes[^1] : null };
     }
 
     /// <summary>The folder of a node's databases.</summary>
@@ -58,9 +69,15 @@ public sealed class LocalCluster : IDisposable
 
     public NodeProcess[] Nodes { get; }
 
+    /// <summary>In whose place something else runs; null: nobody's.</summary>
+    public NodeProcess? Villain { get; init; }
+
+    /// <summary>All but the villain.</summary>
+    public NodeProcess[] Honest => [.. Nodes.Where(node => node != Villain)];
+
     public void StartAll()
     {
-        foreach (NodeProcess node in Nodes)
+        foreach (NodeProcess node in Honest)
         {
             node.Start();
         }
@@ -105,6 +122,22 @@ public sealed class LocalCluster : IDisposable
 
             byte[] json = await response.Content.ReadAsByteArrayAsync(cancellation).ConfigureAwait(false);
             return JsonSerializer.Deserialize(json, ApiJson.Default.NodeStatus);
+        }
+        catch (Exception e) when (IsNoAnswer(e, cancellation))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The body of a good answer; null where there is none.</summary>
+    public async Task<string?> GetAsync(NodeProcess node, string path, CancellationToken cancellation = default)
+    {
+        try
+        {
+            using HttpResponseMessage response = await _http.GetAsync(new Uri(node.Api, path), cancellation)
+                .ConfigureAwait(false);
+            return response.StatusCode == HttpStatusCode.OK
+                ? await response.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false) : null;
         }
         catch (Exception e) when (IsNoAnswer(e, cancellation))
         {

@@ -34,6 +34,12 @@ public sealed record LocalnetOptions
 
     public string? ReportPath { get; init; }
 
+    /// <summary>Genesis has trust: balances, reputation, weights that follow from them.</summary>
+    public bool Trust { get; init; }
+
+    /// <summary>What the last member does instead of its duty, of <see cref="Localnet.Villain.Kinds"/>; null: its duty.</summary>
+    public string? Villain { get; init; }
+
     /// <summary>Null: this program itself.</summary>
     public Executable? Executable { get; init; }
 
@@ -109,16 +115,17 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
 
     private async Task<int> RunInAsync(string directory, CancellationToken interrupted)
     {
-        using LocalCluster cluster = LocalCluster.Create(directory, options.Validators, _executable);
-        output.WriteLine($"starting {options.Validators} validators, logs in {directory}/*/log");
+        using LocalCluster cluster = LocalCluster.Create(
+            directory, options.Validators, _executable, trust: options.Trust, villain: options.Villain is not null);
+        output.WriteLine($"starting {cluster.Honest.Length} validators, logs in {directory}/*/log");
         long starting = Stopwatch.GetTimestamp();
         cluster.StartAll();
-        await cluster.WaitReadyAsync(cluster.Nodes, ReadyPatience, interrupted).ConfigureAwait(false);
+        await cluster.WaitReadyAsync(cluster.Honest, ReadyPatience, interrupted).ConfigureAwait(false);
         output.WriteLine($"ready after {Stopwatch.GetElapsedTime(starting).TotalSeconds:F2} s");
 
         LoadOptions load = new()
         {
-            Targets = Array.ConvertAll(cluster.Nodes, n => n.Api),
+            Targets = Array.ConvertAll(cluster.Honest, n => n.Api),
             Rate = options.Rate,
             Size = options.Size,
             Accounts = options.Accounts,
@@ -126,14 +133,24 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
             Duration = options.Duration,
             Seed = options.Seed,
         };
-        using LoadRun run = new(load, from: 0, ownTrafficOnly: true);
+        // Where there is trust, validators hand in proofs of their own.
+        using LoadRun run = new(load, from: 0, ownTrafficOnly: !options.Trust);
         ClusterCost before = await ClusterCost.OfAsync(cluster).ConfigureAwait(false);
+        TrustDemo? trust = options.Trust ? new TrustDemo(cluster, cluster.Nodes[^1].Name, options.Villain ?? "") : null;
+        using Villain? villain = cluster.Villain is { } node ? new Villain(cluster, node, options.Villain!) : null;
+        using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
+        await (trust?.StartAsync() ?? Task.CompletedTask).ConfigureAwait(false);
+        Task lying = villain?.RunAsync(ended.Token) ?? Task.CompletedTask;
         Task<LoadResult> running = run.RunAsync(interrupted);
-        await ShowAsync(cluster, run, running).ConfigureAwait(false);
+        await ShowAsync(cluster, run, running, trust).ConfigureAwait(false);
         LoadResult result = await running.ConfigureAwait(false);
+        await ended.CancelAsync().ConfigureAwait(false);
+        await lying.ConfigureAwait(false);
+        TrustFigures? figures = trust is null ? null : await trust.FiguresAsync().ConfigureAwait(false);
         ClusterCost after = await ClusterCost.OfAsync(cluster).ConfigureAwait(false);
-        NodeStatus?[] last = await Task.WhenAll(Array.ConvertAll(cluster.Nodes, n => cluster.StatusAsync(n))).ConfigureAwait(false);
-        string[] died = [.. cluster.Nodes.Where(n => !n.IsRunning).Select(n => n.Name)];
+        NodeStatus?[] last = await Task.WhenAll(Array.ConvertAll(cluster.Honest, n => cluster.StatusAsync(n)))
+            .ConfigureAwait(false);
+        string[] died = [.. cluster.Honest.Where(n => !n.IsRunning).Select(n => n.Name)];
         string[] killed = await cluster.StopAllAsync(StopPatience).ConfigureAwait(false);
 
         LoadReport report = LoadReport.From(load, result) with
@@ -149,12 +166,18 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
             StrongFinalityP99Ms = Math.Round(1000 * after.StrongP99(before), 1),
             RoundTripP99Ms = Math.Round(1000 * after.RoundTripP99(before), 1),
             BinaryBytes = _executable.Bytes,
+            Trust = figures,
         };
         List<string> failures = LoadVerdict.Failures(load, result, options.AboveDefaults);
         if (!result.Interrupted)
         {
             failures.AddRange(last.Where(s => s?.Stall is not null).Select(s => $"{s!.Node} in the end: {s.Stall!.Reason}"));
             failures.AddRange(died.Select(n => $"{n} stopped during the run"));
+            if (options.Villain is "double-vote" or "twin-vertex" && figures is not { DetectedS: not null, Slashed: > 0 })
+            {
+                failures.Add($"{cluster.Nodes[^1].Name} did {options.Villain}, and no proof of it was executed");
+            }
+
             failures.AddRange(killed.Select(n => $"{n} did not stop in {StopPatience.TotalSeconds:F0} s and was killed"));
         }
 
@@ -167,7 +190,7 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
         return result.Interrupted ? ExitCodes.Interrupted : failures.Count == 0 ? ExitCodes.Success : ExitCodes.Failed;
     }
 
-    private async Task ShowAsync(LocalCluster cluster, LoadRun run, Task running)
+    private async Task ShowAsync(LocalCluster cluster, LoadRun run, Task running, TrustDemo? trust)
     {
         string title = $"localnet   {options.Validators} validators   {options.Rate} tx/s of {WireBytes} bytes   seed {options.Seed}";
         LiveScreen screen = new(output, onTerminal, title);
@@ -182,14 +205,14 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
             }
 
             (NodeLine[] nodes, ClusterLine all) = await watch.SampleAsync().ConfigureAwait(false);
-            screen.Show(nodes, all);
+            screen.Show(nodes, all, trust is null ? null : await trust.LineAsync().ConfigureAwait(false));
         }
     }
 
     private static StreamTarget[] Streams(LocalCluster cluster)
     {
         Genesis genesis = GenesisFile.Read(Path.Combine(cluster.Directory, "genesis.json"), out _);
-        return Array.ConvertAll(cluster.Nodes, node => new StreamTarget(
+        return Array.ConvertAll(cluster.Honest, node => new StreamTarget(
             genesis.Members.First(m => m.Name == node.Name).TransportKey, new IPEndPoint(IPAddress.Parse(node.Api.Host), node.Api.Port)));
     }
 

@@ -52,12 +52,12 @@ public sealed class HalfLifeTests
         ulong week = rules.HalfLifeMicros;
         Reputation clean = default;
         Assert.Equal(Ratio.One, clean.Score(5 * week, week));
-        Reputation once = clean.After(rules.Penalties[(int)Offence.DoubleCommit], week, week);
+        Reputation once = clean.After(Ratio.OfThousandths(rules.Penalties[(int)Offence.DoubleCommit]), week, week);
         Assert.Equal(Ratio.One / 2, once.Score(week, week));
         Assert.Equal(Ratio.One * 3 / 4, once.Score(2 * week, week));
         Assert.InRange(once.Score(week + 1, week), Ratio.One / 2, (Ratio.One / 2) + 1);
 
-        Reputation twice = once.After(rules.Penalties[(int)Offence.LaneTwin], 2 * week, week);
+        Reputation twice = once.After(Ratio.OfThousandths(rules.Penalties[(int)Offence.LaneTwin]), 2 * week, week);
         Assert.InRange(twice.Score(2 * week, week), Ratio.OfThousandths(550) - 2, Ratio.OfThousandths(550) + 2);
         Reputation all = Enumerable.Range(0, 1000).Aggregate(twice, (r, _) => r.After(Ratio.One, 2 * week, week));
         Assert.Equal(0u, all.Score(2 * week, week));

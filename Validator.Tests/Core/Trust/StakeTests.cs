@@ -34,7 +34,7 @@ public sealed class StakeTests
                 switch (random.Next(10))
                 {
                     case 0:
-                        uint ratio = new TrustParameters().Slashes[random.Next(Offences.Count)];
+                        uint ratio = new TrustParameters().Slashes[random.Next(TrustParameters.Offences)];
                         Assert.Equal(book.Slash(member, ratio, epoch), twin.Slash(member, ratio, epoch));
                         model.Slash(member, ratio);
                         roundings++;

@@ -50,7 +50,7 @@ internal sealed class FakeNode : INodeGateway
 
     public Dictionary<Hash256, AccountState> Accounts { get; } = [];
 
-    public FramingError CheckChange(ReadOnlySpan<byte> change) => FramingError.ChangeMalformed;
+    public FramingError CheckSystem(ReadOnlySpan<byte> change) => FramingError.ChangeMalformed;
 
     public EpochConfiguration Epoch => throw new NotSupportedException();
 

@@ -9,6 +9,7 @@ using Validator.Host.Api;
 using Validator.Host.Cli;
 using Validator.Host.Config;
 using Validator.Host.Contracts;
+using Validator.Host.Keys;
 using Validator.Host.Storage;
 using Validator.Tests.Host.Api;
 
@@ -98,6 +99,17 @@ public sealed class ClientCommandTests
         "committee propose keys --member MEMBER --out OUT",
         "committee sign CHANGE",
         "committee submit CHANGE",
+        "proof get ID --out OUT",
+        "trust show",
+        "stake show ACCOUNT",
+        "stake history ACCOUNT",
+        "stake transfer --to ACCOUNT --amount 1 --key KEY",
+        "stake deposit --member node-1 --amount 1 --key KEY",
+        "stake withdraw --member node-1 --amount 1 --key KEY",
+        "stake claim --key KEY",
+        "stake rewards",
+        "evidence list",
+        "evidence submit EVIDENCE --member MEMBER",
         "load --duration 1s",
         "support-bundle --out OUT");
 
@@ -116,8 +128,23 @@ public sealed class ClientCommandTests
         File.WriteAllText(other, "another-token\n");
         File.WriteAllText(config, File.ReadAllText(config).Replace("[api]", $"[api]\ntokens = \"{tokens}\"", StringComparison.Ordinal));
         new ChangeFile(Hash256.Zero, CommitteeChange.Leave(0, "node-1"), []).Write(file);
+        string key = folder.File("key"), evidence = folder.File("evidence");
+        KeyFile.Create(key, KeyPurpose.Account).Dispose();
+        SignedHeader vote = new(MessageKind.Commit, 0, 0, 0, 1, Hash256.Of([1]));
+        byte[] both = new byte[EvidenceCodec.EncodedSize], signature = new byte[Limits.SignatureBytes];
+        EvidenceCodec.Write(new Evidence(new Signed(vote, signature), new Signed(vote with { Digest = Hash256.Of([2]) }, signature)), both);
+        File.WriteAllBytes(evidence, both);
         GenesisFile.WriteMember(member, new Member("eve", new byte[Limits.PublicKeyBytes], new byte[Limits.PublicKeyBytes], 1));
-        string[] words = [.. command.Split(' ').Select(w => w switch { "CHANGE" => file, "MEMBER" => member, "OUT" => output, _ => w })];
+        string[] words = [.. command.Split(' ').Select(w => w switch
+        {
+            "CHANGE" => file,
+            "MEMBER" => member,
+            "OUT" => output,
+            "KEY" => key,
+            "ACCOUNT" or "ID" => new string('7', 64),
+            "EVIDENCE" => evidence,
+            _ => w,
+        })];
         string own = File.ReadAllText(tokens).Split([' ', '\n'])[1];
         bool open = words[0] is "health" or "ready";
         bool always = command is "committee sign CHANGE" or "support-bundle --out OUT";

@@ -157,7 +157,7 @@ public class CommandLineTests
 
         public ClientKeys Keys { get; } = new();
 
-        public FramingError CheckChange(ReadOnlySpan<byte> change) => FramingError.None;
+        public FramingError CheckSystem(ReadOnlySpan<byte> change) => FramingError.None;
 
         public EpochConfiguration Epoch => throw new NotSupportedException();
 

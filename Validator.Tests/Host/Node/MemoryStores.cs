@@ -141,7 +141,7 @@ internal static class MemoryStores
 
         public StateRecord? FindState(ulong sequence) => null;
 
-        public byte[]? FindAccounts(in Hash256 segment) => null;
+        public byte[]? FindChunk(in Hash256 segment) => null;
 
         public bool TryReadIds(ulong from, Span<byte> ids) => false;
 

@@ -65,7 +65,7 @@ internal sealed class FakeCluster : IAsyncDisposable
 
         public ClientKeys Keys { get; } = new();
 
-        public FramingError CheckChange(ReadOnlySpan<byte> change) => FramingError.ChangeMalformed;
+        public FramingError CheckSystem(ReadOnlySpan<byte> change) => FramingError.ChangeMalformed;
 
         public EpochConfiguration Epoch => throw new NotSupportedException();
 

@@ -1,0 +1,289 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Validator.Core.Primitives;
+using Validator.Core.Trust;
+using Validator.Host.Config;
+using Validator.Host.Contracts;
+using Validator.Host.Primitives;
+using Validator.Host.Storage;
+
+namespace Validator.Host.Api;
+
+/// <summary>
+/// GET /v1/trust, /v1/trust/{member}, /v1/stake/{account}, /v1/rewards and /v1/evidence: what execution knows of members and
+/// stake, and how it came to that (docs/TRUST.md).
+/// </summary>
+internal sealed class TrustEndpoints(INodeGateway node)
+{
+    private const int MostEvents = 1000;
+    private const int UsualEvents = 100;
+
+    /// <summary>All members, and what the weights mean.</summary>
+    public Task Show(HttpContext context) => node.Trust is not { } trust ? Off(context) : Write(context, json =>
+    {
+        json.WriteString("weights", TrustDocument.NameOf(trust.Parameters.Weights));
+        json.WriteNumber("epoch", trust.Epoch);
+        json.WriteNumber("block", trust.Sequence);
+        WriteCommittee(json, node.Epoch.Members);
+        json.WriteNumber("offences_counted", trust.CountedOffences);
+        json.WriteNumber("treasury", trust.Treasury);
+        json.WriteNumber("reward_pool", trust.Rewards);
+        json.WriteNumber("supply", trust.Supply);
+        json.WriteStartArray("members");
+        Member[] next = node.Epoch.Pending?.Members ?? [];
+        foreach (TrustedMember member in trust.Members)
+        {
+            json.WriteStartObject();
+            WriteMember(json, member);
+            if (Array.Find(next, m => m.Name == member.Name) is { } known)
+            {
+                json.WriteNumber("next_weight", known.Weight);
+            }
+
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    });
+
+    /// <summary>One member, with its history.</summary>
+    public Task ShowMember(HttpContext context)
+    {
+        string name = context.Request.RouteValues["member"] as string ?? "";
+        if (node.Trust is not { } trust)
+        {
+            return Off(context);
+        }
+
+        if (!TryPage(context, out ulong before, out int most))
+        {
+            return BadPage(context);
+        }
+
+        int at = Array.FindIndex(trust.Members, member => member.Name == name);
+        List<StoredTrustEvent> events = node.TrustEvents(RocksLedger.SubjectOf(name), before, most);
+        if (at < 0 && events.Count == 0)
+        {
+            return Problem.NotFound(context, "no member, of now or of before, has this name");
+        }
+
+        return Write(context, json =>
+        {
+            json.WriteBoolean("member", at >= 0);
+            if (at >= 0)
+            {
+                WriteMember(json, trust.Members[at]);
+            }
+
+            WriteEvents(json, events);
+        });
+    }
+
+    /// <summary>What an account has, and its history.</summary>
+    public Task ShowStake(HttpContext context)
+    {
+        if (!Hash256.TryParse(context.Request.RouteValues["account"] as string, out Hash256 account) || account.IsZero)
+        {
+            return Problem.BadRequest(context, "an account is 64 hexadecimal digits");
+        }
+
+        return node.StakeOf(account) is not { } stake ? Off(context) : !TryPage(context, out ulong before, out int most)
+            ? BadPage(context)
+            : Write(context, json =>
+            {
+                SubmitEndpoints.WriteHash(json, "account", account);
+                json.WriteNumber("balance", stake.Balance);
+                json.WriteNumber("pending_rewards", stake.PendingRewards);
+                json.WriteStartArray("positions");
+                foreach (StakePosition position in stake.Positions)
+                {
+                    json.WriteStartObject();
+                    json.WriteString("member", position.Member);
+                    json.WriteString("kind", position.PaidFrom is null ? "deposit" : "unbonding");
+                    json.WriteNumber("amount", position.Worth);
+                    if (position.PaidFrom is { } epoch)
+                    {
+                        json.WriteNumber("paid_from_epoch", epoch);
+                    }
+                    else
+                    {
+                        json.WriteNumber("pending_rewards", position.Rewards);
+                    }
+
+                    json.WriteEndObject();
+                }
+
+                json.WriteEndArray();
+                WriteEvents(json, node.TrustEvents(account, before, most));
+            });
+    }
+
+    /// <summary>Rewards of all members, paid and failed.</summary>
+    public Task Rewards(HttpContext context) =>
+        Events(context, happened => happened.Kind is TrustEventKind.Rewarded or TrustEventKind.RewardFailed);
+
+    /// <summary>Offences that were proven, bans and returns.</summary>
+    public Task Evidence(HttpContext context) => Events(
+        context,
+        happened =>
+            happened.Kind is TrustEventKind.Offence or TrustEventKind.Banned or TrustEventKind.BanWaits or TrustEventKind.Returned);
+
+    private Task Events(HttpContext context, Func<TrustEvent, bool> wanted)
+    {
+        if (node.Trust is not { } trust)
+        {
+            return Off(context);
+        }
+
+        if (!TryPage(context, out ulong before, out int most))
+        {
+            return BadPage(context);
+        }
+
+        // Others lie between: a page is looked for in so many.
+        List<StoredTrustEvent> looked = node.TrustEvents(Hash256.Zero, before, 10 * MostEvents);
+        StoredTrustEvent[] found = [.. looked.Where(e => wanted(e.Event)).Take(most)];
+        return Write(context, json =>
+        {
+            json.WriteNumber("reward_pool", trust.Rewards);
+            json.WriteNumber("epoch_reward", trust.Parameters.EpochReward);
+            WriteEvents(json, found);
+            if (found.Length < most && looked.Count == 10 * MostEvents)
+            {
+                json.WriteNumber("next_before", looked[^1].Sequence);
+            }
+        });
+    }
+
+    private static void WriteCommittee(Utf8JsonWriter json, Member[] members)
+    {
+        Committee committee = Validator.Core.Primitives.Committee.Of(members);
+        ulong[] heaviest = [.. members.Select(m => (ulong)m.Weight).OrderDescending()];
+        json.WriteNumber("total_weight", committee.Total);
+        json.WriteNumber("faulty_weight", committee.Faulty);
+        json.WriteNumber("quorum_weight", committee.Quorum);
+        json.WriteNumber("fewest_that_can_halt", Fewest(heaviest, committee.Total - committee.Quorum + 1));
+        json.WriteNumber("fewest_that_can_fork", Fewest(heaviest, committee.Faulty + 1));
+    }
+
+    /// <summary>Of the heaviest first, so many weigh that much together.</summary>
+    private static int Fewest(ulong[] heaviest, ulong weight)
+    {
+        int count = 0;
+        for (ulong sum = 0; sum < weight; count++)
+        {
+            sum += heaviest[count];
+        }
+
+        return count;
+    }
+
+    private static void WriteMember(Utf8JsonWriter json, in TrustedMember member)
+    {
+        json.WriteString("name", member.Name);
+        json.WriteNumber("weight", member.Weight);
+        WriteScore(json, "reputation", member.Reputation);
+        WriteScore(json, "uptime", member.Uptime);
+        json.WriteNumber("stake", member.Pool.Stake);
+        json.WriteNumber("unbonding", member.Pool.Unbonding);
+        json.WriteNumber("rewards_owed", member.Pool.Owed);
+        json.WriteBoolean("banned", member.Banned);
+    }
+
+    /// <summary>To six digits: shown, never reckoned with.</summary>
+    private static void WriteScore(Utf8JsonWriter json, string name, uint score)
+    {
+        json.WritePropertyName(name);
+        json.WriteRawValue((score / (double)Ratio.One).ToString("0.000000", CultureInfo.InvariantCulture));
+    }
+
+    private static void WriteEvents(Utf8JsonWriter json, IReadOnlyList<StoredTrustEvent> events)
+    {
+        json.WriteStartArray("events");
+        foreach (StoredTrustEvent stored in events)
+        {
+            TrustEvent happened = stored.Event;
+            json.WriteStartObject();
+            json.WriteNumber("block", stored.Sequence);
+            json.WriteString("kind", Names.Snake(happened.Kind.ToString()));
+            if (happened.Member.Length > 0)
+            {
+                json.WriteString("member", happened.Member);
+            }
+
+            if (!happened.Account.IsZero)
+            {
+                SubmitEndpoints.WriteHash(json, "account", happened.Account);
+            }
+
+            if (!happened.To.IsZero)
+            {
+                SubmitEndpoints.WriteHash(json, "to", happened.To);
+            }
+
+            WriteChange(json, happened);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private static void WriteChange(Utf8JsonWriter json, in TrustEvent happened)
+    {
+        switch (happened.Kind)
+        {
+            case TrustEventKind.Offence:
+                json.WriteString("offence", Names.Snake(happened.Offence.ToString()));
+                json.WriteNumber("slashed", happened.Amount);
+                WriteScore(json, "reputation_before", happened.Before);
+                WriteScore(json, "reputation_after", happened.After);
+                break;
+            case TrustEventKind.Weight:
+                json.WriteNumber("weight_before", happened.Before);
+                json.WriteNumber("weight_after", happened.After);
+                break;
+            case TrustEventKind.Banned or TrustEventKind.BanWaits:
+                WriteScore(json, "reputation", happened.After);
+                break;
+            case TrustEventKind.Returned:
+                json.WriteNumber("weight_after", happened.After);
+                break;
+            default:
+                json.WriteNumber("amount", happened.Amount);
+                break;
+        }
+    }
+
+    private static bool TryPage(HttpContext context, out ulong before, out int most)
+    {
+        before = ulong.MaxValue;
+        most = UsualEvents;
+        string? from = context.Request.Query["before"], limit = context.Request.Query["limit"];
+        return (from is null || StrictNumber.TryRead(from, out before))
+            && (limit is null || (StrictNumber.TryRead(limit, out most) && most is >= 1 and <= MostEvents));
+    }
+
+    private static Task BadPage(HttpContext context) =>
+        Problem.BadRequest(
+            context, $"expected ?before=BLOCK, of which only earlier events are shown, and ?limit=1 to {MostEvents}");
+
+    private static Task Off(HttpContext context) => Problem.WriteAsync(
+        context, StatusCodes.Status404NotFound, "trust-off", "This chain has no trust",
+        "its genesis has no trust part: there is no reputation, no stake and no reward (docs/TRUST.md)");
+
+    private static Task Write(HttpContext context, Action<Utf8JsonWriter> fields)
+    {
+        ArrayBufferWriter<byte> body = new();
+        using (Utf8JsonWriter json = new(body))
+        {
+            json.WriteStartObject();
+            fields(json);
+            json.WriteEndObject();
+        }
+
+        context.Response.ContentType = "application/json";
+        return context.Response.Body.WriteAsync(body.WrittenMemory, context.RequestAborted).AsTask();
+    }
+}

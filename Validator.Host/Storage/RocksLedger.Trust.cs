@@ -1,0 +1,169 @@
+using System.Buffers.Binary;
+using System.Text;
+using Validator.Core.Execution;
+using Validator.Core.Primitives;
+using Validator.Core.Trust;
+using Validator.Host.Storage.Native;
+
+namespace Validator.Host.Storage;
+
+/// <summary>
+/// The trust state as of the newest executed block, and its history. Keys of the family "default": V: standings; W: u32 count of
+/// stake records, then uptime; K place: a stake record, of no use from that count on; J subject, sequence, place: what happened,
+/// under the zero hash for all, the account's, and BLAKE3 of the member's name. Written with the block that changed it. The
+/// history is never deleted.
+/// </summary>
+internal sealed partial class RocksLedger
+{
+    private const byte StandingKey = (byte)'V';
+    private const byte UptimeKey = (byte)'W';
+    private const int EventKeyBytes = 1 + Hash256.Size + sizeof(ulong) + sizeof(uint);
+
+    /// <summary>By what the events of a member are found.</summary>
+    public static Hash256 SubjectOf(string member) => Hash256.Of(Encoding.ASCII.GetBytes(member));
+
+    /// <summary>Puts a state back to where it is on disk.</summary>
+    /// <returns>False where what is stored is none, or damaged.</returns>
+    public bool ReadTrust(TrustState state)
+    {
+        using PinnedValue standing = _database.Get(State, [StandingKey]);
+        using PinnedValue uptime = _database.Get(State, [UptimeKey]);
+        if (!standing.Found || !uptime.Found || uptime.Span.Length < sizeof(int))
+        {
+            return false;
+        }
+
+        int count = BinaryPrimitives.ReadInt32LittleEndian(uptime.Span);
+        byte[] records = new byte[checked(count * StakeTable.RecordBytes)];
+        int place = 0;
+        using RocksDbIterator stored = _database.Iterate(State);
+        for (stored.Seek("K"u8); stored.Valid && stored.Key[0] == (byte)'K' && place < count; stored.Next(), place++)
+        {
+            if (stored.Key.Length != 1 + sizeof(uint) || BinaryPrimitives.ReadUInt32BigEndian(stored.Key[1..]) != place
+                || stored.Value.Length != StakeTable.RecordBytes)
+            {
+                return false;
+            }
+
+            stored.Value.CopyTo(records.AsSpan(place * StakeTable.RecordBytes));
+        }
+
+        return place == count && state.Load(standing.Span, uptime.Span[sizeof(int)..], records);
+    }
+
+    /// <summary>The newest first.</summary>
+    /// <param name="subject">An account, <see cref="SubjectOf"/> a member, or zero for all.</param>
+    /// <param name="before">Those of this block and later ones are left out.</param>
+    public List<StoredTrustEvent> FindEvents(in Hash256 subject, ulong before, int most)
+    {
+        List<StoredTrustEvent> found = [];
+        if (before == 0)
+        {
+            return found;
+        }
+
+        byte[] from = EventKey(subject, before - 1, uint.MaxValue);
+        using RocksDbIterator stored = _database.Iterate(State);
+        for (stored.Seek(from); stored.Valid && found.Count < most; stored.Next())
+        {
+            ReadOnlySpan<byte> key = stored.Key;
+            if (key.Length != EventKeyBytes || !key[..(1 + Hash256.Size)].SequenceEqual(from.AsSpan(0, 1 + Hash256.Size)))
+            {
+                break;
+            }
+
+            ulong sequence = ~BinaryPrimitives.ReadUInt64BigEndian(key[(1 + Hash256.Size)..]);
+            uint place = ~BinaryPrimitives.ReadUInt32BigEndian(key[^sizeof(uint)..]);
+            found.Add(TrustEvent.TryRead(stored.Value, out TrustEvent value)
+                ? new StoredTrustEvent(sequence, place, value)
+                : throw Damaged($"the history of trust at block {sequence}"));
+        }
+
+        return found;
+    }
+
+    private static void AddTrust(RocksDbBatch batch, ulong sequence, TrustChanges changes)
+    {
+        if (changes.Standing is { } standing)
+        {
+            batch.Put(State, [StandingKey], standing);
+        }
+
+        byte[] uptime = new byte[sizeof(int) + changes.Uptime.Length];
+        BinaryPrimitives.WriteInt32LittleEndian(uptime, changes.StakeRecords);
+        changes.Uptime.CopyTo(uptime.AsSpan(sizeof(int)));
+        batch.Put(State, [UptimeKey], uptime);
+        Span<byte> key = stackalloc byte[1 + sizeof(uint)];
+        key[0] = (byte)'K';
+        foreach ((int place, byte[] record) in changes.Stake)
+        {
+            BinaryPrimitives.WriteInt32BigEndian(key[1..], place);
+            batch.Put(State, key, record);
+        }
+
+        for (int i = 0; i < changes.Events.Length; i++)
+        {
+            AddEvent(batch, sequence, (uint)i, changes.Events[i]);
+        }
+    }
+
+    private static void AddEvent(RocksDbBatch batch, ulong sequence, uint place, in TrustEvent happened)
+    {
+        byte[] value = happened.Encode();
+        batch.Put(State, EventKey(Hash256.Zero, sequence, place), value);
+        if (happened.Member.Length > 0)
+        {
+            batch.Put(State, EventKey(SubjectOf(happened.Member), sequence, place), value);
+        }
+
+        if (!happened.Account.IsZero)
+        {
+            batch.Put(State, EventKey(happened.Account, sequence, place), value);
+        }
+
+        if (!happened.To.IsZero && happened.To != happened.Account)
+        {
+            batch.Put(State, EventKey(happened.To, sequence, place), value);
+        }
+    }
+
+    /// <summary>Sequence and place inverted, so that the newest comes first.</summary>
+    private static byte[] EventKey(in Hash256 subject, ulong sequence, uint place)
+    {
+        byte[] key = new byte[EventKeyBytes];
+        key[0] = (byte)'J';
+        subject.CopyTo(key.AsSpan(1));
+        BinaryPrimitives.WriteUInt64BigEndian(key.AsSpan(1 + Hash256.Size), ~sequence);
+        BinaryPrimitives.WriteUInt32BigEndian(key.AsSpan(EventKeyBytes - sizeof(uint)), ~place);
+        return key;
+    }
+
+    private void InstallTrust(RocksDbBatch batch, in Hash256 digest, ulong sequence, Executor executor)
+    {
+        batch.DeleteRange(State, "K"u8, "L"u8);
+        if (digest.IsZero != executor.Trust is null)
+        {
+            throw Damaged("a snapshot's trust state");
+        }
+
+        if (executor.Trust is not { } trust)
+        {
+            return;
+        }
+
+        List<byte[]> chunks = [];
+        foreach (Hash256 hash in Listed(digest))
+        {
+            using PinnedValue chunk = Chunk(hash);
+            chunks.Add(chunk.Span.ToArray());
+            batch.Put(State, Key('N', hash), chunk.Span);
+        }
+
+        if (!trust.Load(chunks) || trust.Digest() != digest)
+        {
+            throw Damaged("a snapshot's trust state");
+        }
+
+        AddTrust(batch, sequence, TrustChanges.Of(trust, first: true));
+    }
+}
