@@ -125,14 +125,23 @@ internal static class SetupCommands
         Option<string> output = new("--out") { Description = "The genesis file to write", Required = true };
         Option<string> network = new("--network") { Description = "The chain's name", Required = true };
         Option<ulong> epoch = EpochLength();
-        Command command = new("build", "Build genesis.json from member files; their order is the committee's") { members, output, network, epoch };
+        Option<string?> trust = new(
+            "--trust") { Description = "A file with the trust part, JSON as docs/TRUST.md shows it: then trust is reckoned" };
+        Command command = new("build", "Build genesis.json from member files; their order is the committee's")
+        {
+            members, output, network, epoch, trust,
+        };
         command.SetAction(parsed => CommandAction.Guard(() =>
         {
             Member[] committee = Array.ConvertAll(parsed.GetValue(members)!, GenesisFile.ReadMember);
             Genesis genesis = new(
                 parsed.GetValue(network)!,
                 (ulong)(DateTime.UtcNow - DateTime.UnixEpoch).Ticks / 10,
-                new GenesisParameters { EpochLengthBlocks = parsed.GetValue(epoch) },
+                new GenesisParameters
+                {
+                    EpochLengthBlocks = parsed.GetValue(epoch),
+                    Trust = parsed.GetValue(trust) is { } path ? GenesisFile.ReadTrust(path) : null,
+                },
                 committee);
             GenesisFile.Write(parsed.GetValue(output)!, genesis);
             return Describe(parsed.GetValue(output)!);

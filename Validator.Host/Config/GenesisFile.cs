@@ -65,6 +65,11 @@ public static class GenesisFile
         return chainId;
     }
 
+    /// <summary>Reads the trust part of a genesis from a file of its own.</summary>
+    /// <exception cref="ConfigException">It is none.</exception>
+    public static TrustParameters ReadTrust(string path) =>
+        Deserialize(path, OperatorFile.Read(path), ConfigJson.Default.TrustDocument).ToParameters(path);
+
     /// <summary>Reads the public file that <c>keygen</c> wrote.</summary>
     /// <exception cref="ConfigException">It is not one.</exception>
     public static Member ReadMember(string path) => ParseMember(path, OperatorFile.Read(path));
@@ -207,4 +212,5 @@ internal sealed class MemberFile
     WriteIndented = true)]
 [JsonSerializable(typeof(GenesisDocument))]
 [JsonSerializable(typeof(MemberFile))]
+[JsonSerializable(typeof(TrustDocument))]
 internal sealed partial class ConfigJson : JsonSerializerContext;

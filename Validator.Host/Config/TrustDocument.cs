@@ -2,8 +2,9 @@ using Validator.Core.Primitives;
 
 namespace Validator.Host.Config;
 
-/// <summary>The part of genesis.json that turns trust on (docs/TRUST.md). What it leaves out is as <see cref="TrustParameters"/>
-/// says.</summary>
+/// <summary>
+/// The part of genesis.json that turns trust on (docs/TRUST.md). What it leaves out is as <see cref="TrustParameters"/> says.
+/// </summary>
 internal sealed class TrustDocument
 {
     private static readonly TrustParameters s_usual = new();

@@ -8,13 +8,19 @@ namespace Validator.Host.Metrics;
 /// <summary>The whole metrics page: counters, the node's status, and the process.</summary>
 internal static class MetricsPage
 {
-    public static void Fill(MetricsRegistry page, NodeMetrics metrics, NodeStatus status)
+    /// <param name="trust">Null where genesis has none: then nothing is said of it.</param>
+    public static void Fill(MetricsRegistry page, NodeMetrics metrics, NodeStatus status, TrustSummary? trust = null)
     {
         Consensus(page, metrics, status);
         Clients(page, metrics, status);
         Network(page, metrics, status);
         Validation(page, metrics);
         Storage(page, metrics);
+        if (trust is not null)
+        {
+            TrustMetrics.Fill(page, trust);
+        }
+
         page.Counter("cretoai_log_lines_dropped_total", "Log lines that standard error did not take.", (ulong)metrics.LogLinesDropped());
         ProcessMetrics.Fill(page);
     }

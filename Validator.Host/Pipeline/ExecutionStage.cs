@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Shell;
@@ -52,10 +53,12 @@ internal sealed class ExecutionStage(
         }
 
         ExecutionResult result = new();
+        long start = Stopwatch.GetTimestamp();
         using (Trust.Exists ? Trust.Write() : default)
         {
             executor.Execute(item.Block, _ordered.AsSpan(0, count), result);
             Trust.Publish(item.Block.TimestampMicros);
+            Trust.Count(result, Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
 
         Array.Clear(_ordered, 0, count);

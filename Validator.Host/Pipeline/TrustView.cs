@@ -14,6 +14,7 @@ internal sealed class TrustView(Executor executor)
 {
     private readonly Lock _lock = new();
     private Member[] _members = [];
+    private TrustCounts _counts = new();
     private ulong _nowMicros;
 
     public bool Exists => executor.Trust is not null;
@@ -27,6 +28,48 @@ internal sealed class TrustView(Executor executor)
     {
         _members = executor.Committee.Members;
         _nowMicros = nowMicros;
+    }
+
+    /// <summary>After <see cref="Publish"/>, inside of <see cref="Write"/> too: what the block did.</summary>
+    public void Count(ExecutionResult result, double seconds)
+    {
+        if (result.Trust is not { } changes)
+        {
+            return;
+        }
+
+        ulong paid = 0, failed = 0;
+        int members = 0;
+        foreach (TrustEvent happened in changes.Events)
+        {
+            _counts.Events[(int)happened.Kind]++;
+            _counts.Units[(int)happened.Kind] += happened.Amount;
+            _counts.Offences[(int)happened.Offence] += happened.Kind == TrustEventKind.Offence ? 1 : 0;
+            paid += happened.Kind == TrustEventKind.Rewarded ? happened.Amount : 0;
+            failed += happened.Kind == TrustEventKind.RewardFailed ? happened.Amount : 0;
+            members += happened.Kind == TrustEventKind.Rewarded ? 1 : 0;
+        }
+
+        long refusedProofs = _counts.RefusedProofs, refusedStake = _counts.RefusedStake;
+        foreach (ulong reason in result.Rejections)
+        {
+            refusedStake += reason is > Rejection.HighestIndex and <= Rejection.StakeRefused ? 1 : 0;
+            refusedProofs += reason is > Rejection.StakeRefused and <= Rejection.ProofRefused ? 1 : 0;
+        }
+
+        _counts = _counts with { RefusedProofs = refusedProofs, RefusedStake = refusedStake };
+        if (result.Change is not null)
+        {
+            _counts = _counts with
+            {
+                Closes = _counts.Closes + 1,
+                ClosedEpoch = executor.Committee.Epoch,
+                ClosePaid = paid,
+                CloseFailed = failed,
+                CloseMembers = members,
+                CloseSeconds = seconds,
+            };
+        }
     }
 
     /// <summary>Null where genesis has no trust.</summary>
@@ -45,7 +88,8 @@ internal sealed class TrustView(Executor executor)
                 [.. all.Select(member => new TrustedMember(
                     member.Name, trust.IsBanned(member.Name) ? 0 : member.Weight, trust.ReputationOf(member.Name, _nowMicros),
                     trust.UptimeOf(member.Name), trust.Stake.Pool(member.Name), trust.IsBanned(member.Name)))],
-                trust.Stake.Treasury, trust.Stake.Rewards, trust.Stake.Supply, trust.CountedOffences);
+                trust.Stake.Treasury, trust.Stake.Rewards, trust.Stake.Supply, trust.CountedOffences, trust.Stake.Records.Count,
+                _counts with { Offences = [.. _counts.Offences], Events = [.. _counts.Events], Units = [.. _counts.Units] });
         }
     }
 

@@ -19,6 +19,33 @@ internal sealed class FakeNode : INodeGateway
 
     public Stall? Stall { get; set; }
 
+    public bool HasTrust => Trust is not null;
+
+    public TrustSummary? Trust { get; set; }
+
+    public List<StoredTrustEvent> Events { get; } = [];
+
+    public AccountStake? StakeOf(Hash256 account) => Trust is null ? null
+        : new AccountStake(7, 2, [new StakePosition("node-1", 40, 2, null), new StakePosition("node-2", 5, 0, 9)]);
+
+    public List<StoredTrustEvent> TrustEvents(in Hash256 subject, ulong before, int most)
+    {
+        Hash256 of = subject;
+        return [.. Events.Where(e => e.Sequence < before
+            && (of.IsZero || of == e.Event.Account || of == RocksLedger.SubjectOf(e.Event.Member))).Take(most)];
+    }
+
+    /// <summary>Four members, of which one is banned, and one of the others has done something.</summary>
+    public static TrustSummary SampleTrust() => new(
+        new TrustParameters { Weights = WeightMode.Additive, EpochReward = 10 }, 3, 70, 1_000_000,
+        [
+            new TrustedMember("node-1", 10_000, Ratio.One, Ratio.One, new PoolView(40, 0, 2), Banned: false),
+            new TrustedMember("node-2", 10_000, Ratio.One / 4, Ratio.One, new PoolView(30, 5, 0), Banned: false),
+            new TrustedMember("node-3", 10_000, Ratio.One, Ratio.One / 2, new PoolView(30, 0, 0), Banned: false),
+            new TrustedMember("node-4", 0, 0, 0, new PoolView(10, 0, 0), Banned: true),
+        ],
+        4, 50, 500, 1, 9, new TrustCounts());
+
     public string[] MemberNames(ulong epoch, int members) => [.. Enumerable.Range(1, members).Select(i => $"node-{i}")];
 
     /// <summary>How a taken submission ends; by default durable, or final from index 100 on.</summary>
@@ -52,7 +79,7 @@ internal sealed class FakeNode : INodeGateway
 
     public FramingError CheckSystem(ReadOnlySpan<byte> change) => FramingError.ChangeMalformed;
 
-    public EpochConfiguration Epoch => throw new NotSupportedException();
+    public EpochConfiguration Epoch { get => field ?? throw new NotSupportedException(); set; } = null!;
 
     /// <summary>False where signatures are no subject.</summary>
     public bool ChecksEnvelopes { get; init; } = true;

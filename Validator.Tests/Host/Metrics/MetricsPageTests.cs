@@ -35,6 +35,7 @@ public class MetricsPageTests
     public async Task The_list_of_metrics_is_that_of_the_page()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
+        api.Node.Trust = FakeNode.SampleTrust();
         Dictionary<string, string> page = (await Page(api)).Split('\n')
             .Where(line => line.StartsWith("# TYPE ", StringComparison.Ordinal)).Select(line => line.Split(' '))
             .ToDictionary(words => words[2], words => words[3]);
@@ -52,6 +53,7 @@ public class MetricsPageTests
     public async Task Promtool_finds_nothing()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
+        api.Node.Trust = FakeNode.SampleTrust();
         using Process check = Process.Start(new ProcessStartInfo(Tool.Path("promtool"), "check metrics")
         {
             RedirectStandardInput = true,
