@@ -92,7 +92,8 @@ public sealed class Executor
         }
 
         result.KeepChanges(Nonces);
-        result.Change ??= Committee.AfterBlock(block, Trust);
+        PendingCommittee? reckoned = Committee.AfterBlock(block, Trust);
+        result.Change ??= reckoned;
         result.Trust = Trust is { } trust ? TrustChanges.Of(trust, first: Sequence == 0) : null;
         _ids.Finalize(_digest);
         Root = NextRoot(block.Hash, result);
@@ -134,9 +135,17 @@ public sealed class Executor
         }
 
         HashSet<Hash256> before = [.. _capturedTrust];
-        byte[][] chunks = [.. Trust.Chunks()];
-        _capturedTrust = [.. chunks.Select(chunk => Hash256.Of(chunk))];
-        added.AddRange(chunks.Where((_, i) => !before.Contains(_capturedTrust[i])));
+        byte[] hashes = Trust.ChunkHashes();
+        _capturedTrust = new Hash256[hashes.Length / Hash256.Size];
+        for (int i = 0; i < _capturedTrust.Length; i++)
+        {
+            _capturedTrust[i] = new Hash256(hashes.AsSpan(i * Hash256.Size));
+            if (!before.Contains(_capturedTrust[i]))
+            {
+                added.Add(Trust.Chunk(i));
+            }
+        }
+
         return _capturedTrust;
     }
 

@@ -19,6 +19,12 @@ public sealed partial class StakeBook
     /// <summary>Deposits and withdrawals of one account: what a claim looks through.</summary>
     public const int MostPositions = 32;
 
+    /// <summary>Deposits of one account: the other positions are for what it withdraws, which must not find them taken.</summary>
+    public const int MostDeposits = MostPositions / 2;
+
+    /// <summary>Records from which on no operation may add any but those that give units back.</summary>
+    private const int ManyRecords = StakeTable.MostRecords - (StakeTable.MostRecords / 16);
+
     private const int RewardBits = 64;
 
     /// <summary>Sums of all units, and of shares, stay below it, so that no product of two leaves 128 bits.</summary>
@@ -73,13 +79,16 @@ public sealed partial class StakeBook
             ? 0 : Worth(_table[Of(StakeRecordKind.Deposit, number, 0, account)].First, _table[Of(StakeRecordKind.Pool, number)]);
     }
 
+    /// <summary>Deposited to a member.</summary>
+    public ulong Deposited(string member) => _table[Of(StakeRecordKind.Pool, NumberOf(member))].First;
+
     public PoolView Pool(string member)
     {
         ushort number = NumberOf(member);
         ulong unbonding = 0;
-        foreach ((ushort of, ulong epoch) in _leaving)
+        foreach ((ushort of, ulong epoch) in _leaving.GetViewBetween((number, 0), (number, ulong.MaxValue)))
         {
-            unbonding += of == number ? _table[Of(StakeRecordKind.Pool, of, epoch)].First : 0;
+            unbonding += _table[Of(StakeRecordKind.Pool, of, epoch)].First;
         }
 
         return new PoolView(
@@ -125,9 +134,9 @@ public sealed partial class StakeBook
         }
 
         ulong taken = Cut(Of(StakeRecordKind.Pool, number), thousandths);
-        foreach ((ushort of, ulong until) in _leaving)
+        foreach ((ushort of, ulong until) in _leaving.GetViewBetween((number, epoch + 1), (number, ulong.MaxValue)))
         {
-            taken += of == number && until > epoch ? Cut(Of(StakeRecordKind.Pool, of, until), thousandths) : 0;
+            taken += Cut(Of(StakeRecordKind.Pool, of, until), thousandths);
         }
 
         Set(StakeRecordKind.Treasury, Treasury + taken);
@@ -189,7 +198,7 @@ public sealed partial class StakeBook
             return StakeRefusal.TooLittleBalance;
         }
 
-        if (Balance(to) == 0 && balance > amount && _accounts >= _mostAccounts)
+        if (Balance(to) == 0 && balance > amount && (_accounts >= _mostAccounts || _table.Count >= ManyRecords))
         {
             return StakeRefusal.AccountsFull;
         }
@@ -214,9 +223,15 @@ public sealed partial class StakeBook
             return StakeRefusal.PoolSpent;
         }
 
-        if (deposit == default && PositionsOf(account).Count >= MostPositions)
+        if (deposit == default
+            && PositionsOf(account).Count(position => position.Kind == StakeRecordKind.Deposit) >= MostDeposits)
         {
             return StakeRefusal.TooManyPositions;
+        }
+
+        if (deposit == default && _table.Count >= ManyRecords)
+        {
+            return StakeRefusal.AccountsFull;
         }
 
         Debit(account, amount);
@@ -241,6 +256,11 @@ public sealed partial class StakeBook
         if (_table[leaving] == default && PositionsOf(account).Count >= MostPositions)
         {
             return StakeRefusal.TooManyPositions;
+        }
+
+        if (_table[leaving] == default && _table.Count >= StakeTable.MostRecords - 2)
+        {
+            return StakeRefusal.AccountsFull;
         }
 
         // As many shares as are worth the amount, rounded up; for all of it all of them, so that none are left that are worth
@@ -271,14 +291,21 @@ public sealed partial class StakeBook
 
     private StakeRefusal Claim(in Hash256 account, ulong epoch)
     {
+        if (Balance(account) == 0 && _table.Count >= StakeTable.MostRecords)
+        {
+            return StakeRefusal.AccountsFull;
+        }
+
         ulong claimed = 0;
+        int positions = PositionsOf(account).Count;
         foreach (StakeKey key in PositionsOf(account).ToArray())
         {
             claimed += key.Kind == StakeRecordKind.Deposit ? TakeRewards(key) : key.Epoch <= epoch ? TakeReleased(key) : 0;
         }
 
+        // One that was slashed to nothing is gone, too.
         Credit(account, claimed);
-        return claimed > 0 ? StakeRefusal.None : StakeRefusal.NothingToClaim;
+        return claimed > 0 || PositionsOf(account).Count < positions ? StakeRefusal.None : StakeRefusal.NothingToClaim;
     }
 
     private ulong TakeRewards(in StakeKey key)

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Validator.Core.Primitives;
+using Validator.Core.Wire;
 
 namespace Validator.Core.Trust;
 
@@ -50,6 +51,9 @@ public readonly record struct StakeValue(ulong First, ulong Second = 0, UInt128 
 public sealed class StakeTable
 {
     public const int SegmentRecords = 128;
+
+    /// <summary>What a snapshot's list of segments holds, with room for what else it lists.</summary>
+    public const int MostRecords = (SnapshotChunkCodec.MaxData / Hash256.Size - 8) * SegmentRecords;
 
     /// <summary>kind u8 | 0 | member u16 | 0 u32 | epoch u64 | account 32 | first u64 | second u64 | wide u128.</summary>
     public const int RecordBytes = 80;

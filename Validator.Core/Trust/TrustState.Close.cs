@@ -84,7 +84,7 @@ public sealed partial class TrustState
         }
 
         MemberStanding[] standings = [.. next.Select(candidate => new MemberStanding(
-            Stake.Pool(candidate.Member.Name).Stake, ReputationOf(candidate.Member.Name, nowMicros),
+            Stake.Deposited(candidate.Member.Name), ReputationOf(candidate.Member.Name, nowMicros),
             uptimes.TryGetValue(candidate.Member.Name, out uint uptime) ? uptime : UptimeOf(candidate.Member.Name),
             candidate.Old))];
         return WeightRule.Next(_parameters.Weights, standings, stays);
@@ -98,7 +98,7 @@ public sealed partial class TrustState
             uint score = ReputationOf(now[i].Name, nowMicros);
             standings[i] = IsBad(score)
                 ? new MemberStanding(0, 0, 0, 0)
-                : new MemberStanding(Stake.Pool(now[i].Name).Stake, score, measured[i] ?? UptimeOf(now[i].Name), 0);
+                : new MemberStanding(Stake.Deposited(now[i].Name), score, measured[i] ?? UptimeOf(now[i].Name), 0);
         }
 
         ulong[] rewards = RewardRule.Divide(Math.Min(_parameters.EpochReward, Stake.Rewards), standings);

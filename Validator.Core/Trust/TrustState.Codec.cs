@@ -35,15 +35,15 @@ public sealed partial class TrustState
     public Hash256 Digest() => Hash256.Of(ChunkHashes());
 
     /// <summary>The chunks that <see cref="ChunkHashes"/> are of.</summary>
-    public IEnumerable<byte[]> Chunks()
+    public IEnumerable<byte[]> Chunks() => Enumerable.Range(0, 2 + Stake.Records.Segments).Select(Chunk);
+
+    /// <summary>The one that <see cref="ChunkHashes"/> has at this place.</summary>
+    public byte[] Chunk(int place) => place switch
     {
-        yield return EncodeStanding();
-        yield return EncodeUptime();
-        for (int segment = 0; segment < Stake.Records.Segments; segment++)
-        {
-            yield return Stake.Records.Segment(segment).ToArray();
-        }
-    }
+        0 => EncodeStanding(),
+        1 => EncodeUptime(),
+        _ => Stake.Records.Segment(place - 2).ToArray(),
+    };
 
     public byte[] EncodeUptime()
     {

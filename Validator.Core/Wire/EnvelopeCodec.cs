@@ -66,6 +66,9 @@ public static class EnvelopeCodec
         return Hash256.Of(entry);
     }
 
+    /// <summary>What its first byte says; the rest may still be anything.</summary>
+    public static bool IsStake(ReadOnlySpan<byte> bytes) => !bytes.IsEmpty && bytes[0] == (byte)EnvelopePurpose.Stake;
+
     /// <summary>Reads an envelope, the bytes of a transaction without its kind; its signature is not checked.</summary>
     public static bool TryRead(ReadOnlySpan<byte> bytes, out Envelope envelope)
     {

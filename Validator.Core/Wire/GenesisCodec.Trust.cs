@@ -11,7 +11,7 @@ public static partial class GenesisCodec
     // What fits in 128 bits when two of them are multiplied, and some.
     private const ulong MostUnits = 1UL << 62;
     private const int MostBalances = 100_000;
-    private const int MostDeposits = 32;
+    private const int MostDeposits = 16;
     private const uint MostUnbondingEpochs = 10_000;
     private const ulong MostMicros = 100UL * 366 * 24 * 3600 * 1_000_000;
 
@@ -125,9 +125,9 @@ public static partial class GenesisCodec
         }
 
         if (trust.Penalties.Length != TrustParameters.Offences || trust.Slashes.Length != TrustParameters.Offences
-            || trust.Penalties.Any(p => p > 1000) || trust.Slashes.Any(s => s > 1000))
+            || trust.Penalties.Any(p => p > 1000) || trust.Slashes.Any(s => s > 999))
         {
-            return "trust.penalties and trust.slashes must be 0 to 1000 thousandths for each kind of offence";
+            return "trust.penalties must be 0 to 1000 thousandths for each kind of offence, and trust.slashes 0 to 999";
         }
 
         if (trust.BanBelow > trust.ReturnAt || trust.ReturnAt > 1000)
@@ -153,7 +153,7 @@ public static partial class GenesisCodec
         }
 
         HashSet<(Hash256, string)> known = [];
-        if (trust.Balances.GroupBy(balance => balance.Account).Any(own => own.Count() > MostDeposits))
+        if (trust.Balances.Where(b => b.Member.Length > 0).GroupBy(b => b.Account).Any(own => own.Count() > MostDeposits))
         {
             return $"trust.balances: an account has {MostDeposits} deposits at most";
         }

@@ -421,6 +421,9 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         FramingError.ProofSignature => Problem.WriteAsync(
             context, StatusCodes.Status400BadRequest, "proof-unsigned", "The proof does not hold",
             "both messages must be signed for this chain by the key that comes with them"),
+        FramingError.ProofWithoutEffect => Problem.WriteAsync(
+            context, StatusCodes.Status409Conflict, "proof-without-effect", "The proof would change nothing",
+            "it counts already, is too old, or its key was not that member's: see GET /v1/evidence"),
         FramingError.StakeMalformed =>
             Problem.BadRequest(context, $"transaction {transaction}: the data is no stake operation (FORMATS.md)"),
         FramingError.Empty => Problem.BadRequest(context, "there is no transaction in the body"),

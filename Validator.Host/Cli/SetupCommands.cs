@@ -126,7 +126,8 @@ internal static class SetupCommands
         Option<string> network = new("--network") { Description = "The chain's name", Required = true };
         Option<ulong> epoch = EpochLength();
         Option<string?> trust = new(
-            "--trust") { Description = "A file with the trust part, JSON as docs/TRUST.md shows it: then trust is reckoned" };
+            "--trust")
+        { Description = "A file with the trust part, JSON as docs/TRUST.md shows it: then trust is reckoned" };
         Command command = new("build", "Build genesis.json from member files; their order is the committee's")
         {
             members, output, network, epoch, trust,

@@ -46,6 +46,9 @@ public enum FramingError : byte
     /// <summary>A proof of an offence whose signatures do not hold by its key.</summary>
     ProofSignature,
 
+    /// <summary>A proof of an offence that counts already, is too old, or is of no member's key.</summary>
+    ProofWithoutEffect,
+
     /// <summary>An envelope for the ledger itself whose data is no stake operation.</summary>
     StakeMalformed,
 

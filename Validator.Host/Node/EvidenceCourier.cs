@@ -27,6 +27,7 @@ internal sealed class EvidenceCourier : IDisposable
     private readonly Lock _lock = new();
     private readonly List<Held> _held = [];
     private readonly Timer _timer;
+    private bool _runs;
 
     /// <param name="membersOf">Of an earlier epoch, where it is known.</param>
     public EvidenceCourier(TrustView trust, EpochBoard epochs, Func<ulong, Member[]?> membersOf, INodeGateway node, ILogger log)
@@ -59,19 +60,48 @@ internal sealed class EvidenceCourier : IDisposable
             int turn = epoch.Self < 0 ? epoch.Members.Length
                 : (epoch.Self - proof.First.Sender + epoch.Members.Length) % epoch.Members.Length;
             _held.Add(new Held(proof) { DueMillis = Environment.TickCount64 + (long)(turn * s_turn.TotalMilliseconds) });
-            if (_held.Count == 1)
-            {
-                _timer.Change(s_round, s_round);
-            }
+            Arm();
         }
     }
 
-    public void Dispose() => _timer.Dispose();
+    /// <summary>The node takes submissions from now on. Evidence from before waits for this.</summary>
+    public void Start()
+    {
+        lock (_lock)
+        {
+            _runs = true;
+            Arm();
+        }
+    }
+
+    /// <summary>After it nothing is submitted, and nothing of the node is touched.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _runs = false;
+        }
+
+        _timer.Dispose();
+    }
+
+    private void Arm()
+    {
+        if (_runs && _held.Count > 0)
+        {
+            _timer.Change(s_round, s_round);
+        }
+    }
 
     private void Round()
     {
         lock (_lock)
         {
+            if (!_runs)
+            {
+                return;
+            }
+
             _held.RemoveAll(held => _trust.Judge(held.Proof) != ProofRefusal.None);
             long now = Environment.TickCount64;
             foreach (Held held in _held.Where(held => held.DueMillis <= now))

@@ -210,7 +210,7 @@ public sealed partial class ValidatorNode
         _fetch = new FetchService(
             fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, _evidence, metrics, _topology, this)
         {
-            Snapshots = new SnapshotServer(stores.Ledger, genesis.Parameters.WindowBlocks),
+            Snapshots = new SnapshotServer(stores.Ledger, genesis.Parameters.WindowBlocks, genesis.Members),
         };
         if (stores.Ledger is RocksLedger store)
         {

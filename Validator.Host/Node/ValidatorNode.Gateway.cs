@@ -202,6 +202,8 @@ public sealed partial class ValidatorNode
     private FramingError CheckProof(ReadOnlySpan<byte> transaction) =>
         !HasTrust ? FramingError.TrustOff
         : !OffenceProofCodec.TryRead(transaction, out OffenceProof? proof, out _) ? FramingError.ProofMalformed
+        // Anybody can sign two messages with a key of his own: what would have no effect takes no vertex.
+        : _trust.Judge(proof) != ProofRefusal.None ? FramingError.ProofWithoutEffect
         : _disposed || OffenceProofVerifier.Holds(proof, _accounts, _context.ChainId) ? FramingError.None
         : FramingError.ProofSignature;
 

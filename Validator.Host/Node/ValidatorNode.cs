@@ -118,6 +118,7 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
         _disk.Start();
         _clock.Start();
         _progress.Start();
+        _courier.Start();
         _threat.Start();
     }
 

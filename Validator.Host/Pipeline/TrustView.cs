@@ -82,11 +82,13 @@ internal sealed class TrustView(Executor executor)
 
         lock (_lock)
         {
-            IEnumerable<Member> all = _members.Concat(trust.Banned);
+            // Who is banned votes on until the epoch ends.
+            IEnumerable<Member> all = _members.Concat(trust.Banned.Where(b => !Array.Exists(_members, m => m.Name == b.Name))
+                .Select(banned => banned with { Weight = 0 }));
             return new TrustSummary(
                 trust.Parameters, trust.Epoch, executor.Sequence, _nowMicros,
                 [.. all.Select(member => new TrustedMember(
-                    member.Name, trust.IsBanned(member.Name) ? 0 : member.Weight, trust.ReputationOf(member.Name, _nowMicros),
+                    member.Name, member.Weight, trust.ReputationOf(member.Name, _nowMicros),
                     trust.UptimeOf(member.Name), trust.Stake.Pool(member.Name), trust.IsBanned(member.Name)))],
                 trust.Stake.Treasury, trust.Stake.Rewards, trust.Stake.Supply, trust.CountedOffences, trust.Stake.Records.Count,
                 _counts with { Offences = [.. _counts.Offences], Events = [.. _counts.Events], Units = [.. _counts.Units] });

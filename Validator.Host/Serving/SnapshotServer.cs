@@ -9,7 +9,8 @@ namespace Validator.Host.Serving;
 /// Answers for kept snapshots: the proof is put together from final blocks and state records, and a chunk from the ids that it is
 /// the digest of, so that nothing is stored twice. Only chunks with the hash that was asked for are sent. One thread.
 /// </summary>
-internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks)
+/// <param name="genesis">The members of epoch 0.</param>
+internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks, Member[] genesis)
 {
     private SnapshotManifest? _manifest;
     private SnapshotState? _state;
@@ -115,22 +116,29 @@ internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks)
             certified.Add(final.Block);
         }
 
-        return first > anchor.Sequence || records.Count > SnapshotManifestCodec.MaxRecords || certified.Count > SnapshotManifestCodec.MaxCertified
-            || !TryFindPending(stating.Epoch, records[(int)(anchor.Sequence - first)].CommitteeDigest, out PendingCommittee? pending)
-            ? null
+        if (first > anchor.Sequence || records.Count > SnapshotManifestCodec.MaxRecords
+            || certified.Count > SnapshotManifestCodec.MaxCertified)
+        {
+            return null;
+        }
+
+        Hash256 committee = records[(int)(anchor.Sequence - first)].CommitteeDigest;
+        return !TryFindPending(stating.Epoch, first, anchor.Sequence, committee, out PendingCommittee? pending) ? null
             : new SnapshotManifest(first, [.. records], anchor, [.. certified], certificate, pending);
     }
 
     /// <summary>The change pending in a state of an epoch, if any; false where that is not known any more.</summary>
-    private bool TryFindPending(ulong epoch, in Hash256 digest, out PendingCommittee? pending)
+    /// <param name="first">The change was made by a block from here on.</param>
+    private bool TryFindPending(ulong epoch, ulong first, ulong anchor, in Hash256 digest, out PendingCommittee? pending)
     {
         pending = null;
         EpochConfiguration? current = ledger.ReadEpoch();
-        Member[]? members = current?.Number == epoch ? current.Members : epoch > 0 ? ledger.FindEpochEnd(epoch - 1)?.Next : null;
+        bool goesOn = (current?.Number ?? 0) == epoch;
+        Member[]? members = goesOn && current is not null ? current.Members : epoch == 0 ? genesis
+            : ledger.FindEpochEnd(epoch - 1)?.Next;
         if (members is null)
         {
-            // Certified by genesis' committee, which everybody knows; the state itself shows whether a change is pending.
-            return epoch == 0;
+            return false;
         }
 
         if (new CommitteeState(epoch, members).Digest == digest)
@@ -138,8 +146,25 @@ internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks)
             return true;
         }
 
-        pending = current?.Number == epoch ? current.Pending : null;
-        return pending is not null && new CommitteeState(epoch, members, pending).Digest == digest;
+        if (goesOn)
+        {
+            pending = current?.Pending;
+            return pending is not null && new CommitteeState(epoch, members, pending).Digest == digest;
+        }
+
+        // The epoch is over, and what came of it was pending since one of these blocks.
+        Member[]? next = ledger.FindEpochEnd(epoch)?.Next;
+        for (ulong made = anchor; next is not null && made >= first; made--)
+        {
+            pending = new PendingCommittee(made, next);
+            if (new CommitteeState(epoch, members, pending).Digest == digest)
+            {
+                return true;
+            }
+        }
+
+        pending = null;
+        return false;
     }
 
     private static byte[] List(Hash256[] hashes)

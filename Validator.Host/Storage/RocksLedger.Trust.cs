@@ -10,7 +10,7 @@ namespace Validator.Host.Storage;
 /// <summary>
 /// The trust state as of the newest executed block, and its history. Keys of the family "default": V: standings; W: u32 count of
 /// stake records, then uptime; K place: a stake record, of no use from that count on; J subject, sequence, place: what happened,
-/// under the zero hash for all, the account's, and BLAKE3 of the member's name. Written with the block that changed it. The
+/// under the zero hash for all, the account's, and that of the member's name. Written with the block that changed it. The
 /// history is never deleted.
 /// </summary>
 internal sealed partial class RocksLedger
@@ -19,8 +19,8 @@ internal sealed partial class RocksLedger
     private const byte UptimeKey = (byte)'W';
     private const int EventKeyBytes = 1 + Hash256.Size + sizeof(ulong) + sizeof(uint);
 
-    /// <summary>By what the events of a member are found.</summary>
-    public static Hash256 SubjectOf(string member) => Hash256.Of(Encoding.ASCII.GetBytes(member));
+    /// <summary>By what the events of a member are found: no account's number, which is the hash of a key.</summary>
+    public static Hash256 SubjectOf(string member) => Hash256.Of(Encoding.ASCII.GetBytes($"member:{member}"));
 
     /// <summary>Puts a state back to where it is on disk.</summary>
     /// <returns>False where what is stored is none, or damaged.</returns>

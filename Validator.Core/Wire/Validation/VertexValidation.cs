@@ -33,7 +33,7 @@ public static class VertexValidation
             return error;
         }
 
-        error = CheckKinds(payload, header.Epoch, scratch);
+        error = CheckKinds(payload, header.Epoch, parameters.Trust is not null, scratch);
         if (error != DecodeError.None)
         {
             return error;
@@ -42,7 +42,7 @@ public static class VertexValidation
         return root == header.TransactionRoot ? DecodeError.None : DecodeError.TransactionRootDiffers;
     }
 
-    private static DecodeError CheckKinds(ReadOnlySpan<byte> payload, ulong epoch, TransactionScratch scratch)
+    private static DecodeError CheckKinds(ReadOnlySpan<byte> payload, ulong epoch, bool hasTrust, TransactionScratch scratch)
     {
         scratch.Change = null;
         scratch.Proof = null;
@@ -54,8 +54,10 @@ public static class VertexValidation
             error = (TransactionKind)payload[offsets[i]] switch
             {
                 TransactionKind.Opaque => DecodeError.None,
+                TransactionKind.Envelope when !hasTrust && EnvelopeCodec.IsStake(payload[(offsets[i] + 1)..]) =>
+                    DecodeError.EnvelopeMalformed,
                 TransactionKind.Envelope => envelopes.Add(payload, offsets[i] + 1, scratch.Lengths[i] - 1),
-                _ => TakeSystem(payload.Slice(offsets[i] + 1, scratch.Lengths[i] - 1), epoch, scratch),
+                _ => TakeSystem(payload.Slice(offsets[i] + 1, scratch.Lengths[i] - 1), epoch, hasTrust, scratch),
             };
         }
 
@@ -65,7 +67,7 @@ public static class VertexValidation
     /// <summary>
     /// Alone in its vertex, so that execution knows from the first byte of a payload whether to read the rest (rule E4).
     /// </summary>
-    private static DecodeError TakeSystem(ReadOnlySpan<byte> bytes, ulong epoch, TransactionScratch scratch)
+    private static DecodeError TakeSystem(ReadOnlySpan<byte> bytes, ulong epoch, bool hasTrust, TransactionScratch scratch)
     {
         if (scratch.Offsets.Length != 1)
         {
@@ -73,7 +75,7 @@ public static class VertexValidation
         }
 
         DecodeError error;
-        if (OffenceProofCodec.IsProof(bytes))
+        if (hasTrust && OffenceProofCodec.IsProof(bytes))
         {
             scratch.Proof = OffenceProofCodec.TryRead(bytes, out OffenceProof? proof, out error) ? proof : null;
             return error;

@@ -83,6 +83,24 @@ public class EnvelopeExecutionTests
         Assert.Equal(1u, read.Accepted);
     }
 
+    // Protects: an epoch's last block that makes a change pending ends its epoch all the same, and the change waits for the next.
+    [Fact]
+    public void A_change_in_the_last_block_does_not_keep_the_epoch()
+    {
+        Genesis genesis = GenesisSamples.Four();
+        Executor executor = Executor.ForGenesis(genesis, Hash256.Of("chain"u8));
+        byte[] change = CommitteeChangeCodec.Encode(new SignedCommitteeChange(
+            CommitteeChange.Leave(0, genesis.Members[3].Name), [new CertificateVote(0, new byte[Limits.SignatureBytes])]));
+        byte[] payload = EnvelopeSamples.Payload([], EnvelopeSamples.Entry(TransactionKind.System, change));
+        Block last = BlockCodec.Seal(
+            0, 1, Start, 1, 0, executor.Root, GenesisCodec.CommitteeDigest(1, genesis.Members), new LaneTip[4]);
+        ExecutionResult result = new();
+        executor.Execute(last, [new OrderedVertex(EnvelopeSamples.Header(payload, 1), Ids(payload), payload)], result);
+        Assert.Equal((1UL, 4), (executor.Committee.Epoch, executor.Committee.Members.Length));
+        Assert.Equal(3, executor.Committee.Pending!.Members.Length);
+        Assert.Equal(executor.Committee.Pending, result.Change);
+    }
+
     private static Executor Restart(Executor old, SortedDictionary<uint, byte[]> stored, List<Hash256> accepted, Random random)
     {
         Executor executor = new(old.DedupWindowSize, Start, new CommitteeState(0, []), (ulong)random.NextInt64(), maxAccounts: 4);

@@ -27,7 +27,7 @@ public class SnapshotTests
         {
         }
 
-        SnapshotServer source = new(server, 32);
+        SnapshotServer source = new(server, 32, StoreSamples.First.Members);
         SnapshotManifest manifest = AsSent(source.Manifest(0, 1, out _)!);
         Assert.Equal(1900u, manifest.Sequence);
         Assert.Null(source.Manifest(0, 1901, out _));
@@ -73,7 +73,7 @@ public class SnapshotTests
         using TemporaryFolder folder = new();
         using RocksLedger server = Open(folder.File("server"));
         StoreSamples.Fill(server, 150, new Random(6), Every);
-        SnapshotServer source = new(server, 32);
+        SnapshotServer source = new(server, 32, StoreSamples.First.Members);
         Hash256 list = source.Manifest(0, 1, out _)!.State.DedupDigest;
         byte[] hashes = source.Chunk(100, list)!;
         Hash256 segment = new(hashes);
