@@ -106,6 +106,10 @@ public sealed partial class SimWorld
         }
     }
 
+    /// <summary>Who takes a transaction and can have it ordered.</summary>
+    private SimNode[] Able() =>
+        [.. Cluster.Nodes.Where(n => !Byzantine.Contains(n.Index) && n.Running && n.Core.Signs && n != _quiet)];
+
     private void ScheduleForgeries(long mostMicros)
     {
         if (Genesis.Parameters.Trust is null || Byzantine.Count == 0)
@@ -122,7 +126,7 @@ public sealed partial class SimWorld
     /// <summary>Two messages that a member never signed, in its name, with the key of the liar that signed them.</summary>
     private void SubmitForgery()
     {
-        SimNode[] able = [.. Cluster.Nodes.Where(n => !Byzantine.Contains(n.Index) && n.Running && n.Core.Signs && n != _quiet)];
+        SimNode[] able = Able();
         if (_faultsOver || able.Length == 0)
         {
             return;
@@ -141,12 +145,12 @@ public sealed partial class SimWorld
     }
 
     private bool IsSettled(Evidence evidence) =>
-        evidence.First.Header.Epoch + TrustState.EvidenceEpochs < Cluster.Newest.Number
+        evidence.First.Header.Epoch + TrustParameters.EvidenceEpochs < Cluster.Newest.Number
             || Cluster.Check.IsCounted(evidence.First.Header);
 
     private void Submit(Evidence evidence)
     {
-        SimNode[] able = [.. Cluster.Nodes.Where(n => !Byzantine.Contains(n.Index) && n.Running && n.Core.Signs && n != _quiet)];
+        SimNode[] able = Able();
         if (_faultsOver || able.Length == 0)
         {
             return;

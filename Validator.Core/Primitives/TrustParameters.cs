@@ -47,6 +47,15 @@ public sealed record TrustParameters
     /// <summary>Kinds of <see cref="Offence"/>.</summary>
     public const int Offences = 6;
 
+    /// <summary>Evidence is taken of the epoch and of so many before it.</summary>
+    public const ulong EvidenceEpochs = 2;
+
+    /// <summary>Deposits of one account.</summary>
+    public const int MostDeposits = 16;
+
+    /// <summary>Sums of all units, and of shares, stay below it, so that no product of two leaves 128 bits.</summary>
+    public const ulong MostUnits = 1UL << 62;
+
     private const ulong Second = 1_000_000;
 
     public WeightMode Weights { get; init; }

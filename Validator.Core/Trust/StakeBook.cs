@@ -16,19 +16,16 @@ public readonly record struct PoolView(ulong Stake, ulong Unbonding, ulong Owed)
 /// </summary>
 public sealed partial class StakeBook
 {
-    /// <summary>Deposits and withdrawals of one account: what a claim looks through.</summary>
-    public const int MostPositions = 32;
-
-    /// <summary>Deposits of one account: the other positions are for what it withdraws, which must not find them taken.</summary>
-    public const int MostDeposits = MostPositions / 2;
+    /// <summary>
+    /// Deposits and withdrawals of one account: what a claim looks through. As many as there are deposits are left for what it
+    /// withdraws.
+    /// </summary>
+    public const int MostPositions = 2 * TrustParameters.MostDeposits;
 
     /// <summary>Records from which on no operation may add any but those that give units back.</summary>
     private const int ManyRecords = StakeTable.MostRecords - (StakeTable.MostRecords / 16);
 
     private const int RewardBits = 64;
-
-    /// <summary>Sums of all units, and of shares, stay below it, so that no product of two leaves 128 bits.</summary>
-    private const ulong MostUnits = 1UL << 62;
 
     private readonly int _mostAccounts;
     private readonly ulong _unbondingEpochs;
@@ -48,7 +45,7 @@ public sealed partial class StakeBook
     /// <param name="unbondingEpochs">How long a withdrawal stays bound: longer than evidence may be old.</param>
     public StakeBook(ulong supply, ulong rewards, ulong unbondingEpochs, int mostAccounts = Limits.MaxAccounts)
     {
-        Require.That(supply < MostUnits && rewards <= supply);
+        Require.That(supply < TrustParameters.MostUnits && rewards <= supply);
         Supply = supply;
         _unbondingEpochs = unbondingEpochs;
         _mostAccounts = mostAccounts;
@@ -218,13 +215,13 @@ public sealed partial class StakeBook
         StakeKey key = Of(StakeRecordKind.Deposit, member, 0, account), poolKey = Of(StakeRecordKind.Pool, member);
         StakeValue deposit = _table[key], pool = _table[poolKey];
         UInt128 shares = pool.Second == 0 ? amount : pool.First == 0 ? 0 : (UInt128)amount * pool.Second / pool.First;
-        if (shares == 0 || shares + pool.Second >= MostUnits)
+        if (shares == 0 || shares + pool.Second >= TrustParameters.MostUnits)
         {
             return StakeRefusal.PoolSpent;
         }
 
         if (deposit == default
-            && PositionsOf(account).Count(position => position.Kind == StakeRecordKind.Deposit) >= MostDeposits)
+            && PositionsOf(account).Count(position => position.Kind == StakeRecordKind.Deposit) >= TrustParameters.MostDeposits)
         {
             return StakeRefusal.TooManyPositions;
         }
@@ -268,7 +265,7 @@ public sealed partial class StakeBook
         ulong shares = worth == amount ? deposit.First : (ulong)((((UInt128)amount * pool.Second) + pool.First - 1) / pool.First);
         StakeValue bound = _table[leavingPool];
         UInt128 there = bound.Second == 0 ? amount : bound.First == 0 ? 0 : (UInt128)amount * bound.Second / bound.First;
-        if (there == 0 || there + bound.Second >= MostUnits)
+        if (there == 0 || there + bound.Second >= TrustParameters.MostUnits)
         {
             return StakeRefusal.PoolSpent;
         }

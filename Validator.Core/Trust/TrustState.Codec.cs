@@ -162,7 +162,7 @@ public sealed partial class TrustState
         EpochStart = reader.U64();
         uint known = reader.U32(), rosters = reader.U32(), counted = reader.U32();
         reader.Reserved(4);
-        reader.Check(known <= MostKnown && rosters <= EvidenceEpochs + 1, DecodeError.VoteCount);
+        reader.Check(known <= MostKnown && rosters <= TrustParameters.EvidenceEpochs + 1, DecodeError.VoteCount);
         for (uint i = 0; i < known && reader.Ok; i++)
         {
             Read(ref reader);
@@ -209,8 +209,8 @@ public sealed partial class TrustState
         if (flags == IsBannedFlag)
         {
             uint weight = reader.U32();
-            byte[] consensus = reader.Take(Limits.PublicKeyBytes).ToArray(), transport = reader.Take(Limits.PublicKeyBytes)
-                .ToArray();
+            byte[] consensus = reader.Take(Limits.PublicKeyBytes).ToArray();
+            byte[] transport = reader.Take(Limits.PublicKeyBytes).ToArray();
             standing.Banned = new Member(name, consensus, transport, weight);
         }
     }

@@ -31,9 +31,6 @@ public enum ProofRefusal : byte
 /// </summary>
 public sealed partial class TrustState
 {
-    /// <summary>Evidence is taken of the epoch and of so many before it.</summary>
-    public const ulong EvidenceEpochs = 2;
-
     /// <summary>Members that ever were: names, whoever bears them.</summary>
     public const int MostKnown = 1024;
 
@@ -220,7 +217,7 @@ public sealed partial class TrustState
     {
         Require.That(last.Epoch == Epoch && last.EndsEpoch);
         Begin(Epoch + 1, last.Sequence, next);
-        while (_counted.Count > 0 && _counted.Min.Epoch + EvidenceEpochs < Epoch)
+        while (_counted.Count > 0 && _counted.Min.Epoch + TrustParameters.EvidenceEpochs < Epoch)
         {
             _counted.Remove(_counted.Min);
         }
@@ -264,7 +261,7 @@ public sealed partial class TrustState
         Epoch = epoch;
         EpochStart = start;
         _uptime = new UptimeTrack(members.Length);
-        _rosters.RemoveAll(roster => roster.Epoch + EvidenceEpochs < epoch);
+        _rosters.RemoveAll(roster => roster.Epoch + TrustParameters.EvidenceEpochs < epoch);
         _rosters.Add(new Roster(
             epoch, [.. members.Select(member => ((ushort)Know(member.Name).Number, Hash256.Of(member.ConsensusKey)))]));
         Touch();

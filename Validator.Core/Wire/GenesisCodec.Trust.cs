@@ -8,15 +8,12 @@ public static partial class GenesisCodec
     private const int TrustFixedBytes = 64 + (4 * TrustParameters.Offences);
     private const int BalanceFixedBytes = Hash256.Size + 8 + 1;
 
-    // What fits in 128 bits when two of them are multiplied, and some.
-    private const ulong MostUnits = 1UL << 62;
     private const int MostBalances = 100_000;
-    private const int MostDeposits = 16;
     private const uint MostUnbondingEpochs = 10_000;
     private const ulong MostMicros = 100UL * 366 * 24 * 3600 * 1_000_000;
 
-    // Evidence is taken for two epochs; who withdraws must not be out of its reach.
-    private const uint LeastUnbondingEpochs = 3;
+    // Who withdraws must not be out of reach of evidence.
+    private const uint LeastUnbondingEpochs = (uint)TrustParameters.EvidenceEpochs + 1;
 
     private static int TrustSize(TrustParameters? trust)
     {
@@ -147,15 +144,16 @@ public static partial class GenesisCodec
 
     private static string? BalanceRefusal(TrustParameters trust, Member[] members)
     {
-        if (trust.Balances.Length > MostBalances || trust.Supply >= MostUnits)
+        if (trust.Balances.Length > MostBalances || trust.Supply >= TrustParameters.MostUnits)
         {
             return $"trust.balances has {MostBalances} entries at most, and with the reward pool less than 2^62 units";
         }
 
         HashSet<(Hash256, string)> known = [];
-        if (trust.Balances.Where(b => b.Member.Length > 0).GroupBy(b => b.Account).Any(own => own.Count() > MostDeposits))
+        IEnumerable<GenesisBalance> deposits = trust.Balances.Where(b => b.Member.Length > 0);
+        if (deposits.GroupBy(b => b.Account).Any(own => own.Count() > TrustParameters.MostDeposits))
         {
-            return $"trust.balances: an account has {MostDeposits} deposits at most";
+            return $"trust.balances: an account has {TrustParameters.MostDeposits} deposits at most";
         }
 
         foreach (GenesisBalance balance in trust.Balances)

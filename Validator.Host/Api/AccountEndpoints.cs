@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Validator.Core.Primitives;
@@ -37,7 +36,7 @@ internal sealed class AccountEndpoints(INodeGateway node, NodeMetrics metrics, A
             }
 
             Hash256 account = node.Keys.Add(body.Span);
-            await Write(context, json => SubmitEndpoints.WriteHash(json, "account", account)).ConfigureAwait(false);
+            await ReadEndpoints.WriteAsync(context, json => SubmitEndpoints.WriteHash(json, "account", account)).ConfigureAwait(false);
         }
     }
 
@@ -56,7 +55,7 @@ internal sealed class AccountEndpoints(INodeGateway node, NodeMetrics metrics, A
             return Problem.NotFound(context, "no envelope of this account was accepted, and its key was not sent here lately");
         }
 
-        return Write(context, json =>
+        return ReadEndpoints.WriteAsync(context, json =>
         {
             SubmitEndpoints.WriteHash(json, "account", account);
             json.WriteBoolean("key_held", hasKey);
@@ -66,19 +65,5 @@ internal sealed class AccountEndpoints(INodeGateway node, NodeMetrics metrics, A
                 json.WriteString("recent", known.Bitmap.ToString("x16", System.Globalization.CultureInfo.InvariantCulture));
             }
         });
-    }
-
-    private static Task Write(HttpContext context, Action<Utf8JsonWriter> fields)
-    {
-        ArrayBufferWriter<byte> body = new();
-        using (Utf8JsonWriter json = new(body))
-        {
-            json.WriteStartObject();
-            fields(json);
-            json.WriteEndObject();
-        }
-
-        context.Response.ContentType = "application/json";
-        return context.Response.Body.WriteAsync(body.WrittenMemory, context.RequestAborted).AsTask();
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
@@ -21,7 +20,7 @@ internal sealed class TrustEndpoints(INodeGateway node)
     private const int UsualEvents = 100;
 
     /// <summary>All members, and what the weights mean.</summary>
-    public Task Show(HttpContext context) => node.Trust is not { } trust ? Off(context) : Write(context, json =>
+    public Task Show(HttpContext context) => node.Trust is not { } trust ? Off(context) : ReadEndpoints.WriteAsync(context, json =>
     {
         json.WriteString("weights", TrustDocument.NameOf(trust.Parameters.Weights));
         json.WriteNumber("epoch", trust.Epoch);
@@ -69,7 +68,7 @@ internal sealed class TrustEndpoints(INodeGateway node)
             return Problem.NotFound(context, "no member, of now or of before, has this name");
         }
 
-        return Write(context, json =>
+        return ReadEndpoints.WriteAsync(context, json =>
         {
             json.WriteBoolean("member", at >= 0);
             if (at >= 0)
@@ -89,35 +88,45 @@ internal sealed class TrustEndpoints(INodeGateway node)
             return Problem.BadRequest(context, "an account is 64 hexadecimal digits");
         }
 
-        return node.StakeOf(account) is not { } stake ? Off(context) : !TryPage(context, out ulong before, out int most)
-            ? BadPage(context)
-            : Write(context, json =>
-            {
-                SubmitEndpoints.WriteHash(json, "account", account);
-                json.WriteNumber("balance", stake.Balance);
-                json.WriteNumber("pending_rewards", stake.PendingRewards);
-                json.WriteStartArray("positions");
-                foreach (StakePosition position in stake.Positions)
-                {
-                    json.WriteStartObject();
-                    json.WriteString("member", position.Member);
-                    json.WriteString("kind", position.PaidFrom is null ? "deposit" : "unbonding");
-                    json.WriteNumber("amount", position.Worth);
-                    if (position.PaidFrom is { } epoch)
-                    {
-                        json.WriteNumber("paid_from_epoch", epoch);
-                    }
-                    else
-                    {
-                        json.WriteNumber("pending_rewards", position.Rewards);
-                    }
+        if (node.StakeOf(account) is not { } stake)
+        {
+            return Off(context);
+        }
 
-                    json.WriteEndObject();
+        if (!TryPage(context, out ulong before, out int most))
+        {
+            return BadPage(context);
+        }
+
+        // Before the answer begins, so that a fault of the disk is told.
+        List<StoredTrustEvent> events = node.TrustEvents(account, before, most);
+        return ReadEndpoints.WriteAsync(context, json =>
+        {
+            SubmitEndpoints.WriteHash(json, "account", account);
+            json.WriteNumber("balance", stake.Balance);
+            json.WriteNumber("pending_rewards", stake.PendingRewards);
+            json.WriteStartArray("positions");
+            foreach (StakePosition position in stake.Positions)
+            {
+                json.WriteStartObject();
+                json.WriteString("member", position.Member);
+                json.WriteString("kind", position.PaidFrom is null ? "deposit" : "unbonding");
+                json.WriteNumber("amount", position.Worth);
+                if (position.PaidFrom is { } epoch)
+                {
+                    json.WriteNumber("paid_from_epoch", epoch);
+                }
+                else
+                {
+                    json.WriteNumber("pending_rewards", position.Rewards);
                 }
 
-                json.WriteEndArray();
-                WriteEvents(json, node.TrustEvents(account, before, most));
-            });
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            WriteEvents(json, events);
+        });
     }
 
     /// <summary>Rewards of all members, paid and failed.</summary>
@@ -145,7 +154,7 @@ internal sealed class TrustEndpoints(INodeGateway node)
         // Others lie between: a page is looked for in so many.
         List<StoredTrustEvent> looked = node.TrustEvents(Hash256.Zero, before, 10 * MostEvents);
         StoredTrustEvent[] found = [.. looked.Where(e => wanted(e.Event)).Take(most)];
-        return Write(context, json =>
+        return ReadEndpoints.WriteAsync(context, json =>
         {
             json.WriteNumber("reward_pool", trust.Rewards);
             json.WriteNumber("epoch_reward", trust.Parameters.EpochReward);
@@ -272,18 +281,4 @@ internal sealed class TrustEndpoints(INodeGateway node)
     private static Task Off(HttpContext context) => Problem.WriteAsync(
         context, StatusCodes.Status404NotFound, "trust-off", "This chain has no trust",
         "its genesis has no trust part: there is no reputation, no stake and no reward (docs/TRUST.md)");
-
-    private static Task Write(HttpContext context, Action<Utf8JsonWriter> fields)
-    {
-        ArrayBufferWriter<byte> body = new();
-        using (Utf8JsonWriter json = new(body))
-        {
-            json.WriteStartObject();
-            fields(json);
-            json.WriteEndObject();
-        }
-
-        context.Response.ContentType = "application/json";
-        return context.Response.Body.WriteAsync(body.WrittenMemory, context.RequestAborted).AsTask();
-    }
 }

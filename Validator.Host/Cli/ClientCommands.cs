@@ -128,14 +128,22 @@ internal static class ClientCommands
         return command;
     }
 
-    internal static Command Get(string name, string description, string path)
+    internal static Command Get(string name, string description, string path) => Get(name, description, null, _ => path);
+
+    /// <param name="argument">What the path takes; null: nothing.</param>
+    internal static Command Get(string name, string description, Argument? argument, Func<ParseResult, string> path)
     {
         ApiTarget api = new();
         Command command = new(name, description);
+        if (argument is not null)
+        {
+            command.Add(argument);
+        }
+
         api.AddTo(command);
         command.SetAction(parsed => Call(() =>
         {
-            using HttpRequestMessage request = new(HttpMethod.Get, api.Address(parsed) + path);
+            using HttpRequestMessage request = new(HttpMethod.Get, api.Address(parsed) + path(parsed));
             return Print(api, parsed, request, TimeSpan.FromSeconds(5));
         }));
         return command;
@@ -167,6 +175,18 @@ internal static class ClientCommands
 
         return ExitCodes.Failed;
     });
+
+    /// <summary>Submits one transaction and waits until it is final.</summary>
+    internal static int SubmitFinal(ApiTarget api, ParseResult parsed, TransactionKind kind, byte[] bytes)
+    {
+        using HttpRequestMessage request = new(
+            HttpMethod.Post, $"{api.Address(parsed)}/v1/transactions?kind={(int)kind}&wait=finalized")
+        {
+            Content = new ByteArrayContent(bytes),
+        };
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
+        return Print(api, parsed, request, TimeSpan.FromSeconds(40), final: true);
+    }
 
     /// <param name="final">Success means final; otherwise standard error says what became of it.</param>
     internal static int Print(ApiTarget api, ParseResult parsed, HttpRequestMessage request, TimeSpan timeout, bool final = false)

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Net.Http.Headers;
 using System.Text.Json;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
@@ -130,12 +129,7 @@ internal static class CommitteeCommands
 
             (Hash256 chainId, JsonElement committee) = Ask(api, parsed);
             RequireCurrent(parts[0], chainId, committee);
-            using HttpRequestMessage request = new(HttpMethod.Post, $"{api.Address(parsed)}/v1/transactions?kind=2&wait=finalized")
-            {
-                Content = new ByteArrayContent(parts[0].Encode()),
-            };
-            request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-            return ClientCommands.Print(api, parsed, request, TimeSpan.FromSeconds(40), final: true);
+            return ClientCommands.SubmitFinal(api, parsed, TransactionKind.System, parts[0].Encode());
         }));
         return command;
     }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Net.Http.Headers;
 using Validator.Core.Primitives;
 using Validator.Core.Trust;
 using Validator.Core.Wire;
@@ -22,7 +21,7 @@ internal static class TrustCommands
         };
         return new Command("trust", "Reputation, uptime, stake and weights of the members")
         {
-            Read(
+            ClientCommands.Get(
                 "show", "Print what members are trusted by, and what their weights mean", member,
                 parsed => parsed.GetValue(member) is { } name ? $"/v1/trust/{Uri.EscapeDataString(name)}" : "/v1/trust"),
         };
@@ -32,7 +31,7 @@ internal static class TrustCommands
     {
         return new Command("evidence", "Proven offences, and proof of them")
         {
-            Read("list", "Print what was proven, and who was banned and came back", null, _ => "/v1/evidence"),
+            ClientCommands.Get("list", "Print what was proven, and who was banned and came back", "/v1/evidence"),
             SubmitEvidence(),
         };
     }
@@ -55,30 +54,12 @@ internal static class TrustCommands
     }
 
     private static Command Rewards() =>
-        Read("rewards", "Print what was paid to members, and what could not be", null, _ => "/v1/rewards");
-
-    private static Command Read(string name, string description, Argument? argument, Func<ParseResult, string> path)
-    {
-        ApiTarget api = new();
-        Command command = new(name, description);
-        if (argument is not null)
-        {
-            command.Add(argument);
-        }
-
-        api.AddTo(command);
-        command.SetAction(parsed => ClientCommands.Call(() =>
-        {
-            using HttpRequestMessage request = new(HttpMethod.Get, api.Address(parsed) + path(parsed));
-            return ClientCommands.Print(api, parsed, request, TimeSpan.FromSeconds(5));
-        }));
-        return command;
-    }
+        ClientCommands.Get("rewards", "Print what was paid to members, and what could not be", "/v1/rewards");
 
     private static Command ShowStake(string name, string description, string query = "")
     {
         Argument<string> account = new("account") { Description = "64 hexadecimal digits: validator account show" };
-        return Read(name, description, account, parsed => AccountOf("account", parsed.GetValue(account)!) is var id
+        return ClientCommands.Get(name, description, account, parsed => AccountOf("account", parsed.GetValue(account)!) is var id
             ? $"/v1/stake/{id}{query}" : "");
     }
 
@@ -113,7 +94,7 @@ internal static class TrustCommands
             (Hash256 chainId, ulong next) = AccountCommands.Introduce(
                 client, api.Address(parsed), signer, parsed.GetValue(nonce));
             byte[] envelope = AccountCommands.Sign(signer, chainId, next, operation.Encode(), EnvelopePurpose.Stake);
-            return Submit(api, parsed, TransactionKind.Envelope, envelope);
+            return ClientCommands.SubmitFinal(api, parsed, TransactionKind.Envelope, envelope);
         }));
         return command;
     }
@@ -138,20 +119,9 @@ internal static class TrustCommands
             }
 
             OffenceProof proof = new(evidence, GenesisFile.ReadMember(parsed.GetValue(member)!).ConsensusKey);
-            return Submit(api, parsed, TransactionKind.System, OffenceProofCodec.Encode(proof));
+            return ClientCommands.SubmitFinal(api, parsed, TransactionKind.System, OffenceProofCodec.Encode(proof));
         }));
         return command;
-    }
-
-    private static int Submit(ApiTarget api, ParseResult parsed, TransactionKind kind, byte[] bytes)
-    {
-        using HttpRequestMessage request = new(
-            HttpMethod.Post, $"{api.Address(parsed)}/v1/transactions?kind={(int)kind}&wait=finalized")
-        {
-            Content = new ByteArrayContent(bytes),
-        };
-        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-        return ClientCommands.Print(api, parsed, request, TimeSpan.FromSeconds(40), final: true);
     }
 
     private static Hash256 AccountOf(string what, string text) => Hash256.TryParse(text, out Hash256 account)

@@ -2,7 +2,6 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
-using Validator.Core.Trust;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Host.Config;
@@ -61,7 +60,7 @@ internal sealed class EvidenceStore(NodeSection node, EpochBoard epochs, ILogger
         }
 
         _kept = found.Count;
-        foreach (Evidence evidence in found.Where(e => e.First.Header.Epoch + TrustState.EvidenceEpochs >= epochs.Current.Number))
+        foreach (Evidence evidence in found.Where(e => e.First.Header.Epoch + TrustParameters.EvidenceEpochs >= epochs.Current.Number))
         {
             Kept(evidence);
         }

@@ -62,7 +62,7 @@ public sealed class TrustStateTests
         }
 
         Assert.Equal(ProofRefusal.EnoughCounted, state.Judge(Proof(genesis, 2, MessageKind.Commit, 0, next)));
-        for (ulong epoch = 0; epoch <= TrustState.EvidenceEpochs; epoch++)
+        for (ulong epoch = 0; epoch <= TrustParameters.EvidenceEpochs; epoch++)
         {
             Assert.Equal(ProofRefusal.AlreadyCounted, state.Judge(proof));
             End(state, genesis.Members, 10 * (epoch + 1));
