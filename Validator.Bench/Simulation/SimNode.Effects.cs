@@ -81,6 +81,14 @@ public partial class SimNode
         Cluster.Check.OnLevel(this, level, sequence);
     }
 
+    void ISimShellPorts.VoteTaken(PartialSignature outcome)
+    {
+    }
+
+    void ISimShellPorts.CertificateMade(long micros)
+    {
+    }
+
     void ISimShellPorts.Rejected(Reason reason, int from) => Count(reason);
 
     void ISimShellPorts.SignFrom(ulong epoch)

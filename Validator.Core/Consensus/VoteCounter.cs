@@ -30,6 +30,7 @@ internal sealed class VoteCounter(
         if (slot.Proposal is { } known)
         {
             convictions.RejectSecond(known, message, from);
+            step.Effects.VoteTaken(PartialSignature.Repeated);
             return;
         }
 
@@ -40,6 +41,7 @@ internal sealed class VoteCounter(
 
         slot.Propose(message, block);
         blocks.Remember(block);
+        Take(slot.Prepares);
         CountPrepare(slot, header);
         step.Recheck = true;
     }
@@ -64,6 +66,7 @@ internal sealed class VoteCounter(
         if (votes[header.Sender] is { } known)
         {
             convictions.RejectSecond(known, message, from);
+            step.Effects.VoteTaken(PartialSignature.Repeated);
             return;
         }
 
@@ -80,6 +83,7 @@ internal sealed class VoteCounter(
         }
 
         votes.Put(message);
+        Take(votes);
         if (prepare)
         {
             ShowOurProposal(slot, header);
@@ -112,6 +116,7 @@ internal sealed class VoteCounter(
         else if (blocks.Find(header.Digest) is { } block)
         {
             slot.Propose(message, block);
+            Take(slot.Prepares);
             CountPrepare(slot, header);
         }
     }
@@ -156,6 +161,14 @@ internal sealed class VoteCounter(
         }
     }
 
+    private void Take(VoteSet votes)
+    {
+        votes.Begin(step.Now);
+        step.Effects.VoteTaken(PartialSignature.Counted);
+    }
+
+    private void TellMade(VoteSet votes) => step.Effects.CertificateMade(votes.AgeMicros(step.Now));
+
     private void CountPrepare(Slot slot, in SignedHeader vote)
     {
         if (vote.Sequence <= chain.Sequence)
@@ -170,11 +183,13 @@ internal sealed class VoteCounter(
     {
         if (slot.Certify(epoch.Committee, Phase.Prepared, digest) is { } certificate)
         {
+            TellMade(slot.Prepares);
             certificates.OnPrepared(certificate);
         }
 
         if (settings.FastPath && slot.CertifyAll(epoch.Committee, digest) is { } proof)
         {
+            TellMade(slot.Prepares);
             certificates.OnAllPrepared(proof);
         }
     }
@@ -183,6 +198,7 @@ internal sealed class VoteCounter(
     {
         if (slot.Certify(epoch.Committee, Phase.Committed, digest) is { } certificate)
         {
+            TellMade(slot.Commits);
             certificates.OnCommitted(certificate);
         }
     }

@@ -7,10 +7,17 @@ namespace Validator.Core.Consensus;
 internal sealed class VoteSet(int members)
 {
     private readonly Signed?[] _votes = new Signed?[members];
+    private long? _since;
 
     public Signed? this[int sender] => _votes[sender];
 
     public void Put(Signed vote) => _votes[vote.Header.Sender] = vote;
+
+    /// <summary>One of them came; the first says since when they are collected.</summary>
+    public void Begin(long now) => _since ??= now;
+
+    /// <summary>Since the first came; 0 where all were recovered.</summary>
+    public long AgeMicros(long now) => now - (_since ?? now);
 
     public ulong Weight(Committee committee, in Hash256 digest)
     {
@@ -37,19 +44,19 @@ internal sealed class VoteSet(int members)
             return null;
         }
 
-        List<CertificateVote> votes = [];
+        SignatureCollector? collector = null;
         SignedHeader header = default;
-        ulong weight = 0;
-        for (int i = 0; i < _votes.Length && weight < least; i++)
+        for (int i = 0; i < _votes.Length && collector is not { IsComplete: true }; i++)
         {
             if (_votes[i] is { } vote && vote.Header.Digest == digest)
             {
                 header = vote.Header;
-                weight += committee.Weight(i);
-                votes.Add(new CertificateVote(i, vote.Signature));
+                collector ??= new SignatureCollector(new JointStatement(header), committee, least);
+                collector.Take(i, vote.Signature);
             }
         }
 
+        Require.That(collector is { IsComplete: true });
         return new Certificate
         {
             Phase = phase,
@@ -57,7 +64,7 @@ internal sealed class VoteSet(int members)
             View = header.View,
             Sequence = header.Sequence,
             BlockHash = digest,
-            Votes = [.. votes],
+            Votes = collector.Result().Signatures,
         };
     }
 }

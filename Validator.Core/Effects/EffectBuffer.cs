@@ -37,6 +37,8 @@ public sealed class EffectBuffer
         Contradicted,
         ViewChanged,
         LevelReached,
+        VoteTaken,
+        CertificateMade,
         Rejected,
         Halt,
     }
@@ -175,6 +177,10 @@ public sealed class EffectBuffer
         entry.Number = sequence;
     }
 
+    internal void VoteTaken(PartialSignature outcome) => Add(Case.VoteTaken).Member = (int)outcome;
+
+    internal void CertificateMade(long micros) => Add(Case.CertificateMade).Number = (ulong)micros;
+
     internal void Rejected(Reason reason, int from)
     {
         ref Entry entry = ref Add(Case.Rejected);
@@ -254,6 +260,12 @@ public sealed class EffectBuffer
                 break;
             case Case.LevelReached:
                 handler.LevelReached((FinalityLevel)entry.Member, entry.Number);
+                break;
+            case Case.VoteTaken:
+                handler.VoteTaken((PartialSignature)entry.Member);
+                break;
+            case Case.CertificateMade:
+                handler.CertificateMade((long)entry.Number);
                 break;
             case Case.Rejected:
                 handler.Rejected(entry.Reason, entry.Member);

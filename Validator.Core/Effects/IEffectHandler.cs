@@ -117,6 +117,12 @@ public interface IEffectHandler
     /// </summary>
     void LevelReached(FinalityLevel level, ulong sequence);
 
+    /// <summary>A PrePrepare, Prepare or Commit counts towards a certificate, or not, and why; for counting.</summary>
+    void VoteTaken(PartialSignature outcome);
+
+    /// <summary>Votes of enough weight are a certificate, so long after the first of them; for measuring.</summary>
+    void CertificateMade(long micros);
+
     /// <summary>A message was refused; for counting.</summary>
     /// <param name="from">Committee index, or -1.</param>
     void Rejected(Reason reason, int from);

@@ -189,6 +189,10 @@ public sealed class CoreShell<TPayload>
 
         public void LevelReached(FinalityLevel level, ulong sequence) => ports.LevelReached(level, sequence);
 
+        public void VoteTaken(PartialSignature outcome) => ports.VoteTaken(outcome);
+
+        public void CertificateMade(long micros) => ports.CertificateMade(micros);
+
         public void Rejected(Reason reason, int from) => ports.Rejected(reason, from);
 
         public void Halt(Reason reason, Certificate? certificate, Certificate? conflicting) => ports.Halt(reason, certificate, conflicting);

@@ -69,6 +69,10 @@ public interface IShellPorts<TPayload>
 
     void LevelReached(FinalityLevel level, ulong sequence);
 
+    void VoteTaken(PartialSignature outcome);
+
+    void CertificateMade(long micros);
+
     /// <param name="from">By committee index, or -1.</param>
     void Rejected(Reason reason, int from);
 

@@ -41,23 +41,7 @@ public static class CertificateCodec
         Hash256 blockHash = reader.Hash();
         reader.Check(sequence > 0, DecodeError.SequenceZero);
         reader.Check(!blockHash.IsZero, DecodeError.HeaderMalformed);
-        reader.Check(count > 0 && count <= committeeSize, DecodeError.VoteCount);
-        reader.Need(count, WireSizes.CertificateVote);
-        if (!reader.Ok)
-        {
-            return null;
-        }
-
-        CertificateVote[] votes = new CertificateVote[count];
-        int last = -1;
-        for (int i = 0; i < count && reader.Ok; i++)
-        {
-            int sender = reader.Member(committeeSize);
-            reader.Check(sender > last, DecodeError.NotAscending);
-            last = sender;
-            votes[i] = new CertificateVote(sender, reader.Signature());
-        }
-
+        CertificateVote[] votes = MultiSignature.Read(ref reader, count, committeeSize);
         return !reader.Ok ? null : new Certificate
         {
             Phase = phase,
@@ -79,10 +63,6 @@ public static class CertificateCodec
         writer.U64(value.View);
         writer.U64(value.Sequence);
         writer.Hash(value.BlockHash);
-        foreach (CertificateVote vote in value.Votes)
-        {
-            writer.U16(vote.Sender);
-            writer.Signature(vote.Signature);
-        }
+        MultiSignature.Write(ref writer, value.Votes);
     }
 }

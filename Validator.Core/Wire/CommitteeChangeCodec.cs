@@ -74,12 +74,7 @@ public static class CommitteeChangeCodec
         WireWriter writer = new(encoded);
         Write(ref writer, value.Change);
         writer.U16(value.Signatures.Length);
-        foreach (CertificateVote signature in value.Signatures)
-        {
-            writer.U16(signature.Sender);
-            writer.Signature(signature.Signature);
-        }
-
+        MultiSignature.Write(ref writer, value.Signatures);
         return encoded;
     }
 
@@ -107,23 +102,7 @@ public static class CommitteeChangeCodec
         byte[] consensus = reader.Take(keyBytes).ToArray();
         byte[] transport = reader.Take(keyBytes).ToArray();
         int count = reader.U16();
-        reader.Check(count is > 0 and <= Limits.MaxCommittee, DecodeError.VoteCount);
-        reader.Need(count, WireSizes.CertificateVote);
-        if (!reader.Ok)
-        {
-            return null;
-        }
-
-        CertificateVote[] signatures = new CertificateVote[count];
-        int last = -1;
-        for (int i = 0; i < count && reader.Ok; i++)
-        {
-            int sender = reader.Member(Limits.MaxCommittee);
-            reader.Check(sender > last, DecodeError.NotAscending);
-            last = sender;
-            signatures[i] = new CertificateVote(sender, reader.Signature());
-        }
-
+        CertificateVote[] signatures = MultiSignature.Read(ref reader, count, Limits.MaxCommittee);
         return reader.Ok
             ? new SignedCommitteeChange(shape with { ConsensusKey = consensus, TransportKey = transport }, signatures)
             : null;

@@ -203,7 +203,7 @@ public sealed class HttpServers : IAsyncDisposable
         Map("/v1/vertices/{hash}", s_read, read.Vertex, "payload");
         Map("/v1/blocks/{sequence}", s_read, read.Block);
         Map("/v1/status", s_read, read.Status);
-        Map("/v1/committee", s_read, read.Committee);
+        Map("/v1/committee", s_read, read.Committee, "keys");
         TrustEndpoints trust = new(node);
         Map("/v1/trust", s_read, trust.Show);
         Map("/v1/trust/{member}", s_read, trust.ShowMember, "before", "limit");

@@ -19,9 +19,16 @@ internal sealed class ReadEndpoints(INodeGateway node)
             context.Response.Body, node.GetStatus(), ApiJson.Default.NodeStatus, context.RequestAborted);
     }
 
-    /// <summary>Who decides in this epoch, and in the next where a change is pending.</summary>
+    /// <summary>
+    /// Who decides in this epoch, and in the next where a change is pending; with <c>?keys=true</c> their consensus keys too.
+    /// </summary>
     public Task Committee(HttpContext context)
     {
+        if (!RequestForm.TryFlag(context.Request, "keys", false, out bool keys))
+        {
+            return Problem.BadRequest(context, "?keys= takes true or false");
+        }
+
         EpochConfiguration epoch = node.Epoch;
         return WriteAsync(context, json =>
         {
@@ -29,16 +36,16 @@ internal sealed class ReadEndpoints(INodeGateway node)
             json.WriteNumber("after_block", epoch.Start.Sequence);
             json.WriteNumber("total_weight", epoch.Committee.Total);
             json.WriteNumber("quorum_weight", epoch.Committee.Quorum);
-            WriteMembers(json, "members", epoch.Members);
+            WriteMembers(json, "members", epoch.Members, keys);
             if (epoch.Pending is { } pending)
             {
                 json.WriteNumber("pending_since_block", pending.Sequence);
-                WriteMembers(json, "next_members", pending.Members);
+                WriteMembers(json, "next_members", pending.Members, keys);
             }
         });
     }
 
-    private static void WriteMembers(Utf8JsonWriter json, string name, Member[] members)
+    private static void WriteMembers(Utf8JsonWriter json, string name, Member[] members, bool keys)
     {
         json.WriteStartArray(name);
         foreach (Member member in members)
@@ -48,6 +55,11 @@ internal sealed class ReadEndpoints(INodeGateway node)
             json.WriteNumber("weight", member.Weight);
             SubmitEndpoints.WriteHash(json, "consensus_key_hash", Hash256.Of(member.ConsensusKey));
             SubmitEndpoints.WriteHash(json, "transport_key_hash", Hash256.Of(member.TransportKey));
+            if (keys)
+            {
+                json.WriteBase64String("consensus_key", member.ConsensusKey);
+            }
+
             json.WriteEndObject();
         }
 

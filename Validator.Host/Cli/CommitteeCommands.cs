@@ -97,7 +97,8 @@ internal static class CommitteeCommands
             byte[] signature = new byte[Limits.SignatureBytes];
             using ConsensusSigner signer = new(keys.ConsensusSeed.Span);
             signer.Sign(header.Kind, preimage, signature);
-            change.Signatures[sender] = signature;
+            IEnumerable<CertificateVote> others = change.Signatures.Where(s => s.Sender != sender);
+            change = change with { Signatures = [.. others, new CertificateVote(sender, signature)] };
             change.Write(path);
             Console.WriteLine($"{path}: {change.Change.Kind} {change.Change.Name}, signed by {change.Signatures.Count}");
             return ExitCodes.Success;
@@ -109,27 +110,31 @@ internal static class CommitteeCommands
     {
         Argument<string[]> files = new("files") { Description = "The change file, or copies of it that different members have signed", Arity = ArgumentArity.OneOrMore };
         ApiTarget api = new(ApiRoles.Submit | ApiRoles.Read);
-        Command command = new("submit", "Merge the signatures, submit the change and wait until it is final") { files };
+        Command command = new("submit", "Merge the signatures, say which count, submit the change and wait for it") { files };
         api.AddTo(command);
         command.SetAction(parsed => ClientCommands.Call(() =>
         {
-            ChangeFile[] parts = Array.ConvertAll(parsed.GetValue(files)!, ChangeFile.Read);
-            foreach (ChangeFile part in parts[1..])
+            string[] names = parsed.GetValue(files)!;
+            ChangeFile[] parts = Array.ConvertAll(names, ChangeFile.Read);
+            CommitteeChange change = parts[0].Change;
+            if (Array.Exists(parts, part => CommitteeChangeCodec.Digest(part.Change) != CommitteeChangeCodec.Digest(change)))
             {
-                if (CommitteeChangeCodec.Digest(part.Change) != CommitteeChangeCodec.Digest(parts[0].Change))
-                {
-                    throw new ConfigException("the files hold different changes");
-                }
-
-                foreach ((int sender, byte[] signature) in part.Signatures)
-                {
-                    parts[0].Signatures[sender] = signature;
-                }
+                throw new ConfigException("the files hold different changes");
             }
 
             (Hash256 chainId, JsonElement committee) = Ask(api, parsed);
             RequireCurrent(parts[0], chainId, committee);
-            return ClientCommands.SubmitFinal(api, parsed, TransactionKind.System, parts[0].Encode());
+            SignatureCollector approvals = ApprovalMerge.Merge(
+                JointStatement.Of(change), chainId, ApprovalMerge.MembersOf(committee),
+                [.. names.Zip(parts, (name, part) => (name, part.Signatures))]);
+            if (!approvals.IsComplete)
+            {
+                Console.Error.WriteLine("nothing was submitted: more members have to sign");
+                return ExitCodes.Failed;
+            }
+
+            byte[] bytes = CommitteeChangeCodec.Encode(new SignedCommitteeChange(change, approvals.Result().Signatures));
+            return ClientCommands.SubmitFinal(api, parsed, TransactionKind.System, bytes);
         }));
         return command;
     }
@@ -166,7 +171,8 @@ internal static class CommitteeCommands
         using HttpClient client = api.Client(parsed, TimeSpan.FromSeconds(5));
         using JsonDocument status = AccountCommands.Read(client, new HttpRequestMessage(HttpMethod.Get, $"{api.Address(parsed)}/v1/status"))
             ?? throw new HttpRequestException("the validator has no status");
-        using JsonDocument committee = AccountCommands.Read(client, new HttpRequestMessage(HttpMethod.Get, $"{api.Address(parsed)}/v1/committee"))
+        HttpRequestMessage question = new(HttpMethod.Get, $"{api.Address(parsed)}/v1/committee?keys=true");
+        using JsonDocument committee = AccountCommands.Read(client, question)
             ?? throw new HttpRequestException("the validator shows no committee");
         return Hash256.TryParse(status.RootElement.GetProperty("chain_id").GetString(), out Hash256 chainId)
             ? (chainId, committee.RootElement.Clone())

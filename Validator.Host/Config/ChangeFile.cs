@@ -5,8 +5,11 @@ using Validator.Core.Wire;
 
 namespace Validator.Host.Config;
 
-/// <summary>A committee change on its way from operator to operator: what it asks for, and who has signed it so far.</summary>
-public sealed record ChangeFile(Hash256 ChainId, CommitteeChange Change, SortedList<int, byte[]> Signatures)
+/// <summary>
+/// A committee change on its way from operator to operator: what it asks for, and the signatures so far, as they came: nobody has
+/// verified them.
+/// </summary>
+public sealed record ChangeFile(Hash256 ChainId, CommitteeChange Change, IReadOnlyList<CertificateVote> Signatures)
 {
     private const int Format = 1;
 
@@ -31,12 +34,7 @@ public sealed record ChangeFile(Hash256 ChainId, CommitteeChange Change, SortedL
                 throw new ConfigException($"{path}: is no committee change of format {Format}");
             }
 
-            SortedList<int, byte[]> signatures = [];
-            foreach (SignatureDocument signature in read.Signatures)
-            {
-                signatures[signature.Sender] = signature.Signature;
-            }
-
+            CertificateVote[] signatures = Array.ConvertAll(read.Signatures, s => new CertificateVote(s.Sender, s.Signature));
             return new ChangeFile(chainId, change, signatures);
         }
         catch (JsonException e)
@@ -58,14 +56,10 @@ public sealed record ChangeFile(Hash256 ChainId, CommitteeChange Change, SortedL
             Weight = Change.HasWeight ? Change.Weight : null,
             ConsensusKey = Change.HasKeys ? Change.ConsensusKey : null,
             TransportKey = Change.HasKeys ? Change.TransportKey : null,
-            Signatures = [.. Signatures.Select(s => new SignatureDocument { Sender = s.Key, Signature = s.Value })],
+            Signatures = [.. Signatures.Select(s => new SignatureDocument { Sender = s.Sender, Signature = s.Signature })],
         };
         OperatorFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(document, ChangeJson.Default.ChangeDocument));
     }
-
-    /// <summary>The bytes of the system transaction, with all signatures.</summary>
-    public byte[] Encode() => CommitteeChangeCodec.Encode(new SignedCommitteeChange(
-        Change, [.. Signatures.Select(s => new CertificateVote(s.Key, s.Value))]));
 }
 
 internal sealed class ChangeDocument

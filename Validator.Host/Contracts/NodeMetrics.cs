@@ -1,5 +1,6 @@
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
+using Validator.Core.Wire;
 
 namespace Validator.Host.Contracts;
 
@@ -153,6 +154,19 @@ public sealed class NodeMetrics
     public Counter EnvelopesFailed { get; } = new();
     public Counter SignaturesMade { get; } = new();
 
+    /// <summary>
+    /// Votes and approvals as parts of certificates and committee changes: counted, and not, by <see cref="PartialSignature"/>.
+    /// </summary>
+    public Counter MultisigCollected { get; } = new();
+    public Counter[] MultisigRejected { get; } = NewCounters(Enum.GetValues<PartialSignature>().Length);
+
+    /// <summary>Those that reached the weight that they need, and how long that took since the first signature.</summary>
+    public Counter MultisigCompleted { get; } = new();
+    public Histogram MultisigAggregationSeconds { get; } = new(LatencyBounds);
+
+    /// <summary>Batches with whole certificates or changes that came from elsewhere.</summary>
+    public Histogram MultisigVerificationSeconds { get; } = new([0.0001, 0.00025, 0.0005, .. LatencyBounds]);
+
     /// <summary>One group commit of the vote store, and of the ledger: seconds, sync included.</summary>
     public Histogram VoteCommitSeconds { get; } = new(LatencyBounds);
     public Histogram LedgerCommitSeconds { get; } = new(LatencyBounds);
@@ -179,6 +193,10 @@ public sealed class NodeMetrics
     public Counter StreamsClosedSlow { get; } = new();
 
     public Counter ByzantineViolations(int link, Violation kind) => _violations[link, (int)kind];
+
+    /// <summary>One signature towards a certificate or a change.</summary>
+    public void Count(PartialSignature outcome) =>
+        (outcome == PartialSignature.Counted ? MultisigCollected : MultisigRejected[(int)outcome]).Add();
 
     private static Counter[] NewCounters(int count)
     {

@@ -1,4 +1,5 @@
 using Validator.Core.Effects;
+using Validator.Core.Wire;
 using Validator.Host.Contracts;
 using Validator.Host.Primitives;
 using Validator.Net;
@@ -15,6 +16,7 @@ internal static class MetricsPage
         Clients(page, metrics, status);
         Network(page, metrics, status);
         Validation(page, metrics);
+        MultiSignatures(page, metrics);
         Storage(page, metrics);
         if (trust is not null)
         {
@@ -294,6 +296,31 @@ internal static class MetricsPage
         page.Counter("cretoai_envelopes_verified_total", "Signed envelopes checked, of peers' vertices and of clients.", metrics.EnvelopesVerified.Value);
         page.Counter("cretoai_envelopes_failed_total", "Vertices and submissions with an envelope whose signature does not hold.", metrics.EnvelopesFailed.Value);
         page.Counter("cretoai_signatures_made_total", "Signatures made with the consensus key.", metrics.SignaturesMade.Value);
+    }
+
+    private static void MultiSignatures(MetricsRegistry page, NodeMetrics metrics)
+    {
+        page.Counter(
+            "multisig_signatures_collected_total", "Votes and approvals that count towards a certificate or a change.",
+            metrics.MultisigCollected.Value);
+        page.Family("multisig_signatures_rejected_total", "counter", "Votes and approvals that do not, by why.");
+        foreach (PartialSignature outcome in Enum.GetValues<PartialSignature>())
+        {
+            if (outcome != PartialSignature.Counted)
+            {
+                page.Sample(metrics.MultisigRejected[(int)outcome].Value, ("reason", Names.Snake(outcome.ToString())));
+            }
+        }
+
+        page.Counter(
+            "multisig_aggregations_completed_total", "Certificates made here, and changes submitted here, with enough weight.",
+            metrics.MultisigCompleted.Value);
+        page.Histogram(
+            "multisig_verification_duration_seconds", "One batch of verification with whole certificates or changes in it.",
+            metrics.MultisigVerificationSeconds);
+        page.Histogram(
+            "multisig_aggregation_duration_seconds", "From a certificate's first vote until its weight is there.",
+            metrics.MultisigAggregationSeconds);
     }
 
     private static void Storage(MetricsRegistry page, NodeMetrics metrics)

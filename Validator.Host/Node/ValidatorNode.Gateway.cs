@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Validator.Core.Primitives;
 using Validator.Core.Trust;
 using Validator.Core.Wire;
@@ -215,20 +216,22 @@ public sealed partial class ValidatorNode
         }
 
         EpochContext epoch = _epochs.Current;
-        List<SignatureCheck> checks = [];
         if (signed.Change.Epoch != epoch.Number)
         {
             return FramingError.ChangeOfOtherEpoch;
         }
 
-        if (SignatureChecks.OfChange(signed, epoch.Committee, checks) != DecodeError.None)
-        {
-            return FramingError.ChangeUnsigned;
-        }
-
-        bool[] valid = new bool[checks.Count];
-        new BatchedVerifier(_context.ChainId).Verify(epoch.Keys, System.Runtime.InteropServices.CollectionsMarshal.AsSpan(checks), valid);
-        return valid.Contains(false) ? FramingError.ChangeUnsigned : FramingError.None;
+        NodeMetrics metrics = _context.Metrics;
+        SignatureCollector approvals = new(JointStatement.Of(signed.Change), epoch.Committee, epoch.Committee.Quorum);
+        BatchedVerifier verifier = new(_context.ChainId);
+        long start = Stopwatch.GetTimestamp();
+        PartialSignature[] outcomes = approvals.Take(
+            signed.Signatures, (checks, valid) => verifier.Verify(epoch.Keys, checks, valid));
+        metrics.MultisigVerificationSeconds.ObserveSince(start);
+        Array.ForEach(outcomes, metrics.Count);
+        bool good = approvals.IsComplete && Array.TrueForAll(outcomes, outcome => outcome == PartialSignature.Counted);
+        metrics.MultisigCompleted.Add(good ? 1 : 0);
+        return good ? FramingError.None : FramingError.ChangeUnsigned;
     }
 
     public bool TryFindTransaction(in Hash256 id, out TransactionState state)

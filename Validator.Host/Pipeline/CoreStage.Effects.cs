@@ -135,6 +135,14 @@ internal sealed partial class CoreStage
         Strong.Look();
     }
 
+    void IShellPorts<OwnPayload>.VoteTaken(PartialSignature outcome) => metrics.Count(outcome);
+
+    void IShellPorts<OwnPayload>.CertificateMade(long micros)
+    {
+        metrics.MultisigCompleted.Add();
+        metrics.MultisigAggregationSeconds.Observe(micros / 1e6);
+    }
+
     void IShellPorts<OwnPayload>.Rejected(Reason reason, int from)
     {
         metrics.Rejected[(int)reason].Add();

@@ -56,6 +56,9 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         public HeldVertex? Vertex;
         public OffenceProof? Proof;
         public EnvelopeIndex? Envelopes;
+
+        // Evidence has two signatures, and they are of one.
+        public readonly bool HasMultiSignature => Checks > 1 && Message is not Evidence;
     }
 
     /// <summary>Frames that wait for <see cref="Complete"/>.</summary>
@@ -141,6 +144,10 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
         {
             context.Metrics.ValidationBatch.Observe(verified);
             context.Metrics.ValidationSeconds.ObserveSince(start);
+            if (_candidates.Exists(static candidate => candidate.HasMultiSignature))
+            {
+                context.Metrics.MultisigVerificationSeconds.ObserveSince(start);
+            }
         }
 
         foreach (ref Candidate candidate in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_candidates))
@@ -153,6 +160,11 @@ internal sealed class FrameValidator(ValidationContext context, IVerifier verifi
             {
                 candidate.Vertex?.Release();
                 context.Metrics.SignaturesFailed.Add();
+                if (candidate.Message is Signed { Header.Kind: >= MessageKind.PrePrepare and <= MessageKind.Commit })
+                {
+                    context.Metrics.Count(PartialSignature.False);
+                }
+
                 context.Faults.Add(candidate.Peer, LocalFault.InvalidSignature);
                 continue;
             }

@@ -9,7 +9,7 @@ namespace Validator.Tests.Core;
 /// <summary>What a buffer holds, by case.</summary>
 internal sealed class EffectLog : IEffectHandler
 {
-    /// <summary>The name of each, in order.</summary>
+    /// <summary>The name of each, in order, but of what is for counting votes alone.</summary>
     public List<string> Cases { get; } = [];
 
     public List<SignedHeader> Signed { get; } = [];
@@ -24,6 +24,10 @@ internal sealed class EffectLog : IEffectHandler
     public List<Block> Executed { get; } = [];
 
     public List<(FinalityLevel Level, ulong Sequence)> Levels { get; } = [];
+
+    public List<PartialSignature> Taken { get; } = [];
+
+    public List<long> Made { get; } = [];
 
     public List<Evidence> Convicted { get; } = [];
 
@@ -97,6 +101,10 @@ internal sealed class EffectLog : IEffectHandler
     public void Contradicted() => Add();
 
     public void ViewChanged(ulong view, Reason reason) => Add();
+
+    public void VoteTaken(PartialSignature outcome) => Taken.Add(outcome);
+
+    public void CertificateMade(long micros) => Made.Add(micros);
 
     public void LevelReached(FinalityLevel level, ulong sequence) => Add(Levels, (level, sequence));
 

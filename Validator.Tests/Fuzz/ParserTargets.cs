@@ -249,7 +249,7 @@ internal static partial class ParserTargets
     {
         try
         {
-            ChangeFile.Parse("change.json", input).Encode();
+            CommitteeChangeCodec.Digest(ChangeFile.Parse("change.json", input).Change);
         }
         catch (ConfigException)
         {

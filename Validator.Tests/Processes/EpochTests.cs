@@ -1,7 +1,9 @@
 using System.Net;
 using System.Text;
 using Validator.Core.Primitives;
+using Validator.Core.Wire;
 using Validator.Host;
+using Validator.Host.Config;
 using Validator.Host.Contracts;
 using Validator.Host.Tools.Load;
 using Validator.Host.Tools.Localnet;
@@ -186,6 +188,43 @@ public sealed class EpochTests
         await FinalAsync(cluster, loser, "and after a restart");
         int count = (int)(await cluster.StatusAsync(cluster.Nodes[1])).NextFinalIndex;
         Assert.Equal(await cluster.ReadStreamAsync(cluster.Nodes[1], count), await cluster.ReadStreamAsync(loser, count));
+    }
+
+    // Protects operators who sign apart from each other: their files may come in any order, each signature is judged by itself
+    // and aloud, and false ones keep nobody from being counted; nothing goes out before a quorum has signed.
+    [Fact]
+    public async Task Partial_signatures_are_judged_one_by_one()
+    {
+        await using ProcessCluster cluster = await StartAsync(50_000);
+        string[] api = ["--api", cluster.Nodes[0].Api.ToString()];
+        string[] parts = [.. cluster.Nodes[..3].Select(node => Path.Combine(node.Directory, "part.json"))];
+        Run(["committee", "propose", "leave", "--name", "node-4", "--out", parts[0], .. api]);
+        File.Copy(parts[0], parts[1]);
+        File.Copy(parts[0], parts[2]);
+        for (int i = 0; i < parts.Length; i++)
+        {
+            Run(["committee", "sign", parts[i], "--config", Path.Combine(cluster.Nodes[i].Directory, "node.toml")]);
+        }
+
+        ChangeFile second = ChangeFile.Read(parts[1]);
+        byte[] of = second.Signatures[0].Signature;
+        CertificateVote[] others = [new CertificateVote(2, of), new CertificateVote(100, of)];
+        (second with { Signatures = [.. others, .. second.Signatures] }).Write(parts[1]);
+        (int code, string output) = await ProcessCluster.RunAsync(["committee", "submit", parts[1], parts[0], parts[0], .. api]);
+        Assert.Equal(1, code);
+        Assert.Contains($"{parts[1]}: node-3: false", output);
+        Assert.Contains($"{parts[1]}: number 100: of no member", output);
+        Assert.Contains($"{parts[1]}: node-2: counted", output);
+        Assert.Contains($"{parts[0]}: node-1: repeated", output);
+        Assert.Contains("counted: weight 2, of 3", output);
+
+        (code, output) = await ProcessCluster.RunAsync(["committee", "submit", parts[2], parts[1], parts[0], .. api]);
+        Assert.True(code == 0, output);
+        Assert.Contains($"{parts[2]}: node-3: counted", output);
+        Assert.Contains($"{parts[1]}: node-3: false", output);
+        await UntilAsync(cluster, cluster.Nodes[0], s => s.Epoch == 1);
+        Assert.InRange(await cluster.MetricAsync(cluster.Nodes[0], "multisig_signatures_collected_total"), 6, double.MaxValue);
+        Assert.InRange(await cluster.MetricAsync(cluster.Nodes[0], "multisig_aggregations_completed_total"), 3, double.MaxValue);
     }
 
     private static async Task<ProcessCluster> StartAsync(ulong epochLength)

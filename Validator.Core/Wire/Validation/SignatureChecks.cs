@@ -2,9 +2,6 @@ using Validator.Core.Primitives;
 
 namespace Validator.Core.Wire.Validation;
 
-/// <summary>One signature that must hold before a message is believed: by Sender's consensus key, over Header.</summary>
-public readonly record struct SignatureCheck(int Sender, SignedHeader Header, byte[] Signature);
-
 /// <summary>
 /// What a decoded message must satisfy that depends on the committee (leader, quorum weight), and the signatures it implies.
 /// Stateless: the same for everyone, whatever they hold. That the epoch is the committee's is the caller's check.
@@ -53,52 +50,13 @@ public static class SignatureChecks
         Add(evidence.Second, checks);
     }
 
-    /// <summary>A certificate's quorum, and its votes. In a prepared one the leader's vote is its PrePrepare (rule P1).</summary>
-    public static DecodeError OfCertificate(Certificate certificate, Committee committee, List<SignatureCheck> checks)
-    {
-        int leader = committee.Leader(certificate.Epoch, certificate.View);
-        MemberSet voters = default;
-        foreach (ref readonly CertificateVote vote in certificate.Votes.AsSpan())
-        {
-            if (!voters.Add(committee, vote.Sender))
-            {
-                return DecodeError.NotAscending;
-            }
-
-            MessageKind kind = certificate.Phase == Phase.Committed ? MessageKind.Commit
-                : vote.Sender == leader ? MessageKind.PrePrepare
-                : MessageKind.Prepare;
-            SignedHeader header = new(
-                kind, vote.Sender, certificate.Epoch, certificate.View, certificate.Sequence, certificate.BlockHash);
-            checks.Add(new SignatureCheck(vote.Sender, header, vote.Signature));
-        }
-
-        return voters.Weight >= committee.Quorum ? DecodeError.None : DecodeError.NoQuorum;
-    }
+    /// <summary>A certificate's quorum, and its votes.</summary>
+    public static DecodeError OfCertificate(Certificate certificate, Committee committee, List<SignatureCheck> checks) =>
+        MultiSignature.Of(certificate, committee).Collect(committee, committee.Quorum, checks);
 
     /// <summary>A committee change's quorum, and its signatures.</summary>
-    public static DecodeError OfChange(SignedCommitteeChange change, Committee committee, List<SignatureCheck> checks)
-    {
-        MemberSet signers = default;
-        Hash256 digest = CommitteeChangeCodec.Digest(change.Change);
-        foreach (ref readonly CertificateVote signature in change.Signatures.AsSpan())
-        {
-            if (signature.Sender >= committee.Count)
-            {
-                return DecodeError.MemberOutOfRange;
-            }
-
-            if (!signers.Add(committee, signature.Sender))
-            {
-                return DecodeError.NotAscending;
-            }
-
-            SignedHeader header = new(MessageKind.CommitteeChange, signature.Sender, change.Change.Epoch, 0, 0, digest);
-            checks.Add(new SignatureCheck(signature.Sender, header, signature.Signature));
-        }
-
-        return signers.Weight >= committee.Quorum ? DecodeError.None : DecodeError.NoQuorum;
-    }
+    public static DecodeError OfChange(SignedCommitteeChange change, Committee committee, List<SignatureCheck> checks) =>
+        MultiSignature.Of(change).Collect(committee, committee.Quorum, checks);
 
     // A Prepare by the leader passes: it never counts (rule P1), but with the PrePrepare it may convict.
     private static DecodeError CheckLeader(in SignedHeader header, Committee committee) =>

@@ -27,6 +27,20 @@ public sealed class VotingTests
         Assert.Same(certificate, _core.Prepared.HighestBelow(1));
     }
 
+    // Protects what operators see of votes: each is told once, as counted or repeated, and a certificate with the time since its
+    // first vote.
+    [Fact]
+    public void Votes_are_told_one_by_one()
+    {
+        Block block = _core.Propose();
+        _core.Vote(MessageKind.Prepare, 2, block);
+        _core.Vote(MessageKind.Prepare, 2, block);
+        Assert.Equal([PartialSignature.Counted, PartialSignature.Repeated], _core.Done.Taken[^2..]);
+        Assert.Empty(_core.Done.Made);
+        _core.Vote(MessageKind.Prepare, 3, block);
+        Assert.True(Assert.Single(_core.Done.Made) >= 0);
+    }
+
     // Protects sections 6 and 8: a second, different vote convicts its sender and does not count; one of our own that was not
     // decided here ends signing.
     [Fact]

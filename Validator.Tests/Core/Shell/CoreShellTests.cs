@@ -206,6 +206,8 @@ public sealed class CoreShellTests
         samples[typeof(VertexHeader[])] = new[] { vertex.Vertex };
         samples[typeof(ulong)] = 9ul;
         samples[typeof(int)] = 3;
+        samples[typeof(long)] = 11L;
+        samples[typeof(PartialSignature)] = PartialSignature.Repeated;
         samples[typeof(Reason)] = Reason.Timeout;
         samples[typeof(FinalityLevel)] = FinalityLevel.Strong75;
         samples[typeof(Hash256)] = Hash256.Of([1]);

@@ -51,8 +51,8 @@ public class GenesisFileTests
                 read = () => GenesisFile.ReadMember(path);
                 break;
             default:
-                SortedList<int, byte[]> signatures = new() { [3] = new byte[Limits.SignatureBytes] };
-                new ChangeFile(Hash256.Of("chain"u8), CommitteeChange.SetWeight(7, "node-1", 2), signatures).Write(path);
+                CertificateVote signature = new(3, new byte[Limits.SignatureBytes]);
+                new ChangeFile(Hash256.Of("chain"u8), CommitteeChange.SetWeight(7, "node-1", 2), [signature]).Write(path);
                 read = () => ChangeFile.Read(path);
                 break;
         }
