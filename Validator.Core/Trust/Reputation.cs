@@ -10,7 +10,7 @@ namespace Validator.Core.Trust;
 public readonly record struct Reputation(ulong Penalty, ulong AtMicros)
 {
     /// <summary>No more is remembered: forgiven to 0.3 after five half-lives.</summary>
-    private const ulong MostPenalty = 32UL << Ratio.Bits;
+    public const ulong MostPenalty = 32UL << Ratio.Bits;
 
     /// <param name="atMicros">Not before the newest offence: execution goes by block time.</param>
     public Reputation After(uint penalty, ulong atMicros, ulong halfLifeMicros) =>
@@ -20,7 +20,10 @@ public readonly record struct Reputation(ulong Penalty, ulong AtMicros)
 
     /// <summary>In units of <see cref="Ratio"/>.</summary>
     public uint Score(ulong nowMicros, ulong halfLifeMicros) =>
-        Ratio.One - (uint)Math.Min(HalfLife.Decay(Penalty, Since(nowMicros), halfLifeMicros), Ratio.One);
+        Ratio.One - (uint)Math.Min(PenaltyAt(nowMicros, halfLifeMicros), Ratio.One);
+
+    /// <summary>What is not forgiven yet.</summary>
+    public ulong PenaltyAt(ulong nowMicros, ulong halfLifeMicros) => HalfLife.Decay(Penalty, Since(nowMicros), halfLifeMicros);
 
     private ulong Since(ulong nowMicros) => nowMicros > AtMicros ? nowMicros - AtMicros : 0;
 }

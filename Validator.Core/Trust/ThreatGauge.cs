@@ -27,6 +27,11 @@ public enum LocalFault : byte
     Timeout,
 }
 
+/// <summary>What is held against one member, without a clock, so that it can be kept over a restart.</summary>
+/// <param name="Penalty">What is not forgiven yet; units of <see cref="Ratio"/>.</param>
+/// <param name="ProvenAgoMicros">Since its newest proven violation; null without one that still counts.</param>
+public readonly record struct LocalStanding(ulong Penalty, ulong? ProvenAgoMicros);
+
 /// <summary>One committee member at a look.</summary>
 /// <param name="Place">Where its faults are counted; below 0 for oneself, and where there is no such place.</param>
 /// <param name="Up">Connected.</param>
@@ -86,6 +91,17 @@ public sealed class ThreatGauge(int places)
         _proven[place] = null;
     }
 
+    public LocalStanding StandingOf(int place, ulong now) => new(
+        _scores[place].PenaltyAt(now, CalmMicros), IsProven(place, now) ? now - _proven[place] : null);
+
+    /// <summary>What was kept, so long ago. On top of nothing: before the first fault of this start.</summary>
+    public void Restore(int place, LocalStanding standing, ulong agoMicros, ulong now)
+    {
+        _scores[place] = new Reputation(HalfLife.Decay(standing.Penalty, agoMicros, CalmMicros), now);
+        _proven[place] = standing.ProvenAgoMicros is { } proven && Math.Min(proven, ProvenMicros) + Math.Min(agoMicros, ProvenMicros) is var since
+            && since < ProvenMicros ? now - Math.Min(since, now) : null;
+    }
+
     /// <summary>The local score; units of <see cref="Ratio"/>.</summary>
     public uint Score(int place, ulong now) => _scores[place].Score(now, CalmMicros);
 
@@ -123,8 +139,9 @@ public sealed class ThreatGauge(int places)
         }
     }
 
-    private bool IsFaulty(int place, ulong now) =>
-        (_proven[place] is { } at && now - at < ProvenMicros) || Score(place, now) < s_low;
+    private bool IsFaulty(int place, ulong now) => IsProven(place, now) || Score(place, now) < s_low;
+
+    private bool IsProven(int place, ulong now) => _proven[place] is { } at && now - at < ProvenMicros;
 
     private void Move(ThreatLevel level)
     {

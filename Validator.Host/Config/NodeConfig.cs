@@ -26,6 +26,9 @@ public sealed record NodeSection(
     /// <summary>Folder of the evidence against others.</summary>
     public string EvidencePath => System.IO.Path.Combine(DataDir, "evidence");
 
+    /// <summary>What this validator alone holds against others, over restarts.</summary>
+    public string LocalScoresPath => System.IO.Path.Combine(EvidencePath, "local-scores.json");
+
     /// <summary>There after a halt by safety: <c>run</c> refuses to start until an operator has removed it.</summary>
     public string HaltedMarker => System.IO.Path.Combine(DataDir, "halted");
 }

@@ -66,6 +66,9 @@ public sealed class NodeMetrics
     /// <summary>Log lines that standard error did not take.</summary>
     public Func<long> LogLinesDropped { get; set; } = static () => 0;
 
+    /// <summary>The local score of a link's owner, 1 to 0.</summary>
+    public Func<int, double> LocalScore { get; set; } = static _ => 1;
+
     /// <summary>
     /// The only values of a label that names a validator: members' names, each with its links, since a member may have had other
     /// keys.

@@ -44,6 +44,12 @@ internal static class MetricsPage
             }
         }
 
+        page.Family("cretoai_local_score", "gauge", "1 to 0, of what this validator alone holds against a member, over restarts.");
+        foreach ((string name, int[] links) in metrics.Members)
+        {
+            page.Sample(links.Min(metrics.LocalScore), ("node_id", name));
+        }
+
         page.Gauge("cretoai_ready", "1 when this validator takes part and a quorum is connected.", status.Ready ? 1 : 0);
         Stalls(page, metrics, status);
         page.Gauge("cretoai_signing", "0 when this validator follows without signing.", status.Signing ? 1 : 0);

@@ -122,13 +122,17 @@ public sealed partial class ValidatorNode
         Genesis genesis = context.Genesis;
         NodeMetrics metrics = context.Metrics;
         const int links = NodeMetrics.MaxLinks;
-        _threat = new ThreatWatch(context.Config.Consensus.Adaptive, LookAtThreat, metrics, _log);
+        _threat = new ThreatWatch(
+            context.Config.Consensus.Adaptive, LookAtThreat, link => _links!.OwnerOf(link),
+            new LocalScoreFile(context.Config.Node.LocalScoresPath, _log), metrics, _log);
+        metrics.LocalScore = _threat.ScoreOf;
         _links = new LinkTable([.. context.Keys.TransportPublicKey], metrics, context.Addresses, _reports)
         {
             Renamed = _threat.Forget,
         };
         _epochs = new EpochBoard([.. context.Keys.ConsensusPublicKey], _links.Update, context.Config.Node.Id);
         EpochContext epoch = _epochs.Enter(stores.Epoch);
+        _threat.Restore();
         if (epoch.Self < 0)
         {
             _log.LogWarning(

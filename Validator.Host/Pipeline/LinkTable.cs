@@ -44,6 +44,10 @@ internal sealed class LinkTable(byte[] ownKey, NodeMetrics metrics, PeerAddressB
     /// <summary>The member's name; null for a link that nobody has.</summary>
     public string? NameOf(int link) => Volatile.Read(ref _links[link])?.Name;
 
+    /// <summary>Whose a link is: name, and BLAKE3 of the transport key; null for a link that nobody has.</summary>
+    public (string Name, Hash256 Key)? OwnerOf(int link) =>
+        Volatile.Read(ref _links[link]) is { } known ? (known.Name, Hash256.Of(known.Key)) : null;
+
     public IReadOnlyList<PeerAddress> AddressesOf(int link) =>
         Volatile.Read(ref _links[link]) is { } known ? Volatile.Read(ref _addresses).For(known.Name) : [];
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Validator.Core.Primitives;
 using Validator.Core.Trust;
 using Validator.Host.Config;
 using Validator.Host.Contracts;
@@ -8,17 +9,27 @@ namespace Validator.Host.Pipeline;
 
 /// <summary>
 /// What this validator holds against others, by link, and the threat level that follows from it: looked at once a second, from
-/// the thread pool. Any thread may note a fault.
+/// the thread pool, and kept over restarts. Any thread may note a fault.
 /// </summary>
 /// <param name="look">The committee's members, and the delay of ordering of late, microseconds.</param>
+/// <param name="ownerOf">Whose a link is: name, and BLAKE3 of the transport key; null where it is nobody's.</param>
 internal sealed class ThreatWatch(
-    AdaptiveMode mode, Func<(ThreatMember[] Members, long DelayMicros)> look, NodeMetrics metrics, ILogger log) : IDisposable
+    AdaptiveMode mode, Func<(ThreatMember[] Members, long DelayMicros)> look, Func<int, (string Name, Hash256 Key)?> ownerOf,
+    LocalScoreFile kept, NodeMetrics metrics, ILogger log) : IDisposable
 {
+    /// <summary>So long after a write the next one comes at the earliest, whatever others do.</summary>
+    private const long KeepEvery = 10_000_000;
+
+    // Less than a thousandth of a score is not worth a line.
+    private static readonly ulong s_least = Ratio.OfThousandths(1);
     private static readonly TimeSpan s_period = TimeSpan.FromSeconds(1);
 
     private readonly ThreatGauge _gauge = new(NodeMetrics.MaxLinks);
     private readonly Lock _lock = new();
+    private readonly Lock _keeping = new();
     private Timer? _timer;
+    private bool _changed;
+    private long _keepAt;
     private volatile ThreatLevel _level;
 
     /// <summary>Normal where it is not reckoned.</summary>
@@ -26,10 +37,46 @@ internal sealed class ThreatWatch(
 
     public bool Enforces => mode == AdaptiveMode.Enforce;
 
-    /// <summary>Begins to look, unless it is switched off.</summary>
-    public void Start() => _timer = mode == AdaptiveMode.Off ? null : new Timer(_ => Look(), null, s_period, s_period);
+    /// <summary>The local score of a link's owner, 1 to 0.</summary>
+    public double ScoreOf(int link)
+    {
+        lock (_lock)
+        {
+            return (double)_gauge.Score(link, (ulong)Clock.MonotonicMicros()) / Ratio.One;
+        }
+    }
 
-    public void Dispose() => _timer?.Dispose();
+    /// <summary>Takes up what was kept; the links of this start's committee are known.</summary>
+    public void Restore()
+    {
+        (ulong written, List<LocalScore> scores) = kept.Read();
+        ulong wall = Clock.WallMicros(), ago = wall > written ? wall - written : 0;
+        lock (_lock)
+        {
+            for (int link = 0; link < NodeMetrics.MaxLinks; link++)
+            {
+                if (ownerOf(link) is { } owner && scores.FindIndex(s => s.Key == owner.Key) is >= 0 and int at)
+                {
+                    _gauge.Restore(link, scores[at].Standing, ago, (ulong)Clock.MonotonicMicros());
+                }
+            }
+
+            // Nothing of it is news.
+            _changed = false;
+        }
+    }
+
+    /// <summary>Begins to look, and to keep.</summary>
+    public void Start() => _timer = new Timer(_ => Tick(), null, s_period, s_period);
+
+    public void Dispose()
+    {
+        _timer?.Dispose();
+        lock (_keeping)
+        {
+            Keep();
+        }
+    }
 
     /// <summary>A fault that is seen here alone.</summary>
     public void Note(int link, LocalFault fault)
@@ -43,6 +90,7 @@ internal sealed class ThreatWatch(
         lock (_lock)
         {
             _gauge.Note(link, fault, (ulong)Clock.MonotonicMicros());
+            _changed = true;
         }
     }
 
@@ -53,6 +101,7 @@ internal sealed class ThreatWatch(
         lock (_lock)
         {
             _gauge.Convict(link, (ulong)Clock.MonotonicMicros());
+            _changed = true;
         }
     }
 
@@ -62,6 +111,7 @@ internal sealed class ThreatWatch(
         lock (_lock)
         {
             _gauge.Forget(link);
+            _changed = true;
         }
     }
 
@@ -73,6 +123,57 @@ internal sealed class ThreatWatch(
                 mode.ToString().ToLowerInvariant(), _gauge.Level.ToString().ToLowerInvariant(), (double)askedWeight / totalWeight,
                 (double)_gauge.DetectionRate / Ratio.One, (double)_gauge.Stability / Ratio.One, _gauge.Changes);
         }
+    }
+
+    private void Tick()
+    {
+        if (mode != AdaptiveMode.Off)
+        {
+            Look();
+        }
+
+        // A slow disk holds up one tick; the others look alone.
+        if (_keeping.TryEnter())
+        {
+            try
+            {
+                if (Clock.MonotonicMicros() >= _keepAt)
+                {
+                    Keep();
+                }
+            }
+            finally
+            {
+                _keeping.Exit();
+            }
+        }
+    }
+
+    /// <summary>Inside of <see cref="_keeping"/>.</summary>
+    private void Keep()
+    {
+        List<LocalScore> scores = [];
+        lock (_lock)
+        {
+            if (!_changed)
+            {
+                return;
+            }
+
+            _changed = false;
+            ulong now = (ulong)Clock.MonotonicMicros();
+            for (int link = 0; link < NodeMetrics.MaxLinks; link++)
+            {
+                LocalStanding standing = _gauge.StandingOf(link, now);
+                if ((standing.Penalty >= s_least || standing.ProvenAgoMicros is not null) && ownerOf(link) is { } owner)
+                {
+                    scores.Add(new LocalScore(owner.Name, owner.Key, standing));
+                }
+            }
+        }
+
+        kept.Write(Clock.WallMicros(), scores);
+        _keepAt = Clock.MonotonicMicros() + KeepEvery;
     }
 
     private void Look()

@@ -76,6 +76,53 @@ public sealed class ByzantinePeerTests
         }
     }
 
+    // Protects a restarted validator from a liar that it knew: what it holds against the member is on disk, comes back after a
+    // kill, and a damaged file is told, costs what it held, and nothing else.
+    [Fact]
+    public async Task What_is_held_against_a_liar_outlives_a_kill()
+    {
+        await using ProcessCluster cluster = await ProcessCluster.StartAsync();
+        NodeProcess victim = cluster.Nodes[0], place = cluster.Nodes[LiarIndex];
+        Assert.True(await place.StopAsync(ProcessCluster.Patience));
+        string kept = Path.Combine(victim.Directory, "evidence", "local-scores.json");
+        using (Villain villain = new(cluster.Cluster, place, "invalid-signature"))
+        {
+            using CancellationTokenSource end = new();
+            Task lying = villain.RunAsync(end.Token);
+            await ProcessCluster.UntilAsync("the lies are kept", ProcessCluster.Patience, () => Task.FromResult(
+                File.Exists(kept) && File.ReadAllText(kept).Contains(place.Name, StringComparison.Ordinal)));
+            await end.CancelAsync();
+            await lying;
+        }
+
+        Assert.InRange(await LiesAsync(), 1, double.MaxValue);
+        await RestartAsync();
+        Assert.Equal(0, await LiesAsync());
+        Assert.InRange(await ScoreAsync(), 0, 0.9);
+
+        await RestartAsync("{ half");
+        Assert.Equal(1, await ScoreAsync());
+        await ProcessCluster.UntilLoggedAsync(victim, "local-scores.json");
+        await cluster.SubmitFinalAsync(victim, "all the same"u8.ToArray());
+
+        async Task RestartAsync(string? damaged = null)
+        {
+            victim.Kill();
+            if (damaged is not null)
+            {
+                await File.WriteAllTextAsync(kept, damaged);
+            }
+
+            victim.Start();
+            await cluster.Cluster.WaitReadyAsync([victim], ProcessCluster.Patience);
+        }
+
+        Task<double> ScoreAsync() => cluster.MetricAsync(victim, "cretoai_local_score", $"node_id=\"{place.Name}\"");
+
+        Task<double> LiesAsync() => cluster.MetricAsync(
+            victim, "cretoai_byzantine_violations_total", $"node_id=\"{place.Name}\",kind=\"invalid_signature\"");
+    }
+
     /// <summary>Until the victim has met the attack with what stops it.</summary>
     private static async Task EffectAsync(ProcessCluster cluster, NodeProcess victim, string what, bool ends, Liar liar)
     {
