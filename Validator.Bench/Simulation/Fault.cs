@@ -100,6 +100,11 @@ public enum Fault : byte
     Replay,
     Flood,
 
+    // Forks that honest validators saw.
+    ForkOfLane,
+    ForkOfProposals,
+    ForkResolved,
+
     // Of ledgers.
     Pruned,
     LongAbsence,

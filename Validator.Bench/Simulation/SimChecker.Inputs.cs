@@ -72,6 +72,7 @@ public sealed partial class SimChecker
             return;
         }
 
+        CheckForks(node);
         if (_inputs % 32 == 0)
         {
             CheckSizes(node);

@@ -81,6 +81,8 @@ public partial class SimNode
         Cluster.Check.OnLevel(this, level, sequence);
     }
 
+    void ISimShellPorts.ForkChanged(Fork fork) => Cluster.Check.OnFork(this, fork);
+
     void ISimShellPorts.VoteTaken(PartialSignature outcome)
     {
     }

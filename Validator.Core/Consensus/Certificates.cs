@@ -10,7 +10,7 @@ namespace Validator.Core.Consensus;
 /// </summary>
 internal sealed class Certificates(
     EpochConfiguration epoch, CertificateBook prepared, CertificateBook committed, Slots slots, ViewState view, FinalChain chain, OwnPast past,
-    ViewChanger changer, TwinGuard guard, Step step)
+    ViewChanger changer, TwinGuard guard, ForkDetector forks, Step step)
 {
     /// <summary>One that came from a peer; its votes are verified.</summary>
     public void Take(Certificate certificate, int from)
@@ -60,6 +60,7 @@ internal sealed class Certificates(
 
     public void OnPrepared(Certificate certificate)
     {
+        forks.OnCertificate(certificate);
         prepared.Add(certificate);
         slots.Find(certificate.View, certificate.Sequence)?.Note(certificate);
         changer.NoteViewOf(certificate);
@@ -77,10 +78,12 @@ internal sealed class Certificates(
     {
         if (chain.Contradicts(certificate, out Certificate? other))
         {
+            forks.Fail(certificate, other);
             step.Halt(Reason.ConflictingCertificates, certificate, other);
             return;
         }
 
+        forks.OnCertificate(certificate);
         chain.Aim(certificate);
         changer.NoteViewOf(certificate);
         step.Recheck = true;

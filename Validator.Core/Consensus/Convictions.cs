@@ -9,7 +9,7 @@ namespace Validator.Core.Consensus;
 /// Who signed two messages in one slot (section 8): reported once per offender. Two vertices also keep their author's lane out
 /// of proposals for the epoch, and stop it from being waited for (rule L4).
 /// </summary>
-internal sealed class Convictions(int self, LaneSet lanes, ViewTimer timer, TwinGuard guard, Step step)
+internal sealed class Convictions(int self, LaneSet lanes, ViewTimer timer, TwinGuard guard, ForkDetector forks, Step step)
 {
     private readonly bool[] _convicted = new bool[lanes.Count];
 
@@ -37,6 +37,7 @@ internal sealed class Convictions(int self, LaneSet lanes, ViewTimer timer, Twin
     /// <summary>Evidence of a peer. An offender's first is kept, counted and told to all.</summary>
     public void OnEvidence(Evidence evidence)
     {
+        forks.OnTwins(evidence);
         if (!Note(evidence))
         {
             return;
@@ -68,7 +69,11 @@ internal sealed class Convictions(int self, LaneSet lanes, ViewTimer timer, Twin
 
     private void Convict(Evidence evidence)
     {
-        if (!_convicted[evidence.First.Header.Sender])
+        if (_convicted[evidence.First.Header.Sender])
+        {
+            forks.OnTwins(evidence);
+        }
+        else
         {
             OnEvidence(evidence);
         }

@@ -11,7 +11,8 @@ namespace Validator.Core.Consensus;
 /// </summary>
 internal sealed class Finalizer(
     FinalChain chain, BlockTree blocks, Slots slots, ViewState view, LaneSet lanes, OwnLane own, OwnPast past, ViewTimer timer, EpochClose close,
-    CatchUpDriver catchUp, Certificates certificates, StrongFinality strong, Fetcher fetcher, TwinGuard guard, Step step)
+    CatchUpDriver catchUp, Certificates certificates, StrongFinality strong, Fetcher fetcher, TwinGuard guard,
+    ForkDetector forks, Step step)
 {
     /// <summary>Makes final what is certified and here, and asks for what is lacking.</summary>
     public void TryFinalize()
@@ -26,6 +27,7 @@ internal sealed class Finalizer(
 
             if (block.Parent != chain.Tip.Hash)
             {
+                forks.Fail(certificate, chain.Certificate);
                 step.Halt(Reason.ConflictingCertificates, certificate, chain.Certificate);
                 return;
             }
@@ -162,6 +164,7 @@ internal sealed class Finalizer(
             return;
         }
 
+        forks.EndEpoch();
         step.EndEpoch(chain.Tip, catchUp.ProvenFrom);
     }
 }

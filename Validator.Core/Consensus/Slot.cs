@@ -38,6 +38,8 @@ internal sealed class Slot(ulong view, ulong sequence, int members)
     public bool Certifies(in Hash256 hash) =>
         (Prepared is not null && Prepared.BlockHash == hash) || (Committed is not null && Committed.BlockHash == hash);
 
+    public bool HasCertificate => Prepared is not null || Committed is not null;
+
     /// <summary>A proposal whose verdict is still out.</summary>
     public bool IsOpen => Proposal is not null && Accepted.IsZero && Refused == Reason.None;
 

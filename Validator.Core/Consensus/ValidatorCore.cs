@@ -27,6 +27,7 @@ public sealed class ValidatorCore : IInputHandler
     private readonly OwnPast _past;
     private readonly PeerTable _peers;
     private readonly CatchUpDriver _catchUp;
+    private readonly ForkDetector _forks;
     private readonly Convictions _convictions;
     private readonly VertexIntake _vertices;
     private readonly VoteCounter _counter;
@@ -71,6 +72,7 @@ public sealed class ValidatorCore : IInputHandler
         _fetcher = new Fetcher(_lanes, _peers, _step);
         _catchUp = new CatchUpDriver(epoch, _chain, _peers);
         _view = new ViewState(new Claim(0, epoch.Start.Sequence, epoch.Start.Hash));
+        _forks = new ForkDetector(epoch, _lanes, _slots, _view, _chain, reach, _step);
         _stops = new Stops(Committee, self, settings.ViewTimeoutMicros / 2);
         ViewChangeBook changes = new(Committee, self, Epoch);
         ViewTimer timer = new(Committee.Count, settings.ViewTimeoutMicros);
@@ -79,12 +81,13 @@ public sealed class ValidatorCore : IInputHandler
         TwinGuard guard = new(_peers, _step);
         OwnAcceptances acceptances = new(_chain, _blocks);
         _own = new OwnLane(self, _lanes, settings, genesis.Parameters, pace, timer);
-        _convictions = new Convictions(self, _lanes, timer, guard, _step);
+        _convictions = new Convictions(self, _lanes, timer, guard, _forks, _step);
         _vertices = new VertexIntake(self, _lanes, _own, _past, _blocks, _fetcher, _convictions, guard, _step);
         _changer = new ViewChanger(
             epoch, window, _view, _stops, changes, _prepared, _committed, _slots, _blocks, _chain, acceptances, timer, _past,
             guard, _step);
-        _certificates = new Certificates(epoch, _prepared, _committed, _slots, _view, _chain, _past, _changer, guard, _step);
+        _certificates = new Certificates(
+            epoch, _prepared, _committed, _slots, _view, _chain, _past, _changer, guard, _forks, _step);
         _strong = new StrongFinality(Committee, _chain);
         _counter = new VoteCounter(
             epoch, self, settings, _slots, _view, _chain, _blocks, _past, pace, _certificates, _strong, _convictions, guard, _step);
@@ -94,7 +97,8 @@ public sealed class ValidatorCore : IInputHandler
         _newViews = new NewViews(epoch, self, _view, _stops, changes, _changer, _certificates, _builder, _past, _convictions, guard, _step);
         _baseChooser = new BaseChooser(epoch, self, _view, _blocks, _chain, _fetcher, _peers);
         _finalizer = new Finalizer(
-            _chain, _blocks, _slots, _view, _lanes, _own, _past, timer, _close, _catchUp, _certificates, _strong, _fetcher, guard, _step);
+            _chain, _blocks, _slots, _view, _lanes, _own, _past, timer, _close, _catchUp, _certificates, _strong, _fetcher, guard,
+            _forks, _step);
         _answers = new FetchAnswers(_fetcher, _blocks, _chain, _certificates, _catchUp, _step);
         _watch = new LeaderWatch(epoch, self, settings, _view, _stops, timer, _slots, _blocks, _chain, _lanes, _own, _past, _catchUp, _peers, _step);
         _status = new StatusExchange(
@@ -185,6 +189,7 @@ public sealed class ValidatorCore : IInputHandler
         _view.AssertInvariants();
         _catchUp.AssertInvariants();
         _close.AssertInvariants();
+        _forks.AssertInvariants();
         Require.That(_stops.Sent >= View);
     }
 
@@ -203,7 +208,12 @@ public sealed class ValidatorCore : IInputHandler
 
     void IInputHandler.OnExecuted(ulong sequence, in Hash256 root, PendingCommittee? change) => _finalizer.OnExecuted(sequence, root, change);
 
-    void IInputHandler.OnEpochEndStored() => _step.EndEpoch(_catchUp.OnEpochEndStored(), _catchUp.ProvenFrom);
+    void IInputHandler.OnEpochEndStored()
+    {
+        Block last = _catchUp.OnEpochEndStored();
+        _forks.EndEpoch();
+        _step.EndEpoch(last, _catchUp.ProvenFrom);
+    }
 
     void IInputHandler.OnSnapshotInstalled() => _finalizer.OnSnapshotInstalled();
 
@@ -322,6 +332,7 @@ public sealed class ValidatorCore : IInputHandler
         }
 
         _strong.Tell(_step);
+        _forks.Advance();
         _watch.Advance();
         _status.Advance();
         _catchUp.Advance(_step);

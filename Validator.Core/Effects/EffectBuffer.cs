@@ -37,6 +37,7 @@ public sealed class EffectBuffer
         Contradicted,
         ViewChanged,
         LevelReached,
+        ForkChanged,
         VoteTaken,
         CertificateMade,
         Rejected,
@@ -177,6 +178,8 @@ public sealed class EffectBuffer
         entry.Number = sequence;
     }
 
+    internal void ForkChanged(Fork fork) => Add(Case.ForkChanged).Body = fork;
+
     internal void VoteTaken(PartialSignature outcome) => Add(Case.VoteTaken).Member = (int)outcome;
 
     internal void CertificateMade(long micros) => Add(Case.CertificateMade).Number = (ulong)micros;
@@ -281,6 +284,9 @@ public sealed class EffectBuffer
     {
         switch (entry.Case)
         {
+            case Case.ForkChanged:
+                handler.ForkChanged(Require.Is<Fork>(entry.Body));
+                break;
             case Case.StoreManifest:
                 handler.StoreManifest(Require.Is<SnapshotManifest>(entry.Body));
                 break;

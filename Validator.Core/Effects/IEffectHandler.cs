@@ -117,6 +117,9 @@ public interface IEffectHandler
     /// </summary>
     void LevelReached(FinalityLevel level, ulong sequence);
 
+    /// <summary>A fork is found, or has ended (rules D1 to D4); for operators.</summary>
+    void ForkChanged(Fork fork);
+
     /// <summary>A PrePrepare, Prepare or Commit counts towards a certificate, or not, and why; for counting.</summary>
     void VoteTaken(PartialSignature outcome);
 

@@ -189,6 +189,8 @@ public sealed class CoreShell<TPayload>
 
         public void LevelReached(FinalityLevel level, ulong sequence) => ports.LevelReached(level, sequence);
 
+        public void ForkChanged(Fork fork) => ports.ForkChanged(fork);
+
         public void VoteTaken(PartialSignature outcome) => ports.VoteTaken(outcome);
 
         public void CertificateMade(long micros) => ports.CertificateMade(micros);

@@ -69,6 +69,8 @@ public interface IShellPorts<TPayload>
 
     void LevelReached(FinalityLevel level, ulong sequence);
 
+    void ForkChanged(Fork fork);
+
     void VoteTaken(PartialSignature outcome);
 
     void CertificateMade(long micros);

@@ -204,6 +204,7 @@ public sealed class HttpServers : IAsyncDisposable
         Map("/v1/blocks/{sequence}", s_read, read.Block);
         Map("/v1/status", s_read, read.Status);
         Map("/v1/committee", s_read, read.Committee, "keys");
+        Map("/v1/forks", s_read, new ForkEndpoints(node).List);
         TrustEndpoints trust = new(node);
         Map("/v1/trust", s_read, trust.Show);
         Map("/v1/trust/{member}", s_read, trust.ShowMember, "before", "limit");

@@ -55,6 +55,9 @@ public interface INodeGateway
     /// <summary>Why nothing becomes final; null while something does.</summary>
     Stall? Stall => null;
 
+    /// <summary>Forks that were seen since the start, the newest last.</summary>
+    ForkSummary[] Forks => [];
+
     /// <summary>True when every loop of the node has advanced within the last five seconds.</summary>
     bool IsHealthy(out string reason);
 

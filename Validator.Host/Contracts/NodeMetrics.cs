@@ -170,6 +170,15 @@ public sealed class NodeMetrics
     /// <summary>Batches with whole certificates or changes that came from elsewhere.</summary>
     public Histogram MultisigVerificationSeconds { get; } = new([0.0001, 0.00025, 0.0005, .. LatencyBounds]);
 
+    /// <summary>Forks found, and those that a rule has resolved, by <see cref="ForkKind"/>; two that are final.</summary>
+    public Counter[] ForksDetected { get; } = NewCounters(Enum.GetValues<ForkKind>().Length);
+    public Counter[] ForksResolved { get; } = NewCounters(Enum.GetValues<ForkKind>().Length);
+    public Counter ForksFailed { get; } = new();
+    public Gauge ActiveForks { get; } = new();
+
+    /// <summary>From when a fork was found until a rule had resolved it.</summary>
+    public Histogram ForkResolutionSeconds { get; } = new([.. LatencyBounds, 60, 600]);
+
     /// <summary>One group commit of the vote store, and of the ledger: seconds, sync included.</summary>
     public Histogram VoteCommitSeconds { get; } = new(LatencyBounds);
     public Histogram LedgerCommitSeconds { get; } = new(LatencyBounds);

@@ -17,6 +17,7 @@ internal static class MetricsPage
         Network(page, metrics, status);
         Validation(page, metrics);
         MultiSignatures(page, metrics);
+        Forks(page, metrics);
         Storage(page, metrics);
         if (trust is not null)
         {
@@ -327,6 +328,29 @@ internal static class MetricsPage
         page.Histogram(
             "multisig_aggregation_duration_seconds", "From a certificate's first vote until its weight is there.",
             metrics.MultisigAggregationSeconds);
+    }
+
+    private static void Forks(MetricsRegistry page, NodeMetrics metrics)
+    {
+        page.Family("fork_detector_forks_detected_total", "counter", "Forks found since the start, by kind.");
+        ByKind(metrics.ForksDetected);
+        page.Family("fork_detector_forks_resolved_total", "counter", "Forks that a rule has resolved, by kind.");
+        ByKind(metrics.ForksResolved);
+        page.Counter(
+            "fork_detector_forks_failed_total", "Two certificates that are both final: the validator halts.",
+            metrics.ForksFailed.Value);
+        page.Gauge("fork_detector_active_forks", "Forks that no rule has resolved yet.", metrics.ActiveForks.Value);
+        page.Histogram(
+            "fork_detector_resolution_duration_seconds", "From when a fork was found until a rule had resolved it.",
+            metrics.ForkResolutionSeconds);
+
+        void ByKind(Counter[] counters)
+        {
+            foreach (ForkKind kind in Enum.GetValues<ForkKind>())
+            {
+                page.Sample(counters[(int)kind].Value, ("kind", Names.Snake(kind.ToString())));
+            }
+        }
     }
 
     private static void Storage(MetricsRegistry page, NodeMetrics metrics)

@@ -188,6 +188,8 @@ public sealed partial class ValidatorNode
 
     public EpochConfiguration Epoch => _ledger.Epoch;
 
+    ForkSummary[] INodeGateway.Forks => _core.Forks.List();
+
     public bool HasTrust => _context.Genesis.Parameters.Trust is not null;
 
     TrustSummary? INodeGateway.Trust => _trust.Summary();

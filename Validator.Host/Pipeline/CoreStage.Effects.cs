@@ -135,6 +135,9 @@ internal sealed partial class CoreStage
         Strong.Look();
     }
 
+    void IShellPorts<OwnPayload>.ForkChanged(Fork fork) =>
+        Forks.Note(fork, fork.Member < 0 ? null : _epoch.Members[fork.Member].Name);
+
     void IShellPorts<OwnPayload>.VoteTaken(PartialSignature outcome) => metrics.Count(outcome);
 
     void IShellPorts<OwnPayload>.CertificateMade(long micros)

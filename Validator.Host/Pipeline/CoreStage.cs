@@ -65,6 +65,7 @@ internal sealed partial class CoreStage(
     public required StrongClock Strong { get; init; }
 
     public required ThreatWatch Threat { get; init; }
+    public ForkBoard Forks { get; } = new(metrics, log);
 
     /// <summary>Where the mark of a contradiction goes.</summary>
     public required StorageSection Storage { get; init; }

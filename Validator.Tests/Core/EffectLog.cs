@@ -25,6 +25,8 @@ internal sealed class EffectLog : IEffectHandler
 
     public List<(FinalityLevel Level, ulong Sequence)> Levels { get; } = [];
 
+    public List<Fork> Forks { get; } = [];
+
     public List<PartialSignature> Taken { get; } = [];
 
     public List<long> Made { get; } = [];
@@ -101,6 +103,8 @@ internal sealed class EffectLog : IEffectHandler
     public void Contradicted() => Add();
 
     public void ViewChanged(ulong view, Reason reason) => Add();
+
+    public void ForkChanged(Fork fork) => Add(Forks, fork);
 
     public void VoteTaken(PartialSignature outcome) => Taken.Add(outcome);
 

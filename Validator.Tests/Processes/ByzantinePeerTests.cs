@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Text.Json;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Config;
@@ -121,6 +122,46 @@ public sealed class ByzantinePeerTests
 
         Task<double> LiesAsync() => cluster.MetricAsync(
             victim, "cretoai_byzantine_violations_total", $"node_id=\"{place.Name}\",kind=\"invalid_signature\"");
+    }
+
+    // Protects operators who ask what a liar did: twin vertices are found by every validator, listed by API and command, counted,
+    // and resolved by a rule within 2 s (the bound leaves room for a machine that stalls) while blocks go on.
+    [Fact]
+    public async Task Twin_vertices_are_found_listed_and_resolved()
+    {
+        await using ProcessCluster cluster = await ProcessCluster.StartAsync();
+        NodeProcess[] honest = cluster.Nodes[..3];
+        NodeProcess place = cluster.Nodes[LiarIndex];
+        Assert.True(await place.StopAsync(ProcessCluster.Patience));
+        using Villain villain = new(cluster.Cluster, place, "twin-vertex");
+        using CancellationTokenSource end = new();
+        Task lying = villain.RunAsync(end.Token);
+        foreach (NodeProcess node in honest)
+        {
+            await ProcessCluster.UntilAsync("the twins are resolved", ProcessCluster.Patience, async () =>
+            {
+                await cluster.SubmitFinalAsync(node, Guid.NewGuid().ToByteArray());
+                return await cluster.MetricAsync(node, "fork_detector_forks_resolved_total", "kind=\"lane_twin\"") > 0;
+            });
+            (int code, string output) = await ProcessCluster.RunAsync("fork", "list", "--api", node.Api.ToString());
+            Assert.Equal(0, code);
+            Assert.Contains("\"lane_twin\"", output);
+            string? body = await cluster.Cluster.GetAsync(node, "/v1/forks");
+            using JsonDocument document = JsonDocument.Parse(body!);
+            Assert.Equal(0, document.RootElement.GetProperty("active").GetInt32());
+            JsonElement fork = Assert.Single(document.RootElement.GetProperty("forks").EnumerateArray());
+            Assert.Equal(place.Name, fork.GetProperty("member").GetString());
+            Assert.Equal(1, fork.GetProperty("height").GetInt32());
+            Assert.Contains(fork.GetProperty("outcome").GetString(), (string[])["ordered", "lane_closed"]);
+            Abuse.Print($"{node.Name}: {fork.GetProperty("outcome")} after {fork.GetProperty("seconds").GetDouble():F3} s");
+            Assert.InRange(fork.GetProperty("seconds").GetDouble(), 0, 15);
+            Assert.Equal(0, await cluster.MetricAsync(node, "fork_detector_active_forks"));
+            Assert.Equal(0, await cluster.MetricAsync(node, "fork_detector_forks_failed_total"));
+            Assert.Equal(1, await cluster.MetricAsync(node, "fork_detector_resolution_duration_seconds_count"));
+        }
+
+        await end.CancelAsync();
+        await lying;
     }
 
     /// <summary>Until the victim has met the attack with what stops it.</summary>

@@ -31,30 +31,32 @@ internal sealed class CoreParts
         BlockBuilder builder = new(
             Samples.Genesis.Parameters, settings, Samples.Chain, Samples.Blocks, Samples.Close, Samples.Lanes, pace);
         TwinGuard guard = new(Peers, Step);
-        Convictions convictions = new(self, Samples.Lanes, Timer, guard, Step);
+        Forks = new ForkDetector(epoch, Samples.Lanes, Slots, View, Samples.Chain, ChainSamples.Reach, Step);
+        Convictions = new Convictions(self, Samples.Lanes, Timer, guard, Forks, Step);
         Fetcher = new Fetcher(Samples.Lanes, Peers, Step);
         Acceptances = new OwnAcceptances(Samples.Chain, Samples.Blocks);
         Changer = new ViewChanger(
             epoch, 32, View, Stops, Changes, Prepared, Committed, Slots, Samples.Blocks, Samples.Chain, Acceptances, Timer, Past,
             guard, Step);
-        Certificates = new Certificates(epoch, Prepared, Committed, Slots, View, Samples.Chain, Past, Changer, guard, Step);
+        Certificates = new Certificates(
+            epoch, Prepared, Committed, Slots, View, Samples.Chain, Past, Changer, guard, Forks, Step);
         Strong = new StrongFinality(epoch.Committee, Samples.Chain);
         Counter = new VoteCounter(
-            epoch, self, settings, Slots, View, Samples.Chain, Samples.Blocks, Past, pace, Certificates, Strong, convictions, guard,
+            epoch, self, settings, Slots, View, Samples.Chain, Samples.Blocks, Past, pace, Certificates, Strong, Convictions, guard,
             Step);
         Voter = new Voter(
             epoch, Slots, Samples.Judge, Samples.Blocks, View, Samples.Chain, Past, Acceptances, own, Fetcher, Step);
         Finalizer = new Finalizer(
             Samples.Chain, Samples.Blocks, Slots, View, Samples.Lanes, own, Past, Timer, Samples.Close, catchUp, Certificates,
-            Strong, Fetcher, guard, Step);
+            Strong, Fetcher, guard, Forks, Step);
         BaseChooser = new BaseChooser(epoch, self, View, Samples.Blocks, Samples.Chain, Fetcher, Peers);
         Watch = new LeaderWatch(
             epoch, self, settings, View, Stops, Timer, Slots, Samples.Blocks, Samples.Chain, Samples.Lanes, own, Past, catchUp, Peers, Step);
         Proposer = new Proposer(
             self, 0, View, Samples.Blocks, Samples.Chain, builder, Samples.Judge, Counter, Voter, Past, Fetcher, Peers, Step);
         NewViews = new NewViews(
-            epoch, self, View, Stops, Changes, Changer, Certificates, builder, Past, convictions, guard, Step);
-        Vertices = new VertexIntake(self, Samples.Lanes, own, Past, Samples.Blocks, Fetcher, convictions, guard, Step);
+            epoch, self, View, Stops, Changes, Changer, Certificates, builder, Past, Convictions, guard, Step);
+        Vertices = new VertexIntake(self, Samples.Lanes, own, Past, Samples.Blocks, Fetcher, Convictions, guard, Step);
         Answers = new FetchAnswers(Fetcher, Samples.Blocks, Samples.Chain, Certificates, catchUp, Step);
         Status = new StatusExchange(
             epoch, self, settings, 32, Samples.Lanes, Samples.Chain, Slots, View, Stops, Changes, Timer, Fetcher, catchUp, Watch,
@@ -81,6 +83,8 @@ internal sealed class CoreParts
     public OwnAcceptances Acceptances { get; }
     public ViewChanger Changer { get; }
     public Certificates Certificates { get; }
+    public Convictions Convictions { get; }
+    public ForkDetector Forks { get; }
     public VoteCounter Counter { get; }
     public StrongFinality Strong { get; }
     public Voter Voter { get; }

@@ -84,10 +84,11 @@ public sealed class OwnPastTests
         Convictions convictions = Watched(_samples.Lanes, effects, out Step step);
         convictions.ConvictOf(known, twin);
         convictions.ConvictOf(known, twin);
-        Assert.Equal(2, effects.Count);
+        Assert.Equal(3, effects.Count);
+        Assert.Single(EffectLog.Of(effects).Forks);
         Assert.True(_samples.Lanes[1].Equivocated);
         convictions.OnEvidence(Twins(2));
-        Assert.Equal(4, effects.Count);
+        Assert.Equal(5, effects.Count);
         Assert.False(_samples.Lanes[2].Equivocated);
         Assert.True(step.Signs);
         convictions.OnEvidence(Twins(0));
@@ -104,8 +105,11 @@ public sealed class OwnPastTests
     {
         step = new Step(0, 0, signs: true);
         step.Begin(Input.Tick, effects);
-        PeerTable peers = new(new ChainSamples().Epoch.Committee, 0);
-        return new Convictions(0, lanes, new ViewTimer(4, 1), new TwinGuard(peers, step), step);
+        ChainSamples samples = new();
+        PeerTable peers = new(samples.Epoch.Committee, 0);
+        Slots slots = new(samples.Epoch.Committee, ChainSamples.Reach);
+        ForkDetector forks = new(samples.Epoch, lanes, slots, new ViewState(default), samples.Chain, ChainSamples.Reach, step);
+        return new Convictions(0, lanes, new ViewTimer(4, 1), new TwinGuard(peers, step), forks, step);
     }
 
     private static Evidence Twins(int sender) => new(

@@ -207,6 +207,7 @@ public sealed class CoreShellTests
         samples[typeof(ulong)] = 9ul;
         samples[typeof(int)] = 3;
         samples[typeof(long)] = 11L;
+        samples[typeof(Fork)] = new Fork(ForkKind.LaneTwin, 1, 2, 0, 3, Hash256.Of([1]), Hash256.Of([2]), 4);
         samples[typeof(PartialSignature)] = PartialSignature.Repeated;
         samples[typeof(Reason)] = Reason.Timeout;
         samples[typeof(FinalityLevel)] = FinalityLevel.Strong75;

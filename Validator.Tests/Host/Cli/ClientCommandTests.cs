@@ -109,6 +109,7 @@ public sealed class ClientCommandTests
         "stake claim --key KEY",
         "stake rewards",
         "evidence list",
+        "fork list",
         "evidence submit EVIDENCE --member MEMBER",
         "load --duration 1s",
         "support-bundle --out OUT");
