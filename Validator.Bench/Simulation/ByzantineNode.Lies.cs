@@ -202,11 +202,11 @@ public sealed partial class ByzantineNode
         }
 
         Cluster.World.Met(Fault.UnaskedAnswer);
-        if (Disk.Finals.Count > 0 && Disk.Finals[^1] is var last && last.Certificate.BlockHash == last.Block.Hash)
+        if (Disk.Finals is [.., { Certificate: { } proof } last] && proof.BlockHash == last.Block.Hash)
         {
-            Send(-1, new FinalBlocks([last.Block], last.Certificate));
+            Send(-1, new FinalBlocks([last.Block], proof));
             Send(-1, last.Block);
-            Send(-1, last.Certificate);
+            Send(-1, proof);
         }
 
         Send(-1, new NotFound(new FetchRequest(FetchKind.Block, Core.Epoch, 0, 0, 1, Hash256.Of([1])), 1));

@@ -107,6 +107,7 @@ public enum Fault : byte
 
     // Of ledgers.
     Pruned,
+    CertificatesDropped,
     LongAbsence,
     LostLedger,
     CrashBetweenStores,

@@ -9,10 +9,11 @@ namespace Validator.Bench.Simulation;
 /// <summary>One record of the vote store, under its key.</summary>
 public sealed record SimRecord(SignedHeader Key, Signed Message, Block? Block, ViewChange? ViewChange, NewView? NewView);
 
-public sealed record SimFinal(Block Block, Certificate Certificate, VertexHeader[] Order, Hash256 Root) : IExecutedBlock;
+/// <param name="Certificate">Null where it was dropped.</param>
+public sealed record SimFinal(Block Block, Certificate? Certificate, VertexHeader[] Order, Hash256 Root) : IExecutedBlock;
 
 /// <summary>What survives a crash: what was synced.</summary>
-public sealed class SimDisk
+public sealed class SimDisk : IFinalBlocks
 {
     public List<SimRecord> Signed { get; } = [];
     public Dictionary<Hash256, Block> Blocks { get; } = [];
@@ -23,6 +24,9 @@ public sealed class SimDisk
     /// <summary>Executed blocks that are kept; the first may be a snapshot's own, of which the order is not known.</summary>
     public List<SimFinal> Finals { get; } = [];
     public ulong FirstKept { get; set; } = 1;
+
+    /// <summary>The newest block whose certificate stays for good.</summary>
+    public ulong Checkpoint { get; set; }
 
     /// <summary>Newest executed block.</summary>
     public ulong LastExecuted => Finals.Count == 0 ? 0 : Finals[^1].Block.Sequence;
@@ -99,6 +103,7 @@ public sealed class SimDisk
         }
 
         copy.FirstKept = FirstKept;
+        copy.Checkpoint = Checkpoint;
         copy.StagedManifest = StagedManifest;
         CopyAll(Ends, copy.Ends);
         CopyAll(Limits, copy.Limits);
@@ -134,6 +139,21 @@ public sealed class SimDisk
     public SimFinal? Final(ulong sequence) =>
         Finals.Count == 0 || sequence < Finals[0].Block.Sequence || sequence > LastExecuted ? null
             : Finals[(int)(sequence - Finals[0].Block.Sequence)];
+
+    public (Block Block, Certificate? Certificate)? FindFinal(ulong sequence) =>
+        sequence >= FirstKept && Final(sequence) is { } final ? (final.Block, final.Certificate) : null;
+
+    /// <summary>Between two checkpoints.</summary>
+    public void DropCertificates(ulong last, ulong next)
+    {
+        for (int i = 0; i < Finals.Count; i++)
+        {
+            ulong sequence = Finals[i].Block.Sequence;
+            Finals[i] = sequence > last && sequence < next ? Finals[i] with { Certificate = null } : Finals[i];
+        }
+
+        Checkpoint = next;
+    }
 
     public void DropStaged()
     {
@@ -193,6 +213,7 @@ public sealed class SimDisk
         Ends.Clear();
         Unordered.Clear();
         Landing = 0;
+        Checkpoint = 0;
         Committee = null;
         Trust = null;
         FirstKept = 1;

@@ -154,7 +154,7 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
     }
 
     void ISimLedgerWriter.WriteExecuted(SimFinal executed) =>
-        _executed.Enqueue(WriteFinal(executed.Block, executed.Certificate, executed.Order));
+        _executed.Enqueue(WriteFinal(executed.Block, executed.Certificate!, executed.Order));
 
     void ISimLedgerWriter.WriteManifest(SnapshotManifest manifest) => Disk.StagedManifest = manifest;
 

@@ -96,6 +96,30 @@ public partial class SimNode
         }
     }
 
+    /// <summary>As the ledger does behind the newest blocks (Host/Storage/RocksLedger.Certificates), sooner.</summary>
+    private void DropCertificates()
+    {
+        SimWorld world = Cluster.World;
+        ulong last = Math.Max(Disk.Checkpoint, Disk.FirstKept - 1);
+        ulong end = Disk.LastExecuted - Math.Min(Disk.LastExecuted, world.NewestCertified);
+        if (Checkpoints.After(Disk, last, end, world.CheckpointSpan, [.. Disk.Snapshots.Keys]) is not { } next)
+        {
+            return;
+        }
+
+        bool[] proven = [.. Disk.Finals.Select(IsProven)];
+        world.Met(Fault.CertificatesDropped);
+        Disk.DropCertificates(last, next);
+        if (!Disk.Finals.Select(IsProven).SequenceEqual(proven))
+        {
+            throw Cluster.Check.Fail(this, "certificates", $"nothing proves some block from {last} to {next} any more");
+        }
+
+        bool IsProven(SimFinal final) =>
+            Checkpoints.Prove(Disk, final.Block.Sequence, final.Block.Sequence, Checkpoints.Span) is { } proof
+            && proof.Blocks[^1].Epoch == final.Block.Epoch;
+    }
+
     private bool ServeSnapshot(int peer, in FetchRequest request)
     {
         if (request.Kind == FetchKind.Snapshot)
@@ -168,20 +192,15 @@ public partial class SimNode
             return null;
         }
 
-        List<Block> certified = [];
-        for (ulong next = stating.Block.Sequence; next <= stating.Certificate.Sequence; next++)
+        ulong states = stating.Block.Sequence;
+        if (Checkpoints.Prove(Disk, states, states, SnapshotManifestCodec.MaxCertified) is not { } proof)
         {
-            if (Disk.Final(next) is not { } final)
-            {
-                return null;
-            }
-
-            certified.Add(final.Block);
+            return null;
         }
 
         ulong first = Disk.Records.Keys.First(s => s + Cluster.Genesis.Parameters.WindowBlocks + 16 > sequence);
         StateRecord[] records = [.. Disk.Records.Where(r => r.Key >= first && r.Key <= stating.Block.ExecutedSequence).Select(r => r.Value)];
-        return new SnapshotManifest(first, records, anchor.Block, [.. certified], stating.Certificate, snapshot.Pending);
+        return new SnapshotManifest(first, records, anchor.Block, proof.Blocks, proof.Certificate, snapshot.Pending);
     }
 
     void ISimShellPorts.StoreManifest(SnapshotManifest manifest) => ToLedger(_fromCore, SimLedgerItem.Manifest(manifest));

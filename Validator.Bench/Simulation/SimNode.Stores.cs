@@ -63,6 +63,7 @@ public partial class SimNode
         Cluster.Check.OnExecuted(this, block, order, root, verdicts);
         ForgetBelow(block.Sequence);
         TakeSnapshot(block);
+        DropCertificates();
         return (root, _epochs.Execute(block, committee, _standing.Epoch));
     }
 
@@ -163,7 +164,7 @@ public partial class SimNode
             case FetchKind.Block when FindBlock(request.Hash) is { } block:
                 Send(peer, block);
                 break;
-            case FetchKind.FinalBlocks when FinalsFrom(request) is { } finals:
+            case FetchKind.FinalBlocks when Checkpoints.Answer(Disk, request) is { } finals:
                 Send(peer, finals);
                 break;
             case FetchKind.Snapshot or FetchKind.Chunk when ServeSnapshot(peer, request):
@@ -176,34 +177,6 @@ public partial class SimNode
 
     private Block? FindBlock(Hash256 hash) =>
         Disk.Blocks.GetValueOrDefault(hash) ?? Disk.Finals.Find(f => f.Block.Hash == hash)?.Block;
-
-    private FinalBlocks? FinalsFrom(FetchRequest request)
-    {
-        int first = Disk.Finals.FindIndex(f => f.Block.Sequence == request.Sequence && request.Sequence >= Disk.FirstKept);
-        if (first < 0)
-        {
-            return null;
-        }
-
-        int last = Math.Min(first + (int)request.Count, Disk.Finals.Count) - 1;
-        // No answer goes beyond an epoch's last block: another committee certifies what follows.
-        int end = Disk.Finals.FindIndex(first, f => f.Block.EndsEpoch);
-        last = end >= 0 ? Math.Min(last, end) : last;
-        // The certificate covers the last block itself: go on to the next block that has its own.
-        while (last >= first && last != end && last + 1 < Disk.Finals.Count && Disk.Finals[last].Certificate.BlockHash != Disk.Finals[last].Block.Hash)
-        {
-            last++;
-        }
-
-        while (last >= first && Disk.Finals[last].Certificate.BlockHash != Disk.Finals[last].Block.Hash)
-        {
-            last--;
-        }
-
-        return last < first
-            ? null
-            : new FinalBlocks([.. Disk.Finals.GetRange(first, last - first + 1).Select(f => f.Block)], Disk.Finals[last].Certificate);
-    }
 
     private EpochConfiguration CurrentEpoch()
     {
@@ -263,7 +236,7 @@ public partial class SimNode
     }
 
     (Block Block, Certificate Certificate, Hash256 Root)? ILedgerReader.LastFinal =>
-        Disk.Finals is [.., var last] ? (last.Block, last.Certificate, last.Root) : null;
+        Disk.Finals is [.., var last] ? (last.Block, last.Certificate!, last.Root) : null;
 
     StagedSnapshot? ILedgerReader.Staged => Staged();
 

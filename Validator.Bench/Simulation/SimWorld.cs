@@ -1,5 +1,6 @@
 using Validator.Core.Consensus;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 
 namespace Validator.Bench.Simulation;
@@ -28,6 +29,7 @@ public sealed partial class SimWorld
     private Coalition? _coalition;
     private readonly SimRandom _signing;
     private readonly SimRandom _stages;
+    private readonly SimRandom _certificates;
     private readonly uint[] _nonces = new uint[SimEnvelopes.Accounts];
     private ulong _nextTransaction;
     private bool _loading;
@@ -46,6 +48,7 @@ public sealed partial class SimWorld
         _revivals = new SimRandom(seed ^ 0x52657669766564);
         _stores = new SimRandom(seed ^ 0x53746F726573);
         _stages = new SimRandom(seed ^ 0x537461676573);
+        _certificates = new SimRandom(seed ^ 0x436572747300);
         _trust = new SimRandom(seed ^ 0x5472757374);
         KeyKind keys = !faults ? KeyKind.Short : seed % 200 == 0 ? KeyKind.Real : _random.Chance(0.4) ? KeyKind.Padded : KeyKind.Short;
         ReadsBytes = keys != KeyKind.Short;
@@ -104,6 +107,13 @@ public sealed partial class SimWorld
             SnapshotEvery = (ulong)_ledgers.Between(2, 5);
         }
 
+        if (faults && _certificates.Chance(0.9))
+        {
+            // Little again: in most worlds the ledger is some ten blocks long.
+            CheckpointSpan = (int)_certificates.Between(1, _certificates.Chance(0.8) ? 6 : Checkpoints.Span);
+            NewestCertified = (ulong)_certificates.Between(0, 6);
+        }
+
         if (faults)
         {
             _loss = _random.Chance(0.5) ? 0 : _random.Between(0, 30) / 100.0;
@@ -154,6 +164,10 @@ public sealed partial class SimWorld
     /// <summary>Executed blocks kept behind the newest, and between two snapshots; 0: all and none.</summary>
     public ulong Retain { get; }
     public ulong SnapshotEvery { get; }
+
+    /// <summary>Most blocks from one checkpoint to the next; and newest blocks that keep theirs, all if not drawn.</summary>
+    public int CheckpointSpan { get; } = Checkpoints.Span;
+    public ulong NewestCertified { get; } = ulong.MaxValue;
 
     /// <summary>Final blocks between two cleanings of the vote store; never where nothing else is drawn.</summary>
     public int ForgetEvery { get; } = int.MaxValue;

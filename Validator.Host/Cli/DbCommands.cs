@@ -35,11 +35,15 @@ internal static class DbCommands
             }
 
             LedgerSummary summary = ledger.Summarize();
-            Console.WriteLine($"ledger: {place.Storage.LedgerPath}, format {StoreIdentity.FormatVersion}, {Size(place.Storage.LedgerPath)}");
+            Console.WriteLine($"ledger: {place.Storage.LedgerPath}, format {ledger.Format}, {Size(place.Storage.LedgerPath)}");
             Console.WriteLine($"  blocks {summary.First.Sequence} to {summary.Newest.Sequence}, root {summary.Root}");
             Console.WriteLine($"  transactions {summary.First.Index} to {summary.Newest.Index}, the last not included");
             Console.WriteLine($"  snapshots at {(summary.Snapshots.Length == 0 ? "none" : string.Join(", ", summary.Snapshots))}");
             Console.WriteLine(summary.FetchesSnapshot ? "  a snapshot is being fetched" : "  no snapshot is being fetched");
+            (ulong certificates, ulong bytes) = summary.Certificates;
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"  {certificates:N0} certificates, {bytes / 1e6:N1} MB; they prove the blocks between"));
             foreach ((string family, ulong keys) in summary.Families)
             {
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {family,-16} {keys,14:N0} keys"));
@@ -118,7 +122,7 @@ internal static class DbCommands
     private static void PrintVotes(RocksVoteStore votes, Place place, EpochConfiguration epoch)
     {
         RecoveredState state = new();
-        Console.WriteLine($"votes: {place.Storage.VotesPath}, format {StoreIdentity.FormatVersion}, {Size(place.Storage.VotesPath)}");
+        Console.WriteLine($"votes: {place.Storage.VotesPath}, format {votes.Format}, {Size(place.Storage.VotesPath)}");
         if (AreLater(votes, epoch) is { } later)
         {
             Console.WriteLine($"  {later}");

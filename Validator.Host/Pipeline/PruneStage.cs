@@ -1,18 +1,23 @@
 using Microsoft.Extensions.Logging;
+using Validator.Core.Shell;
 using Validator.Host.Primitives;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Pipeline;
 
 /// <summary>
-/// Maintains the transaction index and deletes history beyond the retention, in small writes; compacts once an eighth of
-/// the retention has been deleted. It waits for nobody and nobody waits for it: votes have a database of their own, and the
-/// ledger goes on writing.
+/// Maintains the transaction index, drops certificates and deletes history beyond the retention, in small writes; compacts once
+/// an eighth of the retention has been deleted. It waits for nobody and nobody waits for it: votes have a database of their own,
+/// and the ledger goes on writing.
 /// </summary>
 internal sealed class PruneStage(RocksLedger ledger, Retention retention, ILogger log, Topology topology, IFaultSink faults)
     : PipelineStage(topology.Prune, faults)
 {
+    /// <summary>Blocks whose certificates are dropped before their room is given back: some 100 MB with four members.</summary>
+    private const int BlocksPerCompaction = 8192;
+
     private ChainPosition _compacted = ledger.FirstKept;
+    private int _dropped;
     private bool _indexing;
 
     public override bool HasWork => false;
@@ -41,6 +46,20 @@ internal sealed class PruneStage(RocksLedger ledger, Retention retention, ILogge
             _compacted = kept;
         }
 
+        int dropped = ledger.DropCertificates(Checkpoints.Newest, Checkpoints.Span, out error);
+        if (error is not null)
+        {
+            Faults.Fail(ExitCodes.Store, $"ledger: dropping certificates failed: {error}");
+            return false;
+        }
+
+        _dropped += dropped;
+        if (_dropped >= BlocksPerCompaction)
+        {
+            ledger.CompactDropped();
+            _dropped = 0;
+        }
+
         bool tended = gone == 0 && ledger.TendIndex(
             retention, damage => log.LogError("transactions of some blocks are not found by id: {Damage}", damage), out error);
         if (error is not null)
@@ -57,6 +76,6 @@ internal sealed class PruneStage(RocksLedger ledger, Retention retention, ILogge
                 : "every transaction that is kept is found by its id");
         }
 
-        return gone > 0 || tended;
+        return gone > 0 || dropped > 0 || tended;
     }
 }

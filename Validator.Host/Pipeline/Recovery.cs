@@ -164,7 +164,7 @@ internal static class Recovery
     private sealed class LedgerReader(RocksLedger ledger, CancellationToken calledOff) : ILedgerReader
     {
         public (Block Block, Certificate Certificate, Hash256 Root)? LastFinal =>
-            ledger.LastFinal() is { } last ? (last.Block, last.Certificate, last.Result.Root) : null;
+            ledger.LastFinal() is { } last ? (last.Block, last.Certificate!, last.Result.Root) : null;
 
         public StagedSnapshot? Staged => ledger.Staged();
 

@@ -226,7 +226,7 @@ public static class VoteStoreSetup
         }
 
         bool votedLately = last is not null && last.Block.Epoch == epoch.Number
-            && (last.Block.Cut[self].Height > 0 || Array.Exists(last.Certificate.Votes, v => v.Sender == self));
+            && (last.Block.Cut[self].Height > 0 || Array.Exists(last.Certificate!.Votes, v => v.Sender == self));
         return votedLately || ledger.VerticesAbove(epoch.Number, self, 0).Any() || WasMember(context, ledger, epoch.Number);
     }
 

@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Contracts;
 using Validator.Host.Pipeline;
@@ -176,50 +177,14 @@ internal sealed class FetchService(
         Snapshots.Chunk(request.Sequence, request.Hash) is { } data
         && sender.Send(peer, Channel.Sync, new SnapshotChunk(request.Epoch, request.Sequence, request.Hash, data));
 
-    /// <summary>Final blocks from a sequence on: at most as many as are asked for, the last with its own certificate.</summary>
     private bool AnswerFinalBlocks(int peer, in FetchRequest request)
     {
-        uint most = Math.Min(request.Count, FrameLimits.MaxFinalBlocks);
-        List<Block> blocks = [];
-        int whole = 0;
-        Certificate? certificate = null;
-        for (ulong sequence = request.Sequence; blocks.Count < FrameLimits.MaxFinalBlocks; sequence++)
-        {
-            if (ledger.FindFinal(sequence) is not { } final)
-            {
-                break;
-            }
-
-            blocks.Add(final.Block);
-            if (final.Block.EndsEpoch)
-            {
-                // Another committee certifies what follows, so this one needs a certificate of its own.
-                whole = blocks.Count;
-                certificate = final.Certificate;
-                break;
-            }
-
-            if (final.Certificate.Sequence == sequence)
-            {
-                whole = blocks.Count;
-                certificate = final.Certificate;
-                if (whole >= most)
-                {
-                    break;
-                }
-            }
-            else if (whole > 0 && blocks.Count >= most)
-            {
-                break;
-            }
-        }
-
-        if (certificate is null)
+        if (Checkpoints.Answer(ledger, request) is not { } answer)
         {
             return false;
         }
 
-        Block[] answer = blocks.GetRange(0, whole).ToArray();
-        return sender.Send(peer, Channel.Sync, new FinalBlocks(answer, certificate));
+        _meter.TryCharge(peer, FinalBlocksCodec.EncodedSize(answer));
+        return sender.Send(peer, Channel.Sync, answer);
     }
 }

@@ -1,5 +1,6 @@
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Storage;
 
@@ -61,7 +62,8 @@ internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks, Member[
         return Hash256.Of(chunk) == hash ? chunk : null;
     }
 
-    private SnapshotManifest? Prove(ulong sequence)
+    /// <summary>A kept snapshot's manifest; null where no final block states it yet, or not all that it takes is here.</summary>
+    internal SnapshotManifest? Prove(ulong sequence)
     {
         if (ledger.FindFinal(sequence) is not { } anchor)
         {
@@ -79,14 +81,14 @@ internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks, Member[
 
             if (block.ExecutedSequence >= sequence)
             {
-                return Prove(anchor.Block, block, final.Certificate);
+                return Prove(anchor.Block, block);
             }
         }
 
         return null;
     }
 
-    private SnapshotManifest? Prove(Block anchor, Block stating, Certificate certificate)
+    private SnapshotManifest? Prove(Block anchor, Block stating)
     {
         ulong reach = windowBlocks + 16;
         ulong first = anchor.Sequence > reach ? anchor.Sequence - reach + 1 : 1;
@@ -105,26 +107,15 @@ internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks, Member[
             }
         }
 
-        List<Block> certified = [stating];
-        for (ulong sequence = stating.Sequence + 1; sequence <= certificate.Sequence; sequence++)
-        {
-            if (ledger.FindFinal(sequence) is not { } final)
-            {
-                return null;
-            }
-
-            certified.Add(final.Block);
-        }
-
         if (first > anchor.Sequence || records.Count > SnapshotManifestCodec.MaxRecords
-            || certified.Count > SnapshotManifestCodec.MaxCertified)
+            || Checkpoints.Prove(ledger, stating.Sequence, stating.Sequence, SnapshotManifestCodec.MaxCertified) is not { } proof)
         {
             return null;
         }
 
         Hash256 committee = records[(int)(anchor.Sequence - first)].CommitteeDigest;
         return !TryFindPending(stating.Epoch, first, anchor.Sequence, committee, out PendingCommittee? pending) ? null
-            : new SnapshotManifest(first, [.. records], anchor, [.. certified], certificate, pending);
+            : new SnapshotManifest(first, [.. records], anchor, proof.Blocks, proof.Certificate, pending);
     }
 
     /// <summary>The change pending in a state of an epoch, if any; false where that is not known any more.</summary>

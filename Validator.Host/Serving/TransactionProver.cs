@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Host.Storage;
 
@@ -116,25 +117,7 @@ internal sealed class TransactionProver(ILedger ledger, Hash256 chainId)
         return null;
     }
 
-    /// <summary>Blocks from one to the one whose certificate covers another; null where that is not here yet.</summary>
-    private (Block[] Blocks, Certificate Certificate)? ReadChain(ulong from, ulong covered)
-    {
-        if (ledger.FindFinal(covered) is not { } last || last.Certificate.Sequence - from >= TransactionProofCodec.MaxBlocks)
-        {
-            return null;
-        }
-
-        List<Block> blocks = [];
-        for (ulong next = from; next <= last.Certificate.Sequence; next++)
-        {
-            if (ledger.FindFinal(next) is not { } final)
-            {
-                return null;
-            }
-
-            blocks.Add(final.Block);
-        }
-
-        return ([.. blocks], last.Certificate);
-    }
+    /// <summary>Blocks from one to the first that proves another; null where that is not here yet.</summary>
+    private (Block[] Blocks, Certificate Certificate)? ReadChain(ulong from, ulong covered) =>
+        Checkpoints.Prove(ledger, from, covered, TransactionProofCodec.MaxBlocks);
 }

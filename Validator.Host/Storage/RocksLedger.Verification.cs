@@ -9,7 +9,8 @@ namespace Validator.Host.Storage;
 
 /// <summary>What a ledger holds, for <c>validator db inspect</c>.</summary>
 internal sealed record LedgerSummary(
-    ChainPosition First, ChainPosition Newest, Hash256 Root, ulong[] Snapshots, (string Family, ulong Keys)[] Families, bool FetchesSnapshot);
+    ChainPosition First, ChainPosition Newest, Hash256 Root, ulong[] Snapshots, (string Family, ulong Keys)[] Families,
+    bool FetchesSnapshot, (ulong Count, ulong Bytes) Certificates);
 
 /// <summary>Reads a whole ledger and checks it against itself: <c>validator db verify</c>.</summary>
 internal sealed partial class RocksLedger
@@ -29,13 +30,14 @@ internal sealed partial class RocksLedger
             families[i] = (Families[i], keys);
         }
 
-        return new LedgerSummary(_kept, _newest, FindState(_newest.Sequence)?.Root ?? Hash256.Zero, Snapshots(), families, Staged() is not null);
+        Hash256 root = FindState(_newest.Sequence)?.Root ?? Hash256.Zero;
+        return new LedgerSummary(_kept, _newest, root, Snapshots(), families, Staged() is not null, CountCertificates());
     }
 
     /// <summary>
     /// Checks every kept block: it continues the one before, and so does its record of the state; the ids that it accepted,
-    /// computed from its payloads, have the digest in that record; the index of transactions has these ids. Checks RocksDB's
-    /// checksums on the way.
+    /// computed from its payloads, have the digest in that record; the index of transactions has these ids; a certificate proves
+    /// it. Checks RocksDB's checksums on the way.
     /// </summary>
     /// <param name="found">Called for each damage.</param>
     /// <returns>Blocks read.</returns>
@@ -69,6 +71,7 @@ internal sealed partial class RocksLedger
         {
             VerifyRest(found);
             VerifyIndex(segments, sums, found);
+            VerifyCertificates(found);
         }
         catch (StoreException e)
         {

@@ -10,21 +10,23 @@ using Validator.Host.Storage.Native;
 namespace Validator.Host.Storage;
 
 /// <summary>An executed block as stored.</summary>
-internal sealed record FinalRecord(Block Block, Certificate Certificate, ExecutionResult Result, Hash256[] Order);
+/// <param name="Certificate">Of it or of a descendant; null where it was dropped.</param>
+internal sealed record FinalRecord(Block Block, Certificate? Certificate, ExecutionResult Result, Hash256[] Order);
 
 /// <summary>
 /// Vertices with payload and executed blocks with their outcome. One thread adds and commits; any thread reads. Families:
 /// vertices: hash to signature, header, payload. index_height: epoch, author, height, vertex hash. finalized: block sequence to
-/// block, certificate, result, vertices in order. metadata: H block hash to sequence; G first global index to sequence; O key
-/// hash: the newest vertex that this key authored. edges and index_timestamp are of older formats, and empty.
+/// block, certificate or none, result, vertices in order. metadata: H block hash to sequence; G first global index to sequence; O
+/// key hash: the newest vertex that this key authored. edges and index_timestamp are of older formats, and empty.
 /// Integers in keys big-endian. The executed state (RocksLedger.State, RocksLedger.Accounts), where a transaction is
-/// found (TransactionIndex) and what is forgotten (RocksLedger.Pruning) have files of their own.
+/// found (TransactionIndex) and what is forgotten (RocksLedger.Pruning, RocksLedger.Certificates) have files of their own.
 /// </summary>
 internal sealed partial class RocksLedger : ILedger
 {
     private const long ProbeBytes = 8 << 20;
     private const int LeastFamilyShare = 96;
     private const int MostFamilyShare = 144;
+    private const int HeadBytes = 3 * sizeof(int);
     private const int OwnTipBytes = (2 * sizeof(ulong)) + Hash256.Size;
 
     private const int Vertices = 1;
@@ -42,19 +44,22 @@ internal sealed partial class RocksLedger : ILedger
     private readonly RocksDb _database;
     private readonly RocksDbBatch _batch;
     private readonly int _committeeSize;
+    private readonly StoreIdentity _identity;
     private readonly byte[] _ownTipKey;
     private readonly CompressionGauge _gauge = new();
     private readonly Func<ulong, TransactionScratch, IEnumerable<FinalTransaction>> _transactions;
 
-    private RocksLedger(RocksDb database, in Hash256 ownKey, int committeeSize, uint dedupWindow, int indexSegment)
+    private RocksLedger(RocksDb database, StoreIdentity identity, int committeeSize, uint dedupWindow, int indexSegment)
     {
         _database = database;
-        _ownTipKey = Key('O', ownKey);
+        _identity = identity;
+        _ownTipKey = Key('O', identity.ConsensusKeyHash);
         _batch = new RocksDbBatch(database);
         _committeeSize = committeeSize;
         _dedupWindow = dedupWindow;
         _transactions = Transactions;
         ReadKept();
+        ReadCheckpoint();
         ReadSnapshots();
         _index = new TransactionIndex(database, _newest.Sequence + 1, indexSegment);
         ReadTail();
@@ -110,7 +115,7 @@ internal sealed partial class RocksLedger : ILedger
 
         try
         {
-            return new RocksLedger(database, identity.ConsensusKeyHash, committeeSize, dedupWindow, indexSegment);
+            return new RocksLedger(database, identity, committeeSize, dedupWindow, indexSegment);
         }
         catch
         {
@@ -307,9 +312,6 @@ internal sealed partial class RocksLedger : ILedger
         return sequence.Found ? Final(Number(sequence.Span, "an index of block hashes"))?.Block : null;
     }
 
-    public (Block Block, Certificate Certificate)? FindFinal(ulong sequence) =>
-        Final(sequence) is { } final ? (final.Block, final.Certificate) : null;
-
     /// <summary>The newest executed block; null at genesis.</summary>
     public FinalRecord? LastFinal()
     {
@@ -317,7 +319,9 @@ internal sealed partial class RocksLedger : ILedger
         Span<byte> last = stackalloc byte[8];
         last.Fill(0xff);
         finals.SeekForPrevious(last);
-        return finals.Valid ? Decode(finals.Value) : null;
+        return !finals.Valid ? null
+            : Decode(finals.Value) is { Certificate: not null } newest ? newest
+            : throw Damaged("the newest block");
     }
 
     /// <summary>An executed block; null where there is none yet, or no longer.</summary>
@@ -337,28 +341,6 @@ internal sealed partial class RocksLedger : ILedger
         BinaryPrimitives.WriteUInt64BigEndian(key, sequence);
         using PinnedValue value = _database.Get(Finalized, key);
         return value.Found ? Decode(value.Span) : null;
-    }
-
-    public StoredBlock? ShowBlock(ulong sequence)
-    {
-        if (Final(sequence) is not { } final)
-        {
-            return null;
-        }
-
-        List<Block> between = [];
-        for (ulong next = sequence + 1; next <= final.Certificate.Sequence; next++)
-        {
-            if (Final(next) is not { } descendant)
-            {
-                return null;
-            }
-
-            between.Add(descendant.Block);
-        }
-
-        return new StoredBlock(
-            final.Block, [.. between], final.Certificate, final.Result.FirstIndex, final.Result.Accepted, final.Result.Root);
     }
 
     public void Dispose()
@@ -387,11 +369,11 @@ internal sealed partial class RocksLedger : ILedger
         int block = BlockCodec.EncodedSize(executed.Block.Cut.Length);
         int certificate = CertificateCodec.EncodedSize(executed.Certificate);
         int result = ExecutionResultCodec.EncodedSize(executed.Result);
-        Span<byte> value = _batch.Room(12 + block + certificate + result + (executed.Vertices.Length * Hash256.Size));
+        Span<byte> value = _batch.Room(HeadBytes + block + certificate + result + (executed.Vertices.Length * Hash256.Size));
         BinaryPrimitives.WriteInt32LittleEndian(value, block);
         BinaryPrimitives.WriteInt32LittleEndian(value[4..], certificate);
         BinaryPrimitives.WriteInt32LittleEndian(value[8..], result);
-        Span<byte> rest = value[12..];
+        Span<byte> rest = value[HeadBytes..];
         BlockCodec.Write(executed.Block, rest);
         CertificateCodec.Write(executed.Certificate, rest[block..]);
         ExecutionResultCodec.Write(executed.Result, rest[(block + certificate)..]);
@@ -405,9 +387,9 @@ internal sealed partial class RocksLedger : ILedger
         return value;
     }
 
-    private FinalRecord Decode(ReadOnlySpan<byte> value)
+    private static (int Block, int Certificate, int Result) Parts(ReadOnlySpan<byte> value)
     {
-        if (value.Length < 12)
+        if (value.Length < HeadBytes)
         {
             throw Damaged("a final block");
         }
@@ -416,21 +398,24 @@ internal sealed partial class RocksLedger : ILedger
         uint block = BinaryPrimitives.ReadUInt32LittleEndian(value);
         uint certificate = BinaryPrimitives.ReadUInt32LittleEndian(value[4..]);
         uint result = BinaryPrimitives.ReadUInt32LittleEndian(value[8..]);
-        ReadOnlySpan<byte> rest = value[12..];
+        ReadOnlySpan<byte> rest = value[HeadBytes..];
         ulong parts = (ulong)block + certificate + result;
         if (parts > (ulong)rest.Length || ((ulong)rest.Length - parts) % Hash256.Size != 0)
         {
             throw Damaged("a final block");
         }
 
-        return Decode(rest, (int)block, (int)certificate, (int)result);
+        return ((int)block, (int)certificate, (int)result);
     }
 
-    private FinalRecord Decode(ReadOnlySpan<byte> rest, int block, int certificate, int result)
+    private static FinalRecord Decode(ReadOnlySpan<byte> value)
     {
+        (int block, int certificate, int result) = Parts(value);
+        ReadOnlySpan<byte> rest = value[HeadBytes..];
+        Certificate? proof = null;
         int members = BlockCodec.CommitteeSizeOf(rest[..block]);
         if (members == 0 || !BlockCodec.TryRead(rest[..block], members, out Block? body, out _)
-            || !CertificateCodec.TryRead(rest.Slice(block, certificate), members, out Certificate? proof, out _)
+            || (certificate > 0 && !CertificateCodec.TryRead(rest.Slice(block, certificate), members, out proof, out _))
             || !ExecutionResultCodec.TryRead(rest.Slice(block + certificate, result), out ExecutionResult? outcome, out _))
         {
             throw Damaged("a final block");

@@ -289,6 +289,16 @@ internal sealed partial class RocksVoteStore : IVoteStore
         _batch.Delete(0, StatedKey);
     }
 
+    /// <summary>The format of what is stored here.</summary>
+    public ushort Format
+    {
+        get
+        {
+            using PinnedValue record = _database.Get(0, IdentityKey);
+            return StoreIdentity.FormatOf(record.Span);
+        }
+    }
+
     /// <summary>The epoch of the votes; what this key signed in earlier ones is forgotten (PROTOCOL.md, rule E7).</summary>
     public ulong Epoch()
     {

@@ -10,9 +10,19 @@ public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
 {
     /// <summary>Version of the layout of keys and values, for both stores.</summary>
 #if VALIDATOR_TRIAL_FORMAT
-    public const ushort FormatVersion = 4;
+    public const ushort FormatVersion = 5;
 #else
-    public const ushort FormatVersion = 3;
+    public const ushort FormatVersion = 4;
+#endif
+
+    /// <summary>
+    /// The oldest format that is read and written as it is. A ledger of format 3 becomes one of format 4 with the first
+    /// certificates that it drops.
+    /// </summary>
+#if VALIDATOR_TRIAL_FORMAT
+    public const ushort OldestVersion = FormatVersion;
+#else
+    public const ushort OldestVersion = 3;
 #endif
 
     internal const int EncodedSize = 16 + (2 * Hash256.Size);
@@ -25,7 +35,7 @@ public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
     /// <summary>The identity in a record of this kind and format; null for any other record.</summary>
     internal static StoreIdentity? Read(ReadOnlySpan<byte> record, StoreKind kind) =>
         record.Length == EncodedSize && record[..11].SequenceEqual(Magic) && record[11] == (byte)kind
-            && BinaryPrimitives.ReadUInt16LittleEndian(record[12..]) == FormatVersion
+            && BinaryPrimitives.ReadUInt16LittleEndian(record[12..]) is >= OldestVersion and <= FormatVersion
             ? new StoreIdentity(new Hash256(record[16..]), new Hash256(record[(16 + Hash256.Size)..])) : null;
 
     /// <summary>11 bytes magic, kind, u16 format version, 2 reserved, chain id, key hash.</summary>
@@ -77,12 +87,14 @@ public sealed record StoreIdentity(Hash256 ChainId, Hash256 ConsensusKeyHash)
                 $"{path} has format {version}, this binary knows formats up to {FormatVersion}. Run the newer binary that wrote it, or go back as docs/OPERATIONS.md says under Upgrading.");
         }
 
-        if (version < FormatVersion && !(migrating && StoreMigration.Leads(version)))
+        if (version < OldestVersion && !(migrating && StoreMigration.Leads(version)))
         {
             string next = StoreMigration.Leads(version)
                 ? "Keep a copy of the whole folder, then run: validator db migrate --config NODE.TOML"
                 : "no step leads here from it. Run the older binary that wrote it.";
-            return new StoreException(StoreFault.OlderFormat, $"{path} has format {version}, this binary reads format {FormatVersion} alone: {next}");
+            return new StoreException(
+                StoreFault.OlderFormat,
+                $"{path} has format {version}, this binary reads formats {OldestVersion} to {FormatVersion}: {next}");
         }
 
         if (record.Length != EncodedSize)

@@ -22,8 +22,9 @@ internal sealed record StoreMigration(ushort From, string What, Action<StoreKind
                 RocksLedger.DropUnread(batch);
             }
         }),
+        new(3, "lets the ledger drop certificates that a descendant's makes needless", static (_, _, _) => { }),
 #if VALIDATOR_TRIAL_FORMAT
-        new(3, "adds a record for the trial", (_, batch, family) => batch.Put(family, "Z"u8, "trial"u8)),
+        new(4, "adds a record for the trial", (_, batch, family) => batch.Put(family, "Z"u8, "trial"u8)),
 #endif
     ];
 

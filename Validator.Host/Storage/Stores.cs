@@ -30,7 +30,7 @@ internal interface IVoteStore : IDisposable
 }
 
 /// <summary>The ledger as the node uses it. Add and Commit belong to one thread; any thread may read.</summary>
-internal interface ILedger : IDisposable
+internal interface ILedger : IFinalBlocks, IDisposable
 {
     void AddVertex(VertexHeader header, ReadOnlySpan<byte> signature, ReadOnlySpan<byte> payload);
 
@@ -72,9 +72,6 @@ internal interface ILedger : IDisposable
 
     /// <summary>An executed block by hash.</summary>
     Block? FindBlock(in Hash256 hash);
-
-    /// <summary>An executed block with the proof that made it final: its own or a descendant's.</summary>
-    (Block Block, Certificate Certificate)? FindFinal(ulong sequence);
 
     // Snapshots: see RocksLedger.State and RocksLedger.Snapshots.
     uint DedupWindow { get; }

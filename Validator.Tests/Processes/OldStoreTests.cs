@@ -40,7 +40,7 @@ public sealed class OldStoreTests
         Assert.True(await node.WaitForExitAsync(ProcessCluster.Patience), "it runs on stores of an older format");
         Assert.Contains("validator db migrate", node.LogTail(5));
         (code, output) = await ProcessCluster.RunAsync("db", "migrate", "--config", config);
-        Assert.True(code == 0 && output.Contains("votes and ledger have format 3 now", StringComparison.Ordinal), output);
+        Assert.True(code == 0 && output.Contains("votes and ledger have format 4 now", StringComparison.Ordinal), output);
         await cluster.StartAllAsync();
         Assert.True((await cluster.StatusAsync(node)) is { Signing: true, NextFinalIndex: 2 });
 

@@ -187,12 +187,19 @@ internal sealed unsafe class RocksDb : IDisposable
     /// Rewrites the tables of a family without what was deleted in them. Values in blob files stay where they are; a file without
     /// live values is deleted. Takes long; writers and other compactions go on meanwhile.
     /// </summary>
-    public void Compact(int family)
+    /// <param name="start">The first key; empty: all from the beginning.</param>
+    /// <param name="limit">The last key; empty: all to the end.</param>
+    public void Compact(int family, ReadOnlySpan<byte> start = default, ReadOnlySpan<byte> limit = default)
     {
         Require.That(_database != 0);
         nint options = rocksdb_compactoptions_create();
         rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0);
-        rocksdb_compact_range_cf_opt(_database, _families[family], options, null, 0, null, 0);
+        fixed (byte* from = start, to = limit)
+        {
+            rocksdb_compact_range_cf_opt(
+                _database, _families[family], options, from, (nuint)start.Length, to, (nuint)limit.Length);
+        }
+
         rocksdb_compactoptions_destroy(options);
     }
 

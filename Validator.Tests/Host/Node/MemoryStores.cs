@@ -176,7 +176,7 @@ internal static class MemoryStores
             return null;
         }
 
-        public (Block Block, Certificate Certificate)? FindFinal(ulong sequence) =>
+        public (Block Block, Certificate? Certificate)? FindFinal(ulong sequence) =>
             _finals.TryGetValue(sequence, out (Block Block, Certificate Certificate) final) ? final : null;
 
         public StoredBlock? ShowBlock(ulong sequence) => null;

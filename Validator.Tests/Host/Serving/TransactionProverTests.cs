@@ -1,4 +1,5 @@
 using Validator.Core.Primitives;
+using Validator.Core.Shell;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Host.Serving;
@@ -63,6 +64,41 @@ public class TransactionProverTests
         }
 
         Assert.True(first > 1 && kept.Count > opening.Count);
+    }
+
+    // Protects who asks late: where the ordering block's certificate is dropped, the proof goes on to the next checkpoint, with
+    // as many blocks more, and holds as before.
+    [Theory]
+    [InlineData(3)]
+    [InlineData(Checkpoints.Span)]
+    public void A_transaction_of_a_block_without_certificate_is_proven(int span)
+    {
+        const int Blocks = 400;
+        using TemporaryFolder folder = new();
+        using RocksLedger ledger = RocksLedger.Open(
+            folder.Path, StoreSamples.Identity, StoreSamples.Members, StoreSamples.DedupWindow, 8 << 20, 4 << 20);
+        StoreSamples.Fill(ledger, Blocks, new Random(3));
+        Dictionary<Hash256, TransactionProof> before = [];
+        TransactionProver prover = new(ledger, s_chain);
+        foreach (Hash256 id in IdsFrom(ledger, 1, Blocks - 1))
+        {
+            before[id] = Prove(prover, id);
+        }
+
+        while (ledger.DropCertificates(20, span, out _) > 0)
+        {
+        }
+
+        int longest = 0;
+        foreach ((Hash256 id, TransactionProof was) in before)
+        {
+            TransactionProof proof = Prove(prover, id);
+            Assert.Equal((was.Ordering.Hash, was.Accepted?.Index), (proof.Ordering.Hash, proof.Accepted?.Index));
+            Assert.InRange(proof.Blocks.Length, was.Blocks.Length, was.Blocks.Length + span - 1);
+            longest = Math.Max(longest, proof.Blocks.Length - was.Blocks.Length);
+        }
+
+        Assert.InRange(longest, span / 2, span - 1);
     }
 
     // Protects: what execution rejected is proven to be ordered, and no index is shown for it.

@@ -99,7 +99,7 @@ public class SnapshotTests
             })];
             ExecutionResult result = new();
             executor.Execute(final.Block, Array.ConvertAll(order, v => new OrderedVertex(v.Header, v.Body.Ids, v.Body.Payload)), result);
-            to.AddFinal(new ExecutedBlock(final.Block, final.Certificate, order, result));
+            to.AddFinal(new ExecutedBlock(final.Block, final.Certificate!, order, result));
             Assert.True(to.Commit(out _));
         }
     }

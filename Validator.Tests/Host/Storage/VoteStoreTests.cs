@@ -199,7 +199,7 @@ public class VoteStoreTests
     /// </summary>
     [Theory]
     [InlineData(StoreIdentity.FormatVersion + 1, StoreFault.NewerFormat)]
-    [InlineData(StoreIdentity.FormatVersion - 1, StoreFault.OlderFormat)]
+    [InlineData(StoreIdentity.OldestVersion - 1, StoreFault.OlderFormat)]
     public void Other_formats_are_refused(int version, StoreFault fault)
     {
         byte[] record = StoreSamples.Identity.Encode(StoreKind.Votes, (ushort)version);
