@@ -89,7 +89,7 @@ public static class CommandLine
             SetupCommands.Genesis(),
             VoteCommands.Votes(),
             CommitteeCommands.Committee(),
-            new Command("fork", "What was signed twice, and what became of it") { ForkListCommand.List() },
+            ForkCommands.Fork(),
             DbCommands.Db(),
             RunCommand.Create(),
             LoadCommands.Localnet(),

@@ -105,6 +105,9 @@ public enum Fault : byte
     ForkOfProposals,
     ForkResolved,
 
+    // More than F: two branches became final, and operators named one.
+    ForkRecovered,
+
     // Of ledgers.
     Pruned,
     CertificatesDropped,

@@ -90,7 +90,7 @@ public sealed partial class SimChecker
             ForkOutcome.LaneClosed => !IsOrdered(fork, final),
             ForkOutcome.ViewEnded => node.Core.View > fork.View && final < fork.Sequence,
             ForkOutcome.Final => final >= fork.Sequence,
-            ForkOutcome.Failed => false,
+            ForkOutcome.Failed => cluster.World.HaltsAreDue,
             _ => true,
         };
         if (!right)

@@ -191,7 +191,12 @@ public sealed partial class SimChecker(SimCluster cluster)
 
         Committee committee = epoch.Committee;
         MemberSet senders = default;
-        MessageKind kind = certificate.Phase == Phase.Committed ? MessageKind.Commit : MessageKind.Prepare;
+        MessageKind kind = certificate.Phase switch
+        {
+            Phase.Committed => MessageKind.Commit,
+            Phase.Recovered => MessageKind.Recovery,
+            _ => MessageKind.Prepare,
+        };
         foreach (CertificateVote vote in certificate.Votes)
         {
             MessageKind own = kind == MessageKind.Prepare && vote.Sender == committee.Leader(certificate.Epoch, certificate.View)
@@ -304,7 +309,7 @@ public sealed partial class SimChecker(SimCluster cluster)
     {
         Member[] members = committee.Pending is { } pending && pending.Sequence <= block.ExecutedSequence ? pending.Members : committee.Members;
         ulong length = cluster.Genesis.Parameters.BlocksToEnd;
-        bool due = members != committee.Members || (length > 0 && block.Sequence == cluster.EpochOf(block.Epoch).Start.Sequence + length);
+        bool due = members != committee.Members || cluster.World.Recovery?.Last.Hash == block.Hash || (length > 0 && block.Sequence == cluster.EpochOf(block.Epoch).Start.Sequence + length);
         if (!due || block.NextCommittee != GenesisCodec.CommitteeDigest(block.Epoch + 1, members))
         {
             throw Fail(node, "next committee", $"block {block.Sequence} ends epoch {block.Epoch} with another committee than what is executed");
@@ -326,7 +331,8 @@ public sealed partial class SimChecker(SimCluster cluster)
     /// <summary>Evidence convicts only the guilty.</summary>
     public void OnEvidence(SimNode node, Evidence evidence)
     {
-        if (cluster.PlaceOf(evidence.First.Header.Epoch, evidence.First.Header.Sender) is var guilty && !IsByzantine(guilty))
+        if (cluster.PlaceOf(evidence.First.Header.Epoch, evidence.First.Header.Sender) is var guilty && !IsByzantine(guilty)
+            && !cluster.World.Forkers.Contains(guilty))
         {
             throw Fail(node, "innocent convicted", $"evidence against the honest {evidence.First.Header} / {evidence.Second.Header}");
         }
@@ -342,7 +348,7 @@ public sealed partial class SimChecker(SimCluster cluster)
 
     public void OnHalt(SimNode node, Reason reason)
     {
-        if (!IsByzantine(node.Index))
+        if (!IsByzantine(node.Index) && !cluster.World.HaltsAreDue)
         {
             throw Fail(node, "agreement (halt)", $"halts: {reason}");
         }

@@ -16,14 +16,14 @@ public static class SimConsole
     /// <summary>Each of these is run again: the same seed gives the same run.</summary>
     private const ulong RepeatEvery = 50;
     private const string Usage =
-        "sim [--seeds N] [--first S] [--minutes M] [--seed S [--verbose]] [--until-failure] [--harm-only] [--hashes]";
+        "sim [--seeds N] [--first S] [--minutes M] [--seed S [--verbose]] [--until-failure] [--harm-only] [--hashes] [--forks]";
 
     public static int Run(string[] args)
     {
         ulong first = 1;
         ulong seeds = 1000;
         double minutes = double.PositiveInfinity;
-        bool verbose = false, untilFailure = false, rules = true, hashes = false;
+        bool verbose = false, untilFailure = false, rules = true, hashes = false, forks = false;
         for (int i = 0; i < args.Length; i++)
         {
             bool valid = args[i] switch
@@ -36,6 +36,7 @@ public static class SimConsole
                 "--until-failure" => untilFailure = true,
                 "--harm-only" => !(rules = false),
                 "--hashes" => hashes = true,
+                "--forks" => forks = true,
                 _ => false,
             };
             if (!valid)
@@ -45,7 +46,33 @@ public static class SimConsole
             }
         }
 
-        return Run(first, seeds, minutes, verbose, untilFailure, rules, hashes);
+        return forks ? RunForks(first, seeds, verbose) : Run(first, seeds, minutes, verbose, untilFailure, rules, hashes);
+    }
+
+    /// <summary>
+    /// More than F faulty, and nothing else: what the usual seeds meet one time in <see cref="SimFork.Every"/>.
+    /// </summary>
+    private static int RunForks(ulong first, ulong seeds, bool verbose)
+    {
+        int failed = 0;
+        ulong blocks = 0;
+        for (ulong seed = first; seed < first + seeds; seed++)
+        {
+            try
+            {
+                SimCluster cluster = SimFork.Run(seed, verbose);
+                blocks += (ulong)cluster.Check.Chain.Count;
+                Console.Write(verbose ? cluster.TraceText : "");
+            }
+            catch (Exception e) when (e is SimulationFailure or InvariantViolationException)
+            {
+                failed++;
+                Console.WriteLine($"FAIL seed {seed} [{(e as SimulationFailure)?.Check ?? "invariant"}] {(verbose ? e : e.Message.Split('\n')[0])}");
+            }
+        }
+
+        Console.WriteLine($"{seeds} forks, {failed} failed, {blocks} blocks in the branches that went on");
+        return failed == 0 ? 0 : 1;
     }
 
     private static int Run(ulong first, ulong seeds, double minutes, bool verbose, bool untilFailure, bool rules, bool hashes)
@@ -90,6 +117,13 @@ public static class SimConsole
         try
         {
             SimRun.Run(cluster);
+            if (seed % SimFork.Every == 0)
+            {
+                SimCluster forked = SimFork.Run(seed, verbose);
+                cluster.Mix(forked.TraceHash);
+                cluster.World.Met(Fault.ForkRecovered);
+            }
+
             coverage?.Add(cluster);
             if (verbose)
             {

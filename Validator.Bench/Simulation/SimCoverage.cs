@@ -14,6 +14,7 @@ public sealed class SimCoverage
         [Reason.ViewChangeUnjustified] = "the shell refuses it first (CertificateMissing, CertificateContradictsClaim)",
         [Reason.ChainBroken] = "decoding refuses it first (ChainBroken)",
         [Reason.BufferFull] = "the real shell's own, where its payload budget is spent",
+        [Reason.AbandonedBranch] = "needs a fork, and so more than F faulty weight; its runs are counted by themselves",
         [Reason.ConflictingCertificates] = "needs more than F faulty weight; the checker fails on it",
         [Reason.ExecutionDiverged] = "needs a broken executor of our own; the checker fails on it",
     };

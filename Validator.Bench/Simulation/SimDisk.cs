@@ -85,6 +85,9 @@ public sealed class SimDisk : IFinalBlocks
     public ulong? SignFrom { get; set; }
     public List<Evidence> Evidence { get; } = [];
 
+    /// <summary>What operators decided on a fork (rule R4).</summary>
+    public ForkRecovery? Recovery { get; set; }
+
     /// <summary>A backup: what is written to either does not reach the other.</summary>
     public SimDisk Copy()
     {

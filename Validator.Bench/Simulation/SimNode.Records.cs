@@ -112,7 +112,8 @@ public partial class SimNode
             _records.Add(record);
         }
 
-        if (_records.IsDue)
+        // A full group is over, with or without a signature.
+        if (_records.IsDue || _records.IsFull)
         {
             _votesSync = true;
             Cluster.After(this, Cluster.World.SyncMicros(), CommitVotes);

@@ -229,7 +229,7 @@ public partial class SimNode
     private RecoveredState Recovered()
     {
         // After a lost ledger what was signed may be of a later epoch.
-        RecoveredState state = new();
+        RecoveredState state = new() { Recovery = Disk.Recovery };
         RecoverVotes(Disk.Epoch, state);
         LedgerRecovery.Read(this, CurrentEpoch(), Cluster.Genesis.Parameters, state);
         return state;

@@ -29,7 +29,7 @@ public partial class SimNode(SimCluster cluster, int index, CoreSettings setting
     private readonly ulong[] _levels = new ulong[FinalityLevels.Count];
 
     public int Index { get; } = index;
-    public SimDisk Disk { get; private set; } = new();
+    public SimDisk Disk { get; protected set; } = new();
     public SimClock Clock { get; } = new();
     public ValidatorCore Core => _shell.Core;
     public bool Running { get; private set; }

@@ -202,6 +202,21 @@ public sealed partial class SimWorld
     /// <summary>Scripted worlds put their own node in a place; null leaves it to the world.</summary>
     public Func<SimCluster, int, SimNode?>? Cast { get; init; }
 
+    /// <summary>Whoever learns of another branch halts, and is right.</summary>
+    public bool HaltsAreDue { get; set; }
+
+    /// <summary>They signed two branches, and are convicted of it if met. More than F.</summary>
+    public HashSet<int> Forkers { get; } = [];
+
+    /// <summary>What operators decided on a fork; null for none.</summary>
+    public ForkProposal? Recovery { get; set; }
+
+    /// <summary>Of worlds whose transactions meet, each has its own from here on.</summary>
+    public ulong FirstTransaction { init => _nextTransaction = value; }
+
+    /// <summary>They were submitted in another branch of this world.</summary>
+    public void Know(IEnumerable<ulong> transactions) => _submitted.UnionWith(transactions);
+
     public void Met(Fault fault) => _met[(int)fault]++;
 
     public int Count(Fault fault) => _met[(int)fault];

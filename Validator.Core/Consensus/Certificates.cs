@@ -21,6 +21,17 @@ internal sealed class Certificates(
             return;
         }
 
+        if (IsAbandoned(certificate, from))
+        {
+            return;
+        }
+
+        if (certificate.Phase == Phase.Recovered)
+        {
+            Aim(certificate);
+            return;
+        }
+
         // A vote of ours that we never decided: a twin signs with our key, or our disk was rolled back.
         if (certificate.Sequence > chain.Sequence && certificate.View >= view.Number
             && past.IsContradicted(certificate, slots.Find(certificate.View, certificate.Sequence)))
@@ -41,13 +52,32 @@ internal sealed class Certificates(
     /// <summary>
     /// A proof of finality that came from a peer with the blocks that it covers, or with a snapshot; its votes are verified.
     /// </summary>
-    public void TakeFinal(Certificate certificate, int from)
+    /// <returns>False: it is of a branch that the operators abandoned.</returns>
+    public bool TakeFinal(Certificate certificate, int from)
     {
+        if (IsAbandoned(certificate, from))
+        {
+            return false;
+        }
+
         Take(certificate, from);
         if (certificate.Phase == Phase.Prepared && certificate.Epoch == epoch.Number)
         {
             OnAllPrepared(certificate);
         }
+
+        return true;
+    }
+
+    private bool IsAbandoned(Certificate certificate, int from)
+    {
+        bool abandoned = certificate.Epoch == epoch.Number && chain.IsAbandoned(certificate.Sequence, certificate.BlockHash);
+        if (abandoned)
+        {
+            step.Reject(Reason.AbandonedBranch, from);
+        }
+
+        return abandoned;
     }
 
     /// <summary>All weight has prepared it, and it is no epoch's last block: final without Commits (rule P5).</summary>
@@ -76,16 +106,34 @@ internal sealed class Certificates(
 
     private void Aim(Certificate certificate)
     {
-        if (chain.Contradicts(certificate, out Certificate? other))
+        bool recovers = certificate.Phase == Phase.Recovered;
+        bool contradicts = chain.Contradicts(certificate, out Certificate? other);
+        if (chain.Recovery is not null && !recovers)
+        {
+            // The operators have decided. What is certified may be of the other branch, and whether it is shows with its blocks
+            // alone: they come from the lowest on.
+            if (contradicts)
+            {
+                step.Reject(Reason.AbandonedBranch, -1);
+            }
+
+            return;
+        }
+
+        if (contradicts)
         {
             forks.Fail(certificate, other);
             step.Halt(Reason.ConflictingCertificates, certificate, other);
             return;
         }
 
-        forks.OnCertificate(certificate);
         chain.Aim(certificate);
-        changer.NoteViewOf(certificate);
+        if (!recovers)
+        {
+            forks.OnCertificate(certificate);
+            changer.NoteViewOf(certificate);
+        }
+
         step.Recheck = true;
     }
 }

@@ -63,12 +63,16 @@ internal sealed class EpochClose
     {
         Require.That(sequence > _epoch.Start.Sequence);
         return executed >= _changeSequence ? _changed
-            : _lengthBlocks != 0 && sequence - _epoch.Start.Sequence == _lengthBlocks ? _unchanged ??= DigestOf(_epoch.Members)
+            : _lengthBlocks != 0 && sequence - _epoch.Start.Sequence == _lengthBlocks ? Unchanged
             : Hash256.Zero;
     }
 
     /// <summary>The block names the committee that the own execution, which has come as far as it states, leads to.</summary>
-    public bool Bears(Block block) => block.NextCommittee == NextCommittee(block.Sequence, block.ExecutedSequence);
+    /// <param name="recovered">The operators ended the epoch with it (rule R2), wherever that was.</param>
+    public bool Bears(Block block, bool recovered = false) => block.NextCommittee
+        == (recovered && !ChangePending ? Unchanged : NextCommittee(block.Sequence, block.ExecutedSequence));
+
+    private Hash256 Unchanged => _unchanged ??= DigestOf(_epoch.Members);
 
     public void AssertInvariants()
     {

@@ -32,8 +32,7 @@ internal sealed class FetchAnswers(Fetcher fetcher, BlockTree blocks, FinalChain
             blocks.Remember(block);
         }
 
-        certificates.TakeFinal(answer.Certificate, from);
-        if (!step.Halted)
+        if (certificates.TakeFinal(answer.Certificate, from) && !step.Halted)
         {
             chain.AimNearer(answer.Certificate);
         }

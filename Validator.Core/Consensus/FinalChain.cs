@@ -17,6 +17,8 @@ internal sealed class FinalChain
 
     // What final blocks state of sequences that are not executed here yet.
     private readonly Dictionary<ulong, Hash256> _stated = [];
+    private readonly ulong _epoch;
+    private readonly ulong _start;
     private readonly ulong _reach;
     private readonly ulong _history;
 
@@ -24,6 +26,8 @@ internal sealed class FinalChain
     /// <param name="reach">Blocks above the final one that may be judged here.</param>
     public FinalChain(Block start, ulong reach)
     {
+        _epoch = start.Epoch;
+        _start = start.Sequence;
         _reach = reach;
         _history = Math.Max(LeastHistory, reach);
         Tip = start;
@@ -82,7 +86,30 @@ internal sealed class FinalChain
         other = certificate.Sequence <= Sequence ? Certificate : Target;
         return _hashes.TryGetValue(certificate.Sequence, out Hash256 known)
             ? known != certificate.BlockHash
-            : Target is not null && Target.Sequence == certificate.Sequence && Target.BlockHash != certificate.BlockHash;
+            // Of this epoch, and before its start: it began elsewhere in another branch.
+            : certificate.Sequence <= _start || (Target is not null && Target.Sequence == certificate.Sequence && Target.BlockHash != certificate.BlockHash);
+    }
+
+    /// <summary>
+    /// What the operators decided on a fork that began in this epoch or an earlier one, and that no earlier one ended (rule R4);
+    /// null where they did not, or it is not known here.
+    /// </summary>
+    public ForkRecovery? Recovery { get; private set; }
+
+    /// <summary>
+    /// A certified block of a branch that the operators abandoned: it is neither followed nor a reason to halt.
+    /// </summary>
+    public bool IsAbandoned(ulong sequence, in Hash256 hash) => Recovery?.Proposal.Abandons(sequence, hash) == true;
+
+    /// <summary>The target was of an abandoned branch: back to the one that the operators named.</summary>
+    public void AimAtRecovery()
+    {
+        Require.That(Recovery is not null);
+        Target = null;
+        if (Recovery.Epoch == _epoch)
+        {
+            Aim(Recovery.Certificate);
+        }
     }
 
     /// <summary>Takes a proof of finality that reaches further than what is known.</summary>
@@ -123,7 +150,7 @@ internal sealed class FinalChain
     public void Append(Block block, Certificate certificate, bool orders)
     {
         Require.That(block.Sequence == Sequence + 1 && block.Parent == Tip.Hash);
-        Require.That(certificate.Phase == Phase.Committed || certificate.IsOfAll(block.Cut.Length));
+        Require.That(certificate.Phase != Phase.Prepared || certificate.IsOfAll(block.Cut.Length));
         Require.That(certificate.Sequence >= block.Sequence);
         Require.That(!Diverges(block));
         if (block.ExecutedSequence > Executed)
@@ -211,6 +238,15 @@ internal sealed class FinalChain
             _hashes[last.Sequence] = last.Hash;
             _roots[Executed] = state.LastExecutedRoot;
             Aim(Certificate);
+        }
+
+        if (state.Recovery is { } recovery && recovery.Proposal.AgreedEpoch <= _epoch && _epoch <= recovery.Epoch)
+        {
+            Recovery = recovery;
+            if (recovery.Epoch == _epoch)
+            {
+                Aim(recovery.Certificate);
+            }
         }
 
         AssertInvariants();

@@ -25,6 +25,14 @@ internal sealed class Finalizer(
                 return;
             }
 
+            if (chain.IsAbandoned(block.Sequence, block.Hash)
+                || (block.Parent != chain.Tip.Hash && chain.Recovery is not null && certificate.Phase != Phase.Recovered))
+            {
+                step.Reject(Reason.AbandonedBranch, -1);
+                chain.AimAtRecovery();
+                continue;
+            }
+
             if (block.Parent != chain.Tip.Hash)
             {
                 forks.Fail(certificate, chain.Certificate);
@@ -158,7 +166,7 @@ internal sealed class Finalizer(
     /// </summary>
     private void EndEpoch()
     {
-        if (!close.Bears(chain.Tip))
+        if (!close.Bears(chain.Tip, chain.Certificate?.Phase == Phase.Recovered))
         {
             step.Halt(Reason.ExecutionDiverged, chain.Certificate, null);
             return;

@@ -75,6 +75,9 @@ public sealed class RecoveredState
     /// <summary>What others stated that this key may have accepted before its votes were lost (rule E9).</summary>
     public Acceptances Stated { get; set; }
 
+    /// <summary>What operators decided on a fork, of this epoch or a later one (rule R4); null where there was none.</summary>
+    public ForkRecovery? Recovery { get; set; }
+
     /// <summary>Own lane's newest vertex ever signed in this epoch, final or not; height 0 when none.</summary>
     public LaneTip OwnTip { get; set; }
 }

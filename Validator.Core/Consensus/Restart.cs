@@ -27,6 +27,12 @@ internal sealed class Restart(
             blocks.Accept(block);
         }
 
+        if (chain.Recovery is { } recovery && recovery.Epoch == chain.Tip.Epoch)
+        {
+            // Not to be forgotten before it is final, like what was voted for.
+            blocks.Accept(recovery.Proposal.Last);
+        }
+
         foreach (Certificate certificate in state.PreparedCertificates)
         {
             // One that others stated may be a commit certificate (rule E9).
@@ -47,7 +53,7 @@ internal sealed class Restart(
             RecoverVote(message, block);
         }
 
-        if (chain.Certificate is { } last && last.View >= view.Number && past.IsContradicted(last, slots.Find(last.View, last.Sequence)))
+        if (chain.Certificate is { Phase: not Phase.Recovered } last && last.View >= view.Number && past.IsContradicted(last, slots.Find(last.View, last.Sequence)))
         {
             // The ledger proves a Commit of ours that the votes do not know: they were rolled back.
             step.StopSigning();
@@ -71,7 +77,11 @@ internal sealed class Restart(
             return;
         }
 
-        BookOf(chain.Certificate!).Add(chain.Certificate!);
+        if (chain.Certificate!.Phase != Phase.Recovered)
+        {
+            BookOf(chain.Certificate).Add(chain.Certificate);
+        }
+
         lanes.Finalize(chain.Tip.Cut, 0);
     }
 

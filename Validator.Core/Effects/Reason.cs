@@ -40,4 +40,5 @@ public enum Reason : byte
     NextCommitteeDiffers,
     NotSigning,
     VoteStoreContradicted,
+    AbandonedBranch,
 }

@@ -17,6 +17,9 @@ public sealed class CoreShell<TPayload>
     // What is not signed in the next epoch, after lost votes were made anew in this one (rule E9).
     private VoteLimit? _nextLimit;
 
+    // Of a later epoch than the first core's, where the ledger is behind it (rule R4).
+    private readonly ForkRecovery? _recovery;
+
     // By the step that is being taken.
     private (Block? Last, ulong ProvenFrom) _ended;
 
@@ -31,6 +34,7 @@ public sealed class CoreShell<TPayload>
     {
         _settings = settings;
         Standing = standing;
+        _recovery = recovered.Recovery;
         Core = Make(genesis, epoch, self, recovered);
     }
 
@@ -85,7 +89,7 @@ public sealed class CoreShell<TPayload>
     {
         EpochConfiguration next = ports.NextEpoch;
         Require.That(next.Number == Core.Epoch + 1 && next.Start.Hash == last.Hash);
-        RecoveredState state = new() { Behind = ports.Executed < last.Sequence, ProvenFrom = provenFrom };
+        RecoveredState state = new() { Behind = ports.Executed < last.Sequence, ProvenFrom = provenFrom, Recovery = _recovery };
         state.RecentRoots.AddRange(Core.RecentRoots);
         EpochEntry entry = Standing.Enter(next.Number);
         if (entry != EpochEntry.Resumes)

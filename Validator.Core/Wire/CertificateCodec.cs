@@ -31,7 +31,7 @@ public static class CertificateCodec
     internal static Certificate? Read(ref WireReader reader, int committeeSize)
     {
         Phase phase = (Phase)reader.U8();
-        reader.Check(phase is Phase.Prepared or Phase.Committed, DecodeError.UnknownKind);
+        reader.Check(phase is >= Phase.Prepared and <= Phase.Recovered, DecodeError.UnknownKind);
         reader.Reserved(1);
         int count = reader.U16();
         reader.Reserved(4);
@@ -40,6 +40,7 @@ public static class CertificateCodec
         ulong sequence = reader.U64();
         Hash256 blockHash = reader.Hash();
         reader.Check(sequence > 0, DecodeError.SequenceZero);
+        reader.Check(phase != Phase.Recovered || view == 0, DecodeError.HeaderMalformed);
         reader.Check(!blockHash.IsZero, DecodeError.HeaderMalformed);
         CertificateVote[] votes = MultiSignature.Read(ref reader, count, committeeSize);
         return !reader.Ok ? null : new Certificate

@@ -20,6 +20,16 @@ public enum MessageKind : byte
     /// What a validator says of its votes to one that lost its own (rule E9). No message of its own, and never evidence.
     /// </summary>
     VoteStatement = 9,
+
+    /// <summary>
+    /// An operator's vote for the block that ends a forked epoch (rule R2). In certificates alone, and never evidence.
+    /// </summary>
+    Recovery = 10,
+
+    /// <summary>
+    /// An operator's word on which branch of a fork goes on (rule R1). No message of its own, and never evidence.
+    /// </summary>
+    RecoveryProposal = 11,
 }
 
 /// <summary>
@@ -129,6 +139,9 @@ public enum Phase : byte
 {
     Prepared = 1,
     Committed = 2,
+
+    /// <summary>Operators of quorum weight ended a forked epoch with this block (rule R2). Of no view: 0.</summary>
+    Recovered = 3,
 }
 
 /// <summary>A vote inside a certificate. In a prepared certificate the leader's is its PrePrepare.</summary>
@@ -151,10 +164,14 @@ public sealed class Certificate : IMessage
 
     /// <summary>
     /// It is of that block, and makes it final with all its ancestors: a quorum's Commits, or, but for an epoch's last block, all
-    /// members' Prepares (rule P5).
+    /// members' Prepares (rule P5), or, for the last one alone, the operators' votes (rule R2).
     /// </summary>
-    public bool Proves(Block block) => Epoch == block.Epoch && Sequence == block.Sequence && BlockHash == block.Hash
-        && (Phase == Phase.Committed || (IsOfAll(block.Cut.Length) && !block.EndsEpoch));
+    public bool Proves(Block block) => Epoch == block.Epoch && Sequence == block.Sequence && BlockHash == block.Hash && Phase switch
+    {
+        Phase.Committed => true,
+        Phase.Recovered => block.EndsEpoch,
+        _ => IsOfAll(block.Cut.Length) && !block.EndsEpoch,
+    };
 }
 
 /// <summary>The highest certificate of one kind that a ViewChange states; absent when Sequence is 0.</summary>

@@ -16,11 +16,20 @@ public readonly record struct JointStatement(SignedHeader Header, int Leader = -
     public static JointStatement Of(Certificate certificate, Committee committee)
     {
         bool prepared = certificate.Phase == Phase.Prepared;
+        MessageKind kind = certificate.Phase switch
+        {
+            Phase.Prepared => MessageKind.Prepare,
+            Phase.Committed => MessageKind.Commit,
+            _ => MessageKind.Recovery,
+        };
         SignedHeader header = new(
-            prepared ? MessageKind.Prepare : MessageKind.Commit, 0, certificate.Epoch, certificate.View, certificate.Sequence,
+            kind, 0, certificate.Epoch, certificate.View, certificate.Sequence,
             certificate.BlockHash);
         return new JointStatement(header, prepared ? committee.Leader(certificate.Epoch, certificate.View) : -1);
     }
+
+    /// <summary>What members of the agreed epoch sign.</summary>
+    public static JointStatement Of(ForkProposal proposal) => new(ForkRecoveryCodec.HeaderToApprove(proposal, 0));
 
     public static JointStatement Of(CommitteeChange change) => new(CommitteeChangeCodec.HeaderToSign(change, 0));
 

@@ -68,6 +68,8 @@ internal static class WireTags
     public const byte OffenceProof = 0x1C;
     public const byte TrustStanding = 0x1D;
     public const byte TrustUptime = 0x1E;
+    public const byte ForkBranch = 0x1F;
+    public const byte ForkRecovery = 0x20;
 }
 
 /// <summary>Sizes in bytes of the fixed parts, see FORMATS.md.</summary>

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Host.Primitives;
 using Validator.Host.Contracts;
 
 namespace Validator.Host.Api;
@@ -94,7 +95,7 @@ internal sealed class ProofEndpoints(INodeGateway node)
             }
 
             json.WriteStartObject("certificate");
-            json.WriteString("phase", certificate.Phase == Phase.Committed ? "committed" : "prepared");
+            json.WriteString("phase", Names.Snake($"{certificate.Phase}"));
             json.WriteNumber("epoch", certificate.Epoch);
             json.WriteNumber("view", certificate.View);
             json.WriteNumber("sequence", certificate.Sequence);

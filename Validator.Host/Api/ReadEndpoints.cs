@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
+using Validator.Host.Primitives;
 using Validator.Host.Contracts;
 using Validator.Host.Storage;
 
@@ -239,7 +240,7 @@ internal sealed class ReadEndpoints(INodeGateway node)
     private static void WriteCertificate(Utf8JsonWriter json, Certificate certificate, string[] names)
     {
         json.WriteStartObject("certificate");
-        json.WriteString("phase", certificate.Phase == Phase.Committed ? "committed" : "prepared");
+        json.WriteString("phase", Names.Snake($"{certificate.Phase}"));
         json.WriteNumber("epoch", certificate.Epoch);
         json.WriteNumber("view", certificate.View);
         json.WriteNumber("sequence", certificate.Sequence);

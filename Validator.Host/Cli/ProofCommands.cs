@@ -133,7 +133,7 @@ internal static class ProofCommands
         VertexHeader vertex = proof.Vertex;
         ProofSizes sizes = TransactionProofCodec.SizesOf(proof);
         string author = checks.Ordering.Members[vertex.Author].Name;
-        string votes = certificate.Phase == Phase.Committed ? "Commits" : "Prepares";
+        string votes = certificate.Phase switch { Phase.Committed => "Commits", Phase.Recovered => "operators' votes", _ => "Prepares" };
         Line("network", $"{genesis.Network}");
         Line("chain", $"{chainId}");
         Line("transaction", $"{proof.Id}");

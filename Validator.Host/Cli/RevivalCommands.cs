@@ -1,9 +1,6 @@
 using System.CommandLine;
 using Validator.Core.Wire;
-using Validator.Crypto.Simd;
 using Validator.Host.Config;
-using Validator.Host.Contracts;
-using Validator.Host.Logging;
 using Validator.Host.Pipeline;
 using Validator.Host.Primitives;
 
@@ -24,7 +21,7 @@ internal static class RevivalCommands
         {
             config, gone, output, passphrase,
         };
-        command.SetAction(parsed => CommandAction.Guard(() => With(parsed.GetValue(config)!, parsed.GetValue(passphrase), context =>
+        command.SetAction(StoppedCommand.With(config, passphrase, (parsed, context) =>
         {
             if (!parsed.GetValue(gone))
             {
@@ -40,7 +37,7 @@ internal static class RevivalCommands
             OperatorFile.Write(parsed.GetValue(output)!, System.Text.Encoding.ASCII.GetBytes(request.Text));
             Console.WriteLine($"{parsed.GetValue(output)}: for the operators of those who kept their votes. They stop their validators, and run: validator votes statement --request FILE");
             return ExitCodes.Success;
-        })));
+        }));
         return command;
     }
 
@@ -55,7 +52,7 @@ internal static class RevivalCommands
         {
             config, requests, least, output, passphrase,
         };
-        command.SetAction(parsed => CommandAction.Guard(() => With(parsed.GetValue(config)!, parsed.GetValue(passphrase), context =>
+        command.SetAction(StoppedCommand.With(config, passphrase, (parsed, context) =>
         {
             LostVotes[] lost = Array.ConvertAll(parsed.GetValue(requests)!, LostVotes.Read);
             VoteStatement statement = VoteRevival.State(context, lost, parsed.GetValue(least));
@@ -65,7 +62,7 @@ internal static class RevivalCommands
                 + $" {statement.FinalHash}; for {string.Join(", ", lost.Select(l => l.Name))}");
             Console.WriteLine($"From now on this validator votes from view {statement.FirstView} on, whatever becomes of the others. Start it again.");
             return ExitCodes.Success;
-        })));
+        }));
         return command;
     }
 
@@ -80,31 +77,15 @@ internal static class RevivalCommands
         {
             config, statements, ledger, passphrase,
         };
-        command.SetAction(parsed => CommandAction.Guard(() => With(parsed.GetValue(config)!, parsed.GetValue(passphrase), context =>
+        command.SetAction(StoppedCommand.With(config, passphrase, (parsed, context) =>
         {
             bool? kept = parsed.GetValue(ledger) is { } said ? said == "kept" : null;
             (string, byte[])[] files = Array.ConvertAll(parsed.GetValue(statements)!, path => (path, OperatorFile.Read(path)));
             bool made = VoteRevival.Recreate(context, files, kept, out string told);
             (made ? Console.Out : Console.Error).WriteLine(told);
             return made ? ExitCodes.Success : ExitCodes.Failed;
-        })));
+        }));
         return command;
-    }
-
-    private static int With(string config, int? passphrase, Func<NodeContext, int> action)
-    {
-        NodeConfig loaded = ConfigLoader.Load(config, Environment.GetEnvironmentVariables());
-        using StderrLogs logs = new(loaded.Node.LogLevel, loaded.Logging.Json);
-        using SecretBuffer? secret = SetupCommands.ReadPassphrase(passphrase);
-        NodeContext context = RunCommand.Prepare(loaded, logs, secret);
-        try
-        {
-            return action(context);
-        }
-        finally
-        {
-            context.Keys.Dispose();
-        }
     }
 
     private static Option<string> ConfigOption() => new("--config") { Description = "The node.toml", Required = true };

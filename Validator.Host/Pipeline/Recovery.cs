@@ -35,7 +35,7 @@ internal static class Recovery
             votes = signsFrom <= epoch.Number ? null : OpenVotes(storage, identity, log);
             VoteStanding standing = new(votes is not null, votes?.Epoch() ?? 0, signsFrom ?? 0);
             EpochEntry entry = standing.Enter(epoch.Number);
-            RecoveredState state = new();
+            RecoveredState state = new() { Recovery = ForkRepair.Read(context, epoch) };
             if (entry == EpochEntry.Renews)
             {
                 votes = Renewed(storage, identity, epoch.Number, log);

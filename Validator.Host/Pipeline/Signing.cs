@@ -47,7 +47,7 @@ internal sealed class CommitteeKeys(PreparedVerificationKey[] keys)
 /// <summary>ML-DSA-87 in batches, grouped by key. Its buffers grow to the largest batch met.</summary>
 internal sealed class BatchedVerifier(Hash256 chainId) : IVerifier
 {
-    private static readonly byte[][] Contexts = Enumerable.Range(0, 1 + (int)MessageKind.VoteStatement).Select(k => new[] { (byte)k }).ToArray();
+    private static readonly byte[][] Contexts = Enumerable.Range(0, 1 + (int)MessageKind.RecoveryProposal).Select(k => new[] { (byte)k }).ToArray();
 
     private VerificationItem[] _items = [];
     private byte[] _preimages = [];

@@ -17,8 +17,6 @@ namespace Validator.Host.Pipeline;
 /// </summary>
 public static class VoteRevival
 {
-    private const long ReadingBytes = 8 << 20;
-
     /// <summary>
     /// The first step, at one that lost its votes. The same again where it was done before, so that answers stay good.
     /// </summary>
@@ -172,9 +170,7 @@ public static class VoteRevival
             return (first, first.Start, null, null, false);
         }
 
-        using RocksLedger ledger = RocksLedger.Open(
-            storage.LedgerPath, StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey), context.Genesis.Members.Length,
-            context.Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes, takeOver: static () => true);
+        using RocksLedger ledger = StoppedNode.OpenLedger(context, storage.LedgerPath);
         EpochConfiguration epoch = ledger.ReadEpoch() ?? first;
         int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
         FinalRecord? last = ledger.LastFinal();
@@ -259,23 +255,8 @@ public static class VoteRevival
             && (statement.Certificate is not { } certificate
                 || SignatureChecks.OfCertificate(certificate, epoch.Committee, checks) == DecodeError.None);
         checks.Add(new SignatureCheck(statement.Author, VoteStatementCodec.HeaderToSign(statement), statement.Signature));
-        return holds && Verifies(context, epoch, checks)
+        return holds && !StoppedNode.Verify(context.ChainId, epoch.Members, checks).Contains(false)
             ? statement : throw new ConfigException($"{name}: the signatures in it do not hold");
-    }
-
-    private static bool Verifies(NodeContext context, EpochConfiguration epoch, List<SignatureCheck> checks)
-    {
-        PreparedVerificationKey[] keys = Array.ConvertAll(epoch.Members, m => PreparedVerificationKey.Create(m.ConsensusKey));
-        try
-        {
-            bool[] valid = new bool[checks.Count];
-            new BatchedVerifier(context.ChainId).Verify(new CommitteeKeys(keys), System.Runtime.InteropServices.CollectionsMarshal.AsSpan(checks), valid);
-            return !valid.Contains(false);
-        }
-        finally
-        {
-            Array.ForEach(keys, k => k.Dispose());
-        }
     }
 
     private static string Explain(RevivalPlan plan, EpochConfiguration epoch, int self, List<VoteStatement> statements)

@@ -14,8 +14,6 @@ namespace Validator.Host.Pipeline;
 /// </summary>
 public static class VoteStoreSetup
 {
-    private const long ReadingBytes = 8 << 20;
-
     /// <summary>Creates the vote store of a key that has never signed.</summary>
     /// <exception cref="StoreException">
     /// There is a vote store, a part of one or a mark against one; or the ledger knows that the key has signed; or the
@@ -214,9 +212,7 @@ public static class VoteStoreSetup
             return false;
         }
 
-        using RocksLedger ledger = RocksLedger.Open(
-            storage.LedgerPath, StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey), context.Genesis.Members.Length,
-            context.Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes, takeOver: static () => true);
+        using RocksLedger ledger = StoppedNode.OpenLedger(context, storage.LedgerPath);
         FinalRecord? last = ledger.LastFinal();
         EpochConfiguration epoch = ledger.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
         int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);

@@ -5,6 +5,7 @@ using Validator.Core.Consensus;
 using Validator.Core.Primitives;
 using Validator.Core.Shell;
 using Validator.Core.Wire;
+using Validator.Host.Storage.Native;
 
 namespace Validator.Host.Storage;
 
@@ -122,5 +123,33 @@ internal sealed partial class RocksVoteStore
         _limits.Add(limit.Epoch);
         recovery.AddLimit(limit);
         return true;
+    }
+
+    /// <summary>
+    /// Before the first Add, durably: nothing more is signed in epochs before <paramref name="next"/>, and the recovery that asks
+    /// for it is noted (PROTOCOL.md, rule R3).
+    /// </summary>
+    /// <exception cref="StoreException">The disk fails.</exception>
+    public void LeaveFor(ulong next, in Hash256 proposal)
+    {
+        Span<byte> value = stackalloc byte[sizeof(ulong) + Hash256.Size];
+        BinaryPrimitives.WriteUInt64LittleEndian(value, next);
+        proposal.CopyTo(value[sizeof(ulong)..]);
+        _batch.Put(0, RecoveryKey, value);
+        Put(_batch, EpochKey, next);
+        // Of the epochs that are left: in the next one, whose blocks may be lower, nothing was signed.
+        _batch.Delete(0, ForgottenKey);
+        if (!Commit(out string? error))
+        {
+            throw new StoreException(StoreFault.Unwritable, $"{_path}: {error}");
+        }
+    }
+
+    /// <summary>The recovery that was signed last, and the epoch that it leads to; null for none.</summary>
+    public (ulong Next, Hash256 Proposal)? SignedRecovery()
+    {
+        using PinnedValue value = _database.Get(0, RecoveryKey);
+        return value.Found && value.Span.Length == sizeof(ulong) + Hash256.Size
+            ? (BinaryPrimitives.ReadUInt64LittleEndian(value.Span), new Hash256(value.Span[sizeof(ulong)..])) : null;
     }
 }

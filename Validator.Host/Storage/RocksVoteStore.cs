@@ -15,7 +15,8 @@ namespace Validator.Host.Storage;
 /// One thread adds and commits; any thread may find; recovery comes before both. Keys: S number: a signed record and its body; B
 /// sequence hash: an accepted block; C sequence view: a prepared certificate; N: the NewView entered; T: own lane's newest vertex
 /// ever signed; F: the sequence below which votes are forgotten; E: the epoch below which they are; L epoch: what is not signed
-/// in it, and A: what was stated to have been accepted in it (rule E9). What belongs to an ended epoch is deleted, and not read
+/// in it, and A: what was stated to have been accepted in it (rule E9); R: the fork's recovery signed last (rule R3). What
+/// belongs to an ended epoch is deleted, and not read
 /// back.
 /// </summary>
 internal sealed partial class RocksVoteStore : IVoteStore
@@ -34,6 +35,7 @@ internal sealed partial class RocksVoteStore : IVoteStore
     private static readonly byte[] ForgottenKey = [(byte)'F'];
     private static readonly byte[] EpochKey = [(byte)'E'];
     private static readonly byte[] StatedKey = [(byte)'A'];
+    private static readonly byte[] RecoveryKey = [(byte)'R'];
 
     private static readonly RocksDbOptions Options = new()
     {

@@ -65,6 +65,7 @@ internal static partial class ParserTargets
         new("payloads", PayloadSamples, 16 * 1024, Payload),
         new("changes", ChangeBytesSamples, 16 * 1024, () => ChangeBytes),
         new("statements", StatementSamples, 16 * 1024, () => Statement),
+        new("forks", ForkSamples, 32 * 1024, () => Fork),
         new("proofs", ProofSamples, 32 * 1024, () => Proof),
         new("lost-votes", () => [Encoding.ASCII.GetBytes(new LostVotes(Hash256.Of([1]), "node-1", Hash256.Of([2])).Text)], 512, () => Lost),
         new("requests", RequestSamples, 1024, Requests),

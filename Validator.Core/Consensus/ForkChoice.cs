@@ -1,0 +1,173 @@
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+
+namespace Validator.Core.Consensus;
+
+/// <summary>Why no proposal can be made of these reports.</summary>
+public enum ForkRefusal : byte
+{
+    None,
+
+    /// <summary>All are of one branch: there is no fork.</summary>
+    OneBranch,
+
+    /// <summary>Two branches have no block in common as far back as the reports go.</summary>
+    NoCommonBlock,
+
+    /// <summary>More branches than one proposal can name.</summary>
+    TooMany,
+
+    /// <summary>
+    /// Another branch is in a later epoch than the one that is to go on: the epoch after the fork would have its number, and what
+    /// was signed there would count.
+    /// </summary>
+    LaterEpoch,
+}
+
+/// <summary>Where a stopped validator's ledger stands to a proposal (rule R3).</summary>
+public enum ForkSide : byte
+{
+    /// <summary>It ends at or below the last common block, or in the branch that goes on.</summary>
+    Follows,
+
+    /// <summary>It has blocks of an abandoned branch: they are taken back.</summary>
+    Abandoned,
+
+    /// <summary>It left all named branches before their last common block: it needs a proposal that names its own.</summary>
+    Unknown,
+
+    /// <summary>It has more blocks of the branch that goes on than whoever made the proposal had: it needs another.</summary>
+    Ahead,
+
+    /// <summary>Its branch, which is abandoned, is in a later epoch than the proposal ends: it needs another.</summary>
+    LaterEpoch,
+}
+
+/// <summary>
+/// A fork's branches, and the block that ends the epoch of the one that goes on (PROTOCOL.md, rules R1 to R3). Pure; signatures
+/// are the caller's to check. Nothing here decides: it is what operators are asked to sign.
+/// </summary>
+public static class ForkChoice
+{
+    /// <summary>
+    /// One report for each branch, the best first: the later epoch, the longer, the heavier certificate, the lower hash.
+    /// </summary>
+    public static ForkBranch[] Branches(IEnumerable<ForkBranch> reports)
+    {
+        List<ForkBranch> branches = [];
+        foreach (ForkBranch report in reports.OrderByDescending(r => r.Epoch.Number).ThenByDescending(r => r.Head.Sequence)
+            .ThenByDescending(r => r.Weight).ThenBy(r => r.Head.Hash.ToString(), StringComparer.Ordinal))
+        {
+            // One that is behind in a branch that another reports.
+            if (!branches.Exists(longer => longer.HashAt(report.Head.Sequence) == report.Head.Hash))
+            {
+                branches.Add(report);
+            }
+        }
+
+        return [.. branches];
+    }
+
+    /// <summary>What operators are asked to sign.</summary>
+    /// <param name="branches">As <see cref="Branches"/> gives them.</param>
+    /// <param name="chosen">Which goes on.</param>
+    public static ForkRefusal Propose(ForkBranch[] branches, int chosen, out ForkProposal? proposal)
+    {
+        proposal = null;
+        ForkBranch goesOn = branches[chosen];
+        ForkBranch[] others = [.. branches.Where(b => b != goesOn)];
+        ForkRefusal refusal = others.Length == 0 ? ForkRefusal.OneBranch
+            : others.Length > ForkRecoveryCodec.MostAbandoned ? ForkRefusal.TooMany
+            : Array.Exists(others, o => o.Epoch.Number > goesOn.Epoch.Number) ? ForkRefusal.LaterEpoch
+            : ForkRefusal.None;
+        if (refusal != ForkRefusal.None)
+        {
+            return refusal;
+        }
+
+        ulong agreed = ulong.MaxValue;
+        foreach (ForkBranch other in others)
+        {
+            if (LastCommon(goesOn, other) is not { } common)
+            {
+                return ForkRefusal.NoCommonBlock;
+            }
+
+            agreed = Math.Min(agreed, common);
+        }
+
+        Block last = LastBlock(goesOn);
+        proposal = new ForkProposal
+        {
+            ChainId = goesOn.ChainId,
+            AgreedEpoch = goesOn.EpochOf(agreed + 1),
+            AgreedSequence = agreed,
+            AgreedHash = goesOn.HashAt(agreed),
+            Chosen = agreed == goesOn.Head.Sequence ? last.Hash : goesOn.HashAt(agreed + 1),
+            HeadProof = goesOn.Certificate,
+            CommitteeBefore = goesOn.Head.Cut.Length,
+            Last = last,
+            Abandoned = [.. others.Select(b => new BranchHead(b.Head.Sequence, b.Head.Hash))],
+        };
+        return ForkRefusal.None;
+    }
+
+    /// <summary>
+    /// The block that ends a branch's epoch: its newest block's child, which orders nothing and states its execution, so that all
+    /// that the branch has is kept and nothing is added (rule R2).
+    /// </summary>
+    public static Block LastBlock(ForkBranch branch) => LastBlock(branch.Head, branch.Root, branch.Epoch);
+
+    /// <summary>The same from its parts: who has them can check a proposal.</summary>
+    public static Block LastBlock(Block head, in Hash256 root, EpochConfiguration epoch) => BlockCodec.Seal(
+        epoch.Number, head.Sequence + 1, head.Hash, head.TimestampMicros + 1, head.Sequence, root,
+        GenesisCodec.CommitteeDigest(epoch.Number + 1, epoch.Pending?.Members ?? epoch.Members),
+        epoch.Number == head.Epoch ? head.Cut : new LaneTip[epoch.Members.Length]);
+
+    /// <summary>Where a ledger stands to a proposal.</summary>
+    /// <param name="epoch">The epoch that it is in.</param>
+    /// <param name="final">Its newest executed sequence.</param>
+    /// <param name="certified">Its newest that is known to be final.</param>
+    /// <param name="hashAt">Its block of a sequence up to <paramref name="final"/>; zero where it is not kept.</param>
+    public static ForkSide SideOf(ForkProposal proposal, ulong epoch, ulong final, ulong certified, Func<ulong, Hash256> hashAt)
+    {
+        if (final < proposal.AgreedSequence)
+        {
+            return ForkSide.Follows;
+        }
+
+        if (hashAt(proposal.AgreedSequence) != proposal.AgreedHash)
+        {
+            return ForkSide.Unknown;
+        }
+
+        ulong head = proposal.Head.Sequence;
+        bool takenBack = final > proposal.AgreedSequence && hashAt(proposal.AgreedSequence + 1) != proposal.Chosen;
+        return takenBack || (final >= head && hashAt(head) != proposal.Head.Hash) ? epoch > proposal.Last.Epoch
+            ? ForkSide.LaterEpoch : ForkSide.Abandoned
+            : final > head && hashAt(head + 1) == proposal.Last.Hash ? ForkSide.Follows
+            : Math.Max(final, certified) > head ? ForkSide.Ahead
+            : ForkSide.Follows;
+    }
+
+    /// <summary>Null: none that both reports have.</summary>
+    private static ulong? LastCommon(ForkBranch a, ForkBranch b)
+    {
+        ulong low = Math.Max(a.First, b.First);
+        ulong sequence = Math.Min(a.Head.Sequence, b.Head.Sequence);
+        while (sequence >= low)
+        {
+            if (a.HashAt(sequence) == b.HashAt(sequence))
+            {
+                return sequence;
+            }
+
+            if (sequence-- == 0)
+            {
+                break;
+            }
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,56 @@
+using System.Runtime.InteropServices;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Core.Wire.Validation;
+using Validator.Crypto.Simd;
+using Validator.Host.Contracts;
+using Validator.Host.Storage;
+
+namespace Validator.Host.Pipeline;
+
+/// <summary>What commands need of a validator that does not run: its ledger, committees, signatures.</summary>
+internal static class StoppedNode
+{
+    private const long ReadingBytes = 8 << 20;
+
+    /// <summary>Opens a ledger of this chain, whichever key wrote it, with little memory.</summary>
+    /// <param name="creates">Make it where there is none.</param>
+    /// <exception cref="StoreException">It is in use, foreign or damaged, or its disk fails.</exception>
+    public static RocksLedger OpenLedger(NodeContext context, string path, bool creates = false) => RocksLedger.Open(
+        path, StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey), context.Genesis.Members.Length,
+        context.Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes, takeOver: static () => true, creates: creates);
+
+    /// <summary>The members of an epoch up to the ledger's; null where it does not know them.</summary>
+    public static Member[]? MembersOf(NodeContext context, RocksLedger ledger, ulong epoch) =>
+        epoch == 0 ? context.Genesis.Members
+        : ledger.ReadEpoch() is { } present && present.Number == epoch ? present.Members
+        : ledger.FindEpochEnd(epoch - 1)?.Next;
+
+    /// <summary>One verdict for each check.</summary>
+    /// <param name="members">Whose signatures they are.</param>
+    public static bool[] Verify(Hash256 chainId, Member[] members, List<SignatureCheck> checks)
+    {
+        PreparedVerificationKey[] keys = Array.ConvertAll(members, m => PreparedVerificationKey.Create(m.ConsensusKey));
+        try
+        {
+            bool[] valid = new bool[checks.Count];
+            new BatchedVerifier(chainId).Verify(new CommitteeKeys(keys), CollectionsMarshal.AsSpan(checks), valid);
+            return valid;
+        }
+        finally
+        {
+            Array.ForEach(keys, k => k.Dispose());
+        }
+    }
+
+    /// <summary>A signature with the consensus key.</summary>
+    public static byte[] Sign(NodeContext context, in SignedHeader header)
+    {
+        byte[] preimage = new byte[SignedHeaderCodec.PreimageBytes];
+        SignedHeaderCodec.WritePreimage(header, context.ChainId, preimage);
+        byte[] signature = new byte[Limits.SignatureBytes];
+        using ConsensusSigner signer = new(context.Keys.ConsensusSeed.Span);
+        signer.Sign(header.Kind, preimage, signature);
+        return signature;
+    }
+}
