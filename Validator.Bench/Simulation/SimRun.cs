@@ -65,6 +65,9 @@ public static class SimRun
         }
 
         RequireStrongFinality(cluster);
+        cluster.World.HandInProofs();
+        RunUntil(cluster, HealMicros, "what a member did is proven, and does not count", () => cluster.World.AllProofsCount);
+        WaitUntilAllIsFinal(cluster, HealMicros);
         cluster.Check.AtTheEnd();
     }
 

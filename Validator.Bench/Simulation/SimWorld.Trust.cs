@@ -144,24 +144,48 @@ public sealed partial class SimWorld
             OffenceProofCodec.Encode(new OffenceProof(new Evidence(both[0], both[1]), Keys.MakeMember(liar, 1).ConsensusKey)));
     }
 
+    /// <summary>After healing: what honest members hold proof of is handed in until it counts.</summary>
+    public void HandInProofs()
+    {
+        foreach (Evidence evidence in _proofs.Where(e => !IsSettled(e)))
+        {
+            HandIn(evidence);
+        }
+
+        if (!AllProofsCount)
+        {
+            Cluster.Schedule(Cluster.Now + 2_000_000, HandInProofs);
+        }
+    }
+
+    /// <summary>But those that are too old, or one too many of a member and epoch.</summary>
+    public bool AllProofsCount => _proofs.TrueForAll(IsSettled);
+
     private bool IsSettled(Evidence evidence) =>
         evidence.First.Header.Epoch + TrustParameters.EvidenceEpochs < Cluster.Newest.Number
-            || Cluster.Check.IsCounted(evidence.First.Header);
+            || Cluster.Check.IsCounted(evidence.First.Header)
+            || (Able() is [{ Trust: { } trust }, ..] && trust.Judge(ProofOf(evidence)) == ProofRefusal.EnoughCounted);
 
     private void Submit(Evidence evidence)
     {
-        SimNode[] able = Able();
-        if (_faultsOver || able.Length == 0)
+        if (!_faultsOver)
         {
-            return;
+            HandIn(evidence);
         }
-
-        SignedHeader first = evidence.First.Header;
-        OffenceProof proof = new(
-            new Evidence(Padded(evidence.First), Padded(evidence.Second)), Cluster.EpochOf(first.Epoch)
-                .Members[first.Sender].ConsensusKey);
-        Submit(able[_trust.Below(able.Length)], OffenceProofCodec.Encode(proof));
     }
+
+    private void HandIn(Evidence evidence)
+    {
+        SimNode[] able = Able();
+        if (able.Length > 0)
+        {
+            Submit(able[_trust.Below(able.Length)], OffenceProofCodec.Encode(ProofOf(evidence)));
+        }
+    }
+
+    private OffenceProof ProofOf(Evidence evidence) => new(
+        new Evidence(Padded(evidence.First), Padded(evidence.Second)),
+        Cluster.EpochOf(evidence.First.Header.Epoch).Members[evidence.First.Header.Sender].ConsensusKey);
 
     /// <summary>As long as the wire wants it.</summary>
     private static Signed Padded(Signed signed)

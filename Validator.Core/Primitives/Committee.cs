@@ -94,6 +94,25 @@ public sealed class Committee
 
     public uint Weight(int member) => _weights[member];
 
+    /// <summary>So many of the heaviest weigh more than all but a quorum: without them nothing is decided.</summary>
+    public int FewestThatHalt => Fewest(Total - Quorum + 1);
+
+    /// <summary>So many of the heaviest weigh more than F: lying together they can make two branches final.</summary>
+    public int FewestThatFork => Fewest(Faulty + 1);
+
+    private int Fewest(ulong weight)
+    {
+        ulong sum = 0;
+        int count = 0;
+        foreach (uint each in _weights.OrderDescending())
+        {
+            count += sum < weight ? 1 : 0;
+            sum += each;
+        }
+
+        return count;
+    }
+
     /// <summary>
     /// Members that stay, with the same key, weigh the quorum: only they are known to be able to go on (PROTOCOL.md, rule E4).
     /// </summary>

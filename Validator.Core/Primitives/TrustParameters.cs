@@ -31,7 +31,10 @@ public enum Offence : byte
     /// <summary>Two Stops, ViewChanges or NewViews of one view.</summary>
     DoubleViewChange,
 
-    /// <summary>A Commit in each of two commit certificates that contradict one another.</summary>
+    /// <summary>
+    /// A Commit in each of two commit certificates that contradict one another. Reserved: in two views an honest member may have
+    /// sent both, so nothing proves it (docs/TRUST.md).
+    /// </summary>
     ConflictingCommit,
 }
 

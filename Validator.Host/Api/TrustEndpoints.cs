@@ -169,24 +169,11 @@ internal sealed class TrustEndpoints(INodeGateway node)
     private static void WriteCommittee(Utf8JsonWriter json, Member[] members)
     {
         Committee committee = Validator.Core.Primitives.Committee.Of(members);
-        ulong[] heaviest = [.. members.Select(m => (ulong)m.Weight).OrderDescending()];
         json.WriteNumber("total_weight", committee.Total);
         json.WriteNumber("faulty_weight", committee.Faulty);
         json.WriteNumber("quorum_weight", committee.Quorum);
-        json.WriteNumber("fewest_that_can_halt", Fewest(heaviest, committee.Total - committee.Quorum + 1));
-        json.WriteNumber("fewest_that_can_fork", Fewest(heaviest, committee.Faulty + 1));
-    }
-
-    /// <summary>Of the heaviest first, so many weigh that much together.</summary>
-    private static int Fewest(ulong[] heaviest, ulong weight)
-    {
-        int count = 0;
-        for (ulong sum = 0; sum < weight; count++)
-        {
-            sum += heaviest[count];
-        }
-
-        return count;
+        json.WriteNumber("fewest_that_can_halt", committee.FewestThatHalt);
+        json.WriteNumber("fewest_that_can_fork", committee.FewestThatFork);
     }
 
     private static void WriteMember(Utf8JsonWriter json, in TrustedMember member)

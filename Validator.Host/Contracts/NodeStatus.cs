@@ -87,6 +87,11 @@ public sealed record NodeStatus
     public ulong QuorumWeight { get; init; }
     public ulong ConnectedWeight { get; init; }
 
+    /// <summary>What may be Byzantine without harm, and how few of the heaviest could halt the chain, or fork it.</summary>
+    public ulong FaultyWeight { get; init; }
+    public int FewestThatCanHalt { get; init; }
+    public int FewestThatCanFork { get; init; }
+
     public PeerStatus[] Peers { get; init; } = [];
 }
 

@@ -164,6 +164,10 @@ internal static class MetricsPage
     {
         page.Gauge("cretoai_connected_weight", "Weight connected, itself included.", status.ConnectedWeight);
         page.Gauge("cretoai_quorum_weight", "Weight of a quorum.", status.QuorumWeight);
+        page.Gauge("cretoai_total_weight", "Weight of all members.", status.TotalWeight);
+        page.Gauge("cretoai_faulty_weight", "F: what may lie without harm.", status.FaultyWeight);
+        page.Gauge("cretoai_fewest_that_can_halt", "So few of the heaviest could halt the chain.", status.FewestThatCanHalt);
+        page.Gauge("cretoai_fewest_that_can_fork", "So few of the heaviest could fork it.", status.FewestThatCanFork);
         Peers(page, "cretoai_peer_up", "gauge", "1 when connected.", status, p => p.Connected ? 1 : 0);
         Peers(page, "cretoai_peer_rtt_seconds", "gauge", "Smoothed round-trip time.", status, p => p.RttMs / 1000);
         page.Histogram("cretoai_round_trip_seconds", "Newest round trip of each peer, sampled over time.", metrics.RoundTripSeconds);

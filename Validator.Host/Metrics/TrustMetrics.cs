@@ -28,7 +28,7 @@ internal static class TrustMetrics
         page.Gauge(
             "weighted_voting_avg_weight", "Weight of a member in this epoch, on average.", voters.Average(m => (double)m.Weight));
         page.Gauge(
-            "weighted_voting_calc_duration_seconds", "Execution of the block with which the last weights were reckoned.",
+            "weighted_voting_calc_duration_seconds", "Reckoning of the last weights, with the rewards and bans that come with them.",
             trust.Counts.CloseSeconds);
     }
 

@@ -141,6 +141,7 @@ public sealed partial class ValidatorNode
         }
 
         _trust = new TrustView(stores.Executor);
+        _trust.Begin();
         _trust.Publish(stores.Recovered.LastFinal?.TimestampMicros ?? genesis.TimestampMicros);
         _courier = new EvidenceCourier(_trust, _epochs, MembersOf, this, _log);
         _evidence = new EvidenceStore(context.Config.Node, _epochs, _log) { Kept = _courier.Add };

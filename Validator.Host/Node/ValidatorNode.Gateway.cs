@@ -175,6 +175,9 @@ public sealed partial class ValidatorNode
             PendingVertices = (ulong)Math.Max(0, _core.PendingVertices),
             TotalWeight = committee.Total,
             QuorumWeight = committee.Quorum,
+            FaultyWeight = committee.Faulty,
+            FewestThatCanHalt = committee.FewestThatHalt,
+            FewestThatCanFork = committee.FewestThatFork,
             ConnectedWeight = ConnectedWeight(),
             Peers = [.. peers],
         };

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Shell;
@@ -53,12 +52,11 @@ internal sealed class ExecutionStage(
         }
 
         ExecutionResult result = new();
-        long start = Stopwatch.GetTimestamp();
         using (Trust.Exists ? Trust.Write() : default)
         {
             executor.Execute(item.Block, _ordered.AsSpan(0, count), result);
             Trust.Publish(item.Block.TimestampMicros);
-            Trust.Count(result, Stopwatch.GetElapsedTime(start).TotalSeconds);
+            Trust.Count(result);
         }
 
         Array.Clear(_ordered, 0, count);

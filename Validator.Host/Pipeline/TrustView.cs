@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Trust;
@@ -19,6 +20,15 @@ internal sealed class TrustView(Executor executor)
 
     public bool Exists => executor.Trust is not null;
 
+    /// <summary>Before the first block: what reckoning takes is measured from now on.</summary>
+    public void Begin()
+    {
+        if (executor.Trust is { } trust)
+        {
+            trust.Ticks = Stopwatch.GetTimestamp;
+        }
+    }
+
     /// <summary>Held while the state is written: <c>using (view.Write()) { ... }</c>.</summary>
     public Lock.Scope Write() => _lock.EnterScope();
 
@@ -31,7 +41,7 @@ internal sealed class TrustView(Executor executor)
     }
 
     /// <summary>After <see cref="Publish"/>, inside of <see cref="Write"/> too: what the block did.</summary>
-    public void Count(ExecutionResult result, double seconds)
+    public void Count(ExecutionResult result)
     {
         if (result.Trust is not { } changes)
         {
@@ -67,7 +77,7 @@ internal sealed class TrustView(Executor executor)
                 ClosePaid = paid,
                 CloseFailed = failed,
                 CloseMembers = members,
-                CloseSeconds = seconds,
+                CloseSeconds = Stopwatch.GetElapsedTime(0, executor.Trust?.CloseTicks ?? 0).TotalSeconds,
             };
         }
     }

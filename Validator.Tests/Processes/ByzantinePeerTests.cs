@@ -125,7 +125,7 @@ public sealed class ByzantinePeerTests
     }
 
     // Protects operators who ask what a liar did: twin vertices are found by every validator, listed by API and command, counted,
-    // and resolved by a rule within 2 s (the bound leaves room for a machine that stalls) while blocks go on.
+    // and resolved by a rule (within 2 s on an idle machine: perf/results; the bound is for one that stalls) while blocks go on.
     [Fact]
     public async Task Twin_vertices_are_found_listed_and_resolved()
     {
