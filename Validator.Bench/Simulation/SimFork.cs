@@ -43,6 +43,13 @@ public static class SimFork
         Stop(one);
         ForkRecovery recovery = Decide(one, other, parts, random);
         world.Recovery = recovery.Proposal;
+        if (random.Chance(0.5))
+        {
+            // Who begins again has to come by a snapshot.
+            world.Retain = (ulong)random.Between(6, 20);
+            world.SnapshotEvery = (ulong)random.Between(2, 5);
+        }
+
         world.Forkers.UnionWith(parts.Both);
         bool shown = random.Chance(0.8);
         Apply(one, other, parts, recovery, shown, random);

@@ -162,8 +162,8 @@ public sealed partial class SimWorld
     public bool ReadsBytes { get; }
 
     /// <summary>Executed blocks kept behind the newest, and between two snapshots; 0: all and none.</summary>
-    public ulong Retain { get; }
-    public ulong SnapshotEvery { get; }
+    public ulong Retain { get; set; }
+    public ulong SnapshotEvery { get; set; }
 
     /// <summary>Most blocks from one checkpoint to the next; and newest blocks that keep theirs, all if not drawn.</summary>
     public int CheckpointSpan { get; } = Checkpoints.Span;

@@ -46,7 +46,7 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
 
         // The epoch's start is what a snapshot may be of, too, where that was not executed here.
         ulong above = Landing ? chain.Sequence - 1 : chain.Sequence;
-        if (state.Staged is { } staged && staged.Manifest.Epoch == epoch.Number && staged.Manifest.Sequence > above)
+        if (state.Staged is { } staged && !IsDoubtful(staged.Manifest) && staged.Manifest.Epoch == epoch.Number && staged.Manifest.Sequence > above)
         {
             _fetch.Resume(staged, above);
         }
@@ -114,10 +114,12 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
 
     public void OnManifest(SnapshotManifest manifest, int from, Step step)
     {
-        if (!GoesOnFrom(manifest))
+        // After a fork a snapshot shows no branch; the next epoch's, which only one has, is the way (rule R4).
+        bool doubtful = IsDoubtful(manifest);
+        if (doubtful || !GoesOnFrom(manifest))
         {
             _fetch.OnNotFound(new FetchRequest(FetchKind.Snapshot, epoch.Number, 0, 0, 1, Hash256.Zero), from);
-            step.Reject(Reason.WrongEpoch, from);
+            step.Reject(doubtful ? Reason.AbandonedBranch : Reason.WrongEpoch, from);
             return;
         }
 
@@ -242,6 +244,9 @@ internal sealed class CatchUpDriver(EpochConfiguration epoch, FinalChain chain, 
             step.Effects.StoreEpochEnd(_end);
         }
     }
+
+    private bool IsDoubtful(SnapshotManifest manifest) =>
+        chain.Recovery is { } recovery && manifest.Sequence > recovery.Proposal.AgreedSequence;
 
     /// <summary>The state is this epoch's, and its committee is the one that decides here.</summary>
     private bool GoesOnFrom(SnapshotManifest manifest) => manifest.Epoch == epoch.Number

@@ -27,6 +27,13 @@ internal sealed class FetchAnswers(Fetcher fetcher, BlockTree blocks, FinalChain
             return;
         }
 
+        if (chain.Recovery is not null && !chain.GoesOnWith(answer.Blocks))
+        {
+            // After a fork nobody is asked for what does not link (rule R4).
+            step.Reject(Reason.AbandonedBranch, from);
+            return;
+        }
+
         foreach (Block block in answer.Blocks)
         {
             blocks.Remember(block);
@@ -43,6 +50,13 @@ internal sealed class FetchAnswers(Fetcher fetcher, BlockTree blocks, FinalChain
         if (!catchUp.Wants(end))
         {
             step.Reject(Reason.FetchUnasked, from);
+            return;
+        }
+
+        if (chain.Recovery is { } recovery && end.Last.Hash != (end.Epoch == recovery.Epoch ? recovery.Proposal.Last.Hash
+            : recovery.Proposal.Names(end.Last.Sequence)))
+        {
+            step.Reject(Reason.AbandonedBranch, from);
             return;
         }
 

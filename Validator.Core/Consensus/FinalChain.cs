@@ -102,11 +102,15 @@ internal sealed class FinalChain
     public bool IsAbandoned(ulong sequence, in Hash256 hash) => Recovery?.Proposal.Abandons(sequence, hash) == true;
 
     /// <summary>The target was of an abandoned branch: back to the one that the operators named.</summary>
+    /// <summary>The next block here of an answer links to the tip, and is of no abandoned branch.</summary>
+    public bool GoesOnWith(Block[] blocks) =>
+        Array.Find(blocks, block => block.Sequence == Sequence + 1) is { } next && next.Parent == Tip.Hash && !IsAbandoned(next.Sequence, next.Hash);
+
     public void AimAtRecovery()
     {
         Require.That(Recovery is not null);
         Target = null;
-        if (Recovery.Epoch == _epoch)
+        if (Recovery.Epoch == _epoch && Recovery.Votes.Length > 0)
         {
             Aim(Recovery.Certificate);
         }
@@ -242,11 +246,9 @@ internal sealed class FinalChain
 
         if (state.Recovery is { } recovery && recovery.Proposal.AgreedEpoch <= _epoch && _epoch <= recovery.Epoch)
         {
+            // What else is known to be final may be of the other branch.
             Recovery = recovery;
-            if (recovery.Epoch == _epoch)
-            {
-                Aim(recovery.Certificate);
-            }
+            AimAtRecovery();
         }
 
         AssertInvariants();

@@ -25,7 +25,7 @@ internal sealed class Finalizer(
                 return;
             }
 
-            if (chain.IsAbandoned(block.Sequence, block.Hash)
+            if ((certificate.Phase != Phase.Recovered && chain.IsAbandoned(block.Sequence, block.Hash))
                 || (block.Parent != chain.Tip.Hash && chain.Recovery is not null && certificate.Phase != Phase.Recovered))
             {
                 step.Reject(Reason.AbandonedBranch, -1);
@@ -33,7 +33,7 @@ internal sealed class Finalizer(
                 continue;
             }
 
-            if (block.Parent != chain.Tip.Hash)
+            if (block.Parent != chain.Tip.Hash || chain.IsAbandoned(block.Sequence, block.Hash))
             {
                 forks.Fail(certificate, chain.Certificate);
                 step.Halt(Reason.ConflictingCertificates, certificate, chain.Certificate);

@@ -14,7 +14,7 @@ public enum ForkRefusal : byte
     /// <summary>Two branches have no block in common as far back as the reports go.</summary>
     NoCommonBlock,
 
-    /// <summary>More branches than one proposal can name.</summary>
+    /// <summary>More branches, or ends of epochs since they part, than one proposal can name.</summary>
     TooMany,
 
     /// <summary>
@@ -85,7 +85,7 @@ public static class ForkChoice
             return refusal;
         }
 
-        ulong agreed = ulong.MaxValue;
+        SortedDictionary<ulong, Hash256> points = [];
         foreach (ForkBranch other in others)
         {
             if (LastCommon(goesOn, other) is not { } common)
@@ -93,7 +93,23 @@ public static class ForkChoice
                 return ForkRefusal.NoCommonBlock;
             }
 
-            agreed = Math.Min(agreed, common);
+            points[common] = goesOn.HashAt(common);
+            if (common < goesOn.Head.Sequence)
+            {
+                points[common + 1] = goesOn.HashAt(common + 1);
+            }
+        }
+
+        ulong agreed = points.First().Key;
+        foreach ((_, ulong first) in goesOn.Epochs.Where(epoch => epoch.First > agreed + 1))
+        {
+            points[first - 1] = goesOn.HashAt(first - 1);
+        }
+
+        points[goesOn.Head.Sequence] = goesOn.Head.Hash;
+        if (points.Count > ForkRecoveryCodec.MostPoints)
+        {
+            return ForkRefusal.TooMany;
         }
 
         Block last = LastBlock(goesOn);
@@ -101,9 +117,7 @@ public static class ForkChoice
         {
             ChainId = goesOn.ChainId,
             AgreedEpoch = goesOn.EpochOf(agreed + 1),
-            AgreedSequence = agreed,
-            AgreedHash = goesOn.HashAt(agreed),
-            Chosen = agreed == goesOn.Head.Sequence ? last.Hash : goesOn.HashAt(agreed + 1),
+            Points = [.. points.Select(point => new BranchHead(point.Key, point.Value))],
             HeadProof = goesOn.Certificate,
             CommitteeBefore = goesOn.Head.Cut.Length,
             Last = last,
@@ -136,17 +150,21 @@ public static class ForkChoice
             return ForkSide.Follows;
         }
 
-        if (hashAt(proposal.AgreedSequence) != proposal.AgreedHash)
+        // What is no longer kept here says nothing.
+        BranchHead[] known = Array.FindAll(proposal.Points, p => p.Sequence <= final && !hashAt(p.Sequence).IsZero);
+        bool abandoned = Array.Exists(known, point => hashAt(point.Sequence) != point.Hash);
+        if (known.Length == 0
+            || (abandoned && hashAt(proposal.AgreedSequence) is { IsZero: false } here && here != proposal.AgreedHash))
         {
             return ForkSide.Unknown;
         }
 
         ulong head = proposal.Head.Sequence;
-        bool takenBack = final > proposal.AgreedSequence && hashAt(proposal.AgreedSequence + 1) != proposal.Chosen;
-        return takenBack || (final >= head && hashAt(head) != proposal.Head.Hash) ? epoch > proposal.Last.Epoch
-            ? ForkSide.LaterEpoch : ForkSide.Abandoned
-            : final > head && hashAt(head + 1) == proposal.Last.Hash ? ForkSide.Follows
-            : Math.Max(final, certified) > head ? ForkSide.Ahead
+        bool goesOn = final > head && hashAt(head + 1) == proposal.Last.Hash;
+        // What is known to be final above the common block alone may be of either branch.
+        ulong reaches = final > proposal.AgreedSequence ? Math.Max(final, certified) : final;
+        return abandoned ? epoch > proposal.Last.Epoch ? ForkSide.LaterEpoch : ForkSide.Abandoned
+            : reaches > head && !goesOn ? ForkSide.Ahead
             : ForkSide.Follows;
     }
 

@@ -2,7 +2,7 @@ using Validator.Core.Primitives;
 
 namespace Validator.Core.Wire;
 
-/// <summary>The newest final block of one branch of a fork.</summary>
+/// <summary>A block of a branch of a fork.</summary>
 public readonly record struct BranchHead(ulong Sequence, Hash256 Hash);
 
 /// <summary>
@@ -16,13 +16,16 @@ public sealed class ForkProposal
     /// <summary>The epoch whose committee decided both branches' first blocks: its members say which one goes on.</summary>
     public required ulong AgreedEpoch { get; init; }
 
+    /// <summary>
+    /// Blocks of the branch that goes on, by ascending sequence: the last that all branches have, then where each of the others
+    /// parts, the last it shares and the one after, the ends of epochs from there on, and the newest.
+    /// </summary>
+    public required BranchHead[] Points { get; init; }
+
     /// <summary>The last block that all branches have.</summary>
-    public required ulong AgreedSequence { get; init; }
+    public ulong AgreedSequence => Points[0].Sequence;
 
-    public required Hash256 AgreedHash { get; init; }
-
-    /// <summary>The block after it in the branch that goes on.</summary>
-    public required Hash256 Chosen { get; init; }
+    public Hash256 AgreedHash => Points[0].Hash;
 
     /// <summary>Proves that branch's newest final block, to who knows the committee of its epoch.</summary>
     public required Certificate HeadProof { get; init; }
@@ -40,10 +43,22 @@ public sealed class ForkProposal
     public BranchHead Head => new(Last.Sequence - 1, Last.Parent);
 
     /// <summary>A block of that sequence and hash is of no branch that goes on, as far as this tells by itself.</summary>
-    public bool Abandons(ulong sequence, in Hash256 hash) =>
-        (sequence == AgreedSequence && hash != AgreedHash) || (sequence == AgreedSequence + 1 && hash != Chosen)
-        || (sequence == Last.Sequence - 1 && hash != Last.Parent) || (sequence == Last.Sequence && hash != Last.Hash)
-            || sequence > Last.Sequence;
+    public bool Abandons(ulong sequence, in Hash256 hash)
+    {
+        if (sequence >= Last.Sequence)
+        {
+            return sequence > Last.Sequence || hash != Last.Hash;
+        }
+
+        return Names(sequence) is { } named && named != hash;
+    }
+
+    /// <summary>The block of that sequence in the branch that goes on; null where it is not named.</summary>
+    public Hash256? Names(ulong sequence)
+    {
+        int at = Array.FindIndex(Points, point => point.Sequence == sequence);
+        return at < 0 ? null : Points[at].Hash;
+    }
 }
 
 /// <summary>A proposal with the operators' signatures that are there so far.</summary>
@@ -53,6 +68,9 @@ public sealed class ForkProposal
 /// <param name="Votes">By members of the epoch that ends, over its last block: the certificate that the chain keeps.</param>
 public sealed record ForkRecovery(ForkProposal Proposal, CertificateVote[] Approvals, CertificateVote[] Votes)
 {
+    /// <summary>The same to whoever cannot check the votes: it says which branch is abandoned, and proves nothing.</summary>
+    public ForkRecovery Unproven => Votes.Length == 0 ? this : new ForkRecovery(Proposal, Approvals, []);
+
     /// <summary>Of the epoch that the last block ends.</summary>
     public ulong Epoch => Proposal.Last.Epoch;
 

@@ -10,12 +10,15 @@ public static class ForkRecoveryCodec
     /// <summary>Branches that one proposal abandons, at most.</summary>
     public const int MostAbandoned = 64;
 
-    private const int FixedBytes = 24 + (3 * Hash256.Size);
+    /// <summary>Blocks of the branch that goes on that one proposal names, at most.</summary>
+    public const int MostPoints = 4096;
+
+    private const int FixedBytes = 24 + Hash256.Size;
     private const int BranchBytes = 8 + Hash256.Size;
 
     /// <summary>No honest one is longer.</summary>
     public static int MaxBytes => FixedBytes + BlockCodec.EncodedSize(Limits.MaxCommittee)
-        + CertificateCodec.EncodedSize(Limits.MaxCommittee) + (MostAbandoned * BranchBytes)
+        + CertificateCodec.EncodedSize(Limits.MaxCommittee) + ((MostAbandoned + MostPoints) * BranchBytes)
         + (2 * (2 + (Limits.MaxCommittee * WireSizes.CertificateVote)));
 
     /// <summary>What a member of the agreed epoch signs: all of the proposal.</summary>
@@ -64,10 +67,10 @@ public static class ForkRecoveryCodec
         int before = reader.U16();
         reader.Check(before is > 0 and <= Limits.MaxCommittee, DecodeError.LaneCountDiffers);
         ulong agreedEpoch = reader.U64();
-        ulong agreed = reader.U64();
+        int named = reader.U16();
+        reader.Check(named is > 0 and <= MostPoints, DecodeError.BlockCount);
+        reader.Reserved(6);
         Hash256 chainId = reader.Hash();
-        Hash256 agreedHash = reader.Hash();
-        Hash256 chosen = reader.Hash();
         Block? last = reader.Ok ? BlockCodec.Read(ref reader, data, committeeSize) : null;
         Certificate? proof = last is null ? null : CertificateCodec.Read(ref reader, before);
         if (last is null || proof is null)
@@ -79,21 +82,20 @@ public static class ForkRecoveryCodec
             && proof.Epoch <= last.Epoch, DecodeError.ChainBroken);
         bool follows = last.EndsEpoch && last.Epoch >= agreedEpoch && last.Epoch < ulong.MaxValue
             && last.ExecutedSequence == last.Sequence - 1;
-        reader.Check(follows && agreed < last.Sequence && !agreedHash.IsZero, DecodeError.ChainBroken);
+        reader.Check(follows, DecodeError.ChainBroken);
+        BranchHead[] points = ReadPoints(ref reader, named, last);
         BranchHead[] heads = new BranchHead[abandoned];
         for (int i = 0; i < heads.Length && reader.Ok; i++)
         {
             heads[i] = new BranchHead(reader.U64(), reader.Hash());
-            reader.Check(heads[i].Sequence > agreed, DecodeError.ChainBroken);
+            reader.Check(points.Length > 0 && heads[i].Sequence > points[0].Sequence, DecodeError.ChainBroken);
         }
 
         ForkProposal proposal = new()
         {
             ChainId = chainId,
             AgreedEpoch = agreedEpoch,
-            AgreedSequence = agreed,
-            AgreedHash = agreedHash,
-            Chosen = chosen,
+            Points = points,
             HeadProof = proof,
             CommitteeBefore = before,
             Last = last,
@@ -101,9 +103,24 @@ public static class ForkRecoveryCodec
         };
         CertificateVote[] approvals = ReadVotes(ref reader, Limits.MaxCommittee);
         CertificateVote[] votes = ReadVotes(ref reader, committeeSize);
-        reader.Check(agreed + 1 < last.Sequence ? agreedHash != chosen && (agreed + 2 < last.Sequence || chosen == last.Parent)
-            : agreedHash == last.Parent && chosen == last.Hash, DecodeError.ChainBroken);
         return reader.Ok ? new ForkRecovery(proposal, approvals, votes) : null;
+    }
+
+    /// <summary>Ascending, up to the last block's parent.</summary>
+    private static BranchHead[] ReadPoints(ref WireReader reader, int count, Block last)
+    {
+        reader.Need(count, BranchBytes);
+        BranchHead[] points = reader.Ok ? new BranchHead[count] : [];
+        for (int i = 0; i < points.Length && reader.Ok; i++)
+        {
+            points[i] = new BranchHead(reader.U64(), reader.Hash());
+            reader.Check(!points[i].Hash.IsZero
+                && (i == 0 || points[i].Sequence > points[i - 1].Sequence), DecodeError.NotAscending);
+        }
+
+        bool ends = points is [.., var newest] && newest == new BranchHead(last.Sequence - 1, last.Parent);
+        reader.Check(ends, DecodeError.ChainBroken);
+        return points;
     }
 
     private static CertificateVote[] ReadVotes(ref WireReader reader, int committeeSize)
@@ -114,7 +131,7 @@ public static class ForkRecoveryCodec
 
     private static int SizeOf(ForkProposal value) =>
         FixedBytes + BlockCodec.EncodedSize(value.Last.Cut.Length) + CertificateCodec.EncodedSize(value.HeadProof)
-        + (value.Abandoned.Length * BranchBytes);
+        + ((value.Abandoned.Length + value.Points.Length) * BranchBytes);
 
     private static int SizeOf(CertificateVote[] votes) => 2 + (votes.Length * WireSizes.CertificateVote);
 
@@ -126,13 +143,18 @@ public static class ForkRecoveryCodec
         writer.U16(value.Abandoned.Length);
         writer.U16(value.CommitteeBefore);
         writer.U64(value.AgreedEpoch);
-        writer.U64(value.AgreedSequence);
+        writer.U16(value.Points.Length);
+        writer.Zeros(6);
         writer.Hash(value.ChainId);
-        writer.Hash(value.AgreedHash);
-        writer.Hash(value.Chosen);
         BlockCodec.Write(ref writer, value.Last);
         CertificateCodec.Write(ref writer, value.HeadProof);
-        foreach (BranchHead head in value.Abandoned)
+        Write(ref writer, value.Points);
+        Write(ref writer, value.Abandoned);
+    }
+
+    private static void Write(ref WireWriter writer, BranchHead[] heads)
+    {
+        foreach (BranchHead head in heads)
         {
             writer.U64(head.Sequence);
             writer.Hash(head.Hash);

@@ -109,6 +109,9 @@ public sealed record StorageSection(
     /// <summary>There between <c>votes lost</c> and <c>votes recreate</c>: what the statements of others must answer.</summary>
     public string LostVotesFile => System.IO.Path.Combine(Path, "votes.lost");
 
+    /// <summary>There where <c>fork sign</c> found no votes to bind: the epoch after the fork, and the proposal.</summary>
+    public string SignedForkFile => System.IO.Path.Combine(Path, "fork.signed");
+
     /// <summary>There after <c>fork apply</c>: what the operators decided on a fork.</summary>
     public string RecoveryFile => System.IO.Path.Combine(Path, "fork.recovery");
 

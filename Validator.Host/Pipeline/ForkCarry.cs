@@ -33,7 +33,14 @@ internal static class ForkCarry
         Require.That(newest is not null, "a branch has a block");
         Block last = newest.Block;
         int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
-        Carrier carrier = new(old, ledger, Math.Max(0, self));
+        ulong blocks = last.Sequence - proposal.AgreedSequence;
+        if (self < 0)
+        {
+            // It authors nothing; those who do hold the same.
+            return new ForkCarried(blocks, 0, 0, 0, aside);
+        }
+
+        Carrier carrier = new(old, ledger, proposal.Last.Epoch, self);
         ulong unkept = 0;
         for (ulong sequence = proposal.AgreedSequence + 1; sequence <= last.Sequence; sequence++)
         {
@@ -49,22 +56,19 @@ internal static class ForkCarry
             }
         }
 
-        if (self >= 0)
+        old.Unordered().ForEach(carrier.Take);
+        ulong ordered = last.Epoch == epoch.Number ? last.Cut[self].Height : 0;
+        foreach (Hash256 vertex in old.VerticesAbove(epoch.Number, self, ordered))
         {
-            ulong ordered = last.Epoch == epoch.Number ? last.Cut[self].Height : 0;
-            foreach (Hash256 vertex in old.VerticesAbove(epoch.Number, self, ordered))
-            {
-                carrier.Take(vertex);
-            }
+            carrier.Take(vertex);
         }
 
-        old.Unordered().ForEach(carrier.Take);
         carrier.Commit();
-        return new ForkCarried(last.Sequence - proposal.AgreedSequence, carrier.Transactions, unkept, carrier.Changes, aside);
+        return new ForkCarried(blocks, carrier.Transactions, unkept, carrier.Changes, aside);
     }
 
     /// <summary>Takes what vertices hold from one ledger to the other, some at a time.</summary>
-    private sealed class Carrier(RocksLedger from, RocksLedger to, int self)
+    private sealed class Carrier(RocksLedger from, RocksLedger to, ulong epoch, int self)
     {
         private readonly HashSet<Hash256> _taken = [];
         private long _bytes;
@@ -87,7 +91,7 @@ internal static class ForkCarry
                 return;
             }
 
-            to.AddCarried(header, payload, Math.Min(self, header.Parents.Length - 1), (ulong)_taken.Count);
+            to.AddCarried(header, payload, epoch, Math.Min(self, header.Parents.Length - 1), (ulong)_taken.Count);
             Transactions += header.TransactionCount;
             _bytes += payload.Length;
             if (_bytes >= CarryBytes)

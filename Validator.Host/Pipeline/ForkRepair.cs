@@ -1,9 +1,11 @@
+using System.Text;
 using Validator.Core.Consensus;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Host.Config;
 using Validator.Host.Contracts;
+using Validator.Host.Primitives;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Pipeline;
@@ -33,9 +35,9 @@ public static class ForkRepair
         RequireChain(context, proposal);
         using RocksLedger ledger = OpenLedger(context);
         ForkSide side = RequireFits(context, ledger, proposal);
-        bool checkedHead = CheckHead(context, ledger, proposal);
+        bool checkedHead = CheckHead(context, ledger, proposal, side);
         Member[] agreed = MembersOf(context, ledger, proposal.AgreedEpoch);
-        Member[]? ending = StoppedNode.MembersOf(context, ledger, proposal.Last.Epoch);
+        Member[]? ending = EndingOf(context, ledger, proposal, side);
         int approver = Member.Find(agreed, context.Keys.ConsensusPublicKey);
         int voter = ending is null ? -1 : Member.Find(ending, context.Keys.ConsensusPublicKey);
         if (approver < 0 && voter < 0)
@@ -44,7 +46,7 @@ public static class ForkRepair
                 + $" {proposal.AgreedEpoch}, in which the branches part");
         }
 
-        Bind(context, proposal, insteadOf);
+        ForkBinding.Bind(context, proposal, insteadOf);
         CertificateVote[] approvals = approver < 0 ? recovery.Approvals
             : With(recovery.Approvals, approver,
                 StoppedNode.Sign(context, ForkRecoveryCodec.HeaderToApprove(proposal, approver)));
@@ -87,45 +89,78 @@ public static class ForkRepair
 
         RequireChain(context, proposal);
         StorageSection storage = context.Config.Storage;
+        string aside = $"{storage.LedgerPath}-abandoned-{digest.ToString()[..16]}";
+        bool wasAside = Directory.Exists(aside);
         if (Read(storage) is { } applied && ForkRecoveryCodec.Digest(applied.Proposal) == digest)
         {
-            VoteStoreSetup.Remove(context.Config.Node.HaltedMarker);
-            told = $"proposal {digest} was applied before, and nothing is left to do: start this validator";
-            return true;
+            return IsApplied(context, applied, signedNothingSince, out told);
         }
 
-        string aside = $"{storage.LedgerPath}-abandoned-{digest.ToString()[..16]}";
-        ForkCarried? carried = null;
+        ForkSide side;
         ForkRecovery recovery;
-        using (RocksLedger ledger = Directory.Exists(aside) ? StoppedNode.OpenLedger(context, aside) : OpenLedger(context))
+        bool goesOn;
+        using (RocksLedger ledger = wasAside ? StoppedNode.OpenLedger(context, aside) : OpenLedger(context))
         {
-            ForkSide side = RequireFits(context, ledger, proposal);
-            if (Gather(context, ledger, signed, out recovery) is { } lacking)
+            side = RequireFits(context, ledger, proposal);
+            goesOn = side == ForkSide.Follows && HashAt(context, ledger, proposal.Last.Sequence) == proposal.Last.Hash;
+            if (Gather(context, ledger, side, signed, out recovery) is { } lacking)
             {
                 told = $"nothing was done: {lacking}";
                 return false;
             }
+        }
 
-            if (side == ForkSide.Abandoned && !Directory.Exists(aside))
+        if (wasAside && StoreDirectory.Exists(storage.LedgerPath))
+        {
+            // It was cut short, and maybe started since.
+            using RocksLedger begun = StoppedNode.OpenLedger(context, storage.LedgerPath);
+            if (RequireFits(context, begun, proposal) != ForkSide.Follows)
             {
-                carried = new ForkCarried(0, 0, 0, 0, aside);
+                throw new StoreException(
+                    StoreFault.Exists, $"{storage.LedgerPath}: is of an abandoned branch again, since this was cut short: move"
+                        + " it away, and repeat");
             }
         }
 
-        bool signs = Bind(context, proposal, insteadOf: null, applies: true, signedNothingSince);
-        if (carried is not null)
+        bool signs = ForkBinding.Leave(context, proposal, goesOn, signedNothingSince);
+        ForkCarried? carried = null;
+        if (side == ForkSide.Abandoned)
         {
-            Rename(storage.LedgerPath, aside);
-        }
+            // Nothing starts in between: the new ledger alone does not know which branch to follow.
+            OperatorFile.Write(context.Config.Node.HaltedMarker, Encoding.UTF8.GetBytes("fork apply was cut short: repeat it\n"));
+            if (!wasAside)
+            {
+                Rename(storage.LedgerPath, aside);
+            }
 
-        if (Directory.Exists(aside))
-        {
             carried = ForkCarry.Over(context, aside, proposal);
         }
 
         OperatorFile.Write(storage.RecoveryFile, ForkRecoveryCodec.Encode(recovery));
         VoteStoreSetup.Remove(context.Config.Node.HaltedMarker);
         told = Explain(proposal, carried) + (signs ? "" : NoVotes(storage));
+        return true;
+    }
+
+    /// <summary>Applied before: what may be left is to sign again, and to start.</summary>
+    private static bool IsApplied(NodeContext context, ForkRecovery applied, bool signedNothingSince, out string told)
+    {
+        StorageSection storage = context.Config.Storage;
+        if (StoreDirectory.Exists(storage.LedgerPath))
+        {
+            using RocksLedger ledger = StoppedNode.OpenLedger(context, storage.LedgerPath);
+            if (RequireFits(context, ledger, applied.Proposal) != ForkSide.Follows)
+            {
+                throw new StoreException(
+                    StoreFault.Exists, $"{storage.LedgerPath}: is of an abandoned branch, though the proposal was applied: move"
+                        + " it away, and start this validator");
+            }
+        }
+
+        bool renewed = signedNothingSince && ForkBinding.Leave(context, applied.Proposal, goesOn: true, renews: true);
+        VoteStoreSetup.Remove(context.Config.Node.HaltedMarker);
+        told = $"proposal {ForkRecoveryCodec.Digest(applied.Proposal)} was applied before{(renewed
+            ? ", and votes to go on with are there now" : "")}: start it";
         return true;
     }
 
@@ -152,14 +187,12 @@ public static class ForkRepair
 
         if (recovery.Epoch != epoch.Number)
         {
-            return recovery.Epoch > epoch.Number ? recovery : null;
+            return recovery.Epoch > epoch.Number ? recovery.Unproven : null;
         }
 
         List<SignatureCheck> checks = [];
         return SignatureChecks.OfCertificate(recovery.Certificate, epoch.Committee, checks) == DecodeError.None
-            && !StoppedNode.Verify(context.ChainId, epoch.Members, checks).Contains(false)
-            ? recovery : throw new StoreException(StoreFault.Corrupt,
-                $"{storage.RecoveryFile}: its signatures do not hold: repeat 'validator fork apply'");
+            && !StoppedNode.Verify(context.ChainId, epoch.Members, checks).Contains(false) ? recovery : recovery.Unproven;
     }
 
     /// <summary>What was applied last; null where there is nothing whole.</summary>
@@ -172,7 +205,7 @@ public static class ForkRepair
     private static string NoVotes(StorageSection storage) =>
         $" {VoteStoreSetup.Mark(storage) ?? $"{storage.VotesPath}: there is no vote store"}. So it follows, and signs nothing."
             + " Where this key has signed nothing of a later epoch,"
-        + $" and no other process signs with it, remove {storage.RecoveryFile} and repeat with --signed-nothing-since.";
+        + $" and no other process signs with it, repeat with --signed-nothing-since.";
 
     private static RocksLedger OpenLedger(NodeContext context)
     {
@@ -277,9 +310,10 @@ public static class ForkRepair
     }
 
     /// <returns>False: this ledger does not know who certified the head.</returns>
-    private static bool CheckHead(NodeContext context, RocksLedger ledger, ForkProposal proposal)
+    private static bool CheckHead(NodeContext context, RocksLedger ledger, ForkProposal proposal, ForkSide side)
     {
-        if (StoppedNode.MembersOf(context, ledger, proposal.HeadProof.Epoch) is not { } members)
+        bool knows = side == ForkSide.Follows || proposal.HeadProof.Epoch <= proposal.AgreedEpoch;
+        if (!knows || StoppedNode.MembersOf(context, ledger, proposal.HeadProof.Epoch) is not { } members)
         {
             return false;
         }
@@ -310,60 +344,24 @@ public static class ForkRepair
         return true;
     }
 
+    /// <summary>The members of the epoch that ends; null where this ledger, of another branch, cannot know them.</summary>
+    private static Member[]? EndingOf(NodeContext context, RocksLedger ledger, ForkProposal proposal, ForkSide side) =>
+        side == ForkSide.Follows || proposal.Last.Epoch == proposal.AgreedEpoch
+            ? StoppedNode.MembersOf(context, ledger, proposal.Last.Epoch) : null;
+
     private static Member[] MembersOf(NodeContext context, RocksLedger ledger, ulong epoch) =>
         StoppedNode.MembersOf(context, ledger, epoch)
         ?? throw new ConfigException($"this ledger does not know the members of epoch {epoch}, in which the branches part");
 
-    /// <summary>Durably, before anything leaves: nothing is signed in the epoch that ends.</summary>
-    /// <returns>False: it has no votes that it could go on with, and by rule E5 signs in no epoch of before.</returns>
-    private static bool Bind(NodeContext context, ForkProposal proposal, Hash256? insteadOf, bool applies = false,
-        bool renews = false)
-    {
-        StorageSection storage = context.Config.Storage;
-        StoreIdentity identity = StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey);
-        if (VoteStoreSetup.Mark(storage) is not null || !RocksVoteStore.Exists(storage.VotesPath))
-        {
-            if (renews)
-            {
-                VoteStoreSetup.Renew(storage, identity, proposal.Last.Epoch + 1).Dispose();
-            }
-
-            return renews;
-        }
-
-        Hash256 digest = ForkRecoveryCodec.Digest(proposal);
-        ulong next = proposal.Last.Epoch + 1;
-        using RocksVoteStore votes = RocksVoteStore.Open(storage.VotesPath, identity);
-        if (votes.SignedRecovery() is { } before && before.Next == next && before.Proposal != digest
-            && before.Proposal != insteadOf && !applies)
-        {
-            throw new StoreException(
-                StoreFault.Exists,
-                $"this validator has signed proposal {before.Proposal} for the same epoch. If two get signatures of quorum"
-                    + " weight, the chain forks again. Where all operators know"
-                + $" that the other one will never be used, repeat with --instead-of {before.Proposal}");
-        }
-
-        if (votes.Epoch() > next)
-        {
-            throw new StoreException(
-                StoreFault.Exists, $"this validator has voted in epoch {votes.Epoch()}, after the one that the proposal ends:"
-                    + " it is of an earlier fork");
-        }
-
-        votes.LeaveFor(next, digest);
-        return true;
-    }
-
     /// <summary>Puts all signatures together; each that does not hold is left out, and named.</summary>
     /// <returns>What is lacking; null when there is enough.</returns>
     private static string? Gather(
-        NodeContext context, RocksLedger ledger, IReadOnlyList<(string Name, ForkRecovery Signed)> signed,
-            out ForkRecovery recovery)
+        NodeContext context, RocksLedger ledger, ForkSide side, IReadOnlyList<(string Name, ForkRecovery Signed)> signed,
+        out ForkRecovery recovery)
     {
         ForkProposal proposal = signed[0].Signed.Proposal;
         Member[] agreed = MembersOf(context, ledger, proposal.AgreedEpoch);
-        Member[]? ending = StoppedNode.MembersOf(context, ledger, proposal.Last.Epoch);
+        Member[]? ending = EndingOf(context, ledger, proposal, side);
         List<string> lacking = [];
         CertificateVote[] approvals = Gather(
             context, agreed, JointStatement.Of(proposal), signed.Select(s => (s.Name, s.Signed.Approvals)),

@@ -142,6 +142,14 @@ public static class VoteRevival
                 + " validator comes back by itself, two epochs after the others go on.");
         }
 
+        if (File.Exists(storage.SignedForkFile))
+        {
+            throw new StoreException(
+                StoreFault.Exists,
+                $"{storage.SignedForkFile}: this validator has signed a fork's recovery, and may sign nothing more in the epoch"
+                + " that it ends. Nothing was done: go on with 'fork apply'.");
+        }
+
         if (!RocksVoteStore.IsFree(storage.VotesPath))
         {
             throw new StoreException(

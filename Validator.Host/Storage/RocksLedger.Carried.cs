@@ -14,11 +14,12 @@ internal sealed partial class RocksLedger
 
     /// <summary>Goes with the next commit. The same content and number make the same record.</summary>
     /// <param name="of">Where the payload comes from.</param>
-    /// <param name="number">Differs for each that is carried.</param>
-    public void AddCarried(VertexHeader of, byte[] payload, int self, ulong number)
+    /// <param name="epoch">The one that all that is carried has: with it the order is that of the numbers.</param>
+    /// <param name="number">Differs for each that is carried, ascending as they are to be authored.</param>
+    public void AddCarried(VertexHeader of, byte[] payload, ulong epoch, int self, ulong number)
     {
         VertexHeader header = VertexCodec.Seal(
-            of.Epoch, self, CarriedHeight + number, of.Hash, new LaneTip[of.Parents.Length], of.TransactionRoot, of.PayloadBytes,
+            epoch, self, CarriedHeight + number, of.Hash, new LaneTip[of.Parents.Length], of.TransactionRoot, of.PayloadBytes,
             of.TransactionCount);
         // Nobody asks for it: it has no signature.
         Span<byte> prefix = _batch.Room(Limits.SignatureBytes + VertexCodec.HeaderSize(header.Parents.Length));

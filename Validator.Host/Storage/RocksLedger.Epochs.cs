@@ -69,17 +69,22 @@ internal sealed partial class RocksLedger
         return EndEpoch(end.Last, self);
     }
 
-    /// <summary>Own vertices of ended epochs whose transactions are in no other vertex yet.</summary>
+    /// <summary>
+    /// Own vertices of ended epochs whose transactions are in no other vertex yet, in the order in which they were authored: an
+    /// account's nonces are far from each other in others.
+    /// </summary>
     public List<Hash256> Unordered()
     {
-        List<Hash256> hashes = [];
+        List<(ulong Epoch, ulong Height, Hash256 Hash)> found = [];
         using RocksDbIterator records = _database.Iterate(State);
         for (records.Seek([UnorderedKey]); records.Valid && records.Key[0] == UnorderedKey; records.Next())
         {
-            hashes.Add(records.Key.Length == 1 + Hash256.Size ? new Hash256(records.Key[1..]) : throw Damaged("an own vertex of an ended epoch"));
+            Hash256 hash = records.Key.Length == 1 + Hash256.Size ? new Hash256(records.Key[1..]) : default;
+            VertexHeader header = FindVertexHeader(hash) ?? throw Damaged("an own vertex of an ended epoch");
+            found.Add((header.Epoch, header.Height, hash));
         }
 
-        return hashes;
+        return [.. found.OrderBy(vertex => vertex.Epoch).ThenBy(vertex => vertex.Height).Select(vertex => vertex.Hash)];
     }
 
     public Hash256[] EndEpoch(Block last, int self)

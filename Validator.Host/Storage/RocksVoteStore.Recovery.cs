@@ -127,11 +127,22 @@ internal sealed partial class RocksVoteStore
 
     /// <summary>
     /// Before the first Add, durably: nothing more is signed in epochs before <paramref name="next"/>, and the recovery that asks
-    /// for it is noted (PROTOCOL.md, rule R3).
+    /// for it is noted (PROTOCOL.md, rule R3). Nothing where that was done before.
     /// </summary>
+    /// <returns>False: something of that epoch or a later one was signed, and nothing is changed.</returns>
     /// <exception cref="StoreException">The disk fails.</exception>
-    public void LeaveFor(ulong next, in Hash256 proposal)
+    public bool LeaveFor(ulong next, in Hash256 proposal)
     {
+        if (SignedRecovery() == (next, proposal))
+        {
+            return true;
+        }
+
+        if (HasRecordsFrom(next))
+        {
+            return false;
+        }
+
         Span<byte> value = stackalloc byte[sizeof(ulong) + Hash256.Size];
         BinaryPrimitives.WriteUInt64LittleEndian(value, next);
         proposal.CopyTo(value[sizeof(ulong)..]);
@@ -139,10 +150,21 @@ internal sealed partial class RocksVoteStore
         Put(_batch, EpochKey, next);
         // Of the epochs that are left: in the next one, whose blocks may be lower, nothing was signed.
         _batch.Delete(0, ForgottenKey);
-        if (!Commit(out string? error))
+        return Commit(out string? error) ? true : throw new StoreException(StoreFault.Unwritable, $"{_path}: {error}");
+    }
+
+    private bool HasRecordsFrom(ulong epoch)
+    {
+        using RocksDbIterator records = _database.Iterate(0);
+        for (records.Seek([]); records.Valid; records.Next())
         {
-            throw new StoreException(StoreFault.Unwritable, $"{_path}: {error}");
+            if (records.Key[0] is not ((byte)'E' or LimitKey) && EpochOf(records, 0) is var found && found >= epoch && found > 0)
+            {
+                return true;
+            }
         }
+
+        return false;
     }
 
     /// <summary>The recovery that was signed last, and the epoch that it leads to; null for none.</summary>

@@ -43,6 +43,8 @@ public sealed class OperationsTests
         string start = Take("validator votes create"), committee = Take("validator committee show"), lost = Take("validator votes lost");
         string statement = Take("validator votes statement"), recreate = Take("validator votes recreate"), restored = Take("validator votes mark-restored");
         string rollback = Take("mv STORAGE_PATH STORAGE_PATH.new");
+        string inspect = Take("validator fork inspect"), propose = Take("validator fork propose");
+        string sign = Take("validator fork sign"), apply = Take("validator fork apply");
         Assert.Empty(_blocks);
 
         foreach (string name in Operators)
@@ -111,7 +113,15 @@ public sealed class OperationsTests
         As("bob", "ls var/db/votes.restored");
         As("carol", "stop carol");
         As("carol", restored);
-        As("carol", "ls var/db/votes.restored; echo all done");
+        As("carol", "ls var/db/votes.restored");
+
+        // There is no fork, and each step says so; ForkTests has one.
+        As("bob", inspect.Replace("alice", "bob", StringComparison.Ordinal));
+        As("bob", "cp bob.branch alice.branch");
+        As("bob", $"{propose} && exit 1 || [ $? = 1 ]");
+        As("bob", $"{sign} && exit 1 || [ $? = 2 ]");
+        As("bob", $"{apply} && exit 1 || [ $? = 2 ]");
+        As("bob", "echo all done");
 
         ProcessStartInfo process = new("timeout", ["-k", "5", "150", "bash", "-c", $"exec 2>&1; {_script}"]) { WorkingDirectory = folder.Path };
         (int code, string output) = await ProcessCluster.RunAsync(process);

@@ -34,7 +34,8 @@ public sealed class ForkChoiceTests
         ForkBranch[] branches = ForkChoice.Branches([Report("b", other), Report("a", goesOn)]);
         Assert.Equal(ForkRefusal.None, ForkChoice.Propose(branches, 0, out ForkProposal? proposal));
         Assert.NotNull(proposal);
-        Assert.Equal((3ul, goesOn[3].Hash, goesOn[4].Hash), (proposal.AgreedSequence, proposal.AgreedHash, proposal.Chosen));
+        Assert.Equal([new(3, goesOn[3].Hash), new(4, goesOn[4].Hash), new BranchHead(5, goesOn[5].Hash)], proposal.Points);
+        Assert.Equal((3ul, goesOn[3].Hash), (proposal.AgreedSequence, proposal.AgreedHash));
         Assert.Equal([new BranchHead(4, other[4].Hash)], proposal.Abandoned);
         Block last = proposal.Last;
         Assert.Equal((6ul, goesOn[5].Hash, 5ul), (last.Sequence, last.Parent, last.ExecutedSequence));
@@ -91,6 +92,29 @@ public sealed class ForkChoiceTests
 
         ForkSide Side(Block[] chain, ulong epoch = 0, ulong certified = 0) =>
             ForkChoice.SideOf(proposal!, epoch, chain[^1].Sequence, certified, sequence => chain[sequence].Hash);
+    }
+
+    // Protects what was final where more than two branches part, at different blocks: each ledger finds its own.
+    [Fact]
+    public void Branches_may_part_at_different_blocks()
+    {
+        Block[] goesOn = Chain(2, 1, 1, 1), early = Chain(2, 2, 2),
+            late = [.. goesOn[..5], ChainSamples.Child(goesOn[4], later: 9)];
+        ForkBranch[] branches = ForkChoice.Branches([Report("a", goesOn), Report("b", early), Report("c", late, signers: 1)]);
+        Assert.Equal(ForkRefusal.None, ForkChoice.Propose(branches, 0, out ForkProposal? proposal));
+        Assert.Equal([2ul, 3, 4, 5], proposal!.Points.Select(p => p.Sequence));
+        foreach (Block[] chain in (Block[][])[early, late])
+        {
+            ForkSide side = ForkChoice.SideOf(proposal, 0, chain[^1].Sequence, 0, sequence => chain[sequence].Hash);
+            Assert.Equal(ForkSide.Abandoned, side);
+        }
+
+        Assert.True(proposal.Abandons(5, late[5].Hash) && !proposal.Abandons(4, late[4].Hash)
+            && proposal.Abandons(3, early[3].Hash));
+        Assert.False(proposal.Abandons(1, Hash256.Of([7])));
+        // Where only what lies before the fork is gone, the side is still known; where all is, it is not.
+        Assert.Equal(ForkSide.Abandoned, ForkChoice.SideOf(proposal, 0, 5, 0, s => s < 4 ? default : late[s].Hash));
+        Assert.Equal(ForkSide.Unknown, ForkChoice.SideOf(proposal, 0, 5, 0, _ => default));
     }
 
     // Protects finality from operators' votes on anything but an epoch's last block, and from a view in such a certificate.

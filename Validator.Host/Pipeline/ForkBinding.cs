@@ -1,0 +1,85 @@
+using System.Text;
+using Validator.Core.Primitives;
+using Validator.Core.Wire;
+using Validator.Host.Config;
+using Validator.Host.Contracts;
+using Validator.Host.Primitives;
+using Validator.Host.Storage;
+
+namespace Validator.Host.Pipeline;
+
+/// <summary>What a validator signs no more after it signed or applied a fork's recovery (PROTOCOL.md, rule R3).</summary>
+internal static class ForkBinding
+{
+    /// <summary>Durably, before anything leaves: nothing is signed in the epoch that ends.</summary>
+    /// <returns>False: it has no votes that it could go on with, and by rule E5 signs in no epoch of before.</returns>
+    public static bool Bind(NodeContext context, ForkProposal proposal, Hash256? insteadOf)
+    {
+        StorageSection storage = context.Config.Storage;
+        Hash256 digest = ForkRecoveryCodec.Digest(proposal);
+        ulong next = proposal.Last.Epoch + 1;
+        bool usable = VoteStoreSetup.Mark(storage) is null && RocksVoteStore.Exists(storage.VotesPath);
+        using RocksVoteStore? votes = usable ? OpenVotes(context) : null;
+        (ulong Next, Hash256 Proposal)? signed = votes is null ? ReadSigned(storage) : votes.SignedRecovery();
+        if (signed is { } before && before.Next == next && before.Proposal != digest && before.Proposal != insteadOf)
+        {
+            throw new StoreException(
+                StoreFault.Exists,
+                $"this validator has signed proposal {before.Proposal} for the same epoch. If two get signatures of quorum"
+                + " weight, the chain forks again. Where all operators know that the other one will never be used, repeat with"
+                + $" --instead-of {before.Proposal}");
+        }
+
+        if (votes is null)
+        {
+            OperatorFile.Write(storage.SignedForkFile, Encoding.ASCII.GetBytes($"{next} {digest}\n"));
+        }
+        else if (!votes.LeaveFor(next, digest))
+        {
+            throw new StoreException(
+                StoreFault.Exists,
+                $"this validator has voted in epoch {next} or later, which the proposal wants to begin: it is of an earlier"
+                    + " fork, or this ledger is an older copy");
+        }
+
+        return usable;
+    }
+
+    /// <summary>For those who apply without having signed: the same binding, whatever else was signed.</summary>
+    /// <param name="goesOn">The ledger has the block that ends the epoch: what was voted after it is good.</param>
+    /// <returns>False: there are no votes to go on with.</returns>
+    public static bool Leave(NodeContext context, ForkProposal proposal, bool goesOn, bool renews)
+    {
+        StorageSection storage = context.Config.Storage;
+        if (VoteStoreSetup.Mark(storage) is not null || !RocksVoteStore.Exists(storage.VotesPath))
+        {
+            if (renews)
+            {
+                VoteStoreSetup.Renew(storage, Identity(context), proposal.Last.Epoch + 1).Dispose();
+                VoteStoreSetup.Remove(storage.SignedForkFile);
+            }
+
+            return renews;
+        }
+
+        using RocksVoteStore votes = OpenVotes(context);
+        return votes.LeaveFor(proposal.Last.Epoch + 1, ForkRecoveryCodec.Digest(proposal)) || goesOn
+            ? true
+            : throw new StoreException(
+                StoreFault.Exists,
+                $"{storage.VotesPath}: holds votes of epoch {proposal.Last.Epoch + 1} or later, which the proposal wants to"
+                    + " begin, and"
+                + " the ledger has not come so far: it is an older copy, or that fork is over. Nothing was done");
+    }
+
+    private static RocksVoteStore OpenVotes(NodeContext context) =>
+        RocksVoteStore.Open(context.Config.Storage.VotesPath, Identity(context));
+
+    private static StoreIdentity Identity(NodeContext context) =>
+        StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey);
+
+    private static (ulong Next, Hash256 Proposal)? ReadSigned(StorageSection storage) =>
+        File.Exists(storage.SignedForkFile)
+            && InputFile.ReadText(storage.SignedForkFile).Trim().Split(' ') is [string next, string digest]
+        && StrictNumber.TryRead(next, out ulong number) && Hash256.TryParse(digest, out Hash256 hash) ? (number, hash) : null;
+}
