@@ -146,15 +146,25 @@ public static class ForkRepair
     private static bool IsApplied(NodeContext context, ForkRecovery applied, bool signedNothingSince, out string told)
     {
         StorageSection storage = context.Config.Storage;
+        ulong epoch = 0;
         if (StoreDirectory.Exists(storage.LedgerPath))
         {
             using RocksLedger ledger = StoppedNode.OpenLedger(context, storage.LedgerPath);
+            epoch = ledger.ReadEpoch()?.Number ?? 0;
             if (RequireFits(context, ledger, applied.Proposal) != ForkSide.Follows)
             {
                 throw new StoreException(
                     StoreFault.Exists, $"{storage.LedgerPath}: is of an abandoned branch, though the proposal was applied: move"
                         + " it away, and start this validator");
             }
+        }
+
+        if (signedNothingSince && epoch > applied.Epoch + 1)
+        {
+            throw new StoreException(
+                StoreFault.Exists, $"--signed-nothing-since: the ledger is in epoch {epoch}, long after the fork: what this key"
+                    + " has signed since nobody"
+                    + " can bound. Nothing was done; it signs again by itself, two epochs after the others go on");
         }
 
         bool renewed = signedNothingSince && ForkBinding.Leave(context, applied.Proposal, goesOn: true, renews: true);
