@@ -49,9 +49,9 @@ public sealed class SimulationTests
     }
 
     // Protects the way out of a fork: more than F sign two branches, whoever sees both halts, operators name one, and all that
-    // was
-    // promised in either is final in one order, while the liars go on to show the other. In 147 the other branch had been in the
-    // next epoch; in 76 its certificates were followed and led nowhere; in 20 the recovery block was forgotten.
+    // was promised in either is final in one order, while the liars go on to show the other. In 20 and 147 the other branch had
+    // been in the next epoch; in 76, 99 and 110 its certificates were followed and led nowhere; in 78 one from before the
+    // epoch's start passed.
     [Fact]
     public void A_forked_chain_becomes_one_by_the_operators_word()
     {
@@ -76,7 +76,7 @@ public sealed class SimulationTests
     public void No_mutation_is_in_the_tree()
     {
         string[] patches = Directory.GetFiles(Path.Combine(SourceTree.Root, "Validator.Bench", "Simulation", "mutations"), "*.patch");
-        Assert.True(patches.Length >= 94);
+        Assert.True(patches.Length >= 89);
         foreach (string patch in patches)
         {
             List<(string File, string Before, string After)> hunks = HunksOf(patch);

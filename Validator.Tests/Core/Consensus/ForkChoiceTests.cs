@@ -40,6 +40,11 @@ public sealed class ForkChoiceTests
         Block last = proposal.Last;
         Assert.Equal((6ul, goesOn[5].Hash, 5ul), (last.Sequence, last.Parent, last.ExecutedSequence));
         Assert.True(last.EndsEpoch && last.Cut.SequenceEqual(goesOn[5].Cut));
+        Assert.Equal(GenesisCodec.CommitteeDigest(1, Zero.Members), last.NextCommittee);
+        // A change that is pending there takes effect with it.
+        EpochConfiguration changed = Zero with { Pending = new PendingCommittee(4, Zero.Members[..3]) };
+        Block ends = ForkChoice.LastBlock(goesOn[5], Hash256.Of([2]), changed);
+        Assert.Equal(GenesisCodec.CommitteeDigest(1, Zero.Members[..3]), ends.NextCommittee);
         ForkRecovery recovery = new(proposal, [Vote(1)], [Vote(0), Vote(2)]);
         byte[] bytes = ForkRecoveryCodec.Encode(recovery);
         Assert.True(ForkRecoveryCodec.TryRead(bytes, out ForkRecovery? read, out _));
