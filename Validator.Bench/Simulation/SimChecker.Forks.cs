@@ -22,7 +22,7 @@ public sealed partial class SimChecker
 
         List<(Fork Fork, int Incarnation, ulong Known)> open = _forks[node.Index];
         open.RemoveAll(o => o.Incarnation != node.Incarnation);
-        int at = open.FindIndex(o => o.Fork with { Outcome = fork.Outcome, EndedMicros = fork.EndedMicros } == fork);
+        int at = open.FindIndex(o => o.Fork.IsSameAs(fork));
         if ((at < 0) != (fork.Outcome == ForkOutcome.Active) || fork.First == fork.Second)
         {
             throw Fail(node, "forks", $"{fork} is found twice, or ends and was not found");

@@ -8,8 +8,8 @@ namespace Validator.Bench.Simulation;
 /// <summary>
 /// More than F sign two branches from genesis on, with some who hear of one alone and some of the other, until both have final
 /// blocks. Whoever learns of both halts. Operators of quorum weight name one (rules R1 to R4); then all goes on in it, while
-/// those
-/// who signed both still show the other to whoever asks, and what was final or promised in that one is final again, once.
+/// those who signed both still show the other to whoever asks, and what was final or promised in that one is final again,
+/// once.
 /// </summary>
 public static class SimFork
 {

@@ -101,11 +101,11 @@ internal sealed class FinalChain
     /// </summary>
     public bool IsAbandoned(ulong sequence, in Hash256 hash) => Recovery?.Proposal.Abandons(sequence, hash) == true;
 
-    /// <summary>The target was of an abandoned branch: back to the one that the operators named.</summary>
     /// <summary>The next block here of an answer links to the tip, and is of no abandoned branch.</summary>
     public bool GoesOnWith(Block[] blocks) =>
         Array.Find(blocks, block => block.Sequence == Sequence + 1) is { } next && next.Parent == Tip.Hash && !IsAbandoned(next.Sequence, next.Hash);
 
+    /// <summary>The target was of an abandoned branch: back to the one that the operators named.</summary>
     public void AimAtRecovery()
     {
         Require.That(Recovery is not null);

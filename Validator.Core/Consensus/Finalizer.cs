@@ -25,15 +25,15 @@ internal sealed class Finalizer(
                 return;
             }
 
-            if ((certificate.Phase != Phase.Recovered && chain.IsAbandoned(block.Sequence, block.Hash))
-                || (block.Parent != chain.Tip.Hash && chain.Recovery is not null && certificate.Phase != Phase.Recovered))
+            bool links = block.Parent == chain.Tip.Hash && !chain.IsAbandoned(block.Sequence, block.Hash);
+            if (!links && chain.Recovery is not null && certificate.Phase != Phase.Recovered)
             {
                 step.Reject(Reason.AbandonedBranch, -1);
                 chain.AimAtRecovery();
                 continue;
             }
 
-            if (block.Parent != chain.Tip.Hash || chain.IsAbandoned(block.Sequence, block.Hash))
+            if (!links)
             {
                 forks.Fail(certificate, chain.Certificate);
                 step.Halt(Reason.ConflictingCertificates, certificate, chain.Certificate);

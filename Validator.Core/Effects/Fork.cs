@@ -54,4 +54,7 @@ public sealed record Fork(
 
     /// <summary>Where it has ended.</summary>
     public long EndedMicros { get; init; }
+
+    /// <summary>The same fork, whatever has become of it.</summary>
+    public bool IsSameAs(Fork other) => this with { Outcome = other.Outcome, EndedMicros = other.EndedMicros } == other;
 }

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
-using Validator.Crypto.Simd;
 using Validator.Host.Pipeline;
 
 namespace Validator.Host.Cli;
@@ -18,30 +17,20 @@ internal static class ApprovalMerge
     {
         Committee committee = Committee.Of(members);
         SignatureCollector collector = new(statement, committee, committee.Quorum);
-        PreparedVerificationKey[] keys = Array.ConvertAll(members, m => PreparedVerificationKey.Create(m.ConsensusKey));
-        try
+        CertificateVote[] all = [.. parts.SelectMany(part => part.Signatures)];
+        PartialSignature[] outcomes = collector.Take(all, (checks, valid) => StoppedNode.Verify(chainId, members, checks, valid));
+        int at = 0;
+        foreach ((string file, IReadOnlyList<CertificateVote> signatures) in parts)
         {
-            BatchedVerifier verifier = new(chainId);
-            CommitteeKeys prepared = new(keys);
-            CertificateVote[] all = [.. parts.SelectMany(part => part.Signatures)];
-            PartialSignature[] outcomes = collector.Take(all, (checks, valid) => verifier.Verify(prepared, checks, valid));
-            int at = 0;
-            foreach ((string file, IReadOnlyList<CertificateVote> signatures) in parts)
+            foreach (CertificateVote signature in signatures)
             {
-                foreach (CertificateVote signature in signatures)
-                {
-                    Console.Error.WriteLine($"{TerminalText.Lines(file)}: {Explain(signature.Sender, outcomes[at++], members)}");
-                }
+                Console.Error.WriteLine($"{TerminalText.Lines(file)}: {Explain(signature.Sender, outcomes[at++], members)}");
             }
+        }
 
-            Console.Error.WriteLine(
-                $"counted: weight {collector.Signers.Weight}, of {committee.Quorum} that it takes and {committee.Total} in all");
-            return collector;
-        }
-        finally
-        {
-            Array.ForEach(keys, key => key.Dispose());
-        }
+        Console.Error.WriteLine(
+            $"counted: weight {collector.Signers.Weight}, of {committee.Quorum} that it takes and {committee.Total} in all");
+        return collector;
     }
 
     /// <summary>The members as GET /v1/committee?keys=true has them.</summary>

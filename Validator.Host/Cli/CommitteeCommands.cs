@@ -91,12 +91,7 @@ internal static class CommitteeCommands
                 throw new ConfigException($"{loaded.Crypto.ConsensusKeyFile}: is no member's key in epoch {change.Change.Epoch}");
             }
 
-            SignedHeader header = CommitteeChangeCodec.HeaderToSign(change.Change, sender);
-            byte[] preimage = new byte[SignedHeaderCodec.PreimageBytes];
-            SignedHeaderCodec.WritePreimage(header, chainId, preimage);
-            byte[] signature = new byte[Limits.SignatureBytes];
-            using ConsensusSigner signer = new(keys.ConsensusSeed.Span);
-            signer.Sign(header.Kind, preimage, signature);
+            byte[] signature = StoppedNode.Sign(keys, chainId, CommitteeChangeCodec.HeaderToSign(change.Change, sender));
             IEnumerable<CertificateVote> others = change.Signatures.Where(s => s.Sender != sender);
             change = change with { Signatures = [.. others, new CertificateVote(sender, signature)] };
             change.Write(path);

@@ -164,7 +164,7 @@ internal static class DbCommands
     private sealed record Place(StorageSection Storage, Genesis Genesis, Hash256 ChainId, StoreIdentity Identity)
     {
         /// <summary>The epoch of the executed state.</summary>
-        public EpochConfiguration EpochOf(RocksLedger ledger) => ledger.ReadEpoch() ?? EpochConfiguration.First(Genesis, ChainId);
+        public EpochConfiguration EpochOf(RocksLedger ledger) => ledger.ReadEpoch(Genesis, ChainId);
 
         public static Place Of(string path)
         {

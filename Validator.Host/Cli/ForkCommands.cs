@@ -16,9 +16,12 @@ internal static class ForkCommands
         return new Command("fork", "What was signed twice, and what became of it; and a way out where two branches are final:"
             + " operators of quorum weight name the one that goes on")
         {
-            ForkListCommand.List(), Inspect(), Propose(), Sign(), Apply(),
+            List(), Inspect(), Propose(), Sign(), Apply(),
         };
     }
+
+    private static Command List() => ClientCommands.Get(
+        "list", "Print the forks that a validator has seen since its start, and what became of them", "/v1/forks");
 
     private static Command Inspect()
     {

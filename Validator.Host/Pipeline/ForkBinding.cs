@@ -12,8 +12,8 @@ namespace Validator.Host.Pipeline;
 internal static class ForkBinding
 {
     /// <summary>Durably, before anything leaves: nothing is signed in the epoch that ends.</summary>
-    /// <returns>False: it has no votes that it could go on with, and by rule E5 signs in no epoch of before.</returns>
-    public static bool Bind(NodeContext context, ForkProposal proposal, Hash256? insteadOf)
+    /// <exception cref="StoreException">Another proposal was signed, or the next epoch voted in; or a store fails.</exception>
+    public static void Bind(NodeContext context, ForkProposal proposal, Hash256? insteadOf)
     {
         StorageSection storage = context.Config.Storage;
         Hash256 digest = ForkRecoveryCodec.Digest(proposal);
@@ -41,8 +41,6 @@ internal static class ForkBinding
                 $"this validator has voted in epoch {next} or later, which the proposal wants to begin: it is of an earlier"
                     + " fork, or this ledger is an older copy");
         }
-
-        return usable;
     }
 
     /// <summary>For those who apply without having signed: the same binding, whatever else was signed.</summary>
@@ -68,8 +66,7 @@ internal static class ForkBinding
             : throw new StoreException(
                 StoreFault.Exists,
                 $"{storage.VotesPath}: holds votes of epoch {proposal.Last.Epoch + 1} or later, which the proposal wants to"
-                    + " begin, and"
-                + " the ledger has not come so far: it is an older copy, or that fork is over. Nothing was done");
+                + " begin, and the ledger has not come so far: it is an older copy, or that fork is over. Nothing was done");
     }
 
     private static RocksVoteStore OpenVotes(NodeContext context) =>

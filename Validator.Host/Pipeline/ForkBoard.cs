@@ -32,7 +32,7 @@ internal sealed class ForkBoard(NodeMetrics metrics, ILogger log)
             }
             else
             {
-                int at = _forks.FindIndex(f => f.Fork with { Outcome = fork.Outcome, EndedMicros = fork.EndedMicros } == fork);
+                int at = _forks.FindIndex(f => f.Fork.IsSameAs(fork));
                 _forks[at] = _forks[at] with { Fork = fork };
                 _active--;
             }

@@ -28,7 +28,7 @@ internal static class ForkCarry
     {
         using RocksLedger old = StoppedNode.OpenLedger(context, aside);
         using RocksLedger ledger = StoppedNode.OpenLedger(context, context.Config.Storage.LedgerPath, creates: true);
-        EpochConfiguration epoch = old.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
+        EpochConfiguration epoch = old.ReadEpoch(context.Genesis, context.ChainId);
         FinalRecord? newest = old.LastFinal();
         Require.That(newest is not null, "a branch has a block");
         Block last = newest.Block;

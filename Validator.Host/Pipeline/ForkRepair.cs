@@ -49,9 +49,9 @@ public static class ForkRepair
         ForkBinding.Bind(context, proposal, insteadOf);
         CertificateVote[] approvals = approver < 0 ? recovery.Approvals
             : With(recovery.Approvals, approver,
-                StoppedNode.Sign(context, ForkRecoveryCodec.HeaderToApprove(proposal, approver)));
+                StoppedNode.Sign(context.Keys, context.ChainId, ForkRecoveryCodec.HeaderToApprove(proposal, approver)));
         CertificateVote[] votes = voter < 0 ? recovery.Votes
-            : With(recovery.Votes, voter, StoppedNode.Sign(context, ForkRecoveryCodec.HeaderToVote(proposal, voter)));
+            : With(recovery.Votes, voter, StoppedNode.Sign(context.Keys, context.ChainId, ForkRecoveryCodec.HeaderToVote(proposal, voter)));
         string seen = side == ForkSide.Abandoned
             ? $"This validator's own blocks after {proposal.AgreedSequence} are taken back by 'fork apply'."
             : $"This validator's ledger follows the branch that goes on.";
@@ -130,7 +130,7 @@ public static class ForkRepair
             OperatorFile.Write(context.Config.Node.HaltedMarker, Encoding.UTF8.GetBytes("fork apply was cut short: repeat it\n"));
             if (!wasAside)
             {
-                Rename(storage.LedgerPath, aside);
+                VoteStoreSetup.PutAside(storage.LedgerPath, aside, "the ledger");
             }
 
             carried = ForkCarry.Over(context, aside, proposal);
@@ -163,8 +163,7 @@ public static class ForkRepair
         {
             throw new StoreException(
                 StoreFault.Exists, $"--signed-nothing-since: the ledger is in epoch {epoch}, long after the fork: what this key"
-                    + " has signed since nobody"
-                    + " can bound. Nothing was done; it signs again by itself, two epochs after the others go on");
+                    + " has signed since nobody can bound. Nothing was done; it signs again by itself, two epochs after the others go on");
         }
 
         bool renewed = signedNothingSince && ForkBinding.Leave(context, applied.Proposal, goesOn: true, renews: true);
@@ -175,9 +174,8 @@ public static class ForkRepair
     }
 
     /// <summary>
-    /// For the start: what was applied, where it still matters. Its votes are checked where the ledger is in its epoch; before
-    /// that
-    /// they are, once the epoch is entered, whatever brings the block.
+    /// For the start: what was applied, where it still matters. Its votes are there only where they could be checked: where the
+    /// ledger is in its epoch.
     /// </summary>
     /// <param name="epoch">The one that the ledger is in.</param>
     /// <exception cref="StoreException">The file is damaged, or not what was applied.</exception>
@@ -214,8 +212,7 @@ public static class ForkRepair
 
     private static string NoVotes(StorageSection storage) =>
         $" {VoteStoreSetup.Mark(storage) ?? $"{storage.VotesPath}: there is no vote store"}. So it follows, and signs nothing."
-            + " Where this key has signed nothing of a later epoch,"
-        + $" and no other process signs with it, repeat with --signed-nothing-since.";
+            + " Where this key has signed nothing of a later epoch, and no other process signs with it, repeat with --signed-nothing-since.";
 
     private static RocksLedger OpenLedger(NodeContext context)
     {
@@ -235,8 +232,7 @@ public static class ForkRepair
             throw new StoreException(
                 StoreFault.Missing,
                 $"{context.Config.Storage.LedgerPath}: block {last.Certificate.Sequence} is known to be final, and only"
-                    + $" {last.Block.Sequence} is executed. Report another"
-                + " validator of this branch, or, to let this one catch up, move away"
+                + $" {last.Block.Sequence} is executed. Report another validator of this branch, or, to let this one catch up, move away"
                 + $" {context.Config.Node.HaltedMarker}, start it until it stops again, and repeat");
         }
 
@@ -249,7 +245,7 @@ public static class ForkRepair
         }
 
         hashes.Reverse();
-        EpochConfiguration epoch = ledger.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
+        EpochConfiguration epoch = ledger.ReadEpoch(context.Genesis, context.ChainId);
         List<(ulong Epoch, ulong First)> epochs = [];
         for (ulong number = last.Block.Epoch; epochs.Count == 0 || epochs[^1].First > first; number--)
         {
@@ -261,12 +257,7 @@ public static class ForkRepair
 
         epochs.Reverse();
         Committee committee = Committee.Of(MembersOf(context, ledger, last.Block.Epoch));
-        ulong weight = 0;
-        foreach (CertificateVote vote in last.Certificate.Votes)
-        {
-            weight += committee.Weight(vote.Sender);
-        }
-
+        Require.That(MultiSignature.Of(last.Certificate, committee).FindSigners(committee, out MemberSet signers) == DecodeError.None);
         return new ForkBranch
         {
             ChainId = context.ChainId,
@@ -275,7 +266,7 @@ public static class ForkRepair
             Head = last.Block,
             Root = last.Result.Root,
             Certificate = last.Certificate,
-            Weight = weight,
+            Weight = signers.Weight,
             Hashes = [.. hashes],
             Epochs = [.. epochs],
         };
@@ -305,16 +296,13 @@ public static class ForkRepair
         {
             ForkSide.Unknown => throw new ConfigException(
                 $"block {proposal.AgreedSequence} is another one here than the proposal's last common one, so this is a branch"
-                    + " that it does not name:"
-                + " run 'fork inspect' here too, and make a proposal of all reports"),
+                + " that it does not name: run 'fork inspect' here too, and make a proposal of all reports"),
             ForkSide.Ahead => throw new ConfigException(
                 $"this ledger has final blocks after {proposal.Head.Sequence}, in the branch that goes on, and the proposal"
-                    + " would take them back: run 'fork inspect'"
-                + " here too, and make a proposal of all reports"),
+                + " would take them back: run 'fork inspect' here too, and make a proposal of all reports"),
             ForkSide.LaterEpoch => throw new ConfigException(
                 $"this ledger, of a branch that the proposal abandons, is in epoch {epoch}, and the proposal ends epoch"
-                    + $" {proposal.Last.Epoch}: what was signed in {epoch} would count"
-                + " in the epoch after it. Run 'fork inspect' here too, and make a proposal of all reports"),
+                + $" {proposal.Last.Epoch}: what was signed in {epoch} would count in the epoch after it. Run 'fork inspect' here too, and make a proposal of all reports"),
             _ => side,
         };
     }
@@ -343,7 +331,7 @@ public static class ForkRepair
         FinalRecord? own = ledger.LastFinal();
         if (own is { } last && last.Block.Hash == proposal.Head.Hash)
         {
-            EpochConfiguration epoch = ledger.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
+            EpochConfiguration epoch = ledger.ReadEpoch(context.Genesis, context.ChainId);
             if (ForkChoice.LastBlock(last.Block, last.Result.Root, epoch).Hash != proposal.Last.Hash)
             {
                 throw new ConfigException(
@@ -394,24 +382,19 @@ public static class ForkRepair
     {
         Committee committee = Committee.Of(members);
         SignatureCollector collector = new(statement, committee, committee.Quorum);
-        List<string> refused = [];
-        foreach ((string name, CertificateVote[] signatures) in parts)
-        {
-            PartialSignature[] outcomes = collector.Take(
-                signatures, (checks, valid) => StoppedNode.Verify(context.ChainId, members, [.. checks]).CopyTo(valid));
-            if (outcomes.Any(o => o is PartialSignature.False or PartialSignature.NotMember))
-            {
-                refused.Add(name);
-            }
-        }
-
+        // In one batch: each takes the members' keys made ready.
+        (string Name, CertificateVote Signature)[] all = [.. parts.SelectMany(p => p.Signatures.Select(s => (p.Name, s)))];
+        PartialSignature[] outcomes = collector.Take(
+            Array.ConvertAll(all, part => part.Signature), (checks, valid) => StoppedNode.Verify(context.ChainId, members, checks, valid));
+        string[] refused = [.. all.Where((_, i) => outcomes[i] is PartialSignature.False or PartialSignature.NotMember)
+            .Select(part => part.Name).Distinct()];
         CertificateVote[] good = collector.Result().Signatures;
         if (!collector.IsComplete)
         {
             string silent =
                 string.Join(", ", Enumerable.Range(0, members.Length).Where(i => !Array.Exists(good, v => v.Sender == i))
                 .Select(i => $"{members[i].Name} ({committee.Weight(i)})"));
-            string left = refused.Count == 0 ? "" : $" (left out, since a signature does not hold: {string.Join(", ", refused)})";
+            string left = refused.Length == 0 ? "" : $" (left out, since a signature does not hold: {string.Join(", ", refused)})";
             lacking.Add($"those who signed weigh {collector.Signers.Weight}, and {committee.Quorum} of {committee.Total} are"
                 + $" needed, of epoch {epoch}{left}. Not signed: {silent}");
         }
@@ -421,19 +404,6 @@ public static class ForkRepair
 
     private static CertificateVote[] With(CertificateVote[] votes, int sender, byte[] signature) =>
         [.. votes.Where(v => v.Sender != sender).Append(new CertificateVote(sender, signature)).OrderBy(v => v.Sender)];
-
-    private static void Rename(string ledger, string aside)
-    {
-        try
-        {
-            Directory.Move(ledger, aside);
-            DurableFile.SyncFolder(Path.GetDirectoryName(Path.GetFullPath(ledger))!);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new StoreException(StoreFault.Unwritable, $"{ledger}: cannot be put aside: {e.Message}");
-        }
-    }
 
     private static string Explain(ForkProposal proposal, ForkCarried? carried)
     {

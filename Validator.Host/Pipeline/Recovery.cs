@@ -29,7 +29,7 @@ internal static class Recovery
                 storage.WriteBufferMb * 1024L * 1024, takeOver: () => VotesAreOurs(storage, identity),
                 notice: words => log.LogWarning("{Notice}", words), flushBytesPerSecond: storage.FlushRateMb * 1024L * 1024);
             context.Starting.ThrowIfCancellationRequested();
-            EpochConfiguration epoch = ledger.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
+            EpochConfiguration epoch = ledger.ReadEpoch(context.Genesis, context.ChainId);
             int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
             ulong? signsFrom = VoteStoreSetup.SignsFrom(storage);
             votes = signsFrom <= epoch.Number ? null : OpenVotes(storage, identity, log);

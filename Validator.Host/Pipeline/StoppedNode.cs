@@ -4,6 +4,7 @@ using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Crypto.Simd;
 using Validator.Host.Contracts;
+using Validator.Host.Keys;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Pipeline;
@@ -28,14 +29,20 @@ internal static class StoppedNode
 
     /// <summary>One verdict for each check.</summary>
     /// <param name="members">Whose signatures they are.</param>
-    public static bool[] Verify(Hash256 chainId, Member[] members, List<SignatureCheck> checks)
+    public static bool[] Verify(in Hash256 chainId, Member[] members, List<SignatureCheck> checks)
+    {
+        bool[] valid = new bool[checks.Count];
+        Verify(chainId, members, CollectionsMarshal.AsSpan(checks), valid);
+        return valid;
+    }
+
+    /// <summary>The same in place: a <see cref="VerifySignatures"/>.</summary>
+    public static void Verify(in Hash256 chainId, Member[] members, ReadOnlySpan<SignatureCheck> checks, Span<bool> valid)
     {
         PreparedVerificationKey[] keys = Array.ConvertAll(members, m => PreparedVerificationKey.Create(m.ConsensusKey));
         try
         {
-            bool[] valid = new bool[checks.Count];
-            new BatchedVerifier(chainId).Verify(new CommitteeKeys(keys), CollectionsMarshal.AsSpan(checks), valid);
-            return valid;
+            new BatchedVerifier(chainId).Verify(new CommitteeKeys(keys), checks, valid);
         }
         finally
         {
@@ -44,12 +51,12 @@ internal static class StoppedNode
     }
 
     /// <summary>A signature with the consensus key.</summary>
-    public static byte[] Sign(NodeContext context, in SignedHeader header)
+    public static byte[] Sign(ValidatorKeys own, in Hash256 chainId, in SignedHeader header)
     {
         byte[] preimage = new byte[SignedHeaderCodec.PreimageBytes];
-        SignedHeaderCodec.WritePreimage(header, context.ChainId, preimage);
+        SignedHeaderCodec.WritePreimage(header, chainId, preimage);
         byte[] signature = new byte[Limits.SignatureBytes];
-        using ConsensusSigner signer = new(context.Keys.ConsensusSeed.Span);
+        using ConsensusSigner signer = new(own.ConsensusSeed.Span);
         signer.Sign(header.Kind, preimage, signature);
         return signature;
     }

@@ -80,13 +80,7 @@ public static class VoteRevival
         // more.
         VoteStoreSetup.Remove(storage.LostVotesFile);
         votes.Bind(Revival.BindingOf(unsigned, state.Limit));
-        SignedHeader header = VoteStatementCodec.HeaderToSign(unsigned);
-        byte[] preimage = new byte[SignedHeaderCodec.PreimageBytes];
-        SignedHeaderCodec.WritePreimage(header, context.ChainId, preimage);
-        byte[] signature = new byte[Limits.SignatureBytes];
-        using ConsensusSigner signer = new(context.Keys.ConsensusSeed.Span);
-        signer.Sign(header.Kind, preimage, signature);
-        return unsigned.With(signature);
+        return unsigned.With(StoppedNode.Sign(context.Keys, context.ChainId, VoteStatementCodec.HeaderToSign(unsigned)));
     }
 
     /// <summary>The third, at one that lost its votes: a new vote store, where what others stated suffices.</summary>
@@ -172,14 +166,14 @@ public static class VoteRevival
         NodeContext context)
     {
         StorageSection storage = context.Config.Storage;
-        EpochConfiguration first = EpochConfiguration.First(context.Genesis, context.ChainId);
         if (!StoreDirectory.Exists(storage.LedgerPath))
         {
+            EpochConfiguration first = EpochConfiguration.First(context.Genesis, context.ChainId);
             return (first, first.Start, null, null, false);
         }
 
         using RocksLedger ledger = StoppedNode.OpenLedger(context, storage.LedgerPath);
-        EpochConfiguration epoch = ledger.ReadEpoch() ?? first;
+        EpochConfiguration epoch = ledger.ReadEpoch(context.Genesis, context.ChainId);
         int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
         FinalRecord? last = ledger.LastFinal();
         Block final = last?.Block ?? epoch.Start;

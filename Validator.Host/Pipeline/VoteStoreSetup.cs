@@ -163,16 +163,21 @@ public static class VoteStoreSetup
     /// A vote store of this chain and another key is kept under that key's name: it is all that could ever let that key sign
     /// again.
     /// </summary>
-    private static void PutAside(StorageSection storage, StoreIdentity owner)
+    private static void PutAside(StorageSection storage, StoreIdentity owner) =>
+        PutAside(storage.VotesPath, AsideOf(storage, owner), "the vote store of the key before");
+
+    /// <summary>Durably.</summary>
+    /// <exception cref="StoreException">The folder cannot be moved.</exception>
+    internal static void PutAside(string folder, string aside, string what)
     {
         try
         {
-            Directory.Move(storage.VotesPath, AsideOf(storage, owner));
-            DurableFile.SyncFolder(Path.GetDirectoryName(Path.GetFullPath(storage.VotesPath))!);
+            Directory.Move(folder, aside);
+            DurableFile.SyncFolder(Path.GetDirectoryName(Path.GetFullPath(folder))!);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new StoreException(StoreFault.Unwritable, $"{storage.VotesPath}: the vote store of the key before cannot be put aside: {e.Message}");
+            throw new StoreException(StoreFault.Unwritable, $"{folder}: {what} cannot be put aside: {e.Message}");
         }
     }
 
@@ -214,7 +219,7 @@ public static class VoteStoreSetup
 
         using RocksLedger ledger = StoppedNode.OpenLedger(context, storage.LedgerPath);
         FinalRecord? last = ledger.LastFinal();
-        EpochConfiguration epoch = ledger.ReadEpoch() ?? EpochConfiguration.First(context.Genesis, context.ChainId);
+        EpochConfiguration epoch = ledger.ReadEpoch(context.Genesis, context.ChainId);
         int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
         if (self < 0)
         {

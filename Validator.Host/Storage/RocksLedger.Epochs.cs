@@ -25,6 +25,9 @@ internal sealed partial class RocksLedger
             : throw Damaged("the epoch");
     }
 
+    /// <summary>The same, with the first epoch where nothing is stored of any.</summary>
+    public EpochConfiguration ReadEpoch(Genesis genesis, in Hash256 chainId) => ReadEpoch() ?? EpochConfiguration.First(genesis, chainId);
+
     /// <summary>Names and hashes of consensus keys of an epoch's members; empty where this ledger does not know them.</summary>
     public (string Name, Hash256 Key)[] FindMembers(ulong epoch)
     {
