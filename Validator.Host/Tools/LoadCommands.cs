@@ -18,7 +18,7 @@ internal static class LoadCommands
         { Description = "Reputation, stake and weights are reckoned (docs/TRUST.md), in short epochs" };
         Option<string?> villain = new(
             "--villain")
-        { Description = "With --trust: what the last member does instead of its duty" };
+        { Description = "With --trust: what one member does instead of its duty" };
         villain.AcceptOnlyFromAmong(Villain.Kinds);
         LoadSettings load = new();
         Option<string> transport = Transport();

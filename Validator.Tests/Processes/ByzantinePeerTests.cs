@@ -126,6 +126,7 @@ public sealed class ByzantinePeerTests
 
     // Protects operators who ask what a liar did: twin vertices are found by every validator, listed by API and command, counted,
     // and resolved by a rule (within 2 s on an idle machine: perf/results; the bound is for one that stalls) while blocks go on.
+    // The threat level has risen five seconds after the proof.
     [Fact]
     public async Task Twin_vertices_are_found_listed_and_resolved()
     {
@@ -133,9 +134,15 @@ public sealed class ByzantinePeerTests
         NodeProcess[] honest = cluster.Nodes[..3];
         NodeProcess place = cluster.Nodes[LiarIndex];
         Assert.True(await place.StopAsync(ProcessCluster.Patience));
+        foreach (NodeProcess node in honest)
+        {
+            Assert.Equal(0, await cluster.MetricAsync(node, "adaptive_quorum_detection_rate"));
+        }
+
         using Villain villain = new(cluster.Cluster, place, "twin-vertex");
         using CancellationTokenSource end = new();
         Task lying = villain.RunAsync(end.Token);
+        DateTime[] alarmed = await Task.WhenAll(honest.Select(node => ThreatenedAsync(cluster, node)));
         foreach (NodeProcess node in honest)
         {
             await ProcessCluster.UntilAsync("the twins are resolved", ProcessCluster.Patience, async () =>
@@ -153,6 +160,10 @@ public sealed class ByzantinePeerTests
             Assert.Equal(place.Name, fork.GetProperty("member").GetString());
             Assert.Equal(1, fork.GetProperty("height").GetInt32());
             Assert.Contains(fork.GetProperty("outcome").GetString(), (string[])["ordered", "lane_closed"]);
+            DateTime found = DateTime.UnixEpoch.AddMicroseconds(fork.GetProperty("found_micros").GetInt64());
+            double rise = (alarmed[Array.IndexOf(honest, node)] - found).TotalSeconds;
+            Abuse.Print($"{node.Name}: threat level {rise:F3} s after the proof");
+            Assert.InRange(rise, -1, 5);
             Abuse.Print($"{node.Name}: {fork.GetProperty("outcome")} after {fork.GetProperty("seconds").GetDouble():F3} s");
             Assert.InRange(fork.GetProperty("seconds").GetDouble(), 0, 15);
             Assert.Equal(0, await cluster.MetricAsync(node, "fork_detector_active_forks"));
@@ -162,6 +173,17 @@ public sealed class ByzantinePeerTests
 
         await end.CancelAsync();
         await lying;
+    }
+
+    /// <summary>When a quarter of the weight counts as faulty, and the threat level is high by it: metrics and status.</summary>
+    private static async Task<DateTime> ThreatenedAsync(ProcessCluster cluster, NodeProcess node)
+    {
+        await ProcessCluster.UntilAsync("the threat level rises", ProcessCluster.Patience, async () =>
+            await cluster.MetricAsync(node, "adaptive_quorum_detection_rate") == 0.25
+            && await cluster.MetricAsync(node, "adaptive_quorum_threat_level") == 2);
+        DateTime at = DateTime.UtcNow;
+        Assert.Equal("high", (await cluster.StatusAsync(node)).Adaptive.Level);
+        return at;
     }
 
     /// <summary>Until the victim has met the attack with what stops it.</summary>

@@ -49,7 +49,7 @@ internal sealed partial class ProcessCluster : IAsyncDisposable
     /// </param>
     /// <param name="trust">Genesis has trust, in short epochs, and the folder a key with stake.</param>
     public static ProcessCluster Create(
-        int validators = 4, ulong epochLength = InitOptions.DefaultEpochLength, Executable[]? executables = null, bool trust = false)
+        int validators = 4, ulong? epochLength = null, Executable[]? executables = null, bool trust = false)
     {
         TempFolder folder = new();
         executables ??= [.. Enumerable.Range(0, validators).Select(i => i % 2 == 0 ? Binary : WithCores(4))];

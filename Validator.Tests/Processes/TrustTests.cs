@@ -31,6 +31,31 @@ public sealed partial class TrustTests
         Assert.Matches(@"good: one order everywhere", output);
     }
 
+    // Protects those who follow a leader that sends one block to three and another to the fourth: each finds it, lists it, counts
+    // it and sees it resolved; the certificate does that where three hold the same, so the median is milliseconds; the fourth
+    // takes a change of view, which a loaded machine stretches. Order and transactions stay whole, and the liar pays.
+    [Fact]
+    public async Task Two_proposals_of_a_leader_are_found_listed_and_resolved()
+    {
+        using TempFolder folder = new();
+        string report = Path.Combine(folder.Path, "report.json");
+        (int code, string output) = await ProcessCluster.RunAsync(
+            "localnet", "--trust", "--villain", "double-proposal", "--rate", "200", "--duration", "30s", "--report", report);
+        Assert.True(code == 0, output);
+        using JsonDocument document = JsonDocument.Parse(await File.ReadAllTextAsync(report));
+        JsonElement trust = document.RootElement.GetProperty("trust"), forks = document.RootElement.GetProperty("forks");
+        Assert.Equal("node-2", trust.GetProperty("villain").GetString());
+        Assert.InRange(trust.GetProperty("detected_s").GetDouble(), 0, 25);
+        Assert.InRange(trust.GetProperty("reputation_after").GetDouble(), 0, 0.6);
+        Assert.InRange(trust.GetProperty("slashed").GetUInt64(), 20_000UL, 100_000UL);
+        Assert.InRange(forks.GetProperty("kinds").GetProperty("two_proposals").GetInt32(), 4, 4 * 16);
+        Assert.Equal(0, forks.GetProperty("active").GetInt32() + forks.GetProperty("failed").GetInt32());
+        Assert.InRange(forks.GetProperty("outcomes").GetProperty("certified").GetInt32(), 3, 4 * 16);
+        Assert.InRange(forks.GetProperty("median_s").GetDouble(), 0, 2);
+        Assert.Matches(@"forks +found .*two_proposals +became .*certified", output);
+        Assert.Matches(@"good: one order everywhere", output);
+    }
+
     // Protects: stake is moved by signed operations alone, once, or refused with a reason; and what members and accounts have
     // is the same everywhere, after a kill and at one that lost its ledger and took a snapshot.
     [Fact]

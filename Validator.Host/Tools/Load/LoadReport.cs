@@ -61,6 +61,9 @@ public sealed record LoadReport
 
     /// <summary>Of a cluster with trust: what became of the member that lied, or of the last one.</summary>
     public TrustFigures? Trust { get; init; }
+
+    /// <summary>Of a cluster with trust: what its validators saw twice.</summary>
+    public ForkFigures? Forks { get; init; }
     public string Framework { get; init; } = "";
 
     /// <summary>The figures that the generator itself knows.</summary>

@@ -37,6 +37,13 @@ internal static class Summary
                 $"weights      {string.Join("   ", trust.Weights.Select(w => $"{w.Key} {trust.WeightsBefore.GetValueOrDefault(w.Key):F1} -> {w.Value:F1} %"))}");
         }
 
+        if (report.Forks is { Found: > 0 } forks)
+        {
+            string times = forks.MedianS is { } median
+                ? $"   resolved after {median:F3} s in the median, {forks.ResolvedS[^1]:F3} s at most" : "";
+            output.WriteLine($"forks        found {Told(forks.Kinds)}   became {Told(forks.Outcomes)}{times}");
+        }
+
         foreach (string note in result.Notes)
         {
             output.WriteLine($"note: {note}");
@@ -56,4 +63,7 @@ internal static class Summary
             output.WriteLine("good: one order everywhere, every accepted transaction in it exactly once");
         }
     }
+
+    private static string Told(SortedDictionary<string, int> counts) =>
+        string.Join(", ", counts.Select(c => $"{c.Value} {c.Key}"));
 }

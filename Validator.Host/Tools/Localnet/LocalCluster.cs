@@ -26,9 +26,10 @@ public sealed class LocalCluster : IDisposable
     /// <exception cref="Config.ConfigException">The files cannot be made.</exception>
     /// <param name="placed">Where and how each is started, if not all alike on loopback; the caller then adapts the
     /// configuration.</param>
+    /// <param name="villain">In whose place something else will run.</param>
     public static LocalCluster Create(
         string directory, int validators, Executable executable, (string Host, Executable Executable)[]? placed = null,
-        ulong epochLength = InitOptions.DefaultEpochLength, bool trust = false, bool villain = false)
+        ulong? epochLength = null, bool trust = false, int? villain = null)
     {
         NodePorts[] ports = NodePorts.Find(validators);
         // The folder has to be empty before the validators' files are made.
@@ -39,7 +40,7 @@ public sealed class LocalCluster : IDisposable
             Out = directory,
             Parameters = new GenesisParameters
             {
-                EpochLengthBlocks = trust ? TrustDemo.EpochBlocks : epochLength,
+                EpochLengthBlocks = epochLength ?? (trust ? TrustDemo.EpochBlocks : InitOptions.DefaultEpochLength),
                 Trust = trust ? TrustDemo.Parameters(stakeKey, Enumerable.Range(1, validators).Select(i => $"node-{i}")) : null,
             },
             Ports = ports,
@@ -57,7 +58,7 @@ public sealed class LocalCluster : IDisposable
             nodes[i] = new NodeProcess(Path.GetFileName(folder), folder, configs[i], ports[i], own, host);
         }
 
-        return new LocalCluster(directory, executable, nodes) { Villain = villain ? nodes[^1] : null };
+        return new LocalCluster(directory, executable, nodes) { Villain = villain is { } at ? nodes[at] : null };
     }
 
     /// <summary>The folder of a node's databases.</summary>

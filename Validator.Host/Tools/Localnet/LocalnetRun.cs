@@ -37,7 +37,7 @@ public sealed record LocalnetOptions
     /// <summary>Genesis has trust: balances, reputation, weights that follow from them.</summary>
     public bool Trust { get; init; }
 
-    /// <summary>What the last member does instead of its duty, of <see cref="Localnet.Villain.Kinds"/>; null: its duty.</summary>
+    /// <summary>What one member does instead of its duty, of <see cref="Localnet.Villain.Kinds"/>; null: its duty.</summary>
     public string? Villain { get; init; }
 
     /// <summary>Null: this program itself.</summary>
@@ -116,7 +116,9 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
     private async Task<int> RunInAsync(string directory, CancellationToken interrupted)
     {
         using LocalCluster cluster = LocalCluster.Create(
-            directory, options.Validators, _executable, trust: options.Trust, villain: options.Villain is not null);
+            directory, options.Validators, _executable,
+            epochLength: Localnet.Villain.EpochBlocksOf(options.Villain), trust: options.Trust,
+            villain: options.Villain is { } lie ? Localnet.Villain.PlaceOf(lie, options.Validators) : null);
         output.WriteLine($"starting {cluster.Honest.Length} validators, logs in {directory}/*/log");
         long starting = Stopwatch.GetTimestamp();
         cluster.StartAll();
@@ -136,8 +138,9 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
         // Where there is trust, validators hand in proofs of their own.
         using LoadRun run = new(load, from: 0, ownTrafficOnly: !options.Trust);
         ClusterCost before = await ClusterCost.OfAsync(cluster).ConfigureAwait(false);
-        TrustDemo? trust = options.Trust ? new TrustDemo(cluster, cluster.Nodes[^1].Name, options.Villain ?? "") : null;
         using Villain? villain = cluster.Villain is { } node ? new Villain(cluster, node, options.Villain!) : null;
+        string watched = (cluster.Villain ?? cluster.Nodes[^1]).Name;
+        TrustDemo? trust = options.Trust ? new TrustDemo(cluster, watched, options.Villain ?? "", villain) : null;
         using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
         await (trust?.StartAsync() ?? Task.CompletedTask).ConfigureAwait(false);
         Task lying = villain?.RunAsync(ended.Token) ?? Task.CompletedTask;
@@ -147,6 +150,7 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
         await ended.CancelAsync().ConfigureAwait(false);
         await lying.ConfigureAwait(false);
         TrustFigures? figures = trust is null ? null : await trust.FiguresAsync().ConfigureAwait(false);
+        ForkFigures? forks = trust is null ? null : await ForkFigures.OfAsync(cluster).ConfigureAwait(false);
         ClusterCost after = await ClusterCost.OfAsync(cluster).ConfigureAwait(false);
         NodeStatus?[] last = await Task.WhenAll(Array.ConvertAll(cluster.Honest, n => cluster.StatusAsync(n)))
             .ConfigureAwait(false);
@@ -167,15 +171,17 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
             RoundTripP99Ms = Math.Round(1000 * after.RoundTripP99(before), 1),
             BinaryBytes = _executable.Bytes,
             Trust = figures,
+            Forks = forks,
         };
         List<string> failures = LoadVerdict.Failures(load, result, options.AboveDefaults);
         if (!result.Interrupted)
         {
             failures.AddRange(last.Where(s => s?.Stall is not null).Select(s => $"{s!.Node} in the end: {s.Stall!.Reason}"));
             failures.AddRange(died.Select(n => $"{n} stopped during the run"));
-            if (options.Villain is "double-vote" or "twin-vertex" && figures is not { DetectedS: not null, Slashed: > 0 })
+            if (options.Villain is "double-vote" or "twin-vertex" or "double-proposal"
+                && figures is not { DetectedS: not null, Slashed: > 0 })
             {
-                failures.Add($"{cluster.Nodes[^1].Name} did {options.Villain}, and no proof of it was executed");
+                failures.Add($"{watched} did {options.Villain}, and no proof of it was executed");
             }
 
             failures.AddRange(killed.Select(n => $"{n} did not stop in {StopPatience.TotalSeconds:F0} s and was killed"));

@@ -19,12 +19,11 @@ public sealed record TrustFigures(
 /// The trust side of a local cluster: a genesis in which everybody has stake, and what a look at any honest validator says of it
 /// from second to second.
 /// </summary>
-internal sealed class TrustDemo(LocalCluster cluster, string villain, string kind)
+internal sealed class TrustDemo(LocalCluster cluster, string villain, string kind, Villain? liar)
 {
     private const ulong Second = 1_000_000;
     private const ulong Deposit = 100_000;
 
-    private long? _startedMillis;
     private double? _detected;
     private SortedDictionary<string, double> _before = [];
 
@@ -51,12 +50,8 @@ internal sealed class TrustDemo(LocalCluster cluster, string villain, string kin
         };
     }
 
-    /// <summary>The villain begins now.</summary>
-    public async Task StartAsync()
-    {
-        _before = (await LookAsync().ConfigureAwait(false))?.Weights ?? [];
-        _startedMillis = Environment.TickCount64;
-    }
+    /// <summary>Before the villain begins.</summary>
+    public async Task StartAsync() => _before = (await LookAsync().ConfigureAwait(false))?.Weights ?? [];
 
     /// <summary>A line for the screen; null while nobody answers.</summary>
     public async Task<string?> LineAsync()
@@ -66,7 +61,7 @@ internal sealed class TrustDemo(LocalCluster cluster, string villain, string kin
             return null;
         }
 
-        if (now.Reputation < 1 && _detected is null && _startedMillis is { } started)
+        if (now.Reputation < 1 && _detected is null && liar?.LiedAtMillis is { } started)
         {
             _detected = (Environment.TickCount64 - started) / 1000.0;
         }
