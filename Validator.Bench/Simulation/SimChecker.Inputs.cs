@@ -10,9 +10,11 @@ namespace Validator.Bench.Simulation;
 /// </summary>
 public sealed partial class SimChecker
 {
-    private readonly Dictionary<(int Node, int Sender, MessageKind Slot, ulong Epoch, ulong View, ulong Sequence), Hash256> _heard = [];
+    private readonly Dictionary<HeardSlot, Hash256> _heard = [];
     private readonly SortedDictionary<DecodeError, int> _refused = [];
     private ulong _inputs;
+
+    private readonly record struct HeardSlot(int Node, int Sender, MessageKind Kind, ulong Epoch, ulong View, ulong Sequence);
 
     /// <summary>Messages that the shell's checks refused, by reason.</summary>
     public IReadOnlyDictionary<DecodeError, int> RefusedFrames => _refused;
@@ -78,27 +80,42 @@ public sealed partial class SimChecker
             CheckSizes(node);
         }
 
-        if (input.Message is not Signed { Header: var h } || h.Kind is MessageKind.Vertex or MessageKind.Stop
-            || !IsByzantine(cluster.PlaceOf(h.Epoch, h.Sender)))
+        if (input.Message is Signed { Header: { Kind: not (MessageKind.Vertex or MessageKind.Stop) } header })
         {
-            return;
+            CheckConvicts(node, header, _heard.TryAdd);
         }
+        else if (input.Message is Certificate { Phase: not Phase.Recovered } certificate && certificate.Epoch == node.Core.Epoch)
+        {
+            JointStatement statement = JointStatement.Of(certificate, cluster.EpochOf(certificate.Epoch).Committee);
+            foreach (CertificateVote vote in certificate.Votes)
+            {
+                // What comes within a certificate alone is not kept, so a vote after it need not convict.
+                CheckConvicts(node, statement.HeaderOf(vote.Sender), (slot, _) => !_heard.ContainsKey(slot));
+            }
+        }
+    }
 
+    private void CheckConvicts(SimNode node, in SignedHeader h, Func<HeardSlot, Hash256, bool> isFirst)
+    {
         ValidatorCore core = node.Core;
         if (h.Epoch != core.Epoch || h.View < core.View || h.Sequence <= core.FinalSequence
             || h.View > core.View || h.Sequence > core.FinalSequence + core.Genesis.Parameters.WindowBlocks
+            || !IsByzantine(cluster.PlaceOf(h.Epoch, h.Sender))
             || (h.Kind == MessageKind.Prepare && h.Sender == core.Committee.Leader(h.Epoch, h.View)))
         {
             return;
         }
 
-        var slot = (node.Index, h.Sender, SlotOf(h.Kind), h.Epoch, h.View, h.Sequence);
-        if (_heard.TryAdd(slot, h.Digest) || _heard[slot] == h.Digest)
+        HeardSlot slot = new(node.Index, h.Sender, SlotOf(h.Kind), h.Epoch, h.View, h.Sequence);
+        if (isFirst(slot, h.Digest) || _heard[slot] == h.Digest)
         {
             return;
         }
 
-        if (!node.Disk.Evidence.Exists(e => e.First.Header.Sender == h.Sender))
+        SignedHeader second = h;
+        List<Evidence> known = node.Disk.Evidence.FindAll(e => e.First.Header.Sender == second.Sender && e.First.Header.Epoch == second.Epoch);
+        if (known.Count < TrustParameters.MostOffences && !known.Exists(e => SlotOf(e.First.Header.Kind) == slot.Kind
+            && e.First.Header.View == slot.View && e.First.Header.Sequence == slot.Sequence))
         {
             throw Fail(node, "equivocator escapes", $"{h} and {_heard[slot]} came, and {h.Sender} is not convicted");
         }

@@ -10,7 +10,7 @@ namespace Validator.Core.Consensus;
 /// </summary>
 internal sealed class Certificates(
     EpochConfiguration epoch, CertificateBook prepared, CertificateBook committed, Slots slots, ViewState view, FinalChain chain, OwnPast past,
-    ViewChanger changer, TwinGuard guard, ForkDetector forks, Step step)
+    ViewChanger changer, Convictions convictions, TwinGuard guard, ForkDetector forks, Step step)
 {
     /// <summary>One that came from a peer; its votes are verified.</summary>
     public void Take(Certificate certificate, int from)
@@ -21,6 +21,7 @@ internal sealed class Certificates(
             return;
         }
 
+        convictions.OnCertificate(certificate, slots.Find(certificate.View, certificate.Sequence));
         if (IsAbandoned(certificate, from))
         {
             return;
@@ -123,6 +124,11 @@ internal sealed class Certificates(
         if (contradicts)
         {
             forks.Fail(certificate, other);
+            if (other is not null)
+            {
+                convictions.OnConflict(other, certificate);
+            }
+
             step.Halt(Reason.ConflictingCertificates, certificate, other);
             return;
         }

@@ -6,12 +6,14 @@ using Validator.Core.Wire;
 namespace Validator.Core.Consensus;
 
 /// <summary>
-/// Who signed two messages in one slot (section 8): reported once per offender. Two vertices also keep their author's lane out
-/// of proposals for the epoch, and stop it from being waited for (rule L4).
+/// Who signed two messages in one slot (section 8): told once for each slot, as many as count (rule T2). Two vertices also keep
+/// their author's lane out of proposals for the epoch, and stop it from being waited for (rule L4).
 /// </summary>
-internal sealed class Convictions(int self, LaneSet lanes, ViewTimer timer, TwinGuard guard, ForkDetector forks, Step step)
+internal sealed class Convictions(
+    EpochConfiguration epoch, int self, LaneSet lanes, ViewTimer timer, TwinGuard guard, ForkDetector forks, Step step)
 {
-    private readonly bool[] _convicted = new bool[lanes.Count];
+    private readonly HashSet<(int Sender, MessageKind Kind, ulong View, ulong Sequence)> _slots = [];
+    private readonly int[] _ofMember = new int[epoch.Committee.Count];
 
     /// <summary>A second message in one slot repeats the first, or convicts its sender.</summary>
     /// <param name="from">Who delivered the second.</param>
@@ -20,7 +22,7 @@ internal sealed class Convictions(int self, LaneSet lanes, ViewTimer timer, Twin
         bool differs = known.Header.Digest != second.Header.Digest;
         if (differs)
         {
-            Convict(new Evidence(known, second));
+            OnEvidence(new Evidence(known, second));
         }
 
         step.Reject(differs ? Reason.Equivocation : Reason.Duplicate, from);
@@ -31,10 +33,53 @@ internal sealed class Convictions(int self, LaneSet lanes, ViewTimer timer, Twin
     {
         VertexHeader first = known.Header;
         Require.That(known.Signature is not null && second.Header.Sender == first.Author && second.Header.Sequence == first.Height);
-        Convict(new Evidence(new Signed(VertexCodec.HeaderToSign(first), known.Signature), second));
+        OnEvidence(new Evidence(new Signed(VertexCodec.HeaderToSign(first), known.Signature), second));
     }
 
-    /// <summary>Evidence of a peer. An offender's first is kept, counted and told to all.</summary>
+    /// <summary>A vote that is counted in its slot, beside the certificate of the slot.</summary>
+    public void OnVote(Signed vote, Slot slot)
+    {
+        Certificate? certificate = vote.Header.Kind == MessageKind.Commit ? slot.Committed : slot.Prepared;
+        if (certificate is not null && certificate.BlockHash != vote.Header.Digest)
+        {
+            Compare(certificate, vote);
+        }
+    }
+
+    /// <summary>A verified certificate, beside what its signers sent in its slot, and beside the certificate there.</summary>
+    public void OnCertificate(Certificate certificate, Slot? slot)
+    {
+        if (slot is null || certificate.Phase == Phase.Recovered)
+        {
+            return;
+        }
+
+        bool committed = certificate.Phase == Phase.Committed;
+        VoteSet votes = committed ? slot.Commits : slot.Prepares;
+        foreach (CertificateVote vote in certificate.Votes)
+        {
+            if (votes[vote.Sender] is { } known && known.Header.Digest != certificate.BlockHash)
+            {
+                OnEvidence(new Evidence(known, Signed(certificate, vote)));
+            }
+        }
+
+        if ((committed ? slot.Committed : slot.Prepared) is { } other)
+        {
+            OnConflict(other, certificate);
+        }
+    }
+
+    /// <summary>Two verified certificates: who signed both, in one view. In two, an honest member may have.</summary>
+    public void OnConflict(Certificate first, Certificate second)
+    {
+        foreach (Evidence evidence in EvidenceCodec.OfBoth(first, second, epoch.Committee))
+        {
+            OnEvidence(evidence);
+        }
+    }
+
+    /// <summary>Evidence of our own or of a peer. The first of a slot is kept, counted and told to all.</summary>
     public void OnEvidence(Evidence evidence)
     {
         forks.OnTwins(evidence);
@@ -52,7 +97,7 @@ internal sealed class Convictions(int self, LaneSet lanes, ViewTimer timer, Twin
     }
 
     /// <summary>Evidence that was told before a restart.</summary>
-    /// <returns>True for an offender's first.</returns>
+    /// <returns>True for the first of its slot, while more of its sender count.</returns>
     public bool Note(Evidence evidence)
     {
         SignedHeader header = evidence.First.Header;
@@ -62,20 +107,23 @@ internal sealed class Convictions(int self, LaneSet lanes, ViewTimer timer, Twin
             timer.Drop(header.Sender);
         }
 
-        bool first = !_convicted[header.Sender];
-        _convicted[header.Sender] = true;
+        bool first = _ofMember[header.Sender] < TrustParameters.MostOffences
+            && _slots.Add((header.Sender, EvidenceCodec.SlotKind(header.Kind), header.View, header.Sequence));
+        _ofMember[header.Sender] += first ? 1 : 0;
         return first;
     }
 
-    private void Convict(Evidence evidence)
+    private void Compare(Certificate certificate, Signed vote)
     {
-        if (_convicted[evidence.First.Header.Sender])
+        foreach (CertificateVote other in certificate.Votes)
         {
-            forks.OnTwins(evidence);
-        }
-        else
-        {
-            OnEvidence(evidence);
+            if (other.Sender == vote.Header.Sender)
+            {
+                OnEvidence(new Evidence(Signed(certificate, other), vote));
+            }
         }
     }
+
+    private Signed Signed(Certificate certificate, CertificateVote vote) =>
+        new(JointStatement.Of(certificate, epoch.Committee).HeaderOf(vote.Sender), vote.Signature);
 }

@@ -81,13 +81,13 @@ public sealed class ValidatorCore : IInputHandler
         TwinGuard guard = new(_peers, _step);
         OwnAcceptances acceptances = new(_chain, _blocks);
         _own = new OwnLane(self, _lanes, settings, genesis.Parameters, pace, timer);
-        _convictions = new Convictions(self, _lanes, timer, guard, _forks, _step);
+        _convictions = new Convictions(epoch, self, _lanes, timer, guard, _forks, _step);
         _vertices = new VertexIntake(self, _lanes, _own, _past, _blocks, _fetcher, _convictions, guard, _step);
         _changer = new ViewChanger(
             epoch, window, _view, _stops, changes, _prepared, _committed, _slots, _blocks, _chain, acceptances, timer, _past,
             guard, _step);
         _certificates = new Certificates(
-            epoch, _prepared, _committed, _slots, _view, _chain, _past, _changer, guard, _forks, _step);
+            epoch, _prepared, _committed, _slots, _view, _chain, _past, _changer, _convictions, guard, _forks, _step);
         _strong = new StrongFinality(Committee, _chain);
         _counter = new VoteCounter(
             epoch, self, settings, _slots, _view, _chain, _blocks, _past, pace, _certificates, _strong, _convictions, guard, _step);

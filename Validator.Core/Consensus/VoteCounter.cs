@@ -40,6 +40,7 @@ internal sealed class VoteCounter(
         }
 
         slot.Propose(message, block);
+        convictions.OnVote(message, slot);
         blocks.Remember(block);
         Take(slot.Prepares);
         CountPrepare(slot, header);
@@ -83,6 +84,7 @@ internal sealed class VoteCounter(
         }
 
         votes.Put(message);
+        convictions.OnVote(message, slot);
         Take(votes);
         if (prepare)
         {

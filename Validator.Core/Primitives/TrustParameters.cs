@@ -53,6 +53,9 @@ public sealed record TrustParameters
     /// <summary>Evidence is taken of the epoch and of so many before it.</summary>
     public const ulong EvidenceEpochs = 2;
 
+    /// <summary>Of one member and epoch that count.</summary>
+    public const int MostOffences = 16;
+
     /// <summary>Deposits of one account.</summary>
     public const int MostDeposits = 16;
 

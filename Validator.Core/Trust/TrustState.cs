@@ -40,9 +40,6 @@ public sealed partial class TrustState
     /// <summary>Fewer cannot bear the loss of one (F below one member).</summary>
     public const int LeastCommittee = 4;
 
-    /// <summary>Offences of one member and epoch that count.</summary>
-    private const int MostOffences = 16;
-
     private readonly TrustParameters _parameters;
     private readonly ulong _epochLength;
     private readonly List<Standing> _known = [];
@@ -248,13 +245,13 @@ public sealed partial class TrustState
         standing = _known[roster.Members[header.Sender].Number];
         CountedOffence slot = Slot(proof, standing);
         return _counted.Contains(slot) ? ProofRefusal.AlreadyCounted
-            : _counted.Count(counted => counted.Epoch == slot.Epoch && counted.Number == slot.Number) >= MostOffences
+            : _counted.Count(counted => counted.Epoch == slot.Epoch && counted.Number == slot.Number) >= TrustParameters.MostOffences
                 ? ProofRefusal.EnoughCounted
             : ProofRefusal.None;
     }
 
     private static CountedOffence Slot(OffenceProof proof, Standing standing) =>
-        new(proof.First.Epoch, (ushort)standing.Number, proof.SlotKind, proof.First.View, proof.First.Sequence);
+        new(proof.First.Epoch, (ushort)standing.Number, EvidenceCodec.SlotKind(proof.First.Kind), proof.First.View, proof.First.Sequence);
 
     private void Begin(ulong epoch, ulong start, Member[] members)
     {

@@ -42,8 +42,34 @@ public static class EvidenceCodec
             : DecodeError.None;
     }
 
-    // The leader's PrePrepare is its Prepare (rule P1).
-    private static MessageKind SlotKind(MessageKind kind) => kind == MessageKind.PrePrepare ? MessageKind.Prepare : kind;
+    /// <summary>Evidence against each who signed both; none where they are not of one slot, or of one block.</summary>
+    public static List<Evidence> OfBoth(Certificate first, Certificate second, Committee committee)
+    {
+        List<Evidence> found = [];
+        bool sameSlot = first.Phase == second.Phase && first.Epoch == second.Epoch && first.View == second.View
+            && first.Sequence == second.Sequence;
+        if (!sameSlot || first.BlockHash == second.BlockHash)
+        {
+            return found;
+        }
+
+        JointStatement one = JointStatement.Of(first, committee), other = JointStatement.Of(second, committee);
+        foreach (CertificateVote vote in first.Votes)
+        {
+            int at = Array.FindIndex(second.Votes, v => v.Sender == vote.Sender);
+            if (at >= 0)
+            {
+                found.Add(new Evidence(
+                    new Signed(one.HeaderOf(vote.Sender), vote.Signature),
+                    new Signed(other.HeaderOf(vote.Sender), second.Votes[at].Signature)));
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>One kind for both that share a slot: the leader's PrePrepare is its Prepare (rule P1).</summary>
+    public static MessageKind SlotKind(MessageKind kind) => kind == MessageKind.PrePrepare ? MessageKind.Prepare : kind;
 
     internal static Evidence? Read(ref WireReader reader, int committeeSize)
     {

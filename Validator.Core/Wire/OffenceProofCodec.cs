@@ -11,9 +11,6 @@ namespace Validator.Core.Wire;
 public sealed record OffenceProof(Evidence Evidence, byte[] ConsensusKey)
 {
     public SignedHeader First => Evidence.First.Header;
-
-    /// <summary>One kind for both that share a slot: the leader's proposal is its Prepare (rule P1).</summary>
-    public MessageKind SlotKind => First.Kind == MessageKind.PrePrepare ? MessageKind.Prepare : First.Kind;
 }
 
 /// <summary>The bytes of such a transaction (FORMATS.md, "Offence proof").</summary>

@@ -144,7 +144,11 @@ public sealed partial class ValidatorNode
         _trust.Begin();
         _trust.Publish(stores.Recovered.LastFinal?.TimestampMicros ?? genesis.TimestampMicros);
         _courier = new EvidenceCourier(_trust, _epochs, MembersOf, this, _log);
-        _evidence = new EvidenceStore(context.Config.Node, _epochs, _log) { Kept = _courier.Add };
+        _evidence = new EvidenceStore(context.Config.Node, _epochs, _log)
+        {
+            Kept = _courier.Add,
+            ProofOf = sequence => stores.Ledger.FindFinal(sequence)?.Certificate,
+        };
         stores.Recovered.Evidence.AddRange(_evidence.ReadAll(new BatchedVerifier(context.ChainId)));
         CoreShell<OwnPayload> shell = ShellOf(context, stores, epoch);
         ValidatorCore core = shell.Core;

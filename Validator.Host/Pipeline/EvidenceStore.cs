@@ -16,39 +16,53 @@ namespace Validator.Host.Pipeline;
 /// </summary>
 internal sealed class EvidenceStore(NodeSection node, EpochBoard epochs, ILogger log)
 {
-    private const int MaxFiles = 1024;
+    /// <summary>More than honest members keep of a whole committee of liars in an epoch. The oldest give way.</summary>
+    public const int MostFiles = 4096;
 
-    private int _kept;
+    // Oldest first; the epoch is the slot's.
+    private readonly Queue<(ulong Epoch, string File)> _files = [];
+    private bool _full;
 
     /// <summary>Told of each that is kept, and of each of the last epochs that was read back.</summary>
     public Action<Evidence> Kept { get; init; } = static _ => { };
 
+    /// <summary>What proves a final block here, by sequence; null where it is not known.</summary>
+    public Func<ulong, Certificate?> ProofOf { get; init; } = static _ => null;
+
     public void Keep(Evidence evidence)
     {
         Kept(evidence);
-        if (_kept++ >= MaxFiles)
+        SignedHeader slot = evidence.First.Header;
+        EpochContext epoch = epochs.Current;
+        string name = epoch.Number == slot.Epoch ? epoch.Members[slot.Sender].Name : $"member-{slot.Sender}";
+        string file = $"{name}-{slot.Kind}-{slot.Epoch}-{slot.View}-{slot.Sequence}.evidence";
+        if (!MakeRoom())
         {
             return;
         }
 
-        SignedHeader slot = evidence.First.Header;
         byte[] bytes = new byte[EvidenceCodec.EncodedSize];
         EvidenceCodec.Write(evidence, bytes);
-        EpochContext epoch = epochs.Current;
-        string name = epoch.Number == slot.Epoch ? epoch.Members[slot.Sender].Name : $"member-{slot.Sender}";
-        Write($"{name}-{slot.Kind}-{slot.Epoch}-{slot.View}-{slot.Sequence}.evidence", bytes);
+        Write(file, bytes);
+        _files.Enqueue((slot.Epoch, Path.Combine(node.EvidencePath, file)));
     }
 
     /// <summary>
-    /// Evidence of this epoch from earlier runs, if both signatures hold. Other files stay where they are, for operators: those
-    /// that prove nothing, and evidence of earlier epochs.
+    /// Evidence of this epoch from earlier runs, if both signatures hold. Files of earlier epochs stay where they are, for
+    /// operators, and so do those that prove nothing.
     /// </summary>
     public List<Evidence> ReadAll(IVerifier verifier)
     {
         List<Evidence> found = [];
         string[] files = Directory.Exists(node.EvidencePath) ? Directory.GetFiles(node.EvidencePath, "*.evidence") : [];
-        foreach (string file in files.Order(StringComparer.Ordinal).Take(MaxFiles))
+        foreach ((ulong epoch, string file) in files.Select(file => (EpochOf(file), file)).Order())
         {
+            _files.Enqueue((epoch, file));
+            if (!MayCount(epoch))
+            {
+                continue;
+            }
+
             if (Read(file) is { } evidence && (evidence.First.Header.Epoch < epochs.Current.Number || Holds(evidence, verifier)))
             {
                 found.Add(evidence);
@@ -59,14 +73,50 @@ internal sealed class EvidenceStore(NodeSection node, EpochBoard epochs, ILogger
             }
         }
 
-        _kept = found.Count;
-        foreach (Evidence evidence in found.Where(e => e.First.Header.Epoch + TrustParameters.EvidenceEpochs >= epochs.Current.Number))
-        {
-            Kept(evidence);
-        }
-
+        found.ForEach(Kept);
         found.RemoveAll(e => e.First.Header.Epoch != epochs.Current.Number);
         return found;
+    }
+
+    /// <summary>Whether execution may still count what is of this epoch (rule T2).</summary>
+    private bool MayCount(ulong epoch) => epoch + TrustParameters.EvidenceEpochs >= epochs.Current.Number;
+
+    /// <summary>As in the file's name; 0 where it says none.</summary>
+    private static ulong EpochOf(string file) =>
+        Path.GetFileNameWithoutExtension(file).Split('-') is { Length: > 3 } parts
+            && StrictNumber.TryRead(parts[^3], out ulong epoch) ? epoch : 0;
+
+    private bool MakeRoom()
+    {
+        while (_files.Count >= MostFiles)
+        {
+            (ulong epoch, string file) = _files.Peek();
+            if (MayCount(epoch))
+            {
+                if (!_full)
+                {
+                    log.LogWarning(
+                        "{Folder} holds {Count} files of evidence that may still count: no more are written", node.EvidencePath, MostFiles);
+                }
+
+                _full = true;
+                return false;
+            }
+
+            try
+            {
+                File.Delete(file);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                log.LogWarning("evidence {File} could not be deleted: {Error}", file, e.Message);
+            }
+
+            _files.Dequeue();
+        }
+
+        _full = false;
+        return true;
     }
 
     private Evidence? Read(string file)
@@ -113,6 +163,24 @@ internal sealed class EvidenceStore(NodeSection node, EpochBoard epochs, ILogger
         {
             log.LogCritical("{Marker} could not be written: {Error}. Do not start this validator again", node.HaltedMarker, e.Message);
         }
+
+        if (reason == Reason.ConflictingCertificates)
+        {
+            ConvictSigners(certificate);
+        }
+    }
+
+    /// <summary>Who signed the final block there in the same view too. Core knows the newest certificates alone.</summary>
+    private void ConvictSigners(Certificate? certificate)
+    {
+        EpochContext epoch = epochs.Current;
+        if (certificate is null || certificate.Epoch != epoch.Number || ProofOf(certificate.Sequence) is not { } own)
+        {
+            return;
+        }
+
+        KeepCertificate(own);
+        EvidenceCodec.OfBoth(own, certificate, epoch.Committee).ForEach(Keep);
     }
 
     private void KeepCertificate(Certificate? certificate)

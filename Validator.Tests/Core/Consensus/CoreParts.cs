@@ -32,14 +32,14 @@ internal sealed class CoreParts
             Samples.Genesis.Parameters, settings, Samples.Chain, Samples.Blocks, Samples.Close, Samples.Lanes, pace);
         TwinGuard guard = new(Peers, Step);
         Forks = new ForkDetector(epoch, Samples.Lanes, Slots, View, Samples.Chain, ChainSamples.Reach, Step);
-        Convictions = new Convictions(self, Samples.Lanes, Timer, guard, Forks, Step);
+        Convictions = new Convictions(epoch, self, Samples.Lanes, Timer, guard, Forks, Step);
         Fetcher = new Fetcher(Samples.Lanes, Peers, Step);
         Acceptances = new OwnAcceptances(Samples.Chain, Samples.Blocks);
         Changer = new ViewChanger(
             epoch, 32, View, Stops, Changes, Prepared, Committed, Slots, Samples.Blocks, Samples.Chain, Acceptances, Timer, Past,
             guard, Step);
         Certificates = new Certificates(
-            epoch, Prepared, Committed, Slots, View, Samples.Chain, Past, Changer, guard, Forks, Step);
+            epoch, Prepared, Committed, Slots, View, Samples.Chain, Past, Changer, Convictions, guard, Forks, Step);
         Strong = new StrongFinality(epoch.Committee, Samples.Chain);
         Counter = new VoteCounter(
             epoch, self, settings, Slots, View, Samples.Chain, Samples.Blocks, Past, pace, Certificates, Strong, Convictions, guard,

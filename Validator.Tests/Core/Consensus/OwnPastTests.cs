@@ -1,12 +1,10 @@
 using Validator.Core.Consensus;
-using Validator.Core.Dag;
-using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 
 namespace Validator.Tests.Core.Consensus;
 
-/// <summary>What of our own convicts a lost vote store, or us; and who is convicted.</summary>
+/// <summary>What of our own convicts a lost vote store, or us.</summary>
 public sealed class OwnPastTests
 {
     private static readonly Hash256 s_digest = ChainSamples.Root(1);
@@ -71,49 +69,6 @@ public sealed class OwnPastTests
         Assert.False(new OwnPast(3, default, 0).IsContradicted(prepared, null));
         Assert.False(new OwnPast(0, default, 2).IsContradicted(prepared, null));
     }
-
-    // Protects section 8 and rule L4: an offender is told once; twin vertices stop its lane, other twins do not, and a restart
-    // tells nothing again. One of our own ends signing.
-    [Fact]
-    public void An_offender_is_told_once()
-    {
-        LaneTip[] tips = _samples.Hold(1, 1);
-        VertexEntry known = _samples.Lanes[1].Find(tips[0].Hash)!;
-        Signed twin = ChainSamples.Signed(MessageKind.Vertex, 1, 0, 1, s_digest);
-        EffectBuffer effects = new();
-        Convictions convictions = Watched(_samples.Lanes, effects, out Step step);
-        convictions.ConvictOf(known, twin);
-        convictions.ConvictOf(known, twin);
-        Assert.Equal(3, effects.Count);
-        Assert.Single(EffectLog.Of(effects).Forks);
-        Assert.True(_samples.Lanes[1].Equivocated);
-        convictions.OnEvidence(Twins(2));
-        Assert.Equal(5, effects.Count);
-        Assert.False(_samples.Lanes[2].Equivocated);
-        Assert.True(step.Signs);
-        convictions.OnEvidence(Twins(0));
-        Assert.False(step.Signs);
-
-        EffectBuffer later = new();
-        Convictions restarted = Watched(new ChainSamples().Lanes, later, out _);
-        Assert.True(restarted.Note(Twins(2)));
-        restarted.OnEvidence(Twins(2));
-        Assert.Equal(0, later.Count);
-    }
-
-    private static Convictions Watched(LaneSet lanes, EffectBuffer effects, out Step step)
-    {
-        step = new Step(0, 0, signs: true);
-        step.Begin(Input.Tick, effects);
-        ChainSamples samples = new();
-        PeerTable peers = new(samples.Epoch.Committee, 0);
-        Slots slots = new(samples.Epoch.Committee, ChainSamples.Reach);
-        ForkDetector forks = new(samples.Epoch, lanes, slots, new ViewState(default), samples.Chain, ChainSamples.Reach, step);
-        return new Convictions(0, lanes, new ViewTimer(4, 1), new TwinGuard(peers, step), forks, step);
-    }
-
-    private static Evidence Twins(int sender) => new(
-        ChainSamples.Signed(MessageKind.Prepare, sender, 0, 1, s_digest), ChainSamples.Signed(MessageKind.Prepare, sender, 0, 1, ChainSamples.Root(2)));
 
     private static SignedHeader Vote(int sender, ulong view, ulong sequence) => new(MessageKind.Prepare, sender, 0, view, sequence, s_digest);
 }

@@ -118,10 +118,10 @@ internal sealed class TestCluster : IAsyncDisposable
     }
 
     /// <summary>A board in the genesis' epoch, with links as genesis numbers its members.</summary>
-    public static EpochBoard BoardOf(Genesis genesis)
+    public static EpochBoard BoardOf(Genesis genesis, ulong epoch = 0)
     {
         EpochBoard board = new(genesis.Members[0].ConsensusKey, epoch => [.. Enumerable.Range(0, epoch.Members.Length)]);
-        board.Enter(EpochConfiguration.First(genesis, Hash256.Of("chain"u8)));
+        board.Enter(EpochConfiguration.First(genesis, Hash256.Of("chain"u8)) with { Number = epoch });
         return board;
     }
 

@@ -48,6 +48,61 @@ public class EvidenceStoreTests
         Assert.DoesNotContain(log.Sent, sent => sent.Message is Evidence);
     }
 
+    /// <summary>
+    /// Protects evidence that may still count from being crowded out by files of earlier epochs: these give way, the oldest
+    /// first, and never the others.
+    /// </summary>
+    [Fact]
+    public void Old_evidence_gives_way_to_new()
+    {
+        using TemporaryFolder folder = new();
+        NodeSection node = new(DataDir: folder.Path);
+        Genesis genesis = GenesisSamples.Four();
+        using EpochBoard board = TestCluster.BoardOf(genesis, epoch: 10);
+        Directory.CreateDirectory(node.EvidencePath);
+        for (int i = 0; i < EvidenceStore.MostFiles; i++)
+        {
+            File.WriteAllBytes(Path.Combine(node.EvidencePath, $"node-2-Vertex-{(i == 7 ? 3 : 4)}-0-{i}.evidence"), []);
+        }
+
+        EvidenceStore store = new(node, board, NullLogger.Instance);
+        Assert.Empty(store.ReadAll(new FirstByteVerifier()));
+        store.Keep(Twins(2, height: 5, good: true));
+        string[] files = Directory.GetFiles(node.EvidencePath, "*.evidence");
+        Assert.Equal(EvidenceStore.MostFiles, files.Length);
+        Assert.DoesNotContain(files, file => file.EndsWith("-3-0-7.evidence", StringComparison.Ordinal));
+    }
+
+    /// <summary>
+    /// Protects the price of a fork: when a certificate contradicts a final block, who signed that block's certificate too is
+    /// convicted, though Core has forgotten it.
+    /// </summary>
+    [Fact]
+    public void A_halt_convicts_who_signed_both_blocks()
+    {
+        using TemporaryFolder folder = new();
+        NodeSection node = new(DataDir: folder.Path);
+        using EpochBoard board = TestCluster.BoardOf(GenesisSamples.Four());
+        Certificate own = Committed("one"u8, 0, 1, 2), other = Committed("another"u8, 1, 2, 3);
+        List<Evidence> told = [];
+        EvidenceStore store = new(node, board, NullLogger.Instance) { Kept = told.Add, ProofOf = sequence => sequence == 4 ? own : null };
+        store.KeepHalt(Reason.ConflictingCertificates, other, null);
+        Assert.Equal([1, 2], told.Select(e => e.First.Header.Sender));
+        Assert.All(told, e => Assert.Equal(DecodeError.None, EvidenceCodec.Refusal(e.First.Header, e.Second.Header)));
+        Assert.Equal(2, Directory.GetFiles(node.EvidencePath, "*.evidence").Length);
+        Assert.Equal(2, Directory.GetFiles(node.EvidencePath, "halt-*.certificate").Length);
+    }
+
+    private static Certificate Committed(ReadOnlySpan<byte> block, params int[] signers) => new()
+    {
+        Phase = Phase.Committed,
+        Epoch = 0,
+        View = 2,
+        Sequence = 4,
+        BlockHash = Hash256.Of(block),
+        Votes = [.. signers.Select(signer => new CertificateVote(signer, new byte[Limits.SignatureBytes]))],
+    };
+
     private static Evidence Twins(int author, ulong height, bool good)
     {
         return new Evidence(Vertex("one"u8), Vertex("another"u8));
