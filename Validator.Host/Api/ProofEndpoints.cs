@@ -9,6 +9,9 @@ namespace Validator.Host.Api;
 /// <summary>GET /v1/transactions/{id}/proof: what shows to anybody, without trusting this validator, that it is final.</summary>
 internal sealed class ProofEndpoints(INodeGateway node)
 {
+    /// <summary>Ends of epochs whose sizes are added up for one answer.</summary>
+    private const int MostDescribed = 256;
+
     /// <summary>The proof as bytes, from genesis or from ?from_epoch on; with ?format=json what is in it.</summary>
     public Task Transaction(HttpContext context)
     {
@@ -32,8 +35,14 @@ internal sealed class ProofEndpoints(INodeGateway node)
         }
 
         ulong to = proof.Certificate.Epoch;
+        // A certificate is most of an epoch's end, and no verifier reads a longer proof.
+        ulong most = format == "json" ? MostDescribed
+            : (ulong)(TransactionProofCodec.MaxBytes / CertificateCodec.EncodedSize(proof.Certificate));
         return from > proof.Ordering.Epoch
             ? Problem.BadRequest(context, $"it was ordered in epoch {proof.Ordering.Epoch}: a proof begins there, or before")
+            : to - from > most
+            ? Problem.BadRequest(
+                context, $"the ends of {to - from} epochs are too many for one answer: give ?from_epoch=N, {to - most} or later")
             : format == "json" ? Describe(context, proof, from, to) : Write(context, proof with { FirstEpoch = from }, from, to);
     }
 
@@ -62,6 +71,11 @@ internal sealed class ProofEndpoints(INodeGateway node)
         Stream body = context.Response.Body;
         CancellationToken aborted = context.RequestAborted;
         context.Response.ContentType = "application/octet-stream";
+        if (HttpMethods.IsHead(context.Request.Method))
+        {
+            return;
+        }
+
         await body.WriteAsync(TransactionProofCodec.EncodeHead(proof, (uint)(to - from)), aborted).ConfigureAwait(false);
         for (; more; more = ends.MoveNext())
         {

@@ -48,6 +48,38 @@ public class ProofTests
         Assert.Equal(400, (await api.GetAsync("/v1/transactions/zz/proof")).Status);
     }
 
+    // Protects the validator: what a proof over very many epochs would cost is refused before it is read, and said.
+    [Theory]
+    [InlineData(300, "?format=json", 400)]
+    [InlineData(300, "", 200)]
+    [InlineData(1_000_000, "", 400)]
+    public async Task A_proof_over_very_many_epochs_is_refused(ulong epoch, string query, int expected)
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        TransactionProof proof = s_sample.Prove(20, 0, 40, 24);
+        Certificate newest = proof.Certificate;
+        api.Node.Proof = proof with
+        {
+            Certificate = new Certificate
+            {
+                Phase = newest.Phase,
+                Epoch = epoch,
+                View = newest.View,
+                Sequence = newest.Sequence,
+                BlockHash = newest.BlockHash,
+                Votes = newest.Votes,
+            },
+        };
+        using HttpRequestMessage head = new(HttpMethod.Head, Path(query));
+        using HttpResponseMessage answer = await api.Client.SendAsync(head);
+        Assert.Equal(expected, (int)answer.StatusCode);
+        if (expected == 400)
+        {
+            JsonElement problem = (await api.GetAsync(Path(query).OriginalString)).Body;
+            Assert.Contains("from_epoch=N", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        }
+    }
+
     // Protects who checks proofs by the command: 0 for a transaction that is final and the one that is meant, 1 for whatever is
     // not, 2 for files that cannot be read; and an epoch's end that one proof showed carries the next.
     [Fact]
