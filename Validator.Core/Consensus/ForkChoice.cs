@@ -151,10 +151,11 @@ public static class ForkChoice
         }
 
         // What is no longer kept here says nothing.
-        BranchHead[] known = Array.FindAll(proposal.Points, p => p.Sequence <= final && !hashAt(p.Sequence).IsZero);
-        bool abandoned = Array.Exists(known, point => hashAt(point.Sequence) != point.Hash);
-        if (known.Length == 0
-            || (abandoned && hashAt(proposal.AgreedSequence) is { IsZero: false } here && here != proposal.AgreedHash))
+        BranchHead[] reached = Array.FindAll(proposal.Points, point => point.Sequence <= final);
+        (Hash256 Named, Hash256 Here)[] known = Array.FindAll(
+            Array.ConvertAll(reached, point => (point.Hash, hashAt(point.Sequence))), pair => !pair.Item2.IsZero);
+        bool abandoned = Array.Exists(known, pair => pair.Here != pair.Named);
+        if (known.Length == 0 || (known[0].Named == proposal.AgreedHash && known[0].Here != proposal.AgreedHash))
         {
             return ForkSide.Unknown;
         }

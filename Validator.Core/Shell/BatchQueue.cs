@@ -38,7 +38,11 @@ public sealed class BatchQueue<TBatch, TSubmission>(Func<TBatch> make)
     private readonly Queue<TBatch> _full = new();
     private TBatch _open = make();
 
-    /// <summary>Of all that wait.</summary>
+    // The first of the backlog: it counts as waiting, the others are not here yet.
+    private Func<TBatch?>? _backlog;
+    private TBatch? _next;
+
+    /// <summary>Of all that wait here.</summary>
     public long PayloadBytes { get; private set; }
 
     /// <summary>Of those that an ended epoch did not order.</summary>
@@ -49,7 +53,7 @@ public sealed class BatchQueue<TBatch, TSubmission>(Func<TBatch> make)
     /// <summary>This validator left the committee, and has not come back.</summary>
     public bool HasLeft { get; private set; }
 
-    public bool IsEmpty => _again.Count == 0 && _full.Count == 0 && _open.IsEmpty;
+    public bool IsEmpty => _again.Count == 0 && _next is null && _full.Count == 0 && _open.IsEmpty;
 
     /// <summary>The first of those in no vertex yet; it may be empty.</summary>
     public TBatch Oldest => _full.TryPeek(out TBatch? first) ? first : _open;
@@ -82,6 +86,20 @@ public sealed class BatchQueue<TBatch, TSubmission>(Func<TBatch> make)
         _again.Enqueue(batch);
         AgainBytes += batch.PayloadBytes;
         Count(batch, 1);
+    }
+
+    /// <summary>
+    /// What was promised long ago and nobody waits for, too much to be held: one batch at a time is asked for, as those before it
+    /// go. It comes behind what is taken back, and before all that is in no vertex yet.
+    /// </summary>
+    /// <param name="backlog">Gives the next one, and null at the end; null for no more.</param>
+    public void Continue(Func<TBatch?>? backlog)
+    {
+        _backlog = backlog;
+        if (_next is null)
+        {
+            Advance();
+        }
     }
 
     /// <summary>An epoch begins.</summary>
@@ -124,17 +142,37 @@ public sealed class BatchQueue<TBatch, TSubmission>(Func<TBatch> make)
         return true;
     }
 
-    /// <summary>The next of those that an ended epoch did not order.</summary>
+    /// <summary>The next of those that an ended epoch did not order, or of the backlog.</summary>
     public bool TryTakeAgain([NotNullWhen(true)] out TBatch? batch)
     {
-        if (!_again.TryDequeue(out batch))
+        bool taken = _again.TryDequeue(out batch);
+        batch ??= _next;
+        if (batch is null)
         {
             return false;
         }
 
         AgainBytes -= batch.PayloadBytes;
         Count(batch, -1);
+        if (!taken)
+        {
+            Advance();
+        }
+
         return true;
+    }
+
+    private void Advance()
+    {
+        _next = _backlog?.Invoke();
+        if (_next is null)
+        {
+            _backlog = null;
+            return;
+        }
+
+        AgainBytes += _next.PayloadBytes;
+        Count(_next, 1);
     }
 
     private void Count(TBatch batch, int sign)

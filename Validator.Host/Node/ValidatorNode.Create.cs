@@ -259,20 +259,29 @@ public sealed partial class ValidatorNode
         RememberDurable(stores, epoch, vertices);
         foreach (Hash256 hash in stores.Unordered)
         {
-            HeldVertex? vertex = vertices.Find(hash);
-            Require.That(vertex is not null, "an own vertex that no block ordered is kept");
-            _ledger.TakeBack(ClientBatch.Of(vertex));
+            _ledger.TakeBack(Again(vertices, hash));
         }
+
+        VertexSource backlog = new(_cache, stores.Ledger);
+        IEnumerator<Hash256> carried = stores.Ledger.Carried().GetEnumerator();
+        _batcher.Continue(() => carried.MoveNext() ? Again(backlog, carried.Current) : null);
+    }
+
+    private static ClientBatch Again(VertexSource vertices, in Hash256 hash)
+    {
+        HeldVertex? vertex = vertices.Find(hash);
+        Require.That(vertex is not null, "what is to be authored again is kept");
+        return ClientBatch.Of(vertex);
     }
 
     /// <summary>Of an epoch that is over; null where nobody keeps that.</summary>
-    private Member[]? MembersOf(ulong epoch) => epoch == 0 ? _context.Genesis.Members
-        : _stores.Ledger.FindEpochEnd(epoch - 1)?.Next;
+    private Member[]? MembersOf(ulong epoch) => _stores.Ledger.MembersOf(_context.Genesis.Members, epoch);
 
     /// <summary>What was durable in own vertices before the start still is.</summary>
     private void RememberDurable(NodeStores stores, EpochContext epoch, VertexSource vertices)
     {
-        foreach (Hash256 hash in stores.Recovered.Vertices.Where(v => v.Vertex.Author == epoch.Self).Select(v => v.Vertex.Hash).Concat(stores.Unordered))
+        IEnumerable<Hash256> own = stores.Recovered.Vertices.Where(v => v.Vertex.Author == epoch.Self).Select(v => v.Vertex.Hash);
+        foreach (Hash256 hash in own.Concat(stores.Unordered).Concat(stores.Ledger.Carried()))
         {
             if (vertices.Find(hash) is not { } vertex)
             {

@@ -164,6 +164,17 @@ internal sealed class ClientBatcher : PipelineStage
         Waker.Wake();
     }
 
+    /// <summary>Before the start: what a fork took back, which goes into vertices before all that is submitted.</summary>
+    /// <param name="backlog">The next batch, null at the end. Called under the lock.</param>
+    public void Continue(Func<ClientBatch?> backlog)
+    {
+        lock (_lock)
+        {
+            _queue.Continue(backlog);
+            Publish();
+        }
+    }
+
     /// <summary>Refuses every later submission.</summary>
     public void Close()
     {
@@ -180,6 +191,8 @@ internal sealed class ClientBatcher : PipelineStage
         {
             _closed = true;
             FailFresh(failure);
+            // It stays in the ledger, and nobody waits for it.
+            _queue.Continue(null);
             while (_queue.TryTakeAgain(out ClientBatch? batch))
             {
                 batch.Fail(failure);

@@ -18,8 +18,7 @@ internal static class ForkBinding
         StorageSection storage = context.Config.Storage;
         Hash256 digest = ForkRecoveryCodec.Digest(proposal);
         ulong next = proposal.Last.Epoch + 1;
-        bool usable = VoteStoreSetup.Mark(storage) is null && RocksVoteStore.Exists(storage.VotesPath);
-        using RocksVoteStore? votes = usable ? OpenVotes(context) : null;
+        using RocksVoteStore? votes = HasVotes(storage) ? OpenVotes(context) : null;
         (ulong Next, Hash256 Proposal)? signed = votes is null ? ReadSigned(storage) : votes.SignedRecovery();
         if (signed is { } before && before.Next == next && before.Proposal != digest && before.Proposal != insteadOf)
         {
@@ -43,21 +42,24 @@ internal static class ForkBinding
         }
     }
 
-    /// <summary>For those who apply without having signed: the same binding, whatever else was signed.</summary>
+    /// <summary>There is a vote store, and nothing that says not to sign with it.</summary>
+    public static bool HasVotes(StorageSection storage) =>
+        VoteStoreSetup.Mark(storage) is null && RocksVoteStore.Exists(storage.VotesPath);
+
+    /// <summary>A vote store in place of a lost one. It signs from the next epoch on.</summary>
+    public static void Renew(NodeContext context, ForkProposal proposal) =>
+        VoteStoreSetup.Renew(context.Config.Storage, Identity(context), proposal.Last.Epoch + 1).Dispose();
+
+    /// <summary>For those who apply, without having signed too: the same binding, whatever else was signed.</summary>
     /// <param name="goesOn">The ledger has the block that ends the epoch: what was voted after it is good.</param>
     /// <returns>False: there are no votes to go on with.</returns>
-    public static bool Leave(NodeContext context, ForkProposal proposal, bool goesOn, bool renews)
+    /// <exception cref="StoreException">The next epoch was voted in, or a store fails.</exception>
+    public static bool Leave(NodeContext context, ForkProposal proposal, bool goesOn)
     {
         StorageSection storage = context.Config.Storage;
-        if (VoteStoreSetup.Mark(storage) is not null || !RocksVoteStore.Exists(storage.VotesPath))
+        if (!HasVotes(storage))
         {
-            if (renews)
-            {
-                VoteStoreSetup.Renew(storage, Identity(context), proposal.Last.Epoch + 1).Dispose();
-                VoteStoreSetup.Remove(storage.SignedForkFile);
-            }
-
-            return renews;
+            return false;
         }
 
         using RocksVoteStore votes = OpenVotes(context);

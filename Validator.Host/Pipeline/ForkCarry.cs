@@ -5,108 +5,120 @@ using Validator.Host.Storage;
 
 namespace Validator.Host.Pipeline;
 
-/// <summary>What was carried over from an abandoned branch.</summary>
-/// <param name="Blocks">Blocks that were taken back.</param>
-/// <param name="Transactions">In what is authored again.</param>
-/// <param name="Unkept">Of the blocks, those that this ledger no longer kept, with what was in them.</param>
-/// <param name="Changes">Committee changes and proofs of offences, which are not authored again.</param>
-/// <param name="Kept">Where the old ledger is now.</param>
-public sealed record ForkCarried(ulong Blocks, ulong Transactions, ulong Unkept, int Changes, string Kept);
-
 /// <summary>
-/// What a ledger of an abandoned branch holds that was promised: into a new one, to be authored again (rule R3).
+/// What a ledger of an abandoned branch holds that was promised: into a new one, to be authored again (rule R3). The same again
+/// where it was cut short.
 /// </summary>
-internal static class ForkCarry
+/// <param name="aside">Where the old ledger is.</param>
+internal sealed class ForkCarry(NodeContext context, string aside, ForkProposal proposal)
 {
-    /// <summary>Payload bytes in one write.</summary>
-    private const long CarryBytes = 16L << 20;
+    /// <summary>Payload bytes, after which it is written.</summary>
+    public const long BytesOfOneWrite = 16L << 20;
 
-    /// <summary>
-    /// A new ledger that holds what of the old one is to be authored again. The same again where it was cut short.
-    /// </summary>
-    public static ForkCarried Over(NodeContext context, string aside, ForkProposal proposal)
+    private readonly HashSet<Hash256> _taken = [];
+    private long _bytes;
+
+    public long MostBytes { get; init; } = BytesOfOneWrite;
+
+    /// <summary>Blocks that are taken back.</summary>
+    public ulong Blocks { get; private set; }
+
+    /// <summary>In what is authored again.</summary>
+    public ulong Transactions { get; private set; }
+
+    /// <summary>Of the blocks, those that the old ledger no longer kept, with what was in them.</summary>
+    public ulong Unkept { get; private set; }
+
+    /// <summary>Committee changes and proofs of offences, which are not authored again.</summary>
+    public int Changes { get; private set; }
+
+    /// <summary>Each is durable when it is given.</summary>
+    public IEnumerable<string> Steps()
     {
         using RocksLedger old = StoppedNode.OpenLedger(context, aside);
         using RocksLedger ledger = StoppedNode.OpenLedger(context, context.Config.Storage.LedgerPath, creates: true);
+        yield return $"{context.Config.Storage.LedgerPath}: there is a new ledger";
         EpochConfiguration epoch = old.ReadEpoch(context.Genesis, context.ChainId);
+        int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
         FinalRecord? newest = old.LastFinal();
         Require.That(newest is not null, "a branch has a block");
-        Block last = newest.Block;
-        int self = epoch.IndexOf(context.Keys.ConsensusPublicKey);
-        ulong blocks = last.Sequence - proposal.AgreedSequence;
+        Blocks = newest.Block.Sequence - proposal.AgreedSequence;
         if (self < 0)
         {
             // It authors nothing; those who do hold the same.
-            return new ForkCarried(blocks, 0, 0, 0, aside);
+            yield break;
         }
 
-        Carrier carrier = new(old, ledger, proposal.Last.Epoch, self);
-        ulong unkept = 0;
+        foreach (Hash256 vertex in Promised(old, epoch, self, newest.Block))
+        {
+            Take(vertex, old, ledger, self);
+            if (_bytes >= MostBytes)
+            {
+                Commit(ledger);
+                yield return $"carried over up to vertex {_taken.Count}";
+            }
+        }
+
+        Commit(ledger);
+        yield return $"carried over {Transactions} transactions";
+    }
+
+    /// <summary>In the order in which it was, or would have been, in blocks; some twice.</summary>
+    private IEnumerable<Hash256> Promised(RocksLedger old, EpochConfiguration epoch, int self, Block last)
+    {
         for (ulong sequence = proposal.AgreedSequence + 1; sequence <= last.Sequence; sequence++)
         {
-            if (old.Final(sequence) is not { } block)
+            FinalRecord? block = old.Final(sequence);
+            Unkept += block is null ? 1u : 0;
+            foreach (Hash256 vertex in block?.Order ?? [])
             {
-                unkept++;
-                continue;
-            }
-
-            foreach (Hash256 vertex in block.Order)
-            {
-                carrier.Take(vertex);
+                yield return vertex;
             }
         }
 
-        old.Unordered().ForEach(carrier.Take);
+        foreach (Hash256 vertex in old.Unordered())
+        {
+            yield return vertex;
+        }
+
         ulong ordered = last.Epoch == epoch.Number ? last.Cut[self].Height : 0;
         foreach (Hash256 vertex in old.VerticesAbove(epoch.Number, self, ordered))
         {
-            carrier.Take(vertex);
+            yield return vertex;
         }
 
-        carrier.Commit();
-        return new ForkCarried(blocks, carrier.Transactions, unkept, carrier.Changes, aside);
+        // Of an earlier fork.
+        foreach (Hash256 vertex in old.Carried())
+        {
+            yield return vertex;
+        }
     }
 
-    /// <summary>Takes what vertices hold from one ledger to the other, some at a time.</summary>
-    private sealed class Carrier(RocksLedger from, RocksLedger to, ulong epoch, int self)
+    private void Take(in Hash256 vertex, RocksLedger from, RocksLedger to, int self)
     {
-        private readonly HashSet<Hash256> _taken = [];
-        private long _bytes;
-
-        public ulong Transactions { get; private set; }
-
-        public int Changes { get; private set; }
-
-        public void Take(Hash256 vertex)
+        if (!_taken.Add(vertex) || !from.TryGetVertex(vertex, out VertexHeader? header, out _, out byte[]? payload)
+            || header.TransactionCount == 0)
         {
-            if (!_taken.Add(vertex) || !from.TryGetVertex(vertex, out VertexHeader? header, out _, out byte[]? payload)
-                || header.TransactionCount == 0)
-            {
-                return;
-            }
-
-            if ((TransactionKind)payload[sizeof(uint)] == TransactionKind.System)
-            {
-                Changes++;
-                return;
-            }
-
-            to.AddCarried(header, payload, epoch, Math.Min(self, header.Parents.Length - 1), (ulong)_taken.Count);
-            Transactions += header.TransactionCount;
-            _bytes += payload.Length;
-            if (_bytes >= CarryBytes)
-            {
-                Commit();
-            }
+            return;
         }
 
-        public void Commit()
+        if ((TransactionKind)payload[sizeof(uint)] == TransactionKind.System)
         {
-            _bytes = 0;
-            if (!to.Commit(out string? error))
-            {
-                throw new StoreException(StoreErrors.Classify(error), $"ledger: {error}");
-            }
+            Changes++;
+            return;
+        }
+
+        to.AddCarried(header, payload, proposal.Last.Epoch, Math.Min(self, header.Parents.Length - 1), (ulong)_taken.Count);
+        Transactions += header.TransactionCount;
+        _bytes += payload.Length;
+    }
+
+    private void Commit(RocksLedger ledger)
+    {
+        _bytes = 0;
+        if (!ledger.Commit(out string? error))
+        {
+            throw new StoreException(StoreErrors.Classify(error), $"ledger: {error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-using System.Text;
+using Microsoft.Extensions.Logging;
 using Validator.Core.Consensus;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
@@ -76,6 +76,32 @@ public static class ForkRepair
     public static bool Apply(NodeContext context, IReadOnlyList<(string Name, ForkRecovery Signed)> signed,
         bool signedNothingSince, out string told)
     {
+        if (Prepare(context, signed, signedNothingSince, out told) is not { } application)
+        {
+            return false;
+        }
+
+        ILogger log = context.Logs.CreateLogger(nameof(ForkRepair));
+        foreach (string step in application.Steps())
+        {
+            log.LogDebug("fork apply: {Step}", step);
+        }
+
+        ForkProposal proposal = signed[0].Signed.Proposal;
+        told = application.WasApplied
+            ? $"proposal {ForkRecoveryCodec.Digest(proposal)} was applied before{(application.Renewed
+                ? ", and votes to go on with are there now" : "")}: start it"
+            : Explain(proposal, application.Carried, AsideOf(context, proposal))
+                + (application.Signs ? "" : NoVotes(context.Config.Storage));
+        return true;
+    }
+
+    /// <summary>All that <see cref="Apply"/> checks. Changes nothing.</summary>
+    /// <param name="told">What is lacking, where null is returned.</param>
+    internal static ForkApplication? Prepare(NodeContext context, IReadOnlyList<(string Name, ForkRecovery Signed)> signed,
+        bool signedNothingSince, out string told, long carryBytes = ForkCarry.BytesOfOneWrite)
+    {
+        told = "";
         ForkProposal proposal = signed[0].Signed.Proposal;
         Hash256 digest = ForkRecoveryCodec.Digest(proposal);
         foreach ((string name, ForkRecovery other) in signed)
@@ -89,11 +115,15 @@ public static class ForkRepair
 
         RequireChain(context, proposal);
         StorageSection storage = context.Config.Storage;
-        string aside = $"{storage.LedgerPath}-abandoned-{digest.ToString()[..16]}";
+        string aside = AsideOf(context, proposal);
         bool wasAside = Directory.Exists(aside);
         if (Read(storage) is { } applied && ForkRecoveryCodec.Digest(applied.Proposal) == digest)
         {
-            return IsApplied(context, applied, signedNothingSince, out told);
+            RequireFollows(context, applied, signedNothingSince);
+            return new ForkApplication(context, applied, ForkSide.Follows, aside, goesOn: true, signedNothingSince)
+            {
+                WasApplied = true,
+            };
         }
 
         ForkSide side;
@@ -106,7 +136,7 @@ public static class ForkRepair
             if (Gather(context, ledger, side, signed, out recovery) is { } lacking)
             {
                 told = $"nothing was done: {lacking}";
-                return false;
+                return null;
             }
         }
 
@@ -122,28 +152,14 @@ public static class ForkRepair
             }
         }
 
-        bool signs = ForkBinding.Leave(context, proposal, goesOn, signedNothingSince);
-        ForkCarried? carried = null;
-        if (side == ForkSide.Abandoned)
-        {
-            // Nothing starts in between: the new ledger alone does not know which branch to follow.
-            OperatorFile.Write(context.Config.Node.HaltedMarker, Encoding.UTF8.GetBytes("fork apply was cut short: repeat it\n"));
-            if (!wasAside)
-            {
-                VoteStoreSetup.PutAside(storage.LedgerPath, aside, "the ledger");
-            }
-
-            carried = ForkCarry.Over(context, aside, proposal);
-        }
-
-        OperatorFile.Write(storage.RecoveryFile, ForkRecoveryCodec.Encode(recovery));
-        VoteStoreSetup.Remove(context.Config.Node.HaltedMarker);
-        told = Explain(proposal, carried) + (signs ? "" : NoVotes(storage));
-        return true;
+        return new ForkApplication(context, recovery, side, aside, goesOn, signedNothingSince) { CarryBytes = carryBytes };
     }
 
+    private static string AsideOf(NodeContext context, ForkProposal proposal) =>
+        $"{context.Config.Storage.LedgerPath}-abandoned-{ForkRecoveryCodec.Digest(proposal).ToString()[..16]}";
+
     /// <summary>Applied before: what may be left is to sign again, and to start.</summary>
-    private static bool IsApplied(NodeContext context, ForkRecovery applied, bool signedNothingSince, out string told)
+    private static void RequireFollows(NodeContext context, ForkRecovery applied, bool signedNothingSince)
     {
         StorageSection storage = context.Config.Storage;
         ulong epoch = 0;
@@ -165,12 +181,6 @@ public static class ForkRepair
                 StoreFault.Exists, $"--signed-nothing-since: the ledger is in epoch {epoch}, long after the fork: what this key"
                     + " has signed since nobody can bound. Nothing was done; it signs again by itself, two epochs after the others go on");
         }
-
-        bool renewed = signedNothingSince && ForkBinding.Leave(context, applied.Proposal, goesOn: true, renews: true);
-        VoteStoreSetup.Remove(context.Config.Node.HaltedMarker);
-        told = $"proposal {ForkRecoveryCodec.Digest(applied.Proposal)} was applied before{(renewed
-            ? ", and votes to go on with are there now" : "")}: start it";
-        return true;
     }
 
     /// <summary>
@@ -311,7 +321,7 @@ public static class ForkRepair
     private static bool CheckHead(NodeContext context, RocksLedger ledger, ForkProposal proposal, ForkSide side)
     {
         bool knows = side == ForkSide.Follows || proposal.HeadProof.Epoch <= proposal.AgreedEpoch;
-        if (!knows || StoppedNode.MembersOf(context, ledger, proposal.HeadProof.Epoch) is not { } members)
+        if (!knows || ledger.MembersOf(context.Genesis.Members, proposal.HeadProof.Epoch) is not { } members)
         {
             return false;
         }
@@ -345,10 +355,10 @@ public static class ForkRepair
     /// <summary>The members of the epoch that ends; null where this ledger, of another branch, cannot know them.</summary>
     private static Member[]? EndingOf(NodeContext context, RocksLedger ledger, ForkProposal proposal, ForkSide side) =>
         side == ForkSide.Follows || proposal.Last.Epoch == proposal.AgreedEpoch
-            ? StoppedNode.MembersOf(context, ledger, proposal.Last.Epoch) : null;
+            ? ledger.MembersOf(context.Genesis.Members, proposal.Last.Epoch) : null;
 
     private static Member[] MembersOf(NodeContext context, RocksLedger ledger, ulong epoch) =>
-        StoppedNode.MembersOf(context, ledger, epoch)
+        ledger.MembersOf(context.Genesis.Members, epoch)
         ?? throw new ConfigException($"this ledger does not know the members of epoch {epoch}, in which the branches part");
 
     /// <summary>Puts all signatures together; each that does not hold is left out, and named.</summary>
@@ -405,7 +415,7 @@ public static class ForkRepair
     private static CertificateVote[] With(CertificateVote[] votes, int sender, byte[] signature) =>
         [.. votes.Where(v => v.Sender != sender).Append(new CertificateVote(sender, signature)).OrderBy(v => v.Sender)];
 
-    private static string Explain(ForkProposal proposal, ForkCarried? carried)
+    private static string Explain(ForkProposal proposal, ForkCarry? carried, string aside)
     {
         string ends = $"epoch {proposal.Last.Epoch} ends with block {proposal.Last.Sequence} {proposal.Last.Hash}. Start this"
             + " validator: it";
@@ -421,6 +431,6 @@ public static class ForkRepair
             : $" {carried.Changes} committee changes or proofs of offences are not: sign and submit them anew.";
         return $"{ends} fetches the other branch, and authors again the {carried.Transactions} transactions of the"
             + $" {carried.Blocks} blocks that are taken back.{unkept}{changes}"
-            + $" The old ledger is in {carried.Kept}: keep it until all is settled.";
+            + $" The old ledger is in {aside}: keep it until all is settled.";
     }
 }

@@ -21,12 +21,6 @@ internal static class StoppedNode
         path, StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey), context.Genesis.Members.Length,
         context.Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes, takeOver: static () => true, creates: creates);
 
-    /// <summary>The members of an epoch up to the ledger's; null where it does not know them.</summary>
-    public static Member[]? MembersOf(NodeContext context, RocksLedger ledger, ulong epoch) =>
-        epoch == 0 ? context.Genesis.Members
-        : ledger.ReadEpoch() is { } present && present.Number == epoch ? present.Members
-        : ledger.FindEpochEnd(epoch - 1)?.Next;
-
     /// <summary>One verdict for each check.</summary>
     /// <param name="members">Whose signatures they are.</param>
     public static bool[] Verify(in Hash256 chainId, Member[] members, List<SignatureCheck> checks)

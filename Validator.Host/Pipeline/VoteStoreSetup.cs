@@ -127,6 +127,8 @@ public static class VoteStoreSetup
             Remove(storage.ContradictedMarker);
             Remove(storage.SignsFromFile);
             Remove(storage.LostVotesFile);
+            // What it binds to is over with that epoch.
+            Remove(storage.SignedForkFile);
             return votes;
         }
         catch

@@ -125,9 +125,7 @@ internal sealed class SnapshotServer(ILedger ledger, ulong windowBlocks, Member[
         pending = null;
         EpochConfiguration? current = ledger.ReadEpoch();
         bool goesOn = (current?.Number ?? 0) == epoch;
-        Member[]? members = goesOn && current is not null ? current.Members : epoch == 0 ? genesis
-            : ledger.FindEpochEnd(epoch - 1)?.Next;
-        if (members is null)
+        if (ledger.MembersOf(genesis, epoch) is not { } members)
         {
             return false;
         }

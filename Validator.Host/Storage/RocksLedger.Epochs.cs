@@ -123,5 +123,6 @@ internal sealed partial class RocksLedger
         _batch.Delete(Vertices, key);
         _batch.Delete(IndexHeight, HeightKey(header.Epoch, header.Author, header.Height, hash));
         _batch.Delete(State, Key((char)UnorderedKey, hash));
+        ForgetCarried(header);
     }
 }

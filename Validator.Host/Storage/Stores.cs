@@ -51,6 +51,12 @@ internal interface ILedger : IFinalBlocks, IDisposable
     /// </summary>
     void ForgetVertex(in Hash256 hash);
 
+    /// <summary>
+    /// What of an abandoned branch is to be authored again, in that order, and not forgotten yet. Each is read as it is asked
+    /// for.
+    /// </summary>
+    IEnumerable<Hash256> Carried() => [];
+
     /// <summary>Everything added since the last one becomes durable, or nothing does and the error says why.</summary>
     bool Commit([NotNullWhen(false)] out string? error);
 
@@ -135,6 +141,16 @@ internal interface ILedger : IFinalBlocks, IDisposable
     /// </summary>
     /// <returns>How many were added, or <see cref="FinalizedCursor.Gone"/>.</returns>
     int ReadFinalized(FinalizedCursor cursor, ulong end, FinalizedPage page);
+}
+
+internal static class LedgerMembers
+{
+    /// <summary>The members of an epoch up to the ledger's; null where it does not know them. Any thread.</summary>
+    /// <param name="genesis">Those of epoch 0.</param>
+    public static Member[]? MembersOf(this ILedger ledger, Member[] genesis, ulong epoch) =>
+        epoch == 0 ? genesis
+        : ledger.ReadEpoch() is { } present && present.Number == epoch ? present.Members
+        : ledger.FindEpochEnd(epoch - 1)?.Next;
 }
 
 /// <summary>Open stores, and what was read from them at the start.</summary>

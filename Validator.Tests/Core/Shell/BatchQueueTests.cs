@@ -65,6 +65,40 @@ public sealed class BatchQueueTests
         Assert.Equal("0 0 0 True", Waiting);
     }
 
+    // Protects memory where a fork took much back: of the backlog one batch is here at a time, in its order, behind what an ended
+    // epoch left and before what is new; and no more is read once it is stopped.
+    [Fact]
+    public void A_backlog_is_read_one_batch_at_a_time()
+    {
+        int read = 0;
+        _queue.Continue(() => read < 5 ? Of(100 + read++) : null);
+        Assert.Equal((1, "10 10 1 False"), (read, Waiting));
+        _queue.Add(1);
+        _queue.TakeBack(Of(8));
+        Assert.Equal("8", Take(0));
+        Assert.Equal(1, read);
+        for (int i = 0; i < 3; i++)
+        {
+            Assert.Equal($"{100 + i}", Take(0));
+            Assert.Equal((2 + i, "20 10 2 False"), (read, Waiting));
+        }
+
+        _queue.TakeBack(Of(9));
+        Assert.Equal("9", Take(0));
+        Assert.Equal("103", Take(0));
+        Assert.Equal("104", Take(0));
+        Assert.Equal("1", Take(0));
+        Assert.Equal("none", Take(0));
+        Assert.Equal((5, "0 0 0 True"), (read, Waiting));
+
+        read = 0;
+        _queue.Continue(() => Of(100 + read++));
+        _queue.Continue(null);
+        Assert.Equal("100", Take(0));
+        Assert.Equal("none", Take(0));
+        Assert.Equal((1, true), (read, _queue.IsEmpty));
+    }
+
     // Protects rule E4: a change is alone in its vertex, and in no epoch but its own.
     [Fact]
     public void A_change_goes_alone_and_only_in_its_epoch()
