@@ -67,7 +67,7 @@ public static class SimConsole
             catch (Exception e) when (e is SimulationFailure or InvariantViolationException)
             {
                 failed++;
-                Console.WriteLine($"FAIL seed {seed} [{(e as SimulationFailure)?.Check ?? "invariant"}] {(verbose ? e : e.Message.Split('\n')[0])}");
+                Tell(seed, e, verbose);
             }
         }
 
@@ -143,9 +143,14 @@ public static class SimConsole
                 coverage.Add(cluster);
             }
 
-            string check = e is SimulationFailure failure ? failure.Check : "invariant";
-            Console.WriteLine($"FAIL seed {seed} [{check}] {(verbose ? e : e.Message.Split('\n')[0])}");
+            Tell(seed, e, verbose);
             return false;
         }
+    }
+
+    private static void Tell(ulong seed, Exception e, bool verbose)
+    {
+        string check = e is SimulationFailure failure ? failure.Check : "invariant";
+        Console.WriteLine($"FAIL seed {seed} [{check}] {(verbose ? e : e.Message.Split('\n')[0])}");
     }
 }

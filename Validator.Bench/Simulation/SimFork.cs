@@ -31,12 +31,16 @@ public static class SimFork
         SimWorld World(ulong first, Func<SimCluster, int, SimNode?>? cast = null) =>
             new(seed, faults: false, count, epochLength, trust) { FirstTransaction = first, Cast = cast };
 
+        // Apart, so that forks are what they were.
+        SimRandom kept = new(seed ^ 0x4B657074);
         SimWorld world = World(OtherTransactions);
+        KeepSnapshots(world, kept);
         Parts parts = Draw(world.Committee, random);
         SimCluster other = new(world);
         RunBranch(other, parts.Right.Concat(parts.Both), random.Between(1, 6) * Second);
         world = World(0, (cluster, place) => parts.Both.Contains(place)
-            ? new TwoFaced(cluster, place, cluster.World.Settings, random) : null);
+            ? new TwoFaced(cluster, place, cluster.World.Settings, random, kept) : null);
+        KeepSnapshots(world, kept);
         SimCluster one = new(world, trace);
         RunBranch(one, parts.Left.Concat(parts.Both), random.Between(2, 9) * Second, other.Newest.Number);
         RequireHalt(one, other, parts);
@@ -53,8 +57,18 @@ public static class SimFork
         world.Forkers.UnionWith(parts.Both);
         bool shown = random.Chance(0.8);
         Apply(one, other, parts, recovery, shown, random);
-        GoOn(one, other, parts, shown, random);
+        GoOn(one, other, parts, shown, random, kept);
         return one;
+    }
+
+    /// <summary>In most worlds. Nothing is pruned: reports have to reach back to where the branches part.</summary>
+    private static void KeepSnapshots(SimWorld world, SimRandom random)
+    {
+        if (random.Chance(0.7))
+        {
+            world.Retain = ulong.MaxValue / 2;
+            world.SnapshotEvery = (ulong)random.Between(2, 5);
+        }
     }
 
     /// <summary>Members of neither side's ear alone, so that with those who sign both each side is a quorum.</summary>
@@ -217,7 +231,7 @@ public static class SimFork
         };
     }
 
-    /// <summary>Files of operators have whole signatures, whatever this world's are.</summary>
+    /// <summary>Files of operators have whole signatures.</summary>
     private static Certificate WithLongSignatures(Certificate value) => new()
     {
         Phase = value.Phase,
@@ -225,8 +239,7 @@ public static class SimFork
         View = value.View,
         Sequence = value.Sequence,
         BlockHash = value.BlockHash,
-        Votes = Array.ConvertAll(value.Votes,
-            v => new CertificateVote(v.Sender, [.. v.Signature, .. new byte[Limits.SignatureBytes - v.Signature.Length]])),
+        Votes = Array.ConvertAll(value.Votes, v => new CertificateVote(v.Sender, SimKeys.Padded(v.Signature))),
     };
 
     private static void Apply(SimCluster one, SimCluster other, Parts parts, ForkRecovery recovery, bool shown, SimRandom random)
@@ -281,7 +294,7 @@ public static class SimFork
         }
     }
 
-    private static void GoOn(SimCluster one, SimCluster other, Parts parts, bool shown, SimRandom random)
+    private static void GoOn(SimCluster one, SimCluster other, Parts parts, bool shown, SimRandom random, SimRandom kept)
     {
         foreach (SimNode node in one.Nodes)
         {
@@ -294,6 +307,14 @@ public static class SimFork
             one.Schedule(at, () => one.DeliverLate(
                 parts.Both[random.Below(parts.Both.Length)], one.Nodes[random.Below(one.Nodes.Length)],
                 new SimMessage(abandoned[random.Below(abandoned.Length)])));
+        }
+
+        EpochEnd[] ends = [.. HeadOf(other.Nodes).Disk.Ends.Values];
+        for (long at = one.Now; shown && ends.Length > 0 && at < one.Now + (8 * Second); at += kept.Between(10_000, 400_000))
+        {
+            one.Schedule(at, () => one.DeliverLate(
+                parts.Both[kept.Below(parts.Both.Length)], one.Nodes[kept.Below(one.Nodes.Length)],
+                new SimMessage(ends[kept.Below(ends.Length)])));
         }
 
         for (int crash = random.Below(4); crash > 0; crash--)
@@ -322,8 +343,11 @@ public static class SimFork
         }
     }
 
-    /// <summary>Signed two branches, and shows the abandoned one to half of those who ask.</summary>
-    private sealed class TwoFaced(SimCluster cluster, int index, CoreSettings settings, SimRandom random)
+    /// <summary>
+    /// Signed two branches, and shows the abandoned one to half of those who ask, with its snapshots and ends of epochs; of final
+    /// blocks often later ones than were asked for.
+    /// </summary>
+    private sealed class TwoFaced(SimCluster cluster, int index, CoreSettings settings, SimRandom random, SimRandom kept)
         : SimNode(cluster, index, settings)
     {
         private SimDisk? _other;
@@ -332,6 +356,11 @@ public static class SimFork
 
         public override void Serve(int peer, FetchRequest request)
         {
+            if (_other is not null && request.Kind == FetchKind.FinalBlocks && kept.Chance(0.2))
+            {
+                request = request with { Sequence = request.Sequence + (ulong)kept.Between(1, 6) };
+            }
+
             if (_other is not { } other || !random.Chance(0.5))
             {
                 base.Serve(peer, request);

@@ -45,6 +45,9 @@ public sealed class SimKeys(KeyKind kind)
         return real;
     }
 
+    /// <summary>As long as the wire and files want it, whatever this world's are.</summary>
+    public static byte[] Padded(byte[] signature) => [.. signature, .. new byte[Limits.SignatureBytes - signature.Length]];
+
     public bool Verify(int key, in SignedHeader header, ReadOnlySpan<byte> signature, in Hash256 chainId)
     {
         if (kind != KeyKind.Real)

@@ -139,7 +139,7 @@ public sealed partial class SimWorld
             MessageKind.Commit, _trust.Below(epoch.Members.Length), epoch.Number, (ulong)_trust.Below(3), epoch.Start.Sequence
                 + 1, Hash256.Of([1]));
         Signed[] both = [.. new[] { header, header with { Digest = Hash256.Of([2]) } }
-            .Select(h => Padded(new Signed(h, Keys.Sign(liar, h, Cluster.ChainId))))];
+            .Select(h => Whole(new Signed(h, Keys.Sign(liar, h, Cluster.ChainId))))];
         Submit(able[0],
             OffenceProofCodec.Encode(new OffenceProof(new Evidence(both[0], both[1]), Keys.MakeMember(liar, 1).ConsensusKey)));
     }
@@ -184,16 +184,10 @@ public sealed partial class SimWorld
     }
 
     private OffenceProof ProofOf(Evidence evidence) => new(
-        new Evidence(Padded(evidence.First), Padded(evidence.Second)),
+        new Evidence(Whole(evidence.First), Whole(evidence.Second)),
         Cluster.EpochOf(evidence.First.Header.Epoch).Members[evidence.First.Header.Sender].ConsensusKey);
 
-    /// <summary>As long as the wire wants it.</summary>
-    private static Signed Padded(Signed signed)
-    {
-        byte[] signature = new byte[Limits.SignatureBytes];
-        signed.Signature.CopyTo(signature, 0);
-        return new Signed(signed.Header, signature);
-    }
+    private static Signed Whole(Signed signed) => new(signed.Header, SimKeys.Padded(signed.Signature));
 
     /// <summary>A next committee is reckoned: the faulty must weigh no more than F in it.</summary>
     public void AfterWeights(Member[] members) => Unbearable |= !Bearable(members);
