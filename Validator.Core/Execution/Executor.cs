@@ -84,6 +84,7 @@ public sealed class Executor
         result.Begin(block.Sequence, NextIndex, transactions);
         _ids.Reset();
         Nonces.BeginBlock();
+        (Hash256, StakeEffect)[]? opened = Sequence == 0 && Trust is not null ? [.. Trust.Stake.Accounts()] : null;
         Trust?.BeginBlock();
         _nowMicros = block.TimestampMicros;
         foreach (ref readonly OrderedVertex vertex in order)
@@ -94,7 +95,7 @@ public sealed class Executor
         result.KeepChanges(Nonces);
         PendingCommittee? reckoned = Committee.AfterBlock(block, Trust);
         result.Change ??= reckoned;
-        result.Trust = Trust is { } trust ? TrustChanges.Of(trust, first: Sequence == 0) : null;
+        result.Trust = Trust is { } trust ? TrustChanges.Of(trust, opened) : null;
         _ids.Finalize(_digest);
         Root = NextRoot(block.Hash, result);
         Sequence = block.Sequence;

@@ -11,6 +11,7 @@ public sealed partial class StakeBook
     internal bool Load(IEnumerable<string> members, ReadOnlySpan<byte> records)
     {
         _members.Clear();
+        _names.Clear();
         _positions.Clear();
         _leaving.Clear();
         _accounts = 0;
@@ -55,12 +56,49 @@ public sealed partial class StakeBook
         {
             StakeValue value = _table[key];
             StakeValue pool = _table[Of(StakeRecordKind.Pool, key.Member, key.Epoch)];
-            string member = _members.First(known => known.Value == key.Member).Key;
             yield return key.Kind == StakeRecordKind.Deposit
-                ? new StakePosition(member, Worth(value.First, pool), Earned(value, pool), null)
-                : new StakePosition(member, Worth(value.First, pool), 0, key.Epoch);
+                ? new StakePosition(NameOf(key), Worth(value.First, pool), Earned(value, pool), null)
+                : new StakePosition(NameOf(key), Worth(value.First, pool), 0, key.Epoch);
         }
     }
+
+    /// <summary>All that an account has, as its history keeps it.</summary>
+    public AccountParts PartsOf(Hash256 account) =>
+        new(Balance(account), [.. PositionsOf(account).Select(key => new AccountPart(NameOf(key), key.Epoch, _table[key]))]);
+
+    /// <summary>
+    /// Pools that the newest operation, slash or reward changed, and those of parts whose rewards it took, with what they were.
+    /// </summary>
+    public PoolChange[] Touched() =>
+    [
+        .. _touched.Select(pool => new PoolChange(NameOf(pool.Key), pool.Key.Epoch, pool.Value, _table[pool.Key]))
+            .Where(pool => pool.Before != default || pool.After != default),
+    ];
+
+    /// <summary>What each account has, with the pools of its parts: where a history begins.</summary>
+    public IEnumerable<(Hash256 Account, StakeEffect Effect)> Accounts()
+    {
+        foreach ((StakeKey key, _) in _table.Records())
+        {
+            // Whoever has only parts is found by the first of them.
+            bool first = key.Kind == StakeRecordKind.Balance
+                || (key.Kind is StakeRecordKind.Deposit or StakeRecordKind.Unbonding && Balance(key.Account) == 0
+                    && PositionsOf(key.Account)[0] == key);
+            if (first)
+            {
+                PoolChange[] pools = [.. PositionsOf(key.Account).Select(part => PoolOf(part))];
+                yield return (key.Account, new StakeEffect(pools, PartsOf(key.Account)));
+            }
+        }
+    }
+
+    private PoolChange PoolOf(in StakeKey part)
+    {
+        StakeValue pool = _table[Of(StakeRecordKind.Pool, part.Member, part.Epoch)];
+        return new PoolChange(NameOf(part), part.Epoch, pool, pool);
+    }
+
+    private string NameOf(in StakeKey key) => _names[key.Member - 1];
 
     private List<StakeKey> PositionsFor(in Hash256 account)
     {

@@ -30,8 +30,12 @@ public sealed partial class StakeBook
     private readonly int _mostAccounts;
     private readonly ulong _unbondingEpochs;
     private readonly StakeTable _table = new();
-    // Their numbers, from 1 on.
+    // Their numbers, from 1 on, and their names, from 0 on.
     private readonly Dictionary<string, ushort> _members = [];
+    private readonly List<string> _names = [];
+
+    // Pools of the newest operation, as it found them.
+    private readonly OrderedDictionary<StakeKey, StakeValue> _touched = [];
 
     // What a claim looks through: the keys of each account's deposits and withdrawals, by member and epoch.
     private readonly Dictionary<Hash256, List<StakeKey>> _positions = [];
@@ -106,24 +110,30 @@ public sealed partial class StakeBook
         {
             Require.That(member.Length > 0 && _members.Count < ushort.MaxValue);
             _members.Add(member, (ushort)(_members.Count + 1));
+            _names.Add(member);
         }
     }
 
     /// <summary>Executes an operation of an account; its signature and nonce hold.</summary>
-    public StakeRefusal Apply(in Hash256 account, in StakeOperation operation, ulong epoch) => operation switch
+    public StakeRefusal Apply(in Hash256 account, in StakeOperation operation, ulong epoch)
     {
-        { Kind: StakeOperationKind.Claim } => Claim(account, epoch),
-        { Amount: 0 } => StakeRefusal.ZeroAmount,
-        { Kind: StakeOperationKind.Transfer } => Transfer(account, operation.To, operation.Amount),
-        _ when NumberOf(operation.Member) == 0 => StakeRefusal.UnknownMember,
-        { Kind: StakeOperationKind.Deposit } => Deposit(account, NumberOf(operation.Member), operation.Amount),
-        _ => Withdraw(account, NumberOf(operation.Member), operation.Amount, epoch),
-    };
+        _touched.Clear();
+        return operation switch
+        {
+            { Kind: StakeOperationKind.Claim } => Claim(account, epoch),
+            { Amount: 0 } => StakeRefusal.ZeroAmount,
+            { Kind: StakeOperationKind.Transfer } => Transfer(account, operation.To, operation.Amount),
+            _ when NumberOf(operation.Member) == 0 => StakeRefusal.UnknownMember,
+            { Kind: StakeOperationKind.Deposit } => Deposit(account, NumberOf(operation.Member), operation.Amount),
+            _ => Withdraw(account, NumberOf(operation.Member), operation.Amount, epoch),
+        };
+    }
 
     /// <summary>An offence is proven: part of what is deposited, and of what is still bound, goes to the treasury.</summary>
     /// <returns>How much.</returns>
     public ulong Slash(string member, uint thousandths, ulong epoch)
     {
+        _touched.Clear();
         ushort number = NumberOf(member);
         if (number == 0)
         {
@@ -144,6 +154,7 @@ public sealed partial class StakeBook
     /// <returns>False where nobody has deposited: the reward stays where it was.</returns>
     public bool Reward(string member, ulong amount)
     {
+        _touched.Clear();
         ushort number = NumberOf(member);
         StakeKey key = Of(StakeRecordKind.Pool, number);
         StakeValue pool = _table[key];
@@ -307,8 +318,10 @@ public sealed partial class StakeBook
 
     private ulong TakeRewards(in StakeKey key)
     {
-        StakeValue deposit = _table[key], pool = _table[Of(StakeRecordKind.Pool, key.Member)];
+        StakeKey poolKey = Of(StakeRecordKind.Pool, key.Member);
+        StakeValue deposit = _table[key], pool = _table[poolKey];
         ulong earned = Earned(deposit, pool);
+        _touched.TryAdd(poolKey, pool);
         Place(key, new StakeValue(deposit.First, 0, deposit.First == 0 ? 0 : pool.Wide));
         Add(Of(StakeRecordKind.Owed, key.Member), 0 - earned);
         return earned;
@@ -343,11 +356,11 @@ public sealed partial class StakeBook
     }
 
     /// <summary>Kept from before, and what the pool has earned a share since.</summary>
-    private static ulong Earned(in StakeValue deposit, in StakeValue pool) =>
+    internal static ulong Earned(in StakeValue deposit, in StakeValue pool) =>
         deposit.First == 0
             ? deposit.Second : deposit.Second + (ulong)((deposit.First * (pool.Wide - deposit.Wide)) >> RewardBits);
 
-    private static ulong Worth(ulong shares, in StakeValue pool) =>
+    internal static ulong Worth(ulong shares, in StakeValue pool) =>
         shares == 0 ? 0 : (ulong)((UInt128)shares * pool.First / pool.Second);
 
     private void Debit(in Hash256 account, ulong amount)
@@ -406,7 +419,13 @@ public sealed partial class StakeBook
 
     private void Write(in StakeKey key, in StakeValue value)
     {
-        Sum = unchecked(Sum + Units(key, value) - Units(key, _table[key]));
+        StakeValue before = _table[key];
+        if (key.Kind == StakeRecordKind.Pool)
+        {
+            _touched.TryAdd(key, before);
+        }
+
+        Sum = unchecked(Sum + Units(key, value) - Units(key, before));
         _table[key] = value;
     }
 

@@ -32,6 +32,9 @@ public enum TrustEventKind : byte
     Deposit,
     Withdraw,
     Claim,
+
+    /// <summary>What the account had where the history begins: in genesis, or in the snapshot that was installed.</summary>
+    Opened,
 }
 
 /// <summary>Something that execution did to trust or stake: the history that operators and accounts can read.</summary>
@@ -67,11 +70,12 @@ public readonly record struct TrustEvent(
         return encoded;
     }
 
-    public static bool TryRead(ReadOnlySpan<byte> data, out TrustEvent value)
+    /// <param name="rest">What follows.</param>
+    public static bool TryRead(ReadOnlySpan<byte> data, out TrustEvent value, out ReadOnlySpan<byte> rest)
     {
         WireReader reader = new(data);
         TrustEventKind kind = (TrustEventKind)reader.U8();
-        reader.Check(kind is >= TrustEventKind.Offence and <= TrustEventKind.Claim, DecodeError.UnknownKind);
+        reader.Check(kind is >= TrustEventKind.Offence and <= TrustEventKind.Opened, DecodeError.UnknownKind);
         Offence offence = (Offence)reader.U8();
         reader.Reserved(2);
         (uint before, uint after) = (reader.U32(), reader.U32());
@@ -79,6 +83,7 @@ public readonly record struct TrustEvent(
         (Hash256 account, Hash256 to) = (reader.Hash(), reader.Hash());
         string member = Encoding.Latin1.GetString(reader.Take(reader.U8()));
         value = new TrustEvent(kind, member, account, to, amount, before, after, offence);
-        return reader.Finish(out _);
+        rest = reader.Ok ? data[reader.Position..] : default;
+        return reader.Ok;
     }
 }

@@ -76,7 +76,9 @@ public sealed partial class TrustState
     {
         if (candidate.Old != weight && candidate.Old != 0)
         {
-            Events.Add(new TrustEvent(TrustEventKind.Weight, candidate.Member.Name, Before: candidate.Old, After: weight));
+            Tell(
+                new TrustEvent(TrustEventKind.Weight, candidate.Member.Name, Before: candidate.Old, After: weight),
+                StakeEffect.None);
         }
 
         return candidate.Member with { Weight = weight };
@@ -122,7 +124,8 @@ public sealed partial class TrustState
             {
                 bool paid = Stake.Reward(now[i].Name, rewards[i]);
                 TrustEventKind kind = paid ? TrustEventKind.Rewarded : TrustEventKind.RewardFailed;
-                Events.Add(new TrustEvent(kind, now[i].Name, Amount: rewards[i]));
+                Tell(new TrustEvent(kind, now[i].Name, Amount: rewards[i]),
+                    paid ? new StakeEffect(Stake.Touched()) : StakeEffect.None);
             }
         }
     }
@@ -141,7 +144,7 @@ public sealed partial class TrustState
             bool may = rest.Count >= LeastCommittee && Banned.Count() < MostBanned;
             if (!may || Weigh(rest, uptimes, nowMicros) is not { } without)
             {
-                Events.Add(new TrustEvent(TrustEventKind.BanWaits, name, After: score));
+                Tell(new TrustEvent(TrustEventKind.BanWaits, name, After: score), StakeEffect.None);
                 continue;
             }
 
@@ -149,7 +152,7 @@ public sealed partial class TrustState
             next.AddRange(rest);
             weights = without;
             Know(name).Banned = candidate.Member with { Weight = candidate.Old == 0 ? candidate.Member.Weight : candidate.Old };
-            Events.Add(new TrustEvent(TrustEventKind.Banned, name, Before: candidate.Old, After: score));
+            Tell(new TrustEvent(TrustEventKind.Banned, name, Before: candidate.Old, After: score), StakeEffect.None);
         }
 
         return weights;
@@ -175,7 +178,7 @@ public sealed partial class TrustState
             next.Add(more[^1]);
             weights = with;
             standing.Banned = null;
-            Events.Add(new TrustEvent(TrustEventKind.Returned, standing.Name, After: with[^1]));
+            Tell(new TrustEvent(TrustEventKind.Returned, standing.Name, After: with[^1]), StakeEffect.None);
         }
 
         return weights;

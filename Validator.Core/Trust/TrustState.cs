@@ -124,6 +124,9 @@ public sealed partial class TrustState
     /// <summary>What happened since <see cref="BeginBlock"/>, in order.</summary>
     public List<TrustEvent> Events { get; } = [];
 
+    /// <summary>Of each of the events, what it did to stake.</summary>
+    public List<StakeEffect> Effects { get; } = [];
+
     /// <summary>Standings were written since <see cref="BeginBlock"/>: they are to be stored anew.</summary>
     public bool StandingChanged { get; private set; } = true;
 
@@ -148,6 +151,7 @@ public sealed partial class TrustState
     public void BeginBlock()
     {
         Events.Clear();
+        Effects.Clear();
         StandingChanged = false;
         Stake.Records.BeginBlock();
     }
@@ -166,7 +170,9 @@ public sealed partial class TrustState
         {
             TrustEventKind kind = (TrustEventKind)((int)TrustEventKind.Transfer + operation.Kind - StakeOperationKind.Transfer);
             ulong amount = operation.Kind == StakeOperationKind.Claim ? Stake.Balance(account) - before : operation.Amount;
-            Events.Add(new TrustEvent(kind, operation.Member, account, operation.To, amount));
+            AccountParts? to = operation.Kind == StakeOperationKind.Transfer ? Stake.PartsOf(operation.To) : null;
+            Tell(new TrustEvent(kind, operation.Member, account, operation.To, amount),
+                new StakeEffect(Stake.Touched(), Stake.PartsOf(account), to));
         }
 
         return refusal;
@@ -190,9 +196,10 @@ public sealed partial class TrustState
         ulong slashed = Stake.Slash(standing.Name, _parameters.Slashes[(int)offence], Epoch);
         _counted.Add(Slot(proof, standing));
         Touch();
-        Events.Add(new TrustEvent(
+        TrustEvent happened = new(
             TrustEventKind.Offence, standing.Name, Amount: slashed, Before: before, After: Score(standing, nowMicros),
-                Offence: offence));
+                Offence: offence);
+        Tell(happened, new StakeEffect(Stake.Touched()));
         return ProofRefusal.None;
     }
 
@@ -280,6 +287,12 @@ public sealed partial class TrustState
     }
 
     private uint Score(Standing standing, ulong nowMicros) => standing.Reputation.Score(nowMicros, _parameters.HalfLifeMicros);
+
+    private void Tell(in TrustEvent happened, StakeEffect effect)
+    {
+        Events.Add(happened);
+        Effects.Add(effect);
+    }
 
     private void Touch()
     {

@@ -56,7 +56,7 @@ internal sealed class TrustEndpoints(INodeGateway node)
             return Off(context);
         }
 
-        if (!TryPage(context, out ulong before, out int most))
+        if (!TryPage(context, out EventPlace before, out int most))
         {
             return BadPage(context);
         }
@@ -77,6 +77,7 @@ internal sealed class TrustEndpoints(INodeGateway node)
             }
 
             WriteEvents(json, events);
+            WriteNext(json, events.Count == most ? events[^1].At : null);
         });
     }
 
@@ -93,13 +94,13 @@ internal sealed class TrustEndpoints(INodeGateway node)
             return Off(context);
         }
 
-        if (!TryPage(context, out ulong before, out int most))
+        if (!TryPage(context, out EventPlace before, out int most))
         {
             return BadPage(context);
         }
 
         // Before the answer begins, so that a fault of the disk is told.
-        List<StoredTrustEvent> events = node.TrustEvents(account, before, most);
+        AccountPage history = node.StakeHistory(account, before, most);
         return ReadEndpoints.WriteAsync(context, json =>
         {
             SubmitEndpoints.WriteHash(json, "account", account);
@@ -125,7 +126,14 @@ internal sealed class TrustEndpoints(INodeGateway node)
             }
 
             json.WriteEndArray();
-            WriteEvents(json, events);
+            json.WriteStartArray("events");
+            foreach (AccountEntry entry in history.Entries)
+            {
+                WriteEntry(json, entry);
+            }
+
+            json.WriteEndArray();
+            WriteNext(json, history.Next);
         });
     }
 
@@ -146,7 +154,7 @@ internal sealed class TrustEndpoints(INodeGateway node)
             return Off(context);
         }
 
-        if (!TryPage(context, out ulong before, out int most))
+        if (!TryPage(context, out EventPlace before, out int most))
         {
             return BadPage(context);
         }
@@ -159,10 +167,7 @@ internal sealed class TrustEndpoints(INodeGateway node)
             json.WriteNumber("reward_pool", trust.Rewards);
             json.WriteNumber("epoch_reward", trust.Parameters.EpochReward);
             WriteEvents(json, found);
-            if (found.Length < most && looked.Count == 10 * MostEvents)
-            {
-                json.WriteNumber("next_before", looked[^1].Sequence);
-            }
+            WriteNext(json, found.Length == most ? found[^1].At : looked.Count == 10 * MostEvents ? looked[^1].At : null);
         });
     }
 
@@ -200,30 +205,81 @@ internal sealed class TrustEndpoints(INodeGateway node)
         json.WriteStartArray("events");
         foreach (StoredTrustEvent stored in events)
         {
-            TrustEvent happened = stored.Event;
             json.WriteStartObject();
-            json.WriteNumber("block", stored.Sequence);
-            json.WriteString("kind", Names.Snake(happened.Kind.ToString()));
-            if (happened.Member.Length > 0)
-            {
-                json.WriteString("member", happened.Member);
-            }
-
-            if (!happened.Account.IsZero)
-            {
-                SubmitEndpoints.WriteHash(json, "account", happened.Account);
-            }
-
-            if (!happened.To.IsZero)
-            {
-                SubmitEndpoints.WriteHash(json, "to", happened.To);
-            }
-
-            WriteChange(json, happened);
+            WriteHead(json, stored, Names.Snake(stored.Event.Kind.ToString()));
+            WriteChange(json, stored.Event);
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
+    }
+
+    /// <summary>Something of an account's: what it did as it did it, what came over it as what it was to it.</summary>
+    private static void WriteEntry(Utf8JsonWriter json, in AccountEntry entry)
+    {
+        TrustEvent happened = entry.Stored.Event;
+        StakeMove move = entry.Move;
+        json.WriteStartObject();
+        if (entry.Own)
+        {
+            WriteHead(json, entry.Stored, Names.Snake(happened.Kind.ToString()));
+            WriteChange(json, happened);
+        }
+        else
+        {
+            WriteHead(json, entry.Stored with { Event = new TrustEvent(happened.Kind, happened.Member) }, happened.Kind switch
+            {
+                TrustEventKind.Offence => "slashed",
+                TrustEventKind.Rewarded => "rewarded",
+                _ => "rounding",
+            });
+            if (happened.Kind == TrustEventKind.Offence)
+            {
+                json.WriteString("offence", Names.Snake(happened.Offence.ToString()));
+            }
+
+            json.WriteNumber("amount", Math.Abs(move.Deposited + move.Unbonding + move.Rewards));
+        }
+
+        json.WriteNumber("balance_change", move.Balance);
+        json.WriteNumber("deposited_change", move.Deposited);
+        json.WriteNumber("unbonding_change", move.Unbonding);
+        json.WriteNumber("rewards_change", move.Rewards);
+        json.WriteEndObject();
+    }
+
+    private static void WriteHead(Utf8JsonWriter json, in StoredTrustEvent stored, string kind)
+    {
+        json.WriteNumber("block", stored.Sequence);
+        if (stored.Trace.AtMicros > 0)
+        {
+            json.WriteNumber("time_micros", stored.Trace.AtMicros);
+        }
+
+        json.WriteString("kind", kind);
+        if (stored.Event.Member.Length > 0)
+        {
+            json.WriteString("member", stored.Event.Member);
+        }
+
+        if (!stored.Event.Account.IsZero)
+        {
+            SubmitEndpoints.WriteHash(json, "account", stored.Event.Account);
+        }
+
+        if (!stored.Event.To.IsZero)
+        {
+            SubmitEndpoints.WriteHash(json, "to", stored.Event.To);
+        }
+    }
+
+    /// <summary>Where the next page begins; nothing after the last.</summary>
+    private static void WriteNext(Utf8JsonWriter json, EventPlace? next)
+    {
+        if (next is { } place)
+        {
+            json.WriteString("next_before", place.ToString());
+        }
     }
 
     private static void WriteChange(Utf8JsonWriter json, in TrustEvent happened)
@@ -246,24 +302,26 @@ internal sealed class TrustEndpoints(INodeGateway node)
             case TrustEventKind.Returned:
                 json.WriteNumber("weight_after", happened.After);
                 break;
+            case TrustEventKind.Opened:
+                break;
             default:
                 json.WriteNumber("amount", happened.Amount);
                 break;
         }
     }
 
-    private static bool TryPage(HttpContext context, out ulong before, out int most)
+    private static bool TryPage(HttpContext context, out EventPlace before, out int most)
     {
-        before = ulong.MaxValue;
+        before = EventPlace.End;
         most = UsualEvents;
         string? from = context.Request.Query["before"], limit = context.Request.Query["limit"];
-        return (from is null || StrictNumber.TryRead(from, out before))
+        return (from is null || EventPlace.TryParse(from, out before))
             && (limit is null || (StrictNumber.TryRead(limit, out most) && most is >= 1 and <= MostEvents));
     }
 
-    private static Task BadPage(HttpContext context) =>
-        Problem.BadRequest(
-            context, $"expected ?before=BLOCK, of which only earlier events are shown, and ?limit=1 to {MostEvents}");
+    private static Task BadPage(HttpContext context) => Problem.BadRequest(
+        context,
+        $"expected ?before=BLOCK, or next_before of the page before: only earlier events are shown; ?limit=1 to {MostEvents}");
 
     private static Task Off(HttpContext context) => Problem.WriteAsync(
         context, StatusCodes.Status404NotFound, "trust-off", "This chain has no trust",

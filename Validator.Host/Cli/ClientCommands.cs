@@ -131,7 +131,9 @@ internal static class ClientCommands
     internal static Command Get(string name, string description, string path) => Get(name, description, null, _ => path);
 
     /// <param name="argument">What the path takes; null: nothing.</param>
-    internal static Command Get(string name, string description, Argument? argument, Func<ParseResult, string> path)
+    /// <param name="options">Of the command's own.</param>
+    internal static Command Get(
+        string name, string description, Argument? argument, Func<ParseResult, string> path, params Option[] options)
     {
         ApiTarget api = new();
         Command command = new(name, description);
@@ -140,6 +142,7 @@ internal static class ClientCommands
             command.Add(argument);
         }
 
+        Array.ForEach(options, command.Add);
         api.AddTo(command);
         command.SetAction(parsed => Call(() =>
         {

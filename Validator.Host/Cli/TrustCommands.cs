@@ -6,6 +6,7 @@ using Validator.Crypto.Simd;
 using Validator.Host.Api;
 using Validator.Host.Config;
 using Validator.Host.Primitives;
+using Validator.Host.Storage;
 
 namespace Validator.Host.Cli;
 
@@ -38,10 +39,13 @@ internal static class TrustCommands
 
     public static Command Stake()
     {
+        Argument<string> account = new("account") { Description = "64 hexadecimal digits: validator account show" };
         return new Command("stake", "An account's stake: show, transfer, deposit, withdraw, claim")
         {
-            ShowStake("show", "Print an account's balance, deposits and withdrawals, with its newest history"),
-            ShowStake("history", "Print an account's history, a thousand entries", "?limit=1000"),
+            ClientCommands.Get(
+                "show", "Print an account's balance, deposits and withdrawals, with its newest history", account,
+                parsed => $"/v1/stake/{AccountOf("account", parsed.GetValue(account)!)}"),
+            History(account),
             Operation("transfer", "Give units to another account", StakeOperationKind.Transfer),
             Operation(
                 "deposit", "Deposit units to a member: they count for it, and are slashed with it", StakeOperationKind.Deposit),
@@ -56,11 +60,23 @@ internal static class TrustCommands
     private static Command Rewards() =>
         ClientCommands.Get("rewards", "Print what was paid to members, and what could not be", "/v1/rewards");
 
-    private static Command ShowStake(string name, string description, string query = "")
+    private static Command History(Argument<string> account)
     {
-        Argument<string> account = new("account") { Description = "64 hexadecimal digits: validator account show" };
-        return ClientCommands.Get(name, description, account, parsed => AccountOf("account", parsed.GetValue(account)!) is var id
-            ? $"/v1/stake/{id}{query}" : "");
+        Option<string?> before = new("--before")
+        {
+            Description = "Only what was before this block, or before next_before of the page before; default: the newest",
+        };
+        Option<int> limit = new("--limit") { Description = "Entries, at most 1000", DefaultValueFactory = _ => 1000 };
+        return ClientCommands.Get(
+            "history", "Print all that was done to an account's stake, the newest first, a page at a time", account, parsed =>
+            {
+                string id = AccountOf("account", parsed.GetValue(account)!).ToString();
+                string? from = parsed.GetValue(before);
+                return from is null || EventPlace.TryParse(from, out _)
+                    ? $"/v1/stake/{id}?limit={parsed.GetValue(limit)}{(from is null ? "" : $"&before={from}")}"
+                    : throw new ConfigException($"--before: expected a block, or next_before of the page before, not '{from}'");
+            },
+            before, limit);
     }
 
     private static Command Operation(string name, string description, StakeOperationKind kind)

@@ -96,8 +96,11 @@ public interface INodeGateway
     /// <summary>An account's stake after it; null where genesis has no trust.</summary>
     AccountStake? StakeOf(Hash256 account) => null;
 
-    /// <summary>The history of an account, a member or all, the newest first. Reads the disk.</summary>
-    List<StoredTrustEvent> TrustEvents(in Hash256 subject, ulong before, int most) => [];
+    /// <summary>The history of a member or all, the newest first. Reads the disk.</summary>
+    List<StoredTrustEvent> TrustEvents(in Hash256 subject, EventPlace before, int most) => [];
+
+    /// <summary>The same of an account, with what came over it by its deposits.</summary>
+    AccountPage StakeHistory(in Hash256 account, EventPlace before, int most) => new([], null);
 
     /// <summary>The committee as of the last executed block.</summary>
     EpochConfiguration Epoch { get; }

@@ -199,8 +199,11 @@ public sealed partial class ValidatorNode
 
     AccountStake? INodeGateway.StakeOf(Hash256 account) => _trust.Of(account);
 
-    List<StoredTrustEvent> INodeGateway.TrustEvents(in Hash256 subject, ulong before, int most) =>
-        _stores.Ledger.FindEvents(subject, before, most);
+    List<StoredTrustEvent> INodeGateway.TrustEvents(in Hash256 subject, EventPlace before, int most) =>
+        [.. _stores.Ledger.FindEvents(subject, before).Take(most)];
+
+    AccountPage INodeGateway.StakeHistory(in Hash256 account, EventPlace before, int most) =>
+        AccountHistory.Read(_stores.Ledger.FindEvents, account, before, most);
 
     public FramingError CheckSystem(ReadOnlySpan<byte> transaction) =>
         OffenceProofCodec.IsProof(transaction) ? CheckProof(transaction) : CheckChange(transaction);

@@ -103,4 +103,8 @@ public sealed record StoredBlock(
 /// <summary>One entry of the history of trust and stake.</summary>
 /// <param name="Sequence">The block that it happened in.</param>
 /// <param name="Place">In that block's list, from 0 on.</param>
-public readonly record struct StoredTrustEvent(ulong Sequence, uint Place, TrustEvent Event);
+/// <param name="Trace">What is kept of it for the subject that it was asked for by.</param>
+public readonly record struct StoredTrustEvent(ulong Sequence, uint Place, TrustEvent Event, StakeTrace Trace)
+{
+    public EventPlace At => new(Sequence, Place);
+}

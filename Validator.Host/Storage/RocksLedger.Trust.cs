@@ -10,8 +10,8 @@ namespace Validator.Host.Storage;
 /// <summary>
 /// The trust state as of the newest executed block, and its history. Keys of the family "default": V: standings; W: u32 count of
 /// stake records, then uptime; K place: a stake record, of no use from that count on; J subject, sequence, place: what happened,
-/// under the zero hash for all, the account's, and that of the member's name. Written with the block that changed it. The
-/// history is never deleted.
+/// under the zero hash for all, the account's, and that of the member's name, with what is kept of it for that subject. Written
+/// with the block that changed it. The history is never deleted.
 /// </summary>
 internal sealed partial class RocksLedger
 {
@@ -21,6 +21,9 @@ internal sealed partial class RocksLedger
 
     /// <summary>By what the events of a member are found: no account's number, which is the hash of a key.</summary>
     public static Hash256 SubjectOf(string member) => Hash256.Of(Encoding.ASCII.GetBytes($"member:{member}"));
+
+    /// <summary>By what the snapshots are found that this ledger went on from: no member has that name.</summary>
+    public static Hash256 BeginningSubject { get; } = SubjectOf("");
 
     /// <summary>Puts a state back to where it is on disk.</summary>
     /// <returns>False where what is stored is none, or damaged.</returns>
@@ -53,36 +56,39 @@ internal sealed partial class RocksLedger
 
     /// <summary>The newest first.</summary>
     /// <param name="subject">An account, <see cref="SubjectOf"/> a member, or zero for all.</param>
-    /// <param name="before">Those of this block and later ones are left out.</param>
-    public List<StoredTrustEvent> FindEvents(in Hash256 subject, ulong before, int most)
+    /// <param name="before">Those at this place and later ones are left out.</param>
+    public IEnumerable<StoredTrustEvent> FindEvents(Hash256 subject, EventPlace before)
     {
-        List<StoredTrustEvent> found = [];
-        if (before == 0)
+        if (before is { Sequence: 0, Place: 0 })
         {
-            return found;
+            yield break;
         }
 
-        byte[] from = EventKey(subject, before - 1, uint.MaxValue);
+        byte[] from = before.Place > 0
+            ? EventKey(subject, before.Sequence, before.Place - 1) : EventKey(subject, before.Sequence - 1, uint.MaxValue);
         using RocksDbIterator stored = _database.Iterate(State);
-        for (stored.Seek(from); stored.Valid && found.Count < most; stored.Next())
+        for (stored.Seek(from); stored.Valid && IsOfSubject(stored.Key, from); stored.Next())
         {
-            ReadOnlySpan<byte> key = stored.Key;
-            if (key.Length != EventKeyBytes || !key[..(1 + Hash256.Size)].SequenceEqual(from.AsSpan(0, 1 + Hash256.Size)))
-            {
-                break;
-            }
-
-            ulong sequence = ~BinaryPrimitives.ReadUInt64BigEndian(key[(1 + Hash256.Size)..]);
-            uint place = ~BinaryPrimitives.ReadUInt32BigEndian(key[^sizeof(uint)..]);
-            found.Add(TrustEvent.TryRead(stored.Value, out TrustEvent value)
-                ? new StoredTrustEvent(sequence, place, value)
-                : throw Damaged($"the history of trust at block {sequence}"));
+            yield return ReadEvent(stored);
         }
-
-        return found;
     }
 
-    private static void AddTrust(RocksDbBatch batch, ulong sequence, TrustChanges changes)
+    private static bool IsOfSubject(ReadOnlySpan<byte> key, byte[] from) =>
+        key.Length == EventKeyBytes && key[..(1 + Hash256.Size)].SequenceEqual(from.AsSpan(0, 1 + Hash256.Size));
+
+    private static StoredTrustEvent ReadEvent(RocksDbIterator stored)
+    {
+        ReadOnlySpan<byte> key = stored.Key;
+        ulong sequence = ~BinaryPrimitives.ReadUInt64BigEndian(key[(1 + Hash256.Size)..]);
+        uint place = ~BinaryPrimitives.ReadUInt32BigEndian(key[^sizeof(uint)..]);
+        StakeTrace? trace = StakeTrace.None;
+        return TrustEvent.TryRead(stored.Value, out TrustEvent value, out ReadOnlySpan<byte> rest)
+            && (rest.IsEmpty || StakeTrace.TryRead(rest, out trace))
+            ? new StoredTrustEvent(sequence, place, value, trace!)
+            : throw Damaged($"the history of trust at block {sequence}");
+    }
+
+    private static void AddTrust(RocksDbBatch batch, ulong sequence, ulong timestampMicros, TrustChanges changes)
     {
         if (changes.Standing is { } standing)
         {
@@ -103,29 +109,47 @@ internal sealed partial class RocksLedger
 
         for (int i = 0; i < changes.Events.Length; i++)
         {
-            AddEvent(batch, sequence, (uint)i, changes.Events[i]);
+            foreach ((Hash256 subject, StakeTrace trace) in Traces(changes.Events[i], changes.Effects[i], timestampMicros))
+            {
+                AddEvent(batch, subject, sequence, (uint)i, changes.Events[i], trace);
+            }
+        }
+
+        foreach ((Hash256 account, StakeEffect effect) in changes.Opened)
+        {
+            AddOpened(batch, sequence - 1, account, effect);
         }
     }
 
-    private static void AddEvent(RocksDbBatch batch, ulong sequence, uint place, in TrustEvent happened)
+    /// <summary>Under which subjects an event is kept, and what of it.</summary>
+    internal static IEnumerable<(Hash256 Subject, StakeTrace Trace)> Traces(
+        TrustEvent happened, StakeEffect effect, ulong atMicros)
     {
-        byte[] value = happened.Encode();
-        batch.Put(State, EventKey(Hash256.Zero, sequence, place), value);
-        if (happened.Member.Length > 0)
+        yield return (Hash256.Zero, new StakeTrace(atMicros, [], null));
+        IEnumerable<string> members = effect.Pools.Select(pool => pool.Member);
+        foreach (string member in members.Append(happened.Member).Distinct().Where(member => member.Length > 0))
         {
-            batch.Put(State, EventKey(SubjectOf(happened.Member), sequence, place), value);
+            yield return (SubjectOf(member), new StakeTrace(atMicros, effect.Pools, null));
         }
 
         if (!happened.Account.IsZero)
         {
-            batch.Put(State, EventKey(happened.Account, sequence, place), value);
+            yield return (happened.Account, new StakeTrace(atMicros, effect.Pools, effect.Account));
         }
 
         if (!happened.To.IsZero && happened.To != happened.Account)
         {
-            batch.Put(State, EventKey(happened.To, sequence, place), value);
+            yield return (happened.To, new StakeTrace(atMicros, effect.Pools, effect.To));
         }
     }
+
+    private static void AddEvent(
+        RocksDbBatch batch, in Hash256 subject, ulong sequence, uint place, in TrustEvent happened, StakeTrace trace) =>
+        batch.Put(State, EventKey(subject, sequence, place), [.. happened.Encode(), .. trace.Encode()]);
+
+    private static void AddOpened(RocksDbBatch batch, ulong sequence, in Hash256 account, StakeEffect effect) => AddEvent(
+        batch, account, sequence, 0, new TrustEvent(TrustEventKind.Opened, Account: account),
+        new StakeTrace(0, effect.Pools, effect.Account));
 
     /// <summary>Sequence and place inverted, so that the newest comes first.</summary>
     private static byte[] EventKey(in Hash256 subject, ulong sequence, uint place)
@@ -164,6 +188,11 @@ internal sealed partial class RocksLedger
             throw Damaged("a snapshot's trust state");
         }
 
-        AddTrust(batch, sequence, TrustChanges.Of(trust, first: true));
+        AddTrust(batch, sequence, 0, TrustChanges.Of(trust, opened: []));
+        AddEvent(batch, BeginningSubject, sequence, 0, new TrustEvent(TrustEventKind.Opened), StakeTrace.None);
+        foreach ((Hash256 account, StakeEffect effect) in trust.Stake.Accounts())
+        {
+            AddOpened(batch, sequence, account, effect);
+        }
     }
 }

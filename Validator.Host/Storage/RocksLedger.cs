@@ -214,7 +214,7 @@ internal sealed partial class RocksLedger : ILedger
         AddAccounts(_batch, executed.Result.Accounts);
         if (executed.Result.Trust is { } trust)
         {
-            AddTrust(_batch, block.Sequence, trust);
+            AddTrust(_batch, block.Sequence, block.TimestampMicros, trust);
         }
 
         AddToIndex(executed);

@@ -130,7 +130,7 @@ internal interface ILedger : IFinalBlocks, IDisposable
     (ulong First, ulong Last)? NotIndexed => null;
 
     /// <summary>The history of trust and stake of a subject, the newest first. Any thread.</summary>
-    List<StoredTrustEvent> FindEvents(in Hash256 subject, ulong before, int most) => [];
+    IEnumerable<StoredTrustEvent> FindEvents(Hash256 subject, EventPlace before) => [];
 
     /// <summary>What execution knows of an account; null when none of its envelopes was accepted yet.</summary>
     AccountState? FindAccount(in Hash256 account);

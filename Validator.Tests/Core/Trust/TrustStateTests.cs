@@ -186,7 +186,8 @@ public sealed class TrustStateTests
         Assert.Equal(StakeRefusal.TooLittleBalance, state.Apply(Hash256.Of("poor"u8), transfer));
         Assert.Equal(StakeRefusal.None, state.Apply(s_account, transfer));
         Assert.Equal(TrustEventKind.Transfer, Assert.Single(state.Events).Kind);
-        Assert.True(TrustEvent.TryRead(state.Events[0].Encode(), out TrustEvent read));
+        Assert.True(TrustEvent.TryRead(state.Events[0].Encode(), out TrustEvent read, out ReadOnlySpan<byte> rest));
+        Assert.True(rest.IsEmpty);
         Assert.Equal(state.Events[0], read);
     }
 

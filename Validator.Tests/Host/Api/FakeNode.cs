@@ -28,12 +28,14 @@ internal sealed class FakeNode : INodeGateway
     public AccountStake? StakeOf(Hash256 account) => Trust is null ? null
         : new AccountStake(7, 2, [new StakePosition("node-1", 40, 2, null), new StakePosition("node-2", 5, 0, 9)]);
 
-    public List<StoredTrustEvent> TrustEvents(in Hash256 subject, ulong before, int most)
-    {
-        Hash256 of = subject;
-        return [.. Events.Where(e => e.Sequence < before
-            && (of.IsZero || of == e.Event.Account || of == RocksLedger.SubjectOf(e.Event.Member))).Take(most)];
-    }
+    public List<StoredTrustEvent> TrustEvents(in Hash256 subject, EventPlace before, int most) =>
+        [.. Find(subject, before).Take(most)];
+
+    public AccountPage StakeHistory(in Hash256 account, EventPlace before, int most) =>
+        AccountHistory.Read(Find, account, before, most);
+
+    private IEnumerable<StoredTrustEvent> Find(Hash256 subject, EventPlace before) => Events.Where(e => e.At.CompareTo(before) < 0
+        && (subject.IsZero || subject == e.Event.Account || subject == RocksLedger.SubjectOf(e.Event.Member)));
 
     /// <summary>Four members, of which one is banned, and one of the others has done something.</summary>
     public static TrustSummary SampleTrust() => new(

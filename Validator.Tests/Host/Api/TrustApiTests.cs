@@ -30,43 +30,56 @@ public sealed class TrustApiTests
         Assert.True(members[3].GetProperty("banned").GetBoolean());
     }
 
-    // Protects accounts' books: what they have, and each entry of the history once, a page at a time, the newest first.
+    // Protects accounts' books: what they have, and each entry of the history once, a page at a time, the newest first, also
+    // where a page ends within a block; what a slash of its member took from the account is among them, as its own loss.
     [Fact]
     public async Task History_is_read_in_pages()
     {
         await using ApiFixture api = await StartAsync([1, 1, 1, 1]);
-        for (ulong block = 9; block > 0; block--)
+        AccountParts parts = new(7, [new AccountPart("node-2", 0, new StakeValue(50))]);
+        PoolChange slash = new("node-2", 0, new StakeValue(100, 100), new StakeValue(94, 100));
+        api.Node.Events.Add(new StoredTrustEvent(
+            10, 0, new TrustEvent(TrustEventKind.Offence, "node-2", Amount: 6, Before: Ratio.One, After: Ratio.One / 2,
+                Offence: Offence.DoubleCommit),
+            new StakeTrace(77, [slash], null)));
+        for (uint place = 9; place > 0; place--)
         {
-            api.Node.Events.Add(
-                new StoredTrustEvent(block, 0, new TrustEvent(TrustEventKind.Deposit, "node-1", s_account, Amount: block)));
+            api.Node.Events.Add(new StoredTrustEvent(
+                place / 5, place, new TrustEvent(TrustEventKind.Transfer, "", s_account, Hash256.Of([1]), Amount: place),
+                new StakeTrace(5, [], parts with { Balance = 16 - place })));
         }
 
-        api.Node.Events.Insert(0, new StoredTrustEvent(
-            10, 0, new TrustEvent(TrustEventKind.Offence, "node-2", Amount: 3, Before: Ratio.One, After: Ratio.One / 2,
-                Offence: Offence.DoubleCommit)));
-        List<int> seen = [];
-        int before = int.MaxValue;
+        List<JsonElement> seen = [];
+        string query = "";
         while (true)
         {
-            (int status, JsonElement page) = await api.GetAsync($"/v1/stake/{s_account}?limit=4&before={before}");
+            (int status, JsonElement page) = await api.GetAsync($"/v1/stake/{s_account}?limit=4{query}");
             Assert.Equal((200, 7), (status, Number(page, "balance")));
-            JsonElement[] events = [.. page.GetProperty("events").EnumerateArray()];
-            if (events.Length == 0)
+            seen.AddRange(page.GetProperty("events").EnumerateArray());
+            if (!page.TryGetProperty("next_before", out JsonElement next))
             {
                 break;
             }
 
-            seen.AddRange(events.Select(e => Number(e, "amount")));
-            before = Number(events[^1], "block");
+            query = $"&before={next.GetString()}";
         }
 
-        Assert.Equal(Enumerable.Range(1, 9).Reverse(), seen);
+        Assert.Equal([3, 9, 8, 7, 6, 5, 4, 3, 2, 1], seen.Select(e => Number(e, "amount")));
+        Assert.Equal(
+            ("slashed", "double_commit", -3, 77),
+            (seen[0].GetProperty("kind").GetString(), seen[0].GetProperty("offence").GetString(),
+                Number(seen[0], "deposited_change"), Number(seen[0], "time_micros")));
+        Assert.Equal(7, seen.Sum(e => Number(e, "balance_change")));
         (_, JsonElement evidence) = await api.GetAsync("/v1/evidence");
         JsonElement offence = Assert.Single(evidence.GetProperty("events").EnumerateArray());
-        Assert.Equal(("double_commit", 3), (offence.GetProperty("offence").GetString(), Number(offence, "slashed")));
+        Assert.Equal(("double_commit", 6), (offence.GetProperty("offence").GetString(), Number(offence, "slashed")));
         Assert.Equal(0.5, offence.GetProperty("reputation_after").GetDouble());
         (_, JsonElement member) = await api.GetAsync("/v1/trust/node-2");
         Assert.Single(member.GetProperty("events").EnumerateArray());
+        foreach (string wrong in (string[])["-1", "5.", ".5", "5.x", "5.1.1", ""])
+        {
+            Assert.Equal((wrong, 400), (wrong, (await api.GetAsync($"/v1/stake/{s_account}?before={wrong}")).Status));
+        }
     }
 
     // Protects clients from silence: a chain without trust says so, and what is asked wrongly says what is expected.

@@ -85,6 +85,24 @@ public sealed class ClientCommandTests
         Assert.Equal(1, await command.WaitAsync(TimeSpan.FromSeconds(60)));
     }
 
+    // Protects who reads a long history: the command asks for the page that it is told, and refuses a place that is none before
+    // it asks anybody.
+    [Theory]
+    [InlineData("", "?limit=1000")]
+    [InlineData("--limit 3 --before 57", "?limit=3&before=57")]
+    [InlineData("--before 57.2", "?limit=1000&before=57.2")]
+    public async Task Stake_history_is_asked_for_by_the_page(string options, string expected)
+    {
+        using Answers answers = new();
+        string account = new('7', 64);
+        string[] words = ["stake", "history", account, "--api", answers.Api];
+        Task<int> command = Task.Run(
+            () => CommandLine.Run([.. words, .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)]));
+        Assert.Equal($"/v1/stake/{account}{expected}", await answers.GiveAsync("200 OK", "{}"));
+        Assert.Equal(0, await command.WaitAsync(TimeSpan.FromSeconds(60)));
+        Assert.NotEqual(0, CommandLine.Run([.. words, "--before", "later"]));
+    }
+
     /// <summary>Every command that asks an API; CHANGE is a committee change, OUT a file to write.</summary>
     public static TheoryData<string> Asking => new(
         "submit x",
