@@ -7,7 +7,7 @@ namespace Validator.Tests.Core.Trust;
 /// <summary>Scores against a slow version in 256 bits behind the point.</summary>
 public sealed class ExactScoreTests
 {
-    private const int Bits = 256;
+    internal const int Bits = 256;
     private const ulong HalfLife = 604_800_000_000;
     private static readonly BigInteger s_one = BigInteger.One << Bits;
 
@@ -66,7 +66,8 @@ public sealed class ExactScoreTests
         }
     }
 
-    private static BigInteger Forgiven(ulong elapsed, ulong halfLife)
+    /// <summary>What is left of 1.</summary>
+    internal static BigInteger Forgiven(ulong elapsed, ulong halfLife)
     {
         BigInteger exponent = ((BigInteger)elapsed << 64) / halfLife;
         BigInteger result = s_one >> (int)(exponent >> 64);
