@@ -175,6 +175,7 @@ public sealed partial class SimChecker
             throw Fail(node, "trust", $"{next.Length} members weigh {total} together");
         }
 
+        CheckStep(node, now, next, total);
         ulong cap = Math.Max(((total * 15) + 99) / 100, 10_000);
         ulong before = 0;
         Array.ForEach(now, member => before += Array.Exists(next, m => m.Name == member.Name) ? member.Weight : 0u);
@@ -187,6 +188,34 @@ public sealed partial class SimChecker
             {
                 throw Fail(
                     node, "trust", $"{member.Name} weighs {member.Weight} of {total}, above the cap of {cap}, and was {was}");
+            }
+        }
+    }
+
+    /// <summary>
+    /// Each within a tenth of what it was, whatever unit that was in: genesis has its own. Those that stay share what newcomers
+    /// leave, who begin with an equal part at most and a unit at least.
+    /// </summary>
+    private void CheckStep(SimNode node, Member[] now, Member[] next, ulong total)
+    {
+        Dictionary<string, uint> old = now.ToDictionary(member => member.Name, member => member.Weight);
+        Member[] stayed = [.. next.Where(member => old.ContainsKey(member.Name))];
+        UInt128 before = 0, newcomers = (UInt128)(next.Length - stayed.Length);
+        foreach (Member member in stayed)
+        {
+            before += old[member.Name];
+        }
+
+        foreach (Member member in stayed)
+        {
+            // In tenths of 1 / before, with three units for roundings. Each that stays has a unit by itself.
+            UInt128 was = old[member.Name], room = 30 * before, weight = 10 * before * member.Weight;
+            UInt128 shared = total - newcomers - (UInt128)stayed.Length;
+            UInt128 least = 9 * was * (shared - (9_999 * newcomers)), most = 11 * ((was * shared) + before);
+            if (weight + room < least || weight > most + room)
+            {
+                throw Fail(
+                    node, "trust", $"{member.Name} weighs {member.Weight} of {total}, and was {was} of {before}: too far");
             }
         }
     }
