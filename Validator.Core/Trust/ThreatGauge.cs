@@ -82,7 +82,8 @@ public sealed class ThreatGauge(int places)
         _scores[place] = _scores[place].After(Ratio.OfThousandths(fault == LocalFault.Timeout ? 100u : 200u), now, CalmMicros);
 
     /// <summary>Two signed messages in one slot.</summary>
-    public void Convict(int place, ulong now) => _proven[place] = now;
+    /// <param name="at">When that was proven; one that is newer already stays.</param>
+    public void Convict(int place, ulong at) => _proven[place] = Math.Max(_proven[place] ?? 0, at);
 
     /// <summary>The place has another owner.</summary>
     public void Forget(int place)

@@ -127,6 +127,9 @@ public sealed partial class TrustState
     /// <summary>Of each of the events, what it did to stake.</summary>
     public List<StakeEffect> Effects { get; } = [];
 
+    /// <summary>Proofs that counted since <see cref="BeginBlock"/>: whose, and one of the two messages.</summary>
+    public List<(string Member, SignedHeader Signed)> Proven { get; } = [];
+
     /// <summary>Standings were written since <see cref="BeginBlock"/>: they are to be stored anew.</summary>
     public bool StandingChanged { get; private set; } = true;
 
@@ -152,6 +155,7 @@ public sealed partial class TrustState
     {
         Events.Clear();
         Effects.Clear();
+        Proven.Clear();
         StandingChanged = false;
         Stake.Records.BeginBlock();
     }
@@ -200,6 +204,7 @@ public sealed partial class TrustState
             TrustEventKind.Offence, standing.Name, Amount: slashed, Before: before, After: Score(standing, nowMicros),
                 Offence: offence);
         Tell(happened, new StakeEffect(Stake.Touched()));
+        Proven.Add((standing.Name, proof.First));
         return ProofRefusal.None;
     }
 

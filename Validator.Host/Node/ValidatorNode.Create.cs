@@ -215,6 +215,7 @@ public sealed partial class ValidatorNode
         {
             Current = () => _ledger.Epoch,
             Trust = _trust,
+            Threat = _threat,
         };
         _fetch = new FetchService(
             fetches, SenderOf(), _transport, new VertexSource(_cache, stores.Ledger), stores.Ledger, _evidence, metrics, _topology, this)

@@ -106,17 +106,7 @@ internal sealed partial class CoreStage
     void IShellPorts<OwnPayload>.Evidence(Evidence evidence)
     {
         SignedHeader header = evidence.First.Header;
-        Violation violation = header.Kind switch
-        {
-            MessageKind.Vertex => Violation.EquivocatingVertex,
-            MessageKind.PrePrepare or MessageKind.Prepare or MessageKind.Commit => Violation.EquivocatingVote,
-            _ => Violation.EquivocatingViewChange,
-        };
-        if (_epoch.LinkOf(header.Sender) is >= 0 and var link)
-        {
-            Threat.Convict(link, violation);
-        }
-
+        Threat.Convict(_epoch.Members[header.Sender].Name, header);
         log.LogWarning(
             "evidence against {Member}: two {Kind} at view {View}, sequence {Sequence}",
             _epoch.Members[header.Sender].Name, header.Kind, header.View, header.Sequence);

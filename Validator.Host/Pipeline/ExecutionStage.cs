@@ -2,6 +2,7 @@ using Validator.Core.Execution;
 using Validator.Core.Primitives;
 using Validator.Core.Shell;
 using Validator.Core.Wire;
+using Validator.Host.Primitives;
 using Validator.Host.Storage;
 using Validator.Net.Rings;
 
@@ -21,6 +22,8 @@ internal sealed class ExecutionStage(
     private readonly EpochTrack _epochs = new(epoch, executor.Sequence);
 
     public required TrustView Trust { get; init; }
+
+    public required ThreatWatch Threat { get; init; }
 
     /// <summary>The epoch of the state on disk.</summary>
     public required Func<EpochConfiguration> Current { get; init; }
@@ -57,6 +60,12 @@ internal sealed class ExecutionStage(
             executor.Execute(item.Block, _ordered.AsSpan(0, count), result);
             Trust.Publish(item.Block.TimestampMicros);
             Trust.Count(result);
+        }
+
+        if (executor.Trust is { Proven.Count: > 0 } trust)
+        {
+            ulong wall = Clock.WallMicros(), at = item.Block.TimestampMicros;
+            trust.Proven.ForEach(proven => Threat.Convict(proven.Member, proven.Signed, wall - Math.Min(at, wall)));
         }
 
         Array.Clear(_ordered, 0, count);

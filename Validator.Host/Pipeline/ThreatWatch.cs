@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Validator.Core.Primitives;
 using Validator.Core.Trust;
+using Validator.Core.Wire;
 using Validator.Host.Config;
 using Validator.Host.Contracts;
 using Validator.Host.Primitives;
@@ -20,6 +21,9 @@ internal sealed class ThreatWatch(
     /// <summary>So long after a write the next one comes at the earliest, whatever others do.</summary>
     private const long KeepEvery = 10_000_000;
 
+    /// <summary>So many are remembered; of one that is forgotten the hour may begin anew.</summary>
+    private const int MostConvictions = 4096;
+
     // Less than a thousandth of a score is not worth a line.
     private static readonly ulong s_least = Ratio.OfThousandths(1);
     private static readonly TimeSpan s_period = TimeSpan.FromSeconds(1);
@@ -27,6 +31,8 @@ internal sealed class ThreatWatch(
     private readonly ThreatGauge _gauge = new(NodeMetrics.MaxLinks);
     private readonly Lock _lock = new();
     private readonly Lock _keeping = new();
+    private readonly HashSet<(string Member, ulong Epoch, MessageKind Slot, ulong View, ulong Sequence)> _convicted = [];
+    private readonly Queue<(string Member, ulong Epoch, MessageKind Slot, ulong View, ulong Sequence)> _convictions = [];
     private Timer? _timer;
     private bool _changed;
     private long _keepAt;
@@ -94,15 +100,44 @@ internal sealed class ThreatWatch(
         }
     }
 
-    /// <summary>One that is proven.</summary>
-    public void Convict(int link, Violation violation)
+    /// <summary>One that is proven, here or by an executed block: what was done in a slot counts once.</summary>
+    /// <param name="member">Its name.</param>
+    /// <param name="signed">One of the two messages.</param>
+    /// <param name="agoMicros">Since that was proven: a restart executes old blocks too.</param>
+    public void Convict(string member, in SignedHeader signed, ulong agoMicros = 0)
     {
-        metrics.ByzantineViolations(link, violation).Add();
+        int link = LinkOf(member);
+        MessageKind kind = signed.Kind == MessageKind.PrePrepare ? MessageKind.Prepare : signed.Kind;
+        if (link < 0 || agoMicros >= ThreatGauge.ProvenMicros)
+        {
+            return;
+        }
+
         lock (_lock)
         {
-            _gauge.Convict(link, (ulong)Clock.MonotonicMicros());
+            (string, ulong, MessageKind, ulong, ulong) slot = (member, signed.Epoch, kind, signed.View, signed.Sequence);
+            if (!_convicted.Add(slot))
+            {
+                return;
+            }
+
+            _convictions.Enqueue(slot);
+            if (_convictions.Count > MostConvictions)
+            {
+                _convicted.Remove(_convictions.Dequeue());
+            }
+
+            ulong now = (ulong)Clock.MonotonicMicros();
+            _gauge.Convict(link, now - Math.Min(agoMicros, now));
             _changed = true;
         }
+
+        metrics.ByzantineViolations(link, kind switch
+        {
+            MessageKind.Vertex => Violation.EquivocatingVertex,
+            MessageKind.Prepare or MessageKind.Commit => Violation.EquivocatingVote,
+            _ => Violation.EquivocatingViewChange,
+        }).Add();
     }
 
     /// <summary>The link has another owner.</summary>
@@ -123,6 +158,19 @@ internal sealed class ThreatWatch(
                 mode.ToString().ToLowerInvariant(), _gauge.Level.ToString().ToLowerInvariant(), (double)askedWeight / totalWeight,
                 (double)_gauge.DetectionRate / Ratio.One, (double)_gauge.Stability / Ratio.One, _gauge.Changes);
         }
+    }
+
+    private int LinkOf(string member)
+    {
+        for (int link = 0; link < NodeMetrics.MaxLinks; link++)
+        {
+            if (ownerOf(link) is { } owner && owner.Name == member)
+            {
+                return link;
+            }
+        }
+
+        return -1;
     }
 
     private void Tick()

@@ -49,6 +49,7 @@ public sealed class TrustStateTests
         Assert.Equal(ProofRefusal.OtherEpoch, state.Apply(Proof(genesis, 2, MessageKind.Commit, 1, 5), 1));
         ulong stake = state.Stake.Pool(genesis.Members[2].Name).Stake;
         Assert.Equal(ProofRefusal.None, state.Apply(proof, 1));
+        Assert.Equal((genesis.Members[2].Name, proof.First), Assert.Single(state.Proven));
         Assert.Equal(Ratio.One / 2, state.ReputationOf(genesis.Members[2].Name, 1));
         Assert.Equal(stake * 15 / 100, state.Stake.Treasury);
         Assert.Equal(ProofRefusal.AlreadyCounted, state.Apply(proof, 2));

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Validator.Core.Primitives;
 using Validator.Core.Trust;
+using Validator.Core.Wire;
 using Validator.Host.Config;
 using Validator.Host.Contracts;
 using Validator.Host.Pipeline;
@@ -13,6 +14,7 @@ namespace Validator.Tests.Host.Pipeline;
 public sealed class LocalScoreTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
+    private readonly NodeMetrics _metrics = new();
     private string[] _owners = ["node-1", "node-2", "node-3"];
 
     private string File => _folder.File("evidence/local-scores.json");
@@ -29,7 +31,7 @@ public sealed class LocalScoreTests : IDisposable
             before.Note(1, LocalFault.InvalidSignature);
             before.Note(1, LocalFault.Timeout);
             before.Note(2, LocalFault.Malformed);
-            before.Convict(0, Violation.EquivocatingVote);
+            before.Convict("node-1", Vote(7));
         }
 
         _owners = ["node-2", "node-9", "node-1"];
@@ -108,12 +110,37 @@ public sealed class LocalScoreTests : IDisposable
         Assert.Equal(0.8, after.ScoreOf(2), 2);
     }
 
+    // Protects the threat level's account of who lies: what was done in a slot counts once, whether it was seen here, executed
+    // from somebody else's proof, or both in either order; and what a restart executes of long ago is no news.
+    [Fact]
+    public void A_proven_offence_counts_once_wherever_it_was_proven()
+    {
+        using (ThreatWatch watch = Start())
+        {
+            watch.Convict("node-1", Vote(7));
+            watch.Convict("node-1", Vote(7), 3_000_000);
+            watch.Convict("node-2", Vote(8), 3_000_000);
+            watch.Convict("node-2", Vote(8) with { Kind = MessageKind.PrePrepare });
+            watch.Convict("node-2", Vote(9));
+            watch.Convict("node-3", Vote(7), ThreatGauge.ProvenMicros);
+            watch.Convict("stranger", Vote(7));
+        }
+
+        long[] counted =
+            [.. Enumerable.Range(0, 3).Select(link => _metrics.ByzantineViolations(link, Violation.EquivocatingVote).Value)];
+        Assert.Equal([1, 2, 0], counted);
+        Assert.NotNull(new LocalFileReader(File).Of("node-1").ProvenAgoMicros);
+        Assert.NotNull(new LocalFileReader(File).Of("node-2").ProvenAgoMicros);
+    }
+
+    private static SignedHeader Vote(ulong sequence) => new(MessageKind.Prepare, 0, 0, 0, sequence, Hash256.Of([1]));
+
     private ThreatWatch Start(ILogger? log = null)
     {
         log ??= NullLogger.Instance;
         ThreatWatch watch = new(
             AdaptiveMode.Report, () => ([], 0), link => link < _owners.Length ? (_owners[link], KeyOf(_owners[link])) : null,
-            new LocalScoreFile(File, log), new NodeMetrics(), log);
+            new LocalScoreFile(File, log), _metrics, log);
         for (int link = 0; link < _owners.Length; link++)
         {
             // As the table of links does for each that it names.
