@@ -17,15 +17,10 @@ public sealed partial class TrustState
     /// <summary>Hashes of the chunks, 32 bytes each: standings, uptime, segments of stake.</summary>
     public byte[] ChunkHashes()
     {
-        if (_changed)
-        {
-            _standingHash = Hash256.Of(EncodeStanding());
-            _changed = false;
-        }
-
+        _standingHash ??= Hash256.Of(EncodeStanding());
         ReadOnlySpan<byte> segments = Stake.Records.SegmentHashes();
         byte[] hashes = new byte[(2 * Hash256.Size) + segments.Length];
-        _standingHash.CopyTo(hashes);
+        _standingHash.Value.CopyTo(hashes);
         Hash256.Of(EncodeUptime()).CopyTo(hashes.AsSpan(Hash256.Size));
         segments.CopyTo(hashes.AsSpan(2 * Hash256.Size));
         return hashes;
@@ -45,7 +40,13 @@ public sealed partial class TrustState
         _ => Stake.Records.Segment(place - 2).ToArray(),
     };
 
-    public byte[] EncodeUptime()
+    /// <summary>The same array until it changes: it is stored and hashed with each block.</summary>
+    public byte[] EncodeUptime() => _uptimeBytes ??= WriteUptime();
+
+    /// <summary>The same array until it changes.</summary>
+    public byte[] EncodeStanding() => _standingBytes ??= WriteStanding();
+
+    private byte[] WriteUptime()
     {
         byte[] encoded = new byte[_uptime.EncodedSize];
         WireWriter writer = new(encoded);
@@ -53,7 +54,7 @@ public sealed partial class TrustState
         return encoded;
     }
 
-    public byte[] EncodeStanding()
+    private byte[] WriteStanding()
     {
         int size = HeadBytes + _known.Sum(SizeOf) + _rosters.Sum(SizeOf) + (_counted.Count * OffenceBytes);
         byte[] encoded = new byte[size];
@@ -112,6 +113,7 @@ public sealed partial class TrustState
         }
 
         _uptime = new UptimeTrack(_rosters[^1].Members.Length);
+        _uptimeBytes = null;
         Touch();
         BeginBlock();
         return _uptime.Read(uptime) && Stake.Load(Known, stake);

@@ -49,8 +49,11 @@ public sealed partial class TrustState
     // Newest last: this epoch's, and those that evidence may still be of.
     private readonly List<Roster> _rosters = [];
     private UptimeTrack _uptime;
-    private bool _changed = true;
-    private Hash256 _standingHash;
+
+    // Made when they are asked for, and dropped by what changes them.
+    private byte[]? _standingBytes;
+    private Hash256? _standingHash;
+    private byte[]? _uptimeBytes;
 
     private TrustState(GenesisParameters parameters, int members)
     {
@@ -216,6 +219,7 @@ public sealed partial class TrustState
     {
         Require.That(block.Epoch == Epoch && block.Sequence > EpochStart);
         _uptime.OnBlock(block.Cut, block.TimestampMicros, _parameters);
+        _uptimeBytes = null;
     }
 
     /// <summary>The epoch is as long as genesis says, and its committee has to be reckoned.</summary>
@@ -270,6 +274,7 @@ public sealed partial class TrustState
         Epoch = epoch;
         EpochStart = start;
         _uptime = new UptimeTrack(members.Length);
+        _uptimeBytes = null;
         _rosters.RemoveAll(roster => roster.Epoch + TrustParameters.EvidenceEpochs < epoch);
         _rosters.Add(new Roster(
             epoch, [.. members.Select(member => ((ushort)Know(member.Name).Number, Hash256.Of(member.ConsensusKey)))]));
@@ -301,7 +306,7 @@ public sealed partial class TrustState
 
     private void Touch()
     {
-        _changed = true;
+        (_standingBytes, _standingHash) = (null, null);
         StandingChanged = true;
     }
 }
