@@ -13,7 +13,7 @@ export DOTNET_CLI_USE_MSBUILD_SERVER = 0
 export MSBUILDDISABLENODEREUSE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-arm64 abuse fuzz soak deb build publish bench bench-micro bench-guard bench-crypto dudect secret-code sim sim-mutations mutations model chaos fmt fmt-check clean
+.PHONY: help setup run test test-arm64 abuse fuzz soak deb build publish bench bench-micro bench-guard bench-crypto dudect secret-code deploy-test sim sim-mutations mutations model chaos fmt fmt-check clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,9 @@ dudect: build ## a t-test of signing and decapsulation for secret-dependent time
 
 secret-code: ## instructions, divisions and branches of the functions that handle secrets in the published binary; ISA=v4, ARGS=function lists one
 	@bash eng/secret-code.sh $(ISA) $(ARGS)
+
+deploy-test: ## manifests, chart, dashboards and scripts of deploy/, checked without a cluster; FILTER=words of a test's name
+	@FILTER='$(FILTER)' bash eng/deploy.sh
 
 sim: build ## simulated clusters from seeds; ARGS="--seeds 1000", "--seed 7 --verbose", "--minutes 5", "--first 20000"
 	@DOTNET_TieredCompilation=0 DOTNET_GCgen0size=0x10000000 DOTNET_ReadyToRun=0 dotnet run --no-build -c $(CONFIGURATION) --project Validator.Bench -- sim $(ARGS)
