@@ -68,7 +68,7 @@ dudect: build ## a t-test of signing and decapsulation for secret-dependent time
 secret-code: ## instructions, divisions and branches of the functions that handle secrets in the published binary; ISA=v4, ARGS=function lists one
 	@bash eng/secret-code.sh $(ISA) $(ARGS)
 
-deploy-test: ## manifests, chart, dashboards and scripts of deploy/, checked without a cluster; FILTER=words of a test's name
+deploy-test: publish ## manifests, chart, Terraform, dashboards and scripts of deploy/, checked without a cluster; FILTER=words of a test's name
 	@FILTER='$(FILTER)' bash eng/deploy.sh
 
 sim: build ## simulated clusters from seeds; ARGS="--seeds 1000", "--seed 7 --verbose", "--minutes 5", "--first 20000"

@@ -15,6 +15,14 @@ internal static class Program
             StderrLogs.Say($"fatal: {e.ExceptionObject}");
             Environment.Exit(ExitCodes.Internal);
         };
+
+        // .NET looks for the user's own certificates in the home directory, and fails where neither HOME nor /etc/passwd names one, as in
+        // an empty image under an engine that sets none.
+        if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("HOME")))
+        {
+            Environment.SetEnvironmentVariable("HOME", "/");
+        }
+
         try
         {
             StandardOutput.Install();

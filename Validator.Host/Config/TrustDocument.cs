@@ -3,25 +3,26 @@ using Validator.Core.Primitives;
 namespace Validator.Host.Config;
 
 /// <summary>
-/// The part of genesis.json that turns trust on (docs/TRUST.md). What it leaves out is as <see cref="TrustParameters"/> says.
+/// The part of genesis.json that turns trust on (docs/TRUST.md). What it leaves out is as <see cref="TrustParameters"/> says: the
+/// properties can be set, since the serializer gives null and 0 to those that can only be initialized.
 /// </summary>
 internal sealed class TrustDocument
 {
     private static readonly TrustParameters s_usual = new();
 
     /// <summary>fixed, trust or trust-multiplicative.</summary>
-    public string Weights { get; init; } = "fixed";
-    public ulong HalfLifeMicros { get; init; } = s_usual.HalfLifeMicros;
-    public ThousandthsDocument Penalties { get; init; } = ThousandthsDocument.From(s_usual.Penalties);
-    public ThousandthsDocument Slashes { get; init; } = ThousandthsDocument.From(s_usual.Slashes);
-    public uint BanBelow { get; init; } = s_usual.BanBelow;
-    public uint ReturnAt { get; init; } = s_usual.ReturnAt;
-    public uint WindowBlocks { get; init; } = s_usual.WindowBlocks;
-    public ulong WindowMicros { get; init; } = s_usual.WindowMicros;
-    public uint UnbondingEpochs { get; init; } = s_usual.UnbondingEpochs;
-    public ulong RewardPool { get; init; }
-    public ulong EpochReward { get; init; }
-    public BalanceDocument[] Balances { get; init; } = [];
+    public string Weights { get; set; } = "fixed";
+    public ulong HalfLifeMicros { get; set; } = s_usual.HalfLifeMicros;
+    public ThousandthsDocument Penalties { get; set; } = ThousandthsDocument.From(s_usual.Penalties);
+    public ThousandthsDocument Slashes { get; set; } = ThousandthsDocument.From(s_usual.Slashes);
+    public uint BanBelow { get; set; } = s_usual.BanBelow;
+    public uint ReturnAt { get; set; } = s_usual.ReturnAt;
+    public uint WindowBlocks { get; set; } = s_usual.WindowBlocks;
+    public ulong WindowMicros { get; set; } = s_usual.WindowMicros;
+    public uint UnbondingEpochs { get; set; } = s_usual.UnbondingEpochs;
+    public ulong RewardPool { get; set; }
+    public ulong EpochReward { get; set; }
+    public BalanceDocument[] Balances { get; set; } = [];
 
     public static TrustDocument From(TrustParameters trust) => new()
     {

@@ -17,7 +17,7 @@ public sealed class DocumentCommandTests
     [InlineData("README.md", "commands commands commands")]
     [InlineData("docs/API.md", "text")]
     [InlineData("docs/CONTAINER.md", "text yaml")]
-    [InlineData("docs/DEPLOYMENT.md", "text text text text text text")]
+    [InlineData("docs/DEPLOYMENT.md", "text text text text text text text")]
     [InlineData("docs/OPERATIONS.md", "commands commands commands toml commands commands commands commands commands commands commands commands commands commands commands")]
     public void Blocks_are_run_or_marked(string file, string kinds) => Assert.Equal(kinds, string.Join(' ', Blocks(file).Select(b => b.Kind)));
 

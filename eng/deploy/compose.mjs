@@ -9,10 +9,13 @@ export const compose = () => documents(read('deploy/compose.yaml'))[0];
 
 export default async function checks() {
   await test('compose.yaml fits the published schema, and a wrong key does not', () => {
-    const { $schema, ...schema } = schemas.composeSchema;
+    // Its identifiers are an older draft's.
+    const schema = JSON.parse(JSON.stringify(schemas.composeSchema, (key, value) =>
+      (key === 'id' || key === '$schema') && typeof value === 'string' ? undefined : value));
     const validate = new Ajv.default({ strict: false, validateFormats: false }).compile(schema);
-    const file = compose();
-    ensure(validate(file), JSON.stringify(validate.errors));
+    // It is from before the project's name was a key.
+    const { name, ...file } = compose();
+    ensure(name === 'validator' && validate(file), JSON.stringify(validate.errors));
     file.services['node-1'].read_onli = true;
     ensure(!validate(file), 'a wrong key was taken');
   });

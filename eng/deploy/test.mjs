@@ -3,7 +3,9 @@ import { close } from './lib.mjs';
 import compose from './compose.mjs';
 import dashboards from './dashboards.mjs';
 import kubernetes from './kubernetes.mjs';
+import live from './live.mjs';
 import scripts from './scripts.mjs';
+import terraform from './terraform.mjs';
 
-for (const checks of [kubernetes, compose, scripts, dashboards]) await checks();
+for (const checks of [kubernetes, compose, scripts, dashboards, terraform, live]) await checks();
 close();

@@ -2,6 +2,7 @@ using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Config;
 using Validator.Host.Keys;
+using Validator.Tests.Tidy;
 
 namespace Validator.Tests.Host.Config;
 
@@ -24,6 +25,24 @@ public class GenesisFileTests
         Refused(path, text.Replace("\"network\"", "\"netwrok\"", StringComparison.Ordinal), "netwrok");
         Refused(path, text.Replace("\"format\": 1", "\"format\": 2", StringComparison.Ordinal), "format 2 is not known");
         Refused(path, text[..^20], "genesis.json:");
+    }
+
+    // Protects operators who turn trust on: the part that docs/TRUST.md shows is taken, and what it leaves out is as usual, not 0.
+    [Fact]
+    public void The_trust_part_of_the_document_is_read_and_the_rest_is_as_usual()
+    {
+        using TemporaryFolder folder = new();
+        string path = folder.File("trust.json");
+        string[] shown = DocumentCommandTests.Blocks("docs/TRUST.md").First(block => block.Kind == "json").Lines;
+        File.WriteAllText(path, string.Join('\n', shown).Replace("ACCOUNT", new string('a', 64), StringComparison.Ordinal));
+        TrustParameters read = GenesisFile.ReadTrust(path), usual = new();
+        Assert.Equal((WeightMode.Multiplicative, 1_000_000_000UL, 2), (read.Weights, read.RewardPool, read.Balances.Length));
+        Assert.Equal(usual.Penalties, read.Penalties);
+        Assert.Equal(usual.Slashes, read.Slashes);
+        Assert.Equal((usual.BanBelow, usual.ReturnAt, usual.WindowBlocks), (read.BanBelow, read.ReturnAt, read.WindowBlocks));
+        Assert.Equal((usual.WindowMicros, usual.UnbondingEpochs), (read.WindowMicros, read.UnbondingEpochs));
+        File.WriteAllText(path, "{}");
+        Assert.Equal(usual.HalfLifeMicros, GenesisFile.ReadTrust(path).HalfLifeMicros);
     }
 
     // Protects operators who compare files by eye: a member that comes twice, at any depth, is refused, whichever of the two
