@@ -61,7 +61,7 @@ class Net {
       ended: new Promise(resolve => child.on('exit', resolve)),
       exec: (...command) => {
         const [pid] = run('pgrep', ['-P', String(child.pid)]).out.trim().split('\n');
-        return run('nsenter', ['-t', pid || '0', '-m', '-n', '-p', '-r', '-w', '-G', String(user), '-S', String(user), ...command], { env });
+        return run('nsenter', ['-t', pid || '0', '-m', '-n', '-p', '-r', '-w', '-G', String(user), '-S', String(user), ...command], { env: { ...env, HOME: '/' } });
       },
     };
   }
@@ -112,7 +112,7 @@ async function prometheus(net, config, folder, hosts) {
     const done = run('ip', ['netns', 'exec', net.names.watch.space, 'promtool', 'query', 'instant', '-o', 'json', 'http://127.0.0.1:9090', query]);
     return done.code === 0 ? JSON.parse(done.out) : done.err;
   };
-  await until(() => fs.readFileSync(path.join(folder, 'prometheus.log'), 'utf8').slice(-2000), 90, () => ask('sum(up)')[0]?.value[1] === '4');
+  await until(() => fs.readFileSync(path.join(folder, 'prometheus.log'), 'utf8').slice(-2000), 90, () => ask('sum(up)')[0]?.value?.[1] === '4');
   return ask;
 }
 
@@ -200,7 +200,7 @@ async function kubernetesLive() {
     }
     const live = pods.map(one => one.start(one.run));
     const probe = (number, which) => live[number].exec(...pods[number].probes[which].exec.command);
-    await until(() => `ready: ${probe(0, 'readinessProbe').out}${live[0].log().slice(-3000)}`, 120,
+    await until(() => `ready: ${JSON.stringify(probe(0, 'readinessProbe'))}${live[0].log().slice(-3000)}`, 120,
       () => [0, 1, 2, 3].every(number => probe(number, 'readinessProbe').code === 0));
     ensure(probe(2, 'livenessProbe').code === 0 && probe(2, 'startupProbe').code === 0, 'healthy');
     // Of all keys it sees its own, and it can write nowhere but in its data.
@@ -214,13 +214,15 @@ async function kubernetesLive() {
       global: { scrape_interval: '1s', evaluation_interval: '1s' },
       rule_files: ['alerts.yml'],
       scrape_configs: [{
-        job_name: 'validator', metrics_path: monitor.path, scheme: monitor.scheme ?? 'http',
+        job_name: 'validator', metrics_path: monitor.path, scheme: monitor.scheme,
+        tls_config: { ca_file: 'secrets/tls.crt', server_name: monitor.tlsConfig.serverName },
         authorization: { type: monitor.authorization.type, credentials_file: 'secrets/scrape-token' },
         static_configs: pods.map(({ name }) => ({ targets: [`${name}.validator-peers:9090`], labels: { instance: name } })),
       }],
     }), net.at, hosts);
-    const page = must('ip', ['netns', 'exec', net.names.watch.space, 'curl', '-sf', '-H', `Authorization: Bearer ${read0(input, 'scrape-token').trim()}`,
-      `http://${net.names['validator-0'].ip}:9090/metrics`]);
+    const page = must('ip', ['netns', 'exec', net.names.watch.space, 'curl', '-sf', '--cacert', path.join(input, 'tls.crt'),
+      '--connect-to', `::${net.names['validator-0'].ip}:`, '-H', `Authorization: Bearer ${read0(input, 'scrape-token').trim()}`,
+      `https://${monitor.tlsConfig.serverName}:9090/metrics`]);
     same(missing(families(page)), []);
     await sleep(5000);
     const faults = queries.flatMap(({ where, query }) => {
