@@ -72,14 +72,21 @@ class Net {
   }
 
   async close() {
-    for (const child of this.running.filter(one => one.exitCode === null)) {
-      child.kill('SIGKILL');
-      await new Promise(resolve => child.once('exit', resolve));
+    for (const child of this.running.filter(one => one.exitCode === null && one.signalCode === null)) {
+      const over = new Promise(resolve => child.once('exit', resolve));
+      end(child);
+      await over;
     }
     Object.values(this.names).forEach(({ space }) => quiet('ip', 'netns', 'del', space));
     quiet('ip', 'netns', 'del', this.switch);
     fs.rmSync(this.at, { recursive: true, force: true });
   }
+}
+
+/** Kills what runs under unshare: the first process of its namespace, with which all of it ends. */
+function end(child) {
+  const inner = run('pgrep', ['-P', String(child.pid)]).out.trim();
+  process.kill(Number(inner || child.pid), 'SIGKILL');
 }
 
 /** A Secret's volume as the kubelet lays it out: links to a folder behind ..data, files root:fsGroup with the group's bits added. */
@@ -109,7 +116,7 @@ async function prometheus(net, config, folder, hosts) {
   const command = `mount --bind ${hosts} /etc/hosts && exec prometheus --config.file=prometheus.yml --storage.tsdb.path=tsdb --web.listen-address=127.0.0.1:9090 >prometheus.log 2>&1`;
   net.spawn('watch', 'unshare', ['--mount', 'sh', '-c', command], { cwd: folder });
   const ask = query => {
-    const done = run('ip', ['netns', 'exec', net.names.watch.space, 'promtool', 'query', 'instant', '-o', 'json', 'http://127.0.0.1:9090', query]);
+    const done = run('ip', ['netns', 'exec', net.names.watch.space, 'promtool', 'query', 'instant', '-o', 'json', 'http://127.0.0.1:9090', query], { timeout: 30000 });
     return done.code === 0 ? JSON.parse(done.out) : done.err;
   };
   await until(() => fs.readFileSync(path.join(folder, 'prometheus.log'), 'utf8').slice(-2000), 90, () => ask('sum(up)')[0]?.value?.[1] === '4');
@@ -234,7 +241,7 @@ async function kubernetesLive() {
     same(ask('ALERTS{alertstate="firing",severity="critical"}'), []);
     // Without the group it is refused: the rule that the manifests' fsGroup meets.
     fs.chmodSync(path.join(net.at, 'validator-3.volumes/keys/..2026/validator-3/consensus.key'), 0o444);
-    live[3].child.kill('SIGKILL');
+    end(live[3].child);
     await live[3].ended;
     fs.rmSync(path.join(net.at, 'validator-3'), { recursive: true, force: true });
     same(await pods[3].start(pods[3].run).ended, 4);
