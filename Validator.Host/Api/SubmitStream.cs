@@ -37,6 +37,11 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
     private readonly StreamLoop _loop;
     private readonly ConcurrentQueue<News> _news = new();
 
+    // Final, and not strong yet, in the order of blocks. Any thread reads how many.
+    private readonly Queue<Waiting> _weak = new();
+    private readonly long _waitMs;
+    private int _weakCount;
+
     // Those whose submissions are gone; the stream's thread takes and puts them.
     private readonly Stack<Waiting> _idle = new();
     private readonly List<Session> _sessions = [];
@@ -90,6 +95,12 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
 
         public bool ToldDurable { get; set; }
 
+        /// <summary>Outcomes are told once they are strong.</summary>
+        public bool Strong { get; set; }
+
+        /// <summary>The newest block of the outcomes, and when they are told at the latest, as Environment.TickCount64.</summary>
+        public (ulong Block, long Until) Weak { get; set; }
+
         public SubmissionFailure Failure { get; private set; }
 
         public void Durable() => stream.Note(this, Step.Durable);
@@ -112,10 +123,12 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
 
     /// <param name="seed">Of the transport key; cleared by the caller.</param>
     /// <param name="tokens">Null: whoever reaches the port may submit.</param>
+    /// <param name="wait">How long a final outcome waits for being strong.</param>
     /// <exception cref="IOException">The port cannot be bound.</exception>
     public SubmitStream(INodeGateway node, NodeMetrics metrics, ApiTokens? tokens, IPEndPoint listen, byte[] seed, int maxClients,
-        Action<TransportLogEvent>? log = null)
+        TimeSpan wait, Action<TransportLogEvent>? log = null)
     {
+        _waitMs = (long)wait.TotalMilliseconds;
         _node = node;
         _metrics = metrics;
         _tokens = tokens;
@@ -130,6 +143,7 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
             },
             this);
         metrics.ClientPaths = _loop.Paths;
+        node.Finality.Rose += OnRise;
         _loop.Start();
     }
 
@@ -156,7 +170,19 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
         UntilTurn(() => _settled, limit);
     }
 
-    public void Dispose() => _loop.Dispose();
+    public void Dispose()
+    {
+        _node.Finality.Rose -= OnRise;
+        _loop.Dispose();
+    }
+
+    private void OnRise()
+    {
+        if (Volatile.Read(ref _weakCount) > 0)
+        {
+            _loop.Wake();
+        }
+    }
 
     private void UntilTurn(Func<bool> holds, TimeSpan limit)
     {
@@ -193,9 +219,11 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
         {
             session.MaySubmit = (_tokens.RolesOf("Bearer " + Encoding.ASCII.GetString(frame[1..])) & ApiRoles.Submit) != 0;
         }
-        else if (frame[0] == (byte)StreamRequest.Submit && frame.Length > SubmitStreamFrames.SubmitHeadBytes)
+        else if (IsSubmission(frame[0]) && frame.Length > SubmitStreamFrames.SubmitHeadBytes)
         {
-            return TrySubmit(session, BinaryPrimitives.ReadUInt64LittleEndian(frame[1..]), frame[SubmitStreamFrames.SubmitHeadBytes..]);
+            bool strong = frame[0] == (byte)StreamRequest.SubmitStrong;
+            ulong first = BinaryPrimitives.ReadUInt64LittleEndian(frame[1..]);
+            return TrySubmit(session, first, frame[SubmitStreamFrames.SubmitHeadBytes..], strong);
         }
         else if (frame[0] != (byte)StreamRequest.Token)
         {
@@ -212,6 +240,7 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
             Tell(news.Waiting, news.Step);
         }
 
+        TellStrong(Environment.TickCount64);
         if (_draining)
         {
             _settled = _sessions.TrueForAll(s => s.Waiting == 0 && s.Link.UnacknowledgedBytes == 0);
@@ -219,6 +248,27 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
         }
 
         Sweep(Environment.TickCount64);
+    }
+
+    private static bool IsSubmission(byte type) => type is (byte)StreamRequest.Submit or (byte)StreamRequest.SubmitStrong;
+
+    /// <summary>
+    /// What has become strong, or has waited long enough. A stopping node makes nothing stronger: what is final is told.
+    /// </summary>
+    private void TellStrong(long now)
+    {
+        while (_weak.TryPeek(out Waiting? waiting))
+        {
+            bool strong = _node.Finality.LevelOf(waiting.Weak.Block) >= _node.StrongLevel;
+            if (!strong && now < waiting.Weak.Until && !_draining && waiting.Session!.Open)
+            {
+                return;
+            }
+
+            _weak.Dequeue();
+            Interlocked.Exchange(ref _weakCount, _weak.Count);
+            TellEnd(waiting.Session!, waiting, waiting.Submission!, strong);
+        }
     }
 
     private void Sweep(long now)
@@ -244,7 +294,7 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
         _loop.Wake();
     }
 
-    private bool TrySubmit(Session session, ulong first, ReadOnlySpan<byte> framed)
+    private bool TrySubmit(Session session, ulong first, ReadOnlySpan<byte> framed, bool strong)
     {
         if (_draining)
         {
@@ -280,16 +330,17 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
             }
         }
 
-        return Hand(session, first, submission);
+        return Hand(session, first, submission, strong);
     }
 
     /// <summary>False: the node is full, and the submission is kept for the next try.</summary>
-    private bool Hand(Session session, ulong first, Submission submission)
+    private bool Hand(Session session, ulong first, Submission submission, bool strong)
     {
         if (submission.Watcher is null)
         {
             Waiting waiting = _idle.TryPop(out Waiting? idle) ? idle : new Waiting(this);
             (waiting.Session, waiting.Submission, waiting.First, waiting.ToldDurable) = (session, submission, first, false);
+            waiting.Strong = strong || _node.FinalIsStrong;
             submission.Watcher = waiting;
         }
 
@@ -334,14 +385,28 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
                 Send(waiting.Session!, bytes);
             }
 
-            if (step == Step.Ended)
+            if (step == Step.Ended && waiting is { Strong: true, Failure: SubmissionFailure.None })
             {
-                TellEnd(waiting.Session!, waiting, submission);
+                ulong newest = 0;
+                foreach (TransactionState state in submission.States)
+                {
+                    newest = Math.Max(newest, state.BlockSequence);
+                }
+
+                waiting.Weak = (newest, Environment.TickCount64 + _waitMs);
+                _weak.Enqueue(waiting);
+
+                // Fenced: whoever raises a level after this sees that somebody waits, or it is seen here.
+                Interlocked.Exchange(ref _weakCount, _weak.Count);
+            }
+            else if (step == Step.Ended)
+            {
+                TellEnd(waiting.Session!, waiting, submission, strong: true);
             }
         }
     }
 
-    private void TellEnd(Session session, Waiting waiting, Submission submission)
+    private void TellEnd(Session session, Waiting waiting, Submission submission, bool strong)
     {
         if (waiting.Failure != SubmissionFailure.None)
         {
@@ -351,7 +416,7 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
         }
         else
         {
-            TellOutcomes(session, waiting.First, submission.States);
+            TellOutcomes(session, waiting.First, submission.States, strong);
         }
 
         session.Waiting--;
@@ -363,7 +428,7 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
     /// <summary>
     /// A receipt for each run of transactions whose indices follow each other, or that were rejected for one reason.
     /// </summary>
-    private void TellOutcomes(Session session, ulong first, ReadOnlySpan<TransactionState> states)
+    private void TellOutcomes(Session session, ulong first, ReadOnlySpan<TransactionState> states, bool strong)
     {
         int start = 0;
         for (int i = 1; i <= states.Length; i++)
@@ -376,7 +441,7 @@ internal sealed class SubmitStream : IStreamOwner, IDisposable
             }
 
             Send(session, final
-                ? SubmitStreamFrames.WriteFinal(_frame, first + (ulong)start, i - start, state.Index, state.BlockSequence)
+                ? SubmitStreamFrames.WriteFinal(_frame, first + (ulong)start, i - start, state.Index, state.BlockSequence, strong)
                 : SubmitStreamFrames.WriteRejected(_frame, first + (ulong)start, i - start, state));
             start = i;
         }

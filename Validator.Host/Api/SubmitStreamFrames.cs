@@ -12,6 +12,9 @@ public enum StreamRequest : byte
 
     /// <summary>u64 number of the first transaction, then account keys and transactions as in a batch's body.</summary>
     Submit = 2,
+
+    /// <summary>The same; outcomes are told once they are strong, as for <c>?wait=strong</c>.</summary>
+    SubmitStrong = 3,
 }
 
 /// <summary>What a validator answers: the first byte of a frame; then u64 number of the first, u32 count.</summary>
@@ -30,6 +33,9 @@ public enum StreamReceipt : byte
     /// Nothing of the submission was taken: u8 reason (<see cref="StreamRefusal"/>), u32 which transaction of it.
     /// </summary>
     Refused = 4,
+
+    /// <summary>As Final: final, and not as strong as was asked for within the time for waits.</summary>
+    FinalNotStrong = 5,
 }
 
 /// <summary>Why nothing of a submission was taken.</summary>
@@ -61,7 +67,7 @@ public enum StreamRefusal : byte
 }
 
 /// <summary>One receipt as read by a client.</summary>
-/// <param name="Index">Final: global index of the first; Rejected: that of the transaction it repeats.</param>
+/// <param name="Index">Final, strong or not: global index of the first; Rejected: that of the transaction it repeats.</param>
 /// <param name="Reason">Of Rejected and Refused.</param>
 public readonly record struct StreamReceiptFrame(
     StreamReceipt Kind, ulong First, uint Count, byte Reason, ulong Index, ulong Block, Hash256 Vertex, uint Transaction);
@@ -82,9 +88,10 @@ public static class SubmitStreamFrames
         return HeadBytes + Hash256.Size;
     }
 
-    public static int WriteFinal(Span<byte> frame, ulong first, int count, ulong index, ulong block)
+    /// <param name="strong">False: as strong as was asked for it is not.</param>
+    public static int WriteFinal(Span<byte> frame, ulong first, int count, ulong index, ulong block, bool strong = true)
     {
-        Head(frame, StreamReceipt.Final, first, count);
+        Head(frame, strong ? StreamReceipt.Final : StreamReceipt.FinalNotStrong, first, count);
         BinaryPrimitives.WriteUInt64LittleEndian(frame[HeadBytes..], index);
         BinaryPrimitives.WriteUInt64LittleEndian(frame[(HeadBytes + 8)..], block);
         return HeadBytes + 16;
@@ -114,7 +121,7 @@ public static class SubmitStreamFrames
         int body = kind switch
         {
             StreamReceipt.Durable => Hash256.Size,
-            StreamReceipt.Final => 16,
+            StreamReceipt.Final or StreamReceipt.FinalNotStrong => 16,
             StreamReceipt.Rejected => 17,
             StreamReceipt.Refused => 5,
             _ => -1,
@@ -130,7 +137,7 @@ public static class SubmitStreamFrames
         receipt = kind switch
         {
             StreamReceipt.Durable => new(kind, first, count, 0, 0, 0, new Hash256(rest), 0),
-            StreamReceipt.Final => new(
+            StreamReceipt.Final or StreamReceipt.FinalNotStrong => new(
                 kind, first, count, 0, BinaryPrimitives.ReadUInt64LittleEndian(rest), BinaryPrimitives.ReadUInt64LittleEndian(rest[8..]), default, 0),
             StreamReceipt.Rejected => new(
                 kind, first, count, rest[0], BinaryPrimitives.ReadUInt64LittleEndian(rest[1..]), BinaryPrimitives.ReadUInt64LittleEndian(rest[9..]), default, 0),

@@ -216,6 +216,7 @@ public static partial class RunCommand
             return !api.Quic ? null : new SubmitStream(
                 node, context.Metrics, api.Tokens.Length > 0 ? ApiTokens.Read(api.Tokens) : null,
                 new System.Net.IPEndPoint(System.Net.IPAddress.Parse(api.Host), port), seed, api.QuicClients,
+                new ApiOptions().WaitTimeout,
                 entry => LogClients(log, entry.Level >= TransportLogLevel.Warning ? LogLevel.Warning : LogLevel.Information, entry.Message));
         }
         catch (IOException e) when (OutsideFaults.Tell(e) is { } told)

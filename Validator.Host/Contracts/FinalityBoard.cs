@@ -4,7 +4,7 @@ namespace Validator.Host.Contracts;
 
 /// <summary>
 /// The newest block of each level of strong finality. Core's stage raises it, any thread reads and waits; where nobody waits a
-/// rise costs one store.
+/// rise costs one store and a look.
 /// </summary>
 public sealed class FinalityBoard
 {
@@ -12,6 +12,9 @@ public sealed class FinalityBoard
     private readonly Lock _lock = new();
     private readonly List<(FinalityLevel Level, ulong Sequence, TaskCompletionSource Done)> _waits = [];
     private volatile int _waiting;
+
+    /// <summary>A level has risen; on Core's thread, so it must return soon.</summary>
+    public event Action? Rose;
 
     /// <summary>0 for none.</summary>
     public ulong Reached(FinalityLevel level) => Volatile.Read(ref _reached[(int)level]);
@@ -42,6 +45,8 @@ public sealed class FinalityBoard
         {
             Wake();
         }
+
+        Rose?.Invoke();
     }
 
     /// <summary>Completes when the block of that sequence has the level.</summary>

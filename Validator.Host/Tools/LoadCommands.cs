@@ -27,8 +27,8 @@ internal static class LoadCommands
         Option<string?> report = Report();
         Command command = new("localnet", "Start a cluster on this machine, load it, and check that nothing is lost, doubled or ordered differently")
         {
-            validators, trust, villain, transport, load.Rate, load.Size, load.Signed, load.Accounts, load.Duration, load.Seed,
-                directory, keep, report,
+            validators, trust, villain, transport, load.Strong, load.Rate, load.Size, load.Signed, load.Accounts,
+                load.Duration, load.Seed, directory, keep, report,
         };
         command.Validators.Add(result =>
         {
@@ -44,6 +44,7 @@ internal static class LoadCommands
                 Trust = parsed.GetValue(trust),
                 Villain = parsed.GetValue(villain),
                 OverQuic = parsed.GetValue(transport) == "quic",
+                Strong = parsed.GetValue(load.Strong),
                 Rate = parsed.GetValue(load.Rate),
                 Size = parsed.GetValue(load.Size),
                 Accounts = parsed.GetValue(load.Signed) ? parsed.GetValue(load.Accounts) : 0,
@@ -67,7 +68,7 @@ internal static class LoadCommands
         Option<string?> report = Report();
         Command command = new("load", "Load validators that run already, and check their order")
         {
-            transport, genesis, load.Rate, load.Size, load.Signed, load.Accounts, load.Duration, load.Seed, report,
+            transport, genesis, load.Strong, load.Rate, load.Size, load.Signed, load.Accounts, load.Duration, load.Seed, report,
         };
         api.AddTo(command);
         command.Validators.Add(result =>
@@ -83,6 +84,7 @@ internal static class LoadCommands
                 Targets = Array.ConvertAll(api.Addresses(parsed), t => new Uri(t)),
                 Client = () => api.Client(parsed, Timeout.InfiniteTimeSpan),
                 Token = api.Token(parsed),
+                Strong = parsed.GetValue(load.Strong),
                 Rate = parsed.GetValue(load.Rate),
                 Size = parsed.GetValue(load.Size),
                 Accounts = parsed.GetValue(load.Signed) ? parsed.GetValue(load.Accounts) : 0,
@@ -133,6 +135,11 @@ internal static class LoadCommands
         public Option<int> Rate { get; } = Number("--rate", "Transactions per second, over all validators", 2000, 1, 1_000_000);
 
         public Option<int> Size { get; } = Number("--size", "Bytes of a transaction", 512, TransactionPattern.MinSize, Limits.MaxTransactionBytes);
+
+        public Option<bool> Strong { get; } = new("--strong")
+        {
+            Description = "Submissions wait for strong finality, over either transport; how long is measured",
+        };
 
         public Option<bool> Signed { get; } = new("--signed") { Description = "Send signed envelopes, signed before the load begins; --size is that of their data" };
 

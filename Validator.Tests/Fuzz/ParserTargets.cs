@@ -332,11 +332,12 @@ internal static partial class ParserTargets
 
     private static byte[][] ReceiptSamples()
     {
-        byte[][] frames = [new byte[64], new byte[64], new byte[64], new byte[64]];
+        byte[][] frames = [new byte[64], new byte[64], new byte[64], new byte[64], new byte[64]];
         int[] lengths =
         [
             SubmitStreamFrames.WriteDurable(frames[0], 7, 3, Hash256.Of([3])), SubmitStreamFrames.WriteFinal(frames[1], 7, 3, 9, 4),
             SubmitStreamFrames.WriteRejected(frames[2], 7, 3, default), SubmitStreamFrames.WriteRefused(frames[3], 7, 3, StreamRefusal.TooLarge, 1),
+            SubmitStreamFrames.WriteFinal(frames[4], 7, 3, 9, 4, strong: false),
         ];
         byte[] record = new byte[60];
         record[48] = 8;

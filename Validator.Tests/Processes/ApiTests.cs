@@ -76,6 +76,26 @@ public sealed class ApiTests : IDisposable
         Assert.Equal(2, (await ProcessCluster.RunAsync("submit", "x", "--wait", "soon", "--api", node.Api.ToString())).Code);
     }
 
+    // Protects those who measure or need strong finality for many: a load over either transport waits for it, each accepted
+    // transaction is said to be strong, and no sooner than final.
+    [Theory]
+    [InlineData("http")]
+    [InlineData("quic")]
+    public async Task A_load_waits_for_strong_finality_over_either_transport(string transport)
+    {
+        using TempFolder folder = new();
+        string report = Path.Combine(folder.Path, "report.json");
+        (int code, string output) = await ProcessCluster.RunAsync(
+            "localnet", "--strong", "--transport", transport, "--rate", "100", "--duration", "4s", "--report", report);
+        Assert.True(code == 0, output);
+        Assert.Matches(@"strong +p50 .* not in time 0\b", output);
+        using JsonDocument document = JsonDocument.Parse(await File.ReadAllTextAsync(report));
+        JsonElement root = document.RootElement;
+        Assert.Equal(400, root.GetProperty("strong").GetInt64());
+        Assert.Equal(0, root.GetProperty("not_strong").GetInt64());
+        Assert.True(root.GetProperty("strong_ms").GetProperty("max").GetDouble() > 0, output);
+    }
+
     /// <summary>Raw, JSON, both batches, and a repeat.</summary>
     /// <returns>The accepted transactions' ids by global index.</returns>
     private async Task<Hash256[]> SubmitEveryWayAsync(NodeProcess node)

@@ -32,6 +32,12 @@ internal sealed class BatchSender : IDisposable
     /// <summary>Many requests are under way at once, and each answer is a line or two.</summary>
     private const int MostAnswerBytes = 64 * 1024;
 
+    /// <summary>A line for each transaction, once it is final.</summary>
+    private const int MostStrongAnswerBytes = 4 * 1024 * 1024;
+
+    /// <summary>Longer than a validator lets a request wait.</summary>
+    private static readonly TimeSpan s_strongTimeout = TimeSpan.FromSeconds(40);
+
     private readonly LoadOptions _options;
     private readonly LoadContent _content;
     private readonly TargetTally[] _tallies;
@@ -39,6 +45,7 @@ internal sealed class BatchSender : IDisposable
     private readonly Uri[] _addresses;
     private readonly long[] _next;
     private readonly StreamSender? _streams;
+    private long _start;
     private long _inFlight;
 
     public BatchSender(LoadOptions options, LoadContent content, TargetTally[] tallies)
@@ -47,13 +54,14 @@ internal sealed class BatchSender : IDisposable
         _content = content;
         _tallies = tallies;
         _http = options.Client();
-        _http.Timeout = options.RequestTimeout;
-        _http.MaxResponseContentBufferSize = MostAnswerBytes;
-        _addresses = Array.ConvertAll(options.Targets, t => new Uri(t, "/v1/transactions/batch?ids=false"));
+        _http.Timeout = options.Strong ? s_strongTimeout : options.RequestTimeout;
+        _http.MaxResponseContentBufferSize = options.Strong ? MostStrongAnswerBytes : MostAnswerBytes;
+        string path = $"/v1/transactions/batch?ids=false{(options.Strong ? "&wait=strong" : "")}";
+        _addresses = Array.ConvertAll(options.Targets, t => new Uri(t, path));
         _streams = options.Streams.Length == 0
             ? null
             : new StreamSender(
-                options.Streams, options.Token, tallies,
+                options, tallies,
                 SubmitStreamFrames.SubmitHeadBytes + MaxBatchBytes + Limits.MaxTransactionBytes);
         _next = new long[options.Targets.Length];
         for (int i = 0; i < _next.Length; i++)
@@ -89,6 +97,8 @@ internal sealed class BatchSender : IDisposable
     public void Run(long startTimestamp, CancellationToken cancellation)
     {
         int targets = _addresses.Length;
+        _start = startTimestamp;
+        _streams?.SetStart(startTimestamp);
         for (long tick = 0; !cancellation.IsCancellationRequested; tick++)
         {
             if (_streams is null)
@@ -168,7 +178,7 @@ internal sealed class BatchSender : IDisposable
             _tallies[target].AddSubmitted(count);
             if (_streams is not null)
             {
-                body[0] = (byte)StreamRequest.Submit;
+                body[0] = (byte)(_options.Strong ? StreamRequest.SubmitStrong : StreamRequest.Submit);
                 BinaryPrimitives.WriteInt64LittleEndian(body.AsSpan(1), first / targets);
                 _streams.Send(target, body, head + (count * framed));
                 continue;
@@ -189,6 +199,7 @@ internal sealed class BatchSender : IDisposable
             if (response.StatusCode is HttpStatusCode.Accepted or HttpStatusCode.OK)
             {
                 tally.AddAccepted((ulong)first, (ulong)_addresses.Length, count);
+                NoteStrong(tally, first, count, response.StatusCode);
             }
             else
             {
@@ -203,6 +214,18 @@ internal sealed class BatchSender : IDisposable
         finally
         {
             Interlocked.Decrement(ref _inFlight);
+        }
+    }
+
+    private void NoteStrong(TargetTally tally, long first, int count, HttpStatusCode code)
+    {
+        if (_options.Strong && code == HttpStatusCode.OK)
+        {
+            tally.AddStrong((ulong)first, (ulong)_addresses.Length, count, MicrosSince(_start), _options.DueMicros);
+        }
+        else if (_options.Strong)
+        {
+            tally.AddNote("accepted, and not strong in time");
         }
     }
 

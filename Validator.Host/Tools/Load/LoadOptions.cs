@@ -24,6 +24,9 @@ public sealed record LoadOptions
     /// <summary>Per target its submit stream; empty: submissions go over HTTP.</summary>
     public StreamTarget[] Streams { get; init; } = [];
 
+    /// <summary>Submissions wait for strong finality, and how long they did is measured.</summary>
+    public bool Strong { get; init; }
+
     /// <summary>Accounts that sign the transactions as envelopes; 0: opaque transactions.</summary>
     public int Accounts { get; init; }
 
@@ -85,6 +88,16 @@ public sealed record LoadResult
 
     /// <summary>From the scheduled send to the moment the submitting side knows the transaction final.</summary>
     public LatencyHistogram Finality { get; init; } = new();
+
+    /// <summary>Where it was asked for: said to be strong; the same from the scheduled send to that answer.</summary>
+    public long Strong { get; init; }
+
+    public LatencyHistogram StrongFinality { get; init; } = new();
+
+    /// <summary>
+    /// Where it was asked for: accepted, not rejected afterwards, and not said to be strong in time, or not said at all.
+    /// </summary>
+    public long NotStrong { get; init; }
 
     /// <summary>Processor seconds of the generating process during the run.</summary>
     public double GeneratorCpuSeconds { get; init; }

@@ -28,6 +28,11 @@ public sealed record LoadReport
     public long Duplicated { get; init; }
     public long Diverged { get; init; }
     public FinalityFigures FinalityMs { get; init; } = new(0, 0, 0);
+
+    /// <summary>Where the load waited for strong finality: until validators said so.</summary>
+    public FinalityFigures? StrongMs { get; init; }
+    public long? Strong { get; init; }
+    public long? NotStrong { get; init; }
     public long? ViewChanges { get; init; }
     public long? Blocks { get; init; }
 
@@ -84,6 +89,9 @@ public sealed record LoadReport
         Duplicated = result.Duplicated,
         Diverged = result.Diverged,
         FinalityMs = FinalityFigures.Of(result.Finality),
+        StrongMs = options.Strong ? FinalityFigures.Of(result.StrongFinality) : null,
+        Strong = options.Strong ? result.Strong : null,
+        NotStrong = options.Strong ? result.NotStrong : null,
         CpuLoadS = Math.Round(result.GeneratorCpuSeconds, 2),
         Framework = RuntimeInformation.FrameworkDescription
             + (System.Runtime.CompilerServices.RuntimeFeature.IsDynamicCodeSupported ? "" : ", Native AOT"),

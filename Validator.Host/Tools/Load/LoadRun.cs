@@ -199,19 +199,24 @@ public sealed class LoadRun : IDisposable
 
     private LoadResult Result(double cpuSeconds, bool interrupted)
     {
-        LatencyHistogram finality = new();
+        LatencyHistogram finality = new(), strong = new();
         foreach (TargetTally tally in Tallies)
         {
             tally.AddFinalityTo(finality);
+            tally.AddStrongTo(strong);
         }
 
         double seconds = interrupted ? Math.Max(Elapsed.TotalSeconds, 0.001) : _options.Total / (double)_options.Rate;
+        long accepted = Tallies.Sum(t => t.Accepted), rejectedLate = Tallies.Sum(t => t.CountRejectedLate(Tallies));
         return new LoadResult
         {
+            Strong = strong.Count,
+            StrongFinality = strong,
+            NotStrong = _options.Strong ? Math.Max(0, accepted - rejectedLate - strong.Count) : 0,
             Submitted = Tallies.Sum(t => t.Submitted),
-            Accepted = Tallies.Sum(t => t.Accepted),
+            Accepted = accepted,
             Rejected = Tallies.Sum(t => t.Rejected),
-            RejectedLate = Tallies.Sum(t => t.CountRejectedLate(Tallies)),
+            RejectedLate = rejectedLate,
             TimedOut = Tallies.Sum(t => t.TimedOut),
             Finalized = Tallies.Sum(t => t.Finalized),
             Lost = Tallies.Sum(t => t.CountLost(Tallies)),

@@ -14,6 +14,7 @@ public static class LoadVerdict
         Check(result.Lost, "accepted transactions are missing from a validator's stream");
         Check(result.Duplicated, "transactions are in a stream more than once");
         Check(result.Diverged, "places where streams differ from each other or from what was sent");
+        Check(result.NotStrong, "accepted transactions were not said to be strong in time");
         if (!rejectionsAllowed)
         {
             Check(result.Rejected, "transactions were rejected");

@@ -27,13 +27,18 @@ internal sealed class StreamSender : IStreamOwner, IDisposable
     private readonly StreamLink?[] _links;
     private readonly StreamLoop _loop;
     private readonly byte[] _token;
+    private readonly LoadOptions _options;
     private long _inFlight;
+    private long _untold;
+    private long _start;
 
     private readonly record struct Batch(byte[] Frame, int Length);
 
-    /// <param name="token">Shown to each target; null: none is needed.</param>
-    public StreamSender(StreamTarget[] targets, string? token, TargetTally[] tallies, int maxFrameBytes)
+    /// <param name="options">Its streams are connected to, and its token, if any, is shown to each.</param>
+    public StreamSender(LoadOptions options, TargetTally[] tallies, int maxFrameBytes)
     {
+        _options = options;
+        (StreamTarget[] targets, string? token) = (options.Streams, options.Token);
         _token = token is null ? [] : [(byte)StreamRequest.Token, .. Encoding.ASCII.GetBytes(token)];
         _tallies = tallies;
         _targets = targets;
@@ -52,8 +57,11 @@ internal sealed class StreamSender : IStreamOwner, IDisposable
         _loop.Start();
     }
 
-    /// <summary>Batches without a receipt yet.</summary>
-    public long InFlight => Interlocked.Read(ref _inFlight);
+    /// <summary>Batches without a receipt yet, and transactions without their last one where that is waited for.</summary>
+    public long InFlight => Interlocked.Read(ref _inFlight) + Math.Max(0, Interlocked.Read(ref _untold));
+
+    /// <summary>Stopwatch ticks of time zero; before the first batch.</summary>
+    public void SetStart(long timestamp) => Volatile.Write(ref _start, timestamp);
 
     /// <summary>True once every target is connected.</summary>
     public bool IsConnected => Array.TrueForAll(_links, l => Volatile.Read(ref l) is not null);
@@ -104,6 +112,17 @@ internal sealed class StreamSender : IStreamOwner, IDisposable
             case StreamReceipt.Durable:
                 tally.AddAccepted((receipt.First * targets) + (ulong)link.Target, targets, (int)receipt.Count);
                 Interlocked.Decrement(ref _inFlight);
+                Interlocked.Add(ref _untold, _options.Strong ? receipt.Count : 0);
+                break;
+            case StreamReceipt.Final when _options.Strong:
+                tally.AddStrong(
+                    (receipt.First * targets) + (ulong)link.Target, targets, (int)receipt.Count,
+                    BatchSender.MicrosSince(Volatile.Read(ref _start)), _options.DueMicros);
+                Interlocked.Add(ref _untold, -receipt.Count);
+                break;
+            case StreamReceipt.FinalNotStrong:
+                tally.AddNote($"{_targets[link.Target].Address}: final, and not strong in time");
+                Interlocked.Add(ref _untold, -receipt.Count);
                 break;
             case StreamReceipt.Refused:
                 tally.AddRejected((int)receipt.Count, $"{_targets[link.Target].Address} refused: {(StreamRefusal)receipt.Reason}");
@@ -113,6 +132,7 @@ internal sealed class StreamSender : IStreamOwner, IDisposable
                 tally.AddRejectedLate(
                     (receipt.First * targets) + (ulong)link.Target, targets, (int)receipt.Count,
                     $"{_targets[link.Target].Address}: execution rejected: {Names.Snake(((TransactionRejection)receipt.Reason).ToString())}");
+                Interlocked.Add(ref _untold, _options.Strong ? -receipt.Count : 0);
                 break;
         }
 

@@ -12,6 +12,13 @@ internal static class Summary
         output.WriteLine(
             $"finality     p50 {finality.P50:F1} ms   p99 {finality.P99:F1} ms   max {finality.Max:F1} ms"
             + (report.StrongFinalityP99Ms is { } strong ? $"   strong p99 {strong:F1} ms" : ""));
+        if (report.StrongMs is { } waited)
+        {
+            output.WriteLine(
+                $"strong       p50 {waited.P50:F1} ms   p99 {waited.P99:F1} ms   max {waited.Max:F1} ms   "
+                + $"transactions {report.Strong}   not in time {report.NotStrong}");
+        }
+
         output.WriteLine(
             $"transactions submitted {report.Submitted}   accepted {report.Accepted}   finalized {report.Finalized}");
         output.WriteLine(

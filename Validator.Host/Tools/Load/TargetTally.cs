@@ -13,6 +13,7 @@ public sealed class TargetTally
     private readonly NumberSet _rejectedLate = new();
     private readonly LatencyHistogram _all = new();
     private readonly LatencyHistogram _recent = new();
+    private readonly LatencyHistogram _strong = new();
     private readonly List<string> _notes = [];
 
     private long _submitted;
@@ -69,6 +70,39 @@ public sealed class TargetTally
             {
                 _accepted.Add(first + (stride * (ulong)i));
             }
+        }
+    }
+
+    /// <summary>They are strong, so long after each was due.</summary>
+    /// <param name="dueMicros">When the transaction with that number was due, microseconds after the start.</param>
+    public void AddStrong(ulong first, ulong stride, int count, long nowMicros, Func<long, long> dueMicros)
+    {
+        lock (_lock)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                _strong.Record(Math.Max(0, nowMicros - dueMicros((long)(first + (stride * (ulong)i)))));
+            }
+        }
+    }
+
+    public long Strong
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _strong.Count;
+            }
+        }
+    }
+
+    /// <summary>Adds the whole run's latencies of strong finality to <paramref name="sum"/>.</summary>
+    public void AddStrongTo(LatencyHistogram sum)
+    {
+        lock (_lock)
+        {
+            sum.Add(_strong);
         }
     }
 

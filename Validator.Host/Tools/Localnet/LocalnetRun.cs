@@ -21,6 +21,9 @@ public sealed record LocalnetOptions
     /// <summary>Submissions go over the validators' submit streams instead of HTTP.</summary>
     public bool OverQuic { get; init; }
 
+    /// <summary>Submissions wait for strong finality.</summary>
+    public bool Strong { get; init; }
+
     /// <summary>Accounts that sign; 0: opaque transactions.</summary>
     public int Accounts { get; init; }
     public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(30);
@@ -130,6 +133,7 @@ public sealed class LocalnetRun(LocalnetOptions options, TextWriter output, bool
             Targets = Array.ConvertAll(cluster.Honest, n => n.Api),
             Rate = options.Rate,
             Size = options.Size,
+            Strong = options.Strong,
             Accounts = options.Accounts,
             Streams = options.OverQuic ? Streams(cluster) : [],
             Duration = options.Duration,

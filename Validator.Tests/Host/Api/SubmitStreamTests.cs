@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Net;
 using Validator.Core.Primitives;
+using Validator.Core.Trust;
 using Validator.Core.Wire;
 using Validator.Host.Api;
 using Validator.Host.Contracts;
@@ -50,6 +51,66 @@ public sealed class SubmitStreamTests : IDisposable
         Assert.Equal((StreamReceipt.Rejected, 1002UL, 2u, (byte)TransactionRejection.NonceUsed), (got[2].Kind, got[2].First, got[2].Count, got[2].Reason));
         Assert.Equal((StreamReceipt.Rejected, 1004UL, 1u, 55UL), (got[3].Kind, got[3].First, got[3].Count, got[3].Index));
         Assert.Equal((StreamReceipt.Final, 1005UL, 1u, 102UL), (got[4].Kind, got[4].First, got[4].Count, got[4].Index));
+    }
+
+    // Protects clients that wait for strong finality over QUIC: outcomes come with the level that is asked for, by a frame of its
+    // own or, under enforce, by any; who asks for finality alone is not held up by them.
+    [Fact]
+    public void Strong_outcomes_wait_for_the_level_that_is_asked_for()
+    {
+        Start();
+        _node.Complete = FinalAt(7);
+        Submit(10, 2, StreamRequest.SubmitStrong);
+        Submit(20, 1);
+        StreamReceiptFrame[] got = Receipts(3);
+        Assert.Equal([(StreamReceipt.Durable, 10UL), (StreamReceipt.Durable, 20UL), (StreamReceipt.Final, 20UL)], Told(got));
+        _node.Finality.Raise(FinalityLevel.Strong67, 6);
+        Thread.Sleep(200);
+        Assert.Equal(3, _client.Receipts.Count);
+        _node.Finality.Raise(FinalityLevel.Strong67, 7);
+        got = Receipts(4);
+        Assert.Equal((StreamReceipt.Final, 10UL, 2u, 7UL), (got[3].Kind, got[3].First, got[3].Count, got[3].Block));
+        Submit(30, 1, StreamRequest.SubmitStrong);
+        Assert.Equal([(StreamReceipt.Durable, 30UL), (StreamReceipt.Final, 30UL)], Told(Receipts(6)[4..]));
+
+        _node.FinalIsStrong = true;
+        _node.StrongLevel = FinalityLevel.Strong75;
+        Submit(40, 1);
+        Assert.Equal([(StreamReceipt.Durable, 40UL)], Told(Receipts(7)[6..]));
+        Thread.Sleep(200);
+        Assert.Equal(7, _client.Receipts.Count);
+        _node.Finality.Raise(FinalityLevel.Strong75, 7);
+        Assert.Equal([(StreamReceipt.Final, 40UL)], Told(Receipts(8)[7..]));
+    }
+
+    // Protects clients from waiting for ever, and from a word that does not hold: what does not become strong in time, or before
+    // the validator stops, is said to be final alone; what failed, and what was rejected, is told as ever.
+    [Fact]
+    public void What_does_not_become_strong_is_said_to_be_final_alone()
+    {
+        Start(wait: TimeSpan.FromMilliseconds(300));
+        _node.Complete = FinalAt(7);
+        long start = Environment.TickCount64;
+        Submit(10, 2, StreamRequest.SubmitStrong);
+        Assert.Equal([(StreamReceipt.Durable, 10UL), (StreamReceipt.FinalNotStrong, 10UL)], Told(Receipts(2)));
+        Assert.InRange(Environment.TickCount64 - start, 290, 30_000);
+        _node.Complete = submission => submission.Fail(SubmissionFailure.LeftCommittee);
+        Submit(20, 1, StreamRequest.SubmitStrong);
+        Assert.Equal([(StreamReceipt.Refused, 20UL)], Told(Receipts(3)[2..]));
+    }
+
+    // Protects clients of a validator that stops: what is final is told at once, and nothing is left open.
+    [Fact]
+    public void A_stop_ends_the_wait_for_strength()
+    {
+        Start(wait: TimeSpan.FromHours(1));
+        _node.Complete = FinalAt(7);
+        Submit(10, 1, StreamRequest.SubmitStrong);
+        Receipts(1);
+        Thread.Sleep(100);
+        Assert.Single(_client.Receipts);
+        _server!.Drain();
+        Assert.Equal([(StreamReceipt.FinalNotStrong, 10UL)], Told(Receipts(2)[1..]));
     }
 
     // Protects the node: while it is full nothing is refused and nothing lost; the client is held up, and its frames are taken in
@@ -158,11 +219,12 @@ public sealed class SubmitStreamTests : IDisposable
         _server?.Dispose();
     }
 
-    private void Start(ApiTokens? tokens = null)
+    private void Start(ApiTokens? tokens = null, TimeSpan? wait = null)
     {
         byte[] key = new byte[OpenSslMlDsa87.PublicKeyBytes];
         OpenSslMlDsa87.PublicKeyFromSeed(_seed, key);
-        _server = new SubmitStream(_node, _metrics, tokens, new IPEndPoint(IPAddress.Loopback, 0), _seed, 4);
+        _server = new SubmitStream(_node, _metrics, tokens, new IPEndPoint(IPAddress.Loopback, 0), _seed, 4,
+            wait ?? TimeSpan.FromSeconds(30));
         _loop = new StreamLoop(
             new StreamOptions
             {
@@ -176,12 +238,27 @@ public sealed class SubmitStreamTests : IDisposable
         _loop.Start();
     }
 
-    private void Submit(ulong first, int count) =>
-        Send(first, [.. Enumerable.Range(0, count).SelectMany(i => EnvelopeSamples.Entry(TransactionKind.Opaque, [(byte)i, 1]))]);
-
-    private void Send(ulong first, byte[] records)
+    private static Action<Submission> FinalAt(ulong block) => submission =>
     {
-        byte[] frame = [(byte)StreamRequest.Submit, .. new byte[8], .. records];
+        submission.CompleteDurable(Hash256.Of("vertex"u8));
+        for (int i = 0; i < submission.Count; i++)
+        {
+            submission.SetState(i, new(TransactionStage.Finalized, 100 + (ulong)i, block, TransactionRejection.None));
+        }
+
+        submission.CompleteFinal();
+    };
+
+    private static IEnumerable<(StreamReceipt Kind, ulong First)> Told(StreamReceiptFrame[] receipts) =>
+        receipts.Select(r => (r.Kind, r.First));
+
+    private void Submit(ulong first, int count, StreamRequest request = StreamRequest.Submit) => Send(
+        first, [.. Enumerable.Range(0, count).SelectMany(i => EnvelopeSamples.Entry(TransactionKind.Opaque, [(byte)i, 1]))],
+        request);
+
+    private void Send(ulong first, byte[] records, StreamRequest request = StreamRequest.Submit)
+    {
+        byte[] frame = [(byte)request, .. new byte[8], .. records];
         BinaryPrimitives.WriteUInt64LittleEndian(frame.AsSpan(1), first);
         _client.ToSend.Enqueue(frame);
         _loop!.Wake();
