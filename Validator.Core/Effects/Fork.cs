@@ -15,7 +15,7 @@ public enum ForkKind : byte
     Certificates,
 }
 
-/// <summary>What became of it (rules D2 to D4).</summary>
+/// <summary>What became of it (rules D2 to D4, R4).</summary>
 public enum ForkOutcome : byte
 {
     Active,
@@ -40,6 +40,9 @@ public enum ForkOutcome : byte
 
     /// <summary>Both are final: more than F were faulty, and the validator halts (section 8).</summary>
     Failed,
+
+    /// <summary>It had failed, and operators have ended the epoch (rule R4). Told by the shell; Core begins anew then.</summary>
+    Recovered,
 }
 
 /// <summary>A fork, as it is found or ends.</summary>

@@ -42,6 +42,7 @@ internal static class ForkCommands
                 File.Exists(marker)
                     ? $"It halted: {InputFile.ReadText(marker).Trim()}; certificates are in {context.Config.Node.EvidencePath}"
                 : "It did not halt.");
+            TellFailed(context.Config.Node.FailedForkPath);
             Console.WriteLine(
                 "Next, with the reports of one validator of each branch at least: validator fork propose --branch FILE FILE");
             return ExitCodes.Success;
@@ -161,6 +162,25 @@ internal static class ForkCommands
             return done ? ExitCodes.Success : ExitCodes.Failed;
         }));
         return command;
+    }
+
+    /// <summary>The fork that this validator halted by, and whether it has ended.</summary>
+    private static void TellFailed(string path)
+    {
+        try
+        {
+            if (FailedForkFile.Read(path) is { } fork)
+            {
+                string end = fork.Summary is { } ended ? $"ended by operators after {ended.Fork.EndedMicros / 1e6:F1} s"
+                    : "both are final, and the fork is not resolved";
+                Console.WriteLine($"Fork of certificates in epoch {fork.Epoch}, at view {fork.View}, sequence {fork.Sequence}:"
+                    + $" {fork.First} and {fork.Second}, found {DateTime.UnixEpoch.AddMicroseconds(fork.FoundMicros):u}: {end}");
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
+        {
+            Console.Error.WriteLine($"{path}: {e.Message}");
+        }
     }
 
     private static ForkBranch ReadBranch(string path) =>

@@ -29,6 +29,9 @@ public sealed record NodeSection(
     /// <summary>What this validator alone holds against others, over restarts.</summary>
     public string LocalScoresPath => System.IO.Path.Combine(EvidencePath, "local-scores.json");
 
+    /// <summary>The newest fork that failed here, and when operators ended it.</summary>
+    public string FailedForkPath => System.IO.Path.Combine(EvidencePath, "failed-fork.json");
+
     /// <summary>There after a halt by safety: <c>run</c> refuses to start until an operator has removed it.</summary>
     public string HaltedMarker => System.IO.Path.Combine(DataDir, "halted");
 }

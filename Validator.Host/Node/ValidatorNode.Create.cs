@@ -246,6 +246,11 @@ public sealed partial class ValidatorNode
             LaneHeight = stores.Recovered.OwnTip.Height,
             PendingVertices = stores.Recovered.Vertices.Count,
         };
+        if (_evidence.ReadRecovered() is { } recovered)
+        {
+            _core.Forks.Restore(recovered);
+        }
+
         _clock = new ClockWatch(_ledger, () => Behind() == 0, _log);
         _progress = new ProgressWatch(TimeSpan.FromSeconds(context.Config.Consensus.StallSeconds), LookAtProgress, metrics, _log);
         stores.Recovered.Blocks.ForEach(_fetch.Remember);

@@ -125,8 +125,14 @@ internal sealed partial class CoreStage
         Strong.Look();
     }
 
-    void IShellPorts<OwnPayload>.ForkChanged(Fork fork) =>
+    void IShellPorts<OwnPayload>.ForkChanged(Fork fork)
+    {
         Forks.Note(fork, fork.Member < 0 ? null : _epoch.Members[fork.Member].Name);
+        if (fork.Outcome == ForkOutcome.Failed)
+        {
+            Evidence.KeepFailed(fork, Clock.WallMicros());
+        }
+    }
 
     void IShellPorts<OwnPayload>.VoteTaken(PartialSignature outcome) => metrics.Count(outcome);
 

@@ -5,6 +5,7 @@ using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Core.Wire.Validation;
 using Validator.Host.Config;
+using Validator.Host.Contracts;
 using Validator.Host.Primitives;
 using Validator.Host.Storage;
 
@@ -181,6 +182,34 @@ internal sealed class EvidenceStore(NodeSection node, EpochBoard epochs, ILogger
 
         KeepCertificate(own);
         EvidenceCodec.OfBoth(own, certificate, epoch.Committee).ForEach(Keep);
+    }
+
+    /// <summary>A fork that failed (rule D4), for <c>fork inspect</c> and the list of the start after its end.</summary>
+    public void KeepFailed(Fork fork, ulong wallMicros)
+    {
+        try
+        {
+            FailedFork failed = new(fork.Epoch, fork.View, fork.Sequence, fork.First, fork.Second, wallMicros, null);
+            FailedForkFile.Write(node.FailedForkPath, failed);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.LogWarning("{File} could not be written: {Error}", node.FailedForkPath, e.Message);
+        }
+    }
+
+    /// <summary>One that operators have ended since; null where there is none.</summary>
+    public ForkSummary? ReadRecovered()
+    {
+        try
+        {
+            return FailedForkFile.Read(node.FailedForkPath)?.Summary;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
+        {
+            log.LogWarning("{File}: {Error}; it is ignored, and may be deleted", node.FailedForkPath, e.Message);
+            return null;
+        }
     }
 
     private void KeepCertificate(Certificate? certificate)

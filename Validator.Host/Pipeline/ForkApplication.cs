@@ -3,6 +3,7 @@ using Validator.Core.Consensus;
 using Validator.Core.Wire;
 using Validator.Host.Config;
 using Validator.Host.Contracts;
+using Validator.Host.Primitives;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Pipeline;
@@ -30,6 +31,9 @@ internal sealed class ForkApplication(
 
     /// <summary>Votes were made anew.</summary>
     public bool Renewed { get; private set; }
+
+    /// <summary>Why it could not be noted when the fork ended; null where it was.</summary>
+    public string? Unnoted { get; private set; }
 
     /// <summary>What was carried over; null where no branch was abandoned here.</summary>
     public ForkCarry? Carried { get; private set; }
@@ -67,6 +71,7 @@ internal sealed class ForkApplication(
             }
         }
 
+        Unnoted = FailedForkFile.NoteRecovered(context.Config.Node.FailedForkPath, Clock.WallMicros());
         VoteStoreSetup.Remove(context.Config.Node.HaltedMarker);
         yield return $"{context.Config.Node.HaltedMarker}: removed";
     }

@@ -15,6 +15,15 @@ internal sealed class ForkBoard(NodeMetrics metrics, ILogger log)
     private readonly List<ForkSummary> _forks = [];
     private int _active;
 
+    /// <summary>One that failed before this start, and ended; its process counted it.</summary>
+    public void Restore(ForkSummary recovered)
+    {
+        lock (_lock)
+        {
+            _forks.Add(recovered);
+        }
+    }
+
     /// <param name="member">The name of who made it.</param>
     public void Note(Fork fork, string? member)
     {

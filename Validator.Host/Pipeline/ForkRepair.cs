@@ -93,6 +93,7 @@ public static class ForkRepair
                 ? ", and votes to go on with are there now" : "")}: start it"
             : Explain(proposal, application.Carried, AsideOf(context, proposal))
                 + (application.Signs ? "" : NoVotes(context.Config.Storage));
+        told += application.Unnoted is { } unnoted ? $" When the fork ended could not be noted: {unnoted}." : "";
         return true;
     }
 

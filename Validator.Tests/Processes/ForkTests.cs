@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Primitives;
@@ -15,7 +16,7 @@ public sealed class ForkTests
     // Protects a chain from being lost where more than F were faulty: two of four put back an older copy of everything, and sign
     // a second branch with the one that was cut off. The validators meet, and halt. Each step of the operators is refused where
     // it is not due; then all go on in the longer branch, in one order, and what was final in the other, by whoever took it, is
-    // final again, once. Nobody signed the ended epoch again.
+    // final again, once. Nobody signed the ended epoch again. The fork reads as not resolved until then, and as recovered after.
     [Fact]
     public async Task Two_final_branches_become_one_by_the_operators_word()
     {
@@ -57,7 +58,10 @@ public sealed class ForkTests
             approval = Array.ConvertAll(cluster.Nodes, n => Of(n, "approval"));
         string proposal = Of(left, "proposal");
         await Run(ExitCodes.Success, "certified by weight", left, "inspect", "--out", branch[0]);
-        await Run(ExitCodes.Success, "It halted", right, "inspect", "--out", branch[1]);
+        string halted = await Run(ExitCodes.Success, "It halted", right, "inspect", "--out", branch[1]);
+        Assert.Contains("Fork of certificates in epoch 0", halted, StringComparison.Ordinal);
+        Assert.Contains("both are final, and the fork is not resolved", halted, StringComparison.Ordinal);
+        Assert.Contains("both are final", right.LogTail(200), StringComparison.Ordinal);
         await Run(ExitCodes.Failed, "all reports are of one branch", null, "propose", "--branch", branch[0], branch[0], "--out",
             proposal);
         Assert.False(File.Exists(proposal));
@@ -104,11 +108,32 @@ public sealed class ForkTests
             Assert.True((await cluster.StatusAsync(node)).Signing);
         }
 
+        await ToldAsync();
+
         // A restart forgets none of it.
         await Stop(cluster.Nodes);
         Start(cluster.Nodes);
         await cluster.Cluster.WaitReadyAsync(cluster.Nodes, ProcessCluster.Patience);
         await Submit("and on", 4, cluster.Nodes);
+        await ToldAsync();
+
+        // Resolved, with the time from the halt to the operators' word.
+        async Task ToldAsync()
+        {
+            string body = (await cluster.Cluster.GetAsync(right, "/v1/forks"))!;
+            using JsonDocument document = JsonDocument.Parse(body);
+            Assert.Equal(0, document.RootElement.GetProperty("active").GetInt32());
+            JsonElement fork = Assert.Single(
+                document.RootElement.GetProperty("forks").EnumerateArray(),
+                f => f.GetProperty("outcome").GetString() == "recovered");
+            Assert.Equal("certificates", fork.GetProperty("kind").GetString());
+            Assert.InRange(fork.GetProperty("seconds").GetDouble(), 0.001, 3600);
+            Assert.NotEqual(fork.GetProperty("first").GetString(), fork.GetProperty("second").GetString());
+            (int code, string listed) = await ProcessCluster.RunAsync("fork", "list", "--api", right.Api.ToString());
+            Assert.Equal(0, code);
+            Assert.Contains("\"recovered\"", listed, StringComparison.Ordinal);
+            Assert.Equal(0, await cluster.MetricAsync(right, "fork_detector_active_forks"));
+        }
 
         async Task Submit(string words, int times, NodeProcess[] nodes)
         {

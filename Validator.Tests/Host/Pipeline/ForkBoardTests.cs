@@ -51,4 +51,37 @@ public sealed class ForkBoardTests
         Assert.Equal(0, _metrics.ActiveForks.Value);
         Assert.Equal(ForkOutcome.Failed, Assert.Single(board.List()).Fork.Outcome);
     }
+
+    // Protects operators who ask after a recovery: a failed fork stays on disk, not resolved; the operators' word ends it, once,
+    // and the next start lists it with its time, counting nothing twice. A damaged file is refused, and harms no recovery.
+    [Fact]
+    public void A_failed_fork_is_kept_until_operators_have_ended_it()
+    {
+        using TemporaryFolder folder = new();
+        string path = folder.File("failed-fork.json");
+        Assert.Null(FailedForkFile.Read(path));
+        Assert.Null(FailedForkFile.NoteRecovered(path, 5));
+        Assert.False(File.Exists(path));
+        FailedFork fork = new(3, 4, 9, Hash256.Of([1]), Hash256.Of([2]), 1_000_000, null);
+        FailedForkFile.Write(path, fork);
+        Assert.Equal(fork, FailedForkFile.Read(path));
+        Assert.Null(fork.Summary);
+
+        Assert.Null(FailedForkFile.NoteRecovered(path, 3_500_000));
+        Assert.Null(FailedForkFile.NoteRecovered(path, 9_000_000));
+        ForkBoard board = new(_metrics, NullLogger.Instance);
+        board.Restore(FailedForkFile.Read(path)!.Summary!);
+        ForkSummary listed = Assert.Single(board.List());
+        Assert.Equal((ForkOutcome.Recovered, 2_500_000, 1_000_000UL), (
+            listed.Fork.Outcome, listed.Fork.EndedMicros - listed.Fork.FoundMicros, listed.FoundWallMicros));
+        Assert.Equal(0, _metrics.ActiveForks.Value + _metrics.ForksFailed.Value);
+
+        byte[] whole = File.ReadAllBytes(path);
+        for (int length = 0; length < whole.Length; length += 7)
+        {
+            File.WriteAllBytes(path, whole[..length]);
+            Assert.Throws<FormatException>(() => FailedForkFile.Read(path));
+            Assert.Contains(path, FailedForkFile.NoteRecovered(path, 1));
+        }
+    }
 }
