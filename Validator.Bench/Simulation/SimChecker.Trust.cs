@@ -194,12 +194,14 @@ public sealed partial class SimChecker
 
     /// <summary>
     /// Each within a tenth of what it was, whatever unit that was in: genesis has its own. Those that stay share what newcomers
-    /// leave, who begin with an equal part at most and a unit at least.
+    /// leave, who begin with an equal part at most and a unit at least; and so does whoever weighs next to nothing.
     /// </summary>
     private void CheckStep(SimNode node, Member[] now, Member[] next, ulong total)
     {
         Dictionary<string, uint> old = now.ToDictionary(member => member.Name, member => member.Weight);
-        Member[] stayed = [.. next.Where(member => old.ContainsKey(member.Name))];
+        UInt128 all = next.Aggregate(UInt128.Zero, (sum, member) => sum + old.GetValueOrDefault(member.Name));
+        Member[] stayed = [.. next.Where(member =>
+            old.TryGetValue(member.Name, out uint was) && (UInt128)was * (ulong)next.Length * 1_000 >= all)];
         UInt128 before = 0, newcomers = (UInt128)(next.Length - stayed.Length);
         foreach (Member member in stayed)
         {

@@ -28,7 +28,12 @@ public sealed partial class StakeBook
 
         foreach ((StakeKey key, StakeValue value) in _table.Records())
         {
-            Sum = unchecked(Sum + Units(key, value));
+            if (Units(key, value) > Supply - Sum)
+            {
+                return false;
+            }
+
+            Sum += Units(key, value);
             _accounts += key.Kind == StakeRecordKind.Balance ? 1 : 0;
             if (key.Kind is StakeRecordKind.Deposit or StakeRecordKind.Unbonding)
             {

@@ -323,7 +323,9 @@ public sealed partial class StakeBook
         ulong earned = Earned(deposit, pool);
         _touched.TryAdd(poolKey, pool);
         Place(key, new StakeValue(deposit.First, 0, deposit.First == 0 ? 0 : pool.Wide));
-        Add(Of(StakeRecordKind.Owed, key.Member), 0 - earned);
+        StakeKey owed = Of(StakeRecordKind.Owed, key.Member);
+        Require.That(_table[owed].First >= earned);
+        Write(owed, new StakeValue(_table[owed].First - earned));
         return earned;
     }
 
@@ -415,7 +417,7 @@ public sealed partial class StakeBook
     /// <summary>0 for one that nobody knows.</summary>
     private ushort NumberOf(string member) => _members.GetValueOrDefault(member);
 
-    private void Add(in StakeKey key, ulong amount) => Write(key, new StakeValue(unchecked(_table[key].First + amount)));
+    private void Add(in StakeKey key, ulong amount) => Write(key, new StakeValue(checked(_table[key].First + amount)));
 
     private void Write(in StakeKey key, in StakeValue value)
     {
@@ -425,7 +427,9 @@ public sealed partial class StakeBook
             _touched.TryAdd(key, before);
         }
 
-        Sum = unchecked(Sum + Units(key, value) - Units(key, before));
+        // More than there is would be a difference that wrapped, which the sum of all would not show.
+        Require.That(Units(key, value) <= Supply);
+        Sum = checked(Sum - Units(key, before) + Units(key, value));
         _table[key] = value;
     }
 

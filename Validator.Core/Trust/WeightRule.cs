@@ -23,6 +23,9 @@ public static class WeightRule
     /// <summary>A member's share moves by at most this part of itself in an epoch.</summary>
     private const ulong StepParts = 10;
 
+    /// <summary>Who weighs less than this part of an equal one begins anew, as a newcomer.</summary>
+    private const ulong LeastParts = 1_000;
+
     /// <summary>Halvings of the step before the weights stay as they are.</summary>
     private const int MostHalvings = 4;
 
@@ -64,13 +67,38 @@ public static class WeightRule
 
     /// <summary>
     /// The weights of the next epoch: the targets, as far as a step goes. Where those would be no committee, or those who stay
-    /// could not go on by themselves, a smaller step is tried, and in the end none.
+    /// could not go on by themselves, a smaller step is tried, and in the end none. Whoever weighs next to nothing begins anew if
+    /// the others can go on without it: a member that came without stake would else need hundreds of epochs.
     /// </summary>
     /// <param name="stays">By member: it is one before and after, with the same key.</param>
     /// <returns>Null where even the weights as they are, newcomers added, would be no committee that can go on.</returns>
     public static uint[]? Next(WeightMode mode, ReadOnlySpan<MemberStanding> members, ReadOnlySpan<bool> stays)
     {
         Require.That(stays.Length == members.Length);
+        UInt128 sum = 0;
+        foreach (MemberStanding member in members)
+        {
+            sum += member.Old;
+        }
+
+        MemberStanding[] anew = members.ToArray();
+        bool[] others = stays.ToArray();
+        bool any = false;
+        for (int i = 0; i < anew.Length; i++)
+        {
+            if (anew[i].Old > 0 && (UInt128)anew[i].Old * (ulong)anew.Length * LeastParts < sum)
+            {
+                anew[i] = anew[i] with { Old = 0 };
+                others[i] = false;
+                any = true;
+            }
+        }
+
+        return (any ? Step(mode, anew, others) : null) ?? Step(mode, members, stays);
+    }
+
+    private static uint[]? Step(WeightMode mode, ReadOnlySpan<MemberStanding> members, ReadOnlySpan<bool> stays)
+    {
         ulong total = UnitsPerMember * (ulong)members.Length;
         ulong[] target = Target(mode, members);
         ulong[] from = Begin(members, target, total);

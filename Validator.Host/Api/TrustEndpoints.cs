@@ -139,15 +139,12 @@ internal sealed class TrustEndpoints(INodeGateway node)
 
     /// <summary>Rewards of all members, paid and failed.</summary>
     public Task Rewards(HttpContext context) =>
-        Events(context, happened => happened.Kind is TrustEventKind.Rewarded or TrustEventKind.RewardFailed);
+        Events(context, RocksLedger.RewardSubject);
 
     /// <summary>Offences that were proven, bans and returns.</summary>
-    public Task Evidence(HttpContext context) => Events(
-        context,
-        happened =>
-            happened.Kind is TrustEventKind.Offence or TrustEventKind.Banned or TrustEventKind.BanWaits or TrustEventKind.Returned);
+    public Task Evidence(HttpContext context) => Events(context, RocksLedger.OffenceSubject);
 
-    private Task Events(HttpContext context, Func<TrustEvent, bool> wanted)
+    private Task Events(HttpContext context, Hash256 subject)
     {
         if (node.Trust is not { } trust)
         {
@@ -159,15 +156,13 @@ internal sealed class TrustEndpoints(INodeGateway node)
             return BadPage(context);
         }
 
-        // Others lie between: a page is looked for in so many.
-        List<StoredTrustEvent> looked = node.TrustEvents(Hash256.Zero, before, 10 * MostEvents);
-        StoredTrustEvent[] found = [.. looked.Where(e => wanted(e.Event)).Take(most)];
+        List<StoredTrustEvent> found = node.TrustEvents(subject, before, most);
         return ReadEndpoints.WriteAsync(context, json =>
         {
             json.WriteNumber("reward_pool", trust.Rewards);
             json.WriteNumber("epoch_reward", trust.Parameters.EpochReward);
             WriteEvents(json, found);
-            WriteNext(json, found.Length == most ? found[^1].At : looked.Count == 10 * MostEvents ? looked[^1].At : null);
+            WriteNext(json, found.Count == most ? found[^1].At : null);
         });
     }
 

@@ -32,7 +32,7 @@ internal static class TrustCommands
     {
         return new Command("evidence", "Proven offences, and proof of them")
         {
-            ClientCommands.Get("list", "Print what was proven, and who was banned and came back", "/v1/evidence"),
+            Paged("list", "Print what was proven, and who was banned and came back, the newest first, by pages", "/v1/evidence"),
             SubmitEvidence(),
         };
     }
@@ -58,9 +58,15 @@ internal static class TrustCommands
     }
 
     private static Command Rewards() =>
-        ClientCommands.Get("rewards", "Print what was paid to members, and what could not be", "/v1/rewards");
+        Paged("rewards", "Print what was paid to members, and what could not be, the newest first, by pages", "/v1/rewards");
 
-    private static Command History(Argument<string> account)
+    private static Command History(Argument<string> account) => Paged(
+        "history", "Print all that was done to an account's stake, the newest first, a page at a time", account,
+        parsed => $"/v1/stake/{AccountOf("account", parsed.GetValue(account)!)}");
+
+    private static Command Paged(string name, string description, string path) => Paged(name, description, null, _ => path);
+
+    private static Command Paged(string name, string description, Argument? argument, Func<ParseResult, string> path)
     {
         Option<string?> before = new("--before")
         {
@@ -68,12 +74,11 @@ internal static class TrustCommands
         };
         Option<int> limit = new("--limit") { Description = "Entries, at most 1000", DefaultValueFactory = _ => 1000 };
         return ClientCommands.Get(
-            "history", "Print all that was done to an account's stake, the newest first, a page at a time", account, parsed =>
+            name, description, argument, parsed =>
             {
-                string id = AccountOf("account", parsed.GetValue(account)!).ToString();
                 string? from = parsed.GetValue(before);
                 return from is null || EventPlace.TryParse(from, out _)
-                    ? $"/v1/stake/{id}?limit={parsed.GetValue(limit)}{(from is null ? "" : $"&before={from}")}"
+                    ? $"{path(parsed)}?limit={parsed.GetValue(limit)}{(from is null ? "" : $"&before={from}")}"
                     : throw new ConfigException($"--before: expected a block, or next_before of the page before, not '{from}'");
             },
             before, limit);

@@ -9,10 +9,11 @@ namespace Validator.Host.Contracts;
 public readonly record struct TrustedMember(string Name, uint Weight, uint Reputation, uint Uptime, PoolView Pool, bool Banned);
 
 /// <summary>What trust comes to after the newest executed block.</summary>
+/// <param name="Members">Of this epoch, and the banned.</param>
+/// <param name="Left">What is still deposited to others that were members once, in all.</param>
 public sealed record TrustSummary(
-    TrustParameters Parameters, ulong Epoch, ulong Sequence, ulong NowMicros, TrustedMember[] Members, ulong Treasury,
-        ulong Rewards, ulong Supply,
-    int CountedOffences, int StakeRecords, TrustCounts Counts);
+    TrustParameters Parameters, ulong Epoch, ulong Sequence, ulong NowMicros, TrustedMember[] Members, PoolView Left,
+    ulong Treasury, ulong Rewards, ulong Supply, int CountedOffences, int StakeRecords, TrustCounts Counts);
 
 /// <summary>What execution did since this process began; of a snapshot that went in place only what came after it.</summary>
 public sealed record TrustCounts

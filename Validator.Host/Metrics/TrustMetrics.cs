@@ -22,7 +22,8 @@ internal static class TrustMetrics
 
     private static void Weights(MetricsRegistry page, TrustSummary trust)
     {
-        TrustedMember[] voters = [.. trust.Members.Where(m => !m.Banned)];
+        // A ban counts from the epoch's end on.
+        TrustedMember[] voters = [.. trust.Members.Where(m => m.Weight > 0)];
         page.Gauge("weighted_voting_total_stake", "Units deposited to members that vote.", voters.Sum(m => (double)m.Pool.Stake));
         page.Gauge("weighted_voting_eligible_voters", "Members that vote in this epoch.", voters.Length);
         page.Gauge(
@@ -44,8 +45,10 @@ internal static class TrustMetrics
             page, trust, "reputation_uptime", "Share of the windows of the last epochs in which the lane advanced.",
             m => m.Uptime / One);
         page.Gauge("reputation_uptime_min", "The lowest of them.", trust.Members.Min(m => m.Uptime) / One);
-        page.Gauge("reputation_members", "Members that vote in this epoch.", trust.Members.Count(m => !m.Banned));
-        page.Gauge("reputation_banned_members", "Who is out of the committee by a ban.", trust.Members.Count(m => m.Banned));
+        page.Gauge("reputation_members", "Members that vote in this epoch.", trust.Members.Count(m => m.Weight > 0));
+        page.Gauge(
+            "reputation_banned_members", "Who is out of the committee by a ban, or from the epoch's end on.",
+            trust.Members.Count(m => m.Banned));
         page.Gauge(
             "reputation_marked_members", "Members whose reputation says ban: at the epoch's end, or when the others can go on.",
             trust.Members.Count(m => !m.Banned && m.Reputation < banBelow));
@@ -71,9 +74,10 @@ internal static class TrustMetrics
     {
         TrustCounts counts = trust.Counts;
         page.Gauge("stake_supply", "All units that there ever are.", trust.Supply);
-        page.Gauge("stake_deposited", "Units deposited to members and the banned.", trust.Members.Sum(m => (double)m.Pool.Stake));
+        page.Gauge("stake_deposited", "Units deposited to whoever is or was a member.",
+            trust.Left.Stake + trust.Members.Sum(m => (double)m.Pool.Stake));
         page.Gauge("stake_unbonding", "Units that leave them and are bound, or not claimed.",
-            trust.Members.Sum(m => (double)m.Pool.Unbonding));
+            trust.Left.Unbonding + trust.Members.Sum(m => (double)m.Pool.Unbonding));
         page.Gauge("stake_treasury", "Units that slashes took.", trust.Treasury);
         ByMember(page, trust, "stake_member", "Units deposited to it.", m => m.Pool.Stake);
         page.Gauge("stake_records", "Records of accounts, deposits, withdrawals and pools.", trust.StakeRecords);
@@ -91,7 +95,8 @@ internal static class TrustMetrics
         TrustCounts counts = trust.Counts;
         page.Gauge("rewards_pool", "Units that rewards are still paid from.", trust.Rewards);
         page.Gauge("rewards_epoch_budget", "Of these, what an epoch's members share at most.", trust.Parameters.EpochReward);
-        page.Gauge("rewards_owed", "Units that depositors have not claimed.", trust.Members.Sum(m => (double)m.Pool.Owed));
+        page.Gauge("rewards_owed", "Units that depositors have not claimed.",
+            trust.Left.Owed + trust.Members.Sum(m => (double)m.Pool.Owed));
         ByMember(page, trust, "rewards_owed_member", "The same of its depositors.", m => m.Pool.Owed);
         page.Counter("rewards_paid_total", "Payments to members' depositors since the start.",
             counts.Events[(int)TrustEventKind.Rewarded]);

@@ -100,9 +100,19 @@ internal sealed class TrustView(Executor executor)
                 [.. all.Select(member => new TrustedMember(
                     member.Name, member.Weight, trust.ReputationOf(member.Name, _nowMicros),
                     trust.UptimeOf(member.Name), trust.Stake.Pool(member.Name), trust.IsBanned(member.Name)))],
+                Left(trust, all),
                 trust.Stake.Treasury, trust.Stake.Rewards, trust.Stake.Supply, trust.CountedOffences, trust.Stake.Records.Count,
                 _counts with { Offences = [.. _counts.Offences], Events = [.. _counts.Events], Units = [.. _counts.Units] });
         }
+    }
+
+    private static PoolView Left(TrustState trust, IEnumerable<Member> shown)
+    {
+        HashSet<string> names = [.. shown.Select(member => member.Name)];
+        PoolView[] pools = [.. trust.Known.Where(name => !names.Contains(name)).Select(name => trust.Stake.Pool(name))];
+        return new PoolView(
+            pools.Aggregate(0UL, (sum, pool) => sum + pool.Stake), pools.Aggregate(0UL, (sum, pool) => sum + pool.Unbonding),
+            pools.Aggregate(0UL, (sum, pool) => sum + pool.Owed));
     }
 
     /// <summary>Of an account, whether it is known or not; null where genesis has no trust.</summary>

@@ -10,8 +10,8 @@ namespace Validator.Host.Storage;
 /// <summary>
 /// The trust state as of the newest executed block, and its history. Keys of the family "default": V: standings; W: u32 count of
 /// stake records, then uptime; K place: a stake record, of no use from that count on; J subject, sequence, place: what happened,
-/// under the zero hash for all, the account's, and that of the member's name, with what is kept of it for that subject. Written
-/// with the block that changed it. The history is never deleted.
+/// under the zero hash for all, that of its group, the account's, and that of the member's name, with what is kept of it for that
+/// subject. Written with the block that changed it. The history is never deleted.
 /// </summary>
 internal sealed partial class RocksLedger
 {
@@ -24,6 +24,12 @@ internal sealed partial class RocksLedger
 
     /// <summary>By what the snapshots are found that this ledger went on from: no member has that name.</summary>
     public static Hash256 BeginningSubject { get; } = SubjectOf("");
+
+    /// <summary>By what offences, bans and returns of all members are found.</summary>
+    public static Hash256 OffenceSubject { get; } = Hash256.Of("events:offences"u8);
+
+    /// <summary>By what rewards of all members are found, paid and failed.</summary>
+    public static Hash256 RewardSubject { get; } = Hash256.Of("events:rewards"u8);
 
     /// <summary>Puts a state back to where it is on disk.</summary>
     /// <returns>False where what is stored is none, or damaged.</returns>
@@ -126,6 +132,11 @@ internal sealed partial class RocksLedger
         TrustEvent happened, StakeEffect effect, ulong atMicros)
     {
         yield return (Hash256.Zero, new StakeTrace(atMicros, [], null));
+        if (GroupOf(happened.Kind) is { IsZero: false } group)
+        {
+            yield return (group, new StakeTrace(atMicros, [], null));
+        }
+
         IEnumerable<string> members = effect.Pools.Select(pool => pool.Member);
         foreach (string member in members.Append(happened.Member).Distinct().Where(member => member.Length > 0))
         {
@@ -142,6 +153,14 @@ internal sealed partial class RocksLedger
             yield return (happened.To, new StakeTrace(atMicros, effect.Pools, effect.To));
         }
     }
+
+    /// <summary>Zero where it is of none.</summary>
+    public static Hash256 GroupOf(TrustEventKind kind) => kind switch
+    {
+        TrustEventKind.Offence or TrustEventKind.Banned or TrustEventKind.BanWaits or TrustEventKind.Returned => OffenceSubject,
+        TrustEventKind.Rewarded or TrustEventKind.RewardFailed => RewardSubject,
+        _ => Hash256.Zero,
+    };
 
     private static void AddEvent(
         RocksDbBatch batch, in Hash256 subject, ulong sequence, uint place, in TrustEvent happened, StakeTrace trace) =>

@@ -17,13 +17,15 @@ public sealed class ExactStepTests
     {
         Random random = new(29);
         int[] halved = new int[6];
-        int refused = 0;
+        int refused = 0, begun = 0;
         for (int round = 0; round < 1500; round++)
         {
             (MemberStanding[] members, bool[] stays) = Committee(random, 1 + (round % 128));
             BigInteger[] target = [.. WeightRule.Target(mode, members).Select(w => (BigInteger)w)];
             uint[]? weights = WeightRule.Next(mode, members, stays);
-            BigInteger[]? expected = Slow(members, target, stays, out int halvings);
+            (MemberStanding[] anew, bool[] others) = BeginAnew(members, stays);
+            BigInteger[]? expected = Slow(anew, target, others, out int halvings) ?? Slow(members, target, stays, out halvings);
+            begun += expected is not null && !anew.SequenceEqual(members) ? 1 : 0;
             Assert.Equal(expected is null, weights is null);
             if (expected is null)
             {
@@ -35,7 +37,40 @@ public sealed class ExactStepTests
             Assert.Equal(expected, weights!.Select(w => (BigInteger)w));
         }
 
-        Assert.True(halved[0] > 100 && halved[1] > 0 && refused > 10, $"{string.Join(' ', halved)}, {refused} refused");
+        Assert.True(halved[0] > 100 && halved[1] > 0 && refused > 10 && begun > 100,
+            $"{string.Join(' ', halved)}, {refused} refused, in {begun} somebody began anew");
+    }
+
+    // Protects members that came before anybody could deposit to them: in a few epochs after the first deposit they weigh what
+    // their stake says, whatever it is, and it takes no more than a step of the others.
+    [Fact]
+    public void A_member_that_came_without_stake_catches_up()
+    {
+        MemberStanding[] members = [.. Enumerable.Repeat(new MemberStanding(1_000_000, Ratio.One, Ratio.One, 10_000), 10),
+            new MemberStanding(0, Ratio.One, 0, 0)];
+        bool[] stays = [.. Enumerable.Repeat(true, 10), false];
+        Epoch();
+        Assert.InRange(members[10].Old, 1u, 10u);
+        members[10] = members[10] with { Stake = 1_000_000, Uptime = Ratio.One };
+        stays[10] = true;
+        Epoch();
+        Assert.InRange(members[10].Old, 9_000u, 11_000u);
+        Assert.All(members[..10], member => Assert.InRange(member.Old, 9_000u, 11_000u));
+
+        void Epoch()
+        {
+            uint[]? next = WeightRule.Next(WeightMode.Multiplicative, members, stays);
+            Assert.NotNull(next);
+            members = [.. members.Select((member, i) => member with { Old = next[i] })];
+        }
+    }
+
+    /// <summary>Below a thousandth of an equal part.</summary>
+    private static (MemberStanding[] Members, bool[] Stays) BeginAnew(MemberStanding[] members, bool[] stays)
+    {
+        BigInteger all = Sum(members.Select(m => (BigInteger)m.Old));
+        bool[] small = [.. members.Select(m => (BigInteger)m.Old * members.Length * 1_000 < all)];
+        return ([.. members.Select((m, i) => small[i] ? m with { Old = 0 } : m)], [.. stays.Select((s, i) => s && !small[i])]);
     }
 
     private static (MemberStanding[] Members, bool[] Stays) Committee(Random random, int count)

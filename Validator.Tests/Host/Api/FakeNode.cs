@@ -35,7 +35,8 @@ internal sealed class FakeNode : INodeGateway
         AccountHistory.Read(Find, account, before, most);
 
     private IEnumerable<StoredTrustEvent> Find(Hash256 subject, EventPlace before) => Events.Where(e => e.At.CompareTo(before) < 0
-        && (subject.IsZero || subject == e.Event.Account || subject == RocksLedger.SubjectOf(e.Event.Member)));
+        && (subject.IsZero || subject == RocksLedger.GroupOf(e.Event.Kind) || subject == e.Event.Account
+            || subject == RocksLedger.SubjectOf(e.Event.Member)));
 
     /// <summary>Four members, of which one is banned, and one of the others has done something.</summary>
     public static TrustSummary SampleTrust() => new(
@@ -46,7 +47,7 @@ internal sealed class FakeNode : INodeGateway
             new TrustedMember("node-3", 10_000, Ratio.One, Ratio.One / 2, new PoolView(30, 0, 0), Banned: false),
             new TrustedMember("node-4", 0, 0, 0, new PoolView(10, 0, 0), Banned: true),
         ],
-        4, 50, 500, 1, 9, new TrustCounts());
+        new PoolView(3, 2, 1), 4, 50, 500, 1, 9, new TrustCounts());
 
     public string[] MemberNames(ulong epoch, int members) => [.. Enumerable.Range(1, members).Select(i => $"node-{i}")];
 

@@ -45,6 +45,20 @@ public sealed class AccountHistoryTests
         }
     });
 
+    // Protects who asks what was proven or paid on a busy chain: both are found without a look through all transfers, and nothing
+    // else is among them.
+    [Fact]
+    public void Offences_and_rewards_are_found_by_themselves()
+    {
+        TrustEventKind[] offences = Of(RocksLedger.OffenceSubject), rewards = Of(RocksLedger.RewardSubject);
+        Assert.Equal(
+            [TrustEventKind.Offence, TrustEventKind.Banned, TrustEventKind.BanWaits, TrustEventKind.Returned], offences);
+        Assert.Equal([TrustEventKind.Rewarded, TrustEventKind.RewardFailed], rewards);
+
+        static TrustEventKind[] Of(Hash256 subject) => [.. Enum.GetValues<TrustEventKind>().Where(kind =>
+            RocksLedger.Traces(new TrustEvent(kind, "node-1"), StakeEffect.None, 1).Any(trace => trace.Subject == subject))];
+    }
+
     // Protects depositors from a loss without a reason: each slash of a member is in the history of all who had a deposit or a
     // withdrawal there that it reached, and what it took from them together is what it took from the member, to a unit each.
     [Fact]
