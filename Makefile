@@ -85,6 +85,10 @@ model: ## Spin on a model of the ordering rules, exhaustively; ARGS=quick, large
 chaos: build publish ## real validators under load and disasters; SECONDS=60 or MINUTES=5, SEED=7, ARGS="--rate 500"
 	@CONFIGURATION=$(CONFIGURATION) bash eng/chaos.sh --seconds $(if $(MINUTES),$$(($(MINUTES) * 60)),$(or $(SECONDS),60)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+.PHONY: clients-test
+clients-test: publish ## the client libraries: types, unit tests, and scenarios against a cluster of the published binary; needs Node 20.19
+	@bash eng/clients-test.sh
+
 fmt: ## formats the sources
 	@dotnet format whitespace --folder .
 
@@ -92,4 +96,4 @@ fmt-check: ## whether they are formatted; CI asks
 	@dotnet format whitespace --folder . --verify-no-changes || { echo "fmt-check: run make fmt" >&2; exit 1; }
 
 clean: ## removes what was built; the native parts stay in .native/
-	@rm -rf artifacts */bin */obj eng/fuzz/bin eng/fuzz/obj
+	@rm -rf artifacts */bin */obj eng/fuzz/bin eng/fuzz/obj clients/*/dist clients/*/node_modules

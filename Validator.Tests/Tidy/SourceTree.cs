@@ -6,7 +6,7 @@ internal static class SourceTree
     private static readonly string[] Text =
         [".cs", ".md", ".csproj", ".props", ".targets", ".sln", ".sh", ".c", ".h", ".cpp", ".json", ".toml", ".yml", ".yaml", ".txt", ".aot", ".mk"];
 
-    private static readonly string[] Left = ["bin", "obj", "artifacts", ".git", ".native", ".cache", "TestResults", "BenchmarkDotNet.Artifacts"];
+    private static readonly string[] Left = ["bin", "obj", "artifacts", ".git", ".native", ".cache", "TestResults", "BenchmarkDotNet.Artifacts", "node_modules", "dist"];
 
     public static string Root { get; } = FindRoot();
 
