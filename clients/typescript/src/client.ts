@@ -1,9 +1,10 @@
 import type { Account } from './account.js';
-import { ProblemError } from './errors.js';
+import { ProblemError, UnreachableError } from './errors.js';
 import type { Genesis } from './genesis.js';
 import { Kind } from './hash.js';
 import { toBigInt, toObject, type JsonObject } from './json.js';
 import { Nonces } from './nonces.js';
+import { readProof } from './proof.js';
 import type { Receipt } from './receipts.js';
 import { readStatus, type Status } from './status.js';
 import { follow, type FinalTransaction } from './stream.js';
@@ -11,7 +12,7 @@ import { Submitter, toItem, type Item, type Wait } from './submitter.js';
 import { mayDoBetterElsewhere, Validators, type Request } from './validators.js';
 
 export interface ClientOptions {
-    /** The chain's genesis: answers of another chain are refused. Without it the first validator that answers is believed. */
+    /** The chain's genesis: validators of another chain are refused. Without it the first one that answers is believed. */
     readonly genesis?: Genesis;
     /** A bearer token with the roles that the calls need. */
     readonly token?: string;
@@ -37,6 +38,11 @@ export interface FollowOptions extends CallOptions {
     readonly from?: number;
 }
 
+export interface ProofOptions extends CallOptions {
+    readonly fromEpoch?: bigint;
+    readonly execution?: boolean;
+}
+
 const TIMEOUT_MS = 40_000;
 const PATIENCE_MS = 90_000;
 const MOST_IN_BATCH = 1_000;
@@ -48,18 +54,17 @@ export class ValidatorClient {
     readonly #validators: Validators;
     readonly #submitter: Submitter;
     readonly #nonces = new Map<string, Nonces>();
-    #chainId: string | null;
 
     /** @param validators The addresses of their APIs, such as `http://127.0.0.1:8080`; the first one is preferred. */
     constructor(validators: string | readonly string[], options: ClientOptions = {}) {
         this.#validators = new Validators(typeof validators === 'string' ? [validators] : validators, {
             fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+            chainId: options.genesis?.chainId ?? null,
             token: options.token ?? null,
             timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
             patienceMs: options.patienceMs ?? PATIENCE_MS,
         });
         this.#submitter = new Submitter(this.#validators);
-        this.#chainId = options.genesis?.chainId ?? null;
     }
 
     /** Submits a transaction of 1 byte to 64 KiB, and waits for its outcome. */
@@ -132,10 +137,11 @@ export class ValidatorClient {
     }
 
     /**
-     * The proof that a transaction is final, which `verifyProof` checks. Waits while it is not final.
+     * The proof that a transaction is final, which `verifyProof` checks. Waits while it is not final, and with `execution`
+     * until the proof shows its index too, a block or two later; of a rejected transaction none ever does.
      * @param options.fromEpoch Leaves out how the epochs before ended, for who knows the committee of this one.
      */
-    async proof(id: string, options: CallOptions & { readonly fromEpoch?: bigint } = {}): Promise<Uint8Array> {
+    async proof(id: string, options: ProofOptions = {}): Promise<Uint8Array> {
         let unknown = 0;
         const elsewhere = (error: unknown): boolean =>
             mayDoBetterElsewhere(error) ||
@@ -143,7 +149,17 @@ export class ValidatorClient {
                 (error.type === 'not-final' ||
                     ((error.status === 404 || error.status === 410) && ++unknown < this.#validators.urls.length)));
         const path = `/v1/transactions/${id}/proof?from_epoch=${options.fromEpoch ?? 0n}`;
-        return this.#validators.persist((url) => this.#validators.bytes(url, path, options.signal), options.signal, elsewhere);
+        return this.#validators.persist(
+            async (url) => {
+                const proof = await this.#validators.bytes(url, path, options.signal);
+                if (options.execution === true && readProof(proof).accepted === null) {
+                    throw new UnreachableError(url, 'the proof does not show the execution yet');
+                }
+                return proof;
+            },
+            options.signal,
+            elsewhere,
+        );
     }
 
     /** A final block as the API tells it; null where no validator that answers has it. */
@@ -165,8 +181,7 @@ export class ValidatorClient {
 
     /** 64 hexadecimal digits: genesis's, or else what the first validator that answered has said. */
     async chainId(options: CallOptions = {}): Promise<string> {
-        this.#chainId ??= (await this.status(options)).chainId;
-        return this.#chainId;
+        return this.#validators.chainId ?? (await this.status(options)).chainId;
     }
 
     #noncesOf(account: string): Nonces {
@@ -201,6 +216,7 @@ export class ValidatorClient {
         let failure: unknown = null;
         for (const url of this.#validators.urls) {
             try {
+                await this.#validators.check(url, options.signal);
                 const found = await ask(url);
                 if (found !== null) {
                     return { found };

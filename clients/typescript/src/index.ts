@@ -5,7 +5,14 @@ export { parseGenesis, type Genesis } from './genesis.js';
 export { Kind, transactionId } from './hash.js';
 export { ProofError, verifyProof, type ProofFault, type ProvenTransaction } from './verify.js';
 export { FormatError } from './wire.js';
-export { ValidatorClient, type CallOptions, type ClientOptions, type FollowOptions, type SubmitOptions } from './client.js';
+export {
+    ValidatorClient,
+    type CallOptions,
+    type ClientOptions,
+    type FollowOptions,
+    type ProofOptions,
+    type SubmitOptions,
+} from './client.js';
 export { OrderError, ProblemError, UncertainError, UnreachableError } from './errors.js';
 export type { Durable, Finalized, Receipt, Rejected } from './receipts.js';
 export type { Status } from './status.js';

@@ -4,6 +4,7 @@
  */
 export class Nonces {
     #next: bigint | null = null;
+    #asked: Promise<void> | null = null;
     #underWay = 0;
     readonly #waiting: (() => void)[] = [];
 
@@ -39,8 +40,6 @@ export class Nonces {
     refresh(): void {
         this.#asked = null;
     }
-
-    #asked: Promise<void> | null = null;
 
     async #ask(): Promise<void> {
         try {

@@ -3,7 +3,7 @@ import { ProblemError, UncertainError, UnreachableError } from './errors.js';
 import { transactionId } from './hash.js';
 import { toArray, toObject } from './json.js';
 import { readReceipt, type Receipt } from './receipts.js';
-import type { Validators } from './validators.js';
+import { isNotAllowed, type Validators } from './validators.js';
 import { WireWriter } from './wire.js';
 
 /** What a submission waits for: durable at one validator, final, or executed by others too. */
@@ -83,13 +83,25 @@ export class Submitter {
     async #findAll(url: string, items: readonly Item[], signal: AbortSignal | undefined): Promise<Receipt[] | null> {
         const found: Receipt[] = [];
         for (const item of items) {
-            const receipt = await this.find(url, item.id, signal);
+            const receipt = await this.#findIfAllowed(url, item.id, signal);
             if (receipt === null || receipt.status === 'durable') {
                 return null;
             }
             found.push(receipt.status === 'finalized' ? { ...receipt, repeated: true } : receipt);
         }
         return found;
+    }
+
+    /** A token with the role submit alone may not ask. */
+    async #findIfAllowed(url: string, id: string, signal: AbortSignal | undefined): Promise<Receipt | null> {
+        try {
+            return await this.find(url, id, signal);
+        } catch (error) {
+            if (isNotAllowed(error)) {
+                return null;
+            }
+            throw error;
+        }
     }
 
     async #post(url: string, items: readonly Item[], wait: Wait, signal: AbortSignal | undefined): Promise<Receipt[]> {
@@ -137,7 +149,7 @@ export class Submitter {
         if (!repeat && !ownNonce) {
             return receipt;
         }
-        const first = await this.find(url, receipt.id, signal);
+        const first = await this.#findIfAllowed(url, receipt.id, signal);
         return first?.status === 'finalized' ? { ...first, repeated: true } : receipt;
     }
 }

@@ -1,9 +1,11 @@
-import { ProblemError, UnreachableError } from './errors.js';
-import { parseJson } from './json.js';
+import { OrderError, ProblemError, UnreachableError } from './errors.js';
+import { parseJson, toObject, toText } from './json.js';
 
 export interface Transport {
     readonly fetch: typeof fetch;
     readonly token: string | null;
+    /** The chain that all must be of; null: that of the first one that says. */
+    readonly chainId: string | null;
     /** For one answer, milliseconds. */
     readonly timeoutMs: number;
     /** For all attempts together, milliseconds. */
@@ -15,6 +17,8 @@ interface Validator {
     /** It is asked again after this, milliseconds since the epoch. */
     restsUntil: number;
     failures: number;
+    /** It has said that it is of the chain. */
+    checked: boolean;
 }
 
 export interface Request {
@@ -33,18 +37,32 @@ export function mayDoBetterElsewhere(error: unknown): boolean {
     return error instanceof UnreachableError || (error instanceof ProblemError && ELSEWHERE.has(error.status));
 }
 
+/** For a token whose roles are not enough: with the role submit alone a client may not read. */
+const NOT_ALLOWED = new Set([401, 403]);
+
+export function isNotAllowed(error: unknown): boolean {
+    return error instanceof ProblemError && NOT_ALLOWED.has(error.status);
+}
+
 /** The validators of a client: one is asked until it fails, and then the next that does not rest. */
 export class Validators {
     readonly #all: readonly Validator[];
     readonly #transport: Transport;
+    #chainId: string | null;
     #current = 0;
 
     constructor(urls: readonly string[], transport: Transport) {
         if (urls.length === 0) {
             throw new TypeError('a client has at least one validator');
         }
-        this.#all = urls.map((url) => ({ url: url.replace(/\/+$/, ''), restsUntil: 0, failures: 0 }));
+        this.#all = urls.map((url) => ({ url: url.replace(/\/+$/, ''), restsUntil: 0, failures: 0, checked: false }));
         this.#transport = transport;
+        this.#chainId = transport.chainId;
+    }
+
+    /** Null while nobody has said. */
+    get chainId(): string | null {
+        return this.#chainId;
     }
 
     get urls(): readonly string[] {
@@ -70,6 +88,7 @@ export class Validators {
             }
             signal?.throwIfAborted();
             try {
+                await this.check(validator.url, signal);
                 const value = await attempt(validator.url);
                 validator.failures = 0;
                 return value;
@@ -81,6 +100,27 @@ export class Validators {
                 }
             }
         }
+    }
+
+    /** Before the first request to a validator: that it is of the same chain as the others, as far as the token lets ask. */
+    async check(url: string, signal: AbortSignal | undefined): Promise<void> {
+        const validator = this.#all.find((each) => each.url === url);
+        if (validator === undefined || validator.checked) {
+            return;
+        }
+        try {
+            const { body } = await this.json(url, '/v1/status', {}, signal);
+            const chainId = toText(toObject(body, 'status')['chain_id'], 'chain_id');
+            this.#chainId ??= chainId;
+            if (chainId !== this.#chainId) {
+                throw new OrderError(`${url} is of chain ${chainId}, and not of ${this.#chainId}`);
+            }
+        } catch (error) {
+            if (!isNotAllowed(error)) {
+                throw error;
+            }
+        }
+        validator.checked = true;
     }
 
     /** It rests, and another one is preferred. */

@@ -5,26 +5,33 @@ export interface Call {
     readonly path: string;
     readonly method: string;
     readonly body: Uint8Array | null;
+    readonly token: string | null;
 }
 
 export type Handler = (call: Call, signal: AbortSignal | undefined) => Response | Promise<Response>;
 
-/** Stands in for the network: validators by host, and a record of what they were asked. */
+export const CHAIN_ID = '00112233445566778899aabbccddeeff'.repeat(2);
+
+/** Stands in for the network: validators by host, who say what chain they are of, and a record of what else they were asked. */
 export class FakeNetwork {
     readonly calls: Call[] = [];
-    readonly #validators = new Map<string, Handler>();
+    readonly #validators = new Map<string, { handler: Handler; status: Handler }>();
 
-    add(name: string, handler: Handler): string {
-        this.#validators.set(name, handler);
+    add(name: string, handler: Handler, status: Handler = () => statusOf(CHAIN_ID)): string {
+        this.#validators.set(name, { handler, status });
         return `http://${name}`;
     }
 
     readonly fetch: typeof fetch = async (input, init) => {
         const address = new URL(String(input));
         const body = init?.body instanceof Uint8Array ? init.body : null;
-        const call = { url: address.host, path: address.pathname + address.search, method: init?.method ?? 'GET', body };
-        this.calls.push(call);
-        const handler = this.#validators.get(address.host);
+        const token = new Headers(init?.headers).get('authorization');
+        const call = { url: address.host, path: address.pathname + address.search, method: init?.method ?? 'GET', body, token };
+        const validator = this.#validators.get(address.host);
+        const handler = call.path === '/v1/status' ? validator?.status : validator?.handler;
+        if (handler !== validator?.status) {
+            this.calls.push(call);
+        }
         if (handler === undefined) {
             throw new TypeError('connection refused');
         }
@@ -39,6 +46,11 @@ export class FakeNetwork {
 
 export function json(body: unknown, status = 200): Response {
     return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json' } });
+}
+
+export function statusOf(chainId: string): Response {
+    const numbers = { epoch: 0, view: 0, final_sequence: 1, executed_sequence: 1, first_final_index: 0, next_final_index: 5 };
+    return json({ node: 'node-1', chain_id: chainId, ready: true, reason: '', ...numbers });
 }
 
 export function problem(status: number, type: string, retryAfter?: number, more: object = {}): Response {

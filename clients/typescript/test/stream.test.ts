@@ -3,12 +3,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { OrderError, ProblemError, ValidatorClient, type Genesis } from '../src/index.js';
-import { event, FakeNetwork, problem, stream } from './fake.js';
-
-const chainId = '00112233445566778899aabbccddeeff'.repeat(2);
+import { readEvents } from '../src/events.js';
+import { sleep } from '../src/validators.js';
+import { CHAIN_ID, event, FakeNetwork, problem, stream } from './fake.js';
 
 function client(network: FakeNetwork, urls: readonly string[], patienceMs = 1_000): ValidatorClient {
-    return new ValidatorClient(urls, { fetch: network.fetch, patienceMs, genesis: { chainId } as Genesis });
+    return new ValidatorClient(urls, { fetch: network.fetch, patienceMs, genesis: { chainId: CHAIN_ID } as Genesis });
 }
 
 async function take(from: ValidatorClient, count: number): Promise<string[]> {
@@ -34,7 +34,7 @@ test('a stream goes on at another validator', async () => {
     assert.deepEqual(await take(client(network, urls), 3), ['0 a', '1 b', '2 c']);
     assert.deepEqual(
         network.log,
-        ['one', 'two'].map((name) => `${name} GET /v1/finalized?from=0&chain=${chainId}&wait=true`),
+        ['one', 'two'].map((name) => `${name} GET /v1/finalized?from=0&chain=${CHAIN_ID}&wait=true`),
     );
 });
 
@@ -92,6 +92,41 @@ test('a stream ends with its signal, or with patience', async () => {
     assert.deepEqual(seen, [0]);
     assert.ok(closed);
     await assert.rejects(take(client(network, ['http://nobody'], 300), 1), { name: 'UnreachableError' });
+});
+
+// Protects: a connection that has died without a word is cut off; comments keep one alive.
+test('silence ends a body, and comments do not', async () => {
+    let cuts = 0;
+    const abort = new AbortController();
+    const cut = (): void => {
+        cuts++;
+        abort.abort(new Error('silent'));
+    };
+    const body = stream([event(0, 'a')], true, abort.signal).body;
+    assert.ok(body !== null);
+    const seen: string[] = [];
+    await assert.rejects(async () => {
+        for await (const { id } of readEvents(body, 40, cut)) {
+            seen.push(id);
+        }
+    }, /silent/);
+    assert.deepEqual([seen, cuts], [['0011223344556677-0'], 1]);
+
+    let left = 6;
+    const live = new ReadableStream<Uint8Array>({
+        async pull(controller) {
+            await sleep(20, undefined);
+            controller.enqueue(new TextEncoder().encode(left === 0 ? event(1, 'b') : ': still here\n\n'));
+            if (left-- === 0) {
+                controller.close();
+            }
+        },
+    });
+    const events: string[] = [];
+    for await (const { id } of readEvents(live, 80, cut)) {
+        events.push(id);
+    }
+    assert.deepEqual([events, cuts], [['0011223344556677-1'], 1]);
 });
 
 // Protects: the library runs in browsers: only its entry for Node imports from Node. And types say what they mean.

@@ -1,25 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Account, ProblemError, toUtf8, transactionId, UncertainError, UnreachableError, ValidatorClient } from '../src/index.js';
-import { FakeNetwork, json, problem, type Call, type Handler } from './fake.js';
+import {
+    Account,
+    OrderError,
+    type Genesis,
+    ProblemError,
+    toUtf8,
+    transactionId,
+    UncertainError,
+    UnreachableError,
+    ValidatorClient,
+} from '../src/index.js';
+import { fromBase64 } from '../src/bytes.js';
+import { CHAIN_ID, FakeNetwork, json, problem, statusOf, type Call, type Handler } from './fake.js';
+import { vectors } from './vectors.js';
 
 const bytes = toUtf8('pay bob');
 const id = transactionId(bytes);
 const final = { id, status: 'finalized', index: 7, block: 3, finality: 'final' };
-const chainId = 'ab'.repeat(32);
-const status = {
-    node: 'node-1',
-    chain_id: chainId,
-    ready: true,
-    reason: '',
-    epoch: 0,
-    view: 0,
-    final_sequence: 1,
-    executed_sequence: 1,
-    first_final_index: 0,
-    next_final_index: 5,
-};
-
 function client(network: FakeNetwork, urls: readonly string[], patienceMs = 2_000): ValidatorClient {
     return new ValidatorClient(urls, { fetch: network.fetch, patienceMs });
 }
@@ -190,9 +188,6 @@ test('envelopes carry fresh nonces, and keys go where they are needed', async ()
     let known = false;
     const nonces: bigint[] = [];
     const url = network.add('one', (call) => {
-        if (call.path === '/v1/status') {
-            return json(status);
-        }
         if (call.path === '/v1/accounts') {
             known = call.body?.length === 2592;
             return json({ account: account.id });
@@ -232,6 +227,36 @@ test('a transaction is asked for everywhere', async () => {
     await assert.rejects(client(network, ['http://nobody']).transaction(id), UnreachableError);
 });
 
+// Protects: a transaction never goes to another chain than the one that is meant, or that the first validator has told.
+test('a validator of another chain is refused', async () => {
+    const network = new FakeNetwork();
+    const other = network.add(
+        'other',
+        () => json(final),
+        () => statusOf('ab'.repeat(32)),
+    );
+    const meant = new ValidatorClient(other, { fetch: network.fetch, genesis: { chainId: CHAIN_ID } as Genesis });
+    await assert.rejects(meant.submit(bytes), OrderError);
+    assert.deepEqual(network.log, []);
+    const first = network.add('first', () => problem(429, 'queue-full', 1));
+    await assert.rejects(client(network, [first, other]).submit(bytes), OrderError);
+    assert.deepEqual(network.log, ['first POST /v1/transactions?kind=0&wait=finalized']);
+});
+
+// Protects: a token goes with every request, and one that may submit alone is enough to submit, through failures too.
+test('a token that may submit alone is enough', async () => {
+    const network = new FakeNetwork();
+    const forbidden = (): Response => problem(403, 'forbidden');
+    const repeat = { id, status: 'rejected', reason: 'repeat', first_index: 7, block: 9 };
+    const urls = [
+        network.add('one', () => problem(503, 'stopping', 1, { id }), forbidden),
+        network.add('two', (call) => (call.method === 'GET' ? forbidden() : json(repeat)), forbidden),
+    ];
+    const receipt = await new ValidatorClient(urls, { fetch: network.fetch, token: 'secret' }).submit(bytes);
+    assert.equal(receipt.status === 'finalized' && receipt.index, 7);
+    assert.ok(network.calls.length > 2 && network.calls.every((call) => call.token === 'Bearer secret'));
+});
+
 // Protects: a proof is waited for while the transaction is not final, and sought where another validator has deleted it.
 test('a proof is sought until a validator has it', async () => {
     const network = new FakeNetwork();
@@ -241,6 +266,11 @@ test('a proof is sought until a validator has it', async () => {
         network.add('two', () => (asked++ === 0 ? problem(409, 'not-final', 0) : new Response(Uint8Array.of(1, 2)))),
     ];
     assert.deepEqual(await client(network, urls).proof(id), Uint8Array.of(1, 2));
+    const proofs = vectors().chains[0]?.proofs.map((each) => fromBase64(each.proof) as Uint8Array<ArrayBuffer>) ?? [];
+    assert.ok(proofs.length > 1);
+    const growing = new FakeNetwork();
+    const url = growing.add('one', () => new Response(proofs[Math.min(1, growing.calls.length - 1)] ?? null));
+    assert.deepEqual(await client(growing, [url]).proof(id, { execution: true }), proofs[1]);
     const none = new FakeNetwork();
     const gone = ['one', 'two'].map((name) => none.add(name, () => problem(410, 'proof-gone')));
     await assert.rejects(client(none, gone).proof(id), ProblemError);

@@ -60,6 +60,10 @@ export class Cluster {
         }
     }
 
+    signal(number: number, signal: NodeJS.Signals): void {
+        this.#processes.get(number)?.kill(signal);
+    }
+
     /** What `validator proof verify` ends with, 0 where the proof holds. */
     verify(proof: Uint8Array, id: string): { code: number; told: string } {
         const path = join(this.folder, 'asked.proof');

@@ -9,7 +9,11 @@ type Load = Extract<Step, { do: 'load' }>;
 /** Submits from many workers while validators are killed, and checks the stream against the receipts. */
 export async function load(cluster: Cluster, step: Load): Promise<void> {
     const client = (first: number): ValidatorClient =>
-        new ValidatorClient(cluster.from(first), { genesis: cluster.genesis, patienceMs: 60_000 });
+        new ValidatorClient(cluster.from(first), {
+            genesis: cluster.genesis,
+            patienceMs: 60_000,
+            timeoutMs: step.timeout_ms ?? 40_000,
+        });
     const { nextFinalIndex: from } = await client(1).status();
     const abort = new AbortController();
     const seen: FinalTransaction[] = [];
@@ -21,7 +25,7 @@ export async function load(cluster: Cluster, step: Load): Promise<void> {
         const own = client(1 + (worker % cluster.apis.length));
         const account = worker < step.signers ? Account.generate() : null;
         for (let i = 0; Date.now() < end; i++) {
-            const text = `load ${worker} ${i}`;
+            const text = `load from ${from}: ${worker} ${i}`;
             texts.add(text);
             receipts.push(await submitOnce(own, account, toUtf8(text)));
         }
@@ -49,7 +53,7 @@ export async function load(cluster: Cluster, step: Load): Promise<void> {
         assert.deepEqual([there?.index, receipt.status], [receipt.status === 'finalized' ? receipt.index : -1, 'finalized']);
     }
     const data = seen.map((each) => dataOf(each));
-    const loads = data.filter((text) => text.startsWith('load '));
+    const loads = data.filter((text) => text.startsWith(`load from ${from}:`));
     assert.equal(loads.length, texts.size, 'as many are final as were submitted, so none lost and none twice');
     assert.deepEqual(new Set(loads), texts);
     for (const api of cluster.apis) {
@@ -84,6 +88,12 @@ async function inject(cluster: Cluster, faults: readonly Fault[]): Promise<void>
         if (fault.kill !== undefined) {
             killed = fault.kill === 'leader' ? await leader(cluster) : fault.kill;
             await cluster.kill(killed);
+        }
+        if (fault.pause !== undefined) {
+            cluster.signal(fault.pause, 'SIGSTOP');
+        }
+        if (fault.resume !== undefined) {
+            cluster.signal(fault.resume, 'SIGCONT');
         }
         if (fault.start !== undefined) {
             const number = fault.start === 'killed' ? killed : fault.start;

@@ -18,6 +18,8 @@ export interface Fault {
     readonly at: number;
     readonly kill?: number | 'leader';
     readonly start?: number | 'killed';
+    readonly pause?: number;
+    readonly resume?: number;
 }
 
 export type Step =
@@ -50,6 +52,7 @@ export type Step =
           readonly workers: number;
           readonly signers: number;
           readonly seconds: number;
+          readonly timeout_ms?: number;
           readonly faults: readonly Fault[];
       }
     | { readonly do: 'prove'; readonly of: string; readonly by: number; readonly mutations: number };
