@@ -115,7 +115,14 @@ internal sealed class ClientBatcher : PipelineStage
             Publish();
         }
 
-        Waker.Wake();
+        // Without a credit there is nothing to do but to wait for one, and who grants it wakes. No wake is lost: either the
+        // credit is seen here, or it comes after this look, and what was published before the fence is there when it wakes.
+        Interlocked.MemoryBarrier();
+        if (Credits.Count > 0 || !DiskHasRoom())
+        {
+            Waker.Wake();
+        }
+
         return SubmitRefusal.None;
     }
 

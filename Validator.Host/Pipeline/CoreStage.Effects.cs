@@ -50,7 +50,7 @@ internal sealed partial class CoreStage
         PendingVertex? pending = Vertices.Take(token);
         Require.That(pending is not null);
         Volatile.Write(ref _pendingVertices, _pendingVertices + 1);
-        ToLedger.Put(LedgerItem.Vertex(pending.Take()));
+        PutInLedger(LedgerItem.Vertex(pending.Take()));
     }
 
     void IShellPorts<OwnPayload>.DropVertex(ulong token, Reason reason)
@@ -82,25 +82,25 @@ internal sealed partial class CoreStage
     void IShellPorts<OwnPayload>.StoreEpochEnd(EpochEnd end)
     {
         log.LogInformation("peers no longer keep a snapshot of epoch {Epoch}, which ended with block {Block}: on to the next", Core.Epoch, end.Last.Sequence);
-        ToLedger.Put(LedgerItem.EpochEnd(end));
+        PutInLedger(LedgerItem.EpochEnd(end));
     }
 
     void IShellPorts<OwnPayload>.StoreManifest(SnapshotManifest manifest)
     {
         log.LogInformation(
             "peers no longer keep block {Next}: fetching the snapshot at block {Sequence}", Core.FinalSequence + 1, manifest.Sequence);
-        ToLedger.Put(LedgerItem.Manifest(manifest));
+        PutInLedger(LedgerItem.Manifest(manifest));
     }
 
-    void IShellPorts<OwnPayload>.StoreChunk(SnapshotChunk chunk) => ToLedger.Put(LedgerItem.Chunk(chunk));
+    void IShellPorts<OwnPayload>.StoreChunk(SnapshotChunk chunk) => PutInLedger(LedgerItem.Chunk(chunk));
 
-    void IShellPorts<OwnPayload>.DropSnapshot() => ToLedger.Put(LedgerItem.DropSnapshot());
+    void IShellPorts<OwnPayload>.DropSnapshot() => PutInLedger(LedgerItem.DropSnapshot());
 
     void IShellPorts<OwnPayload>.Install(SnapshotManifest manifest)
     {
         log.LogInformation("the snapshot at block {Sequence} is here and goes in place", manifest.Sequence);
         Volatile.Write(ref _pendingVertices, 0);
-        ToLedger.Put(LedgerItem.Install(manifest));
+        PutInLedger(LedgerItem.Install(manifest));
     }
 
     void IShellPorts<OwnPayload>.Evidence(Evidence evidence)
@@ -111,6 +111,7 @@ internal sealed partial class CoreStage
             "evidence against {Member}: two {Kind} at view {View}, sequence {Sequence}",
             _epoch.Members[header.Sender].Name, header.Kind, header.View, header.Sequence);
         ToFetch.Put(evidence);
+        _fetchIsNeeded = true;
     }
 
     void IShellPorts<OwnPayload>.ViewChanged(ulong view, Reason reason)
@@ -155,6 +156,12 @@ internal sealed partial class CoreStage
     {
         Evidence.KeepHalt(reason, certificate, conflicting);
         Faults.Fail(ExitCodes.Halted, $"halted by safety: {reason}; nothing more is signed, keep the data directory");
+    }
+
+    private void PutInLedger(in LedgerItem item)
+    {
+        _ledgerIsNeeded |= !item.Lingers;
+        ToLedger.Put(item);
     }
 
     private void CountSigned(in SignedHeader header)

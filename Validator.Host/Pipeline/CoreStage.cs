@@ -37,6 +37,10 @@ internal sealed partial class CoreStage(
     private bool _signs = shell.Core.Signs;
     private bool _authors = shell.Core.Authors;
 
+    // Something was put there, since the last flush, for which it has to be woken.
+    private bool _ledgerIsNeeded;
+    private bool _fetchIsNeeded;
+
     private readonly StageLink<Input>[] _answers = topology.Answers;
     private readonly StageLink<Input>[] _outside = topology.Outside;
 
@@ -148,9 +152,9 @@ internal sealed partial class CoreStage(
         PublishProgress(now);
 
         ToSigner.Flush();
-        ToLedger.Flush();
+        FlushToLedger();
         ToExecution.Flush();
-        ToFetch.Flush();
+        FlushToFetch();
         if (done > 0)
         {
             sender.Flush();
@@ -160,6 +164,35 @@ internal sealed partial class CoreStage(
         }
 
         return done > 0;
+    }
+
+    private void FlushToLedger()
+    {
+        if (_ledgerIsNeeded || !Ledger.Doze.Holds)
+        {
+            ToLedger.Flush();
+        }
+        else
+        {
+            ToLedger.FlushQuietly();
+        }
+
+        _ledgerIsNeeded = false;
+    }
+
+    /// <summary>Of accepted blocks it needs to know only before its next answer, and it looks then.</summary>
+    private void FlushToFetch()
+    {
+        if (_fetchIsNeeded)
+        {
+            ToFetch.Flush();
+        }
+        else
+        {
+            ToFetch.FlushQuietly();
+        }
+
+        _fetchIsNeeded = false;
     }
 
     /// <summary>

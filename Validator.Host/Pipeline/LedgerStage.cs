@@ -51,6 +51,9 @@ internal sealed class LedgerStage(
         set => Volatile.Write(ref _proposes, value);
     }
 
+    /// <summary>Holds while others' vertices linger: more of them are taken without a wake.</summary>
+    public Doze Doze { get; } = new();
+
     /// <summary>Gets back the batches that an ended epoch did not order.</summary>
     public required ClientBatcher Batcher { get; init; }
 
@@ -105,8 +108,19 @@ internal sealed class LedgerStage(
 
     public override bool Work()
     {
+        Doze.End();
         bool any = Group.Gather();
-        return Group.IsDue(Clock.MonotonicMicros(), hurries: Stopping || Volatile.Read(ref _proposes)) ? Group.Commit() : any;
+        if (Group.IsDue(Clock.MonotonicMicros(), hurries: Stopping || Volatile.Read(ref _proposes)))
+        {
+            return Group.Commit();
+        }
+
+        if (!Group.IsEmpty)
+        {
+            Doze.Begin();
+        }
+
+        return any;
     }
 
     /// <summary>

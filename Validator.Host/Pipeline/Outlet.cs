@@ -25,14 +25,29 @@ internal sealed class Outlet<T>(StageLink<T> link)
     /// <summary>Moves what waited, then wakes the consumer. Called once after each batch of inputs.</summary>
     public void Flush()
     {
+        if (Move())
+        {
+            link.Consumer.Wake();
+        }
+    }
+
+    /// <summary>The same where the consumer looks by itself soon enough: it is woken only once its ring is half full.</summary>
+    public void FlushQuietly()
+    {
+        if (Move() && link.Ring.Count >= link.Capacity / 2)
+        {
+            link.Consumer.Wake();
+        }
+    }
+
+    /// <returns>False where the consumer has taken everything.</returns>
+    private bool Move()
+    {
         while (_overflow.TryPeek(out T? item) && link.Ring.TryEnqueue(in item))
         {
             _overflow.Dequeue();
         }
 
-        if (!link.IsEmpty)
-        {
-            link.Consumer.Wake();
-        }
+        return !link.IsEmpty;
     }
 }

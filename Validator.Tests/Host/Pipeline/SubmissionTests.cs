@@ -104,7 +104,7 @@ public class SubmissionTests
         }
     }
 
-    private static Submission Create(FakeNode node, int count)
+    internal static Submission Create(FakeNode node, int count)
     {
         FramingError error = SubmissionReader.TryCreate(Framed(count), node, wantsFinal: true, out Submission? made, out _);
         Assert.Equal(FramingError.None, error);
