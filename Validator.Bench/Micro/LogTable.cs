@@ -186,7 +186,7 @@ internal static class LogTable
         public OfOurs(string folder, bool direct, bool joint)
         {
             string path = Path.Combine(folder, "log");
-            LogFile.Create(path, LogBlocks);
+            LogFile.Create(path, LogBlocks, written: true);
             _log = WriteAheadLog.Open(LogFile.Open(path, direct), new byte[32], 0, (_, _) => { });
             _joint = joint;
             // The first lap, so that the rows show the laps after it.

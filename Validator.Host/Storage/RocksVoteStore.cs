@@ -40,6 +40,7 @@ internal sealed partial class RocksVoteStore : IVoteStore
     private static readonly RocksDbOptions Options = new()
     {
         LogBlocks = 8 * 1024,
+        LogWritten = true,
         WriteBufferBytes = 8 << 20,
         CacheBytes = 4 << 20,
         OpenFiles = DescriptorBudget.VoteFiles,

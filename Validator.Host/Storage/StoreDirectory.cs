@@ -312,7 +312,7 @@ internal static class StoreDirectory
         RequireRoom(path, LogRoom(options), "for its log");
         try
         {
-            StoreLog.Create(path, options.LogBlocks, batch);
+            StoreLog.Create(path, options.LogBlocks, options.LogWritten, batch);
             DurableFile.SyncFolder(path);
         }
         catch (IOException e)
@@ -332,7 +332,7 @@ internal static class StoreDirectory
         using (RocksDb database = RocksDb.TryOpen(aside, families, options with { Create = true }, out string? error) ?? throw Open(path, error!))
         {
             using RocksDbBatch batch = new(database);
-            StoreLog.Create(aside, options.LogBlocks, batch);
+            StoreLog.Create(aside, options.LogBlocks, options.LogWritten, batch);
             batch.Put(identityFamily, identityKey, identity);
             more?.Invoke(batch);
             if (database.Write(batch, sync: true) is { } failure)

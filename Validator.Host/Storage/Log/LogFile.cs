@@ -5,8 +5,9 @@ namespace Validator.Host.Storage.Log;
 
 /// <summary>
 /// A log in a file whose room is taken at its creation. Written with O_DIRECT and O_DSYNC where the file system has it: one
-/// write, and no copy in the page cache; else with fdatasync after it. Blocks get zeros some way ahead before the first lap
-/// reaches them, since the first write to room that was only taken changes metadata.
+/// write, and no copy in the page cache; else with fdatasync after it. The first write to room that was only taken changes
+/// metadata. So all of it is written at its creation, where there is time for that; its last block says so, with bytes that
+/// are no block of a log. Else blocks get zeros some way ahead before the first lap reaches them.
 /// </summary>
 internal sealed unsafe partial class LogFile : ILogDisk
 {
@@ -14,6 +15,8 @@ internal sealed unsafe partial class LogFile : ILogDisk
     private const int CloseOnExec = 0x80000;
     private const int DataSync = 0x1000;
     private const int ZeroBytes = 1 << 16;
+    private const int CreateBytes = 1 << 20;
+    private const byte Mark = 0xff;
 
     private static readonly int Direct = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x10000 : 0x4000;
 
@@ -35,8 +38,9 @@ internal sealed unsafe partial class LogFile : ILogDisk
     public long Blocks { get; }
 
     /// <summary>Makes a file with room for so many blocks, and its bytes durable; its name is the caller's to sync.</summary>
+    /// <param name="written">Writes all of it: it takes longer, and then the first lap is like any other.</param>
     /// <exception cref="IOException">The disk is full, or fails.</exception>
-    public static void Create(string path, long blocks)
+    public static void Create(string path, long blocks, bool written)
     {
         using FileStream file = new(path, new FileStreamOptions
         {
@@ -47,6 +51,18 @@ internal sealed unsafe partial class LogFile : ILogDisk
             BufferSize = 0,
         });
         file.SetLength(blocks * LogBlock.Size);
+        if (written)
+        {
+            byte[] some = new byte[CreateBytes];
+            for (long left = file.Length - LogBlock.Size; left > 0; left -= some.Length)
+            {
+                file.Write(some.AsSpan(0, (int)Math.Min(left, some.Length)));
+            }
+
+            some.AsSpan().Fill(Mark);
+            file.Write(some.AsSpan(0, LogBlock.Size));
+        }
+
         file.Flush(flushToDisk: true);
     }
 
@@ -59,7 +75,21 @@ internal sealed unsafe partial class LogFile : ILogDisk
         return file >= 0 ? new LogFile(path, file, direct) : throw Failed(path, "cannot be opened");
     }
 
-    public void Begin(long unwritten) => _zeroed = unwritten * LogBlock.Size;
+    public void Begin(long unwritten)
+    {
+        // Once a lap was done, or where the mark is still there, nothing is unwritten.
+        byte* last = (byte*)NativeMemory.AlignedAlloc(LogBlock.Size, LogBlock.Size);
+        try
+        {
+            Span<byte> bytes = new(last, LogBlock.Size);
+            Read(Blocks - 1, bytes);
+            _zeroed = (bytes.ContainsAnyExcept((byte)0) ? Blocks : unwritten) * LogBlock.Size;
+        }
+        finally
+        {
+            NativeMemory.AlignedFree(last);
+        }
+    }
 
     public void Read(long block, Span<byte> bytes)
     {

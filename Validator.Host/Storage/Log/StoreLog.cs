@@ -48,10 +48,11 @@ internal sealed class StoreLog : IDisposable
 
     /// <summary>Makes the log of a database, durable but for its name.</summary>
     /// <param name="batch">Gets the key, and makes the log count when it is written: past the log.</param>
+    /// <param name="written">As <see cref="LogFile.Create"/> has it.</param>
     /// <exception cref="IOException">The disk is full, or fails.</exception>
-    public static void Create(string folder, long blocks, RocksDbBatch batch)
+    public static void Create(string folder, long blocks, bool written, RocksDbBatch batch)
     {
-        LogFile.Create(Path.Combine(folder, FileName), blocks);
+        LogFile.Create(Path.Combine(folder, FileName), blocks, written);
         byte[] key = RandomNumberGenerator.GetBytes(Hash256.Size);
         batch.Put(0, IdKey, key);
         PutCommit(batch, 0);

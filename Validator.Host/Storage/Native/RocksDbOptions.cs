@@ -16,6 +16,9 @@ internal sealed record RocksDbOptions
     /// <summary>Of the log of our own that a new store gets, <see cref="Log.LogBlock.Size"/> bytes each.</summary>
     public int LogBlocks { get; init; } = 16 * 1024;
 
+    /// <summary>A new log is written through, which takes a while: not where a start waits for it.</summary>
+    public bool LogWritten { get; init; }
+
     public required long WriteBufferBytes { get; init; }
     public required long CacheBytes { get; init; }
 

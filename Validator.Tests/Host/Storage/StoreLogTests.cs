@@ -26,7 +26,7 @@ public class StoreLogTests
         using (RocksDb made = RocksDb.TryOpen(path, s_families, s_options with { Create = true }, out _)!)
         {
             using RocksDbBatch batch = new(made);
-            StoreLog.Create(path, Blocks, batch);
+            StoreLog.Create(path, Blocks, written: false, batch);
             Assert.Null(made.Write(batch, sync: true));
         }
 
