@@ -55,7 +55,7 @@ public partial class SimNode : ISimLedgerPorts, ISimLedgerWriter
         }
 
         _ledger.Gather();
-        if (_ledger.IsDue(Clock.Monotonic(Cluster.Now), hurries: Core.Leader == Core.Self))
+        if (_ledger.IsDue(Clock.Monotonic(Cluster.Now), Core.ProposesMicros))
         {
             _ledgerSyncs = true;
             Cluster.After(this, Cluster.World.SyncMicros(), CommitLedger);

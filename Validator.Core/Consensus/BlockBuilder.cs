@@ -22,6 +22,9 @@ internal sealed class BlockBuilder(
     /// <summary>When the block that was not due yet is; long.MaxValue where there is none.</summary>
     public long DueMicros { get; private set; } = long.MaxValue;
 
+    /// <summary>The earliest moment for a block that orders something, monotonic microseconds.</summary>
+    public long EarliestMicros => _lastMicros + pace.Micros;
+
     /// <summary>The child of <paramref name="parent"/> to propose now; null where there is none, or none yet.</summary>
     /// <param name="from">No lower sequence is proposed.</param>
     /// <param name="wall">Own clock, microseconds since 1970.</param>
@@ -41,7 +44,7 @@ internal sealed class BlockBuilder(
             return null;
         }
 
-        long due = _lastMicros + (orders || close.ChangePending ? pace.Micros : RootPatience * settings.BlockIntervalMicros);
+        long due = orders || close.ChangePending ? EarliestMicros : _lastMicros + (RootPatience * settings.BlockIntervalMicros);
         if (now < due)
         {
             DueMicros = due;

@@ -135,6 +135,12 @@ public sealed class ValidatorCore : IInputHandler
 
     public int Leader => Configuration.Leader(View);
 
+    /// <summary>
+    /// Monotonic microseconds at which the next proposal of ours may be due, which waits for vertices to be durable here;
+    /// long.MaxValue where another leads.
+    /// </summary>
+    public long ProposesMicros => Leader == Self ? _builder.EarliestMicros : long.MaxValue;
+
     /// <summary>Entries of each bounded table, for checks of the limits.</summary>
     internal CoreSizes Sizes => new(
         _slots.Count, _blocks.Count, _lanes.Vertices, _lanes.Bytes, _fetcher.Count, _chain.Remembered,

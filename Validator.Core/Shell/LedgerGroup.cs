@@ -38,7 +38,7 @@ public sealed class LedgerGroup<TVertex, TExecuted, TPayload>(ILedgerPorts<TVert
     /// <summary>
     /// How long others' vertices wait for more of them, microseconds. Their lanes tick independently, and one sync each would be
     /// most of all syncs. Who votes needs them when the block that names them comes, which the leader's own sync and its pace
-    /// delay longer.
+    /// delay longer; the leader when it may propose again.
     /// </summary>
     public const long LingerMicros = 2_000;
 
@@ -97,10 +97,12 @@ public sealed class LedgerGroup<TVertex, TExecuted, TPayload>(ILedgerPorts<TVert
 
     /// <summary>Whether it is time for <see cref="Commit"/>.</summary>
     /// <param name="now">Monotonic microseconds.</param>
-    /// <param name="hurries">Others' vertices do not linger: what we propose waits for them.</param>
-    public bool IsDue(long now, bool hurries)
+    /// <param name="neededAt">
+    /// When what we propose next waits for others' vertices; long.MaxValue: never. They linger as far as they are durable then.
+    /// </param>
+    public bool IsDue(long now, long neededAt)
     {
-        if (_group.Count == 0 || _urgent || _held is not null || hurries || IsFull)
+        if (_group.Count == 0 || _urgent || _held is not null || IsFull || now >= neededAt - LingerMicros)
         {
             return _group.Count > 0;
         }

@@ -160,7 +160,7 @@ internal sealed partial class CoreStage(
             sender.Flush();
             Volatile.Write(ref _view, Core.View);
             Volatile.Write(ref _final, Core.FinalSequence);
-            Ledger.Proposes = Core.Leader == _epoch.Self;
+            Ledger.NeededMicros = Core.ProposesMicros;
         }
 
         return done > 0;

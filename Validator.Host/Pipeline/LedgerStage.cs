@@ -32,7 +32,7 @@ internal sealed class LedgerStage(
     private Hash256[] _unordered = [];
     private readonly LedgerStanding _standing = new(epoch, executor.Sequence, executor.Root);
     private LedgerGroup? _group;
-    private bool _proposes = true;
+    private long _neededMicros;
     private long _pendingOwn;
     private volatile ExecutedPoint _executed = new(executor.Sequence, executor.Root);
     private volatile LiveBlock? _newest;
@@ -45,10 +45,10 @@ internal sealed class LedgerStage(
 
     public required VoteStage Votes { get; init; }
 
-    /// <summary>True for the leader, whose proposals wait for others' vertices to be durable here. Core thread.</summary>
-    public bool Proposes
+    /// <summary>When a proposal of ours waits for others' vertices to be durable here, monotonic microseconds. Core's.</summary>
+    public long NeededMicros
     {
-        set => Volatile.Write(ref _proposes, value);
+        set => Volatile.Write(ref _neededMicros, value);
     }
 
     /// <summary>Holds while others' vertices linger: more of them are taken without a wake.</summary>
@@ -110,7 +110,7 @@ internal sealed class LedgerStage(
     {
         Doze.End();
         bool any = Group.Gather();
-        if (Group.IsDue(Clock.MonotonicMicros(), hurries: Stopping || Volatile.Read(ref _proposes)))
+        if (Group.IsDue(Clock.MonotonicMicros(), Stopping ? 0 : Volatile.Read(ref _neededMicros)))
         {
             return Group.Commit();
         }

@@ -106,7 +106,7 @@ public sealed class LedgerGroupTests
     {
         (Group group, Ports ports) = Make(fails, Own(), Final());
         Assert.True(group.Gather());
-        Assert.True(group.IsDue(0, hurries: false));
+        Assert.True(group.IsDue(0, long.MaxValue));
         Assert.Equal(!fails, group.Commit());
         Assert.Equal(done, Told(ports));
     }
@@ -138,7 +138,7 @@ public sealed class LedgerGroupTests
         for (int i = 0; i < 3; i++)
         {
             group.Gather();
-            Assert.True(group.IsDue(0, hurries: true));
+            Assert.True(group.IsDue(0, 0));
             group.Commit();
         }
 
@@ -146,19 +146,21 @@ public sealed class LedgerGroupTests
             $"vertex, sync 10, tell vertex, {name}, sync 0, tell {name}, let go 0, let go 7, vertex, sync 10, tell vertex", Told(ports));
     }
 
-    // Protects the sync rate: others' vertices wait for more of them, for no longer than they may, and with nothing else.
+    // Protects the sync rate: others' vertices wait for more of them, for no longer than they may, and with nothing else; and not
+    // into the time in which our next proposal waits for them.
     [Fact]
     public void Vertices_of_others_linger()
     {
         (Group group, Ports ports) = Make(false, Vertex());
         group.Gather();
-        Assert.False(group.IsDue(100, hurries: false));
+        Assert.False(group.IsDue(100, long.MaxValue));
         Assert.Equal(100 + Group.LingerMicros, group.LingersUntil);
-        Assert.True(group.IsDue(100, hurries: true));
-        Assert.True(group.IsDue(group.LingersUntil, hurries: false));
+        Assert.False(group.IsDue(100, 101 + Group.LingerMicros));
+        Assert.True(group.IsDue(100, 100 + Group.LingerMicros));
+        Assert.True(group.IsDue(group.LingersUntil, long.MaxValue));
         ports.Waiting.Enqueue(Own());
         group.Gather();
-        Assert.True(group.IsDue(101, hurries: false));
+        Assert.True(group.IsDue(101, long.MaxValue));
     }
 
     // Protects a snapshot's place: it goes in after all that was handed over before, and nothing is gathered behind it.
@@ -184,7 +186,7 @@ public sealed class LedgerGroupTests
         (Group group, Ports ports) = Make(false, [.. Enumerable.Repeat(largest, 17)]);
         group.Gather();
         Assert.Equal(16, group.Items.Count);
-        Assert.True(group.IsDue(0, hurries: false));
+        Assert.True(group.IsDue(0, long.MaxValue));
         Assert.Single(ports.Waiting);
     }
 }
