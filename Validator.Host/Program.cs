@@ -16,8 +16,8 @@ internal static class Program
             Environment.Exit(ExitCodes.Internal);
         };
 
-        // .NET looks for the user's own certificates in the home directory, and fails where neither HOME nor /etc/passwd names one, as in
-        // an empty image under an engine that sets none.
+        // .NET looks for the user's own certificates in the home directory, and fails where neither HOME nor /etc/passwd names
+        // one, as in an empty image under an engine that sets none (findings/tls-context-without-home.sh).
         if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("HOME")))
         {
             Environment.SetEnvironmentVariable("HOME", "/");

@@ -1,8 +1,8 @@
 using k8s;
 
-// Reads manifests from standard input into the official client's types, strictly: a field that no type has, and a key given twice, are
-// errors. Prints each again as JSON, a line each, or says what is wrong and ends with 1. Kinds of the Prometheus operator have no type
-// there; they come out as they went in.
+// Reads manifests from standard input into the official client's types, strictly: a field that no type has, and a key given
+// twice, are errors. Prints each again as JSON, a line each, or says what is wrong and ends with 1. Kinds of the Prometheus
+// operator have no type there; they come out as they went in.
 string text = await Console.In.ReadToEndAsync();
 Dictionary<string, Type> operators = new()
 {

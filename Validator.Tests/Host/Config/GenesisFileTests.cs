@@ -27,7 +27,7 @@ public class GenesisFileTests
         Refused(path, text[..^20], "genesis.json:");
     }
 
-    // Protects operators who turn trust on: the part that docs/TRUST.md shows is taken, and what it leaves out is as usual, not 0.
+    // Protects operators who turn trust on: the part that docs/TRUST.md shows is taken, and what it leaves out is as usual.
     [Fact]
     public void The_trust_part_of_the_document_is_read_and_the_rest_is_as_usual()
     {
