@@ -113,7 +113,8 @@ public sealed partial class SimChecker
         }
 
         SignedHeader second = h;
-        List<Evidence> known = node.Disk.Evidence.FindAll(e => e.First.Header.Sender == second.Sender && e.First.Header.Epoch == second.Epoch);
+        List<Evidence> known = node.Disk.Evidence.FindAll(
+            e => e.First.Header.Sender == second.Sender && e.First.Header.Epoch == second.Epoch);
         if (known.Count < TrustParameters.MostOffences && !known.Exists(e => SlotOf(e.First.Header.Kind) == slot.Kind
             && e.First.Header.View == slot.View && e.First.Header.Sequence == slot.Sequence))
         {

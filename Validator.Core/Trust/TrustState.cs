@@ -261,13 +261,16 @@ public sealed partial class TrustState
         standing = _known[roster.Members[header.Sender].Number];
         CountedOffence slot = Slot(proof, standing);
         return _counted.Contains(slot) ? ProofRefusal.AlreadyCounted
-            : _counted.Count(counted => counted.Epoch == slot.Epoch && counted.Number == slot.Number) >= TrustParameters.MostOffences
+            : _counted.Count(counted => counted.Epoch == slot.Epoch && counted.Number == slot.Number)
+                >= TrustParameters.MostOffences
                 ? ProofRefusal.EnoughCounted
             : ProofRefusal.None;
     }
 
     private static CountedOffence Slot(OffenceProof proof, Standing standing) =>
-        new(proof.First.Epoch, (ushort)standing.Number, EvidenceCodec.SlotKind(proof.First.Kind), proof.First.View, proof.First.Sequence);
+        new(
+            proof.First.Epoch, (ushort)standing.Number, EvidenceCodec.SlotKind(proof.First.Kind), proof.First.View,
+            proof.First.Sequence);
 
     private void Begin(ulong epoch, ulong start, Member[] members)
     {

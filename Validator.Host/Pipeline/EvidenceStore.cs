@@ -97,7 +97,8 @@ internal sealed class EvidenceStore(NodeSection node, EpochBoard epochs, ILogger
                 if (!_full)
                 {
                     log.LogWarning(
-                        "{Folder} holds {Count} files of evidence that may still count: no more are written", node.EvidencePath, MostFiles);
+                        "{Folder} holds {Count} files of evidence that may still count: no more are written",
+                        node.EvidencePath, MostFiles);
                 }
 
                 _full = true;

@@ -37,7 +37,7 @@ public sealed class ExactStepTests
             Assert.Equal(expected, weights!.Select(w => (BigInteger)w));
         }
 
-        Assert.True(halved[0] > 100 && halved[1] > 0 && refused > 10 && begun > 100,
+        Assert.True(halved[0] > 100 && halved[1] > 0 && refused > 10 && begun > 10,
             $"{string.Join(' ', halved)}, {refused} refused, in {begun} somebody began anew");
     }
 

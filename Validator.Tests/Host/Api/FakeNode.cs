@@ -36,7 +36,7 @@ internal sealed class FakeNode : INodeGateway
 
     private IEnumerable<StoredTrustEvent> Find(Hash256 subject, EventPlace before) => Events.Where(e => e.At.CompareTo(before) < 0
         && (subject.IsZero || subject == RocksLedger.GroupOf(e.Event.Kind) || subject == e.Event.Account
-            || subject == RocksLedger.SubjectOf(e.Event.Member)));
+            || (e.Event.Member.Length > 0 && subject == RocksLedger.SubjectOf(e.Event.Member))));
 
     /// <summary>Four members, of which one is banned, and one of the others has done something.</summary>
     public static TrustSummary SampleTrust() => new(

@@ -85,7 +85,11 @@ public class EvidenceStoreTests
         using EpochBoard board = TestCluster.BoardOf(GenesisSamples.Four());
         Certificate own = Committed("one"u8, 0, 1, 2), other = Committed("another"u8, 1, 2, 3);
         List<Evidence> told = [];
-        EvidenceStore store = new(node, board, NullLogger.Instance) { Kept = told.Add, ProofOf = sequence => sequence == 4 ? own : null };
+        EvidenceStore store = new(node, board, NullLogger.Instance)
+        {
+            Kept = told.Add,
+            ProofOf = sequence => sequence == 4 ? own : null,
+        };
         store.KeepHalt(Reason.ConflictingCertificates, other, null);
         Assert.Equal([1, 2], told.Select(e => e.First.Header.Sender));
         Assert.All(told, e => Assert.Equal(DecodeError.None, EvidenceCodec.Refusal(e.First.Header, e.Second.Header)));
