@@ -458,6 +458,7 @@ HIDDEN int conn_read(vq_conn *conn, const ngtcp2_path *from, const uint8_t *pack
 {
     ngtcp2_path path = *from;
     ngtcp2_pkt_info info = {0};
+    const uint64_t was_up = (uint64_t)conn->up, lost = packets_lost(conn);
     if (conn->dialled) {
         /* The kernel chose the address, and may choose another. */
         path.local.addr = (ngtcp2_sockaddr *)&conn->local;
@@ -468,7 +469,7 @@ HIDDEN int conn_read(vq_conn *conn, const ngtcp2_path *from, const uint8_t *pack
     switch (error) {
     case 0:
         path_heard(conn);
-        conn->dirty = 1;
+        acknowledge_later(conn, was_up != 0, lost);
         return 1;
     case NGTCP2_ERR_DRAINING:
         end_after_peer_closed(conn);

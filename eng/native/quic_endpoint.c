@@ -204,6 +204,9 @@ int vq_push(vq_endpoint *endpoint, uint64_t handle, uint32_t channel, const uint
     return 1;
 }
 
+/* A peer hears of room in its window at the latest once so much of it is free. */
+#define WINDOW_PARTS 8
+
 void vq_consume(vq_endpoint *endpoint, uint64_t handle, uint32_t channel, uint64_t length)
 {
     vq_conn *conn = conn_of(endpoint, handle);
@@ -219,7 +222,10 @@ void vq_consume(vq_endpoint *endpoint, uint64_t handle, uint32_t channel, uint64
     int64_t stream = (int64_t)channel * 4 + (conn->dialled ? 3 : 2);
     if (ngtcp2_conn_extend_max_stream_offset(conn->quic, stream, length) == 0) {
         ngtcp2_conn_extend_max_offset(conn->quic, length);
-        conn->dirty = 1;
+        /* Rides with what is written next, unless the other side might soon wait for it. */
+        conn->consumed += length;
+        if (conn->consumed >= endpoint->config.window / WINDOW_PARTS)
+            conn->dirty = 1;
     }
 }
 

@@ -85,9 +85,13 @@ typedef struct vq_conn {
     send_queue tx[VQ_CHANNELS];
     path_watch watch;
     uint64_t expiry;
+    uint64_t hold;     /* until then acknowledgements wait for something to ride with; 0: none waits */
+    uint64_t consumed; /* since the last packet was written */
+    uint64_t wrote;    /* when data last went out */
     uint64_t born;
     uint32_t slot;
     uint32_t generation;
+    uint32_t heard; /* packets since one was written */
     int32_t peer; /* expected when dialled; else -1 until the certificate is known */
     int32_t answered; /* dialled, and answered by another peer, or by SELF_ANSWERED; else -1 */
     int dialled, up, dirty, paced, wrong_key, got_reset, fault;
@@ -193,6 +197,8 @@ HIDDEN void path_wrote(vq_conn *conn, size_t length);
 HIDDEN int path_too_large(vq_conn *conn, size_t length);
 HIDDEN void path_unsent(vq_endpoint *endpoint, const vq_conn *conn, int error, uint64_t datagrams);
 HIDDEN void path_sent(vq_conn *conn, send_queue *queue, uint64_t bytes);
+HIDDEN uint64_t packets_lost(const vq_conn *conn);
+HIDDEN void acknowledge_later(vq_conn *conn, int was_up, uint64_t lost);
 HIDDEN void path_heard(vq_conn *conn);
 HIDDEN void path_elsewhere(vq_conn *conn);
 HIDDEN void path_moved(vq_conn *conn, const ngtcp2_path *path);

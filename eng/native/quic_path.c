@@ -138,7 +138,7 @@ HIDDEN void path_unsent(vq_endpoint *endpoint, const vq_conn *conn, int error, u
 
 /* ---------------------------------------------------------------- lengths */
 
-static uint64_t packets_lost(const vq_conn *conn)
+HIDDEN uint64_t packets_lost(const vq_conn *conn)
 {
     ngtcp2_conn_info info;
     ngtcp2_conn_get_conn_info2(conn->quic, &info);

@@ -56,6 +56,7 @@ static ngtcp2_ssize write_packet(ngtcp2_conn *quic, ngtcp2_path *path, ngtcp2_pk
             queue == NULL ? -1 : queue->stream, vectors, count, now);
         if (queue != NULL && taken >= 0) {
             path_sent(conn, queue, (uint64_t)taken);
+            conn->wrote = now;
             advance(queue, (uint64_t)taken);
         }
         switch (written) {
@@ -117,6 +118,7 @@ HIDDEN int conn_write(vq_conn *conn)
     vq_endpoint *endpoint = conn->endpoint;
     ngtcp2_path_storage path, odd_path;
     conn->dirty = 0;
+    conn->hold = conn->consumed = conn->heard = 0;
     for (uint32_t i = 0; i < VQ_CHANNELS; i++)
         conn->tx[i].blocked = 0;
     for (int batch = 0; batch < BATCHES_PER_ROUND; batch++) {
@@ -146,4 +148,33 @@ HIDDEN int conn_write(vq_conn *conn)
     conn->expiry = ngtcp2_conn_get_expiry2(conn->quic);
     conn->dirty = 1;
     return !conn->paced;
+}
+
+/* While packets go out all the time, what has come is acknowledged with the next one: a frame is answered, or blocks go round. A packet of
+   its own has to wait: so long at most, well below the 25 ms that QUIC allows by default, and for no more packets than a peer's first
+   window has room for (RFC 9002, section 7.2: ten). Where nothing went out for a while, whoever probes the path is not kept waiting. */
+#define HOLD_NS (5 * NS_PER_MS)
+#define HOLD_PACKETS 8
+#define BUSY_NS (50 * NS_PER_MS)
+
+static int has_unsent(const vq_conn *conn)
+{
+    for (uint32_t i = 0; i < VQ_CHANNELS; i++)
+        if (conn->tx[i].unsent != conn->tx[i].end)
+            return 1;
+    return 0;
+}
+
+HIDDEN void acknowledge_later(vq_conn *conn, int was_up, uint64_t lost)
+{
+    /* A handshake waits for each answer; what was acknowledged makes room for more, and what was lost goes again. */
+    uint64_t now = endpoint_now(conn->endpoint);
+    if (!was_up || now - conn->wrote > BUSY_NS || has_unsent(conn) || ++conn->heard >= HOLD_PACKETS || packets_lost(conn) != lost) {
+        conn->dirty = 1;
+        return;
+    }
+    uint64_t due = ngtcp2_conn_get_expiry2(conn->quic);
+    if (conn->hold == 0)
+        conn->hold = now + HOLD_NS;
+    conn->expiry = due > conn->hold ? due : conn->hold;
 }
