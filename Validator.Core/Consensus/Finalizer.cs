@@ -128,7 +128,8 @@ internal sealed class Finalizer(
 
     /// <summary>
     /// After a restart the final block is the executed one, and a ViewChange lists what lies above it without a gap (rule V3).
-    /// And where we send no Commit, the vote store has to know the proof by itself: the ledger may be lost (rule E7).
+    /// And where no Commit of ours was signed before, the vote store has to know the proof by itself: the ledger may be lost, and
+    /// whether one follows is not known (rules P5, E7).
     /// </summary>
     private void KeepForViewChange(Block block, Certificate certificate)
     {
@@ -142,10 +143,12 @@ internal sealed class Finalizer(
             step.Effects.PersistBlock(block);
         }
 
-        bool commits = certificate.View == view.Number && slots.Find(certificate.View, certificate.Sequence) is not null;
-        if (certificate.Phase == Phase.Prepared && certificate.Sequence == block.Sequence && !commits)
+        Slot? slot = slots.Find(certificate.View, certificate.Sequence);
+        bool committed = slot is { CommitSent.IsZero: false };
+        if (certificate.Phase == Phase.Prepared && certificate.Sequence == block.Sequence && !committed)
         {
             step.Effects.PersistPrepared(certificate);
+            slot?.Keep(certificate);
         }
     }
 

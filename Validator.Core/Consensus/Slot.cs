@@ -31,6 +31,9 @@ internal sealed class Slot(ulong view, ulong sequence, int members)
     /// <summary>The Commit decided here; zero before.</summary>
     public Hash256 CommitSent { get; private set; }
 
+    /// <summary>The vote store has a prepared certificate of this slot, or gets it before whatever is signed next.</summary>
+    public bool PreparedKept { get; private set; }
+
     /// <summary>Peers to which our copy of the proposal went because they voted for another one.</summary>
     public MemberSet ProposalShown;
 
@@ -73,6 +76,13 @@ internal sealed class Slot(ulong view, ulong sequence, int members)
     {
         Require.That(CommitSent.IsZero && Prepared is not null && Prepared.BlockHash == hash);
         CommitSent = hash;
+    }
+
+    /// <summary>A prepared certificate of this slot goes to the vote store.</summary>
+    public void Keep(Certificate certificate)
+    {
+        Require.That(certificate.Phase == Phase.Prepared && certificate.View == View && certificate.Sequence == Sequence);
+        PreparedKept = true;
     }
 
     /// <summary>The first certificate of each phase stays.</summary>

@@ -91,7 +91,8 @@ public sealed class ValidatorCore : IInputHandler
         _strong = new StrongFinality(Committee, _chain);
         _counter = new VoteCounter(
             epoch, self, settings, _slots, _view, _chain, _blocks, _past, pace, _certificates, _strong, _convictions, guard, _step);
-        _voter = new Voter(epoch, _slots, judge, _blocks, _view, _chain, _past, acceptances, _own, _fetcher, _step);
+        _voter = new Voter(
+            epoch, settings, pace, _slots, judge, _blocks, _view, _chain, _past, acceptances, _own, _fetcher, _step);
         _builder = new BlockBuilder(genesis.Parameters, settings, _chain, _blocks, _close, _lanes, pace);
         _proposer = new Proposer(self, Epoch, _view, _blocks, _chain, _builder, judge, _counter, _voter, _past, _fetcher, _peers, _step);
         _newViews = new NewViews(epoch, self, _view, _stops, changes, _changer, _certificates, _builder, _past, _convictions, guard, _step);
@@ -322,7 +323,7 @@ public sealed class ValidatorCore : IInputHandler
     {
         // With every input, since another may come before the tick. With each Status everything is judged again, so requests
         // without an answer are repeated.
-        _step.Recheck |= _step.Now >= Math.Min(_status.DueMicros, Math.Min(_builder.DueMicros, _voter.DueMicros));
+        _step.Recheck |= _step.Now >= Math.Min(_status.DueMicros, JudgedAgainMicros);
         while (_step.Recheck && !_step.Over)
         {
             _step.Recheck = false;
@@ -370,12 +371,15 @@ public sealed class ValidatorCore : IInputHandler
         }
     }
 
+    /// <summary>When what waits for its time is judged again.</summary>
+    private long JudgedAgainMicros => Math.Min(_builder.DueMicros, Math.Min(_voter.DueMicros, _voter.CommitDueMicros));
+
     private long ComputeDeadline()
     {
         long next = Math.Min(_status.DueMicros, _fetcher.NextDeadline());
         next = Math.Min(next, _watch.DueMicros);
         next = Math.Min(next, _catchUp.NextDeadline());
-        next = Math.Min(next, Math.Min(_builder.DueMicros, _voter.DueMicros));
+        next = Math.Min(next, JudgedAgainMicros);
         return Math.Min(next, _own.NextDeadline(MayAuthor, _peers.QuorumSinceMicros, _step.Now));
     }
 }

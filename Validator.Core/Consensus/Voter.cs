@@ -10,8 +10,8 @@ namespace Validator.Core.Consensus;
 /// What a vote rests on is stored before it, and what a proposal lacks is asked for.
 /// </summary>
 internal sealed class Voter(
-    EpochConfiguration epoch, Slots slots, BlockJudge judge, BlockTree blocks, ViewState view, FinalChain chain, OwnPast past,
-    OwnAcceptances acceptances, OwnLane own, Fetcher fetcher, Step step)
+    EpochConfiguration epoch, CoreSettings settings, Pace pace, Slots slots, BlockJudge judge, BlockTree blocks, ViewState view,
+    FinalChain chain, OwnPast past, OwnAcceptances acceptances, OwnLane own, Fetcher fetcher, Step step)
 {
     // While a proposal waits: the wall clock at which it may be voted for.
     private ulong _awaited;
@@ -19,11 +19,14 @@ internal sealed class Voter(
     /// <summary>When a proposal that is ahead of our clock is due; long.MaxValue where none is.</summary>
     public long DueMicros { get; private set; } = long.MaxValue;
 
+    /// <summary>When a Commit that waits for company is due; long.MaxValue where none is.</summary>
+    public long CommitDueMicros { get; private set; } = long.MaxValue;
+
     /// <summary>Wall clock at which that proposal may be voted for; 0 where there is none.</summary>
     public ulong AwaitedMicros => DueMicros == long.MaxValue ? 0 : _awaited;
 
     /// <summary>Called before everything is judged again.</summary>
-    public void ForgetDue() => DueMicros = long.MaxValue;
+    public void ForgetDue() => (DueMicros, CommitDueMicros) = (long.MaxValue, long.MaxValue);
 
     /// <summary>Sends the Prepares that proposals of this view deserve.</summary>
     public void TryPrepareAll()
@@ -129,14 +132,48 @@ internal sealed class Voter(
             return;
         }
 
+        if (Rides(slot, certificate))
+        {
+            return;
+        }
+
         slot.Commit(certificate.BlockHash);
         if (slot.Accepted != certificate.BlockHash)
         {
             Persist(block);
         }
 
-        step.Effects.PersistPrepared(certificate);
+        if (!slot.PreparedKept)
+        {
+            step.Effects.PersistPrepared(certificate);
+            slot.Keep(certificate);
+        }
+
         step.Sign(MessageKind.Commit, view.Number, slot.Sequence, certificate.BlockHash);
+    }
+
+    /// <summary>
+    /// Whether a Commit waits for company (rule P5). As long as the Prepares of all make blocks final, hardly anybody needs it:
+    /// it waits for those Prepares first, then for our next vote, with which it is signed, synced and sent. Not where it is
+    /// missed: once a block needed Commits, with an epoch's last block, and never for long.
+    /// </summary>
+    private bool Rides(Slot slot, Certificate certificate)
+    {
+        if (!settings.FastPath || slot.AcceptedMicros == 0 || slot.Accepted != certificate.BlockHash
+            || slot.Block is not { EndsEpoch: false } || chain.Certificate is not { Phase: Phase.Prepared })
+        {
+            return false;
+        }
+
+        bool final = slot.Sequence <= chain.Sequence;
+        if (final && view.Accepted is { } newest && newest.Sequence > slot.Sequence)
+        {
+            return false;
+        }
+
+        long due = slot.AcceptedMicros + (final ? 2 * pace.Micros : settings.BlockIntervalMicros);
+        CommitDueMicros = step.Now < due ? Math.Min(CommitDueMicros, due) : CommitDueMicros;
+        return step.Now < due;
     }
 
     private void Persist(Block block)

@@ -33,13 +33,22 @@ internal sealed class SignerStage(
     public override bool Work()
     {
         int done = 0;
+        bool votes = false;
         while (done < MostPerRound && HasRoom && topology.CoreToSigner.TryTake(out OwnRecord record))
         {
             done++;
+            votes |= record is { Accepted: null, Prepared: null } && !record.IsOwnVertex;
             if (!Pass(ref record))
             {
                 break;
             }
+        }
+
+        // Once, when all are there: what is signed in one turn is synced in one write. What only rests beneath a signature waits
+        // for one, as it would in the vote store.
+        if (votes || topology.SignerToVotes.Ring.Count >= topology.SignerToVotes.Capacity / 2)
+        {
+            topology.SignerToVotes.Consumer.Wake();
         }
 
         return done > 0;
@@ -60,7 +69,9 @@ internal sealed class SignerStage(
 
         if (record.Next == OwnRecordStage.VoteStore)
         {
-            return Hand(topology.SignerToVotes, record) || Drop(record);
+            // There is room: it was looked for.
+            Require.That(topology.SignerToVotes.Ring.TryEnqueue(record));
+            return true;
         }
 
         Require.That(record.Vertex is not null);

@@ -45,7 +45,8 @@ internal sealed class CoreParts
             epoch, self, settings, Slots, View, Samples.Chain, Samples.Blocks, Past, pace, Certificates, Strong, Convictions, guard,
             Step);
         Voter = new Voter(
-            epoch, Slots, Samples.Judge, Samples.Blocks, View, Samples.Chain, Past, Acceptances, own, Fetcher, Step);
+            epoch, settings, pace, Slots, Samples.Judge, Samples.Blocks, View, Samples.Chain, Past, Acceptances, own, Fetcher,
+            Step);
         Finalizer = new Finalizer(
             Samples.Chain, Samples.Blocks, Slots, View, Samples.Lanes, own, Past, Timer, Samples.Close, catchUp, Certificates,
             Strong, Fetcher, guard, Forks, Step);

@@ -14,7 +14,7 @@ public sealed class FastPathTests
 {
     private readonly CoreParts _core = new();
 
-    // Protects rule P5: a block is final when all four have prepared it, not when three have; and our Commit follows as ever, for
+    // Protects rule P5: a block is final when all four have prepared it, not when three have; and our Commit follows, for
     // those who do not see all four.
     [Fact]
     public void What_all_have_prepared_is_final()
