@@ -52,7 +52,7 @@ public sealed partial class SimChecker
 
         cluster.World.Met(Fault.OffenceProven);
         SignedHeader header = proof.First;
-        if (!IsByzantine(cluster.PlaceOf(header.Epoch, header.Sender)))
+        if (!IsGuilty(cluster.PlaceOf(header.Epoch, header.Sender)))
         {
             throw Fail(node, "trust", $"the honest member {header.Sender} of epoch {header.Epoch} is found guilty");
         }

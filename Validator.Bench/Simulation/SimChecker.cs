@@ -33,6 +33,9 @@ public sealed partial class SimChecker(SimCluster cluster)
 
     public bool IsByzantine(int node) => cluster.World.Byzantine.Contains(node);
 
+    /// <summary>It may have signed twice: a liar, or one that signed both branches of a fork.</summary>
+    private bool IsGuilty(int node) => IsByzantine(node) || cluster.World.Forkers.Contains(node);
+
     /// <summary>
     /// Rules on what an honest validator signs, across crashes too: one value per slot, nothing below a ViewChange that it
     /// sent, and Prepares of a view in increasing sequence (rules P2, V2). What a crash lost before its sync binds nobody.
@@ -331,8 +334,7 @@ public sealed partial class SimChecker(SimCluster cluster)
     /// <summary>Evidence convicts only the guilty.</summary>
     public void OnEvidence(SimNode node, Evidence evidence)
     {
-        if (cluster.PlaceOf(evidence.First.Header.Epoch, evidence.First.Header.Sender) is var guilty && !IsByzantine(guilty)
-            && !cluster.World.Forkers.Contains(guilty))
+        if (cluster.PlaceOf(evidence.First.Header.Epoch, evidence.First.Header.Sender) is var guilty && !IsGuilty(guilty))
         {
             throw Fail(node, "innocent convicted", $"evidence against the honest {evidence.First.Header} / {evidence.Second.Header}");
         }

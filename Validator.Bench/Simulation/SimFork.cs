@@ -43,6 +43,7 @@ public static class SimFork
         KeepSnapshots(world, kept);
         SimCluster one = new(world, trace);
         RunBranch(one, parts.Left.Concat(parts.Both), random.Between(2, 9) * Second, other.Newest.Number);
+        world.Forkers.UnionWith(parts.Both);
         RequireHalt(one, other, parts);
         Stop(one);
         ForkRecovery recovery = Decide(one, other, parts, random);
@@ -54,7 +55,6 @@ public static class SimFork
             world.SnapshotEvery = (ulong)random.Between(2, 5);
         }
 
-        world.Forkers.UnionWith(parts.Both);
         bool shown = random.Chance(0.8);
         Apply(one, other, parts, recovery, shown, random);
         GoOn(one, other, parts, shown, random, kept);
