@@ -217,6 +217,7 @@ internal static class ForkCommands
         Console.WriteLine($"last common block {proposal.AgreedSequence} {proposal.AgreedHash}");
         Console.WriteLine($"goes on after block {proposal.Head.Sequence} {proposal.Head.Hash}, with block"
             + $" {proposal.Last.Sequence}, which ends epoch {proposal.Last.Epoch}");
+        Console.WriteLine($"executed root {proposal.Last.ExecutedRoot}, next committee {proposal.Last.NextCommittee}");
         foreach (BranchHead head in proposal.Abandoned)
         {
             Console.WriteLine($"abandoned: block {head.Sequence} {head.Hash} and those before it, down to"

@@ -35,7 +35,7 @@ public static class ForkRepair
         RequireChain(context, proposal);
         using RocksLedger ledger = OpenLedger(context);
         ForkSide side = RequireFits(context, ledger, proposal);
-        bool checkedHead = CheckHead(context, ledger, proposal, side);
+        bool checkedHead = CheckHead(context, ledger, proposal, side), checkedLast = CheckLast(context, ledger, proposal);
         Member[] agreed = MembersOf(context, ledger, proposal.AgreedEpoch);
         Member[]? ending = EndingOf(context, ledger, proposal, side);
         int approver = Member.Find(agreed, context.Keys.ConsensusPublicKey);
@@ -57,7 +57,9 @@ public static class ForkRepair
             : $"This validator's ledger follows the branch that goes on.";
         string head = checkedHead ? "" : $" It does not know the committee of epoch {proposal.HeadProof.Epoch}, so it could not"
             + " check the head of that branch: ask an operator who follows it.";
-        told = $"{seen}{head} From now on it signs nothing in epoch {proposal.Last.Epoch} or before.";
+        string last = checkedLast ? "" : $" It has not executed block {proposal.Head.Sequence} of that branch, so it could not check"
+            + " the root and the next committee: compare both, above, with what an operator sees who has.";
+        told = $"{seen}{head}{last} From now on it signs nothing in epoch {proposal.Last.Epoch} or before.";
         return new ForkRecovery(proposal, approvals, votes);
     }
 
@@ -133,6 +135,7 @@ public static class ForkRepair
         using (RocksLedger ledger = wasAside ? StoppedNode.OpenLedger(context, aside) : OpenLedger(context))
         {
             side = RequireFits(context, ledger, proposal);
+            CheckLast(context, ledger, proposal);
             goesOn = side == ForkSide.Follows && HashAt(context, ledger, proposal.Last.Sequence) == proposal.Last.Hash;
             if (Gather(context, ledger, side, signed, out recovery) is { } lacking)
             {
@@ -339,18 +342,22 @@ public static class ForkRepair
                 + " not proven by what it holds: nothing was signed");
         }
 
-        FinalRecord? own = ledger.LastFinal();
-        if (own is { } last && last.Block.Hash == proposal.Head.Hash)
+        return true;
+    }
+
+    /// <summary>Who executed the head knows the root and the next committee that the proposal's block has to state.</summary>
+    /// <returns>False: this ledger is not at the head, and cannot say.</returns>
+    private static bool CheckLast(NodeContext context, RocksLedger ledger, ForkProposal proposal)
+    {
+        if (ledger.LastFinal() is not { } last || last.Block.Hash != proposal.Head.Hash)
         {
-            EpochConfiguration epoch = ledger.ReadEpoch(context.Genesis, context.ChainId);
-            if (ForkChoice.LastBlock(last.Block, last.Result.Root, epoch).Hash != proposal.Last.Hash)
-            {
-                throw new ConfigException(
-                    "the proposal's block is not the one that ends this branch, by what this ledger holds: nothing was signed");
-            }
+            return false;
         }
 
-        return true;
+        EpochConfiguration epoch = ledger.ReadEpoch(context.Genesis, context.ChainId);
+        return ForkChoice.LastBlock(last.Block, last.Result.Root, epoch).Hash == proposal.Last.Hash ? true
+            : throw new ConfigException(
+                "the proposal's block is not the one that ends this branch, by what this ledger holds: nothing was done");
     }
 
     /// <summary>The members of the epoch that ends; null where this ledger, of another branch, cannot know them.</summary>

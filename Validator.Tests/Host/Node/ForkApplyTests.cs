@@ -33,6 +33,26 @@ public sealed class ForkApplyTests
         ForkRecovery unsigned = new(proposal!, [], []);
         (string, ForkRecovery)[] signed = [.. ((int[])[0, 1, 3]).Select(i => ($"{i}", SignedIn(cluster, i, unsigned)))];
 
+        // Whoever has executed the head knows what its end has to state: another root is neither signed nor applied.
+        ForkBranch wrong = new()
+        {
+            ChainId = left.ChainId,
+            Name = left.Name,
+            Epoch = left.Epoch,
+            Head = left.Head,
+            Root = Hash256.Of("other"u8),
+            Certificate = left.Certificate,
+            Weight = left.Weight,
+            Hashes = left.Hashes,
+            Epochs = left.Epochs,
+        };
+        ForkBranch[] twisted = ForkChoice.Branches([wrong, right]);
+        Assert.Equal(
+            ForkRefusal.None, ForkChoice.Propose(twisted, Array.FindIndex(twisted, b => b.Name == left.Name), out ForkProposal? lie));
+        ForkRecovery forged = new(lie!, [], []);
+        Assert.Throws<ConfigException>(() => ForkRepair.Sign(cluster.ContextOf(0), forged, null, out _));
+        Assert.Throws<ConfigException>(() => ForkRepair.Prepare(cluster.ContextOf(0), [("forged", forged)], false, out _));
+
         foreach (int place in (int[])[0, 1])
         {
             NodeContext context = cluster.ContextOf(place);
