@@ -119,6 +119,15 @@ internal static class Problem
         context, StatusCodes.Status503ServiceUnavailable, "left-committee", "The validator left the committee",
         "it left before this was ordered, which is not final and will not be by this validator; submit the same bytes to another");
 
+    /// <summary>For a submission that was taken: unlike where a validator is not ready, sending it again may repeat it.</summary>
+    public static Task DiskFailed(HttpContext context)
+    {
+        context.Response.Headers.RetryAfter = "1";
+        return WriteAsync(
+            context, StatusCodes.Status503ServiceUnavailable, "disk-failed", "The validator's disk failed",
+            "what was submitted was taken, and may or may not become final: ask GET /v1/transactions/{id} of another validator");
+    }
+
     /// <param name="stall">Where nothing becomes final: the member <c>cause</c> names why.</param>
     public static Task NotReady(HttpContext context, string reason, Stall? stall = null)
     {

@@ -227,7 +227,7 @@ internal sealed class SubmitEndpoints(INodeGateway node, NodeMetrics metrics, Ap
         }
         else if (failure != SubmissionFailure.None)
         {
-            await Problem.NotReady(context, "the validator's disk failed; the transaction may or may not become final").ConfigureAwait(false);
+            await Problem.DiskFailed(context).ConfigureAwait(false);
         }
         else if (!complete && !submission.IsDurable)
         {

@@ -172,6 +172,18 @@ public sealed class TidyTests
         AssertNone(Matches(shipped, new Regex(@"\bDns\.Get|\bDnsEndPoint\b|\bnew (SocketsHttpHandler|HttpClientHandler|ClientWebSocket|TcpClient|UdpClient)\b|HttpClient> \w+ = new\(\)|new HttpClient\(\)")));
     }
 
+    // Protects clients, who decide by a problem's type what to do: API.md has all that the API answers with.
+    [Fact]
+    public void Problem_types_are_documented()
+    {
+        string api = string.Join('\n', SourceTree.Lines("docs/API.md"));
+        string[] types = [.. SourceTree.Sources.Where(f => f.StartsWith("Validator.Host/Api/", StringComparison.Ordinal))
+            .SelectMany(f => Regex.Matches(string.Join('\n', SourceTree.Lines(f)), "\"([a-z]+(?:-[a-z]+)*)\", \"[A-Z]"))
+            .Select(m => m.Groups[1].Value).Distinct()];
+        Assert.InRange(types.Length, 30, 100);
+        Assert.Equal([], types.Where(type => !api.Contains($"`{type}`", StringComparison.Ordinal)));
+    }
+
     // Protects: numbers from outside are digits and nothing else. The framework's readers let NULs follow, and most of them
     // blanks and signs.
     [Fact]

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using Validator.Core.Primitives;
 using Validator.Host.Api;
+using Validator.Host.Contracts;
 
 namespace Validator.Tests.Host.Api;
 
@@ -199,6 +200,19 @@ public class StreamTests
         Assert.Equal((503, "urn:validator:problem:stopping", "1"), ((int)answer.StatusCode, problem.GetProperty("type").GetString(), answer.Headers.RetryAfter?.ToString()));
         Assert.Contains(words, problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
         Assert.Equal(Hash256.Of([0, 1]).ToString(), problem.GetProperty("id").GetString());
+    }
+
+    // Protects clients from sending again what may count already: a disk that fails after a transaction was taken is another
+    // problem than a validator that takes none.
+    [Fact]
+    public async Task A_disk_that_fails_is_told_apart()
+    {
+        await using ApiFixture api = await ApiFixture.StartAsync();
+        api.Node.Complete = submission => submission.Fail(SubmissionFailure.StorageFailed);
+        using HttpResponseMessage answer = await api.Client.PostAsync(
+            new Uri("/v1/transactions", UriKind.Relative), new ByteArrayContent([1]));
+        JsonElement problem = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+        Assert.Equal((503, "urn:validator:problem:disk-failed"), ((int)answer.StatusCode, problem.GetProperty("type").GetString()));
     }
 
     private static async Task<HttpResponseMessage> Open(ApiFixture api, string path, string? lastEventId)
