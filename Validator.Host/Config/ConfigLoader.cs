@@ -146,7 +146,7 @@ public static class ConfigLoader
             settings.Integer("storage.vertex_cache_mb", 32, 1, 65_536),
             settings.Integer("storage.low_water_files", 0, 0, 1_000_000_000),
             settings.Integer("storage.hard_water_files", 0, 0, 1_000_000_000),
-            settings.Integer("storage.flush_rate_mb", 64, 0, 65_536));
+            settings.Integer("storage.flush_rate_mb", 256, 0, 65_536));
     }
 
     private static CryptoSection Crypto(Settings settings, string folder, string dataDir)

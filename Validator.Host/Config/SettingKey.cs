@@ -33,7 +33,7 @@ internal sealed record SettingKey(string Path, TomlKind Kind, string Default, st
         new("storage.path", TomlKind.String, "DATA_DIR/db", "folder of the databases"),
         new("storage.cache_size_mb", TomlKind.Integer, "512", "1 to 65536: block cache, over all column families"),
         new("storage.write_buffer_mb", TomlKind.Integer, "128", "1 to 16384: write buffers, over all column families"),
-        new("storage.flush_rate_mb", TomlKind.Integer, "64", "0 to 65536: MiB a second that flushes and compactions write, so that votes are synced beside them; 0: without limit"),
+        new("storage.flush_rate_mb", TomlKind.Integer, "256", "0 to 65536: MiB a second that flushes and compactions write, so that votes are synced beside them; 0: without limit"),
         new("storage.vertex_cache_mb", TomlKind.Integer, "32", "1 to 65536: recent vertices in memory, for execution and for peers that ask"),
         new("storage.retain_blocks", TomlKind.Integer, "200000", "1 to 1000000000: executed blocks kept; older ones are deleted, never those above the last snapshots"),
         new("storage.retain_transactions", TomlKind.Integer, "10000000", "1 to 2000000000: final transactions kept; whichever of the two is reached first counts"),
