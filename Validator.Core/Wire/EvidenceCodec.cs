@@ -46,7 +46,9 @@ public static class EvidenceCodec
     public static List<Evidence> OfBoth(Certificate first, Certificate second, Committee committee)
     {
         List<Evidence> found = [];
-        bool sameSlot = first.Phase == second.Phase && first.Epoch == second.Epoch && first.View == second.View
+        // Operators may take back a proposal that they signed (rule R3).
+        bool sameSlot = first.Phase == second.Phase && first.Phase != Phase.Recovered
+            && first.Epoch == second.Epoch && first.View == second.View
             && first.Sequence == second.Sequence;
         if (!sameSlot || first.BlockHash == second.BlockHash)
         {

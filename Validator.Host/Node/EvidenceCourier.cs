@@ -14,7 +14,9 @@ namespace Validator.Host.Node;
 /// </summary>
 internal sealed class EvidenceCourier : IDisposable
 {
-    private const int MostHeld = 256;
+    /// <summary>All that counts of a whole committee in an epoch.</summary>
+    private const int MostHeld = Limits.MaxCommittee * TrustParameters.MostOffences;
+
     private static readonly TimeSpan s_round = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan s_turn = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_again = TimeSpan.FromSeconds(10);
@@ -53,6 +55,9 @@ internal sealed class EvidenceCourier : IDisposable
         {
             if (_held.Count >= MostHeld)
             {
+                _log.LogWarning(
+                    "{Count} proofs wait to count: that of member {Member} of epoch {Epoch} is handed in after the next start",
+                    MostHeld, proof.First.Sender, proof.First.Epoch);
                 return;
             }
 

@@ -20,6 +20,9 @@ internal sealed class EvidenceStore(NodeSection node, EpochBoard epochs, ILogger
     /// <summary>More than honest members keep of a whole committee of liars in an epoch. The oldest give way.</summary>
     public const int MostFiles = 4096;
 
+    // Fetch's thread keeps, and Core's where it halts.
+    private readonly Lock _lock = new();
+
     // Oldest first; the epoch is the slot's.
     private readonly Queue<(ulong Epoch, string File)> _files = [];
     private bool _full;
@@ -37,15 +40,16 @@ internal sealed class EvidenceStore(NodeSection node, EpochBoard epochs, ILogger
         EpochContext epoch = epochs.Current;
         string name = epoch.Number == slot.Epoch ? epoch.Members[slot.Sender].Name : $"member-{slot.Sender}";
         string file = $"{name}-{slot.Kind}-{slot.Epoch}-{slot.View}-{slot.Sequence}.evidence";
-        if (!MakeRoom())
-        {
-            return;
-        }
-
         byte[] bytes = new byte[EvidenceCodec.EncodedSize];
         EvidenceCodec.Write(evidence, bytes);
-        Write(file, bytes);
-        _files.Enqueue((slot.Epoch, Path.Combine(node.EvidencePath, file)));
+        lock (_lock)
+        {
+            if (MakeRoom())
+            {
+                Write(file, bytes);
+                _files.Enqueue((slot.Epoch, Path.Combine(node.EvidencePath, file)));
+            }
+        }
     }
 
     /// <summary>

@@ -105,6 +105,26 @@ public sealed class ConvictionTests
         Assert.Equal(guilty, _core.Done.Convicted.Count);
     }
 
+    // Protects operators: who signed two proposals to end a fork has taken one of them back, and is no offender.
+    [Fact]
+    public void Two_recovery_blocks_convict_nobody()
+    {
+        _core.At(1);
+        Block block = ChainSamples.Child(_core.Samples.Start);
+        Block other = ChainSamples.Child(block);
+        Certificate second = ChainSamples.Certificate(other, Phase.Recovered);
+        _core.Convictions.OnConflict(ChainSamples.Certificate(block, Phase.Recovered), new Certificate
+        {
+            Phase = second.Phase,
+            Epoch = second.Epoch,
+            View = second.View,
+            Sequence = block.Sequence,
+            BlockHash = second.BlockHash,
+            Votes = second.Votes,
+        });
+        Assert.Empty(_core.Done.Convicted);
+    }
+
     // Protects our own key: evidence against us ends signing.
     [Fact]
     public void Our_own_offence_ends_signing()
