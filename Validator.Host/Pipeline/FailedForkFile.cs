@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using Validator.Core.Effects;
 using Validator.Core.Primitives;
 using Validator.Host.Contracts;
@@ -46,7 +45,7 @@ internal static class FailedForkFile
         FailedForkDocument? read;
         try
         {
-            read = JsonSerializer.Deserialize(InputFile.Read(path, MostBytes), FailedForkJson.Default.FailedForkDocument);
+            read = JsonSerializer.Deserialize(InputFile.Read(path, MostBytes), SmallFileJson.Default.FailedForkDocument);
         }
         catch (JsonException e)
         {
@@ -74,7 +73,7 @@ internal static class FailedForkFile
                 FoundMicros = fork.FoundMicros,
                 RecoveredMicros = fork.RecoveredMicros,
             },
-            FailedForkJson.Default.FailedForkDocument));
+            SmallFileJson.Default.FailedForkDocument));
 
     /// <summary>The operators' word is applied. Again: nothing changes.</summary>
     /// <returns>What could not be noted; null when it was, or there is nothing to note.</returns>
@@ -107,13 +106,3 @@ internal sealed class FailedForkDocument
     public required ulong FoundMicros { get; init; }
     public ulong? RecoveredMicros { get; init; }
 }
-
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
-    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    AllowDuplicateProperties = false,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    RespectNullableAnnotations = true,
-    WriteIndented = true)]
-[JsonSerializable(typeof(FailedForkDocument))]
-internal sealed partial class FailedForkJson : JsonSerializerContext;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using Microsoft.Extensions.Logging;
 using Validator.Core.Primitives;
 using Validator.Core.Trust;
@@ -60,7 +59,7 @@ internal sealed class LocalScoreFile(string path, ILogger log)
         };
         try
         {
-            DurableFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(document, ScoresJson.Default.ScoresDocument));
+            DurableFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(document, SmallFileJson.Default.ScoresDocument));
             _failed = false;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -76,7 +75,7 @@ internal sealed class LocalScoreFile(string path, ILogger log)
 
     private static (ulong WallMicros, List<LocalScore> Scores) Parse(byte[] bytes)
     {
-        ScoresDocument read = JsonSerializer.Deserialize(bytes, ScoresJson.Default.ScoresDocument)
+        ScoresDocument read = JsonSerializer.Deserialize(bytes, SmallFileJson.Default.ScoresDocument)
             ?? throw new FormatException("is empty");
         if (read.Format != Format || read.Members.Length > NodeMetrics.MaxLinks)
         {
@@ -118,13 +117,3 @@ internal sealed class ScoreDocument
     public required ulong Penalty { get; init; }
     public ulong? ProvenAgoMicros { get; init; }
 }
-
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
-    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    AllowDuplicateProperties = false,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-    RespectNullableAnnotations = true,
-    WriteIndented = true)]
-[JsonSerializable(typeof(ScoresDocument))]
-internal sealed partial class ScoresJson : JsonSerializerContext;
