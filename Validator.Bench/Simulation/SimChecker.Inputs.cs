@@ -82,7 +82,7 @@ public sealed partial class SimChecker
 
         if (input.Message is Signed { Header: { Kind: not (MessageKind.Vertex or MessageKind.Stop) } header })
         {
-            CheckConvicts(node, header, _heard.TryAdd);
+            CheckConvicts(node, header, isKept: true);
         }
         else if (input.Message is Certificate { Phase: not Phase.Recovered } certificate && certificate.Epoch == node.Core.Epoch)
         {
@@ -90,12 +90,12 @@ public sealed partial class SimChecker
             foreach (CertificateVote vote in certificate.Votes)
             {
                 // What comes within a certificate alone is not kept, so a vote after it need not convict.
-                CheckConvicts(node, statement.HeaderOf(vote.Sender), (slot, _) => !_heard.ContainsKey(slot));
+                CheckConvicts(node, statement.HeaderOf(vote.Sender), isKept: false);
             }
         }
     }
 
-    private void CheckConvicts(SimNode node, in SignedHeader h, Func<HeardSlot, Hash256, bool> isFirst)
+    private void CheckConvicts(SimNode node, SignedHeader h, bool isKept)
     {
         ValidatorCore core = node.Core;
         if (h.Epoch != core.Epoch || h.View < core.View || h.Sequence <= core.FinalSequence
@@ -107,18 +107,27 @@ public sealed partial class SimChecker
         }
 
         HeardSlot slot = new(node.Index, h.Sender, SlotOf(h.Kind), h.Epoch, h.View, h.Sequence);
-        if (isFirst(slot, h.Digest) || _heard[slot] == h.Digest)
+        if (!_heard.TryGetValue(slot, out Hash256 first))
+        {
+            if (isKept)
+            {
+                _heard.Add(slot, h.Digest);
+            }
+
+            return;
+        }
+
+        if (first == h.Digest)
         {
             return;
         }
 
-        SignedHeader second = h;
         List<Evidence> known = node.Disk.Evidence.FindAll(
-            e => e.First.Header.Sender == second.Sender && e.First.Header.Epoch == second.Epoch);
+            e => e.First.Header.Sender == h.Sender && e.First.Header.Epoch == h.Epoch);
         if (known.Count < TrustParameters.MostOffences && !known.Exists(e => SlotOf(e.First.Header.Kind) == slot.Kind
             && e.First.Header.View == slot.View && e.First.Header.Sequence == slot.Sequence))
         {
-            throw Fail(node, "equivocator escapes", $"{h} and {_heard[slot]} came, and {h.Sender} is not convicted");
+            throw Fail(node, "equivocator escapes", $"{h} and {first} came, and {h.Sender} is not convicted");
         }
     }
 

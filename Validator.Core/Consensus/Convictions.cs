@@ -39,10 +39,18 @@ internal sealed class Convictions(
     /// <summary>A vote that is counted in its slot, beside the certificate of the slot.</summary>
     public void OnVote(Signed vote, Slot slot)
     {
-        Certificate? certificate = vote.Header.Kind == MessageKind.Commit ? slot.Committed : slot.Prepared;
-        if (certificate is not null && certificate.BlockHash != vote.Header.Digest)
+        if (CertificateIn(slot, vote.Header.Kind == MessageKind.Commit) is not { } certificate
+            || certificate.BlockHash == vote.Header.Digest)
         {
-            Compare(certificate, vote);
+            return;
+        }
+
+        foreach (CertificateVote within in certificate.Votes)
+        {
+            if (within.Sender == vote.Header.Sender)
+            {
+                Convict(certificate, within, vote);
+            }
         }
     }
 
@@ -60,11 +68,11 @@ internal sealed class Convictions(
         {
             if (votes[vote.Sender] is { } known && known.Header.Digest != certificate.BlockHash)
             {
-                OnEvidence(new Evidence(known, Signed(certificate, vote)));
+                Convict(certificate, vote, known);
             }
         }
 
-        if ((committed ? slot.Committed : slot.Prepared) is { } other)
+        if (CertificateIn(slot, committed) is { } other)
         {
             OnConflict(other, certificate);
         }
@@ -113,17 +121,11 @@ internal sealed class Convictions(
         return first;
     }
 
-    private void Compare(Certificate certificate, Signed vote)
-    {
-        foreach (CertificateVote other in certificate.Votes)
-        {
-            if (other.Sender == vote.Header.Sender)
-            {
-                OnEvidence(new Evidence(Signed(certificate, other), vote));
-            }
-        }
-    }
+    private static Certificate? CertificateIn(Slot slot, bool committed) => committed ? slot.Committed : slot.Prepared;
 
-    private Signed Signed(Certificate certificate, CertificateVote vote) =>
-        new(JointStatement.Of(certificate, epoch.Committee).HeaderOf(vote.Sender), vote.Signature);
+    private void Convict(Certificate certificate, in CertificateVote within, Signed alone)
+    {
+        SignedHeader header = JointStatement.Of(certificate, epoch.Committee).HeaderOf(within.Sender);
+        OnEvidence(new Evidence(new Signed(header, within.Signature), alone));
+    }
 }
