@@ -4,6 +4,7 @@ using System.Text;
 using Validator.Core.Primitives;
 using Validator.Host.Contracts;
 using Validator.Host.Tools.Localnet;
+using Validator.Tests.Host;
 
 namespace Validator.Tests.Processes;
 
@@ -57,11 +58,11 @@ public sealed class BitRotTests
         string store = LocalCluster.StorePath(node), config = Path.Combine(node.Directory, "node.toml"), copy = store + ".copy";
         foreach (string kind in s_kinds)
         {
-            Copy(store, copy);
+            TemporaryFolder.Copy(store, copy);
             Assert.Equal(0, (await RunAsync(copy, "db", "verify", "--config", config)).Code);
             Directory.Delete(copy, recursive: true);
 
-            Copy(store, copy);
+            TemporaryFolder.Copy(store, copy);
             string folder = Path.Combine(copy, Path.GetDirectoryName(kind)!);
             string file = new DirectoryInfo(folder).GetFiles(Path.GetFileName(kind)).MaxBy(f => f.Length)!.FullName;
             // A log holds many commits, of which one alone may be none that is needed.
@@ -175,16 +176,6 @@ public sealed class BitRotTests
         int was = stream.ReadByte();
         stream.Position = at;
         stream.WriteByte((byte)(was ^ bit));
-    }
-
-    private static void Copy(string from, string to)
-    {
-        foreach (string file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
-        {
-            string copy = Path.Combine(to, Path.GetRelativePath(from, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
     }
 
     /// <param name="store">Databases in the place of the configured ones.</param>

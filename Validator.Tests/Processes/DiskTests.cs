@@ -1,5 +1,6 @@
 using System.Net;
 using Validator.Host.Tools.Localnet;
+using Validator.Tests.Host;
 
 namespace Validator.Tests.Processes;
 
@@ -104,7 +105,7 @@ public sealed class DiskTests
         // The other chain's store under this node's configuration and keys.
         string own = LocalCluster.StorePath(node);
         Directory.Move(own, own + ".away");
-        CopyFolder(LocalCluster.StorePath(other.Nodes[0]), own);
+        TemporaryFolder.Copy(LocalCluster.StorePath(other.Nodes[0]), own);
         node.Start();
         await AssertRefusedAsync(node, "chain");
 
@@ -143,19 +144,5 @@ public sealed class DiskTests
         Assert.Contains(word, log);
         Assert.Contains(node.Directory, log);
         Assert.DoesNotContain("   at ", log);
-    }
-
-    private static void CopyFolder(string from, string to)
-    {
-        Directory.CreateDirectory(to);
-        foreach (string directory in Directory.GetDirectories(from, "*", SearchOption.AllDirectories))
-        {
-            Directory.CreateDirectory(Path.Combine(to, Path.GetRelativePath(from, directory)));
-        }
-
-        foreach (string file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
-        {
-            File.Copy(file, Path.Combine(to, Path.GetRelativePath(from, file)));
-        }
     }
 }

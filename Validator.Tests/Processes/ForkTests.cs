@@ -4,6 +4,7 @@ using Validator.Core.Primitives;
 using Validator.Core.Wire;
 using Validator.Host.Primitives;
 using Validator.Host.Tools.Localnet;
+using Validator.Tests.Host;
 
 namespace Validator.Tests.Processes;
 
@@ -29,7 +30,7 @@ public sealed class ForkTests
         await Stop(cluster.Nodes);
         foreach (NodeProcess liar in liars)
         {
-            Copy(LocalCluster.StorePath(liar), LocalCluster.StorePath(liar) + ".old");
+            TemporaryFolder.Copy(LocalCluster.StorePath(liar), LocalCluster.StorePath(liar) + ".old");
         }
 
         NodeProcess[] first = [left, .. liars], second = [right, .. liars];
@@ -166,20 +167,6 @@ public sealed class ForkTests
         bytes[^100] ^= 1;
         File.WriteAllBytes(file + ".tampered", bytes);
         return file + ".tampered";
-    }
-
-    private static void Copy(string from, string to)
-    {
-        Directory.CreateDirectory(to);
-        foreach (string file in Directory.GetFiles(from))
-        {
-            File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
-        }
-
-        foreach (string folder in Directory.GetDirectories(from))
-        {
-            Copy(folder, Path.Combine(to, Path.GetFileName(folder)));
-        }
     }
 
     private static async Task<string> Run(int code, string words, NodeProcess? node, string command, params string[] more)

@@ -65,7 +65,7 @@ public sealed class ForkApplyTests
         void Check(NodeContext context, (string, ForkRecovery)[] files, bool renews, bool votesLost, long carryBytes)
         {
             string data = context.Config.Node.DataDir, before = data + ".before";
-            Copy(data, before);
+            TemporaryFolder.Copy(data, before);
             if (votesLost)
             {
                 // It signed, too, without them: that is beside the lost votes.
@@ -75,7 +75,7 @@ public sealed class ForkApplyTests
             }
 
             string start = data + ".start";
-            Copy(data, start);
+            TemporaryFolder.Copy(data, start);
             string[] steps = [.. Prepare()];
             Assert.InRange(steps.Length, 3, 1000);
             Assert.Equal(steps.Length, steps.Distinct().Count());
@@ -204,7 +204,7 @@ public sealed class ForkApplyTests
     {
         NodeContext context = cluster.ContextOf(place);
         string data = context.Config.Node.DataDir, before = data + ".unsigned";
-        Copy(data, before);
+        TemporaryFolder.Copy(data, before);
         ForkRecovery signed = ForkRepair.Sign(context, proposal, null, out _);
         Restore(before, data);
         Directory.Delete(before, recursive: true);
@@ -214,20 +214,6 @@ public sealed class ForkApplyTests
     private static void Restore(string from, string to)
     {
         Directory.Delete(to, recursive: true);
-        Copy(from, to);
-    }
-
-    private static void Copy(string from, string to)
-    {
-        Directory.CreateDirectory(to);
-        foreach (string file in Directory.GetFiles(from))
-        {
-            File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
-        }
-
-        foreach (string folder in Directory.GetDirectories(from))
-        {
-            Copy(folder, Path.Combine(to, Path.GetFileName(folder)));
-        }
+        TemporaryFolder.Copy(from, to);
     }
 }
