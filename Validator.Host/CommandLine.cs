@@ -102,6 +102,7 @@ public static class CommandLine
             ClientCommands.Submit(),
             TailCommand.Create(),
             ProofCommands.Proof(),
+            DagCommands.Dag(),
             ClientCommands.Status(),
             ClientCommands.Health(),
             ClientCommands.Ready(),
@@ -196,6 +197,10 @@ public static class CommandLine
               validator proof verify payment.proof --genesis genesis.json --epoch-end-out epoch.end
               validator proof get 3f1c...e9 --from-epoch 8 --out later.proof
               validator proof verify later.proof --genesis genesis.json --from-epoch-end epoch.end
+            """,
+        ["dag vertices"] = """
+              validator dag vertices --from-time 2026-03-01T00:00:00Z --to-time 2026-03-01T00:01:00Z
+              validator dag vertices --author node-2 --from-height 100 --to-height 120
             """,
         ["status"] = """
               validator status --api http://127.0.0.1:8080

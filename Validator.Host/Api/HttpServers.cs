@@ -200,7 +200,13 @@ public sealed class HttpServers : IAsyncDisposable
         Map("/v1/transactions/{id}/proof", s_read, new ProofEndpoints(node).Transaction, "from_epoch", "format");
         Map("/v1/accounts", s_submit, accounts.Add);
         Map("/v1/accounts/{id}", s_read, accounts.Show);
+        DagEndpoints dag = new(node);
+        Map("/v1/vertices", s_read, dag.Vertices, DagEndpoints.VertexQuery);
         Map("/v1/vertices/{hash}", s_read, read.Vertex, "payload");
+        Map("/v1/vertices/{hash}/parents", s_read, dag.Parents);
+        Map("/v1/vertices/{hash}/children", s_read, dag.Children, DagEndpoints.ChildQuery);
+        Map("/v1/tips", s_read, dag.Tips);
+        Map("/v1/blocks", s_read, dag.Blocks, DagEndpoints.BlockQuery);
         Map("/v1/blocks/{sequence}", s_read, read.Block);
         Map("/v1/status", s_read, read.Status);
         Map("/v1/committee", s_read, read.Committee, "keys");

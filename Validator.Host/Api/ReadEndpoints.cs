@@ -144,6 +144,7 @@ internal sealed class ReadEndpoints(INodeGateway node)
             return Problem.NotFound(context, "this validator holds no such vertex");
         }
 
+        ListedVertex outcome = node.Dag.Describe(vertex.Header);
         return WriteAsync(context, json =>
         {
             VertexHeader header = vertex.Header;
@@ -152,6 +153,7 @@ internal sealed class ReadEndpoints(INodeGateway node)
             json.WriteNumber("epoch", header.Epoch);
             json.WriteString("author", names[header.Author]);
             json.WriteNumber("height", header.Height);
+            DagEndpoints.WriteOutcome(json, outcome);
             SubmitEndpoints.WriteHash(json, "predecessor", header.Predecessor);
             WriteTips(json, "parents", names, header.Parents);
             SubmitEndpoints.WriteHash(json, "transaction_root", header.TransactionRoot);

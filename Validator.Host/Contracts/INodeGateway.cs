@@ -147,6 +147,9 @@ public interface INodeGateway
     /// <summary>An executed block, by sequence; null when not final here yet. May read the disk.</summary>
     StoredBlock? FindBlock(ulong sequence);
 
+    /// <summary>Final blocks and vertices by range. Reads the disk.</summary>
+    DagQueries Dag { get; }
+
     /// <summary>The names of an epoch's members, of which there are <paramref name="members"/>. May read the disk.</summary>
     string[] MemberNames(ulong epoch, int members);
 

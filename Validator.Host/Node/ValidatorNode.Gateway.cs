@@ -285,6 +285,8 @@ public sealed partial class ValidatorNode
         return names.Length >= members ? names : [.. names, .. Enumerable.Range(names.Length, members - names.Length).Select(i => $"member-{i}")];
     }
 
+    public DagQueries Dag => field ??= new DagQueries(_stores.Ledger);
+
     public StoredBlock? FindBlock(ulong sequence) => _stores.Ledger.ShowBlock(sequence);
 
     public TransactionProof? FindProof(in Hash256 id, out bool gone) =>

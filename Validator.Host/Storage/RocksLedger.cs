@@ -29,6 +29,8 @@ internal sealed partial class RocksLedger : ILedger
     private const int HeadBytes = 3 * sizeof(int);
     private const int OwnTipBytes = (2 * sizeof(ulong)) + Hash256.Size;
 
+    private const int LaneBytes = 10;
+
     private const int Vertices = 1;
     private const int Edges = 2;
     private const int Metadata = 3;
@@ -296,15 +298,30 @@ internal sealed partial class RocksLedger : ILedger
     }
 
     /// <summary>Vertices of a lane above a height, by height.</summary>
-    public IEnumerable<Hash256> VerticesAbove(ulong epoch, int author, ulong height)
+    public IEnumerable<Hash256> VerticesAbove(ulong epoch, int author, ulong height) =>
+        Lane(epoch, author, height + 1).Select(tip => tip.Hash);
+
+    public IEnumerable<LaneTip> Lane(ulong epoch, int author, ulong from)
     {
         using RocksDbIterator heights = _database.Iterate(IndexHeight);
-        byte[] lane = HeightKey(epoch, author, height + 1, Hash256.Zero);
-        for (heights.Seek(lane); heights.Valid && heights.Key.StartsWith(lane.AsSpan(0, 10)); heights.Next())
+        byte[] lane = HeightKey(epoch, author, from, Hash256.Zero);
+        for (heights.Seek(lane); heights.Valid && heights.Key.StartsWith(lane.AsSpan(0, LaneBytes)); heights.Next())
         {
-            yield return heights.Key.Length == lane.Length ? new Hash256(heights.Key[18..]) : throw Damaged("a lane's index");
+            yield return heights.Key.Length == lane.Length ? TipOf(heights.Key) : throw Damaged("a lane's index");
         }
     }
+
+    public ulong HighestOf(ulong epoch, int author)
+    {
+        using RocksDbIterator heights = _database.Iterate(IndexHeight);
+        byte[] end = HeightKey(epoch, author, ulong.MaxValue, Hash256.Zero);
+        heights.SeekForPrevious(end);
+        return heights.Valid && heights.Key.Length == end.Length && heights.Key.StartsWith(end.AsSpan(0, LaneBytes))
+            ? TipOf(heights.Key).Height : 0;
+    }
+
+    private static LaneTip TipOf(ReadOnlySpan<byte> key) =>
+        new(BinaryPrimitives.ReadUInt64BigEndian(key[LaneBytes..]), new Hash256(key[18..]));
 
     public Block? FindBlock(in Hash256 hash)
     {

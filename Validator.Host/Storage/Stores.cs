@@ -30,7 +30,7 @@ internal interface IVoteStore : IDisposable
 }
 
 /// <summary>The ledger as the node uses it. Add and Commit belong to one thread; any thread may read.</summary>
-internal interface ILedger : IFinalBlocks, IDisposable
+internal interface ILedger : IFinalBlocks, IDagSource, IDisposable
 {
     void AddVertex(VertexHeader header, ReadOnlySpan<byte> signature, ReadOnlySpan<byte> payload);
 
@@ -72,9 +72,6 @@ internal interface ILedger : IFinalBlocks, IDisposable
     {
         set { }
     }
-
-    /// <summary>The oldest block and transaction that are still readable.</summary>
-    ChainPosition FirstKept { get; }
 
     /// <summary>An executed block by hash.</summary>
     Block? FindBlock(in Hash256 hash);
@@ -122,9 +119,6 @@ internal interface ILedger : IFinalBlocks, IDisposable
 
     /// <summary>Where an ordered transaction stands; null where it is not known, or no longer. Any thread.</summary>
     OrderedTransaction? Locate(in Hash256 id) => null;
-
-    /// <summary>A vertex without its payload.</summary>
-    VertexHeader? FindVertexHeader(in Hash256 hash) => TryGetVertex(hash, out VertexHeader? header, out _, out _) ? header : null;
 
     /// <summary>Blocks that are kept but not indexed yet.</summary>
     (ulong First, ulong Last)? NotIndexed => null;

@@ -5,6 +5,7 @@ using Validator.Core.Wire;
 using Validator.Host.Contracts;
 using Validator.Host.Pipeline;
 using Validator.Host.Storage;
+using Validator.Tests.Host.Storage;
 
 namespace Validator.Tests.Host.Api;
 
@@ -49,7 +50,8 @@ internal sealed class FakeNode : INodeGateway
         ],
         new PoolView(3, 2, 1), 4, 50, 500, 1, 9, new TrustCounts());
 
-    public string[] MemberNames(ulong epoch, int members) => [.. Enumerable.Range(1, members).Select(i => $"node-{i}")];
+    public string[] MemberNames(ulong epoch, int members) =>
+        [.. Enumerable.Range(1, Math.Max(4, members)).Select(i => $"node-{i}")];
 
     /// <summary>How a taken submission ends; by default durable, or final from index 100 on.</summary>
     public Action<Submission> Complete { get; set; } = DefaultCompletion;
@@ -187,7 +189,13 @@ internal sealed class FakeNode : INodeGateway
 
     public bool TryFindTransaction(in Hash256 id, out TransactionState state) => Known.TryGetValue(id, out state);
 
-    public StoredVertex? FindVertex(in Hash256 hash) => Vertex is { } vertex && vertex.Header.Hash == hash ? vertex : null;
+    public StoredVertex? FindVertex(in Hash256 hash) => Vertex is { } vertex && vertex.Header.Hash == hash ? vertex
+        : Chain.FindVertexHeader(hash) is { } header ? new StoredVertex(header, [], []) : null;
+
+    /// <summary>What queries find.</summary>
+    public DagModel Chain { get; set; } = new();
+
+    public DagQueries Dag => new(Chain);
 
     public StoredBlock? FindBlock(ulong sequence) => Block is { } block && block.Block.Sequence == sequence ? block : null;
 

@@ -207,6 +207,8 @@ public class CommandLineTests
 
         public StoredBlock? FindBlock(ulong sequence) => null;
 
+        public DagQueries Dag => throw new NotSupportedException();
+
         public IFinalizedReader OpenFinalized(ulong fromIndex) => _inner.OpenFinalized(fromIndex);
     }
 }

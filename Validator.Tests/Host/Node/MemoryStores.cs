@@ -133,6 +133,17 @@ internal static class MemoryStores
 
         public ChainPosition FirstKept { get; } = new(1, 0);
 
+        public ChainPosition Newest => FirstKept;
+
+        public FinalRecord? Final(ulong sequence) => null;
+
+        public IEnumerable<LaneTip> Lane(ulong epoch, int author, ulong from) => [];
+
+        public ulong HighestOf(ulong epoch, int author) => 0;
+
+        public VertexHeader? FindVertexHeader(in Hash256 hash) =>
+            TryGetVertex(hash, out VertexHeader? header, out _, out _) ? header : null;
+
         public uint DedupWindow => 1;
 
         public ulong[] Snapshots() => [];

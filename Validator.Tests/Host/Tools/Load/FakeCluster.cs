@@ -138,6 +138,8 @@ internal sealed class FakeCluster : IAsyncDisposable
 
         public StoredBlock? FindBlock(ulong sequence) => null;
 
+        public DagQueries Dag => throw new NotSupportedException();
+
         public IFinalizedReader OpenFinalized(ulong fromIndex) => new Reader(cluster, self, fromIndex);
     }
 
