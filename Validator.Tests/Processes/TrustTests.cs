@@ -10,7 +10,7 @@ namespace Validator.Tests.Processes;
 public sealed partial class TrustTests
 {
     // Protects: a member that signs two votes is found out by the others, which lose neither order nor pace: proof is executed,
-    // reputation and stake go, and the epoch's end bans it.
+    // reputation and stake go, and the epoch's end bans it. And the report that tells it, with strong finality beside finality.
     [Fact]
     public async Task A_double_vote_is_proven_slashed_and_banned_within_the_run()
     {
@@ -22,8 +22,12 @@ public sealed partial class TrustTests
         using JsonDocument document = JsonDocument.Parse(await File.ReadAllTextAsync(report));
         JsonElement trust = document.RootElement.GetProperty("trust");
         Assert.InRange(trust.GetProperty("detected_s").GetDouble(), 0, 20);
+        Assert.Equal(1, trust.GetProperty("reputation_before").GetDouble());
         Assert.InRange(trust.GetProperty("reputation_after").GetDouble(), 0, 0.3);
         Assert.InRange(trust.GetProperty("slashed").GetUInt64(), 15_000UL, 100_000UL);
+        Assert.InRange(document.RootElement.GetProperty("finality_ms").GetProperty("p99").GetDouble(), 1, 10_000);
+        Assert.InRange(document.RootElement.GetProperty("strong_finality_p99_ms").GetDouble(), 1, 10_000);
+        Assert.Matches(@"finality +p50 .* p99 .* strong p99 \d", output);
         Assert.True(trust.GetProperty("banned").GetBoolean(), output);
         JsonElement weights = trust.GetProperty("weights");
         Assert.Equal(0, weights.GetProperty("node-5").GetDouble());

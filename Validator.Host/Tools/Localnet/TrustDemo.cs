@@ -9,6 +9,8 @@ using Validator.Host.Primitives;
 namespace Validator.Host.Tools.Localnet;
 
 /// <summary>What a run found of trust, as the validators tell it.</summary>
+/// <param name="ReputationBefore">Before it lied, as is <paramref name="WeightsBefore"/>.</param>
+/// <param name="Slashed">Units of stake, by the offences in the cluster's history.</param>
 /// <param name="WeightsBefore">Per cent of the total, by member; of a banned one 0.</param>
 /// <param name="DetectedS">Seconds from the villain's first lie to the first proof that was executed; null: none was.</param>
 public sealed record TrustFigures(
@@ -25,7 +27,7 @@ internal sealed class TrustDemo(LocalCluster cluster, string villain, string kin
     private const ulong Deposit = 100_000;
 
     private double? _detected;
-    private SortedDictionary<string, double> _before = [];
+    private Look? _before;
 
     /// <summary>Short epochs and a half-life of minutes, so that a minute shows what otherwise takes weeks.</summary>
     public const ulong EpochBlocks = 200;
@@ -51,7 +53,10 @@ internal sealed class TrustDemo(LocalCluster cluster, string villain, string kin
     }
 
     /// <summary>Before the villain begins.</summary>
-    public async Task StartAsync() => _before = (await LookAsync().ConfigureAwait(false))?.Weights ?? [];
+    /// <exception cref="LocalClusterException">Nobody tells of trust, and what is told later would say nothing.</exception>
+    public async Task StartAsync() => _before = await LookAsync().ConfigureAwait(false)
+        ?? throw new LocalClusterException(
+            $"no validator says what {villain}'s reputation is (GET /v1/trust); their logs may say why");
 
     /// <summary>A line for the screen; null while nobody answers.</summary>
     public async Task<string?> LineAsync()
@@ -61,7 +66,7 @@ internal sealed class TrustDemo(LocalCluster cluster, string villain, string kin
             return null;
         }
 
-        if (now.Reputation < 1 && _detected is null && liar?.LiedAtMillis is { } started)
+        if (now.Reputation < _before?.Reputation && _detected is null && liar?.LiedAtMillis is { } started)
         {
             _detected = (Environment.TickCount64 - started) / 1000.0;
         }
@@ -70,10 +75,12 @@ internal sealed class TrustDemo(LocalCluster cluster, string villain, string kin
         return $"trust: {villain} {(kind.Length > 0 ? $"({kind}) " : "")}reputation {now.Reputation:F2} stake {now.Stake}{(now.Banned ? " banned" : "")}; weights {weights}";
     }
 
+    /// <summary>Null while nobody answers.</summary>
     public async Task<TrustFigures?> FiguresAsync()
     {
         await LineAsync().ConfigureAwait(false);
-        if (await LookAsync().ConfigureAwait(false) is not { } now)
+        if (_before is not { } before || await LookAsync().ConfigureAwait(false) is not { } now
+            || await SlashedAsync().ConfigureAwait(false) is not { } slashed)
         {
             return null;
         }
@@ -85,7 +92,39 @@ internal sealed class TrustDemo(LocalCluster cluster, string villain, string kin
         }
 
         return new TrustFigures(
-            villain, kind, _detected, 1, now.Reputation, Deposit - now.Stake, now.Banned, _before, now.Weights, (long)seen);
+            villain, kind, _detected, before.Reputation, now.Reputation, slashed, now.Banned, before.Weights, now.Weights,
+            (long)seen);
+    }
+
+    /// <summary>What execution has taken for the villain's offences; null: nobody tells.</summary>
+    private async Task<ulong?> SlashedAsync()
+    {
+        foreach (NodeProcess node in cluster.Honest)
+        {
+            ulong slashed = 0;
+            string? page = "";
+            while (page is not null
+                && await cluster.GetAsync(node, $"/v1/evidence?limit=1000{page}").ConfigureAwait(false) is { } body)
+            {
+                using JsonDocument document = AnswerJson.Parse(body);
+                foreach (JsonElement happened in document.RootElement.GetProperty("events").EnumerateArray())
+                {
+                    bool its = happened.GetProperty("kind").GetString() == "offence"
+                        && happened.GetProperty("member").GetString() == villain;
+                    slashed += its ? happened.GetProperty("slashed").GetUInt64() : 0;
+                }
+
+                page = document.RootElement.TryGetProperty("next_before", out JsonElement next)
+                    ? $"&before={next.GetString()}" : null;
+            }
+
+            if (page is null)
+            {
+                return slashed;
+            }
+        }
+
+        return null;
     }
 
     private async Task<Look?> LookAsync()
@@ -100,20 +139,22 @@ internal sealed class TrustDemo(LocalCluster cluster, string villain, string kin
             using JsonDocument document = AnswerJson.Parse(body);
             SortedDictionary<string, double> weights = new(StringComparer.Ordinal);
             double total = document.RootElement.GetProperty("total_weight").GetDouble();
-            (double reputation, ulong stake, bool banned) = (1, 0, false);
+            (double Reputation, ulong Stake, bool Banned)? its = null;
             foreach (JsonElement member in document.RootElement.GetProperty("members").EnumerateArray())
             {
                 string name = member.GetProperty("name").GetString()!;
                 weights[name] = Math.Round(100 * member.GetProperty("weight").GetUInt32() / total, 2);
                 if (name == villain)
                 {
-                    reputation = member.GetProperty("reputation").GetDouble();
-                    stake = member.GetProperty("stake").GetUInt64();
-                    banned = member.GetProperty("banned").GetBoolean();
+                    its = (member.GetProperty("reputation").GetDouble(), member.GetProperty("stake").GetUInt64(),
+                        member.GetProperty("banned").GetBoolean());
                 }
             }
 
-            return new Look(reputation, stake, banned, weights);
+            if (its is { } found)
+            {
+                return new Look(found.Reputation, found.Stake, found.Banned, weights);
+            }
         }
 
         return null;
