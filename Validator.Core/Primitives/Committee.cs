@@ -97,7 +97,7 @@ public sealed class Committee
     /// <summary>So many of the heaviest weigh more than all but a quorum: without them nothing is decided.</summary>
     public int FewestThatHalt => Fewest(Total - Quorum + 1);
 
-    /// <summary>So many of the heaviest weigh more than F: lying together they can make two branches final.</summary>
+    /// <summary>So many of the heaviest weigh more than F: no fewer, lying together, can make two branches final.</summary>
     public int FewestThatFork => Fewest(Faulty + 1);
 
     private int Fewest(ulong weight)
