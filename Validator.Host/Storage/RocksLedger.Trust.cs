@@ -8,15 +8,15 @@ using Validator.Host.Storage.Native;
 namespace Validator.Host.Storage;
 
 /// <summary>
-/// The trust state as of the newest executed block, and its history. Keys of the family "default": V: standings; W: u32 count of
-/// stake records, then uptime; K place: a stake record, of no use from that count on; J subject, sequence, place: what happened,
-/// under the zero hash for all, that of its group, the account's, and that of the member's name, with what is kept of it for that
-/// subject. Written with the block that changed it. The history is never deleted.
+/// The trust state as of the newest executed block, and its history. Keys of the family "default": V: standings; Y: u32 count of
+/// stake records, then uptime (W is the log's); K place: a stake record, of no use from that count on; J subject, sequence,
+/// place: what happened, under the zero hash for all, that of its group, the account's, and that of the member's name, with what
+/// is kept of it for that subject. Written with the block that changed it. The history is never deleted.
 /// </summary>
 internal sealed partial class RocksLedger
 {
     private const byte StandingKey = (byte)'V';
-    private const byte UptimeKey = (byte)'W';
+    private const byte UptimeKey = (byte)'Y';
     private const int EventKeyBytes = 1 + Hash256.Size + sizeof(ulong) + sizeof(uint);
 
     /// <summary>By what the events of a member are found: no account's number, which is the hash of a key.</summary>

@@ -61,7 +61,8 @@ public sealed partial class TrustTests
     }
 
     // Protects: stake is moved by signed operations alone, once, or refused with a reason; and what members and accounts have
-    // is the same everywhere, after a kill and at one that lost its ledger and took a snapshot.
+    // is the same everywhere, after a kill, a clean stop, which writes out all that a kill leaves to the log, and at one that
+    // lost its ledger and took a snapshot.
     [Fact]
     public async Task Stake_outlives_kills_and_comes_by_snapshot()
     {
@@ -87,10 +88,13 @@ public sealed partial class TrustTests
         Assert.Contains("\"kind\": \"withdraw\"", shown);
         Assert.Contains("60000", await Good("stake", "history", new string('7', 64), "--api", api));
 
-        NodeProcess killed = cluster.Nodes[1], lost = cluster.Nodes[3];
+        NodeProcess killed = cluster.Nodes[1], stopped = cluster.Nodes[2], lost = cluster.Nodes[3];
         killed.Kill();
         killed.Start();
         await cluster.Cluster.WaitReadyAsync([killed], ProcessCluster.Patience);
+        Assert.True(await stopped.StopAsync(ProcessCluster.Patience));
+        stopped.Start();
+        await cluster.Cluster.WaitReadyAsync([stopped], ProcessCluster.Patience);
         lost.Kill();
         Directory.Delete(Path.Combine(LocalCluster.StorePath(lost), "ledger"), recursive: true);
         while ((await cluster.StatusAsync(cluster.Nodes[0])).Epoch == 0)
