@@ -249,6 +249,32 @@ public sealed class TidyTests
         }
     }
 
+    // Protects: and where they name a part of it, to that part.
+    [Fact]
+    public void Links_of_documents_lead_to_headings()
+    {
+        List<string> dead = [];
+        int seen = 0;
+        foreach (string file in SourceTree.Files.Where(f => f.EndsWith(".md", StringComparison.Ordinal)))
+        {
+            foreach (Match link in SourceTree.Lines(file).SelectMany(l => Regex.Matches(l, @"\]\((?!https?:)([^)#\s]*\.md)?#([^)\s]+)\)")))
+            {
+                string target = link.Groups[1].Success ? Path.Combine(Path.GetDirectoryName(file)!, link.Groups[1].Value) : file;
+                seen++;
+                if (!SourceTree.Lines(target).Where(l => l.StartsWith('#')).Any(l => AnchorOf(l) == link.Groups[2].Value))
+                {
+                    dead.Add($"{file}: {link.Value}");
+                }
+            }
+        }
+
+        Assert.Equal([], dead);
+        Assert.InRange(seen, 50, int.MaxValue);
+
+        static string AnchorOf(string heading) =>
+            Regex.Replace(heading.TrimStart('#').Trim().ToLowerInvariant(), @"[^\w\- ]", "").Replace(' ', '-');
+    }
+
     // Protects: what travels between Core and the shell says what it is (decision 83). A field that anybody may set, or a value
     // that is only there for some cases, brings back the struct of which only some fields count.
     [Fact]

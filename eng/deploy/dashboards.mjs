@@ -45,7 +45,8 @@ export function missing(known) {
   return [...queries, ...alertQueries].flatMap(({ where, query }) => {
     const names = metrics(query);
     ensure(names.length > 0, `${where}: asks for no metric`);
-    return names.filter(name => !known.has(name)).map(name => `${where}: ${name}`);
+    // Prometheus makes that one itself.
+    return names.filter(name => name !== 'up' && !known.has(name)).map(name => `${where}: ${name}`);
   });
 }
 

@@ -197,12 +197,16 @@ export default async function kubernetes() {
     ensure(find(small, 'ConfigMap')[0].data['node.toml'].includes('"/dns/bob.example/udp/9001/quic-v1/p2p/bob",'), 'hints');
     same(find(small, 'NetworkPolicy')[0].spec.egress[0].ports.map(port => port.port), [9001, 9101]);
     same(seven.spec.template.spec.containers[0].image, 'images.example/validator:0.2.0');
+    const leads = objects => find(objects, 'PrometheusRule')[0].spec.groups.flatMap(group => group.rules)
+      .map(rule => rule.annotations.runbook_url.replace(/\/[a-z-]+\.md#[a-z]+$/, ''));
+    same([...new Set(leads(large))], ['https://wiki.example/runbooks']);
     same(find(large, 'ConfigMap').length, 1 + fs.readdirSync(path.join(deploy, 'grafana/dashboards')).length);
     same(seven.spec.template.spec.volumes.find(volume => volume.name === 'keys').secret.items.length, 14);
   });
 
   await test('values that mean nothing are refused by the schema', () => {
-    for (const wrong of ['replicas=0', 'replica=4', 'storage.size=big', 'settings.SOMETHING=1', 'peers.hints={bob:9001}', 'tls=maybe']) {
+    for (const wrong of ['replicas=0', 'replica=4', 'storage.size=big', 'settings.SOMETHING=1', 'peers.hints={bob:9001}', 'tls=maybe',
+      'monitoring.runbooks=/wiki']) {
       ensure(render('--set', wrong).code !== 0, `${wrong} was taken`);
     }
   });
