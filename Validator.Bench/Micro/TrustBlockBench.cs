@@ -43,9 +43,10 @@ public class TrustBlockBench
         _chain[0] = block;
         for (int i = 1; i <= Blocks; i++)
         {
+            // The start's root is known.
+            Hash256 root = i == 1 ? block.ExecutedRoot : Hash256.Of([(byte)i]);
             _chain[i] = block = BlockCodec.Seal(
-                0, block.Sequence + 1, block.Hash, block.TimestampMicros + 1, block.Sequence, Hash256.Of([(byte)i]), default,
-                block.Cut);
+                0, block.Sequence + 1, block.Hash, block.TimestampMicros + 1, block.Sequence, root, default, block.Cut);
         }
 
         _certificate = new Certificate
