@@ -25,36 +25,7 @@ public sealed class ForkTests
         NodeProcess left = cluster.Nodes[0], right = cluster.Nodes[1];
         NodeProcess[] liars = cluster.Nodes[2..];
         List<Hash256> promised = [];
-        await cluster.StartAllAsync();
-        await Submit("shared", 6, cluster.Nodes);
-        await Stop(cluster.Nodes);
-        foreach (NodeProcess liar in liars)
-        {
-            TemporaryFolder.Copy(LocalCluster.StorePath(liar), LocalCluster.StorePath(liar) + ".old");
-        }
-
-        NodeProcess[] first = [left, .. liars], second = [right, .. liars];
-        Start(first);
-        await cluster.Cluster.WaitReadyAsync(first, ProcessCluster.Patience);
-        await Submit("left", 12, first);
-        await Stop(first);
-        foreach (NodeProcess liar in liars)
-        {
-            Directory.Delete(LocalCluster.StorePath(liar), recursive: true);
-            Directory.Move(LocalCluster.StorePath(liar) + ".old", LocalCluster.StorePath(liar));
-        }
-
-        Start(second);
-        await cluster.Cluster.WaitReadyAsync(second, ProcessCluster.Patience);
-        await Submit("right", 6, second);
-        await Stop(second);
-
-        // The two meet, and one of those who signed both: whoever sees the other branch halts.
-        NodeProcess[] meet = [left, right, liars[0]];
-        Start(meet);
-        Assert.True(await right.WaitForExitAsync(ProcessCluster.Patience));
-        Assert.Equal(ExitCodes.Halted, right.ExitCode);
-        Array.ForEach(meet, node => node.Kill());
+        await ForkAsync(cluster, Submit);
         string[] branch = [Of(left, "branch"), Of(right, "branch")],
             approval = Array.ConvertAll(cluster.Nodes, n => Of(n, "approval"));
         string proposal = Of(left, "proposal");
@@ -145,6 +116,47 @@ public sealed class ForkTests
                 promised.Add(TransactionIds.Of([0, .. transaction]));
             }
         }
+    }
+
+    /// <summary>
+    /// Makes two branches, of which the first two validators have one each, the first's the longer, and the others the second's.
+    /// The second has halted; all are stopped in the end.
+    /// </summary>
+    /// <param name="submit">So many transactions of these words to those validators, one after the other.</param>
+    internal static async Task ForkAsync(ProcessCluster cluster, Func<string, int, NodeProcess[], Task> submit)
+    {
+        NodeProcess left = cluster.Nodes[0], right = cluster.Nodes[1];
+        NodeProcess[] liars = cluster.Nodes[2..];
+        await cluster.StartAllAsync();
+        await submit("shared", 6, cluster.Nodes);
+        await Stop(cluster.Nodes);
+        foreach (NodeProcess liar in liars)
+        {
+            TemporaryFolder.Copy(LocalCluster.StorePath(liar), LocalCluster.StorePath(liar) + ".old");
+        }
+
+        NodeProcess[] first = [left, .. liars], second = [right, .. liars];
+        Start(first);
+        await cluster.Cluster.WaitReadyAsync(first, ProcessCluster.Patience);
+        await submit("left", 12, first);
+        await Stop(first);
+        foreach (NodeProcess liar in liars)
+        {
+            Directory.Delete(LocalCluster.StorePath(liar), recursive: true);
+            Directory.Move(LocalCluster.StorePath(liar) + ".old", LocalCluster.StorePath(liar));
+        }
+
+        Start(second);
+        await cluster.Cluster.WaitReadyAsync(second, ProcessCluster.Patience);
+        await submit("right", 6, second);
+        await Stop(second);
+
+        // The two meet, and one of those who signed both: whoever sees the other branch halts.
+        NodeProcess[] meet = [left, right, liars[0]];
+        Start(meet);
+        Assert.True(await right.WaitForExitAsync(ProcessCluster.Patience));
+        Assert.Equal(ExitCodes.Halted, right.ExitCode);
+        Array.ForEach(meet, node => node.Kill());
     }
 
     private static void Start(NodeProcess[] nodes) => Array.ForEach(nodes, n => n.Start());

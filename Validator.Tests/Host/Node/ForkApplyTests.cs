@@ -139,10 +139,12 @@ public sealed class ForkApplyTests
     }
 
     /// <summary>What operators, and the next start, find: files, ledgers, votes, what is carried over.</summary>
-    private static string State(NodeContext context)
+    internal static string State(NodeContext context)
     {
         StorageSection storage = context.Config.Storage;
+        // The empty file of a lock may stay behind; what locks is the open file.
         List<string> found = [.. Directory.GetFiles(context.Config.Node.DataDir).Concat(Directory.GetFiles(storage.Path))
+            .Where(file => !file.EndsWith(".lock", StringComparison.Ordinal))
             .Select(file => $"{Path.GetFileName(file)} {Hash256.Of(File.ReadAllBytes(file))}").Order()];
         foreach (string path in Directory.GetDirectories(storage.Path).Order())
         {
@@ -211,7 +213,7 @@ public sealed class ForkApplyTests
         return signed;
     }
 
-    private static void Restore(string from, string to)
+    internal static void Restore(string from, string to)
     {
         Directory.Delete(to, recursive: true);
         TemporaryFolder.Copy(from, to);
