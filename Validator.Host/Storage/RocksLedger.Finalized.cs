@@ -38,6 +38,29 @@ internal sealed partial class RocksLedger
 
     public Func<Hash256, HeldVertex?> Recent { private get; set; } = static _ => null;
 
+    /// <summary>An executed block and what it orders; null where there is none yet, or no longer. Any thread.</summary>
+    /// <exception cref="StoreException">It is damaged.</exception>
+    public (FinalRecord Final, (VertexHeader Header, byte[] Signature, byte[] Payload)[] Vertices)? ReadContent(ulong sequence)
+    {
+        if (Final(sequence) is not { } final)
+        {
+            return null;
+        }
+
+        var vertices = new (VertexHeader, byte[], byte[])[final.Order.Length];
+        for (int i = 0; i < vertices.Length; i++)
+        {
+            if (!TryGetVertex(final.Order[i], out VertexHeader? header, out byte[]? signature, out byte[]? payload))
+            {
+                return sequence < _kept.Sequence ? null : throw Damaged($"vertex {final.Order[i]} of block {sequence}");
+            }
+
+            vertices[i] = (header, signature, payload);
+        }
+
+        return (final, vertices);
+    }
+
     /// <summary>Accepted transactions by global index, from the given one on. Each is valid until the next.</summary>
     public IEnumerable<FinalTransaction> Transactions(ulong from, TransactionScratch scratch)
     {

@@ -306,6 +306,21 @@ internal static class StoreDirectory
         return done;
     }
 
+    /// <summary>
+    /// Gives a database that came without its log a new one, empty: all that the database has, it has in tables.
+    /// </summary>
+    /// <exception cref="StoreException">It is damaged, or the disk is full.</exception>
+    public static void GiveLog(string path, ReadOnlySpan<string> families, RocksDbOptions options)
+    {
+        using RocksDb database = RocksDb.TryOpen(path, families, options, out string? error) ?? throw Open(path, error!);
+        using RocksDbBatch batch = new(database);
+        AddLog(path, options, batch);
+        if (database.Write(batch, sync: true) is { } failure)
+        {
+            throw Open(path, failure);
+        }
+    }
+
     /// <summary>The log counts once its key is written; another migration makes it again.</summary>
     private static void AddLog(string path, RocksDbOptions options, RocksDbBatch batch)
     {

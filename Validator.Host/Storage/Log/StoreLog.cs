@@ -24,6 +24,7 @@ internal sealed class StoreLog : IDisposable
     private readonly long _mostUsed;
     private readonly object _gate = new();
     private bool _flushing;
+    private bool _copying;
     private string? _failure;
     private bool _closed;
 
@@ -98,11 +99,43 @@ internal sealed class StoreLog : IDisposable
         }
     }
 
+    /// <summary>
+    /// Makes a copy of the database as it is between two batches, without this log. What was written before is flushed while
+    /// others write; they wait for what came since, and for the copy's links: some tens of milliseconds.
+    /// </summary>
+    /// <returns>What failed, in words. Later writes are not concerned.</returns>
+    public string? Copy(string folder)
+    {
+        lock (_gate)
+        {
+            if (_closed || _copying)
+            {
+                return _closed ? "the store is closed" : "another copy is being made";
+            }
+
+            _copying = true;
+        }
+
+        string? error = _database.Flush();
+        lock (_gate)
+        {
+            error ??= _failure ?? _database.CopyTo(folder);
+            _copying = false;
+            Monitor.PulseAll(_gate);
+            return error;
+        }
+    }
+
     /// <summary>After the last write: leaves a log of which nothing is needed. The database stays open.</summary>
     public void Dispose()
     {
         lock (_gate)
         {
+            while (_copying)
+            {
+                Monitor.Wait(_gate);
+            }
+
             MakeRoom();
             _closed = true;
             _log.Dispose();

@@ -182,6 +182,16 @@ internal static unsafe partial class RocksDbNative
     [LibraryImport("validator_native")]
     internal static partial void rocksdb_flush_cf(nint database, nint options, nint family, byte** error);
 
+    // A copy beside the database, of hard links where the disk allows them.
+    [LibraryImport("validator_native")]
+    internal static partial nint rocksdb_checkpoint_object_create(nint database, byte** error);
+
+    [LibraryImport("validator_native")]
+    internal static partial void rocksdb_checkpoint_create(nint checkpoint, byte* folder, ulong logBytesToFlush, byte** error);
+
+    [LibraryImport("validator_native")]
+    internal static partial void rocksdb_checkpoint_object_destroy(nint checkpoint);
+
     // Reads.
     [LibraryImport("validator_native")]
     internal static partial nint rocksdb_readoptions_create();
