@@ -11,6 +11,9 @@ public enum ForkRefusal : byte
     /// <summary>All are of one branch: there is no fork.</summary>
     OneBranch,
 
+    /// <summary>They are not of one branch, though only votes were said to be lost.</summary>
+    SeveralBranches,
+
     /// <summary>Two branches have no block in common as far back as the reports go.</summary>
     NoCommonBlock,
 
@@ -71,12 +74,16 @@ public static class ForkChoice
     /// <summary>What operators are asked to sign.</summary>
     /// <param name="branches">As <see cref="Branches"/> gives them.</param>
     /// <param name="chosen">Which goes on.</param>
-    public static ForkRefusal Propose(ForkBranch[] branches, int chosen, out ForkProposal? proposal)
+    /// <param name="votesLost">
+    /// There is one branch, and so few have their votes that no quorum can go on with it: its epoch ends, nothing is abandoned.
+    /// </param>
+    public static ForkRefusal Propose(ForkBranch[] branches, int chosen, out ForkProposal? proposal, bool votesLost = false)
     {
         proposal = null;
         ForkBranch goesOn = branches[chosen];
         ForkBranch[] others = [.. branches.Where(b => b != goesOn)];
-        ForkRefusal refusal = others.Length == 0 ? ForkRefusal.OneBranch
+        ForkRefusal refusal = votesLost && others.Length > 0 ? ForkRefusal.SeveralBranches
+            : !votesLost && others.Length == 0 ? ForkRefusal.OneBranch
             : others.Length > ForkRecoveryCodec.MostAbandoned ? ForkRefusal.TooMany
             : Array.Exists(others, o => o.Epoch.Number > goesOn.Epoch.Number) ? ForkRefusal.LaterEpoch
             : ForkRefusal.None;
@@ -100,7 +107,7 @@ public static class ForkChoice
             }
         }
 
-        ulong agreed = points.First().Key;
+        ulong agreed = votesLost ? goesOn.Head.Sequence : points.First().Key;
         foreach ((_, ulong first) in goesOn.Epochs.Where(epoch => epoch.First > agreed + 1))
         {
             points[first - 1] = goesOn.HashAt(first - 1);

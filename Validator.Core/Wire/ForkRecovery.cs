@@ -36,7 +36,7 @@ public sealed class ForkProposal
     /// <summary>The child of that branch's newest final block. It orders nothing and ends the epoch.</summary>
     public required Block Last { get; init; }
 
-    /// <summary>Those that do not go on, for people to compare. At least one.</summary>
+    /// <summary>Those that do not go on, for people to compare. None where only votes were lost.</summary>
     public required BranchHead[] Abandoned { get; init; }
 
     /// <summary>The newest block of the branch that goes on.</summary>

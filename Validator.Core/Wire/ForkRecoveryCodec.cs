@@ -63,7 +63,7 @@ public static class ForkRecoveryCodec
         reader.Reserved(1);
         reader.Check(reader.U16() == committeeSize && committeeSize > 0, DecodeError.LaneCountDiffers);
         int abandoned = reader.U16();
-        reader.Check(abandoned is > 0 and <= MostAbandoned, DecodeError.BlockCount);
+        reader.Check(abandoned <= MostAbandoned, DecodeError.BlockCount);
         int before = reader.U16();
         reader.Check(before is > 0 and <= Limits.MaxCommittee, DecodeError.LaneCountDiffers);
         ulong agreedEpoch = reader.U64();

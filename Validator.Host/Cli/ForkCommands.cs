@@ -63,10 +63,15 @@ internal static class ForkCommands
             Description = "The validator whose branch goes on; by default that of the latest epoch, then the longest, the"
                 + " heaviest, and the one with the lowest hash",
         };
+        Option<bool> lost = new("--votes-lost")
+        {
+            Description = "Say that there is no fork, and that those who still have their votes are too few for 'votes recreate':"
+                + " the epoch ends, and all sign in the next",
+        };
         Option<string> output = OutOption("fork.proposal");
         Command command = new("propose", "Compare the branches of a fork, and write which goes on, for operators to sign")
         {
-            branches, choose, output,
+            branches, choose, lost, output,
         };
         command.SetAction(parsed => CommandAction.Guard(() =>
         {
@@ -79,7 +84,7 @@ internal static class ForkCommands
 
             ForkBranch[] found = ForkChoice.Branches(reports);
             int chosen = Chosen(found, reports, parsed.GetValue(choose));
-            ForkRefusal refusal = ForkChoice.Propose(found, chosen, out ForkProposal? proposal);
+            ForkRefusal refusal = ForkChoice.Propose(found, chosen, out ForkProposal? proposal, parsed.GetValue(lost));
             if (proposal is null)
             {
                 Console.Error.WriteLine(Explain(refusal));
@@ -228,7 +233,9 @@ internal static class ForkCommands
     private static string Explain(ForkRefusal refusal) => refusal switch
     {
         ForkRefusal.OneBranch => "nothing was written: all reports are of one branch. Where a validator halted, get a report of"
-            + " one that it conflicts with",
+            + " one that it conflicts with; where nearly all lost their votes, repeat with --votes-lost",
+        ForkRefusal.SeveralBranches =>
+            "nothing was written: the reports are not of one branch, so that this is a fork: leave out --votes-lost",
         ForkRefusal.NoCommonBlock =>
             "nothing was written: the branches have no block in common as far back as the reports go. Get reports of validators"
                 + " that keep more blocks, or that are of this chain",

@@ -70,12 +70,32 @@ public sealed class ForkChoiceTests
         ForkBranch one = Report("one", Chain(3, 1)), two = Report("two", Chain(3, 2)),
             later = Report("later", Chain(3, 3), ended: true);
         Assert.Equal(ForkRefusal.OneBranch, ForkChoice.Propose([one], 0, out _));
+        Assert.Equal(ForkRefusal.SeveralBranches, ForkChoice.Propose([one, two], 0, out _, votesLost: true));
         Assert.Equal(ForkRefusal.NoCommonBlock, ForkChoice.Propose([Report("late", Chain(3, 1), from: 4), two], 0, out _));
         Assert.Equal(ForkRefusal.LaterEpoch, ForkChoice.Propose([later, one], 1, out _));
         Assert.Equal(ForkRefusal.None, ForkChoice.Propose([later, one], 0, out ForkProposal? proposal));
         Assert.Equal(1ul, proposal!.Last.Epoch);
         Assert.Equal(ForkRefusal.TooMany,
             ForkChoice.Propose([.. Enumerable.Repeat(one, 1 + ForkRecoveryCodec.MostAbandoned).Prepend(two)], 0, out _));
+    }
+
+    // Protects a chain whose votes are all lost: its one branch ends with its newest block, nothing is abandoned, the file says
+    // so, and only a ledger that ends there or before it fits.
+    [Fact]
+    public void Lost_votes_end_the_epoch_of_the_one_branch()
+    {
+        Block[] chain = Chain(3, 1, 1);
+        ForkBranch one = Report("one", chain);
+        Assert.Equal(ForkRefusal.None, ForkChoice.Propose([one], 0, out ForkProposal? proposal, votesLost: true));
+        Assert.Equal([new BranchHead(one.Head.Sequence, one.Head.Hash)], proposal!.Points);
+        Assert.Empty(proposal.Abandoned);
+        Assert.True(proposal.Last.EndsEpoch);
+        byte[] file = ForkRecoveryCodec.Encode(new ForkRecovery(proposal, [], []));
+        Assert.True(ForkRecoveryCodec.TryRead(file, out ForkRecovery? read, out _));
+        Assert.Equal(ForkRecoveryCodec.Digest(proposal), ForkRecoveryCodec.Digest(read.Proposal));
+        ulong head = one.Head.Sequence;
+        ForkSide SideOf(ulong final) => ForkChoice.SideOf(proposal, 0, final, final, sequence => one.HashAt(sequence));
+        Assert.Equal((ForkSide.Follows, ForkSide.Follows, ForkSide.Ahead), (SideOf(head - 1), SideOf(head), SideOf(head + 1)));
     }
 
     // Protects a validator from signing, or taking back, what does not fit its ledger.
