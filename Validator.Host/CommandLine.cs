@@ -91,6 +91,7 @@ public static class CommandLine
             CommitteeCommands.Committee(),
             ForkCommands.Fork(),
             DbCommands.Db(),
+            BackupCommands.Backup(),
             RunCommand.Create(),
             LoadCommands.Localnet(),
             LoadCommands.Load(),
@@ -201,6 +202,20 @@ public static class CommandLine
         ["dag vertices"] = """
               validator dag vertices --from-time 2026-03-01T00:00:00Z --to-time 2026-03-01T00:01:00Z
               validator dag vertices --author node-2 --from-height 100 --to-height 120
+            """,
+        ["backup keygen"] = """
+              validator backup keygen --out offline/backup.key
+            """,
+        ["backup create"] = """
+              validator backup create --config /etc/validator/node.toml
+            """,
+        ["backup verify"] = """
+              validator backup verify --config /etc/validator/node.toml
+              validator backup verify --config /etc/validator/node.toml --key offline/backup.key --chain /var/tmp/check
+            """,
+        ["backup restore"] = """
+              validator backup restore --config /etc/validator/node.toml --key offline/backup.key
+              validator backup restore --config /etc/validator/node.toml --key offline/backup.key --to-time 2026-03-10T12:00:00Z
             """,
         ["status"] = """
               validator status --api http://127.0.0.1:8080

@@ -21,7 +21,7 @@ chmod 0755 "$tree"
 install -D -m 0755 "$binary" "$tree/usr/bin/validator"
 install -D -m 0644 deploy/validator.service "$tree/lib/systemd/system/validator.service"
 install -d -m 0755 "$tree/etc/validator" "$tree/usr/share/doc/validator"
-install -m 0644 README.md CHANGELOG.md docs/OPERATIONS.md docs/DEPLOYMENT.md docs/API.md docs/METRICS.md docs/TRUST.md docs/NETWORK.md docs/THREATS.md SECURITY.md "$tree/usr/share/doc/validator/"
+install -m 0644 README.md CHANGELOG.md docs/OPERATIONS.md docs/DEPLOYMENT.md docs/API.md docs/METRICS.md docs/BACKUP.md docs/TRUST.md docs/NETWORK.md docs/THREATS.md SECURITY.md "$tree/usr/share/doc/validator/"
 install -D -m 0644 -t "$tree/usr/share/doc/validator/runbooks" docs/runbooks/*.md
 install -m 0644 deploy/prometheus/alerts.yml "$tree/usr/share/doc/validator/"
 install -m 0644 LICENSE "$tree/usr/share/doc/validator/copyright"

@@ -1,5 +1,6 @@
 using Validator.Core.Primitives;
 using Validator.Host.Contracts;
+using Validator.Host.Primitives;
 using Validator.Host.Tools.Load;
 using Validator.Host.Tools.Localnet;
 
@@ -70,7 +71,7 @@ internal static class ChaosChecks
     private static async Task<List<Hash256>> ReadAllAsync(NodeProcess node, long count, TransactionPattern pattern, List<string> failures)
     {
         List<Hash256> ids = [];
-        using HttpClient http = new(Validator.Host.Cli.HttpHandlers.Create());
+        using HttpClient http = new(Validator.Host.Primitives.HttpHandlers.Create());
         using CancellationTokenSource timeout = new(TimeSpan.FromMinutes(2));
         Stream stream = await http.GetStreamAsync(new Uri(node.Api, $"/v1/finalized?from=0&{FinalizedStream.Query}"), timeout.Token).ConfigureAwait(false);
         await using (stream.ConfigureAwait(false))

@@ -6,23 +6,30 @@ namespace Validator.Core.Dag;
 /// <summary>
 /// The order in which a block's vertices execute (rule P5): parents before children, then author, then height.
 /// </summary>
-internal static class CutOrder
+public static class CutOrder
 {
     /// <param name="lanes">Tables that hold every vertex in (from, to].</param>
     /// <param name="from">The parent block's cut.</param>
     /// <param name="to">The block's cut; each entry descends from its counterpart.</param>
-    public static VertexHeader[] Compute(Lane[] lanes, LaneTip[] from, LaneTip[] to)
+    internal static VertexHeader[] Compute(Lane[] lanes, LaneTip[] from, LaneTip[] to)
     {
         VertexHeader[][] chains = new VertexHeader[lanes.Length][];
-        int total = 0;
         for (int i = 0; i < lanes.Length; i++)
         {
             chains[i] = Chain(lanes[i], from[i], to[i]);
-            total += chains[i].Length;
         }
 
+        return Compute(chains, from);
+    }
+
+    /// <summary>The same of vertices at hand.</summary>
+    /// <param name="chains">For each lane those in (from, to], by height, each the predecessor of the next.</param>
+    /// <param name="from">The parent block's cut.</param>
+    public static VertexHeader[] Compute(VertexHeader[][] chains, LaneTip[] from)
+    {
+        int total = chains.Sum(chain => chain.Length);
         VertexHeader[] order = new VertexHeader[total];
-        int[] next = new int[lanes.Length];
+        int[] next = new int[chains.Length];
         for (int placed = 0; placed < total; placed++)
         {
             int lane = FirstReady(chains, next, from);

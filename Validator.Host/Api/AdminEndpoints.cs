@@ -41,6 +41,43 @@ internal static class AdminEndpoints
         return context.Response.BodyWriter.FlushAsync(context.RequestAborted).AsTask();
     }
 
+    /// <summary>POST begins a full backup, if none is being made; both methods tell how backups are.</summary>
+    public static Task Backup(HttpContext context, IBackups? backups)
+    {
+        if (backups is null)
+        {
+            return Problem.WriteAsync(
+                context, StatusCodes.Status409Conflict, "no-backups", "No backups are configured",
+                "node.toml has no backup.target");
+        }
+
+        if (RequestForm.HasBody(context.Request))
+        {
+            return Problem.BadRequest(context, "a backup takes no body: node.toml says where it goes");
+        }
+
+        bool begins = HttpMethods.IsPost(context.Request.Method);
+        if (begins)
+        {
+            backups.Begin();
+        }
+
+        BackupState state = backups.State;
+        context.Response.StatusCode = begins ? StatusCodes.Status202Accepted : StatusCodes.Status200OK;
+        context.Response.ContentType = "application/json";
+        using (Utf8JsonWriter json = new(context.Response.BodyWriter))
+        {
+            json.WriteStartObject();
+            json.WriteBoolean("running", state.Running);
+            json.WriteString("last_id", state.LastId);
+            json.WriteString("error", state.Error);
+            json.WriteNumber("ended", state.Ended);
+            json.WriteEndObject();
+        }
+
+        return context.Response.BodyWriter.FlushAsync(context.RequestAborted).AsTask();
+    }
+
     private static void Write(Utf8JsonWriter json, string name, string[] values)
     {
         json.WriteStartArray(name);

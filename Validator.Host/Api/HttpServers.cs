@@ -92,6 +92,9 @@ public sealed class HttpServers : IAsyncDisposable
     /// <summary>What POST /v1/admin/reload does; none before it is set.</summary>
     internal Func<ReloadResult>? OnReload { get; set; }
 
+    /// <summary>What /v1/admin/backup asks; null where no backups are configured.</summary>
+    internal IBackups? Backups { get; set; }
+
     /// <summary>Applies limits, tokens and certificate to all that comes from now on.</summary>
     /// <exception cref="ConfigException">Tokens or certificate cannot be read; nothing was changed.</exception>
     public void Reload(ApiSection api)
@@ -219,6 +222,7 @@ public sealed class HttpServers : IAsyncDisposable
         Map("/v1/evidence", s_read, trust.Evidence, "before", "limit");
         Map("/v1/finalized", s_read, context => stream.Serve(context, stopping), "from", "format", "chain", "wait");
         Map("/v1/admin/reload", s_submit, context => AdminEndpoints.Reload(context, OnReload));
+        Map("/v1/admin/backup", [.. s_submit, .. s_read], context => AdminEndpoints.Backup(context, Backups));
 
         // Probes add parameters of their own (?verbose), and none of them could change the answer.
         MapWith("/v1/health", s_read, read.Health, null);

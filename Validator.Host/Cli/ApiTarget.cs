@@ -6,6 +6,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Validator.Host.Api;
 using Validator.Host.Config;
+using Validator.Host.Primitives;
 
 namespace Validator.Host.Cli;
 

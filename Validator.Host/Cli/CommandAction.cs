@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using Validator.Core.Primitives;
+using Validator.Host.Backup;
 using Validator.Host.Config;
 using Validator.Host.Keys;
 using Validator.Host.Logging;
@@ -37,6 +38,11 @@ internal static class CommandAction
         {
             StderrLogs.Say(e.Message);
             return ExitCodes.Store;
+        }
+        catch (BackupException e)
+        {
+            StderrLogs.Say(e.Message);
+            return ExitCodes.Failed;
         }
         catch (Exception e) when (OutsideFaults.Tell(e) is { } told)
         {

@@ -71,6 +71,7 @@ internal sealed partial class Reloader(
         Note("storage", _current.Storage != next.Storage, later);
         Note("crypto", _current.Crypto != next.Crypto, later);
         Note("metrics", _current.Metrics != next.Metrics, later);
+        Note("backup", _current.Backup != next.Backup, later);
         Note("logging", _current.Logging != next.Logging, later);
         Note("api.listen, api.header_timeout_ms", Fixed(_current.Api) != Fixed(next.Api), later);
         Note("api.tls_certificate (on or off)", _current.Api.TlsCertificate.Length > 0 != next.Api.TlsCertificate.Length > 0, later);

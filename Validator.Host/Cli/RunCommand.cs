@@ -85,7 +85,7 @@ public static partial class RunCommand
                 StdinWatch.Start(() => signals.Stop("standard input ended"));
             }
 
-            return RunAsync(context, NodeFactory.Start, signals, Again).GetAwaiter().GetResult();
+            return RunAsync(context, NodeFactory.Start, signals, Again, parsed.GetValue(config)).GetAwaiter().GetResult();
         }));
         return command;
     }
@@ -138,9 +138,11 @@ public static partial class RunCommand
 
     /// <summary>Runs until a signal, the end of standard input, or the node's own end.</summary>
     /// <param name="reread">Reads the configuration again; null: SIGHUP is ignored.</param>
+    /// <param name="configuration">Path of node.toml, for backups; null: none are made.</param>
     /// <returns>The exit code.</returns>
     internal static async Task<int> RunAsync(
-        NodeContext context, Func<NodeContext, IValidatorNode> start, RunSignals signals, Func<NodeConfig>? reread = null)
+        NodeContext context, Func<NodeContext, IValidatorNode> start, RunSignals signals, Func<NodeConfig>? reread = null,
+        string? configuration = null)
     {
         ILogger log = context.Logs.CreateLogger("validator");
         foreach (string notice in context.Config.Notices)
@@ -164,6 +166,7 @@ public static partial class RunCommand
         await using IValidatorNode node = started;
         byte[] seed = GC.AllocateUninitializedArray<byte>(KeyFile.SeedBytes, pinned: true);
         context.Keys.TransportSeed.Span.CopyTo(seed);
+        using BackupServing? backups = configuration is null ? null : BackupServing.Start(context, node, configuration, log);
         context.Keys.Dispose();
         HttpServers servers;
         try
@@ -185,6 +188,7 @@ public static partial class RunCommand
             Reloader reloader = new(
                 context.Config, context.Genesis, reread ?? (() => context.Config), node, servers, context.Logs, log);
             servers.OnReload = reloader.Reload;
+            servers.Backups = backups?.Backups;
             signals.OnReload = () =>
             {
                 manager.Reloading();
@@ -195,6 +199,7 @@ public static partial class RunCommand
             int code = node.Stopped.IsCompleted ? await node.Stopped.ConfigureAwait(false) : ExitCodes.Success;
             LogStopping(log, signals.Stopped.IsCompleted ? await signals.Stopped.ConfigureAwait(false) : "the node ended by itself", code);
             manager.Stopping();
+            backups?.Dispose();
             node.Drain();
             stream?.Drain();
             await servers.StopAsync(StopPatience).ConfigureAwait(false);

@@ -45,6 +45,7 @@ public static class ConfigLoader
             Metrics = Metrics(settings),
             Api = Api(settings, folder),
             Logging = new LoggingSection(Only(settings, "logging.format", "text", "json") == "json"),
+            Backup = BackupSettings.Read(settings, folder),
             Notices = notices,
         };
         CheckExposure(settings, config, notices);

@@ -13,6 +13,7 @@ public sealed record NodeConfig
     public MetricsSection Metrics { get; init; } = new();
     public ApiSection Api { get; init; } = new();
     public LoggingSection Logging { get; init; } = new();
+    public BackupSection Backup { get; init; } = new();
 
     /// <summary>Settings that have no effect, or an unexpected one; logged at start.</summary>
     public IReadOnlyList<string> Notices { get; init; } = [];
@@ -117,6 +118,9 @@ public sealed record StorageSection(
 
     /// <summary>There after <c>fork apply</c>: what the operators decided on a fork.</summary>
     public string RecoveryFile => System.IO.Path.Combine(Path, "fork.recovery");
+
+    /// <summary>What a backup under way needs: a copy of the ledger, made of links, and how far it is.</summary>
+    public string BackupPath => System.IO.Path.Combine(Path, "backup");
 
     /// <summary>Vertices, blocks, indices.</summary>
     public string LedgerPath => System.IO.Path.Combine(Path, "ledger");

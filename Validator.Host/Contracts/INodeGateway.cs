@@ -193,6 +193,18 @@ public interface IValidatorNode : INodeGateway, IAsyncDisposable
     /// <summary>Refuses every submission from now on; those taken are still completed where possible.</summary>
     void Drain();
 
+    /// <summary>
+    /// Makes a copy of the ledger, as of its newest commit, in a folder that does not exist yet; null where there is none on a
+    /// disk. Any thread, until the node is disposed.
+    /// </summary>
+    Action<string>? CopyLedger => null;
+
+    /// <summary>
+    /// An executed block that is on disk, with its vertices in the order of execution; null where there is none yet, or no
+    /// longer. Any thread, until the node is disposed. Reads the disk.
+    /// </summary>
+    FinalContent? ReadFinal(ulong sequence) => null;
+
     /// <summary>Replaces the addresses where members are looked for; connections stay.</summary>
     void SetPeers(Config.PeerAddressBook addresses)
     {

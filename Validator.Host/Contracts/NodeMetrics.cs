@@ -204,6 +204,8 @@ public sealed class NodeMetrics
     /// <summary>Stream subscribers closed because they read too slowly.</summary>
     public Counter StreamsClosedSlow { get; } = new();
 
+    public BackupMetrics Backups { get; } = new();
+
     public Counter ByzantineViolations(int link, Violation kind) => _violations[link, (int)kind];
 
     /// <summary>One signature towards a certificate or a change.</summary>

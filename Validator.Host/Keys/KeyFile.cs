@@ -14,6 +14,9 @@ public enum KeyPurpose : byte
 
     /// <summary>A client's key, which signs envelopes.</summary>
     Account,
+
+    /// <summary>An operator's key, which opens backups: of X-Wing, all others are of ML-DSA-87.</summary>
+    Backup,
 }
 
 /// <summary>
@@ -28,7 +31,6 @@ public static class KeyFile
 
     private const string Header = "validator-key 1";
     private const string SealedHeader = "validator-key 2";
-    private const string Algorithm = "ml-dsa-87";
     private const string Kdf = "kdf: argon2id ";
     private const string Seed = "seed: ";
     private const string Sealed = "sealed: ";
@@ -105,7 +107,7 @@ public static class KeyFile
 
     private static byte[] PlainText(KeyPurpose purpose, ReadOnlySpan<byte> seed)
     {
-        byte[] head = Encoding.ASCII.GetBytes($"{Header}\npurpose: {Name(purpose)}\nalgorithm: {Algorithm}\n{Seed}");
+        byte[] head = Encoding.ASCII.GetBytes($"{Header}\npurpose: {Name(purpose)}\nalgorithm: {Algorithm(purpose)}\n{Seed}");
         byte[] text = new byte[head.Length + (2 * SeedBytes) + 1];
         head.CopyTo(text, 0);
         const string Digits = "0123456789abcdef";
@@ -125,7 +127,7 @@ public static class KeyFile
         byte[] salt = RandomNumberGenerator.GetBytes(SeedSeal.SaltBytes);
         string head = string.Create(
             CultureInfo.InvariantCulture,
-            $"{SealedHeader}\npurpose: {Name(purpose)}\nalgorithm: {Algorithm}\n{Kdf}{cost.MemoryKib} {cost.Passes} {Convert.ToHexStringLower(salt)}\n");
+            $"{SealedHeader}\npurpose: {Name(purpose)}\nalgorithm: {Algorithm(purpose)}\n{Kdf}{cost.MemoryKib} {cost.Passes} {Convert.ToHexStringLower(salt)}\n");
         byte[] sealedSeed = SeedSeal.Seal(seed, passphrase, salt, cost, Encoding.ASCII.GetBytes(head));
         return Encoding.ASCII.GetBytes($"{head}{Sealed}{Convert.ToHexStringLower(sealedSeed)}\n");
     }
@@ -153,7 +155,7 @@ public static class KeyFile
         }
 
         Expect(path, body[split[1]], 2, $"purpose: {Name(purpose)}");
-        Expect(path, body[split[2]], 3, $"algorithm: {Algorithm}");
+        Expect(path, body[split[2]], 3, $"algorithm: {Algorithm(purpose)}");
         if (version == Header)
         {
             return passphrase is null
@@ -270,6 +272,9 @@ public static class KeyFile
     {
         KeyPurpose.Consensus => "consensus",
         KeyPurpose.Transport => "transport",
+        KeyPurpose.Backup => "backup",
         _ => "account",
     };
+
+    private static string Algorithm(KeyPurpose purpose) => purpose == KeyPurpose.Backup ? "x-wing" : "ml-dsa-87";
 }

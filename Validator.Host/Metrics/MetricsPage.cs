@@ -19,6 +19,7 @@ internal static class MetricsPage
         MultiSignatures(page, metrics);
         Forks(page, metrics);
         Storage(page, metrics);
+        Backups(page, metrics.Backups);
         if (trust is not null)
         {
             TrustMetrics.Fill(page, trust);
@@ -88,6 +89,34 @@ internal static class MetricsPage
                 page.Sample(metrics.Rejected[(int)reason].Value, ("reason", Names.Snake(reason.ToString())));
             }
         }
+    }
+
+    private static void Backups(MetricsRegistry page, BackupMetrics backups)
+    {
+        double due = backups.DueSeconds.Value, now = Clock.WallMicros() / 1e6;
+        page.Counter("cretoai_backups_made_total", "Full backups that this process made.", backups.Made.Value);
+        page.Counter("cretoai_backups_failed_total", "Full backups that failed, each try.", backups.Failed.Value);
+        page.Counter("cretoai_backup_stored_bytes_total", "Bytes that the target of backups took.", backups.StoredBytes.Value);
+        page.Gauge("cretoai_backup_failing", "1 where the newest backup that ended failed.", backups.Failing.Value);
+        page.Gauge(
+            "cretoai_backup_last_success_timestamp_seconds", "When the newest good backup was begun; 0: none is known.",
+            backups.LastSuccessSeconds.Value);
+        page.Gauge("cretoai_backup_last_block", "Newest block in it.", backups.LastBlock.Value);
+        page.Gauge("cretoai_backup_last_bytes", "What it takes in the target.", backups.LastBytes.Value);
+        page.Gauge("cretoai_backup_last_duration_seconds", "How long it took.", backups.LastDurationSeconds.Value);
+        page.Gauge(
+            "cretoai_backup_overdue_seconds", "For so long a backup has been due by backup.schedule.",
+            due > 0 ? Math.Max(0, now - due) : 0);
+        page.Gauge("cretoai_archive_block", "Newest block in the archive; 0: none is known.", backups.ArchivedBlock.Value);
+        double archived = backups.ArchivedSeconds.Value;
+        page.Gauge(
+            "cretoai_archive_lag_seconds", "For so long the archive may lack what is final; 0 where there is none.",
+            archived > 0 ? Math.Max(0, now - archived) : 0);
+        page.Gauge("cretoai_archive_failing", "1 where the newest try failed.", backups.ArchiveFailing.Value);
+        page.Gauge(
+            "cretoai_archive_missed_blocks", "Blocks that were gone before they were archived.", backups.ArchiveMissed.Value);
+        page.Counter(
+            "cretoai_archive_stored_bytes_total", "Bytes that the target took for the archive.", backups.ArchivedBytes.Value);
     }
 
     private static void Adaptive(MetricsRegistry page, NodeStatus status)

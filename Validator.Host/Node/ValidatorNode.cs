@@ -103,6 +103,21 @@ public sealed partial class ValidatorNode : IValidatorNode, IFaultSink
         await Task.Run(Stop);
     }
 
+    public Action<string>? CopyLedger => _stores.Ledger is RocksLedger ledger ? ledger.CopyTo : null;
+
+    public FinalContent? ReadFinal(ulong sequence)
+    {
+        if ((_stores.Ledger as RocksLedger)?.ReadContent(sequence) is not { } read)
+        {
+            return null;
+        }
+
+        (FinalRecord final, (VertexHeader, byte[], byte[])[] vertices) = read;
+        Certificate? own = final.Certificate?.Sequence == sequence ? final.Certificate : null;
+        return new FinalContent(
+            final.Block, own, Array.ConvertAll(vertices, static v => new VertexContent(v.Item1, v.Item2, v.Item3)));
+    }
+
     public void Drain() => _batcher.Close();
 
     public void SetPeers(PeerAddressBook addresses) => _links.SetAddresses(addresses);

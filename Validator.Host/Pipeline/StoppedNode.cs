@@ -17,9 +17,14 @@ internal static class StoppedNode
     /// <summary>Opens a ledger of this chain, whichever key wrote it, with little memory.</summary>
     /// <param name="creates">Make it where there is none.</param>
     /// <exception cref="StoreException">It is in use, foreign or damaged, or its disk fails.</exception>
-    public static RocksLedger OpenLedger(NodeContext context, string path, bool creates = false) => RocksLedger.Open(
-        path, StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey), context.Genesis.Members.Length,
-        context.Genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes, takeOver: static () => true, creates: creates);
+    public static RocksLedger OpenLedger(NodeContext context, string path, bool creates = false) =>
+        OpenLedger(context.Genesis, StoreIdentity.Of(context.ChainId, context.Keys.ConsensusPublicKey), path, creates);
+
+    /// <summary>The same; it gets this identity.</summary>
+    public static RocksLedger OpenLedger(Genesis genesis, StoreIdentity identity, string path, bool creates = false) =>
+        RocksLedger.Open(
+            path, identity, genesis.Members.Length, genesis.Parameters.DedupWindow, ReadingBytes, ReadingBytes,
+            takeOver: static () => true, creates: creates);
 
     /// <summary>One verdict for each check.</summary>
     /// <param name="members">Whose signatures they are.</param>

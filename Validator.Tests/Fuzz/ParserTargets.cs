@@ -71,6 +71,8 @@ internal static partial class ParserTargets
         new("requests", RequestSamples, 1024, Requests),
         new("gzip", GzipSamples, 1024, Packed),
         new("answers", AnswerSamples, 2048, () => Answer),
+        new("backup-segments", SegmentSamples, 32 * 1024, () => Segment),
+        new("backup-sealed", SealedSamples, 70 * 1024, () => Sealed),
         new("metrics-page", () => [Encoding.UTF8.GetBytes(PageSample)], 1024, () => Page),
     ];
 

@@ -41,9 +41,21 @@ public sealed class RunbookTests
         cp genesis.json ../etc/
         """;
 
+    /// <summary>Backups into a folder, and the first one made.</summary>
+    private const string Backups = """
+        validator backup keygen --out ../backup.key
+        printf '\n[backup]\nschedule = "6h"\narchive = true\ntarget = "%s"\n' $PWD/../backups >>../etc/node.toml
+        printf 'encryption_key = "%s"\n' $PWD/../backup.key.pub >>../etc/node.toml
+        systemctl restart validator
+        until validator backup list --config ../etc/node.toml | grep -q '^1 full'; do sleep 0.2; done
+        """;
+
     /// <summary>Pages that each of the two tests goes through to the last block; a test wants all pages in one of them.</summary>
     internal static readonly string[] Watching =
-        ["README", "stalled", "peers", "not-ready", "clock", "signed-twice", "disk", "incident-response", "down", "chain-halted", "key-compromise"];
+    [
+        "README", "stalled", "peers", "not-ready", "clock", "signed-twice", "disk", "backups", "incident-response", "down",
+        "chain-halted", "key-compromise",
+    ];
     internal static readonly string[] Losing = ["deployment", "quorum-lost", "follows", "upgrade", "disaster-recovery"];
 
     private readonly Dictionary<string, List<string>> _pages = [];
@@ -55,6 +67,7 @@ public sealed class RunbookTests
     {
         using OperatorScript script = new();
         SetUp(script);
+        As(script, "alice", Backups);
         foreach (string page in Watching[..^2])
         {
             Rest(script, "alice", page);

@@ -6,6 +6,7 @@ using System.Net.Http.Headers;
 using Validator.Core.Primitives;
 using Validator.Host.Api;
 using Validator.Host.Cli;
+using Validator.Host.Primitives;
 
 namespace Validator.Host.Tools.Load;
 

@@ -3,6 +3,7 @@ using Validator.Core.Primitives;
 using Validator.Crypto.Simd;
 using Validator.Host.Api;
 using Validator.Host.Cli;
+using Validator.Host.Primitives;
 
 namespace Validator.Host.Tools.Load;
 

@@ -1,4 +1,5 @@
 using Validator.Host.Cli;
+using Validator.Host.Primitives;
 using Validator.Net.Streams;
 
 namespace Validator.Host.Tools.Load;

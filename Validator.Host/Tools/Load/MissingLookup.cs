@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Validator.Core.Primitives;
 using Validator.Host.Cli;
+using Validator.Host.Primitives;
 
 namespace Validator.Host.Tools.Load;
 

@@ -5,6 +5,7 @@ using Validator.Core.Primitives;
 using Validator.Host.Api;
 using Validator.Host.Cli;
 using Validator.Host.Contracts;
+using Validator.Host.Primitives;
 
 namespace Validator.Host.Tools.Localnet;
 

@@ -3,7 +3,7 @@ using System.Net.Http;
 using System.Net.Sockets;
 using Validator.Net.Discovery;
 
-namespace Validator.Host.Cli;
+namespace Validator.Host.Primitives;
 
 /// <summary>
 /// Every HTTP client in the binary connects through this: without a proxy, and with names resolved by <see cref="NameResolver"/>.
