@@ -85,6 +85,10 @@ model: ## Spin on a model of the ordering rules, exhaustively; ARGS=quick, large
 chaos: build publish ## real validators under load and disasters; SECONDS=60 or MINUTES=5, SEED=7, ARGS="--rate 500"
 	@CONFIGURATION=$(CONFIGURATION) bash eng/chaos.sh --seconds $(if $(MINUTES),$$(($(MINUTES) * 60)),$(or $(SECONDS),60)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+.PHONY: ops-test
+ops-test: build publish ## backups into S3, Google's and Azure's protocols, and a committee that comes back from a bucket; FILTER= as for dotnet test
+	@FILTER='$(FILTER)' CONFIGURATION=$(CONFIGURATION) bash eng/ops.sh
+
 .PHONY: clients-test
 clients-test: publish ## the client libraries: types, unit tests, and scenarios against a cluster of the published binary; needs Node 20.19
 	@bash eng/clients-test.sh
