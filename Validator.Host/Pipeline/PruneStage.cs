@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Validator.Core.Shell;
 using Validator.Host.Primitives;
@@ -16,13 +17,23 @@ internal sealed class PruneStage(RocksLedger ledger, Retention retention, ILogge
     /// <summary>Blocks whose certificates are dropped before their room is given back: some 100 MB with four members.</summary>
     private const int BlocksPerCompaction = 8192;
 
+    private const int LongestRest = 1_000;
+
+    /// <summary>Rests so many times as long as the work took: a merge of a million entries then takes some ten seconds.</summary>
+    private const int RestPerWork = 12;
+
     private ChainPosition _compacted = ledger.FirstKept;
     private int _dropped;
+    private int _rest = LongestRest;
     private bool _indexing;
 
     public override bool HasWork => false;
 
-    public override int IdleMilliseconds => 1_000;
+    /// <summary>
+    /// Rests after work on the index: merges come at the same transaction everywhere, 25 MB at once and more, and nothing waits
+    /// for them, but votes wait beside them for the disk.
+    /// </summary>
+    public override int IdleMilliseconds => _rest;
 
     public override bool Work()
     {
@@ -60,6 +71,7 @@ internal sealed class PruneStage(RocksLedger ledger, Retention retention, ILogge
             _dropped = 0;
         }
 
+        long begun = Stopwatch.GetTimestamp();
         bool tended = gone == 0 && ledger.TendIndex(
             retention, damage => log.LogError("transactions of some blocks are not found by id: {Damage}", damage), out error);
         if (error is not null)
@@ -76,6 +88,8 @@ internal sealed class PruneStage(RocksLedger ledger, Retention retention, ILogge
                 : "every transaction that is kept is found by its id");
         }
 
-        return gone > 0 || dropped > 0 || tended;
+        int worked = (int)Math.Ceiling(Stopwatch.GetElapsedTime(begun).TotalMilliseconds);
+        _rest = tended ? Math.Min(worked * RestPerWork, LongestRest) : LongestRest;
+        return gone > 0 || dropped > 0;
     }
 }

@@ -32,9 +32,11 @@ internal sealed class TransactionIndex
 
     private const int Merged = 16;
 
-    /// <summary>What a merge writes at once, at least.</summary>
-    private const int PartBytes = 256 * 1024;
-    private const int State = 0;
+    /// <summary>A merge writes so much of a full segment at once, at least: 256 KiB.</summary>
+    private const int PartsOfASegment = 6;
+
+    /// <summary>The family.</summary>
+    internal const int State = 0;
     private const byte SegmentKey = (byte)'T';
     private const byte EntriesKey = (byte)'X';
 
@@ -47,6 +49,9 @@ internal sealed class TransactionIndex
     // A closed tail, to be used again: a reader that still has it sees that the view has changed.
     private IndexTail? _spare;
     private int _resets;
+
+    // The background thread's.
+    private IndexMerge? _merge;
 
     /// <summary>What a search uses.</summary>
     /// <param name="Tails">Newest last; those before it are not committed as segments yet.</param>
@@ -205,12 +210,18 @@ internal sealed class TransactionIndex
     /// <summary>How often the whole index was dropped.</summary>
     public int Resets => Volatile.Read(ref _resets);
 
-    /// <summary>Drops what lies before a block, or else merges segments. The background thread.</summary>
+    /// <summary>Drops what lies before a block, or else writes a part of a merge of segments. The background thread.</summary>
     /// <param name="most">The most entries of a merged segment.</param>
     /// <returns>Whether there was something to do.</returns>
     public bool Tend(ulong keptFrom, ulong most, out string? error)
     {
         error = null;
+        if (_merge is { } merge)
+        {
+            error = Advance(merge);
+            return true;
+        }
+
         int resets = Resets;
         IndexSegment[] segments = _view.Segments;
         IndexSegment[] gone = Array.FindAll(segments, s => s.Last < keptFrom);
@@ -227,7 +238,7 @@ internal sealed class TransactionIndex
             if (run[0].Level < IndexSegment.MostLevel && Array.TrueForAll(run, s => s.Level == run[0].Level)
                 && run.Aggregate(0UL, (sum, s) => sum + s.Count) <= most && Follow(run))
             {
-                error = Merge(run, resets);
+                _merge = new IndexMerge(run, resets, _segmentEntries * EntryBytes / PartsOfASegment);
                 return true;
             }
         }
@@ -252,53 +263,24 @@ internal sealed class TransactionIndex
 
     private static bool Follow(IndexSegment[] run) => !run.Where((s, i) => i > 0 && s.First != run[i - 1].Last + 1).Any();
 
-    /// <summary>
-    /// Written in parts before it is named, so that nobody waits for it; what a crash leaves of it is dropped at the next start.
-    /// </summary>
-    private string? Merge(IndexSegment[] run, int resets)
+    /// <summary>Writes the next part of the merge, or names it and drops its segments once all are written.</summary>
+    private string? Advance(IndexMerge merge)
     {
-        IndexSegment whole = new(run[0].Level + 1, run[0].First, run[^1].Last, run.Aggregate(0UL, (sum, s) => sum + s.Count));
-        int parts = 1 << (whole.BucketBits - run[0].BucketBits);
-        List<byte>[] split = [.. Enumerable.Range(0, parts).Select(_ => new List<byte>())];
-        using RocksDbBatch batch = new(_database);
-        for (uint bucket = 0; bucket < 1u << run[0].BucketBits; bucket++)
+        if (merge.Resets != Resets)
         {
-            foreach (IndexSegment segment in run)
-            {
-                using PinnedValue value = _database.Get(State, EntriesKeyOf(segment, bucket));
-                ReadOnlySpan<byte> entries = value.Span;
-                for (; entries.Length >= EntryBytes; entries = entries[EntryBytes..])
-                {
-                    split[BucketOf(Read(entries).Id, whole) & (uint)(parts - 1)].AddRange(entries[..EntryBytes]);
-                }
-            }
-
-            for (int i = 0; i < parts; i++)
-            {
-                if (split[i].Count > 0)
-                {
-                    batch.Put(State, EntriesKeyOf(whole, (bucket * (uint)parts) + (uint)i), System.Runtime.InteropServices.CollectionsMarshal.AsSpan(split[i]));
-                    split[i].Clear();
-                }
-            }
-
-            // Each write is a sync.
-            if (batch.Data.Length < PartBytes && bucket + 1 < 1u << run[0].BucketBits)
-            {
-                continue;
-            }
-
-            if (_database.Write(batch, sync: false) is { } error)
-            {
-                return error;
-            }
-
-            batch.Clear();
+            _merge = null;
+            return null;
         }
 
+        if (!merge.IsWritten)
+        {
+            return merge.WritePart(_database);
+        }
+
+        _merge = null;
         using RocksDbBatch named = new(_database);
-        named.Put(State, SegmentKeyOf(whole), Encode(whole));
-        return Publish(named, run, whole, resets);
+        named.Put(State, SegmentKeyOf(merge.Whole), Encode(merge.Whole));
+        return Publish(named, merge.Run, merge.Whole, merge.Resets);
     }
 
     /// <summary>
@@ -367,7 +349,7 @@ internal sealed class TransactionIndex
         batch.Put(State, SegmentKeyOf(segment), Encode(segment));
     }
 
-    private static (UInt128 Id, ulong Place) Read(ReadOnlySpan<byte> entry) =>
+    internal static (UInt128 Id, ulong Place) Read(ReadOnlySpan<byte> entry) =>
         (BinaryPrimitives.ReadUInt128BigEndian(entry), BinaryPrimitives.ReadUInt64LittleEndian(entry[IdBytes..]));
 
     internal static void Write(Span<byte> entry, UInt128 id, ulong place)
@@ -376,7 +358,7 @@ internal sealed class TransactionIndex
         BinaryPrimitives.WriteUInt64LittleEndian(entry[IdBytes..], place);
     }
 
-    private static uint BucketOf(UInt128 id, IndexSegment segment) => (uint)(id >> (128 - segment.BucketBits));
+    internal static uint BucketOf(UInt128 id, IndexSegment segment) => (uint)(id >> (128 - segment.BucketBits));
 
     private static byte[] SegmentKeyOf(IndexSegment segment)
     {
@@ -387,7 +369,7 @@ internal sealed class TransactionIndex
         return key;
     }
 
-    private static byte[] EntriesKeyOf(IndexSegment segment, uint bucket)
+    internal static byte[] EntriesKeyOf(IndexSegment segment, uint bucket)
     {
         byte[] key = new byte[14];
         SegmentKeyOf(segment).CopyTo(key, 0);

@@ -71,7 +71,7 @@ internal sealed unsafe class RocksDb : IDisposable
         nint pathText = Marshal.StringToCoTaskMemUTF8(path);
         for (int i = 0; i < families.Length; i++)
         {
-            options[i] = FamilyOptions(settings, cache, blobs: families[i] == settings.BlobFamily);
+            options[i] = FamilyOptions(settings, cache, blobs: settings.BlobFamilies.Contains(families[i]));
             names[i] = (byte*)Marshal.StringToCoTaskMemUTF8(families[i]);
         }
 

@@ -37,6 +37,6 @@ internal sealed record RocksDbOptions
     /// <summary>enum of c.h: 0 none, 4 LZ4, 7 Zstd.</summary>
     public int Compression { get; init; } = 4;
 
-    /// <summary>The column family whose large values go to blob files, which compaction does not rewrite.</summary>
-    public string? BlobFamily { get; init; }
+    /// <summary>The column families whose large values go to blob files, which compaction does not rewrite.</summary>
+    public string[] BlobFamilies { get; init; } = [];
 }

@@ -22,7 +22,7 @@ public class CertificateTests
     {
         WriteBufferBytes = 1 << 20,
         CacheBytes = 1 << 20,
-        BlobFamily = "vertices",
+        BlobFamilies = ["default", "vertices"],
     };
 
     /// <summary>

@@ -42,7 +42,7 @@ public class CompressionGaugeTests
     public void The_database_takes_the_switch_while_open()
     {
         using TemporaryFolder folder = new();
-        RocksDbOptions options = new() { Create = true, CacheBytes = 1 << 20, WriteBufferBytes = 16 << 20, BlobFamily = "default" };
+        RocksDbOptions options = new() { Create = true, CacheBytes = 1 << 20, WriteBufferBytes = 16 << 20, BlobFamilies = ["default"] };
         using RocksDb database = RocksDb.TryOpen(folder.Path, ["default"], options, out string? error)!;
         Assert.Null(error);
         using RocksDbBatch batch = new(database);

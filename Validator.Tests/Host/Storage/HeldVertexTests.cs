@@ -148,8 +148,10 @@ public class HeldVertexTests
 
     private VertexBody Body(byte value)
     {
-        Assert.True(_pool.TryRent(100 + PayloadBytes, out PooledBuffer? buffer));
-        buffer.Span.Fill(value);
+        // A reader that is interrupted while it gives a buffer back hides those behind it for that long.
+        PooledBuffer? buffer = null;
+        Assert.True(SpinWait.SpinUntil(() => _pool.TryRent(100 + PayloadBytes, out buffer), TimeSpan.FromSeconds(30)));
+        buffer!.Span.Fill(value);
         byte[] ids = new byte[4 * Hash256.Size];
         ids.AsSpan().Fill(value);
         return VertexBody.Of(buffer, 100, ids, _pool);

@@ -17,7 +17,7 @@ public class LedgerTests
     {
         WriteBufferBytes = 1 << 20,
         CacheBytes = 1 << 20,
-        BlobFamily = "vertices",
+        BlobFamilies = ["default", "vertices"],
     };
 
     /// <summary>
@@ -48,6 +48,27 @@ public class LedgerTests
         {
             CheckStream(again, accepted, random.Next(accepted.Count));
         }
+    }
+
+    /// <summary>
+    /// Protects the disk at full load: the ids of a block are written once, to a blob file, and not with every compaction again.
+    /// </summary>
+    [Fact]
+    public void Ids_lie_in_blob_files()
+    {
+        using TemporaryFolder folder = new();
+        byte[] id = new byte[Hash256.Size];
+        using (RocksLedger ledger = Open(folder.Path))
+        {
+            StoreSamples.FillOneBlock(ledger, vertices: 4, transactions: 16, bytes: 100);
+            Assert.True(ledger.TryReadIds(0, id));
+            ledger.Compact();
+        }
+
+        bool Holds(string pattern) => Directory.GetFiles(folder.Path, pattern, SearchOption.AllDirectories)
+            .Any(file => File.ReadAllBytes(file).AsSpan().IndexOf(id) >= 0);
+        Assert.True(Holds("*.blob"));
+        Assert.False(Holds("*.sst"));
     }
 
     /// <summary>Protects the stream's speed: a block of many pages is read from the disk once, not once for each page.</summary>

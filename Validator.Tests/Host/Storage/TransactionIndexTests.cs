@@ -147,6 +147,55 @@ public class TransactionIndexTests
         await tending.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
+    // Protects answers through a merge that is written in parts: before, between and after them, and when a stop cuts it short;
+    // what was written of it is gone then, and the next one is whole.
+    [Fact]
+    public void A_merge_that_was_cut_short_is_begun_again()
+    {
+        using TemporaryFolder folder = new();
+        Dictionary<Hash256, TransactionState> expected;
+        using (RocksLedger ledger = Open(folder.Path))
+        {
+            StoreSamples.Fill(ledger, 300, new Random(5));
+            expected = Expected(ledger);
+            for (int step = 0; step < 4; step++)
+            {
+                Assert.True(ledger.TendIndex(All, damage => Assert.Fail(damage), out string? error) && error is null);
+                Check(ledger, expected);
+            }
+        }
+
+        Assert.NotEmpty(MergedEntries(folder.Path));
+        using (RocksLedger again = Open(folder.Path))
+        {
+            Check(again, expected);
+        }
+
+        Assert.Empty(MergedEntries(folder.Path));
+        using (RocksLedger whole = Open(folder.Path))
+        {
+            Tend(whole);
+            Check(whole, expected);
+            Assert.Empty(Faults(whole));
+        }
+
+        Assert.NotEmpty(MergedEntries(folder.Path));
+    }
+
+    /// <summary>Keys of entries that a merge wrote.</summary>
+    private static List<byte[]> MergedEntries(string folder)
+    {
+        using RocksDb database = OpenDatabase(folder);
+        using RocksDbIterator values = database.Iterate(0);
+        List<byte[]> keys = [];
+        for (values.Seek("X\u0001"u8); values.Valid && values.Key[0] == (byte)'X'; values.Next())
+        {
+            keys.Add(values.Key.ToArray());
+        }
+
+        return keys;
+    }
+
     /// <summary>Read from blocks and payloads alone.</summary>
     private static Dictionary<Hash256, TransactionState> Expected(RocksLedger ledger)
     {
@@ -210,5 +259,5 @@ public class TransactionIndexTests
 
     private static RocksDb OpenDatabase(string path) => RocksDb.TryOpen(
         Path.Combine(path, "ledger"), ["default", "vertices", "edges", "metadata", "index_height", "index_timestamp", "finalized"],
-        new RocksDbOptions { WriteBufferBytes = 1 << 20, CacheBytes = 1 << 20, BlobFamily = "vertices" }, out _)!;
+        new RocksDbOptions { WriteBufferBytes = 1 << 20, CacheBytes = 1 << 20, BlobFamilies = ["default", "vertices"] }, out _)!;
 }
