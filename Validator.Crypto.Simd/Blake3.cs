@@ -65,6 +65,47 @@ public static unsafe class Blake3
     }
 
     /// <summary>
+    /// Keyed hashes of <paramref name="count"/> equal messages at equal distances, a vector lane each: message i is
+    /// <paramref name="length"/> bytes at <c>i * stride</c> of <paramref name="data"/>, its digest the 32 bytes at
+    /// <c>32 * i</c> of <paramref name="digests"/>.
+    /// </summary>
+    /// <exception cref="ArgumentException">
+    /// The key is not 32 bytes, a message leaves the data, or the digests do not fit or overlap the data.
+    /// </exception>
+    public static void KeyedHashEach(ReadOnlySpan<byte> key32, ReadOnlySpan<byte> data, int length, int stride, int count, Span<byte> digests)
+    {
+        bool inside = length >= 0 && stride >= 0 && count >= 0 && (count == 0 || length + ((long)stride * (count - 1)) <= data.Length);
+        if (!inside || digests.Length / OutputBytes < count || data.Overlaps(digests))
+        {
+            throw new ArgumentException("The messages must lie in the data, and the digests fit, outside of it.");
+        }
+
+        uint* key = stackalloc uint[8];
+        LoadKey(key32, key);
+        int width = length > Blake3Equal.MostChunks * Blake3Scalar.ChunkBytes ? 1 : Blake3Lanes.Width;
+        fixed (byte* d = data, o = digests)
+        {
+            for (int done = 0; done < count;)
+            {
+                int next = Math.Min(width, count - done);
+                if (next > 1)
+                {
+                    Blake3Equal.HashEach(key, Blake3Scalar.KeyedHash, d + ((long)stride * done), length, stride, next, o + (OutputBytes * done));
+                }
+                else
+                {
+                    Blake3Tree.HashAll(
+                        key, Blake3Scalar.KeyedHash, data.Slice(stride * done, length), digests.Slice(OutputBytes * done, OutputBytes));
+                }
+
+                done += next;
+            }
+        }
+
+        new Span<uint>(key, 8).Clear();
+    }
+
+    /// <summary>
     /// Derives a key from <paramref name="material"/> for the purpose named by <paramref name="contextUtf8"/>, a hard-coded,
     /// globally unique string (paper, section 2.3).
     /// </summary>

@@ -90,6 +90,39 @@ public class Blake3Tests
         }
     });
 
+    // Equal messages at once give each message's own keyed digest: at the edges of blocks, chunks and trees, for any number of
+    // lanes, and where messages overlap.
+    [Fact]
+    public void Hashing_equal_messages_equals_hashing_each() => EveryPath.Run(path =>
+    {
+        Random random = new(2);
+        byte[] key = new byte[32];
+        byte[] data = new byte[60_000];
+        random.NextBytes(key);
+        random.NextBytes(data);
+        int[] lengths = [0, 1, 64, 65, 1023, 1024, 1025, 2048, 2049, 3072, 4064, 4096, 5121, 7000, 15_361, 16_384, 16_385];
+        foreach (int length in lengths)
+        {
+            foreach (int count in new[] { 0, 1, 2, 3, 7, 8, 9, 16, 19 })
+            {
+                int stride = random.Next(((data.Length - length) / Math.Max(1, count)) + 1);
+                byte[] digests = new byte[32 * count];
+                Blake3.KeyedHashEach(key, data, length, stride, count, digests);
+                byte[] one = new byte[32];
+                for (int i = 0; i < count; i++)
+                {
+                    Blake3.KeyedHash(key, data.AsSpan(i * stride, length), one);
+                    Assert.True(one.AsSpan().SequenceEqual(digests.AsSpan(32 * i, 32)), $"{path.Name} {length} bytes in lane {i} of {count}");
+                }
+            }
+        }
+
+        Assert.Throws<ArgumentException>(() => Blake3.KeyedHashEach(key, new byte[10], 6, 5, 2, new byte[64]));
+        Assert.Throws<ArgumentException>(() => Blake3.KeyedHashEach(key, new byte[10], -1, 5, 2, new byte[64]));
+        Assert.Throws<ArgumentException>(() => Blake3.KeyedHashEach(key, new byte[20], 6, 5, 2, new byte[63]));
+        Assert.Throws<ArgumentException>(() => Blake3.KeyedHashEach(new byte[31], new byte[20], 6, 5, 2, new byte[64]));
+    });
+
     // Ranges outside the data are the caller's error, told before any byte is read.
     [Fact]
     public void Hashing_many_refuses_ranges_outside_the_data()

@@ -22,8 +22,11 @@ internal readonly record struct LogBlock(
     public const int HeaderBytes = 88;
     public const int DataBytes = Size - HeaderBytes;
 
-    /// <summary>Writes the header of a block whose data is in place.</summary>
-    public void Seal(ReadOnlySpan<byte> key, Span<byte> block)
+    /// <summary>Blocks whose sums are made at once.</summary>
+    private const int Sealed = 16;
+
+    /// <summary>Writes what a block says, before its data or behind it.</summary>
+    public void Write(Span<byte> block)
     {
         BinaryPrimitives.WriteUInt64LittleEndian(block[32..], Number);
         BinaryPrimitives.WriteUInt64LittleEndian(block[40..], Life);
@@ -34,7 +37,23 @@ internal readonly record struct LogBlock(
         BinaryPrimitives.WriteUInt32LittleEndian(block[68..], 0);
         BinaryPrimitives.WriteUInt64LittleEndian(block[72..], NeededNumber);
         BinaryPrimitives.WriteUInt64LittleEndian(block[80..], NeededCommit);
-        Blake3.KeyedHash(key, block[Blake3.OutputBytes..Size], block[..Blake3.OutputBytes]);
+    }
+
+    /// <summary>Writes the sums of whole blocks whose data and headers are in place.</summary>
+    public static void Seal(ReadOnlySpan<byte> key, Span<byte> blocks)
+    {
+        Span<byte> sums = stackalloc byte[Sealed * Blake3.OutputBytes];
+        while (!blocks.IsEmpty)
+        {
+            int count = Math.Min(Sealed, blocks.Length / Size);
+            Blake3.KeyedHashEach(key, blocks[Blake3.OutputBytes..(count * Size)], Size - Blake3.OutputBytes, Size, count, sums);
+            for (int i = 0; i < count; i++)
+            {
+                sums.Slice(i * Blake3.OutputBytes, Blake3.OutputBytes).CopyTo(blocks[(i * Size)..]);
+            }
+
+            blocks = blocks[(count * Size)..];
+        }
     }
 
     /// <summary>What a block says, if it is one of this log's and whole.</summary>

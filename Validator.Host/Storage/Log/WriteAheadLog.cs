@@ -98,8 +98,10 @@ internal sealed unsafe class WriteAheadLog : IDisposable
             ulong number = _end.Number + (ulong)i;
             LogBlock says = new(
                 number, _life, _end.Commit, (uint)i, (uint)count, (uint)data.Length, needed.Number, needed.Commit);
-            says.Seal(_key, block);
+            says.Write(block);
         }
+
+        LogBlock.Seal(_key, blocks);
 
         long place = (long)(_end.Number % (ulong)_disk.Blocks);
         int first = (int)Math.Min(count, _disk.Blocks - place);
