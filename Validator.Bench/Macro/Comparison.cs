@@ -90,10 +90,9 @@ internal sealed class Comparison(LadderOptions options, string other, TextWriter
         }
         catch (LocalClusterException e)
         {
-            // The cluster is made by this build, whose stores an older binary may not read.
-            output.WriteLine($"without load nothing was compared: {e.Message}\n");
-            return;
+            throw new LadderException(e.Message);
         }
+
 
         Head("no load");
         Row("processor ms a second, all four", theirs.ConvertAll(idle => idle.CpuMillis), ours.ConvertAll(idle => idle.CpuMillis));

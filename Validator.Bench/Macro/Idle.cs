@@ -20,7 +20,7 @@ internal sealed record Idle(double CpuMillis, double Switches)
         string folder = Path.Combine(options.Directory, $"idle-{Environment.ProcessId}");
         try
         {
-            using LocalCluster cluster = LocalCluster.Create(folder, 4, Executable.At(options.Binary));
+            using LocalCluster cluster = LocalCluster.CreateWith(Executable.At(options.Binary), folder, 4);
             cluster.StartAll();
             cluster.WaitReadyAsync(cluster.Nodes, s_patience, CancellationToken.None).GetAwaiter().GetResult();
             Thread.Sleep(s_settles);

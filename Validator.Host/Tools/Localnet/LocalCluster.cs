@@ -1,4 +1,6 @@
+using System.Collections;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using Validator.Core.Primitives;
@@ -60,6 +62,34 @@ public sealed class LocalCluster : IDisposable
         }
 
         return new LocalCluster(directory, executable, nodes) { Villain = villain is { } at ? nodes[at] : null };
+    }
+
+    /// <summary>Makes a new chain with the executable's own <c>init</c>: an older binary reads no stores of this one.</summary>
+    /// <exception cref="LocalClusterException">It failed; the message has what it said.</exception>
+    /// <exception cref="Config.ConfigException">Its configuration cannot be read.</exception>
+    public static LocalCluster CreateWith(Executable executable, string directory, int validators)
+    {
+        string[] command = [.. executable.Command, "init", "--validators", validators.ToString(CultureInfo.InvariantCulture), "--out", directory];
+        using Process init = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        Task<string> errors = init.StandardError.ReadToEndAsync();
+        init.StandardOutput.ReadToEnd();
+        init.WaitForExit();
+        if (init.ExitCode != 0)
+        {
+            throw new LocalClusterException($"{executable.File} init ended with exit code {init.ExitCode}: {errors.GetAwaiter().GetResult()}");
+        }
+
+        NodeProcess[] nodes = new NodeProcess[validators];
+        for (int i = 0; i < validators; i++)
+        {
+            string name = string.Create(CultureInfo.InvariantCulture, $"node-{i + 1}");
+            string file = Path.Combine(directory, name, "node.toml");
+            Config.NodeConfig config = Config.ConfigLoader.Load(file, new Hashtable());
+            NodePorts ports = new(config.Network.QuicPort, config.Api.Port, config.Metrics.Port);
+            nodes[i] = new NodeProcess(name, Path.GetDirectoryName(file)!, file, ports, executable);
+        }
+
+        return new LocalCluster(directory, executable, nodes);
     }
 
     /// <summary>The folder of a node's databases.</summary>
