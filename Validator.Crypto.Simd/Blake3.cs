@@ -72,7 +72,8 @@ public static unsafe class Blake3
     /// <exception cref="ArgumentException">
     /// The key is not 32 bytes, a message leaves the data, or the digests do not fit or overlap the data.
     /// </exception>
-    public static void KeyedHashEach(ReadOnlySpan<byte> key32, ReadOnlySpan<byte> data, int length, int stride, int count, Span<byte> digests)
+    public static void KeyedHashEach(
+        ReadOnlySpan<byte> key32, ReadOnlySpan<byte> data, int length, int stride, int count, Span<byte> digests)
     {
         bool inside = length >= 0 && stride >= 0 && count >= 0 && (count == 0 || length + ((long)stride * (count - 1)) <= data.Length);
         if (!inside || digests.Length / OutputBytes < count || data.Overlaps(digests))
@@ -90,7 +91,8 @@ public static unsafe class Blake3
                 int next = Math.Min(width, count - done);
                 if (next > 1)
                 {
-                    Blake3Equal.HashEach(key, Blake3Scalar.KeyedHash, d + ((long)stride * done), length, stride, next, o + (OutputBytes * done));
+                    Blake3Equal.HashEach(
+                        key, Blake3Scalar.KeyedHash, d + ((long)stride * done), length, stride, next, o + (OutputBytes * done));
                 }
                 else
                 {

@@ -69,14 +69,17 @@ public sealed class LocalCluster : IDisposable
     /// <exception cref="Config.ConfigException">Its configuration cannot be read.</exception>
     public static LocalCluster CreateWith(Executable executable, string directory, int validators)
     {
-        string[] command = [.. executable.Command, "init", "--validators", validators.ToString(CultureInfo.InvariantCulture), "--out", directory];
-        using Process init = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        string many = validators.ToString(CultureInfo.InvariantCulture);
+        string[] command = [.. executable.Command, "init", "--validators", many, "--out", directory];
+        ProcessStartInfo start = new(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        using Process init = Process.Start(start)!;
         Task<string> errors = init.StandardError.ReadToEndAsync();
         init.StandardOutput.ReadToEnd();
         init.WaitForExit();
         if (init.ExitCode != 0)
         {
-            throw new LocalClusterException($"{executable.File} init ended with exit code {init.ExitCode}: {errors.GetAwaiter().GetResult()}");
+            string said = errors.GetAwaiter().GetResult();
+            throw new LocalClusterException($"{executable.File} init ended with exit code {init.ExitCode}: {said}");
         }
 
         NodeProcess[] nodes = new NodeProcess[validators];

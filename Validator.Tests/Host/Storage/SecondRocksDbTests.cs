@@ -154,7 +154,13 @@ public class SecondRocksDbTests
 
     private static Dictionary<string, List<(byte[] Key, byte[] Value)>> Read(string path, string[] families, string? blobs)
     {
-        using Ours database = Ours.TryOpen(path, families, new RocksDbOptions { CacheBytes = 1 << 20, WriteBufferBytes = 1 << 20, BlobFamilies = blobs is null ? [] : [blobs] }, out string? error)
+        RocksDbOptions options = new()
+        {
+            CacheBytes = 1 << 20,
+            WriteBufferBytes = 1 << 20,
+            BlobFamilies = blobs is null ? [] : [blobs],
+        };
+        using Ours database = Ours.TryOpen(path, families, options, out string? error)
             ?? throw new InvalidOperationException(error);
         Dictionary<string, List<(byte[] Key, byte[] Value)>> all = [];
         for (int family = 0; family < families.Length; family++)
