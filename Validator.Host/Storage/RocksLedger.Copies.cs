@@ -66,7 +66,7 @@ internal sealed partial class RocksLedger
     {
         CacheBytes = ProbeBytes,
         WriteBufferBytes = ProbeBytes,
-        BlobFamily = "vertices",
+        BlobFamilies = s_blobFamilies,
         OpenFiles = DescriptorBudget.Own.LedgerFiles,
     };
 }
