@@ -24,13 +24,13 @@ public sealed class OpsTests(ITestOutputHelper output)
     [OpsTheory]
     [InlineData("s3 path")]
     [InlineData("s3 host")]
-    [InlineData("gs")]
     [InlineData("azure key")]
     public Task A_target_keeps_objects(string kind) => KeepAsync(kind);
 
     // Protects the same with another server that speaks S3, which checks signatures by code of its own.
     [OpsTheory(swift: true)]
     [InlineData("swift")]
+    [InlineData("swift gs")]
     public Task A_second_server_keeps_objects(string kind) => KeepAsync(kind);
 
     private static async Task KeepAsync(string kind)
@@ -62,6 +62,12 @@ public sealed class OpsTests(ITestOutputHelper output)
         Assert.Equal(["a/0", "a/1", "a/100000", $"a/{17 << 20}"], target.List("a/").Select(o => o.Name));
         target.Delete("a/1");
         Assert.Null(target.Get("a/1", 10));
+        if (kind.StartsWith("s3", StringComparison.Ordinal))
+        {
+            // s3rver takes any signature of version 4.
+            return;
+        }
+
         using HttpTarget stranger = server.Open(stranger: true);
         BackupException refused = Assert.Throws<BackupException>(() => stranger.Put("b", new byte[] { 1 }));
         Assert.Contains("the target refuses: 403", refused.Message, StringComparison.Ordinal);
@@ -154,11 +160,13 @@ public sealed class OpsTests(ITestOutputHelper output)
             process.BeginErrorReadLine();
         }
 
+        private bool IsSwift => _kind.StartsWith("swift", StringComparison.Ordinal);
+
         public string Endpoint { get; }
 
         public string Log { get; }
 
-        public string Url => $"{(_kind == "azure key" ? "azure" : _kind == "gs" ? "gs" : "s3")}://backups/one";
+        public string Url => $"{(_kind == "azure key" ? "azure" : _kind == "swift gs" ? "gs" : "s3")}://backups/one";
 
         public static async Task<StoreServer> StartAsync(string kind, string data, params string[] more)
         {
@@ -173,8 +181,11 @@ public sealed class OpsTests(ITestOutputHelper output)
                     "node", $"{modules}/azurite/dist/src/blob/main.js", "--blobPort", $"{port}", "--location", data, "--silent",
                     "--disableTelemetry",
                 ],
-                "swift" =>
-                    ["/usr/bin/python3", Path.Combine(Abuse.Root, "eng", "ops", "store.py"), data, .. ports.Select(p => $"{p}")],
+                "swift" or "swift gs" =>
+                [
+                    "/usr/bin/python3", Path.Combine(Abuse.Root, "eng", "ops", "store.py"), data, .. ports.Select(p => $"{p}"),
+                    kind == "swift" ? "us-east-1" : "auto",
+                ],
                 _ =>
                 [
                     // It makes its tokens of pages with DES.
@@ -211,8 +222,8 @@ public sealed class OpsTests(ITestOutputHelper output)
         public HttpTarget Open(bool stranger = false)
         {
             byte[] azureKey = stranger ? [1, 2, 3] : Convert.FromBase64String(AzureKey);
-            string key = _kind == "swift" ? "test:tester" : S3Key;
-            string secret = stranger ? "wrong-secret" : _kind == "swift" ? "testing" : S3Secret;
+            string key = IsSwift ? "test:tester" : S3Key;
+            string secret = stranger ? "wrong-secret" : IsSwift ? "testing" : S3Secret;
             BackupTargetUrl url = BackupTargetUrl.Read(Url, "/", out _)!;
             url = url with { Endpoint = new Uri(Endpoint), PathStyle = _kind is "s3 path" or "swift" };
             return _kind == "azure key"

@@ -1,4 +1,4 @@
-"""OpenStack Swift with its S3 interface: store.py FOLDER PORT OBJECTS CONTAINERS ACCOUNTS, of which the first is asked. One replica,
+"""OpenStack Swift with its S3 interface: store.py FOLDER PORT OBJECTS CONTAINERS ACCOUNTS REGION; the first port is asked. One replica,
 access key test:tester, secret testing. Needs Debian's python3-swift. Ends with SIGTERM."""
 import os
 import signal
@@ -47,6 +47,7 @@ memcache_servers = 127.0.0.1:1
 use = egg:swift#listing_formats
 [filter:s3api]
 use = egg:swift#s3api
+location = {location}
 [filter:tempauth]
 use = egg:swift#tempauth
 user_test_tester = testing .admin
@@ -76,7 +77,8 @@ def main():
     for kind, at in [*ports.items(), ("proxy", port)]:
         path = f"{folder}/{kind}-server.conf"
         with open(path, "w") as conf:
-            conf.write((PROXY if kind == "proxy" else STORE).format(port=at, folder=folder, kind=kind, user=user))
+            text = PROXY if kind == "proxy" else STORE
+            conf.write(text.format(port=at, folder=folder, kind=kind, user=user, location=sys.argv[6]))
         child = os.fork()
         if child == 0:
             sys.exit(run_wsgi(path, f"{kind}-server"))
