@@ -11,7 +11,7 @@ namespace Validator.Host.Api;
 /// </summary>
 internal sealed class MetricsEndpoint(INodeGateway node, NodeMetrics metrics)
 {
-    private readonly MetricsRegistry _registry = new(page => MetricsPage.Fill(page, metrics, node.GetStatus(), node.Trust));
+    private readonly MetricsRegistry _registry = new(page => MetricsPage.Fill(page, metrics, node.GetStatus(), node.Trust, node.Stores));
 
     public async Task Serve(HttpContext context)
     {

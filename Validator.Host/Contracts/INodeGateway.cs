@@ -147,6 +147,9 @@ public interface INodeGateway
     /// <summary>An executed block, by sequence; null when not final here yet. May read the disk.</summary>
     StoredBlock? FindBlock(ulong sequence);
 
+    /// <summary>What the databases have counted.</summary>
+    StoreReading[] Stores => [];
+
     /// <summary>Final blocks and vertices by range. Reads the disk.</summary>
     DagQueries Dag { get; }
 

@@ -2,6 +2,7 @@ using Validator.Core.Effects;
 using Validator.Core.Wire;
 using Validator.Host.Contracts;
 using Validator.Host.Primitives;
+using Validator.Host.Storage;
 using Validator.Net;
 
 namespace Validator.Host.Metrics;
@@ -10,7 +11,7 @@ namespace Validator.Host.Metrics;
 internal static class MetricsPage
 {
     /// <param name="trust">Null where genesis has none: then nothing is said of it.</param>
-    public static void Fill(MetricsRegistry page, NodeMetrics metrics, NodeStatus status, TrustSummary? trust = null)
+    public static void Fill(MetricsRegistry page, NodeMetrics metrics, NodeStatus status, TrustSummary? trust = null, StoreReading[]? stores = null)
     {
         Consensus(page, metrics, status);
         Clients(page, metrics, status);
@@ -19,6 +20,7 @@ internal static class MetricsPage
         MultiSignatures(page, metrics);
         Forks(page, metrics);
         Storage(page, metrics);
+        StorageMetrics.Fill(page, stores ?? []);
         Backups(page, metrics.Backups);
         if (trust is not null)
         {

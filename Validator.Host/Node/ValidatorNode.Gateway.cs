@@ -285,6 +285,8 @@ public sealed partial class ValidatorNode
         return names.Length >= members ? names : [.. names, .. Enumerable.Range(names.Length, members - names.Length).Select(i => $"member-{i}")];
     }
 
+    public StoreReading[] Stores => [.. ((StoreReading?[])[_stores.Votes.Read(), _stores.Ledger.Read()]).OfType<StoreReading>()];
+
     public DagQueries Dag => field ??= new DagQueries(_stores.Ledger);
 
     public StoredBlock? FindBlock(ulong sequence) => _stores.Ledger.ShowBlock(sequence);

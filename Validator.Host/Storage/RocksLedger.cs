@@ -95,6 +95,7 @@ internal sealed partial class RocksLedger : ILedger
             // All members hold the same data: equal buffers would be full at the same moment everywhere.
             FamilyShare = LeastFamilyShare + (identity.ConsensusKeyHash.ToArray()[0] % (MostFamilyShare - LeastFamilyShare + 1)),
             OpenFiles = DescriptorBudget.Own.LedgerFiles,
+            Counts = true,
         };
         RocksDb OpenDatabase() => StoreDirectory.Open(
             path, Families, options, Metadata, IdentityKey, identity, StoreKind.Ledger, "It is created at the first start.", takeOver);
@@ -365,6 +366,8 @@ internal sealed partial class RocksLedger : ILedger
         using PinnedValue value = _database.Get(Finalized, key);
         return value.Found ? Decode(value.Span) : null;
     }
+
+    public StoreReading? Read() => StoreReading.Of("ledger", _database);
 
     public void Dispose()
     {

@@ -141,7 +141,7 @@ internal sealed partial class RocksVoteStore : IVoteStore
     }
 
     public static RocksVoteStore Open(string path, StoreIdentity identity) => new(StoreDirectory.Open(
-        path, Families, Options, 0, IdentityKey, identity, StoreKind.Votes,
+        path, Families, Options with { Counts = true }, 0, IdentityKey, identity, StoreKind.Votes,
         "For a key that has never signed anything: stop, and make it once with 'validator votes create'."), path);
 
     /// <summary>For <c>run --check</c>; see <see cref="StoreDirectory.Probe"/>.</summary>
@@ -151,6 +151,8 @@ internal sealed partial class RocksVoteStore : IVoteStore
     /// <summary>For <c>validator db migrate</c>; see <see cref="StoreDirectory.Migrate"/>.</summary>
     public static List<string> Migrate(string path, StoreIdentity identity, bool dryRun) =>
         StoreDirectory.Migrate(path, Families, Options, 0, IdentityKey, identity, StoreKind.Votes, dryRun);
+
+    public StoreReading? Read() => StoreReading.Of("votes", _database);
 
     /// <summary>
     /// A second, different digest in one slot is a broken invariant and ends the process, so that it never leaves. Slots that

@@ -27,6 +27,9 @@ internal interface IVoteStore : IDisposable
 
     /// <summary>Records of ended epochs are deleted with the next commit.</summary>
     void ForgetEpochsBelow(ulong epoch);
+
+    /// <summary>What its database has counted; null where there is none, or no longer. Any thread.</summary>
+    StoreReading? Read() => null;
 }
 
 /// <summary>The ledger as the node uses it. Add and Commit belong to one thread; any thread may read.</summary>
@@ -122,6 +125,9 @@ internal interface ILedger : IFinalBlocks, IDagSource, IDisposable
 
     /// <summary>Blocks that are kept but not indexed yet.</summary>
     (ulong First, ulong Last)? NotIndexed => null;
+
+    /// <summary>What its database has counted; null where there is none, or no longer. Any thread.</summary>
+    StoreReading? Read() => null;
 
     /// <summary>The history of trust and stake of a subject, the newest first. Any thread.</summary>
     IEnumerable<StoredTrustEvent> FindEvents(Hash256 subject, EventPlace before) => [];

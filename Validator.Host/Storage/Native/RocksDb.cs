@@ -32,7 +32,11 @@ internal sealed unsafe class RocksDb : IDisposable
     private readonly nint _unsyncedWrite;
     private readonly nint _loggedWrite;
     private readonly nint _cache;
+    private readonly Lock _closing = new();
     private nint _database;
+
+    /// <summary>Its options, where it counts: what it has counted is read through them. Else 0.</summary>
+    private nint _counted;
 
     /// <summary>
     /// Flushes and compactions yield to the pipeline: they come in bursts that fill a core, and what they have not written yet is
@@ -87,7 +91,12 @@ internal sealed unsafe class RocksDb : IDisposable
                 : rocksdb_open_column_families(databaseOptions, (byte*)pathText, families.Length, names, optionList, handleList, &text);
         }
 
-        rocksdb_options_destroy(databaseOptions);
+        nint counted = settings.Counts && text is null ? databaseOptions : 0;
+        if (counted == 0)
+        {
+            rocksdb_options_destroy(databaseOptions);
+        }
+
         for (int i = 0; i < families.Length; i++)
         {
             rocksdb_options_destroy(options[i]);
@@ -102,8 +111,11 @@ internal sealed unsafe class RocksDb : IDisposable
             return null;
         }
 
-        return new RocksDb(database, handles, cache);
+        return new RocksDb(database, handles, cache) { _counted = counted, FamilyNames = families.ToArray() };
     }
+
+    /// <summary>As it was opened with.</summary>
+    public string[] FamilyNames { get; private init; } = [];
 
     /// <summary>Bytes in the block cache now.</summary>
     public long CacheUsage => (long)rocksdb_cache_get_usage(_cache);
@@ -227,6 +239,18 @@ internal sealed unsafe class RocksDb : IDisposable
         rocksdb_compactoptions_destroy(options);
     }
 
+    /// <summary>An integer property of one column family; 0 when RocksDB does not know it.</summary>
+    /// <param name="name">NUL-terminated.</param>
+    public ulong Property(ReadOnlySpan<byte> name, int family)
+    {
+        Require.That(_database != 0 && name[^1] == 0);
+        ulong value;
+        fixed (byte* text = name)
+        {
+            return rocksdb_property_int_cf(_database, _families[family], text, &value) == 0 ? value : 0;
+        }
+    }
+
     /// <summary>An integer property of one column family, or summed over all of them; 0 when RocksDB does not know it.</summary>
     /// <param name="name">NUL-terminated.</param>
     public ulong Property(ReadOnlySpan<byte> name, bool perFamily)
@@ -250,7 +274,37 @@ internal sealed unsafe class RocksDb : IDisposable
         return sum;
     }
 
+    /// <summary>
+    /// What was counted since it was opened, as RocksDB tells it: a line for each count or distribution. Null where it does not
+    /// count, or is closed. Any thread.
+    /// </summary>
+    /// <param name="more">Called with the open database beside it.</param>
+    public string? Statistics(Action<RocksDb> more)
+    {
+        lock (_closing)
+        {
+            if (_database == 0 || _counted == 0)
+            {
+                return null;
+            }
+
+            more(this);
+            byte* text = rocksdb_options_statistics_get_string(_counted);
+            string counts = Encoding.ASCII.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text));
+            rocksdb_free(text);
+            return counts;
+        }
+    }
+
     public void Dispose()
+    {
+        lock (_closing)
+        {
+            Close();
+        }
+    }
+
+    private void Close()
     {
         if (_database == 0)
         {
@@ -266,6 +320,11 @@ internal sealed unsafe class RocksDb : IDisposable
         }
 
         rocksdb_close(database);
+        if (_counted != 0)
+        {
+            rocksdb_options_destroy(_counted);
+        }
+
         rocksdb_readoptions_destroy(_readOptions);
         rocksdb_writeoptions_destroy(_syncedWrite);
         rocksdb_writeoptions_destroy(_unsyncedWrite);
@@ -333,6 +392,11 @@ internal sealed unsafe class RocksDb : IDisposable
         rocksdb_options_set_info_log_level(options, WarnLevel);
         rocksdb_options_set_max_log_file_size(options, 1024 * 1024);
         rocksdb_options_set_keep_log_file_num(options, 4);
+        if (settings.Counts)
+        {
+            rocksdb_options_enable_statistics(options);
+        }
+
         rocksdb_options_set_stats_dump_period_sec(options, 0);
         rocksdb_options_set_stats_persist_period_sec(options, 0);
         return options;

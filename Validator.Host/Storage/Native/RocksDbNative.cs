@@ -49,6 +49,12 @@ internal static unsafe partial class RocksDbNative
     internal static partial void rocksdb_options_set_keep_log_file_num(nint options, nuint count);
 
     [LibraryImport("validator_native")]
+    internal static partial void rocksdb_options_enable_statistics(nint options);
+
+    [LibraryImport("validator_native")]
+    internal static partial byte* rocksdb_options_statistics_get_string(nint options);
+
+    [LibraryImport("validator_native")]
     internal static partial void rocksdb_options_set_stats_dump_period_sec(nint options, uint seconds);
 
     [LibraryImport("validator_native")]

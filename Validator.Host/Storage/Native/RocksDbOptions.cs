@@ -34,6 +34,9 @@ internal sealed record RocksDbOptions
     /// <summary>Table and blob files kept open; more of them are opened again for each read.</summary>
     public int OpenFiles { get; init; } = 512;
 
+    /// <summary>Count reads, writes, flushes and the like, for <see cref="RocksDb.Statistics"/>.</summary>
+    public bool Counts { get; init; }
+
     /// <summary>enum of c.h: 0 none, 4 LZ4, 7 Zstd.</summary>
     public int Compression { get; init; } = 4;
 

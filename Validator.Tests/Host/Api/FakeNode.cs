@@ -192,6 +192,8 @@ internal sealed class FakeNode : INodeGateway
     public StoredVertex? FindVertex(in Hash256 hash) => Vertex is { } vertex && vertex.Header.Hash == hash ? vertex
         : Chain.FindVertexHeader(hash) is { } header ? new StoredVertex(header, [], []) : null;
 
+    public StoreReading[] Stores { get; set; } = [];
+
     /// <summary>What queries find.</summary>
     public DagModel Chain { get; set; } = new();
 

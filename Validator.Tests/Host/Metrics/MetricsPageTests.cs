@@ -2,7 +2,9 @@ using System.Diagnostics;
 using Validator.Host.Cli;
 using Validator.Host.Contracts;
 using Validator.Host.Metrics;
+using Validator.Host.Storage;
 using Validator.Tests.Host.Api;
+using Validator.Tests.Host.Storage;
 using Validator.Tests.Tidy;
 
 namespace Validator.Tests.Host.Metrics;
@@ -36,6 +38,7 @@ public class MetricsPageTests
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Node.Trust = FakeNode.SampleTrust();
+        api.Node.Stores = Stores();
         Dictionary<string, string> page = (await Page(api)).Split('\n')
             .Where(line => line.StartsWith("# TYPE ", StringComparison.Ordinal)).Select(line => line.Split(' '))
             .ToDictionary(words => words[2], words => words[3]);
@@ -48,12 +51,20 @@ public class MetricsPageTests
         Assert.Equal([], page.Keys.Except(listed.Keys).Where(name => !usual.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal))));
     }
 
+    private static StoreReading[] Stores()
+    {
+        using TemporaryFolder folder = new();
+        using RocksLedger ledger = RocksLedger.Open(folder.File("ledger"), StoreSamples.Identity, 4, 1 << 16, 1 << 20, 1 << 20);
+        return [ledger.Read()!];
+    }
+
     // Protects the format: Prometheus's own checker has nothing to say.
     [ToolFact("promtool")]
     public async Task Promtool_finds_nothing()
     {
         await using ApiFixture api = await ApiFixture.StartAsync();
         api.Node.Trust = FakeNode.SampleTrust();
+        api.Node.Stores = Stores();
         using Process check = Process.Start(new ProcessStartInfo(Tool.Path("promtool"), "check metrics")
         {
             RedirectStandardInput = true,
