@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `make deb`: artifacts/validator_VERSION_ARCH.deb of artifacts/validator or validator-arm64, with the systemd unit. Needs dpkg-deb,
+# `make deb`: artifacts/validator_VERSION_ARCH.deb of artifacts/validator or validator-arm64, with the systemd unit; beside it its SBOM
+# (.cdx.json, CycloneDX) and SHA-256 sums (.sha256). One commit gives the same bytes everywhere (make reproduce). Needs dpkg-deb, perl,
 # and qemu-user-static where the binary is another processor's, which is asked for its version.  eng/deb.sh [amd64|arm64]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +16,9 @@ esac
 command -v dpkg-deb >/dev/null || { echo "deb: dpkg-deb is missing" >&2; exit 1; }
 version=$("${run[@]}" "$binary" --version)
 commit=$("${run[@]}" "$binary" version | awk '$1 == "commit" { print substr($2, 1, 12) }')
+# All that has a time has the commit's.
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
+umask 0022
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 chmod 0755 "$tree"
@@ -37,12 +41,16 @@ Maintainer: Validator contributors <validator@localhost>
 Depends: passwd
 Section: net
 Priority: optional
-Installed-Size: $(du -sk "$tree" | cut -f1)
+Installed-Size: $(find "$tree" -type f -printf '%s\n' | awk '{ kib += int(($1 + 1023) / 1024) } END { print kib }')
 Description: Byzantine-fault-tolerant validator
  Clients submit transactions to any validator; the committee agrees on one order and streams it back, final. One static
  binary, post-quantum signatures and key exchange, and a hardened systemd unit.
 END
-out=artifacts/validator_${version}_$arch.deb
-rm -f artifacts/validator_*_$arch.deb
-dpkg-deb --root-owner-group -Zxz -z1 --build "$tree" "$out" >/dev/null
-echo "deb: $out, $(stat -c %s "$out") bytes"
+name=validator_${version}_$arch
+rm -f artifacts/validator_*_"$arch".{deb,cdx.json,sha256}
+find "$tree" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
+# How many threads compress decides where xz begins its blocks.
+DPKG_DEB_THREADS_MAX=1 dpkg-deb --root-owner-group -Zxz -z1 --build "$tree" "artifacts/$name.deb" >/dev/null
+perl eng/sbom.pl "$binary" "$version" "${commit:-unknown}" "$arch" >"artifacts/$name.cdx.json"
+(cd artifacts && sha256sum "${binary#artifacts/}" "$name.deb" "$name.cdx.json" >"$name.sha256")
+echo "deb: artifacts/$name.deb, $(stat -c %s "artifacts/$name.deb") bytes, with .cdx.json and .sha256"

@@ -28,6 +28,8 @@ ln -sfn "$lib/libssl.a" "$ssl/lib/libssl.a"
 group="GROUP ( \"$lib/libssl.a\" \"$lib/libcrypto.a\" \"$lib/libzstd.a\" \"$lib/libz.a\" \"$lib/libisoc23.a\" )"
 [ "$(cat "$ssl/lib/libcrypto.a" 2>/dev/null)" = "$group" ] || echo "$group" >"$ssl/lib/libcrypto.a"
 export OPENSSL_ROOT_DIR=$ssl
+# Debug information names sources by where they are in the tree, so that the same bytes come of any folder (make reproduce).
+export CFLAGS="-ffile-prefix-map=$root=/validator" CXXFLAGS="-ffile-prefix-map=$root=/validator"
 # It refuses a cache of sources elsewhere (the package folder was another one at the last publish), and keeps what it found once.
 mkdir -p "artifacts/obj/$target"
 find "artifacts/obj/$target" -name CMakeCache.txt | while read -r cache; do

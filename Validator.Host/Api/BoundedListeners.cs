@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging;
+using Validator.Host.Logging;
 
 namespace Validator.Host.Api;
 
@@ -16,7 +17,7 @@ namespace Validator.Host.Api;
 /// <param name="options">The transport's, as Kestrel has set them up.</param>
 /// <param name="most">Connections open at once; asked at each.</param>
 /// <param name="refused">Called for each one that is turned away.</param>
-internal sealed partial class BoundedListeners(SocketTransportOptions options, Func<int> most, Action refused, ILogger log) : IConnectionListenerFactory
+internal sealed class BoundedListeners(SocketTransportOptions options, Func<int> most, Action refused, ILogger log) : IConnectionListenerFactory
 {
     private const int Backlog = 512;
 
@@ -43,7 +44,7 @@ internal sealed partial class BoundedListeners(SocketTransportOptions options, F
     [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
     private static extern SocketConnectionFactoryOptions OptionsOf(SocketTransportOptions options);
 
-    private sealed partial class Listener(
+    private sealed class Listener(
         Socket socket, SocketConnectionFactoryOptions options, Func<int> most, Action refused, ILogger log) : IConnectionListener
     {
         private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
@@ -128,7 +129,7 @@ internal sealed partial class BoundedListeners(SocketTransportOptions options, F
             if (_told == 0 || now - _told > s_silence.TotalMilliseconds)
             {
                 _told = now;
-                LogPause(log, EndPoint.ToString() ?? "", cause.Message);
+                HostLog.LogPause(log, EndPoint.ToString() ?? "", cause.Message);
             }
 
             try
@@ -141,9 +142,6 @@ internal sealed partial class BoundedListeners(SocketTransportOptions options, F
                 return false;
             }
         }
-
-        [LoggerMessage(Level = LogLevel.Warning, Message = "{EndPoint}: connections cannot be accepted: {Error}; trying again ten times a second")]
-        private static partial void LogPause(ILogger logger, string endPoint, string error);
     }
 
     /// <summary>A connection that is given back once, when its socket is closed.</summary>

@@ -11,7 +11,7 @@ namespace Validator.Host.Cli;
 /// Reads the configuration again, on SIGHUP or POST /v1/admin/reload. All of the new file must be good, or nothing changes. What
 /// can change under way does: log level, tokens, certificate, most limits of the API, addresses of peers.
 /// </summary>
-internal sealed partial class Reloader(
+internal sealed class Reloader(
     NodeConfig started, Genesis genesis, Func<NodeConfig> read, IValidatorNode node, HttpServers servers, ILoggerFactory logs, ILogger log)
 {
     private readonly Lock _lock = new();
@@ -121,31 +121,19 @@ internal sealed partial class Reloader(
     {
         if (result.Error is not null)
         {
-            LogRefused(log, result.Error);
+            HostLog.LogRefused(log, result.Error);
             return;
         }
 
-        LogReloaded(log, string.Join("; ", result.Applied));
+        HostLog.LogReloaded(log, string.Join("; ", result.Applied));
         foreach (string notice in _notices)
         {
-            LogNotice(log, notice);
+            HostLog.LogNotice(log, notice);
         }
 
         if (result.NeedsRestart.Length > 0)
         {
-            LogLater(log, string.Join("; ", result.NeedsRestart));
+            HostLog.LogLater(log, string.Join("; ", result.NeedsRestart));
         }
     }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "the configuration was read again and nothing was changed: {Error}")]
-    private static partial void LogRefused(ILogger logger, string error);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "the configuration was read again: {Applied}")]
-    private static partial void LogReloaded(ILogger logger, string applied);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Notice}")]
-    private static partial void LogNotice(ILogger logger, string notice);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "changed in the configuration, and needs a restart: {Later}")]
-    private static partial void LogLater(ILogger logger, string later);
 }

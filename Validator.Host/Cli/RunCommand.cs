@@ -16,7 +16,7 @@ using Validator.Net.Native;
 namespace Validator.Host.Cli;
 
 /// <summary><c>validator run</c>: checks everything, starts the node, serves, and stops within two seconds of a signal.</summary>
-public static partial class RunCommand
+public static class RunCommand
 {
     /// <summary>Requests under way get this long to finish once the node drains.</summary>
     private static readonly TimeSpan StopPatience = TimeSpan.FromMilliseconds(700);
@@ -147,7 +147,7 @@ public static partial class RunCommand
         ILogger log = context.Logs.CreateLogger("validator");
         foreach (string notice in context.Config.Notices)
         {
-            LogNotice(log, notice);
+            HostLog.LogNotice(log, notice);
         }
 
         signals.BeginStart();
@@ -158,7 +158,7 @@ public static partial class RunCommand
         }
         catch (OperationCanceledException) when (signals.Starting.IsCancellationRequested)
         {
-            LogCalledOff(log, await signals.Stopped.ConfigureAwait(false));
+            HostLog.LogCalledOff(log, await signals.Stopped.ConfigureAwait(false));
             return ExitCodes.Interrupted;
         }
 
@@ -181,7 +181,7 @@ public static partial class RunCommand
         await using (servers)
         {
             using SubmitStream? stream = OpenStream(context, node, servers.ApiAddress.Port, seed);
-            LogStarted(
+            HostLog.LogStarted(
                 log, context.Config.Node.Id, context.ChainId.ToString(), BuildInfo.Version, servers.ApiAddress.ToString(),
                 servers.MetricsAddress?.ToString() ?? "off", context.Config.Network.QuicPort);
             using ServiceManager manager = new(node);
@@ -197,7 +197,7 @@ public static partial class RunCommand
             };
             await Task.WhenAny(signals.Stopped, node.Stopped).ConfigureAwait(false);
             int code = node.Stopped.IsCompleted ? await node.Stopped.ConfigureAwait(false) : ExitCodes.Success;
-            LogStopping(log, signals.Stopped.IsCompleted ? await signals.Stopped.ConfigureAwait(false) : "the node ended by itself", code);
+            HostLog.LogStopping(log, signals.Stopped.IsCompleted ? await signals.Stopped.ConfigureAwait(false) : "the node ended by itself", code);
             manager.Stopping();
             backups?.Dispose();
             node.Drain();
@@ -222,7 +222,7 @@ public static partial class RunCommand
                 node, context.Metrics, api.Tokens.Length > 0 ? ApiTokens.Read(api.Tokens) : null,
                 new System.Net.IPEndPoint(System.Net.IPAddress.Parse(api.Host), port), seed, api.QuicClients,
                 new ApiOptions().WaitTimeout,
-                entry => LogClients(log, entry.Level >= TransportLogLevel.Warning ? LogLevel.Warning : LogLevel.Information, entry.Message));
+                entry => HostLog.LogClients(log, entry.Level >= TransportLogLevel.Warning ? LogLevel.Warning : LogLevel.Information, entry.Message));
         }
         catch (IOException e) when (OutsideFaults.Tell(e) is { } told)
         {
@@ -233,19 +233,4 @@ public static partial class RunCommand
             System.Security.Cryptography.CryptographicOperations.ZeroMemory(seed);
         }
     }
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Notice}")]
-    private static partial void LogNotice(ILogger logger, string notice);
-
-    [LoggerMessage(Message = "clients' QUIC: {Message}")]
-    private static partial void LogClients(ILogger logger, LogLevel level, string message);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "started {Node} of chain {Chain}, version {Version}: API {Api}, metrics {Metrics}, QUIC port {QuicPort}")]
-    private static partial void LogStarted(ILogger logger, string node, string chain, string version, string api, string metrics, int quicPort);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Cause} before the start was done: nothing was signed, exit code 130")]
-    private static partial void LogCalledOff(ILogger logger, string cause);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "stopping: {Cause}, exit code {Code}")]
-    private static partial void LogStopping(ILogger logger, string cause, int code);
 }

@@ -195,6 +195,12 @@ public sealed class TidyTests
         AssertNone(Matches(shipped, new Regex(@"\b(s?byte|u?short|u?int|u?long|float|double|decimal|U?Int128|BigInteger)\.(Try)?Parse\(|\bUtf8Parser\b|\bIPEndPoint\.TryParse\(")));
     }
 
+    // Protects: one commit gives the same bytes. The framework's generator orders classes differently from build to build.
+    [Fact]
+    public void Generated_lines_of_the_log_are_in_one_class() => Assert.Single(
+        SourceTree.Sources, f => f.StartsWith("Validator.Host/", StringComparison.Ordinal)
+            && SourceTree.Lines(f).Any(line => line.TrimStart().StartsWith("[LoggerMessage(", StringComparison.Ordinal)));
+
     // Protects: no file is read without a bound, and no JSON in which a member may come twice.
     [Fact]
     public void Files_and_json_are_read_in_one_place()

@@ -4,8 +4,9 @@ import compose from './compose.mjs';
 import dashboards from './dashboards.mjs';
 import kubernetes from './kubernetes.mjs';
 import live from './live.mjs';
+import packages from './packages.mjs';
 import scripts from './scripts.mjs';
 import terraform from './terraform.mjs';
 
-for (const checks of [kubernetes, compose, scripts, dashboards, terraform, live]) await checks();
+for (const checks of [kubernetes, compose, scripts, dashboards, terraform, packages, live]) await checks();
 close();
