@@ -13,7 +13,7 @@ export DOTNET_CLI_USE_MSBUILD_SERVER = 0
 export MSBUILDDISABLENODEREUSE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-arm64 abuse fuzz soak deb reproduce build publish bench bench-micro bench-guard bench-crypto dudect secret-code deploy-test sim sim-mutations mutations model chaos fmt fmt-check clean
+.PHONY: help setup run test test-arm64 abuse fuzz soak deb reproduce upgrade-test build publish bench bench-micro bench-guard bench-crypto dudect secret-code deploy-test sim sim-mutations mutations model chaos fmt fmt-check clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ publish: setup ## artifacts/validator, one static binary; ISA=v4 (AVX-512) or AR
 
 deb: publish ## artifacts/validator_VERSION_ARCH.deb with a hardened systemd unit; ARCH=arm64 for that
 	@bash eng/deb.sh $(ARCH)
+
+upgrade-test: build ## four validators of an older commit's build become this one under load; migration and rollback between formats; ARGS=COMMIT
+	@CONFIGURATION=$(CONFIGURATION) bash eng/upgrade.sh $(ARGS)
 
 reproduce: setup ## builds HEAD twice in two folders and compares binary, package and SBOM byte for byte; artifacts/reproduce
 	@bash eng/reproduce.sh

@@ -145,12 +145,12 @@ public sealed class CrashTests
         await AssertSameStateAsync(cluster);
     }
 
-    private static Task StreamedAsync(LoadRun load, int target, long count) =>
+    internal static Task StreamedAsync(LoadRun load, int target, long count) =>
         ProcessCluster.UntilAsync(
             $"{count} transactions in the stream", ProcessCluster.Patience,
             () => Task.FromResult(load.Tallies[target].Streamed >= count));
 
-    private static void AssertExact(LoadResult result)
+    internal static void AssertExact(LoadResult result)
     {
         string notes = string.Join('\n', result.Notes);
         Assert.True(result is { Lost: 0, Duplicated: 0, Diverged: 0 },
@@ -158,7 +158,7 @@ public sealed class CrashTests
         Assert.True(result.Finalized >= result.Accepted, $"accepted {result.Accepted}, finalized {result.Finalized}\n{notes}");
     }
 
-    private static Task AssertSameStateAsync(ProcessCluster cluster) =>
+    internal static Task AssertSameStateAsync(ProcessCluster cluster) =>
         ProcessCluster.UntilAsync("the same executed root everywhere", ProcessCluster.Patience, async () =>
         {
             NodeStatus[] all = await Task.WhenAll(cluster.Nodes.Select(cluster.StatusAsync));
