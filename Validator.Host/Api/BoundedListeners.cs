@@ -17,7 +17,8 @@ namespace Validator.Host.Api;
 /// <param name="options">The transport's, as Kestrel has set them up.</param>
 /// <param name="most">Connections open at once; asked at each.</param>
 /// <param name="refused">Called for each one that is turned away.</param>
-internal sealed class BoundedListeners(SocketTransportOptions options, Func<int> most, Action refused, ILogger log) : IConnectionListenerFactory
+internal sealed class BoundedListeners(SocketTransportOptions options, Func<int> most, Action refused, ILogger log)
+    : IConnectionListenerFactory
 {
     private const int Backlog = 512;
 

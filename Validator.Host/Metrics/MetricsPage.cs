@@ -11,7 +11,8 @@ namespace Validator.Host.Metrics;
 internal static class MetricsPage
 {
     /// <param name="trust">Null where genesis has none: then nothing is said of it.</param>
-    public static void Fill(MetricsRegistry page, NodeMetrics metrics, NodeStatus status, TrustSummary? trust = null, StoreReading[]? stores = null)
+    public static void Fill(
+        MetricsRegistry page, NodeMetrics metrics, NodeStatus status, TrustSummary? trust = null, StoreReading[]? stores = null)
     {
         Consensus(page, metrics, status);
         Clients(page, metrics, status);

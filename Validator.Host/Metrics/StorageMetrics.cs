@@ -22,7 +22,9 @@ internal static class StorageMetrics
         Gauge("storage_cache_bytes", "Block cache in use.", s => s.CacheBytes);
         Count("storage_cache_hits_total", "Blocks found in the block cache.", s => s.Count("rocksdb.block.cache.hit"));
         Count("storage_cache_misses_total", "Blocks read from files.", s => s.Count("rocksdb.block.cache.miss"));
-        Count("storage_filter_saved_total", "Reads of a table that its filter made needless.", s => s.Count("rocksdb.bloom.filter.useful"));
+        Count(
+            "storage_filter_saved_total", "Reads of a table that its filter made needless.",
+            s => s.Count("rocksdb.bloom.filter.useful"));
         Count("storage_flushes_total", "Write buffers written to tables.", s => s.Times("rocksdb.db.flush.micros").Count);
         Count("storage_flushed_bytes_total", "Bytes of these.", s => s.Count("rocksdb.flush.write.bytes"));
         Count("storage_compactions_total", "Compactions.", s => s.Times("rocksdb.compaction.times.micros").Count);
@@ -31,7 +33,9 @@ internal static class StorageMetrics
         Gauge("storage_compaction_pending_bytes", "Bytes yet to compact, estimated.", s => Sum(s, f => f.CompactionPending));
         Gauge("storage_background_running", "Flushes and compactions that run now.", s => s.Running);
         Count("storage_background_errors_total", "Flushes and compactions that failed.", s => s.BackgroundErrors);
-        Count("storage_stalled_seconds_total", "Writers were held up for compaction.", s => s.Count("rocksdb.stall.micros") * Micros);
+        Count(
+            "storage_stalled_seconds_total", "Writers were held up for compaction.",
+            s => s.Count("rocksdb.stall.micros") * Micros);
 
         void Count(string name, string help, Func<StoreReading, double> value) => Each(name, "counter", help, value);
 
