@@ -1,11 +1,12 @@
 using Microsoft.Extensions.Logging;
 using Validator.Host.Contracts;
+using Validator.Host.Logging;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Backup;
 
 /// <summary>The archive of a running validator: looks for new final blocks every few seconds, on a thread of its own.</summary>
-internal sealed partial class ArchiveService : IDisposable
+internal sealed class ArchiveService : IDisposable
 {
     /// <summary>A stop waits so long for a block that is being read; what is being sent ends with the process.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
@@ -63,12 +64,12 @@ internal sealed partial class ArchiveService : IDisposable
             if (_archiver.Missed > missed)
             {
                 missed = _archiver.Missed;
-                LogMissed(_log, missed);
+                HostLog.LogArchiveMissed(_log, missed);
             }
 
             if (fault is not null && fault != told)
             {
-                LogFailed(_log, fault);
+                HostLog.LogArchiveFailed(_log, fault);
             }
 
             told = fault;
@@ -77,13 +78,4 @@ internal sealed partial class ArchiveService : IDisposable
     }
 
     private static double Now() => (DateTime.UtcNow - DateTime.UnixEpoch).TotalSeconds;
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "the archive takes no blocks, and is tried again: {Error}")]
-    private static partial void LogFailed(ILogger logger, string error);
-
-    [LoggerMessage(
-        Level = LogLevel.Warning,
-        Message = "{Blocks} blocks were no longer kept here when they were to be archived: make a full backup, which bridges"
-        + " them")]
-    private static partial void LogMissed(ILogger logger, ulong blocks);
 }

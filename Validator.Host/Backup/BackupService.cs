@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Validator.Host.Config;
 using Validator.Host.Contracts;
+using Validator.Host.Logging;
 using Validator.Host.Storage;
 
 namespace Validator.Host.Backup;
@@ -10,7 +11,7 @@ namespace Validator.Host.Backup;
 /// Full backups of a running validator, on a thread of their own: when they are due, and when they are asked for. What fails is
 /// logged, counted and tried again; it never stops the validator. Older backups are pruned after each.
 /// </summary>
-internal sealed partial class BackupService : IBackups, IDisposable
+internal sealed class BackupService : IBackups, IDisposable
 {
     /// <summary>After a failure the next try comes after this, or when it is due, if that is sooner.</summary>
     private static readonly TimeSpan s_retry = TimeSpan.FromMinutes(5);
@@ -108,7 +109,7 @@ internal sealed partial class BackupService : IBackups, IDisposable
         }
         catch (BackupException e)
         {
-            LogUnread(_log, e.Message);
+            HostLog.LogBackupsUnread(_log, e.Message);
         }
 
         return _source.Config.Backup.Schedule is { } schedule ? Due(schedule.Next(last, DateTime.UtcNow)) : null;
@@ -143,7 +144,7 @@ internal sealed partial class BackupService : IBackups, IDisposable
     private bool TryMake()
     {
         long start = Stopwatch.GetTimestamp();
-        BackupJob job = new(_source, _target, told => LogTold(_log, told));
+        BackupJob job = new(_source, _target, told => HostLog.LogBackup(_log, told));
         string? error = null;
         BackupManifest? made = null;
         try
@@ -156,10 +157,10 @@ internal sealed partial class BackupService : IBackups, IDisposable
             _metrics.LastBlock.Value = made.LastBlock;
             _metrics.LastBytes.Value = job.StoredBytes;
             _metrics.LastDurationSeconds.Value = seconds;
-            LogMade(_log, made.Id, made.LastBlock, job.StoredBytes, made.Parts.Length, seconds);
+            HostLog.LogBackupMade(_log, made.Id, made.LastBlock, job.StoredBytes, made.Parts.Length, seconds);
             foreach (string pruned in BackupRetention.Prune(CatalogOf(_source, _target), _source.Config.Backup, DateTime.UtcNow))
             {
-                LogTold(_log, $"pruned backup {pruned}");
+                HostLog.LogBackup(_log, $"pruned backup {pruned}");
             }
 
             BackupRetention.PruneArchive(CatalogOf(_source, _target), _target, _source.Place);
@@ -169,7 +170,7 @@ internal sealed partial class BackupService : IBackups, IDisposable
         {
             error = e.Message;
             _metrics.Failed.Add();
-            LogFailed(_log, error);
+            HostLog.LogBackupFailed(_log, error);
         }
 
         _metrics.Failing.Value = error is null ? 0 : 1;
@@ -185,19 +186,4 @@ internal sealed partial class BackupService : IBackups, IDisposable
         new(target, source.Place, source.TransportKeys);
 
     private static double Seconds(DateTime time) => (time - DateTime.UnixEpoch).TotalSeconds;
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Told}")]
-    private static partial void LogTold(ILogger logger, string told);
-
-    [LoggerMessage(
-        Level = LogLevel.Information,
-        Message = "backup {Id}, up to block {Block}: {Bytes} bytes in {Parts} parts after {Seconds:F1} s")]
-    private static partial void LogMade(ILogger logger, string id, ulong block, long bytes, int parts, double seconds);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "the backup failed: {Error}")]
-    private static partial void LogFailed(ILogger logger, string error);
-
-    [LoggerMessage(
-        Level = LogLevel.Warning, Message = "what the target holds of backups cannot be read, and a new one is made: {Error}")]
-    private static partial void LogUnread(ILogger logger, string error);
 }

@@ -38,4 +38,28 @@ internal static partial class HostLog
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "changed in the configuration, and needs a restart: {Later}")]
     public static partial void LogLater(ILogger logger, string later);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "the archive takes no blocks, and is tried again: {Error}")]
+    public static partial void LogArchiveFailed(ILogger logger, string error);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "{Blocks} blocks were no longer kept here when they were to be archived: make a full backup, which bridges"
+        + " them")]
+    public static partial void LogArchiveMissed(ILogger logger, ulong blocks);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Told}")]
+    public static partial void LogBackup(ILogger logger, string told);
+
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "backup {Id}, up to block {Block}: {Bytes} bytes in {Parts} parts after {Seconds:F1} s")]
+    public static partial void LogBackupMade(ILogger logger, string id, ulong block, long bytes, int parts, double seconds);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "the backup failed: {Error}")]
+    public static partial void LogBackupFailed(ILogger logger, string error);
+
+    [LoggerMessage(
+        Level = LogLevel.Warning, Message = "what the target holds of backups cannot be read, and a new one is made: {Error}")]
+    public static partial void LogBackupsUnread(ILogger logger, string error);
 }
