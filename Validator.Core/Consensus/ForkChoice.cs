@@ -152,6 +152,14 @@ public static class ForkChoice
     /// <param name="hashAt">Its block of a sequence up to <paramref name="final"/>; zero where it is not kept.</param>
     public static ForkSide SideOf(ForkProposal proposal, ulong epoch, ulong final, ulong certified, Func<ulong, Hash256> hashAt)
     {
+        ulong head = proposal.Head.Sequence;
+        bool goesOn = final > head && hashAt(head + 1) == proposal.Last.Hash;
+        // Where nothing is abandoned, all that is known to be final is of the one branch, executed here or not.
+        if (proposal.Abandoned.Length == 0 && Math.Max(final, certified) > head && !goesOn)
+        {
+            return ForkSide.Ahead;
+        }
+
         if (final < proposal.AgreedSequence)
         {
             return ForkSide.Follows;
@@ -167,8 +175,6 @@ public static class ForkChoice
             return ForkSide.Unknown;
         }
 
-        ulong head = proposal.Head.Sequence;
-        bool goesOn = final > head && hashAt(head + 1) == proposal.Last.Hash;
         // What is known to be final above the common block alone may be of either branch.
         ulong reaches = final > proposal.AgreedSequence ? Math.Max(final, certified) : final;
         return abandoned ? epoch > proposal.Last.Epoch ? ForkSide.LaterEpoch : ForkSide.Abandoned

@@ -29,6 +29,16 @@ internal static class ForkBinding
                 + $" --instead-of {before.Proposal}");
         }
 
+        if (proposal.Abandoned.Length == 0 && votes is not null
+            && votes.HasAcceptedAfter(proposal.Last.Epoch, proposal.Head.Sequence))
+        {
+            throw new StoreException(
+                StoreFault.Exists,
+                $"this validator still has its votes, and has accepted blocks after {proposal.Head.Sequence}: one of them may"
+                    + " be final. Nothing was signed; those who lost their votes can end the epoch without it, once no ledger"
+                    + " has such a block");
+        }
+
         if (votes is null)
         {
             OperatorFile.Write(storage.SignedForkFile, Encoding.ASCII.GetBytes($"{next} {digest}\n"));

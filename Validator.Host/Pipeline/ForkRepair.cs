@@ -36,6 +36,14 @@ public static class ForkRepair
         using RocksLedger ledger = OpenLedger(context);
         ForkSide side = RequireFits(context, ledger, proposal);
         bool checkedHead = CheckHead(context, ledger, proposal, side), checkedLast = CheckLast(context, ledger, proposal);
+        if (proposal.Abandoned.Length == 0 && !checkedLast)
+        {
+            // One report alone says what the block states, and no later block shows that it is false.
+            throw new ConfigException(
+                $"this ledger has not executed block {proposal.Head.Sequence}, so it cannot check what the proposal says of the"
+                + " state after it, and nobody else may: restore it up to there ('validator backup restore --from'), and repeat");
+        }
+
         Member[] agreed = MembersOf(context, ledger, proposal.AgreedEpoch);
         Member[]? ending = EndingOf(context, ledger, proposal, side);
         int approver = Member.Find(agreed, context.Keys.ConsensusPublicKey);
@@ -135,6 +143,7 @@ public static class ForkRepair
         using (RocksLedger ledger = wasAside ? StoppedNode.OpenLedger(context, aside) : OpenLedger(context))
         {
             side = RequireFits(context, ledger, proposal);
+            RequireRecent(proposal, ledger.ReadEpoch()?.Number ?? 0, signedNothingSince);
             CheckLast(context, ledger, proposal);
             goesOn = side == ForkSide.Follows && HashAt(context, ledger, proposal.Last.Sequence) == proposal.Last.Hash;
             if (Gather(context, ledger, side, signed, out recovery) is { } lacking)
@@ -148,6 +157,7 @@ public static class ForkRepair
         {
             // It was cut short, and maybe started since.
             using RocksLedger begun = StoppedNode.OpenLedger(context, storage.LedgerPath);
+            RequireRecent(proposal, begun.ReadEpoch()?.Number ?? 0, signedNothingSince);
             if (RequireFits(context, begun, proposal) != ForkSide.Follows)
             {
                 throw new StoreException(
@@ -179,7 +189,13 @@ public static class ForkRepair
             }
         }
 
-        if (signedNothingSince && epoch > applied.Epoch + 1)
+        RequireRecent(applied.Proposal, epoch, signedNothingSince);
+    }
+
+    /// <summary>The operator's word on what was signed counts only where nothing was final since.</summary>
+    private static void RequireRecent(ForkProposal proposal, ulong epoch, bool signedNothingSince)
+    {
+        if (signedNothingSince && epoch > proposal.Last.Epoch + 1)
         {
             throw new StoreException(
                 StoreFault.Exists, $"--signed-nothing-since: the ledger is in epoch {epoch}, long after the fork: what this key"

@@ -153,6 +153,34 @@ internal sealed partial class RocksVoteStore
         return Commit(out string? error) ? true : throw new StoreException(StoreFault.Unwritable, $"{_path}: {error}");
     }
 
+    /// <summary>
+    /// Whether a block after that one was accepted here in that epoch or later, or is known to be prepared: it may be final
+    /// somewhere. Votes are forgotten below what is executed, so a block after it may have been.
+    /// </summary>
+    public bool HasAcceptedAfter(ulong epoch, ulong sequence)
+    {
+        using (PinnedValue forgotten = _database.Get(0, ForgottenKey))
+        {
+            if (forgotten.Found && forgotten.Span.Length == sizeof(ulong)
+                && BinaryPrimitives.ReadUInt64LittleEndian(forgotten.Span) > sequence + 1)
+            {
+                return true;
+            }
+        }
+
+        using RocksDbIterator records = _database.Iterate(0);
+        for (records.Seek([]); records.Valid; records.Next())
+        {
+            if (records.Key[0] is BlockKey or CertificateKey && records.Key.Length > sizeof(ulong)
+                && BinaryPrimitives.ReadUInt64BigEndian(records.Key[1..]) > sequence && EpochOf(records, 0) >= epoch)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     private bool HasRecordsFrom(ulong epoch)
     {
         using RocksDbIterator records = _database.Iterate(0);

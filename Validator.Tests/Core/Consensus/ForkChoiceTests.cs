@@ -96,6 +96,9 @@ public sealed class ForkChoiceTests
         ulong head = one.Head.Sequence;
         ForkSide SideOf(ulong final) => ForkChoice.SideOf(proposal, 0, final, final, sequence => one.HashAt(sequence));
         Assert.Equal((ForkSide.Follows, ForkSide.Follows, ForkSide.Ahead), (SideOf(head - 1), SideOf(head), SideOf(head + 1)));
+        // Who is behind, or there, and knows a later block to be final, would sign it away.
+        Assert.All([head - 1, head], final => Assert.Equal(
+            ForkSide.Ahead, ForkChoice.SideOf(proposal, 0, final, head + 2, sequence => one.HashAt(sequence))));
     }
 
     // Protects a validator from signing, or taking back, what does not fit its ledger.

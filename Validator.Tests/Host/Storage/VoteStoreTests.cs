@@ -134,6 +134,29 @@ public class VoteStoreTests
     }
 
     /// <summary>
+    /// Protects what may be final from being signed away where others lost their votes: who has votes knows of every later block
+    /// that it accepted, or that it has forgotten as executed.
+    /// </summary>
+    [Fact]
+    public void Votes_tell_of_blocks_after_a_head()
+    {
+        using TemporaryFolder folder = new();
+        string path = Create(folder, "votes");
+        Block block = StoreSamples.Block(5, Hash256.Of("genesis"u8));
+        using RocksVoteStore store = RocksVoteStore.Open(path, StoreSamples.Identity);
+        Assert.False(store.HasAcceptedAfter(0, 0));
+        store.AddBlock(block);
+        Assert.True(store.Commit(out _));
+        Assert.Equal((true, false, false), (store.HasAcceptedAfter(0, 4), store.HasAcceptedAfter(0, 5), store.HasAcceptedAfter(1, 4)));
+        store.AddPreparedCertificate(StoreSamples.Certificate(Phase.Prepared, 2, StoreSamples.Block(7, block.Hash)));
+        Assert.True(store.Commit(out _));
+        Assert.Equal((true, false), (store.HasAcceptedAfter(0, 6), store.HasAcceptedAfter(0, 7)));
+        store.ForgetBelow(20);
+        Assert.True(store.Commit(out _));
+        Assert.Equal((true, false), (store.HasAcceptedAfter(0, 18), store.HasAcceptedAfter(0, 19)));
+    }
+
+    /// <summary>
     /// Protects against signing what was forgotten, once a ledger is lost: the point up to which votes are forgotten never goes
     /// back with execution, and the epoch of the votes is known from them, from the start of a store that stands in for a lost
     /// one, too.
