@@ -97,6 +97,8 @@ public sealed class RunbookTests
         InTurn(script, "change.json", signature);
         As(script, "bob", submit);
         As(script, "alice", restart);
+        // The new key counts from the next epoch on.
+        As(script, "alice", """until validator status --config ../etc/node.toml | grep -q '"signing": true'; do sleep 0.2; done""");
         Rest(script, "alice", "key-compromise");
         As(script, "alice", "[ -d db/votes ] && ls -d db/votes-of-*");
         As(script, "bob", leave);
