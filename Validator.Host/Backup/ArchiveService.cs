@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Validator.Host.Contracts;
 using Validator.Host.Logging;
-using Validator.Host.Storage;
 
 namespace Validator.Host.Backup;
 
@@ -49,9 +48,9 @@ internal sealed class ArchiveService : IDisposable
                 _metrics.ArchivedBytes.Add(_archiver.Run(_stopping.Token));
                 _metrics.ArchivedSeconds.Value = begun;
             }
-            catch (Exception e) when (e is BackupException or StoreException or IOException)
+            catch (Exception e) when (BackupException.IsFault(e, _stopping.Token))
             {
-                fault = e.Message;
+                fault = BackupException.Tell(e);
             }
             catch (OperationCanceledException)
             {

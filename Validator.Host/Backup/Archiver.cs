@@ -13,6 +13,11 @@ internal sealed class Archiver(
     BackupPlace place, IBackupTarget target, BackupCompression compression, byte[]? publicKey, Func<ulong, FinalContent?> read,
     Func<(ulong First, ulong Last)> range)
 {
+    private const string Advice = "archive into a new target, or below a new prefix";
+
+    /// <summary>Until this is known, nothing is added: whether the archive's end is of our ledger.</summary>
+    private bool _isOurs;
+
     /// <summary>The newest block in the archive; null before the target was looked at.</summary>
     public ulong? Archived { get; private set; }
 
@@ -21,16 +26,24 @@ internal sealed class Archiver(
 
     /// <summary>Archives all that is final now, or as much as ends with a certificate of its own.</summary>
     /// <returns>Bytes stored.</returns>
-    /// <exception cref="BackupException">The target does not take it.</exception>
+    /// <exception cref="BackupException">The target does not take it, or holds blocks that this ledger does not
+    /// have.</exception>
     public long Run(CancellationToken cancellation)
     {
-        Archived ??= ArchiveList.Read(target, place).LastOrDefault()?.Last ?? 0;
+        if (!_isOurs)
+        {
+            ArchivedSegment? end = ArchiveList.Read(target, place).LastOrDefault();
+            Archived = end?.Last ?? 0;
+            RequireOurs(end);
+            _isOurs = true;
+        }
+
         long stored = 0;
         while (true)
         {
             cancellation.ThrowIfCancellationRequested();
             (ulong kept, ulong newest) = range();
-            ulong first = Archived.Value + 1;
+            ulong first = Archived!.Value + 1;
             if (first < kept)
             {
                 Missed += kept - first;
@@ -55,6 +68,39 @@ internal sealed class Archiver(
             target.Put(name, segment);
             stored += segment.Length;
             Archived = last;
+        }
+    }
+
+    /// <summary>
+    /// That the archive ends with a block of this ledger. An encrypted segment cannot be read here: of that the number counts.
+    /// </summary>
+    private void RequireOurs(ArchivedSegment? end)
+    {
+        if (end is null)
+        {
+            return;
+        }
+
+        ulong newest = range().Last;
+        if (end.Last > newest)
+        {
+            throw new BackupException(
+                $"the archive has blocks after {newest}, up to {end.Last}, which this ledger does not have: they are of another"
+                    + $" branch of the chain or another validator's ({Advice}), or the ledger was restored and catches up");
+        }
+
+        byte[]? stored = target.Get(end.Name, BackupManifest.MostStoredBytes * 2);
+        if (stored is null || SealedObject.Is(stored) || read(end.Last) is not { } own)
+        {
+            return;
+        }
+
+        List<FinalContent> blocks = ArchiveSegment.Unpack(end.Name, stored);
+        if (blocks.Count == 0 || blocks[^1].Block.Hash != own.Block.Hash)
+        {
+            throw new BackupException(
+                $"{end.Name}: its last block is not this ledger's block {end.Last}: the archive is of another branch of the chain"
+                    + $" or another validator's ({Advice})");
         }
     }
 
@@ -103,7 +149,7 @@ internal static class ArchiveList
     }
 
     /// <summary>Deletes segments that no full backup which stays would be rolled forward by.</summary>
-    /// <param name="oldest">The newest block of the oldest good full backup.</param>
+    /// <param name="oldest">The lowest of the blocks with which those end.</param>
     /// <returns>How many.</returns>
     public static int Prune(IBackupTarget target, BackupPlace place, ulong oldest)
     {

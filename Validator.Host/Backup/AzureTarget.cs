@@ -23,12 +23,15 @@ internal sealed class AzureTarget(BackupTargetUrl url, Func<AzureCredentials> cr
     {
         List<StoredObject> all = [];
         string? next = null;
+        int listed = 0, pages = 0;
         do
         {
             string query = "comp=list" + (next is null ? "" : $"&marker={Uri.EscapeDataString(next)}")
                 + $"&prefix={Uri.EscapeDataString(url.Prefix + prefix)}&restype=container";
             (_, byte[] xml) = Send(HttpMethod.Get, "", query, default, MostListBytes);
-            foreach (Dictionary<string, string> stored in Elements(xml, "Blob", "Name", "Content-Length"))
+            List<Dictionary<string, string>> page = Elements(xml, "Blob", "Name", "Content-Length");
+            RequireEnd(url.Prefix + prefix, listed += page.Count, ++pages);
+            foreach (Dictionary<string, string> stored in page)
             {
                 string key = stored.GetValueOrDefault("Name", "");
                 if (key.StartsWith(url.Prefix + prefix, StringComparison.Ordinal)

@@ -45,7 +45,7 @@ internal sealed class BackupJob(BackupSource source, IBackupTarget target, Actio
     {
         byte[]? key = _settings.Unencrypted ? null : BackupKeys.ReadPublic(_settings.EncryptionKey);
         string? recipient = key is null ? null : Hash256.Of(key).ToString();
-        BackupProgress progress = BackupProgress.Read(_folder) is { } before && before.Fits(_settings, recipient)
+        BackupProgress progress = BackupProgress.Read(_folder) is { } before && before.Fits(_settings, recipient) && Opens()
             ? before : Begin(recipient);
         BackupManifest manifest = Send(progress, key, cancellation);
         byte[] signed = manifest.Sign(source.TransportSeed.Span);
@@ -122,6 +122,21 @@ internal sealed class BackupJob(BackupSource source, IBackupTarget target, Actio
             Bytes = parts.Sum(p => (long)p.Bytes),
             Parts = [.. parts],
         };
+    }
+
+    /// <summary>Whether the copy of an earlier run is good: one of another key, or that is damaged, never will be.</summary>
+    private bool Opens()
+    {
+        try
+        {
+            Look();
+            return true;
+        }
+        catch (StoreException e) when (e.Fault is not (StoreFault.Locked or StoreFault.DiskFull))
+        {
+            tell($"the copy of an unfinished backup cannot be opened, and a new one is made: {e.Message}");
+            return false;
+        }
     }
 
     /// <summary>What the copy holds.</summary>

@@ -40,9 +40,15 @@ internal static class BackupRetention
         return gone;
     }
 
-    /// <summary>Deletes segments of the archive that lie before every good full backup. Without one all stay.</summary>
+    /// <summary>Deletes segments of the archive that lie before every full backup. Without a good one all stay.</summary>
     /// <returns>How many.</returns>
     public static int PruneArchive(BackupCatalog catalog, IBackupTarget target, BackupPlace place) =>
-        catalog.Read().Find(e => e.Manifest is not null)?.Manifest is { } oldest
-            ? ArchiveList.Prune(target, place, oldest.LastBlock) : 0;
+        LowestBlock(catalog.Read()) is { } lowest ? ArchiveList.Prune(target, place, lowest) : 0;
+
+    /// <summary>
+    /// The block up to which no backup needs the archive; null where none is good, or a manifest could not be read: that backup
+    /// may be sound, and end before all others.
+    /// </summary>
+    internal static ulong? LowestBlock(IReadOnlyList<CatalogEntry> all) =>
+        all.Any(e => e.Fault is not null) ? null : all.Min(e => e.Manifest?.LastBlock);
 }

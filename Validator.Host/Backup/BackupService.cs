@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
-using Validator.Host.Config;
 using Validator.Host.Contracts;
 using Validator.Host.Logging;
-using Validator.Host.Storage;
 
 namespace Validator.Host.Backup;
 
@@ -107,9 +105,9 @@ internal sealed class BackupService : IBackups, IDisposable
                 _metrics.LastBytes.Value = newest.Bytes;
             }
         }
-        catch (BackupException e)
+        catch (Exception e) when (BackupException.IsFault(e, _stopping.Token))
         {
-            HostLog.LogBackupsUnread(_log, e.Message);
+            HostLog.LogBackupUnread(_log, BackupException.Tell(e));
         }
 
         return _source.Config.Backup.Schedule is { } schedule ? Due(schedule.Next(last, DateTime.UtcNow)) : null;
@@ -144,7 +142,7 @@ internal sealed class BackupService : IBackups, IDisposable
     private bool TryMake()
     {
         long start = Stopwatch.GetTimestamp();
-        BackupJob job = new(_source, _target, told => HostLog.LogBackup(_log, told));
+        BackupJob job = new(_source, _target, told => HostLog.LogBackupTold(_log, told));
         string? error = null;
         BackupManifest? made = null;
         try
@@ -160,15 +158,14 @@ internal sealed class BackupService : IBackups, IDisposable
             HostLog.LogBackupMade(_log, made.Id, made.LastBlock, job.StoredBytes, made.Parts.Length, seconds);
             foreach (string pruned in BackupRetention.Prune(CatalogOf(_source, _target), _source.Config.Backup, DateTime.UtcNow))
             {
-                HostLog.LogBackup(_log, $"pruned backup {pruned}");
+                HostLog.LogBackupTold(_log, $"pruned backup {pruned}");
             }
 
             BackupRetention.PruneArchive(CatalogOf(_source, _target), _target, _source.Place);
         }
-        catch (Exception e) when (
-            e is BackupException or ConfigException or StoreException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (BackupException.IsFault(e, _stopping.Token))
         {
-            error = e.Message;
+            error = BackupException.Tell(e);
             _metrics.Failed.Add();
             HostLog.LogBackupFailed(_log, error);
         }

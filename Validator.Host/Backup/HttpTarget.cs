@@ -11,6 +11,9 @@ namespace Validator.Host.Backup;
 /// </summary>
 internal abstract class HttpTarget : IBackupTarget
 {
+    /// <summary>Pages may hold fewer objects than they could; ten times as many as full ones would be.</summary>
+    private const int MostPages = 10_000;
+
     private const int Tries = 6;
     private const int MostErrorBytes = 1 << 20;
 
@@ -24,6 +27,9 @@ internal abstract class HttpTarget : IBackupTarget
 
     /// <summary>Multiplies pauses; for tests.</summary>
     internal double PauseFactor { get; init; } = 1;
+
+    /// <summary>Of one list, which is held in memory.</summary>
+    internal int MostObjects { get; init; } = 1_000_000;
 
     public abstract void Put(string name, ReadOnlyMemory<byte> content);
 
@@ -86,6 +92,19 @@ internal abstract class HttpTarget : IBackupTarget
             TimeSpan wait = asked is { } told && told > pause ? told : pause * (0.5 + (Random.Shared.NextDouble() / 2));
             Thread.Sleep((wait < s_longest ? wait : s_longest) * PauseFactor);
             pause *= 2;
+        }
+    }
+
+    /// <summary>Refuses a list that is too long, or never ends.</summary>
+    /// <param name="objects">Listed so far, of whatever name.</param>
+    /// <param name="pages">Answers so far.</param>
+    protected void RequireEnd(string prefix, int objects, int pages)
+    {
+        if (objects > MostObjects || pages > MostPages)
+        {
+            throw new BackupException(
+                $"GET list: below {prefix} are more than {MostObjects} objects, or answers without end ({objects} in {pages}):"
+                    + " delete what is not needed, or use another prefix");
         }
     }
 

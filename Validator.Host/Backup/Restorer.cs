@@ -28,14 +28,7 @@ internal sealed class Restorer(NodeContext context, IBackupTarget target, Backup
     /// <exception cref="StoreException">There is a ledger already, or the disk fails.</exception>
     public void Run(BackupManifest? full, SecretBuffer? seed, RestoreGoal goal)
     {
-        if (Directory.Exists(_storage.LedgerPath) && !StoreDirectory.IsFree(_storage.LedgerPath))
-        {
-            throw new StoreException(
-                StoreFault.Exists,
-                    $"{_storage.LedgerPath}: there is a ledger already, or a part of one. It is never overwritten: move it"
-                    + $" away, and keep it");
-        }
-
+        using MakerLock only = Reserve();
         string aside = _storage.LedgerPath + Aside;
         ChainPosition reached;
         using (RocksLedger ledger = full is null ? Empty(aside)
@@ -52,9 +45,12 @@ internal sealed class Restorer(NodeContext context, IBackupTarget target, Backup
             VoteStoreSetup.MarkRestored(_storage);
         }
 
-        if (Directory.Exists(_storage.LedgerPath))
+        if (Directory.Exists(_storage.LedgerPath) && !only.TryRemoveEmptyPlace())
         {
-            Directory.Delete(_storage.LedgerPath, recursive: true);
+            throw new StoreException(
+                StoreFault.Exists,
+                $"{_storage.LedgerPath}: is no longer empty, or is a mount point, which cannot be replaced. The restored"
+                    + $" ledger is in {aside}: restore again once that folder is gone");
         }
 
         Directory.Move(Path.Combine(aside, BackupContent.LedgerFolder), _storage.LedgerPath);
@@ -64,6 +60,32 @@ internal sealed class Restorer(NodeContext context, IBackupTarget target, Backup
         tell(votes
             ? $"{_storage.VotesPath} is there and was left alone: this validator signs as soon as it is past what it has signed"
             : $"{_storage.RestoredMarker}: this validator follows, and signs nothing before an epoch in which it may");
+    }
+
+    /// <summary>Keeps others from making a ledger in its place until this one is there.</summary>
+    private MakerLock Reserve()
+    {
+        string path = _storage.LedgerPath;
+        try
+        {
+            DurableFile.MakeFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            MakerLock only = new(path);
+            if (!Directory.Exists(path)
+                || Directory.EnumerateFileSystemEntries(path).All(e => Path.GetFileName(e) == MakerLock.Within))
+            {
+                return only;
+            }
+
+            only.Dispose();
+        }
+        catch (IOException e) when (MakerLock.IsTaken(e))
+        {
+            throw new StoreException(StoreFault.Locked, $"{path}: another process is creating it; stop one of the two");
+        }
+
+        throw new StoreException(
+            StoreFault.Exists,
+            $"{path}: there is a ledger already, or a part of one. It is never overwritten: move it away, and keep it");
     }
 
     private void RollForward(RocksLedger ledger, SecretBuffer? seed, RestoreGoal goal)

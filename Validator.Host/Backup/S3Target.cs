@@ -32,12 +32,15 @@ internal sealed class S3Target(BackupTargetUrl url, Func<S3Credentials> credenti
     {
         List<StoredObject> all = [];
         string? next = null;
+        int listed = 0, pages = 0;
         do
         {
             string query = (next is null ? "" : $"continuation-token={SigV4.Encode(next)}&")
                 + $"list-type=2&prefix={SigV4.Encode(url.Prefix + prefix)}";
             (_, byte[] xml) = Send(HttpMethod.Get, "", query, default, MostListBytes);
-            foreach (Dictionary<string, string> stored in Elements(xml, "Contents", "Key", "Size"))
+            List<Dictionary<string, string>> page = Elements(xml, "Contents", "Key", "Size");
+            RequireEnd(url.Prefix + prefix, listed += page.Count, ++pages);
+            foreach (Dictionary<string, string> stored in page)
             {
                 string key = stored.GetValueOrDefault("Key", "");
                 if (key.StartsWith(url.Prefix + prefix, StringComparison.Ordinal)

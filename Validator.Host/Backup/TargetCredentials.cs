@@ -35,6 +35,13 @@ internal sealed class TargetCredentials(string file, Func<string, string?> envir
     {
         Dictionary<string, string> given = Read();
         string account = Required(given, "account", "AZURE_STORAGE_ACCOUNT");
+        if (!account.All(c => char.IsAsciiLetterOrDigit(c) || c == '-'))
+        {
+            throw new BackupException(
+                "backup.credentials: account (AZURE_STORAGE_ACCOUNT) is no name of an account: letters, digits and '-' alone,"
+                    + " without https:// and .blob.core.windows.net");
+        }
+
         if (Optional(given, "sas_token", "AZURE_STORAGE_SAS_TOKEN") is { } sas)
         {
             return new AzureCredentials(account, null, sas.TrimStart('?'));

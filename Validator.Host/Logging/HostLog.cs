@@ -49,7 +49,7 @@ internal static partial class HostLog
     public static partial void LogArchiveMissed(ILogger logger, ulong blocks);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Told}")]
-    public static partial void LogBackup(ILogger logger, string told);
+    public static partial void LogBackupTold(ILogger logger, string told);
 
     [LoggerMessage(
         Level = LogLevel.Information,
@@ -61,5 +61,5 @@ internal static partial class HostLog
 
     [LoggerMessage(
         Level = LogLevel.Warning, Message = "what the target holds of backups cannot be read, and a new one is made: {Error}")]
-    public static partial void LogBackupsUnread(ILogger logger, string error);
+    public static partial void LogBackupUnread(ILogger logger, string error);
 }

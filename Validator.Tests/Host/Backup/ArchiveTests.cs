@@ -174,6 +174,36 @@ public class ArchiveTests(BackupFixture chain) : IClassFixture<BackupFixture>
         Assert.Equal([(6ul, 8ul), (9ul, 9ul)], ArchiveList.Read(target, chain.Place).Select(s => (s.First, s.Last)));
     }
 
+    /// <summary>
+    /// Protects from an archive of two branches: what lies in a target from another ledger, longer or of other blocks, is a fault
+    /// that says so, and nothing is added to it.
+    /// </summary>
+    [Fact]
+    public void An_archive_of_another_ledger_is_not_gone_on_with()
+    {
+        using TemporaryFolder folder = new();
+        using FolderTarget target = new(folder.File("target"));
+        using RocksLedger source = Source();
+        Func<ulong, FinalContent?> read = ReadOf(source);
+        Run(read, 8);
+        Assert.Contains("blocks after 5, up to 8", Assert.Throws<BackupException>(() => Run(read, 5)).Message);
+        BackupException other = Assert.Throws<BackupException>(() => Run(sequence => read(sequence + 1), 10));
+        Assert.Contains("is not this ledger's block 8", other.Message);
+        Assert.Contains("new prefix", other.Message);
+        Assert.Equal([(1ul, 8ul)], ArchiveList.Read(target, chain.Place).Select(s => (s.First, s.Last)));
+
+        // A restored ledger that has caught up goes on, in the same process.
+        ulong upTo = 5;
+        Archiver restored = new(chain.Place, target, BackupCompression.None, null, read, () => (1, upTo));
+        Assert.Throws<BackupException>(() => restored.Run(CancellationToken.None));
+        upTo = 10;
+        restored.Run(CancellationToken.None);
+        Assert.Equal(10u, restored.Archived);
+
+        void Run(Func<ulong, FinalContent?> reader, ulong last) =>
+            new Archiver(chain.Place, target, BackupCompression.None, null, reader, () => (1, last)).Run(CancellationToken.None);
+    }
+
     private static byte[] Pack(List<FinalContent> blocks) =>
         ArchiveSegment.Pack(blocks.Select(ArchiveSegment.Encode), BackupCompression.None);
 

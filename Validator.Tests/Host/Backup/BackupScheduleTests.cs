@@ -42,6 +42,19 @@ public class BackupScheduleTests
         Assert.Equal([all[0], all[1], all[2], all[3]], Due(all, keep: 1));
     }
 
+    /// <summary>
+    /// Protects the archive that a backup needs: a manifest that could not be read may be the one that ends first, and the newest
+    /// by time, made from another validator's copy or a restored ledger, too.
+    /// </summary>
+    [Fact]
+    public void The_archive_is_kept_from_the_lowest_block_on()
+    {
+        Assert.Equal(5ul, BackupRetention.LowestBlock([Good(3, 9), Good(2, 5), Unfinished(1), Good(0, 12)]));
+        Assert.Null(BackupRetention.LowestBlock([Good(3, 9), Damaged(2), Good(0, 12)]));
+        Assert.Null(BackupRetention.LowestBlock([Unfinished(1)]));
+        Assert.Null(BackupRetention.LowestBlock([]));
+    }
+
     private static BackupSchedule Read(string text)
     {
         Assert.True(BackupSchedule.TryRead(text, out BackupSchedule? schedule));
@@ -53,9 +66,9 @@ public class BackupScheduleTests
 
     private static string Id(int daysAgo) => BackupPlace.IdOf(s_now.AddDays(-daysAgo), 7);
 
-    private static CatalogEntry Good(int daysAgo) => new(
+    private static CatalogEntry Good(int daysAgo, ulong last = 7) => new(
         Id(daysAgo), new BackupManifest(
-            BackupManifest.FormatName, Id(daysAgo), "", "node-1", "", s_now, "", 0, 1, 7, "", "", 0, 0, "gzip", null, 0, []),
+            BackupManifest.FormatName, Id(daysAgo), "", "node-1", "", s_now, "", 0, 1, last, "", "", 0, 0, "gzip", null, 0, []),
                 null, 1, 100);
 
     private static CatalogEntry Damaged(int daysAgo) => new(Id(daysAgo), null, "was changed", 1, 100);

@@ -187,6 +187,51 @@ public class BackupTests(BackupFixture chain) : IClassFixture<BackupFixture>
         Assert.False(Directory.Exists(folder.File("check")));
     }
 
+    /// <summary>Protects backups to come: a copy of an earlier run that nobody can open is given up for a new one.</summary>
+    [Fact]
+    public void A_damaged_copy_of_an_unfinished_backup_is_made_anew()
+    {
+        using TemporaryFolder folder = new();
+        BackupSource source = chain.Source(folder.File("work"), chain.Settings(folder.File("target")));
+        using FailingTarget target = new(new FolderTarget(folder.File("target"))) { Left = 1 };
+        Assert.Throws<BackupException>(() => new BackupJob(source, target, static _ => { }).Run(CancellationToken.None));
+        File.Delete(Path.Combine(source.Config.Storage.BackupPath, BackupContent.LedgerFolder, "CURRENT"));
+        target.Left = int.MaxValue;
+        List<string> told = [];
+        BackupManifest made = new BackupJob(source, target, told.Add).Run(CancellationToken.None);
+        Assert.Contains(told, line => line.Contains("cannot be opened, and a new one is made"));
+        BackupCheck.Parts(made, null, target, chain.Place);
+    }
+
+    /// <summary>
+    /// Protects a ledger that comes into its place while another is being restored: two makers exclude each other, and what is in
+    /// the folder is never deleted.
+    /// </summary>
+    [Fact]
+    public void A_restore_deletes_no_file_in_the_ledgers_place()
+    {
+        using TemporaryFolder folder = new();
+        using FolderTarget target = new(folder.File("target"));
+        BackupManifest made = chain.Make(folder.File("work"), chain.Settings(folder.File("target")), target);
+        NodeContext elsewhere = chain.Elsewhere(folder.File("elsewhere"));
+        string path = elsewhere.Config.Storage.LedgerPath;
+        Directory.CreateDirectory(path);
+        using (new MakerLock(path))
+        {
+            Assert.Equal(StoreFault.Locked, Assert.Throws<StoreException>(() => Restore(static _ => { })).Fault);
+        }
+
+        string late = Path.Combine(path, "CURRENT");
+        StoreException refused = Assert.Throws<StoreException>(() => Restore(_ => File.WriteAllText(late, "late")));
+        Assert.Contains("no longer empty", refused.Message);
+        Assert.Equal("late", File.ReadAllText(late));
+        File.Delete(late);
+        Restore(static _ => { });
+        Assert.True(StoreDirectory.Exists(path));
+
+        void Restore(Action<string> told) => new Restorer(elsewhere, target, chain.Place, told).Run(made, null, RestoreGoal.End);
+    }
+
     /// <summary>Protects what a bucket may name: files outside of a backup's folders are never written.</summary>
     [Fact]
     public void An_archive_writes_nothing_outside_of_its_folder()

@@ -97,6 +97,24 @@ public class TargetTests
         Assert.Contains("is no XML", Assert.Throws<BackupException>(() => target.List("x/")).Message);
     }
 
+    /// <summary>Protects memory from a bucket that holds too much, or a server whose list never ends.</summary>
+    [Fact]
+    public async Task A_list_without_end_is_refused()
+    {
+        await using ScriptedServer server = await ScriptedServer.StartAsync();
+        using S3Target target = server.Target(most: 3);
+        for (int page = 0; page < 3; page++)
+        {
+            server.Answers.Enqueue((
+                200, $"<ListBucketResult><NextContinuationToken>{page}</NextContinuationToken><Contents><Key>p/x/{page}</Key>"
+                + "<Size>1</Size></Contents><Contents><Key>elsewhere</Key><Size>1</Size></Contents></ListBucketResult>"));
+        }
+
+        BackupException endless = Assert.Throws<BackupException>(() => target.List("x/"));
+        Assert.Contains("below p/x/ are more than 3 objects", endless.Message);
+        Assert.Equal(2, server.Seen.Count);
+    }
+
     /// <summary>
     /// Protects credentials: a file that others may read is refused, and what is missing is named, never shown.
     /// </summary>
@@ -119,6 +137,11 @@ public class TargetTests
         TargetCredentials azure =
             new("", name => name == "AZURE_STORAGE_ACCOUNT" ? "a" : name == "AZURE_STORAGE_KEY" ? "not base64!" : null);
         Assert.DoesNotContain("not base64!", Assert.Throws<BackupException>(() => azure.Azure()).Message);
+        foreach (string account in (string[])["https://a", "a b", "a.blob.core.windows.net", "a/b", "[a"])
+        {
+            TargetCredentials wrong = new("", name => name == "AZURE_STORAGE_ACCOUNT" ? account : "YQ==");
+            Assert.Contains("is no name of an account", Assert.Throws<BackupException>(() => wrong.Azure()).Message);
+        }
     }
 
     /// <summary>Answers each request with what it was told, in order.</summary>
@@ -141,10 +164,10 @@ public class TargetTests
             return Task.FromResult(server);
         }
 
-        public S3Target Target() => new(
+        public S3Target Target(int most = 1_000_000) => new(
             new BackupTargetUrl(BackupTargetKind.S3, "bucket", "p/", new Uri($"http://127.0.0.1:{_port}"), PathStyle: true),
             static () => new S3Credentials("ACCESS", "SECRET", null))
-        { PauseFactor = 0.01 };
+        { PauseFactor = 0.01, MostObjects = most };
 
         public async ValueTask DisposeAsync()
         {
